@@ -1,0 +1,174 @@
+"""The learner: its settings are one code path, its gradients exact."""
+
+import math
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.golden import check
+from tests.toy import EVERYTHING, toy_config, toy_data
+from trainers.config import TrainerConfig
+from trainers.mamlpp.meta_step import meta_gradient, task_loss
+from trainers.mamlpp.schedules import msl_weights
+from trainers.models.norm import RunningStatistics
+from trainers.training import Run
+
+DATA = toy_data()
+GOLDEN = Path(os.environ.get("MAMLAB_TEST_DATA", "")) / "golden"
+
+
+def run(**overrides: object) -> Run:
+    return Run(toy_config(precision="float64", **overrides), 0, DATA)
+
+
+def tasks(at: Run, count: int = 2) -> list:  # type: ignore[type-arg]
+    return [at.streams["train"].task(0, i) for i in range(count)]
+
+
+@pytest.mark.skipif(
+    "MAMLAB_TEST_DATA" not in os.environ, reason="MAMLAB_TEST_DATA names no folder with recorded numbers"
+)
+@pytest.mark.parametrize("case", sorted(GOLDEN.glob("*.json")), ids=lambda path: path.stem)
+def test_recorded_numbers_are_reproduced(case: Path) -> None:
+    errors = check(case)
+    assert errors.ok, str(errors)
+
+
+@pytest.mark.parametrize("downsample", ["max_pool", "stride"])
+@pytest.mark.parametrize("granularity", ["shared", "per_layer", "per_layer_per_step", "per_parameter"])
+def test_second_order_gradients_agree_with_finite_differences(granularity: str, downsample: str) -> None:
+    at = run(
+        msl="on", bnwb="on", lslr={"granularity": granularity}, model={"downsample": downsample}, inner={"lr": 0.2}
+    )
+    episodes, weights = tasks(at), msl_weights(at.config, 0)
+
+    def loss() -> float:
+        losses = [task_loss(at.learner, at.weights, episode, weights, second_order=True)[0] for episode in episodes]
+        return float(torch.stack(losses).detach().mean())
+
+    meta_gradient(at.learner, at.weights, episodes, 2, weights, second_order=True)
+    for name in [
+        "conv0.weight",
+        "conv1.norm.gamma",
+        "linear.weight",
+        next(n for n in at.weights if n.startswith("lslr")),
+    ]:
+        weight = at.weights[name]
+        flat, index, h = weight.detach().view(-1), weight.numel() // 2, 1e-6
+        assert weight.grad is not None
+        at_zero = float(flat[index])
+        flat[index] = at_zero + h
+        above = loss()
+        flat[index] = at_zero - h
+        below = loss()
+        flat[index] = at_zero
+        assert float(weight.grad.view(-1)[index]) == pytest.approx((above - below) / (2 * h), rel=1e-5, abs=1e-9), name
+
+
+def test_first_and_second_order_share_the_loss_but_not_the_gradient() -> None:
+    at = run()
+    first = meta_gradient(at.learner, at.weights, tasks(at), 2, [0.0, 1.0], second_order=False)[0]
+    gradient = at.weights["conv0.weight"].grad
+    second = meta_gradient(at.learner, at.weights, tasks(at), 2, [0.0, 1.0], second_order=True)[0]
+    assert first == second
+    assert gradient is not None
+    assert not torch.allclose(gradient, at.weights["conv0.weight"].grad)  # type: ignore[arg-type]
+
+
+def test_learned_rates_of_every_granularity_start_as_the_fixed_one() -> None:
+    fixed = run()
+    reference = meta_gradient(fixed.learner, fixed.weights, tasks(fixed), 2, [0.5, 0.5], second_order=True)[0]
+    shapes = {"shared": (), "per_layer": (), "per_layer_per_step": (2,), "per_parameter": (4, 1, 3, 3)}
+    for granularity, shape in shapes.items():
+        at = run(lslr={"granularity": granularity})
+        loss = meta_gradient(at.learner, at.weights, tasks(at), 2, [0.5, 0.5], second_order=True)[0]
+        assert float(loss) == pytest.approx(float(reference), rel=1e-12)
+        name = "lslr" if granularity == "shared" else "lslr.conv0.weight"
+        assert at.weights[name].shape == shape
+        assert at.weights[name].grad is not None
+
+
+def test_a_loss_at_every_step_is_the_weighted_sum_of_the_steps_losses() -> None:
+    at = run(inner={"steps": 3})
+    episode = tasks(at)[0]
+
+    def loss(*weights: float) -> float:
+        return float(task_loss(at.learner, at.weights, episode, weights, second_order=True)[0].detach())
+
+    alone = [loss(1, 0, 0), loss(0, 1, 0), loss(0, 0, 1)]
+    mixed = loss(0.2, 0.3, 0.5)
+    assert mixed == pytest.approx(0.2 * alone[0] + 0.3 * alone[1] + 0.5 * alone[2], rel=1e-12)
+
+
+def test_evaluation_may_take_more_steps_than_training_and_reuses_the_last_ones_settings() -> None:
+    at = run(inner={"steps": 2, "evaluation_steps": 4}, lslr="on", bnwb="on")
+    logits = at.learner.predict(at.weights, tasks(at)[0], None)
+    assert logits.shape == (3, 3)
+    by_hand = list(at.learner.adapt(at.weights, tasks(at)[0], 4, second_order=False))[-1]
+    expected = at.learner.network(by_hand, tasks(at)[0].query, 3)
+    assert torch.allclose(logits, expected)
+
+
+def test_running_normalisation_answers_each_query_alone_and_batch_does_not() -> None:
+    for queries, alone in (("running", True), ("batch", False)):
+        at = run(norm={"queries": queries})
+        for _ in range(3):
+            at.iterate(0, tasks(at))
+        statistics = at.statistics if queries == "running" else None
+        weights, query = at.weights, tasks(at)[0].query
+        together = at.learner.network(weights, query, 0, running=statistics)
+        single = at.learner.network(weights, query[:1], 0, running=statistics)
+        assert torch.allclose(together[:1], single) is alone
+
+
+def test_per_step_statistics_are_updated_by_their_own_step_once_a_meta_batch() -> None:
+    statistics = RunningStatistics({"conv0.mean": torch.zeros(2, 1), "conv0.var": torch.ones(2, 1)}, momentum=0.1)
+    for value in (1.0, 3.0):
+        statistics.collect("conv0", 1, torch.tensor([value]), torch.tensor([5.0]))
+    statistics.update()
+    assert statistics.values["conv0.mean"].flatten().tolist() == pytest.approx([0, 0.2])
+    assert statistics.values["conv0.var"].flatten().tolist() == pytest.approx([1, 1.4])
+    statistics.update()
+    assert statistics.values["conv0.mean"].flatten().tolist() == pytest.approx([0, 0.2])
+
+
+def test_batch_norms_affine_weights_are_not_adapted() -> None:
+    at = run(**EVERYTHING, norm={"queries": "running"})
+    adapted = list(at.learner.adapt(at.weights, tasks(at)[0], 2, second_order=False))[-1]
+    moved = {name for name in at.weights if adapted[name] is not at.weights[name]}
+    assert moved == {"conv0.weight", "conv1.weight", "linear.weight", "linear.bias"}
+
+
+def test_meta_sgd_and_fomaml_are_settings_of_the_same_code() -> None:
+    meta_sgd = run(lslr={"granularity": "per_parameter"})
+    assert meta_sgd.weights["lslr.linear.bias"].shape == (3,)
+    fomaml = run(da={"first_order_epochs": 1.0})
+    before = fomaml.weights["conv0.weight"].detach().clone()
+    fomaml.iterate(0, tasks(fomaml))
+    assert not torch.equal(before, fomaml.weights["conv0.weight"])
+
+
+def test_the_initial_weights_depend_on_the_seed_and_the_weights_name_alone() -> None:
+    small, large = run(), run(bnwb="on", lslr="on")
+    assert torch.equal(small.weights["conv1.weight"], large.weights["conv1.weight"])
+    other = Run(toy_config(), 1, DATA)
+    assert not torch.equal(small.weights["conv1.weight"].float(), other.weights["conv1.weight"])
+    bound = math.sqrt(6 / (9 * (4 + 4)))
+    assert float(small.weights["conv1.weight"].detach().abs().max()) <= bound
+
+
+def test_a_gradient_limit_clips_every_element() -> None:
+    at = run(outer={"clip": 1e-6})
+    at.iterate(0, tasks(at))
+    assert max(float(w.grad.abs().max()) for w in at.weights.values() if w.grad is not None) <= 1e-6
+
+
+def test_chance_is_beaten_after_a_short_training() -> None:
+    from trainers.training import fit
+
+    config: TrainerConfig = toy_config(
+        **EVERYTHING, budget={"epochs": 4, "iterations": 25}, evaluation={"test_tasks": 50}
+    )
+    assert (fit(config, 0, DATA).test_accuracy or 0) > 0.5  # chance is 1/3

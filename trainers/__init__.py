@@ -1,0 +1,49 @@
+"""An exact MAML++ trainer: `train` is a generator of epochs; MAML, FOMAML, Meta-SGD and MAML++ are settings of it.
+
+Names are imported on first use, so reading a config does not load torch.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .checkpoint import CheckpointFolder
+    from .config import TrainerConfig
+    from .divergence import Diverged
+    from .normalise import cell_id, normalise
+    from .presets import preset
+    from .training import EpochResult, TrainResult, fit, train
+
+_HOME = {
+    "CheckpointFolder": "checkpoint",
+    "Diverged": "divergence",
+    "EpochResult": "training",
+    "TrainResult": "training",
+    "TrainerConfig": "config",
+    "cell_id": "normalise",
+    "fit": "training",
+    "normalise": "normalise",
+    "preset": "presets",
+    "train": "training",
+}
+
+__all__ = [
+    "CheckpointFolder",
+    "Diverged",
+    "EpochResult",
+    "TrainResult",
+    "TrainerConfig",
+    "cell_id",
+    "fit",
+    "normalise",
+    "preset",
+    "train",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f".{_HOME[name]}", __name__), name)

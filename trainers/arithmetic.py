@@ -1,0 +1,42 @@
+"""Device, number format and determinism of a training, without touching torch's global settings for anyone else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+import torch
+
+from .config import TrainerConfig
+
+
+def pick_device(config: TrainerConfig) -> torch.device:
+    """Return the device to train on. Raises ValueError for a CUDA device that is not there."""
+    if config.device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = torch.device(config.device)
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise ValueError(
+            f'device = "{config.device}": this machine has {torch.cuda.device_count()} CUDA devices; use device = "auto" or "cpu"'
+        )
+    return device
+
+
+def pick_dtype(config: TrainerConfig) -> torch.dtype:
+    """Return the type of weights and images. Raises ValueError for tf32 without CUDA."""
+    if config.precision == "tf32" and pick_device(config).type != "cuda":
+        raise ValueError('precision = "tf32" is a mode of CUDA devices, and this run is on the CPU; use "float32"')
+    return torch.float64 if config.precision == "float64" else torch.float32
+
+
+@contextmanager
+def arithmetic(config: TrainerConfig) -> Iterator[None]:
+    """Run a block in the config's precision, with deterministic convolutions."""
+    device = pick_device(config)
+    with ExitStack() as stack:
+        if device.type == "cuda":
+            tf32 = config.precision == "tf32"
+            stack.enter_context(torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=tf32))
+        if config.precision == "bfloat16":
+            stack.enter_context(torch.autocast(device.type, torch.bfloat16))
+        yield

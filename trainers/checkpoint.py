@@ -1,0 +1,132 @@
+"""Everything that a training needs to go on, bit for bit: one folder a cell.
+
+A file is written beside its place, flushed and renamed, so a checkpoint is whole or absent; it begins with the SHA-256
+of the rest, and is read with ``weights_only=True``. The last two epochs are kept while a training lives: if the newest
+file is damaged, the one before serves. A finished training keeps ``final.ckpt`` alone.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import io
+import os
+import warnings
+from pathlib import Path
+from typing import IO, Any
+
+import torch
+
+State = dict[str, Any]
+_KEPT = 2
+
+
+class CellBusy(RuntimeError):
+    """Another process trains this cell."""
+
+
+class StaleAttempt(RuntimeError):
+    """A newer attempt has taken this cell over; this one must not write."""
+
+
+class CheckpointFolder:
+    """The checkpoints of one cell.
+
+    Args:
+        path: the folder; made when the first file is written.
+        token: names this attempt; a folder taken over by another attempt refuses this one's writes.
+    """
+
+    def __init__(self, path: Path, token: str = "") -> None:
+        self.path = path
+        self.token = token
+        self._lock: IO[str] | None = None
+
+    def acquire(self) -> None:
+        """Take the cell's lock, which ends with the process at the latest. Raises CellBusy when another holds it."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        lock = (self.path / "lock").open("a")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            lock.close()
+            raise CellBusy(f"{self.path.name[:12]} is being trained by another process") from None
+        self._lock = lock
+        _write(self.path / "attempt", self.token.encode())
+
+    def release(self) -> None:
+        """Give the lock back."""
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+    @property
+    def finished(self) -> bool:
+        """Whether the training has ended and its final state is here."""
+        return self._final.exists()
+
+    def load(self) -> State | None:
+        """Return the newest undamaged state, or None. A damaged file is passed over with a warning, and kept as .damaged."""
+        for file in [self._final, *reversed(self._epochs())]:
+            if file.exists():
+                state = _read(file)
+                if state is not None:
+                    return state
+                warnings.warn(f"{file} is damaged and was passed over", RuntimeWarning, stacklevel=2)
+                file.replace(file.with_suffix(".damaged"))
+        return None
+
+    def save(self, epoch: int, state: State) -> None:
+        """Write the state after `epoch`, then remove all but the last two. Raises StaleAttempt, OSError."""
+        self._write_state(self.path / f"epoch-{epoch:06d}.ckpt", state)
+        for old in self._epochs()[:-_KEPT]:
+            old.unlink()
+
+    def finish(self, state: State) -> None:
+        """Write the final state and remove those of the epochs. Raises StaleAttempt, OSError."""
+        self._write_state(self._final, state)
+        for old in self._epochs():
+            old.unlink()
+
+    def remove(self) -> None:
+        """Remove every state; the folder and its lock stay, for whoever waits for it."""
+        for file in [*self.path.glob("*.ckpt"), *self.path.glob("*.damaged"), *self.path.glob("*.tmp-*")]:
+            file.unlink(missing_ok=True)
+
+    @property
+    def _final(self) -> Path:
+        return self.path / "final.ckpt"
+
+    def _epochs(self) -> list[Path]:
+        return sorted(self.path.glob("epoch-*.ckpt"))
+
+    def _write_state(self, file: Path, state: State) -> None:
+        self.path.mkdir(parents=True, exist_ok=True)
+        if self._lock is not None and (self.path / "attempt").read_text() != self.token:
+            raise StaleAttempt(f"a newer attempt has taken over {self.path.name[:12]}; this one ({self.token}) stops")
+        buffer = io.BytesIO()
+        torch.save(state, buffer)
+        payload = buffer.getvalue()
+        _write(file, hashlib.sha256(payload).digest() + payload)
+
+
+def _write(file: Path, content: bytes) -> None:
+    """Write `file` whole or not at all."""
+    temporary = file.with_name(f"{file.name}.tmp-{os.getpid()}")
+    try:
+        with temporary.open("wb") as out:
+            out.write(content)
+            out.flush()
+            os.fsync(out.fileno())
+        temporary.replace(file)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _read(file: Path) -> State | None:
+    """Return the state in `file`, or None if its checksum does not fit."""
+    content = file.read_bytes()
+    if hashlib.sha256(content[32:]).digest() != content[:32]:
+        return None
+    state: State = torch.load(io.BytesIO(content[32:]), map_location="cpu", weights_only=True)
+    return state

@@ -1,0 +1,62 @@
+"""The one shape that all data sets have: classes of images, split into disjoint train, val and test classes."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor
+
+Split = Literal["train", "val", "test"]
+SPLITS: tuple[Split, ...] = get_args(Split)
+
+
+@dataclass(frozen=True)
+class ClassRange:
+    """One class: the images `first` .. `first + count - 1`, shown after `turns` quarter turns (counter-clockwise)."""
+
+    name: str
+    first: int
+    count: int
+    turns: int = 0
+
+
+@dataclass(frozen=True)
+class ClassData:
+    """A data set for few-shot learning, whole on one device.
+
+    Attributes:
+        name: the data set's name, for tables ("omniglot").
+        images: uint8 tensor [N, C, H, W], on the training device.
+        splits: the classes of each split; no class (before turning) is in two splits.
+        turn_training: whether a training task turns each of its classes by a random number of quarter turns.
+        mean, std: per channel, on the scale of [0, 1]; a network sees (image / 255 - mean) / std.
+        checksum: SHA-256 (hexadecimal) of all of the above: what an episode can depend on.
+    """
+
+    name: str
+    images: Tensor
+    splits: dict[Split, tuple[ClassRange, ...]]
+    turn_training: bool = False
+    mean: tuple[float, ...] = (0.0,)
+    std: tuple[float, ...] = (1.0,)
+    checksum: str = field(default="")
+
+    def __post_init__(self) -> None:
+        if not self.checksum:
+            object.__setattr__(self, "checksum", self._sha256())
+
+    def _sha256(self) -> str:
+        digest = hashlib.sha256(self.images.cpu().contiguous().numpy().tobytes())
+        digest.update(repr((tuple(self.images.shape), self.turn_training, self.mean, self.std)).encode())
+        for split in SPLITS:
+            digest.update(repr((split, [(c.name, c.first, c.count, c.turns) for c in self.splits[split]])).encode())
+        return digest.hexdigest()
+
+    def to(self, device: torch.device) -> ClassData:
+        """Return the same data with the images on `device`."""
+        return ClassData(
+            self.name, self.images.to(device), self.splits, self.turn_training, self.mean, self.std, self.checksum
+        )

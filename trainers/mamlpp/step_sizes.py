@@ -1,0 +1,52 @@
+"""Inner rates: fixed, or learned with the granularity of LSLR (HTYM) and Meta-SGD (Li et al. 2017)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from ..config import TrainerConfig
+
+Weights = dict[str, Tensor]
+
+
+def initial_rates(config: TrainerConfig, adapted: Mapping[str, Tensor]) -> Weights:
+    """Return the learned rates at their initial value ``inner.lr``, by the name of what they move; empty without LSLR.
+
+    Shapes: [] for shared (name "lslr") and per_layer, [S] for per_layer_per_step, the weight's own for per_parameter.
+    """
+    if config.lslr == "off":
+        return {}
+    if config.lslr.granularity == "shared":
+        like = next(iter(adapted.values()))
+        return {"lslr": torch.full((), config.inner.lr, dtype=like.dtype, device=like.device)}
+    per_step = {"per_layer": (), "per_layer_per_step": (config.inner.steps,)}
+    return {
+        f"lslr.{name}": weight.new_full(per_step.get(config.lslr.granularity, weight.shape), config.inner.lr)
+        for name, weight in adapted.items()
+    }
+
+
+def rate(config: TrainerConfig, meta: Mapping[str, Tensor], name: str, step: int) -> Tensor | float:
+    """Return the rate of weight `name` at inner `step`; steps beyond the trained ones reuse the last one's.
+
+    A learned rate may be negative: it learns the direction too.
+    """
+    if config.lslr == "off":
+        return config.inner.lr
+    if config.lslr.granularity == "shared":
+        return meta["lslr"]
+    learned = meta[f"lslr.{name}"]
+    if config.lslr.granularity == "per_layer_per_step":
+        return learned[min(step, config.inner.steps - 1)]
+    return learned
+
+
+def rate_table(config: TrainerConfig, meta: Mapping[str, Tensor], adapted: list[str]) -> dict[str, list[float]]:
+    """Return each adapted weight's rate at each of the S inner steps (the mean over elements for per_parameter)."""
+    return {
+        name: [float(torch.as_tensor(rate(config, meta, name, s)).detach().mean()) for s in range(config.inner.steps)]
+        for name in adapted
+    }

@@ -1,0 +1,166 @@
+"""What has no effect in a config, what is left without it, and the identity of a training.
+
+`normalise` turns overrides (a preset, an arm, a sample) into a `TrainerConfig` and says what it dropped.
+`cell_id` names one training: same id, same numbers.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from .config import CA, DA, LSLR, MSL, TrainerConfig, resolve
+
+NUMERICS = 1
+"""Raised when float64 results of this package change by more than 1e-9: old cells then count as untrained."""
+
+POSITIONS = ("msl.epochs", "da.first_order_epochs", "ca.period")
+"""Positions in time; ten epochs and a tenth of a hundred epochs are the same training."""
+
+Tree = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Inert:
+    """A setting without effect: its dotted `path`, why, and the `value` that means the same."""
+
+    path: str
+    reason: str
+    value: Any
+
+    @property
+    def message(self) -> str:
+        """The refusal that a user who typed the setting reads."""
+        return f"{self.path} has no effect: {self.reason}. Leave it out, or change what disables it"
+
+
+def inert_settings(config: TrainerConfig) -> list[Inert]:
+    """List the settings of `config` that are not at their neutral value and yet change no number.
+
+    The rules are those of the mathematics: with one inner step there is nothing to weigh over steps
+    (MSL) and no step axis (LSLR, BNWB); running statistics that no query is normalised with (BNRS).
+    """
+    found = [*_inert_steps(config), *_inert_norm(config), *_inert_in_time(config)]
+    if config.inner.evaluation_steps == config.inner.steps:
+        found.append(Inert("inner.evaluation_steps", "it equals inner.steps, which is its default", None))
+    return found
+
+
+def _inert_steps(config: TrainerConfig) -> Iterable[Inert]:
+    if config.inner.steps == 1:
+        why = "inner.steps = 1 leaves no step axis"
+        if config.msl != "off":
+            yield Inert("msl", why, "off")
+        if isinstance(config.lslr, LSLR) and config.lslr.granularity == "per_layer_per_step":
+            yield Inert("lslr.granularity", why + ", so per_layer_per_step is per_layer", "per_layer")
+        if config.bnwb == "on":
+            yield Inert("bnwb", why, "off")
+        if config.bnrs == "on":
+            yield Inert("bnrs", why, "off")
+    if isinstance(config.msl, MSL) and config.msl.schedule != "ema" and config.msl.tau != MSL().tau:
+        yield Inert("msl.tau", 'only msl.schedule = "ema" uses it', MSL().tau)
+
+
+def _inert_norm(config: TrainerConfig) -> Iterable[Inert]:
+    if config.norm.queries == "batch":
+        why = 'norm.queries = "batch" normalises with the batch, so running statistics reach no prediction'
+        if config.bnrs == "on" and config.inner.steps > 1:
+            yield Inert("bnrs", why, "off")
+        if config.norm.momentum != type(config.norm)().momentum:
+            yield Inert("norm.momentum", why, type(config.norm)().momentum)
+
+
+def _inert_in_time(config: TrainerConfig) -> Iterable[Inert]:
+    epochs = config.budget.epochs
+    if isinstance(config.msl, MSL) and resolve(config.msl.epochs, epochs) == 0 and config.inner.steps > 1:
+        yield Inert("msl", "msl.epochs is 0 epochs of this run", "off")
+    if isinstance(config.da, DA) and resolve(config.da.first_order_epochs, epochs) == 0:
+        yield Inert("da", "da.first_order_epochs is 0 epochs of this run", "off")
+    if isinstance(config.ca, CA):
+        if config.ca.min_lr == config.outer.lr and config.ca.restart_decay == 1:
+            yield Inert("ca", "ca.min_lr equals outer.lr", "off")
+        elif resolve(config.ca.period, epochs) >= epochs:
+            why = "ca.period is not shorter than the run, so there is no restart"
+            if config.ca.period_mult != 1:
+                yield Inert("ca.period_mult", why, 1)
+            if config.ca.restart_decay != 1:
+                yield Inert("ca.restart_decay", why, 1.0)
+
+
+def merge(base: Mapping[str, Any], *overrides: Mapping[str, Any]) -> Tree:
+    """Return `base` with `overrides` laid over it; keys are nested tables or dotted paths, later ones win.
+
+    A component that is "off" or "on" below becomes a table when an override sets one of its settings.
+    """
+    tree: Tree = {key: merge(value) if isinstance(value, Mapping) else value for key, value in base.items()}
+    for override in overrides:
+        for key, value in override.items():
+            head, _, rest = key.partition(".")
+            if rest or isinstance(value, Mapping):
+                below = tree.get(head)
+                inside = {rest: value} if rest else value
+                tree[head] = merge(below if isinstance(below, dict) else {}, inside)
+            else:
+                tree[head] = value
+    return tree
+
+
+def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return the leaves of `tree` by dotted path."""
+    flat: dict[str, Any] = {}
+    for key, value in tree.items():
+        if isinstance(value, Mapping):
+            flat.update(flatten(value, f"{prefix}{key}."))
+        else:
+            flat[prefix + key] = value
+    return flat
+
+
+def normalise(
+    tree: Mapping[str, Any], typed: Mapping[str, Any] | None = None
+) -> tuple[TrainerConfig, tuple[Inert, ...]]:
+    """Return the config that `tree` describes, without its inert settings, and what was dropped.
+
+    `typed` holds the settings that a user wrote with their own hands (a part of `tree`): one of these
+    that is inert raises ValueError. Raises `pydantic.ValidationError` for anything else that is wrong.
+    """
+    hand_written = flatten(merge(typed or {}))
+    dropped: list[Inert] = []
+    while True:
+        config = TrainerConfig.model_validate(tree, context={"keep_inert": True})
+        found = inert_settings(config)
+        if not found:
+            return config, tuple(dropped)
+        for inert in found:
+            if any(_covers(inert, path, value) for path, value in hand_written.items()):
+                raise ValueError(inert.message)
+        tree = merge(config.model_dump(), {inert.path: inert.value for inert in found})
+        dropped += found
+
+
+def _covers(inert: Inert, path: str, value: Any) -> bool:
+    """Whether the typed setting at `path` is the inert one, or a setting of the inert component."""
+    return value != "off" and (path == inert.path or path.startswith(inert.path + "."))
+
+
+def settings(config: TrainerConfig) -> dict[str, Any]:
+    """Return every setting of `config` by dotted path: the flat parameters of a run's record."""
+    return flatten(config.model_dump())
+
+
+def cell_id(config: TrainerConfig, seed: int, data_checksum: str) -> str:
+    """Return the identity of one training: 64 hexadecimal digits.
+
+    SHA-256 of the settings that differ from their defaults, the seed, the data's checksum and `NUMERICS`.
+    The device is no part of it.
+    """
+    tree = config.model_dump(exclude_defaults=True, exclude={"device"})
+    for path in POSITIONS:
+        component, _, name = path.partition(".")
+        if component in tree:
+            tree[component][name] = resolve(getattr(getattr(config, component), name), config.budget.epochs)
+    identity = {"config": tree, "seed": seed, "data": data_checksum, "numerics": NUMERICS}
+    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,293 @@
+"""Training: the loop on one screen.
+
+>>> for epoch in train(config, seed=0, data=data):     # doctest: +SKIP
+...     print(epoch.epoch, epoch.val_accuracy)
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Generator
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import torch
+
+from .arithmetic import arithmetic, pick_device, pick_dtype
+from .checkpoint import CheckpointFolder, State
+from .config import TrainerConfig
+from .data import require
+from .data.classes import ClassData
+from .data.episodes import Episode, EpisodeStream
+from .divergence import Diverged, locate
+from .evaluation import Scores, Snapshot, evaluate
+from .mamlpp.inner_loop import Learner
+from .mamlpp.meta_step import meta_gradient
+from .mamlpp.schedules import msl_weights, outer_lr, second_order
+from .mamlpp.step_sizes import rate_table
+from .models.conv4 import Conv4, Weights
+
+
+@dataclass(frozen=True)
+class EpochResult:
+    """What one epoch gave. Accuracies are means over tasks, in [0, 1]; losses are cross-entropies in nats.
+
+    Attributes:
+        epoch: number of the epoch, from 1.
+        train_loss: mean meta-loss over the epoch's iterations.
+        train_accuracy: mean accuracy on the training tasks' queries after the last inner step.
+        val_loss, val_accuracy: on the fixed validation tasks.
+        val_accuracy_se: standard error of val_accuracy over tasks.
+        outer_lr: outer rate during the epoch.
+        seconds: wall time of the epoch, validation included.
+        tasks_per_second: training tasks a second.
+        finished_at: Unix time of the epoch's end, in seconds.
+    """
+
+    epoch: int
+    train_loss: float
+    train_accuracy: float
+    val_loss: float
+    val_accuracy: float
+    val_accuracy_se: float
+    outer_lr: float
+    seconds: float
+    tasks_per_second: float
+    finished_at: float
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """What a whole training gave. Test fields are None or empty when it was not tested.
+
+    Attributes:
+        best_epoch: the epoch with the highest validation accuracy (the first of equals).
+        best_val_accuracy: that accuracy, in [0, 1].
+        ensemble_epochs: the top-k epochs by validation accuracy, best first.
+        test_accuracy, test_accuracy_se: the best epoch's on the test tasks, and its standard error over tasks.
+        ensemble_test_accuracy, ensemble_test_accuracy_se: those of the mean of the top-k epochs' logits.
+        test_per_task, ensemble_test_per_task: accuracy of each test task.
+        inner_rates: each adapted weight's rate at each inner step, of the best epoch.
+        seconds: wall time of all epochs.
+    """
+
+    best_epoch: int
+    best_val_accuracy: float
+    ensemble_epochs: tuple[int, ...]
+    inner_rates: dict[str, list[float]]
+    seconds: float
+    test_accuracy: float | None = None
+    test_accuracy_se: float | None = None
+    ensemble_test_accuracy: float | None = None
+    ensemble_test_accuracy_se: float | None = None
+    test_per_task: tuple[float, ...] = ()
+    ensemble_test_per_task: tuple[float, ...] = ()
+
+
+def train(
+    config: TrainerConfig,
+    seed: int,
+    data: ClassData,
+    *,
+    checkpoint: CheckpointFolder | None = None,
+    test: bool = True,
+) -> Generator[EpochResult, None, TrainResult]:
+    """Train a network; yield each epoch's result, and return the whole training's.
+
+    With a `checkpoint` every epoch is saved before it is yielded. Started again, it first yields the results of the epochs
+    that are saved, then goes on from there, bit for bit on the same device, threads and versions; a finished training is not
+    trained again. With `test`, the best epoch and the top-k ensemble are tested once, at the end.
+
+    Raises Diverged when a loss is not finite, DataError when `data` has too few classes or images for the config's episodes,
+    ValueError when the config asks for what this machine lacks.
+    """
+    run = Run(config, seed, data)
+    run.restore(checkpoint.load() if checkpoint else None)
+    yield from run.history
+    while len(run.history) < config.budget.epochs:
+        epoch = run.epoch()
+        if checkpoint:
+            checkpoint.save(epoch.epoch, run.state())
+        yield epoch
+    result = run.result(test)
+    if checkpoint:
+        checkpoint.finish(run.final_state())
+    return result
+
+
+def fit(config: TrainerConfig, seed: int, data: ClassData, *, test: bool = True) -> TrainResult:
+    """Train without looking at the epochs; see `train`."""
+    epochs = train(config, seed, data, test=test)
+    while True:
+        try:
+            next(epochs)
+        except StopIteration as end:
+            result: TrainResult = end.value
+            return result
+
+
+@dataclass
+class Run:
+    """The state of one training: weights, optimiser, statistics, history, the best epochs."""
+
+    config: TrainerConfig
+    seed: int
+    data: ClassData
+    history: list[EpochResult] = field(default_factory=list)
+    best: list[Snapshot] = field(default_factory=list)
+    tested: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        config = self.config
+        require(self.data, config.episodes.ways, config.episodes.shots, config.episodes.queries)
+        device, dtype = pick_device(config), pick_dtype(config)
+        self.data = self.data.to(device)
+        self.learner = Learner(config, Conv4(config, self.data.images.shape[1], self.data.images.shape[-1]))
+        self.weights = self.learner.initial(self.seed, dtype, device)
+        self.statistics = self.learner.network.initial_statistics()
+        self.statistics.values = {name: v.to(device, dtype) for name, v in self.statistics.values.items()}
+        self.optimizer = torch.optim.Adam(
+            list(self.weights.values()),
+            lr=config.outer.lr,
+            betas=(config.outer.beta1, config.outer.beta2),
+            weight_decay=config.outer.weight_decay,
+        )
+        self.streams = {s: EpisodeStream(self.data, s, config.episodes, self.seed, dtype) for s in self.data.splits}
+
+    def epoch(self) -> EpochResult:
+        """Train one epoch, validate, and keep the weights if they are among the k best."""
+        started, index = time.perf_counter(), len(self.history)
+        with arithmetic(self.config):
+            loss, accuracy = self._train_epoch(index)
+            trained = time.perf_counter()
+            candidate = self._snapshot(index + 1)
+            scores = evaluate(self.learner, [candidate], self.streams["val"], self.config.evaluation.val_tasks)
+        result = EpochResult(
+            epoch=index + 1,
+            train_loss=loss,
+            train_accuracy=accuracy,
+            val_loss=float(scores.loss.mean()),
+            val_accuracy=scores.mean_accuracy,
+            val_accuracy_se=scores.standard_error,
+            outer_lr=outer_lr(self.config, index),
+            seconds=time.perf_counter() - started,
+            tasks_per_second=self.config.budget.iterations * self.config.episodes.tasks / (trained - started),
+            finished_at=time.time(),
+        )
+        self.history.append(result)
+        self._keep(candidate, scores)
+        return result
+
+    def _train_epoch(self, index: int) -> tuple[float, float]:
+        """Return the mean loss and accuracy of the epoch's iterations."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = outer_lr(self.config, index)
+        losses, accuracies = [], []
+        for iteration in range(self.config.budget.iterations):
+            loss, accuracy = self.iterate(index, self._tasks(index * self.config.budget.iterations + iteration))
+            if not math.isfinite(loss):
+                raise self._diverged(index, iteration)
+            losses.append(loss)
+            accuracies.append(accuracy)
+        return math.fsum(losses) / len(losses), math.fsum(accuracies) / len(accuracies)
+
+    def iterate(self, index: int, episodes: list[Episode]) -> tuple[float, float]:
+        """Take one meta-step of epoch `index` (from 0) on `episodes`; return loss and accuracy before it."""
+        loss, accuracies = meta_gradient(
+            self.learner,
+            self.weights,
+            episodes,
+            len(episodes),
+            msl_weights(self.config, index),
+            second_order=second_order(self.config, index),
+            collect=self.statistics if self.config.norm.queries == "running" else None,
+        )
+        if self.config.outer.clip != "off":
+            torch.nn.utils.clip_grad_value_(self.weights.values(), self.config.outer.clip)
+        if math.isfinite(value := float(loss)):
+            self.optimizer.step()
+            self.statistics.update()
+        return value, float(accuracies.mean())
+
+    def _tasks(self, iteration: int) -> list[Episode]:
+        return [self.streams["train"].task(iteration, task) for task in range(self.config.episodes.tasks)]
+
+    def _diverged(self, index: int, iteration: int) -> Diverged:
+        episodes = self._tasks(index * self.config.budget.iterations + iteration)
+        step, layer = locate(self.learner, self.weights, episodes)
+        return Diverged(index + 1, iteration + 1, step, layer)
+
+    def _snapshot(self, epoch: int) -> Snapshot:
+        return Snapshot(epoch, math.nan, _copy(self.weights), _copy(self.statistics.values))
+
+    def _keep(self, candidate: Snapshot, scores: Scores) -> None:
+        kept = Snapshot(candidate.epoch, scores.mean_accuracy, candidate.weights, candidate.statistics)
+        ranked = sorted([*self.best, kept], key=lambda snapshot: (-snapshot.val_accuracy, snapshot.epoch))
+        self.best = ranked[: self.config.evaluation.top_k]
+
+    def result(self, test: bool) -> TrainResult:
+        """Return the result of the finished training, tested now if that was not done before."""
+        if test and not self.tested:
+            self.tested = self._test()
+        best = self.best[0]
+        return TrainResult(
+            best_epoch=best.epoch,
+            best_val_accuracy=best.val_accuracy,
+            ensemble_epochs=tuple(snapshot.epoch for snapshot in self.best),
+            inner_rates=rate_table(self.config, best.weights, self.learner.adapted),
+            seconds=math.fsum(epoch.seconds for epoch in self.history),
+            **(self.tested if test else {}),
+        )
+
+    def _test(self) -> dict[str, Any]:
+        tasks = self.config.evaluation.test_tasks
+        with arithmetic(self.config):
+            single = evaluate(self.learner, self.best[:1], self.streams["test"], tasks)
+            ensemble = evaluate(self.learner, self.best, self.streams["test"], tasks)
+        return {
+            "test_accuracy": single.mean_accuracy,
+            "test_accuracy_se": single.standard_error,
+            "ensemble_test_accuracy": ensemble.mean_accuracy,
+            "ensemble_test_accuracy_se": ensemble.standard_error,
+            "test_per_task": tuple(single.accuracy.tolist()),
+            "ensemble_test_per_task": tuple(ensemble.accuracy.tolist()),
+        }
+
+    def final_state(self) -> State:
+        """Return what is kept of a finished training: its history, the k best epochs' weights, the test's outcome."""
+        return {
+            "history": [asdict(epoch) for epoch in self.history],
+            "best": [vars(snapshot) for snapshot in self.best],
+            "tested": {name: list(v) if isinstance(v, tuple) else v for name, v in self.tested.items()},
+        }
+
+    def state(self) -> State:
+        """Return all that `restore` needs to go on."""
+        return self.final_state() | {
+            "weights": _copy(self.weights),
+            "statistics": _copy(self.statistics.values),
+            "optimizer": self.optimizer.state_dict(),
+        }
+
+    def restore(self, state: State | None) -> None:
+        """Go back to a saved state; None leaves the run at its start."""
+        if state is None:
+            return
+        device = self.data.images.device
+        self.history = [EpochResult(**epoch) for epoch in state["history"]]
+        self.best = [
+            Snapshot(s["epoch"], s["val_accuracy"], _copy(s["weights"], device), _copy(s["statistics"], device))
+            for s in state["best"]
+        ]
+        self.tested = {name: tuple(v) if isinstance(v, list) else v for name, v in state["tested"].items()}
+        if "weights" in state:  # absent from a final state, which never trains on
+            with torch.no_grad():
+                for name, weight in self.weights.items():
+                    weight.copy_(state["weights"][name])
+            self.statistics.values = _copy(state["statistics"], device)
+            self.optimizer.load_state_dict(state["optimizer"])
+
+
+def _copy(tensors: Weights, device: torch.device | None = None) -> Weights:
+    return {name: tensor.detach().clone().to(device or tensor.device) for name, tensor in tensors.items()}

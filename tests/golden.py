@@ -21,8 +21,8 @@ from torch import Tensor
 
 from trainers.config import TrainerConfig
 from trainers.data.classes import ClassData, ClassRange
-from trainers.data.episodes import Episode
-from trainers.mamlpp.meta_step import meta_gradient, task_loss
+from trainers.data.episodes import TaskBatch
+from trainers.mamlpp.meta_step import meta_gradient, task_losses
 from trainers.mamlpp.schedules import msl_weights, outer_lr
 from trainers.normalise import normalise
 from trainers.training import Run
@@ -88,23 +88,22 @@ def start(case: Mapping[str, Any], arrays: Arrays) -> Run:
     return run
 
 
-def episodes(arrays: Arrays, *at: int) -> list[Episode]:
-    """Return the tasks of one batch."""
-    batch = [torch.from_numpy(arrays[name][at]) for name in ("x_support", "y_support", "x_query", "y_query")]
-    return [
-        Episode(xs.flatten(0, 1), ys.flatten(), xq.flatten(0, 1), yq.flatten())
-        for xs, ys, xq, yq in zip(*batch, strict=True)
-    ]
+def tasks(arrays: Arrays, *at: int) -> TaskBatch:
+    """Return one batch."""
+    support, support_labels, query, query_labels = (
+        torch.from_numpy(arrays[name][at]) for name in ("x_support", "y_support", "x_query", "y_query")
+    )
+    return TaskBatch(support.flatten(1, 2), support_labels.flatten(1), query.flatten(1, 2), query_labels.flatten(1))
 
 
 def check_meta_step(case: Mapping[str, Any], arrays: Arrays) -> Errors:
     """Compare loss, logits, MSL's weights and all meta-gradients of one meta-step."""
     run, errors = start(case, arrays), Errors()
-    tasks, weights, order = episodes(arrays), msl_weights(run.config, case["epoch"]), bool(case["second_order"])
-    loss, _ = meta_gradient(run.learner, run.weights, tasks, len(tasks), weights, second_order=order)
-    logits = [task_loss(run.learner, run.weights, task, weights, second_order=order)[1] for task in tasks]
+    batch, weights, order = tasks(arrays), msl_weights(run.config, case["epoch"]), bool(case["second_order"])
+    loss, _ = meta_gradient(run.learner, run.weights, batch, weights, second_order=order, at_once=run.at_once)
+    _, logits = task_losses(run.learner, run.weights, batch, weights, second_order=order)
     errors.note("loss", "loss", loss, arrays["loss"])
-    errors.note("logits", "query_logits", torch.stack(logits), arrays["query_logits"])
+    errors.note("logits", "query_logits", logits, arrays["query_logits"])
     if case["msl"] and case["epoch"] < case.get(
         "msl_epochs", 10
     ):  # later the record holds weights that the loss ignores
@@ -123,7 +122,7 @@ def check_training(case: Mapping[str, Any], arrays: Arrays) -> Errors:
         epoch = iteration // case["iters_per_epoch"]
         run.optimizer.param_groups[0]["lr"] = outer_lr(run.config, epoch)
         rates.append(outer_lr(run.config, epoch))
-        losses.append(run.iterate(epoch, episodes(arrays, iteration))[0])
+        losses.append(run.iterate(epoch, tasks(arrays, iteration))[0])
     errors.note("loss", "losses", losses, arrays["losses"])
     errors.note("schedules", "outer_lr", rates, arrays["outer_lr"])
     for name, weight in run.weights.items():

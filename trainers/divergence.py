@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor
 
-from .data.episodes import Episode
+from .data.episodes import TaskBatch
 from .mamlpp.inner_loop import Learner
 from .models.conv4 import Weights
 
@@ -32,15 +32,15 @@ class Diverged(ArithmeticError):
         )
 
 
-def locate(learner: Learner, weights: Weights, episodes: Sequence[Episode]) -> tuple[int, str]:
+def locate(learner: Learner, weights: Weights, tasks: TaskBatch) -> tuple[int, str]:
     """Return the inner step and the first layer (or weight) that is not finite, going through the tasks in order."""
     if name := _first_not_finite(weights):
         return 0, name
-    for episode in episodes:
-        steps = learner.adapt(weights, episode, learner.config.inner.steps, second_order=False)
-        before: Mapping[str, Tensor] = weights
+    for task in tasks.split(1):
+        steps = learner.adapt(weights, task, learner.config.inner.steps, second_order=False)
+        before: Mapping[str, Tensor] = weights | {name: weights[name][None] for name in learner.adapted}
         for step, after in enumerate(steps, start=1):
-            for images, at in ((episode.support, before), (episode.query, after)):
+            for images, at in ((task.support, before), (task.query, after)):
                 with torch.no_grad():
                     outputs = dict(learner.network.layers(at, images, step - 1))
                 if name := _first_not_finite(outputs):

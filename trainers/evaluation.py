@@ -8,10 +8,9 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
-from .data.episodes import Episode, EpisodeStream
-from .mamlpp.inner_loop import Learner
+from .data.episodes import EpisodeStream, TaskBatch
+from .mamlpp.inner_loop import Learner, accuracy, cross_entropy
 from .models.conv4 import Weights
 from .models.norm import RunningStatistics
 
@@ -44,19 +43,24 @@ class Scores:
         return float(self.accuracy.std(correction=1) / math.sqrt(len(self.accuracy)))
 
 
-def evaluate(learner: Learner, members: Sequence[Snapshot], stream: EpisodeStream, tasks: int) -> Scores:
-    """Score the mean of the members' logits on the first `tasks` tasks of `stream`; one member is a single model."""
+def evaluate(
+    learner: Learner, members: Sequence[Snapshot], stream: EpisodeStream, tasks: int, at_once: int = 1
+) -> Scores:
+    """Score the mean of the members' logits on the first `tasks` tasks of `stream`; one member is a single model.
+
+    `at_once` tasks are computed together.
+    """
     accuracies, losses = [], []
-    for task in range(tasks):
-        episode = stream.task(task)
-        logits = torch.stack([_predict(learner, member, episode) for member in members]).mean(0)
-        losses.append(functional.cross_entropy(logits, episode.query_labels))
-        accuracies.append((logits.argmax(1) == episode.query_labels).double().mean())
-    return Scores(torch.stack(accuracies).cpu(), torch.stack(losses).double().cpu())
+    for start in range(0, tasks, at_once):
+        batch = stream.batch((task,) for task in range(start, min(start + at_once, tasks)))
+        logits = torch.stack([_predict(learner, member, batch) for member in members]).mean(0)
+        losses.append(cross_entropy(logits, batch.query_labels))
+        accuracies.append(accuracy(logits, batch.query_labels))
+    return Scores(torch.cat(accuracies).cpu(), torch.cat(losses).double().cpu())
 
 
-def _predict(learner: Learner, member: Snapshot, episode: Episode) -> Tensor:
+def _predict(learner: Learner, member: Snapshot, tasks: TaskBatch) -> Tensor:
     statistics = None
     if learner.config.norm.queries == "running":
         statistics = RunningStatistics(member.statistics, learner.config.norm.momentum)
-    return learner.predict(member.weights, episode, statistics)
+    return learner.predict(member.weights, tasks, statistics)

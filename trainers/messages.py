@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 import types
 import typing
 from collections.abc import Iterable
@@ -25,10 +26,9 @@ _TYPES = {
     "list_type": "a list",
     "tuple_type": "a list",
     "path_type": "a path in quotes",
+    "is_instance_of": "a path in quotes",
     "none_required": "absent",
 }
-_IMPLIED = {"none_required"}
-"""Alternatives of a union that no spec file can write."""
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
@@ -81,7 +81,7 @@ def _line(path: str, found: list[tuple[str, Any, bool]]) -> str:
         phrases = ['"off"', '"on"', "a table of settings"]
     value = found[0][1]
     text = f"{path}: must be {' or '.join(phrases)}, not {show(value)}"
-    choices = [part.strip('"') for phrase in phrases for part in phrase.split(", ") if part.startswith('"')]
+    choices = re.findall(r'"([^"]*)"', " ".join(phrases))
     guess = nearest(value, choices) if isinstance(value, str) else None
     return text + (f'; did you mean "{guess}"?' if guess else "")
 
@@ -103,9 +103,12 @@ def _phrase(item: Any, path: list[str], model: type[BaseModel] | None, field: Fi
             "value", context["tag"], known
         ), True
     if kind == "string_pattern_mismatch":
-        return f"{field.description if field else context['pattern']}; not {show(item['input'])}", True
+        said = field.description if field and field.description else ""
+        rule = said if said.startswith("must") else f"must match {context['pattern']} ({said})"
+        return f"{rule}, not {show(item['input'])}", True
     if kind == "literal_error":
-        return str(context["expected"]).replace("'", '"').replace('" or "', '", "'), False
+        choices = str(context["expected"]).replace("'", '"').replace('" or "', '", "')
+        return f"one of {choices}" if ", " in choices else choices, False
     for bound, words in _COMPARED.items():
         if bound in context:
             return f"{words} {context[bound]}", False

@@ -19,7 +19,7 @@ from .checkpoint import CheckpointFolder, State
 from .config import TrainerConfig
 from .data import require
 from .data.classes import ClassData
-from .data.episodes import Episode, EpisodeStream
+from .data.episodes import EpisodeStream, TaskBatch
 from .divergence import Diverged, locate
 from .evaluation import Scores, Snapshot, evaluate
 from .mamlpp.inner_loop import Learner
@@ -154,6 +154,7 @@ class Run:
             weight_decay=config.outer.weight_decay,
         )
         self.streams = {s: EpisodeStream(self.data, s, config.episodes, self.seed, dtype) for s in self.data.splits}
+        self.at_once = tasks_at_once(self.learner)
 
     def epoch(self) -> EpochResult:
         """Train one epoch, validate, and keep the weights if they are among the k best."""
@@ -162,7 +163,9 @@ class Run:
             loss, accuracy = self._train_epoch(index)
             trained = time.perf_counter()
             candidate = self._snapshot(index + 1)
-            scores = evaluate(self.learner, [candidate], self.streams["val"], self.config.evaluation.val_tasks)
+            scores = evaluate(
+                self.learner, [candidate], self.streams["val"], self.config.evaluation.val_tasks, 4 * self.at_once
+            )
         result = EpochResult(
             epoch=index + 1,
             train_loss=loss,
@@ -185,22 +188,22 @@ class Run:
             group["lr"] = outer_lr(self.config, index)
         losses, accuracies = [], []
         for iteration in range(self.config.budget.iterations):
-            loss, accuracy = self.iterate(index, self._tasks(index * self.config.budget.iterations + iteration))
+            loss, accuracy = self.iterate(index, self._tasks(index, iteration))
             if not math.isfinite(loss):
                 raise self._diverged(index, iteration)
             losses.append(loss)
             accuracies.append(accuracy)
         return math.fsum(losses) / len(losses), math.fsum(accuracies) / len(accuracies)
 
-    def iterate(self, index: int, episodes: list[Episode]) -> tuple[float, float]:
-        """Take one meta-step of epoch `index` (from 0) on `episodes`; return loss and accuracy before it."""
+    def iterate(self, index: int, tasks: TaskBatch) -> tuple[float, float]:
+        """Take one meta-step of epoch `index` (from 0) on `tasks`; return loss and accuracy before it."""
         loss, accuracies = meta_gradient(
             self.learner,
             self.weights,
-            episodes,
-            len(episodes),
+            tasks,
             msl_weights(self.config, index),
             second_order=second_order(self.config, index),
+            at_once=self.at_once,
             collect=self.statistics if self.config.norm.queries == "running" else None,
         )
         if self.config.outer.clip != "off":
@@ -210,12 +213,12 @@ class Run:
             self.statistics.update()
         return value, float(accuracies.mean())
 
-    def _tasks(self, iteration: int) -> list[Episode]:
-        return [self.streams["train"].task(iteration, task) for task in range(self.config.episodes.tasks)]
+    def _tasks(self, index: int, iteration: int) -> TaskBatch:
+        position = index * self.config.budget.iterations + iteration
+        return self.streams["train"].batch((position, task) for task in range(self.config.episodes.tasks))
 
     def _diverged(self, index: int, iteration: int) -> Diverged:
-        episodes = self._tasks(index * self.config.budget.iterations + iteration)
-        step, layer = locate(self.learner, self.weights, episodes)
+        step, layer = locate(self.learner, self.weights, self._tasks(index, iteration))
         return Diverged(index + 1, iteration + 1, step, layer)
 
     def _snapshot(self, epoch: int) -> Snapshot:
@@ -243,8 +246,8 @@ class Run:
     def _test(self) -> dict[str, Any]:
         tasks = self.config.evaluation.test_tasks
         with arithmetic(self.config):
-            single = evaluate(self.learner, self.best[:1], self.streams["test"], tasks)
-            ensemble = evaluate(self.learner, self.best, self.streams["test"], tasks)
+            single = evaluate(self.learner, self.best[:1], self.streams["test"], tasks, 4 * self.at_once)
+            ensemble = evaluate(self.learner, self.best, self.streams["test"], tasks, 4 * self.at_once)
         return {
             "test_accuracy": single.mean_accuracy,
             "test_accuracy_se": single.standard_error,
@@ -287,6 +290,19 @@ class Run:
                     weight.copy_(state["weights"][name])
             self.statistics.values = _copy(state["statistics"], device)
             self.optimizer.load_state_dict(state["optimizer"])
+
+
+MEMORY_AT_ONCE = 0.5 * 2**30
+"""Bytes that the graph of the tasks computed together may take, about."""
+
+
+def tasks_at_once(learner: Learner) -> int:
+    """Return how many tasks to train on together: many small ones, few large ones, at least 1. Evaluation takes 4 times as many."""
+    config, network = learner.config, learner.network
+    images = config.episodes.ways * (config.episodes.shots + config.episodes.queries)
+    activations = config.model.filters * network.size**2 * (1 if config.model.downsample == "max_pool" else 0.25)
+    bytes_a_task = images * config.inner.steps * activations * 4 * 12  # a dozen tensors of block 0's size, measured
+    return max(1, min(config.episodes.tasks, int(MEMORY_AT_ONCE / bytes_a_task)))
 
 
 def _copy(tensors: Weights, device: torch.device | None = None) -> Weights:

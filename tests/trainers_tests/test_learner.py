@@ -2,6 +2,7 @@
 
 import math
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,8 @@ import torch
 from tests.golden import check
 from tests.toy import EVERYTHING, toy_config, toy_data
 from trainers.config import TrainerConfig
-from trainers.mamlpp.meta_step import meta_gradient, task_loss
+from trainers.data.episodes import TaskBatch
+from trainers.mamlpp.meta_step import meta_gradient, task_losses
 from trainers.mamlpp.schedules import msl_weights
 from trainers.models.norm import RunningStatistics
 from trainers.training import Run
@@ -23,8 +25,14 @@ def run(**overrides: object) -> Run:
     return Run(toy_config(precision="float64", **overrides), 0, DATA)
 
 
-def tasks(at: Run, count: int = 2) -> list:  # type: ignore[type-arg]
-    return [at.streams["train"].task(0, i) for i in range(count)]
+def tasks(at: Run, count: int = 2) -> TaskBatch:
+    return at.streams["train"].batch((0, i) for i in range(count))
+
+
+def gradient(at: Run, weights: Sequence[float], second_order: bool = True, at_once: int = 2) -> float:
+    """Set the meta-gradient on the run's weights; return the loss."""
+    batch = tasks(at)
+    return float(meta_gradient(at.learner, at.weights, batch, weights, second_order=second_order, at_once=at_once)[0])
 
 
 @pytest.mark.skipif(
@@ -42,13 +50,12 @@ def test_second_order_gradients_agree_with_finite_differences(granularity: str, 
     at = run(
         msl="on", bnwb="on", lslr={"granularity": granularity}, model={"downsample": downsample}, inner={"lr": 0.2}
     )
-    episodes, weights = tasks(at), msl_weights(at.config, 0)
+    weights = msl_weights(at.config, 0)
 
     def loss() -> float:
-        losses = [task_loss(at.learner, at.weights, episode, weights, second_order=True)[0] for episode in episodes]
-        return float(torch.stack(losses).detach().mean())
+        return float(task_losses(at.learner, at.weights, tasks(at), weights, second_order=True)[0].detach().mean())
 
-    meta_gradient(at.learner, at.weights, episodes, 2, weights, second_order=True)
+    gradient(at, weights)
     for name in [
         "conv0.weight",
         "conv1.norm.gamma",
@@ -69,22 +76,40 @@ def test_second_order_gradients_agree_with_finite_differences(granularity: str, 
 
 def test_first_and_second_order_share_the_loss_but_not_the_gradient() -> None:
     at = run()
-    first = meta_gradient(at.learner, at.weights, tasks(at), 2, [0.0, 1.0], second_order=False)[0]
-    gradient = at.weights["conv0.weight"].grad
-    second = meta_gradient(at.learner, at.weights, tasks(at), 2, [0.0, 1.0], second_order=True)[0]
+    first = gradient(at, [0, 1], second_order=False)
+    first_gradient = at.weights["conv0.weight"].grad
+    second = gradient(at, [0, 1])
     assert first == second
-    assert gradient is not None
-    assert not torch.allclose(gradient, at.weights["conv0.weight"].grad)  # type: ignore[arg-type]
+    assert first_gradient is not None
+    assert not torch.allclose(first_gradient, at.weights["conv0.weight"].grad)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("downsample", ["max_pool", "stride"])
+def test_tasks_computed_together_or_one_by_one_give_the_same_numbers(downsample: str) -> None:
+    at = run(**EVERYTHING, norm={"queries": "running"}, model={"downsample": downsample}, episodes={"tasks": 3})
+    batch = tasks(at, 3)
+    results = []
+    for at_once in (1, 2, 3):
+        statistics = at.learner.network.initial_statistics()
+        loss, accuracies = meta_gradient(
+            at.learner, at.weights, batch, [0.4, 0.6], second_order=True, at_once=at_once, collect=statistics
+        )
+        statistics.update()
+        gradients = [w.grad for w in at.weights.values() if w.grad is not None]
+        results.append([loss, accuracies, *gradients, *statistics.values.values()])
+    for other in results[1:]:
+        for a, b in zip(results[0], other, strict=True):
+            assert torch.allclose(a, b, rtol=1e-9, atol=1e-14)
 
 
 def test_learned_rates_of_every_granularity_start_as_the_fixed_one() -> None:
     fixed = run()
-    reference = meta_gradient(fixed.learner, fixed.weights, tasks(fixed), 2, [0.5, 0.5], second_order=True)[0]
+    reference = gradient(fixed, [0.5, 0.5])
     shapes = {"shared": (), "per_layer": (), "per_layer_per_step": (2,), "per_parameter": (4, 1, 3, 3)}
     for granularity, shape in shapes.items():
         at = run(lslr={"granularity": granularity})
-        loss = meta_gradient(at.learner, at.weights, tasks(at), 2, [0.5, 0.5], second_order=True)[0]
-        assert float(loss) == pytest.approx(float(reference), rel=1e-12)
+        loss = gradient(at, [0.5, 0.5])
+        assert loss == pytest.approx(reference, rel=1e-12)
         name = "lslr" if granularity == "shared" else "lslr.conv0.weight"
         assert at.weights[name].shape == shape
         assert at.weights[name].grad is not None
@@ -92,10 +117,9 @@ def test_learned_rates_of_every_granularity_start_as_the_fixed_one() -> None:
 
 def test_a_loss_at_every_step_is_the_weighted_sum_of_the_steps_losses() -> None:
     at = run(inner={"steps": 3})
-    episode = tasks(at)[0]
 
     def loss(*weights: float) -> float:
-        return float(task_loss(at.learner, at.weights, episode, weights, second_order=True)[0].detach())
+        return float(task_losses(at.learner, at.weights, tasks(at, 1), weights, second_order=True)[0].detach())
 
     alone = [loss(1, 0, 0), loss(0, 1, 0), loss(0, 0, 1)]
     mixed = loss(0.2, 0.3, 0.5)
@@ -104,10 +128,10 @@ def test_a_loss_at_every_step_is_the_weighted_sum_of_the_steps_losses() -> None:
 
 def test_evaluation_may_take_more_steps_than_training_and_reuses_the_last_ones_settings() -> None:
     at = run(inner={"steps": 2, "evaluation_steps": 4}, lslr="on", bnwb="on")
-    logits = at.learner.predict(at.weights, tasks(at)[0], None)
-    assert logits.shape == (3, 3)
-    by_hand = list(at.learner.adapt(at.weights, tasks(at)[0], 4, second_order=False))[-1]
-    expected = at.learner.network(by_hand, tasks(at)[0].query, 3)
+    logits = at.learner.predict(at.weights, tasks(at), None)
+    assert logits.shape == (2, 3, 3)
+    by_hand = list(at.learner.adapt(at.weights, tasks(at), 4, second_order=False))[-1]
+    expected = at.learner.network(by_hand, tasks(at).query, 3)
     assert torch.allclose(logits, expected)
 
 
@@ -117,10 +141,11 @@ def test_running_normalisation_answers_each_query_alone_and_batch_does_not() -> 
         for _ in range(3):
             at.iterate(0, tasks(at))
         statistics = at.statistics if queries == "running" else None
-        weights, query = at.weights, tasks(at)[0].query
+        query = tasks(at, 1).query
+        weights = at.weights | {name: at.weights[name][None] for name in at.learner.adapted}
         together = at.learner.network(weights, query, 0, running=statistics)
-        single = at.learner.network(weights, query[:1], 0, running=statistics)
-        assert torch.allclose(together[:1], single) is alone
+        single = at.learner.network(weights, query[:, :1], 0, running=statistics)
+        assert torch.allclose(together[:, :1], single) is alone
 
 
 def test_per_step_statistics_are_updated_by_their_own_step_once_a_meta_batch() -> None:
@@ -136,7 +161,7 @@ def test_per_step_statistics_are_updated_by_their_own_step_once_a_meta_batch() -
 
 def test_batch_norms_affine_weights_are_not_adapted() -> None:
     at = run(**EVERYTHING, norm={"queries": "running"})
-    adapted = list(at.learner.adapt(at.weights, tasks(at)[0], 2, second_order=False))[-1]
+    adapted = list(at.learner.adapt(at.weights, tasks(at), 2, second_order=False))[-1]
     moved = {name for name in at.weights if adapted[name] is not at.weights[name]}
     assert moved == {"conv0.weight", "conv1.weight", "linear.weight", "linear.bias"}
 

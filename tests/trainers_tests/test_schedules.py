@@ -1,12 +1,15 @@
 """What changes with the epoch, with numbers that can be checked by hand."""
 
+from typing import Any
+
 import pytest
 
 from tests.toy import toy_config
+from trainers.config import TrainerConfig
 from trainers.mamlpp.schedules import msl_weights, outer_lr, second_order
 
 
-def config(**overrides):  # type: ignore[no-untyped-def]
+def config(**overrides: Any) -> TrainerConfig:
     return toy_config(budget={"epochs": 10}, **overrides)
 
 

@@ -21,7 +21,6 @@ from trainers.training import EpochResult, Run, TrainResult, train
 
 DATA = toy_data()
 CONFIG = toy_config(**EVERYTHING, norm={"queries": "running"})
-CLOCK = {"seconds": 0.0, "tasks_per_second": 0.0, "finished_at": 0.0}
 
 
 def drain(
@@ -39,7 +38,7 @@ def drain(
 
 
 def numbers(epochs: list[EpochResult]) -> list[EpochResult]:
-    return [replace(epoch, **CLOCK) for epoch in epochs]
+    return [replace(epoch, seconds=0.0, tasks_per_second=0.0, finished_at=0.0) for epoch in epochs]
 
 
 def test_a_training_yields_its_epochs_and_returns_its_result() -> None:

@@ -1,10 +1,11 @@
-"""Few-shot tasks, drawn by address: (seed, stream, position) decides a task, whatever was drawn before.
+"""Few-shot tasks, drawn by address: (seed, split, position) decides a task, whatever was drawn before.
 
 Shapes: T tasks, W ways, K shots, Q queries a class, C H W image.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,20 +19,29 @@ from .classes import ClassData, ClassRange, Split
 
 
 @dataclass(frozen=True)
-class Episode:
-    """One task; images are floats, class after class.
+class TaskBatch:
+    """T tasks; images are floats, class after class.
 
     Attributes:
-        support: [W*K, C, H, W].
-        support_labels: [W*K], values 0 .. W-1.
-        query: [W*Q, C, H, W].
-        query_labels: [W*Q].
+        support: [T, W*K, C, H, W].
+        support_labels: [T, W*K], values 0 .. W-1.
+        query: [T, W*Q, C, H, W].
+        query_labels: [T, W*Q].
     """
 
     support: Tensor
     support_labels: Tensor
     query: Tensor
     query_labels: Tensor
+
+    def __len__(self) -> int:
+        return len(self.support)
+
+    def split(self, tasks: int) -> Iterator[TaskBatch]:
+        """Yield the batch in parts of at most `tasks` tasks."""
+        parts = (torch.split(t, tasks) for t in (self.support, self.support_labels, self.query, self.query_labels))
+        for part in zip(*parts, strict=True):
+            yield TaskBatch(*part)
 
 
 @dataclass(frozen=True)
@@ -49,41 +59,46 @@ class EpisodeStream:
     seed: int
     dtype: torch.dtype = torch.float32
 
-    def task(self, *position: int) -> Episode:
-        """Return the task at `position`: (iteration, task) in training, (task,) in evaluation."""
-        index, turns = self._draw(Source(self.seed, self.split, *position))
-        images = self._images(index, turns)
+    def batch(self, positions: Iterable[tuple[int, ...]]) -> TaskBatch:
+        """Return the tasks at `positions`: (iteration, task) in training, (task,) in evaluation."""
+        index, turns = zip(*(self._draw(Source(self.seed, self.split, *p)) for p in positions), strict=True)
+        images = self._images(np.stack(index), np.stack(turns))
         shots, ways, queries = self.shape.shots, self.shape.ways, self.shape.queries
-        labels = torch.arange(ways, device=images.device)
-        return Episode(
-            images[:, :shots].flatten(0, 1),
-            labels.repeat_interleave(shots),
-            images[:, shots:].flatten(0, 1),
-            labels.repeat_interleave(queries),
+        labels = torch.arange(ways, device=images.device).expand(len(images), ways)
+        return TaskBatch(
+            images[:, :, :shots].flatten(1, 2),
+            labels.repeat_interleave(shots, 1),
+            images[:, :, shots:].flatten(1, 2),
+            labels.repeat_interleave(queries, 1),
         )
 
-    def _draw(self, source: Source) -> tuple[NDArray[np.int64], list[int]]:
-        """Return image indices [W, K+Q] and the quarter turns of each class."""
+    def _draw(self, source: Source) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return a task's image indices [W, K+Q] and the quarter turns [W] of its classes."""
         classes = self.data.splits[self.split]
         chosen = source.permutation(len(classes))[: self.shape.ways]
+        turns = np.array([classes[c].turns for c in chosen])
         extra = source.words(len(classes))[: self.shape.ways] % np.uint64(4)
-        random_turns = self.data.turn_training and self.split == "train"
-        turns = [classes[c].turns + (int(e) if random_turns else 0) for c, e in zip(chosen, extra, strict=True)]
+        if self.data.turn_training and self.split == "train":
+            turns = (turns + extra.astype(np.int64)) % 4
         return np.stack([self._pick(source, classes[c]) for c in chosen]), turns
 
     def _pick(self, source: Source, chosen: ClassRange) -> NDArray[np.int64]:
         order = source.permutation(chosen.count) + chosen.first
         return np.concatenate([order[: self.shape.shots], order[::-1][: self.shape.queries]])
 
-    def _images(self, index: NDArray[np.int64], turns: list[int]) -> Tensor:
-        """Return float images [W, K+Q, C, H, W], turned and normalised."""
+    def _images(self, index: NDArray[np.int64], turns: NDArray[np.int64]) -> Tensor:
+        """Return float images [T, W, K+Q, C, H, W], turned and normalised."""
         device = self.data.images.device
-        images = self.data.images[torch.from_numpy(index).to(device)].to(self.dtype) / 255
-        if self.data.mean != (0.0,) or self.data.std != (1.0,):
-            mean, std = (
-                torch.tensor(v, dtype=self.dtype, device=device)[:, None, None] for v in (self.data.mean, self.data.std)
-            )
-            images = (images - mean) / std
-        if not any(turn % 4 for turn in turns):
+        raw = self.data.images[torch.from_numpy(index).to(device)]
+        for turn in (1, 2, 3):
+            if (turns == turn).any():
+                where = torch.from_numpy(turns == turn).to(device)
+                raw[where] = torch.rot90(raw[where], turn, (-2, -1))
+        images = raw.to(self.dtype) / 255
+        if self.data.mean == (0.0,) and self.data.std == (1.0,):
             return images
-        return torch.stack([torch.rot90(image, turn, (-2, -1)) for image, turn in zip(images, turns, strict=True)])
+        scale = (
+            torch.tensor(v, dtype=self.dtype, device=device)[:, None, None] for v in (self.data.mean, self.data.std)
+        )
+        mean, std = scale
+        return (images - mean) / std

@@ -1,4 +1,7 @@
-"""The inner loop: gradient descent on a task's support set, as a function of the meta-learned weights."""
+"""The inner loop: gradient descent on each task's support set, as a function of the meta-learned weights.
+
+Shapes: T tasks, W ways, Q queries a class.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from ..config import TrainerConfig
-from ..data.episodes import Episode
+from ..data.episodes import TaskBatch
 from ..models.conv4 import Conv4, Weights
 from ..models.norm import RunningStatistics
 from .step_sizes import initial_rates, rate
@@ -37,7 +40,7 @@ class Learner:
     def adapt(
         self,
         meta: Weights,
-        episode: Episode,
+        tasks: TaskBatch,
         steps: int,
         *,
         second_order: bool,
@@ -45,30 +48,44 @@ class Learner:
     ) -> Iterator[Weights]:
         """Yield all weights after each of `steps` inner steps: theta <- theta - rate[layer, step] * gradient.
 
+        Adapted weights get a leading task dimension: [T, ...].
+
         With `second_order` the weights' dependence on the meta-weights goes through the gradients too; else the gradients
         count as constants (first-order MAML, Finn et al. 2017 section 5.2).
         """
         weights = dict(meta)
+        for name in self.adapted:
+            weights[name] = meta[name].expand(len(tasks), *meta[name].shape)
         for step in range(steps):
-            logits = self.network(weights, episode.support, step, collect=collect)
-            loss = functional.cross_entropy(logits, episode.support_labels)
+            logits = self.network(weights, tasks.support, step, collect=collect)
+            loss = cross_entropy(logits, tasks.support_labels).sum()  # no task's weights act on another's loss
             moved = [weights[name] for name in self.adapted]
             gradients = torch.autograd.grad(loss, moved, create_graph=second_order)
             for name, weight, gradient in zip(self.adapted, moved, gradients, strict=True):
                 weights[name] = weight - rate(self.config, meta, name, step) * gradient
             yield weights
 
-    def predict(self, meta: Weights, episode: Episode, statistics: RunningStatistics | None) -> Tensor:
-        """Return query logits [W*Q, W] after ``evaluation_steps`` inner steps, without a graph to the meta-weights.
+    def predict(self, meta: Weights, tasks: TaskBatch, statistics: RunningStatistics | None) -> Tensor:
+        """Return query logits [T, W*Q, W] after ``evaluation_steps`` inner steps, without a graph to the meta-weights.
 
         Queries are normalised with `statistics` where given, else with their own batch's.
         """
         frozen = {name: weight.detach() for name, weight in meta.items()}
         frozen |= {name: frozen[name].requires_grad_() for name in self.adapted}
         steps = self.config.evaluation_steps
-        for adapted in self.adapt(frozen, episode, steps, second_order=False):
+        for adapted in self.adapt(frozen, tasks, steps, second_order=False):
             # a fresh leaf after every step: no gradient reaches further back than one step
             for name in self.adapted:
                 adapted[name] = adapted[name].detach().requires_grad_()
         with torch.no_grad():
-            return self.network(adapted, episode.query, steps - 1, running=statistics)
+            return self.network(adapted, tasks.query, steps - 1, running=statistics)
+
+
+def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
+    """Return the mean cross-entropy [T] of each task's logits [T, N, W] for labels [T, N]."""
+    return functional.cross_entropy(logits.transpose(1, 2), labels, reduction="none").mean(1)
+
+
+def accuracy(logits: Tensor, labels: Tensor) -> Tensor:
+    """Return the share [T], float64, of each task's logits [T, N, W] that are right for labels [T, N]."""
+    return (logits.detach().argmax(2) == labels).double().mean(1)

@@ -1,9 +1,10 @@
 """The convolutional network of few-shot learning (Vinyals et al. 2016), as a function of its weights.
 
-Shapes: N images, F filters, W ways, S inner steps, C H W image.
+Shapes: T tasks, N images of each, F filters, W ways, D features, S inner steps, C H W image.
 
-Weights by name: adapted in the inner loop are "conv0.weight" [F, C, 3, 3], ..., "linear.weight" [W, D], "linear.bias" [W];
-meta-learned only are "conv0.norm.gamma" and "conv0.norm.beta", [F], or [S, F] with BNWB. Convolutions have no bias: batch
+Weights by name: adapted in the inner loop are "conv0.weight" [T, F, C, 3, 3], ..., "linear.weight" [T, W, D],
+"linear.bias" [T, W]: every task has its own, and the tasks lie side by side as groups of channels, [N, T*F, H, W], so that
+each operation runs once for all of them. Meta-learned only are "conv0.norm.gamma" and "conv0.norm.beta", [F], or [S, F] with BNWB. Convolutions have no bias: batch
 norm takes it out again.
 """
 
@@ -79,7 +80,7 @@ class Conv4:
         collect: RunningStatistics | None = None,
         running: RunningStatistics | None = None,
     ) -> Tensor:
-        """Return logits [N, W] of images [N, C, H, W] with the norm weights of inner `step`.
+        """Return logits [T, N, W] of images [T, N, C, H, W] with the norm weights of inner `step`.
 
         Batch norm uses the batch's statistics, and notes them in `collect`; or those of `running`.
         """
@@ -97,10 +98,12 @@ class Conv4:
         running: RunningStatistics | None = None,
     ) -> Iterator[tuple[str, Tensor]]:
         """Yield each layer's name and output, block after block; the last one is the logits."""
-        x, pools = images, self.config.model.downsample == "max_pool"
+        tasks, count = images.shape[:2]
+        x, pools = images.transpose(0, 1).flatten(1, 2), self.config.model.downsample == "max_pool"
         for block in self.blocks:
             gamma, beta = (self._at_step(weights[f"{block}.norm.{k}"], step) for k in ("gamma", "beta"))
-            x = functional.conv2d(x, weights[f"{block}.weight"], stride=1 if pools else 2, padding=1)
+            kernel = weights[f"{block}.weight"].flatten(0, 1)
+            x = functional.conv2d(x, kernel, stride=1 if pools else 2, padding=1, groups=tasks)
             if running is None:
                 x = batch_norm(x, gamma, beta, block, step, collect)
             else:
@@ -108,8 +111,8 @@ class Conv4:
             # Pooling commutes with the increasing leaky ReLU, which then runs on a quarter of the values.
             x = functional.leaky_relu(functional.max_pool2d(x, 2) if pools else x, 0.01)
             yield block, x
-        x = x.flatten(1) if pools else x.mean((2, 3))
-        yield "linear", functional.linear(x, weights["linear.weight"], weights["linear.bias"])
+        features = (x if pools else x.mean((2, 3))).reshape(count, tasks, -1).transpose(0, 1)
+        yield "linear", torch.baddbmm(weights["linear.bias"][:, None], features, weights["linear.weight"].mT)
 
     def _at_step(self, weight: Tensor, step: int) -> Tensor:
         return weight[min(step, len(weight) - 1)] if self.config.bnwb == "on" else weight

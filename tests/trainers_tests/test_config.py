@@ -1,0 +1,87 @@
+"""A config holds nothing without effect; one training has one identity."""
+
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from trainers.config import DA, LSLR, MSL, TrainerConfig, resolve
+from trainers.normalise import cell_id, flatten, merge, normalise, settings
+
+INERT: list[tuple[dict[str, Any], str]] = [
+    ({"inner.steps": 1, "msl": "on"}, "msl"),
+    ({"inner.steps": 1, "lslr.granularity": "per_layer_per_step"}, "lslr.granularity"),
+    ({"inner.steps": 1, "bnwb": "on"}, "bnwb"),
+    ({"inner.steps": 1, "bnrs": "on", "norm.queries": "running"}, "bnrs"),
+    ({"bnrs": "on"}, "bnrs"),
+    ({"norm.momentum": 0.2}, "norm.momentum"),
+    ({"msl.tau": 0.2}, "msl.tau"),
+    ({"msl.epochs": 0}, "msl"),
+    ({"da.first_order_epochs": 0.0}, "da"),
+    ({"ca.min_lr": 1e-3}, "ca"),
+    ({"ca.period_mult": 2}, "ca.period_mult"),
+    ({"ca.restart_decay": 0.5}, "ca.restart_decay"),
+    ({"inner.evaluation_steps": 5}, "inner.evaluation_steps"),
+]
+
+
+@pytest.mark.parametrize(("overrides", "path"), INERT)
+def test_a_typed_setting_without_effect_is_refused_and_otherwise_dropped(overrides: dict[str, Any], path: str) -> None:
+    tree = merge({}, overrides)
+    with pytest.raises(ValidationError, match=f"{path} has no effect"):
+        TrainerConfig.model_validate(tree)
+    with pytest.raises(ValueError, match=f"{path} has no effect"):
+        normalise(tree, typed=tree)
+    config, dropped = normalise(tree)
+    assert [inert.path for inert in dropped] == [path]
+    assert TrainerConfig.model_validate(config.model_dump()) == config
+
+
+def test_normalising_twice_changes_nothing() -> None:
+    for overrides, _ in INERT:
+        config, _ = normalise(merge({}, overrides))
+        assert normalise(config.model_dump()) == (config, ())
+
+
+def test_on_stands_for_a_components_defaults() -> None:
+    config = TrainerConfig.model_validate({"msl": "on", "da": "on", "lslr": "on"})
+    assert (config.msl, config.da, config.lslr) == (MSL(), DA(), LSLR())
+
+
+@pytest.mark.parametrize(
+    ("position", "epochs", "result"), [(7, 100, 7), (0.1, 100, 10), (0.5, 5, 3), (1.0, 9, 9), (0.0, 9, 0)]
+)
+def test_a_position_is_epochs_or_a_share(position: float, epochs: int, result: int) -> None:
+    assert resolve(position, epochs) == result
+
+
+@pytest.mark.parametrize("value", [-1, 1.5, True, "half", float("nan")])
+def test_other_positions_are_refused(value: Any) -> None:
+    with pytest.raises(ValidationError):
+        TrainerConfig.model_validate({"msl": {"epochs": value}})
+
+
+def test_merging_sets_dotted_paths_and_nested_tables_alike() -> None:
+    base = {"msl": "off", "inner": {"steps": 5, "lr": 0.1}}
+    merged = merge(base, {"msl.epochs": 3}, {"inner": {"steps": 2}})
+    assert merged == {"msl": {"epochs": 3}, "inner": {"steps": 2, "lr": 0.1}}
+    assert base == {"msl": "off", "inner": {"steps": 5, "lr": 0.1}}
+    assert flatten(merged) == {"msl.epochs": 3, "inner.steps": 2, "inner.lr": 0.1}
+
+
+def test_a_cell_is_the_training_and_not_how_it_is_written() -> None:
+    def cell(overrides: dict[str, Any], seed: int = 0, data: str = "d") -> str:
+        return cell_id(normalise(merge({"budget": {"epochs": 100}}, overrides))[0], seed, data)
+
+    assert len(cell({})) == 64
+    assert cell({"msl.epochs": 10}) == cell({"msl.epochs": 0.1}) == cell({"msl": "on"})
+    assert cell({"device": "cpu"}) == cell({})
+    assert cell({"inner.steps": 5}) == cell({})
+    assert (
+        len({cell({}), cell({}, seed=1), cell({}, data="e"), cell({"msl": "on"}), cell({"precision": "float64"})}) == 5
+    )
+
+
+def test_settings_are_flat() -> None:
+    flat = settings(TrainerConfig())
+    assert (flat["inner.steps"], flat["msl"], flat["outer.clip"]) == (5, "off", "off")

@@ -1,0 +1,50 @@
+"""What pydantic finds wrong is said in the user's words."""
+
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from trainers.config import TrainerConfig
+from trainers.messages import explain, nearest, unknown
+
+
+def _explained(tree: dict[str, Any], prefix: str = "trainer") -> str:
+    with pytest.raises(ValidationError) as caught:
+        TrainerConfig.model_validate(tree)
+    return explain(caught.value, TrainerConfig, prefix)
+
+
+@pytest.mark.parametrize(
+    ("tree", "message"),
+    [
+        ({"msl": {"epcohs": 3}}, "trainer.msl.epcohs: unknown key; did you mean epochs? (known: schedule, epochs, tau)"),
+        ({"msl": "of"}, 'trainer.msl: must be "off" or "on" or a table of settings, not "of"; did you mean "off"?'),
+        ({"msl": 3}, 'trainer.msl: must be "off" or "on" or a table of settings, not 3'),
+        ({"bnrs": True}, 'trainer.bnrs: must be one of "off", "on", not true'),
+        ({"inner": {"lr": 0.0}}, "trainer.inner.lr: must be greater than 0.0, not 0.0"),
+        ({"inner": {"steps": 51}}, "trainer.inner.steps: must be at most 50, not 51"),
+        ({"inner": {"evaluation_steps": 0}}, "trainer.inner.evaluation_steps: must be at least 1, not 0"),
+        ({"model": {"filters": "8"}}, 'trainer.model.filters: must be a whole number, not "8"'),
+        ({"lslr": {"granularity": "layer"}},
+         'trainer.lslr.granularity: must be one of "shared", "per_layer", "per_layer_per_step", "per_parameter", not "layer"; '
+         'did you mean "per_layer"?'),
+    ],
+)  # fmt: skip
+def test_a_wrong_setting_is_named_with_its_rule_and_value(tree: dict[str, Any], message: str) -> None:
+    assert _explained(tree) == message
+
+
+def test_each_wrong_setting_has_a_line() -> None:
+    lines = _explained({"inner": {"steps": 0}, "model": {"filter": 3}}, prefix="").splitlines()
+    assert [line.split(":")[0] for line in lines] == ["model.filter", "inner.steps"]
+
+
+def test_a_setting_without_effect_is_explained_as_the_model_says_it() -> None:
+    assert _explained({"bnrs": "on"}).startswith("trainer: bnrs has no effect: norm.queries")
+
+
+def test_nearest_guesses_only_what_looks_alike() -> None:
+    assert nearest("epcohs", ["epochs", "tau"]) == "epochs"
+    assert nearest("xyz", ["epochs", "tau"]) is None
+    assert unknown("key", "xyz", ["a", "b"]) == "unknown key (known: a, b)"

@@ -1,0 +1,54 @@
+"""Where classes of images come from: four sources behind one function, `load`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .config import CifarFS, DataConfig, DataError, Glyphs, ImageFolder, Omniglot
+
+if TYPE_CHECKING:
+    from .classes import ClassData
+
+__all__ = ["CifarFS", "DataConfig", "DataError", "Glyphs", "ImageFolder", "Omniglot", "load", "require"]
+
+
+def load(config: DataConfig, folder: Path) -> ClassData:
+    """Return the data set that `config` names, on the CPU.
+
+    Downloads and caches are kept in `folder`. Raises `DataError` if files are missing, unreadable or too few.
+    """
+    match config:
+        case Glyphs():
+            from . import glyphs
+
+            return glyphs.load(folder)
+        case Omniglot():
+            from . import omniglot
+
+            return omniglot.load(config, folder)
+        case CifarFS():
+            from . import cifar_fs
+
+            return cifar_fs.load(folder)
+        case ImageFolder():
+            from . import image_folder
+
+            return image_folder.load(config, folder)
+
+
+def require(data: ClassData, ways: int, shots: int, queries: int) -> None:
+    """Raise `DataError` if a split has fewer classes than `ways`, or a class fewer images than a task takes of it."""
+    for split, classes in data.splits.items():
+        if len(classes) < ways:
+            raise DataError(
+                f"{data.name}: split {split} has {len(classes)} classes, but a task needs {ways} (ways); "
+                f"use at most {len(classes)} ways, or give {split} more classes"
+            )
+        for one in classes:
+            if one.count < shots + queries:
+                raise DataError(
+                    f"{data.name}: class {one.name} of split {split} has {one.count} images, but a task needs "
+                    f"{shots + queries} ({shots} shots + {queries} queries); add images, remove the class, "
+                    "or use fewer shots or queries"
+                )

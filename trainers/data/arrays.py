@@ -1,0 +1,82 @@
+"""Arrays: their types, and a file that keeps costly ones with a checksum."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+from collections.abc import Callable
+from io import BufferedRandom, BufferedReader
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Bytes = NDArray[np.uint8]
+Indices = NDArray[np.int64]
+Arrays = dict[str, NDArray[Any]]
+
+_CHECKSUM_LENGTH = 64
+
+
+def cached(path: Path, make: Callable[[], Arrays]) -> Arrays:
+    """Return the arrays in `path`; make and keep them if the file is missing or its checksum does not fit.
+
+    Processes that ask at once wait for one of them to make the file. In a folder that cannot be written to,
+    the arrays are made anew each time.
+    """
+    if (arrays := _read(path)) is not None:
+        return arrays
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = path.with_suffix(".lock").open("w")
+    except OSError:
+        return make()
+    with lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if (arrays := _read(path)) is None:
+            arrays = make()
+            _write(path, arrays)
+        return arrays
+
+
+def _read(path: Path) -> Arrays | None:
+    """Return the arrays, or None if there is no file or it is damaged."""
+    try:
+        file = path.open("rb")
+    except OSError:
+        return None
+    with file:
+        checksum = file.read(_CHECKSUM_LENGTH)
+        if checksum != _sha256(file):
+            return None
+        file.seek(_CHECKSUM_LENGTH)
+        with np.load(file, allow_pickle=False) as stored:
+            return dict(stored)
+
+
+def _write(path: Path, arrays: Arrays) -> None:
+    """Write checksum and arrays to a temporary file and rename it, so that no reader ever sees half a file."""
+    temporary = path.with_suffix(".tmp")  # one is enough: the caller holds the lock
+    try:
+        with temporary.open("w+b") as file:
+            file.write(bytes(_CHECKSUM_LENGTH))
+            np.savez(file, allow_pickle=False, **arrays)
+            checksum = _sha256(file)
+            file.write(checksum)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def _sha256(file: BufferedReader | BufferedRandom) -> bytes:
+    """Return the checksum of what follows the place for it, and leave the file at its beginning."""
+    file.seek(_CHECKSUM_LENGTH)
+    digest = hashlib.file_digest(file, "sha256")
+    file.seek(0)
+    return digest.hexdigest().encode()

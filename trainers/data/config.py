@@ -1,0 +1,79 @@
+"""Which data set, and how it is cut: the [data] section of a spec file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from ..config import Section
+
+
+class DataError(ValueError):
+    """The data cannot be used as it is; the message names what is wrong, where, and the way out."""
+
+
+def _as_path(value: object) -> object:
+    return Path(value).expanduser() if isinstance(value, str) and value else value
+
+
+class Glyphs(Section):
+    """Letters of many scripts, drawn from the fonts that come with matplotlib: nothing to download."""
+
+    source: Literal["glyphs"] = "glyphs"
+
+
+class Omniglot(Section):
+    """Omniglot (Lake et al. 2015): 1623 characters of 50 alphabets, 20 drawings each."""
+
+    source: Literal["omniglot"] = "omniglot"
+    split: Literal["paper", "alphabets"] = Field(
+        "paper",
+        description="paper: 1150/50/423 shuffled classes; alphabets: the 20 evaluation alphabets are the test classes, "
+        "5 of the 30 background alphabets the validation classes",
+    )
+    turns: Literal["augment", "classes", "off"] = Field(
+        "augment",
+        description="quarter turns: augment turns each class of a training task at random, classes makes every turned "
+        "class a class of its own (in all splits), off has none",
+    )
+    resize: Literal["nearest", "antialias"] = Field(
+        "nearest", description="nearest keeps pixels black or white (as the paper's code), antialias gives grey levels"
+    )
+    size: int = Field(28, ge=8, le=105, description="side of the images in pixels")
+
+
+class CifarFS(Section):
+    """CIFAR-FS (Bertinetto et al. 2019): the 100 classes of CIFAR-100 in 64/16/20, 600 images each, 32x32."""
+
+    source: Literal["cifar_fs"] = "cifar_fs"
+
+
+class ImageFolder(Section):
+    """Any folder of class folders, flat or already split in train, val and test (as Mini-ImageNet is)."""
+
+    source: Literal["image_folder"] = "image_folder"
+    path: Annotated[Path, BeforeValidator(_as_path)] = Field(
+        description="the folder: either class folders, or the three folders train, val and test with class folders"
+    )
+    size: int = Field(84, ge=8, le=512, description="side of the images in pixels")
+    grayscale: bool = Field(False, description="one channel instead of three")
+    fractions: tuple[float, float, float] = Field(
+        (0.64, 0.16, 0.2), strict=False, description="shares of train, val and test classes; only for a flat folder"
+    )
+    turns: Literal["augment", "off"] = Field(
+        "off", description="augment turns each class of a training task by a random number of quarter turns"
+    )
+
+    @model_validator(mode="after")
+    def _fractions_fill_one(self) -> ImageFolder:
+        if min(self.fractions) <= 0 or abs(sum(self.fractions) - 1) > 1e-6:
+            raise ValueError(
+                f"fractions must be three positive shares (train, val, test) that add up to 1, not {list(self.fractions)}"
+            )
+        return self
+
+
+DataConfig = Annotated[Glyphs | Omniglot | CifarFS | ImageFolder, Field(discriminator="source")]
+"""The settings of one data set, told apart by `source`."""

@@ -1,0 +1,159 @@
+"""Omniglot (Lake, Salakhutdinov, Tenenbaum 2015), from unpacked folders, from zip files, or downloaded.
+
+Images are [1, size, size] with the files' own values: ink is 0 on 255.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import zipfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+import torch
+
+from ..randomness import Source
+from .arrays import Arrays, Bytes, cached
+from .classes import ClassData, ClassRange, Split
+from .config import DataError, Omniglot
+
+PARTS = {"images_background": 964, "images_evaluation": 659}
+IMAGES_A_CLASS = 20
+PAPER_SPLIT: dict[Split, int] = {"train": 1150, "val": 50, "test": 423}
+VALIDATION_ALPHABETS = 5
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One file: the class it belongs to ("Greek/character01"), its name, what tells a change, and its bytes."""
+
+    label: str
+    name: str
+    version: int
+    read: Callable[[], bytes]
+
+
+def load(config: Omniglot, folder: Path) -> ClassData:
+    """Return Omniglot from `folder`/omniglot-py; decoded images (4 s) are kept in `folder`.
+
+    Raises `DataError` if files are missing and cannot be downloaded, unreadable, or not those of Omniglot.
+    """
+    _download_missing(folder)
+    parts = {part: pictures(folder / "omniglot-py", part) for part in PARTS}
+    for part, found in parts.items():
+        check(part, found)
+    everything = [picture for found in parts.values() for picture in found]
+    key = hashlib.sha256(repr([(p.label, p.name, p.version) for p in everything]).encode()).hexdigest()[:12]
+    path = folder / f"omniglot-{config.resize}-{config.size}-{key}.npz"
+    images = cached(path, lambda: _decoded(everything, config))["images"]
+    labels = list(dict.fromkeys(p.label for p in everything))
+    evaluation = {p.label for p in parts["images_evaluation"]}
+    splits = split(config, labels, evaluation)
+    return ClassData("omniglot", torch.from_numpy(images[:, None]), splits, turn_training=config.turns == "augment")
+
+
+def _download_missing(folder: Path) -> None:
+    for part in PARTS:
+        place = folder / "omniglot-py" / part
+        if not place.is_dir() and not place.with_suffix(".zip").is_file():
+            from torchvision.datasets import Omniglot as Download
+
+            try:
+                Download(str(folder), background=part == "images_background", download=True)
+            except (OSError, RuntimeError) as error:
+                raise DataError(
+                    f"omniglot: {place}.zip is missing and could not be downloaded ({error}); put images_background.zip "
+                    f"and images_evaluation.zip from https://github.com/brendenlake/omniglot/tree/master/python "
+                    f"(or the folders they unpack to) into {place.parent}"
+                ) from error
+
+
+def pictures(folder: Path, part: str) -> list[Picture]:
+    """Return the images of a part in order, from the folder `part` or else from `part`.zip, which stays packed."""
+    if (folder / part).is_dir():
+        found = [
+            Picture("/".join(p.parts[-3:-1]), p.name, p.stat().st_mtime_ns, p.read_bytes)
+            for p in (folder / part).glob("*/*/*.png")
+        ]
+    else:
+        found = _zipped(folder / f"{part}.zip")
+    return sorted(found, key=lambda picture: (picture.label, picture.name))
+
+
+def _zipped(path: Path) -> list[Picture]:
+    try:
+        archive = zipfile.ZipFile(path)
+    except (OSError, zipfile.BadZipFile) as error:
+        raise DataError(f"omniglot: {path} cannot be read as a zip file ({error}); get it again") from error
+    found = []
+    for member in archive.infolist():
+        place = PurePosixPath(member.filename)
+        if place.suffix == ".png" and len(place.parts) >= 4 and "__MACOSX" not in place.parts:
+            label = "/".join(place.parts[-3:-1])
+            found.append(Picture(label, place.name, member.CRC, lambda m=member: archive.read(m)))  # type: ignore[misc]
+    return found
+
+
+def check(part: str, found: Sequence[Picture]) -> None:
+    """Raise `DataError` unless the part has Omniglot's number of classes, with 20 images each."""
+    counts: dict[str, int] = {}
+    for picture in found:
+        counts[picture.label] = counts.get(picture.label, 0) + 1
+    if len(counts) != PARTS[part]:
+        raise DataError(
+            f"omniglot: {part} has {len(counts)} classes (folders <alphabet>/character<NN> of PNG files), but Omniglot has "
+            f"{PARTS[part]}; unpack {part}.zip again, or put the zip file there and remove the folder"
+        )
+    for label, count in counts.items():
+        if count != IMAGES_A_CLASS:
+            raise DataError(
+                f"omniglot: class {label} of {part} has {count} images instead of {IMAGES_A_CLASS}; get {part}.zip again"
+            )
+
+
+def _decoded(found: Sequence[Picture], config: Omniglot) -> Arrays:
+    return {"images": np.stack([decode(picture, config) for picture in found])}
+
+
+def decode(picture: Picture, config: Omniglot) -> Bytes:
+    """Return an image as uint8 [size, size]; raises `DataError` for an unreadable file."""
+    from PIL import Image
+
+    method = Image.Resampling.NEAREST if config.resize == "nearest" else Image.Resampling.BILINEAR
+    try:
+        with Image.open(io.BytesIO(picture.read())) as image:
+            return np.asarray(image.convert("L").resize((config.size, config.size), method))
+    except (OSError, SyntaxError, zipfile.BadZipFile) as error:
+        raise DataError(
+            f"omniglot: {picture.label}/{picture.name} is not a readable image ({error}); get it again"
+        ) from error
+
+
+def split(config: Omniglot, labels: Sequence[str], evaluation: set[str]) -> dict[Split, tuple[ClassRange, ...]]:
+    """Return the splits of classes with 20 consecutive images each; `evaluation`: labels of that part."""
+    names = _paper(labels) if config.split == "paper" else _alphabets(labels, evaluation)
+    first = {label: IMAGES_A_CLASS * i for i, label in enumerate(labels)}
+    turns = range(4) if config.turns == "classes" else range(1)
+    return {
+        part: tuple(ClassRange(name, first[name], IMAGES_A_CLASS, turn) for name in chosen for turn in turns)
+        for part, chosen in names.items()
+    }
+
+
+def _paper(labels: Sequence[str]) -> dict[Split, list[str]]:
+    order = [sorted(labels)[i] for i in Source("omniglot", "split").permutation(len(labels))]
+    train, val = PAPER_SPLIT["train"], PAPER_SPLIT["val"]
+    return {"train": order[:train], "val": order[train : train + val], "test": order[train + val :]}
+
+
+def _alphabets(labels: Sequence[str], evaluation: set[str]) -> dict[Split, list[str]]:
+    background = sorted({label.split("/")[0] for label in labels if label not in evaluation})
+    chosen = {background[i] for i in Source("omniglot", "split").permutation(len(background))[:VALIDATION_ALPHABETS]}
+    return {
+        "train": [n for n in labels if n not in evaluation and n.split("/")[0] not in chosen],
+        "val": [n for n in labels if n not in evaluation and n.split("/")[0] in chosen],
+        "test": [n for n in labels if n in evaluation],
+    }

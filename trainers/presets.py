@@ -67,7 +67,7 @@ _OVERRIDES: dict[str, dict[str, Tree]] = {
     "mamlpp_released": {
         "": _RELEASED,
         "omniglot": {"ca": {"min_lr": 1e-5, "period": 1.0}},
-        "mini_imagenet": {"msl": {"epochs": 0.15}},
+        "mini_imagenet": {"msl": {"epochs": 0.15}, "outer": {"clip": 10.0}},
     },
 }
 """Preset name -> overrides at every size (""), then those of one size."""

@@ -147,9 +147,9 @@ def test_an_unreadable_drawing_is_named() -> None:
 
 
 def test_the_real_omniglot(tmp_path: Path) -> None:
-    real = Path(os.environ.get("MAMLAB_TEST_DATA", "/nowhere")) / "omniglot-py"
+    real = Path(os.environ.get("MAMLAB_TEST_DATA", "/nowhere")) / "data" / "omniglot-py"
     if not real.is_dir():
-        pytest.skip("MAMLAB_TEST_DATA names no folder that contains omniglot-py")
+        pytest.skip("MAMLAB_TEST_DATA names no folder that contains data/omniglot-py")
     (tmp_path / "omniglot-py").symlink_to(real.resolve())
     data = load(Omniglot(split="alphabets"), tmp_path)
     assert {"Greek/character01", "Latin/character26"} <= names(data.splits["train"]) | names(data.splits["val"])

@@ -49,7 +49,7 @@ class ClassData:
             object.__setattr__(self, "checksum", self._sha256())
 
     def _sha256(self) -> str:
-        digest = hashlib.sha256(self.images.cpu().contiguous().numpy().tobytes())
+        digest = hashlib.sha256(memoryview(self.images.cpu().contiguous().numpy()).cast("B"))
         digest.update(repr((tuple(self.images.shape), self.turn_training, self.mean, self.std)).encode())
         for split in SPLITS:
             digest.update(repr((split, [(c.name, c.first, c.count, c.turns) for c in self.splits[split]])).encode())

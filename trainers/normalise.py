@@ -20,6 +20,8 @@ NUMERICS = 1
 POSITIONS = ("msl.epochs", "da.first_order_epochs", "ca.period")
 """Positions in time; ten epochs and a tenth of a hundred epochs are the same training."""
 
+COMPONENTS = ("msl", "da", "lslr", "ca", "bnrs", "bnwb")
+
 Tree = dict[str, Any]
 
 
@@ -147,8 +149,12 @@ def _covers(inert: Inert, path: str, value: Any) -> bool:
 
 
 def settings(config: TrainerConfig) -> dict[str, Any]:
-    """Return every setting of `config` by dotted path: the flat parameters of a run's record."""
-    return flatten(config.model_dump())
+    """Return every setting of `config` by dotted path: the flat parameters of a run's record.
+
+    A component that is on stands there as "on", beside its own settings.
+    """
+    tree = config.model_dump()
+    return {name: "on" for name in COMPONENTS if isinstance(tree[name], dict)} | flatten(tree)
 
 
 def cell_id(config: TrainerConfig, seed: int, data_checksum: str) -> str:

@@ -1,0 +1,209 @@
+"""The report as a value: what was found in sentences made of numbers, then sections of tables and figures."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from . import records as names
+from .figures import arm_curves, forest_plot, history, importance_bars, trial_curves
+from .importance import Importance, parameter_importance
+from .provenance import mixed, provenance_table
+from .records import ReportError, RunRecord, StudyInfo
+from .summary import Ablation, Excluded, Search, count_states, in_order, summarise_ablation, summarise_search
+from .svg import Figure
+from .tables import (
+    METRIC_TITLES,
+    Cell,
+    Column,
+    Table,
+    ablation_table,
+    excluded_table,
+    interval,
+    percent,
+    runs_table,
+    states_text,
+    trials_table,
+    with_interval,
+)
+
+MOST_LINKED = 50
+"""Runs in one link; a longer address is refused by some servers."""
+
+
+@dataclass(frozen=True)
+class Section:
+    """A heading with tables and figures below it."""
+
+    title: str
+    tables: tuple[Table, ...] = ()
+    figures: tuple[Figure, ...] = ()
+
+
+@dataclass(frozen=True)
+class Report:
+    """All that a page shows; `address` and `experiment_id` make the links to MLflow."""
+
+    title: str
+    headline: tuple[str, ...]
+    sections: tuple[Section, ...]
+    address: str | None
+    experiment_id: str
+
+    @property
+    def figures(self) -> tuple[Figure, ...]:
+        """Every figure, in the order of the page."""
+        return tuple(figure for section in self.sections for figure in section.figures)
+
+    def link(self, cell: Cell) -> str | None:
+        """Return the MLflow page of the cell's runs, or None without an address that a browser opens."""
+        if not cell.runs or not self.address or not self.address.startswith(("http://", "https://")):
+            return None
+        base = f"{self.address.rstrip('/')}/#"
+        if len(cell.runs) == 1:
+            return f"{base}/experiments/{quote(self.experiment_id)}/runs/{quote(cell.runs[0])}"
+        runs = quote(json.dumps(cell.runs[:MOST_LINKED]))
+        return f"{base}/compare-runs?runs={runs}&experiments={quote(json.dumps([self.experiment_id]))}"
+
+
+def compose(records: Sequence[RunRecord], info: StudyInfo) -> Report:
+    """Return the report of a study. Raises ReportError if it has no runs."""
+    if not records:
+        raise ReportError(
+            f"the study {info.name!r} has no runs yet: start it with `mamlab search` or `mamlab ablate`, then ask again"
+        )
+    records = in_order(records)
+    if info.kind == names.SEARCH:
+        headline, sections, excluded = _search(summarise_search(records, info), records, info)
+    else:
+        headline, sections, excluded = _ablation(summarise_ablation(records, info), records, info)
+    if different := mixed(records):
+        headline = [*headline, f"Careful: not all runs share the same {' and '.join(different)}."]
+    tables = (provenance_table(records, info), *([excluded_table(excluded)] if excluded else []), runs_table(records))
+    sections = [section for section in sections if section.tables or section.figures]
+    return Report(
+        info.name,
+        tuple(headline),
+        (*sections, Section("Runs and provenance", tables)),
+        info.mlflow_address,
+        info.experiment_id,
+    )
+
+
+Parts = tuple[list[str], list[Section], Sequence[Excluded]]
+
+
+def _ablation(found: Ablation, records: Sequence[RunRecord], info: StudyInfo) -> Parts:
+    seeds = len({record.seed for record in records})
+    head = f"{_many(len(found.arms), 'arm')} over {_many(seeds, 'seed')}{_on(records)}: {_many(len(records), 'run')}, {_counts(records)}."
+    forest = forest_plot(found)
+    curves = [figure for metric in (names.VAL_ACCURACY, names.VAL_LOSS) if (figure := arm_curves(found, metric))]
+    sections = [
+        Section(
+            "Which parts matter" if found.comparisons else "Accuracy",
+            (ablation_table(found),),
+            (forest,) if forest else (),
+        ),
+        Section("Training", figures=tuple(curves)),
+    ]
+    return [head, *_arm_sentences(found)], sections, found.excluded
+
+
+def _arm_sentences(found: Ablation) -> list[str]:
+    metric = METRIC_TITLES[found.metric].lower()
+    ranked = sorted((arm for arm in found.arms if arm.values), key=lambda arm: -arm.estimate.mean)
+    if not ranked:
+        return ["No run is complete yet, so there is no accuracy to report."]
+    sentences = [
+        f"The highest mean {metric} is that of {ranked[0].name}: {with_interval(ranked[0].estimate)}, in percent."
+    ]
+    clear = [comparison for comparison in found.comparisons if comparison.estimate.excludes_zero]
+    judged = [comparison for comparison in found.comparisons if comparison.estimate.n > 1]
+    if judged:
+        largest = max(judged, key=lambda comparison: abs(comparison.estimate.mean))
+        e = largest.estimate
+        sentences.append(
+            f"The largest difference is {largest.arm} minus {largest.base}: {percent(e.mean, True)} points, 95 % interval {interval(e, True)}, {_many(e.n, 'pair')}."
+        )
+        sentences.append(
+            f"The interval leaves out 0 in {len(clear)} of {_many(len(judged), 'comparison')} (not corrected for their number)."
+        )
+    elif found.comparisons:
+        sentences.append("No comparison has two pairs of seeds yet, so no difference has an interval: run more seeds.")
+    return sentences
+
+
+def _search(found: Search, records: Sequence[RunRecord], info: StudyInfo) -> Parts:
+    importance = parameter_importance(found)
+    head = (
+        f"{_many(len(found.trials), 'trial')} over {_many(len(found.searched), 'parameter')}{_on(records)}: "
+        f"{_many(len(records), 'run')}, {_counts(records)}."
+    )
+    headline = [head]
+    if found.complete:
+        best = found.complete[0]
+        value = f"{percent(best.value.mean)} %" if best.value.n == 1 else with_interval(best.value)
+        tested = f" Its test accuracy: {with_interval(best.test)}." if best.test.n else ""
+        headline.append(
+            f"The best of {_many(len(found.complete), 'complete trial')} is trial {best.label} with a validation accuracy of {value}; "
+            f"as the maximum of a search this is biased upward.{tested}"
+        )
+    else:
+        headline.append("No trial is complete yet, so there is no best one.")
+    if importance.parameters:
+        headline.append(_importance_sentence(importance))
+    drawn = [figure for figure in (history(found), trial_curves(found)) if figure]
+    bars = importance_bars(importance)
+    sections = [
+        Section("What the search found", (trials_table(found),), tuple(drawn)),
+        Section("Which parameters mattered", (importance_table(importance),), (bars,) if bars else ()),
+    ]
+    return headline, sections, found.excluded
+
+
+def _importance_sentence(found: Importance) -> str:
+    forest, anova = found.parameters[0], max(found.parameters, key=lambda parameter: parameter.ped_anova)
+    if forest is anova:
+        return f"Both measures rank {forest.name} first: {100 * forest.forest:.0f} % of the forest's importance, {100 * anova.ped_anova:.0f} % of PED-ANOVA's."
+    return (
+        f"The two measures of importance disagree: the forest ranks {forest.name} first ({100 * forest.forest:.0f} %), "
+        f"PED-ANOVA {anova.name} ({100 * anova.ped_anova:.0f} %)."
+    )
+
+
+def importance_table(found: Importance) -> Table:
+    """Return the parameters' shares by both methods, or only the explanation of why there are none."""
+    heads = (
+        Column("Parameter"),
+        Column("Forest, %", True),
+        Column("sd over refits", True),
+        Column("PED-ANOVA, %", True),
+    )
+    rows = tuple(
+        (Cell(p.name, p.name), *(Cell(f"{100 * x:.1f}", x) for x in (p.forest, p.forest_sd, p.ped_anova)))
+        for p in found.parameters
+    )
+    notes = [found.explanation]
+    if found.forest_r2 is not None and found.quantile is not None:
+        trust = " It predicts worse than the mean: do not rely on its ranking." if found.forest_r2 < 0 else ""
+        notes += [
+            f"Forest: permutation importance of scikit-learn's random forest; a parameter that was not active is a value of its own (off). Out-of-bag R² {found.forest_r2:.2f}.{trust}",
+            f"PED-ANOVA (Optuna): what sets the best {100 * found.quantile:.0f} % of trials apart; a conditional parameter is judged where it was active. "
+            "Ranges, and log scales where values span a factor of 20, are taken from the trials.",
+        ]
+    return Table("Parameter importance", heads if rows else (), rows, tuple(notes))
+
+
+def _many(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
+def _counts(records: Sequence[RunRecord]) -> str:
+    return states_text(count_states(records))
+
+
+def _on(records: Sequence[RunRecord]) -> str:
+    data = sorted({record.tags[names.TAG_DATA] for record in records if record.tags.get(names.TAG_DATA)})
+    return f" on {' and '.join(data)}" if data else ""

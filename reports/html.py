@@ -1,0 +1,21 @@
+"""A report as one HTML file without any other: styles, script and figures are inside."""
+
+from __future__ import annotations
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from .document import Report
+
+
+def to_html(report: Report) -> str:
+    """Return the whole page. All texts are escaped; the figures are this package's own SVG."""
+    environment = Environment(
+        loader=PackageLoader("reports"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    return environment.get_template("index.html.j2").render(report=report, inline=Markup)

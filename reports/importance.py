@@ -1,0 +1,160 @@
+"""Which searched parameters mattered, by two methods with different blind spots.
+
+PED-ANOVA (Watanabe et al., IJCAI 2023, arXiv 2304.10255) asks which parameters tell the best trials from the rest;
+Optuna judges a conditional parameter among the trials in which it was active. The forest asks whose shuffling
+spoils a prediction of the value; a parameter that was not active is a value of its own there ("off").
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .summary import Search, Trial
+
+FEWEST_TRIALS = 8
+REFITS = 8
+LOG_RATIO = 20.0
+"""A positive parameter whose largest value is so many times its smallest is judged on a log scale."""
+
+Values = list[float | str | None]
+
+
+@dataclass(frozen=True)
+class ParameterImportance:
+    """Shares that add up to 1 over parameters; `forest_sd` is the spread over refits of the forest."""
+
+    name: str
+    ped_anova: float
+    forest: float
+    forest_sd: float
+
+
+@dataclass(frozen=True)
+class Importance:
+    """Parameters, the most important first; empty where `explanation` says why. `forest_r2` is out of bag."""
+
+    parameters: tuple[ParameterImportance, ...]
+    n_trials: int
+    forest_r2: float | None
+    quantile: float | None
+    explanation: str
+
+
+def parameter_importance(search: Search) -> Importance:
+    """Return the importance of each searched parameter that took at least two values in complete trials.
+
+    Pruned trials are left out: their value was measured after fewer epochs. Deterministic.
+    """
+    trials = sorted(
+        search.complete, key=lambda trial: (math.inf if trial.number is None else trial.number, trial.label)
+    )
+    columns = {name: _column(trials, name) for name in search.searched}
+    columns = {name: values for name, values in columns.items() if len(set(values)) > 1}
+    if why := _refusal(trials, columns, search):
+        return Importance((), len(trials), None, None, why)
+    quantile = max(0.1, min(0.5, 5 / len(trials)))
+    anova = _ped_anova(trials, columns, quantile)
+    forest, spread, r2 = _forest(trials, columns)
+    found = [ParameterImportance(name, anova[name], forest[i], spread[i]) for i, name in enumerate(columns)]
+    return Importance(
+        tuple(sorted(found, key=lambda p: (-p.forest, p.name))), len(trials), r2, quantile, _explain(search, columns)
+    )
+
+
+def _refusal(trials: Sequence[Trial], columns: dict[str, Values], search: Search) -> str:
+    if len(trials) < FEWEST_TRIALS:
+        return f"Importance needs at least {FEWEST_TRIALS} complete trials, here are {len(trials)} of {len(search.trials)}: give the search more trials."
+    if not columns:
+        return (
+            f"No searched parameter took two values in the {len(trials)} complete trials, so there is nothing to rank."
+        )
+    if len({trial.value.mean for trial in trials}) == 1:
+        return f"All {len(trials)} complete trials have the same value, so no parameter can explain a difference."
+    return ""
+
+
+def _explain(search: Search, columns: dict[str, Values]) -> str:
+    text = f"From {len(search.complete)} complete trials; {len(search.trials) - len(search.complete)} others (pruned, diverged, failed) are left out."
+    constant = [name for name in search.searched if name not in columns]
+    return text + (f" Never varied there, so not ranked: {', '.join(constant)}." if constant else "")
+
+
+def _column(trials: Sequence[Trial], name: str) -> Values:
+    """Return the parameter by trial: numbers if all present values are numbers, else texts; None: not active."""
+    texts = [trial.params.get(name) for trial in trials]
+    try:
+        numbers = [None if text is None else float(text) for text in texts]
+    except ValueError:
+        return list(texts)
+    return list(numbers) if all(x is None or math.isfinite(x) for x in numbers) else list(texts)
+
+
+def _logarithmic(values: Sequence[float]) -> bool:
+    return min(values) > 0 and max(values) >= LOG_RATIO * min(values)
+
+
+def _ped_anova(trials: Sequence[Trial], columns: dict[str, Values], quantile: float) -> dict[str, float]:
+    import optuna  # seconds of imports that only searches need
+    from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
+
+    spaces = {name: _distribution([value for value in values if value is not None]) for name, values in columns.items()}
+    loud = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.WARNING)  # a line about this study would tear a live table
+    study = optuna.create_study(study_name="importance", direction="maximize")
+    optuna.logging.set_verbosity(loud)
+    for i, trial in enumerate(trials):
+        params = {name: value for name, values in columns.items() if (value := values[i]) is not None}
+        active = {name: spaces[name] for name in params}
+        study.add_trial(optuna.trial.create_trial(params=params, distributions=active, value=trial.value.mean))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a parameter active in a single trial is said to be inaccurate
+        evaluator = PedAnovaImportanceEvaluator(target_quantile=quantile)
+        found = get_param_importances(study, evaluator=evaluator, params=list(columns), normalize=False)
+    return dict(zip(columns, _shares([found[name] for name in columns]), strict=True))
+
+
+def _distribution(values: Sequence[float | str]) -> Any:
+    """Return the smallest Optuna distribution that holds `values`; the search's own bounds are not recorded."""
+    from optuna.distributions import CategoricalDistribution, FloatDistribution
+
+    if isinstance(values[0], str):
+        return CategoricalDistribution(sorted({str(value) for value in values}))
+    numbers = [float(value) for value in values]
+    return FloatDistribution(min(numbers), max(numbers), log=_logarithmic(numbers))
+
+
+def _shares(values: Sequence[float]) -> list[float]:
+    positive = [max(value, 0.0) for value in values]
+    total = math.fsum(positive)
+    return [value / total if total > 0 else 1 / len(positive) for value in positive]
+
+
+def _forest(trials: Sequence[Trial], columns: dict[str, Values]) -> tuple[list[float], list[float], float]:
+    """Return mean share, its standard deviation over refits, and the mean out-of-bag R2 of the forests."""
+    from sklearn.ensemble import RandomForestRegressor
+    from sklearn.inspection import permutation_importance
+
+    x = np.column_stack([_encode(values) for values in columns.values()])
+    y = np.array([trial.value.mean for trial in trials])
+    shares, scores = [], []
+    for seed in range(REFITS):
+        forest = RandomForestRegressor(100, oob_score=True, random_state=seed).fit(x, y)
+        drops = permutation_importance(forest, x, y, n_repeats=8, random_state=seed).importances_mean
+        shares.append(_shares([float(drop) for drop in drops]))
+        scores.append(float(forest.oob_score_))
+    stacked = np.array(shares)
+    return stacked.mean(axis=0).tolist(), stacked.std(axis=0, ddof=1).tolist(), float(np.mean(scores))
+
+
+def _encode(values: Values) -> npt.NDArray[np.float64]:
+    """Return `values` as one column: ranks are enough for a tree, and "off" lies below everything else."""
+    order: list[float | str] = sorted({value for value in values if value is not None})
+    codes = {value: float(code) for code, value in enumerate(order)}
+    return np.array([-1.0 if value is None else codes[value] for value in values])

@@ -1,0 +1,162 @@
+"""The one row contract: what a run's record holds, and the names that MLflow knows it by.
+
+`study` writes these names, `reports` reads them; nothing else joins the two packages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+# Tags of every run. The values are strings; JSON where it says so.
+TAG_STATE = "mamlab.state"
+TAG_STUDY = "study"
+TAG_KIND = "kind"
+TAG_ROLE = "role"
+TAG_ARM = "arm"
+"""Name of the ablation's arm; absent in a search."""
+TAG_SEED = "seed"
+TAG_TRIAL = "trial"
+"""Optuna's trial number, zero-padded to four digits because MLflow sorts tags as strings."""
+TAG_CELL = "cell"
+TAG_DATA = "data"
+TAG_DATA_CHECKSUM = "data_checksum"
+TAG_GIT_COMMIT = "git_commit"
+TAG_VERSIONS = "versions"
+"""JSON object: package -> version."""
+TAG_DEVICE = "device"
+TAG_REUSED_FROM = "reused_from"
+"""Run id of the training whose numbers these are; absent in a run that trained itself."""
+TAG_PRESET = "preset"
+TAG_DROPPED = "dropped"
+"""JSON object: dotted path of a setting that normalising dropped -> the reason."""
+TAG_MESSAGE = "message"
+"""Why the run diverged or failed: a sentence."""
+TAG_PARENT = "mlflow.parentRunId"
+TAG_RUN_NAME = "mlflow.runName"
+
+# Tags of the parent run alone.
+TAG_BASE_ARM = "base_arm"
+"""JSON list of [arm, base] pairs: which arm is compared to which. (A plain name: all arms to this one.)"""
+TAG_SEARCHED = "searched"
+"""JSON list of the dotted names that the search varied."""
+
+ROLE_STUDY = "study"
+ROLE_RUN = "run"
+
+SEARCH = "search"
+ABLATION = "ablation"
+TRAIN = "train"
+
+COMPLETE = "complete"
+PRUNED = "pruned"
+DIVERGED = "diverged"
+OUT_OF_MEMORY = "out_of_memory"
+FAILED = "failed"
+INTERRUPTED = "interrupted"
+RUNNING = "running"
+WAITING = "waiting"
+STATES = (COMPLETE, PRUNED, DIVERGED, OUT_OF_MEMORY, FAILED, INTERRUPTED, RUNNING, WAITING)
+"""Every state, in the order in which reports count them."""
+
+# Metrics of every epoch; the step is the 1-based epoch. Accuracies lie in [0, 1].
+TRAIN_LOSS = "train_loss"
+TRAIN_ACCURACY = "train_accuracy"
+VAL_LOSS = "val_loss"
+VAL_ACCURACY = "val_accuracy"
+VAL_ACCURACY_SE = "val_accuracy_se"
+OUTER_LR = "outer_lr"
+EPOCH_SECONDS = "epoch_seconds"
+TASKS_PER_SECOND = "tasks_per_second"
+EPOCH_METRICS = (
+    TRAIN_LOSS,
+    TRAIN_ACCURACY,
+    VAL_LOSS,
+    VAL_ACCURACY,
+    VAL_ACCURACY_SE,
+    OUTER_LR,
+    EPOCH_SECONDS,
+    TASKS_PER_SECOND,
+)
+
+# Metrics at the end of a run.
+BEST_VAL_ACCURACY = "best_val_accuracy"
+BEST_EPOCH = "best_epoch"
+EPOCHS_RUN = "epochs_run"
+SECONDS = "seconds"
+TEST_ACCURACY = "test_accuracy"
+TEST_ACCURACY_SE = "test_accuracy_se"
+ENSEMBLE_TEST_ACCURACY = "ensemble_test_accuracy"
+ENSEMBLE_TEST_ACCURACY_SE = "ensemble_test_accuracy_se"
+FINAL_METRICS = (
+    BEST_VAL_ACCURACY,
+    BEST_EPOCH,
+    EPOCHS_RUN,
+    SECONDS,
+    TEST_ACCURACY,
+    TEST_ACCURACY_SE,
+    ENSEMBLE_TEST_ACCURACY,
+    ENSEMBLE_TEST_ACCURACY_SE,
+)
+
+# Artifacts.
+CONFIG_FILE = "config.json"
+PER_TASK_FILE = "per_task.json"
+INNER_RATES_FILE = "inner_rates.json"
+INNER_RATES_PICTURE = "inner_rates.png"
+SPEC_FILE = "spec.toml"
+REPORT_FOLDER = "report"
+
+SINGLE = "single"
+ENSEMBLE = "ensemble"
+
+
+class ReportError(ValueError):
+    """A report that cannot be made; the message says what to do."""
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """One training as a row.
+
+    `curves` maps a metric to its (epoch, value) pairs in the order of epochs; `per_task` maps "single" and
+    "ensemble" to the test accuracies in [0, 1], one a task, or is empty. Times are Unix seconds. A metric that
+    was never logged is absent, which is not the same as NaN. Empty tags and params count as absent.
+    """
+
+    run_id: str
+    experiment_id: str
+    study: str
+    kind: str
+    name: str
+    arm: str | None
+    seed: int | None
+    trial: int | None
+    state: str
+    cell: str
+    params: Mapping[str, str] = field(default_factory=dict)
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    curves: Mapping[str, Sequence[tuple[int, float]]] = field(default_factory=dict)
+    per_task: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
+    started_at: float | None = None
+    ended_at: float | None = None
+
+
+@dataclass(frozen=True)
+class StudyInfo:
+    """What is said once for a whole study.
+
+    `comparisons` are (arm, base) pairs; without any, every arm is compared to `base_arm`, if there is one.
+    `searched` are the dotted names that a search varied. `mlflow_address` is where the MLflow UI answers
+    ("http://127.0.0.1:5000"); without it the report holds no links to runs.
+    """
+
+    name: str
+    kind: str
+    experiment_id: str = ""
+    base_arm: str | None = None
+    comparisons: tuple[tuple[str, str], ...] = ()
+    searched: tuple[str, ...] = ()
+    mlflow_address: str | None = None
+    description: str = ""

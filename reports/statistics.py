@@ -1,0 +1,67 @@
+"""Means that never stand without their n and interval. The unit that repeats is the seed.
+
+Student's t interval over seeds covers 94 to 96 % at 3 to 16 seeds, however the noise is split between seeds and
+test tasks; the usual interval over one run's tasks does not (Lafargue et al. 2024, arXiv 2409.02850).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import fmean, stdev
+
+from scipy.stats import t as student_t
+
+LEVEL = 0.95
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A mean of `n` values and its interval; `low` and `high` are None where n < 2, and the mean is NaN at n = 0."""
+
+    mean: float
+    low: float | None
+    high: float | None
+    n: int
+
+    @property
+    def excludes_zero(self) -> bool:
+        """Whether the interval exists and lies wholly on one side of 0."""
+        return self.low is not None and self.high is not None and (self.low > 0 or self.high < 0)
+
+
+def estimate(values: Sequence[float], level: float = LEVEL) -> Estimate:
+    """Return the mean of `values` with Student's t interval: mean -+ t(n - 1) * sd / sqrt(n).
+
+    Raises ValueError for a value that is not finite: what to leave out is the caller's to decide and to say.
+    """
+    if bad := [value for value in values if not math.isfinite(value)]:
+        raise ValueError(f"values must be finite, not {bad[0]}; leave such runs out and count them as excluded")
+    n = len(values)
+    if n < 2:
+        return Estimate(values[0] if n else math.nan, None, None, n)
+    mean = fmean(values)
+    half = float(student_t.ppf((1 + level) / 2, n - 1)) * stdev(values) / math.sqrt(n)
+    return Estimate(mean, mean - half, mean + half, n)
+
+
+def differences(values: Mapping[int, float], base: Mapping[int, float]) -> dict[int, float]:
+    """Return values - base for every block (seed) that both have, in the order of seeds."""
+    return {seed: values[seed] - base[seed] for seed in sorted(values.keys() & base.keys())}
+
+
+def paired(values: Mapping[int, float], base: Mapping[int, float], level: float = LEVEL) -> Estimate:
+    """Return the mean paired difference values - base over common seeds, with Student's t interval; n counts pairs."""
+    return estimate(list(differences(values, base).values()), level)
+
+
+def band(curves: Sequence[Mapping[int, float]], level: float = LEVEL) -> list[tuple[int, Estimate]]:
+    """Return (step, estimate over the curves that have a finite value there), for every step of any curve."""
+    steps = sorted({step for curve in curves for step in curve})
+    found = []
+    for step in steps:
+        values = [curve[step] for curve in curves if step in curve and math.isfinite(curve[step])]
+        if values:
+            found.append((step, estimate(values, level)))
+    return found

@@ -1,0 +1,261 @@
+"""From records to the statistics of a study: arms, comparisons, trials, and what was left out of them and why."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from . import records as names
+from .records import RunRecord, StudyInfo
+from .statistics import Estimate, differences, estimate
+
+
+@dataclass(frozen=True)
+class Excluded:
+    """A run that no mean contains, and why."""
+
+    record: RunRecord
+    reason: str
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One arm over its seeds; `values` maps seed to the primary metric of its complete run."""
+
+    name: str
+    values: Mapping[int, float]
+    estimate: Estimate
+    ensemble: Estimate
+    records: tuple[RunRecord, ...]
+    used: tuple[RunRecord, ...]
+    dropped: Mapping[str, str]
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Number of runs by state."""
+        return count_states(self.records)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """`arm` minus `base`, paired by seed; `differences` maps seed to the difference."""
+
+    arm: str
+    base: str
+    differences: Mapping[int, float]
+    estimate: Estimate
+
+
+@dataclass(frozen=True)
+class Ablation:
+    """Arms in the order of their comparisons; `metric` is the name of the primary metric."""
+
+    metric: str
+    arms: tuple[Arm, ...]
+    comparisons: tuple[Comparison, ...]
+    excluded: tuple[Excluded, ...]
+
+    def arm(self, name: str) -> Arm:
+        """Return the arm of that name."""
+        return next(arm for arm in self.arms if arm.name == name)
+
+    def against(self, name: str) -> tuple[Comparison, ...]:
+        """Return the comparisons of the arm of that name."""
+        return tuple(comparison for comparison in self.comparisons if comparison.arm == name)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One configuration with its 1..k seeds; `value` is the validation accuracy of its best epoch."""
+
+    label: str
+    number: int | None
+    state: str
+    value: Estimate
+    test: Estimate
+    epochs: int
+    params: Mapping[str, str]
+    records: tuple[RunRecord, ...]
+
+
+@dataclass(frozen=True)
+class Search:
+    """Trials, the best complete one first, then pruned ones, then the others; `searched` are the varied settings."""
+
+    trials: tuple[Trial, ...]
+    searched: tuple[str, ...]
+    excluded: tuple[Excluded, ...]
+
+    @property
+    def complete(self) -> tuple[Trial, ...]:
+        """The complete trials, best first."""
+        return tuple(trial for trial in self.trials if trial.state == names.COMPLETE)
+
+
+def in_order(records: Sequence[RunRecord]) -> list[RunRecord]:
+    """Return `records` in the one order that every report uses, whatever order they came in."""
+    return sorted(records, key=lambda r: (_or_inf(r.trial), _or_inf(r.started_at), _or_inf(r.seed), r.run_id))
+
+
+def _or_inf(value: float | None) -> float:
+    return math.inf if value is None else value
+
+
+def count_states(records: Sequence[RunRecord]) -> dict[str, int]:
+    """Return the number of runs by state, in the order of `STATES`; states of other names come last."""
+    counts = Counter(record.state for record in records)
+    order = [*names.STATES, *sorted(counts.keys() - set(names.STATES))]
+    return {state: counts[state] for state in order if counts[state]}
+
+
+def finite(record: RunRecord, metric: str) -> float | None:
+    """Return the metric if it was logged and is a finite number; MLflow keeps infinity as the largest double."""
+    value = record.metrics.get(metric)
+    return value if value is not None and math.isfinite(value) and abs(value) < 1e300 else None
+
+
+def best_validation(record: RunRecord) -> float | None:
+    """Return the best validation accuracy, read from the curve where the run did not live to log it."""
+    logged = finite(record, names.BEST_VAL_ACCURACY)
+    curve = [value for _, value in record.curves.get(names.VAL_ACCURACY, ()) if math.isfinite(value)]
+    return logged if logged is not None else max(curve, default=None)
+
+
+def primary_metric(records: Sequence[RunRecord]) -> str:
+    """Return test accuracy if any complete run was tested, else the best validation accuracy: never a mixture."""
+    tested = any(r.state == names.COMPLETE and finite(r, names.TEST_ACCURACY) is not None for r in records)
+    return names.TEST_ACCURACY if tested else names.BEST_VAL_ACCURACY
+
+
+def why_excluded(record: RunRecord, metric: str) -> str | None:
+    """Return why a run's `metric` is in no mean, or None if it is."""
+    message = record.tags.get(names.TAG_MESSAGE, "")
+    if record.state != names.COMPLETE:
+        return message or f"ended as {record.state.replace('_', ' ')}"
+    if metric not in record.metrics:
+        return f"complete, but {metric} was never logged"
+    return None if finite(record, metric) is not None else f"complete, but {metric} is {record.metrics[metric]}"
+
+
+def arm_name(record: RunRecord, info: StudyInfo) -> str:
+    """Return the record's arm; a run without one belongs to the study itself."""
+    return record.arm or info.name
+
+
+def summarise_ablation(records: Sequence[RunRecord], info: StudyInfo) -> Ablation:
+    """Return arms and paired comparisons. Blocks are seeds; of two complete runs of an arm and seed the first counts."""
+    records = in_order(records)
+    metric = primary_metric(records)
+    excluded: list[Excluded] = []
+    pairs = _pairs(records, info)
+    arms = {name: _arm(name, records, info, metric, excluded) for name in _arm_order(records, info, pairs)}
+    return Ablation(
+        metric, tuple(arms.values()), tuple(_comparison(arms[a], arms[b]) for a, b in pairs), tuple(excluded)
+    )
+
+
+def _pairs(records: Sequence[RunRecord], info: StudyInfo) -> list[tuple[str, str]]:
+    if info.comparisons or info.base_arm is None:
+        return list(dict.fromkeys(info.comparisons))
+    arms = dict.fromkeys(arm_name(record, info) for record in records)
+    return [(arm, info.base_arm) for arm in arms if arm != info.base_arm]
+
+
+def _arm_order(records: Sequence[RunRecord], info: StudyInfo, pairs: Sequence[tuple[str, str]]) -> list[str]:
+    """Return each base followed by the arms that are compared to it, then arms without comparison."""
+    bases = dict.fromkeys(base for _, base in pairs)
+    grouped = [
+        name for base in bases for name in [base, *(arm for arm, other in pairs if other == base and arm not in bases)]
+    ]
+    return list(dict.fromkeys([*grouped, *(arm_name(record, info) for record in records)]))
+
+
+def _arm(name: str, records: Sequence[RunRecord], info: StudyInfo, metric: str, excluded: list[Excluded]) -> Arm:
+    own = [record for record in records if arm_name(record, info) == name]
+    used: dict[int, RunRecord] = {}
+    for record in own:
+        reason = why_excluded(record, metric)
+        if reason is None and record.seed is None:
+            reason = "complete, but without the tag seed, so it has no block"
+        if reason is None and record.seed in used:
+            reason = f"a second complete run of this arm and seed {record.seed}; the first one counts"
+        if reason is not None:
+            excluded.append(Excluded(record, reason))
+        elif record.seed is not None:
+            used[record.seed] = record
+    values = {seed: used[seed].metrics[metric] for seed in sorted(used)}
+    ensemble = [v for r in used.values() if (v := finite(r, names.ENSEMBLE_TEST_ACCURACY)) is not None]
+    dropped = {path: why for record in own for path, why in dropped_settings(record).items()}
+    return Arm(
+        name, values, estimate(list(values.values())), estimate(ensemble), tuple(own), tuple(used.values()), dropped
+    )
+
+
+def _comparison(arm: Arm, base: Arm) -> Comparison:
+    found = differences(arm.values, base.values)
+    return Comparison(arm.name, base.name, found, estimate(list(found.values())))
+
+
+def dropped_settings(record: RunRecord) -> dict[str, str]:
+    """Return path -> reason of the settings that normalising dropped; a tag of another form stands for itself."""
+    text = record.tags.get(names.TAG_DROPPED, "")
+    try:
+        tree = json.loads(text) if text else {}
+    except ValueError:
+        return {text: ""}
+    if isinstance(tree, dict):
+        return {str(path): str(reason) for path, reason in tree.items()}
+    items = tree if isinstance(tree, list) else [tree]
+    return dict(
+        (str(i.get("path", i)), str(i.get("reason", ""))) if isinstance(i, dict) else (str(i), "") for i in items
+    )
+
+
+def summarise_search(records: Sequence[RunRecord], info: StudyInfo) -> Search:
+    """Return ranked trials. A trial's value is the mean of its seeds' best validation accuracies."""
+    groups: dict[str, list[RunRecord]] = {}
+    for record in in_order(records):
+        groups.setdefault(record.run_id if record.trial is None else f"{record.trial}", []).append(record)
+    searched = info.searched or varied_params(records)
+    trials = sorted((_trial(group, searched) for group in groups.values()), key=_rank)
+    excluded = [Excluded(r, why) for r in in_order(records) if (why := why_excluded(r, names.BEST_VAL_ACCURACY))]
+    return Search(tuple(trials), tuple(searched), tuple(excluded))
+
+
+def varied_params(records: Sequence[RunRecord]) -> tuple[str, ...]:
+    """Return the params that differ between records, a missing one counting as a value of its own."""
+    keys = sorted({key for record in records for key in record.params})
+    return tuple(key for key in keys if len({record.params.get(key) for record in records}) > 1)
+
+
+def _trial(group: Sequence[RunRecord], searched: Sequence[str]) -> Trial:
+    first = group[0]
+    values = [value for record in group if (value := best_validation(record)) is not None]
+    state = next((r.state for r in group if r.state != names.COMPLETE), names.COMPLETE)
+    if state == names.COMPLETE and len(values) < len(group):
+        state = names.FAILED  # a complete run without a number cannot be ranked
+    return Trial(
+        label=first.name or "?" if first.trial is None else str(first.trial),
+        number=first.trial,
+        state=state,
+        value=estimate(values),
+        test=estimate([v for r in group if (v := finite(r, names.TEST_ACCURACY)) is not None]),
+        epochs=max(_epochs(record) for record in group),
+        params={key: first.params[key] for key in searched if key in first.params},
+        records=tuple(group),
+    )
+
+
+def _epochs(record: RunRecord) -> int:
+    logged = finite(record, names.EPOCHS_RUN)
+    curve = record.curves.get(names.VAL_ACCURACY, ())
+    return int(logged) if logged is not None else max((step for step, _ in curve), default=0)
+
+
+def _rank(trial: Trial) -> tuple[int, float, float]:
+    order = {names.COMPLETE: 0, names.PRUNED: 1}.get(trial.state, 2)
+    value = trial.value.mean
+    return order, math.inf if math.isnan(value) else -value, _or_inf(trial.number)

@@ -1,0 +1,297 @@
+"""Tables as values: columns, cells, notes. What they become (HTML, Markdown) is decided elsewhere.
+
+Accuracies are shown in percent with two decimals, differences in percentage points.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from . import records as names
+from .records import RunRecord
+from .statistics import Estimate
+from .summary import Ablation, Arm, Comparison, Excluded, Search, Trial, best_validation, finite
+
+NONE = "–"
+MINUS = "−"
+INTERVAL = "Student t over seeds, 95 %"
+TOP_TRIALS = 25
+MOST_RUNS = 500
+
+METRIC_TITLES = {names.TEST_ACCURACY: "Test accuracy", names.BEST_VAL_ACCURACY: "Best validation accuracy"}
+METRIC_MEANINGS = {
+    names.TEST_ACCURACY: "test accuracy of the weights of the best validation epoch (single model)",
+    names.BEST_VAL_ACCURACY: "validation accuracy of the best epoch (these runs were not tested; a maximum over epochs is biased upward)",
+}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A text, what it sorts by (None: last), and the runs that it comes from."""
+
+    text: str
+    sort: float | str | None = None
+    runs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Column:
+    """A heading; numbers stand right-aligned."""
+
+    title: str
+    numeric: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    """`rows` have a cell for each of `columns`; `notes` say how the numbers were made."""
+
+    title: str
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    notes: tuple[str, ...] = ()
+
+
+def percent(value: float | None, signed: bool = False) -> str:
+    """Return a share of 1 as percent with two decimals ("97.12"), or a dash for what is not a finite number."""
+    if value is None or not math.isfinite(value):
+        return NONE
+    number = round(100 * value, 2) + 0.0  # -0.0 becomes 0.0
+    return f"{number:{'+' if signed and number else ''}.2f}".replace("-", MINUS)
+
+
+def interval(found: Estimate, signed: bool = False) -> str:
+    """Return "[96.80, 97.44]", or why there is no interval."""
+    if found.low is None or found.high is None:
+        return "n = 1, no interval" if found.n == 1 else NONE
+    return f"[{percent(found.low, signed)}, {percent(found.high, signed)}]"
+
+
+def with_interval(found: Estimate, signed: bool = False) -> str:
+    """Return "97.12 [96.80, 97.44], n = 3" or "97.12 (n = 1, no interval)"; a dash for n = 0."""
+    if found.n < 2:
+        return f"{percent(found.mean, signed)} (n = 1, no interval)" if found.n else NONE
+    return f"{percent(found.mean, signed)} {interval(found, signed)}, n = {found.n}"
+
+
+def number(value: float | None, text: str | None = None) -> Cell:
+    """Return a numeric cell; what is missing or not finite sorts last and reads as a dash."""
+    if value is None or not math.isfinite(value):
+        return Cell(NONE)
+    return Cell(text if text is not None else f"{value:g}", value)
+
+
+def states_text(counts: dict[str, int]) -> str:
+    """Return "2 complete, 1 diverged"."""
+    return ", ".join(f"{count} {state.replace('_', ' ')}" for state, count in counts.items()) or "no runs"
+
+
+def duration(seconds: float) -> str:
+    """Return "41 s", "12 min" or "3.4 h"."""
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+
+
+def ablation_table(ablation: Ablation) -> Table:
+    """Return a row for each arm and base that it is compared to."""
+    compared = bool(ablation.comparisons)
+    ensemble = any(arm.ensemble.n for arm in ablation.arms)
+    rows = [
+        _arm_row(arm, comparison, compared, ensemble)
+        for arm in ablation.arms
+        for comparison in (ablation.against(arm.name) or (None,))
+    ]
+    columns = [
+        Column("Arm"),
+        Column("n seeds", True),
+        Column(f"{METRIC_TITLES[ablation.metric]}, %", True),
+        Column("95 % interval", True),
+    ]
+    if compared:
+        columns += [
+            Column("Base arm"),
+            Column("Difference, points", True),
+            Column("95 % interval", True),
+            Column("n pairs", True),
+        ]
+    columns += [Column("Ensemble, %", True)] * ensemble + [Column("Runs by state")]
+    return Table("Arms", tuple(columns), tuple(rows), tuple(_ablation_notes(ablation, compared, ensemble)))
+
+
+def _arm_row(arm: Arm, comparison: Comparison | None, compared: bool, ensemble: bool) -> tuple[Cell, ...]:
+    found = arm.estimate
+    runs = tuple(record.run_id for record in arm.records)
+    cells = [
+        Cell(arm.name, arm.name, runs),
+        number(found.n),
+        number(found.mean, percent(found.mean)),
+        Cell(interval(found), found.low),
+    ]
+    if compared:
+        cells += _difference_cells(comparison)
+    if ensemble:
+        cells.append(number(arm.ensemble.mean, with_interval(arm.ensemble)))
+    return (*cells, Cell(states_text(arm.counts), len(arm.records) - len(arm.used)))
+
+
+def _difference_cells(comparison: Comparison | None) -> list[Cell]:
+    if comparison is None:
+        return [Cell(NONE)] * 4
+    found = comparison.estimate
+    mean = number(found.mean, percent(found.mean, signed=True))
+    return [
+        Cell(comparison.base, comparison.base),
+        mean,
+        Cell(interval(found, signed=True), found.low),
+        number(found.n),
+    ]
+
+
+def _ablation_notes(ablation: Ablation, compared: bool, ensemble: bool) -> Iterable[str]:
+    yield f"Primary metric: {METRIC_MEANINGS[ablation.metric]}."
+    yield f"Intervals: {INTERVAL}; n counts the seeds with a complete run. With n = 1 there is a number and no interval."
+    if compared:
+        yield "Difference: arm minus base arm, paired by seed (same initial weights, same tasks), in percentage points; n pairs counts the seeds that both have."
+        yield f"The {len(ablation.comparisons)} intervals are each 95 %, not corrected for their number."
+    if ensemble:
+        yield "Ensemble: mean of the logits of the best epochs' weights, on the same test tasks."
+    for base in sorted({c.base for c in ablation.comparisons if not ablation.arm(c.base).values}):
+        yield f"The base arm {base} has no complete run, so there is nothing to compare to it."
+    for arm in ablation.arms:
+        for path, reason in arm.dropped.items():
+            yield f"{arm.name}: the setting {path} was dropped, it has no effect there{f' ({reason})' if reason else ''}."
+
+
+def excluded_table(excluded: Sequence[Excluded]) -> Table:
+    """Return the runs that no mean contains, each with the reason."""
+    columns = (
+        Column("Run"),
+        Column("Arm"),
+        Column("Trial", True),
+        Column("Seed", True),
+        Column("State"),
+        Column("Why"),
+    )
+    rows = tuple(
+        (*_identity(e.record), Cell(e.record.state.replace("_", " "), e.record.state), Cell(e.reason, e.reason))
+        for e in excluded
+    )
+    return _without_empty(
+        Table("Runs that are in no mean", columns, rows[:MOST_RUNS], _cut_note(len(rows), MOST_RUNS, "runs"))
+    )
+
+
+def runs_table(records: Sequence[RunRecord]) -> Table:
+    """Return every run with its own numbers."""
+    columns = ("Test, %", "Ensemble, %", "Best validation, %", "Epochs", "Time")
+    heads = (
+        Column("Run"),
+        Column("Arm"),
+        Column("Trial", True),
+        Column("Seed", True),
+        Column("State"),
+        *(Column(c, True) for c in columns),
+    )
+    rows = tuple(_run_row(record) for record in records[:MOST_RUNS])
+    return _without_empty(Table("Every run", heads, rows, _cut_note(len(records), MOST_RUNS, "runs")))
+
+
+def _run_row(record: RunRecord) -> tuple[Cell, ...]:
+    shares = (
+        finite(record, names.TEST_ACCURACY),
+        finite(record, names.ENSEMBLE_TEST_ACCURACY),
+        best_validation(record),
+    )
+    seconds = finite(record, names.SECONDS)
+    return (
+        *_identity(record),
+        Cell(record.state.replace("_", " "), record.state),
+        *(number(share, percent(share)) for share in shares),
+        number(finite(record, names.EPOCHS_RUN)),
+        number(seconds, None if seconds is None else duration(seconds)),
+    )
+
+
+def _identity(record: RunRecord) -> tuple[Cell, ...]:
+    name = record.name or record.run_id[:8]
+    return (
+        Cell(name, name, (record.run_id,)),
+        Cell(record.arm or NONE, record.arm),
+        number(record.trial),
+        number(record.seed),
+    )
+
+
+def trials_table(search: Search) -> Table:
+    """Return the best trials: rank, trial, value, state, epochs and the searched parameters ("off": not active)."""
+    shown = search.trials[:TOP_TRIALS]
+    seeds = max((len(trial.records) for trial in search.trials), default=1)
+    tested = any(trial.test.n for trial in shown)
+    several = [Column("95 % interval", True), Column("n seeds", True)] if seeds > 1 else []
+    heads = [
+        Column("Rank", True),
+        Column("Trial", True),
+        Column("Validation, %", True),
+        *several,
+        Column("State"),
+        Column("Epochs", True),
+    ]
+    heads += [Column("Test, %", True)] * tested + [Column(name, True) for name in search.searched]
+    ranks = {trial.label: rank for rank, trial in enumerate(search.complete, start=1)}
+    rows = tuple(_trial_row(trial, ranks.get(trial.label), search.searched, seeds > 1, tested) for trial in shown)
+    return _without_empty(Table("Best trials", tuple(heads), rows, tuple(_trial_notes(search, seeds))))
+
+
+def _trial_row(
+    trial: Trial, rank: int | None, searched: Sequence[str], several: bool, tested: bool
+) -> tuple[Cell, ...]:
+    runs = tuple(record.run_id for record in trial.records)
+    preset = trial.records[0].tags.get(names.TAG_PRESET, "")
+    cells = [number(rank), Cell(f"{trial.label} ({preset})" if preset else trial.label, trial.number, runs)]
+    cells.append(number(trial.value.mean, percent(trial.value.mean)))
+    if several:
+        cells += [Cell(interval(trial.value), trial.value.low), number(trial.value.n)]
+    cells += [Cell(trial.state.replace("_", " "), trial.state), number(trial.epochs)]
+    cells += [number(trial.test.mean, percent(trial.test.mean))] * tested
+    return (*cells, *(setting(trial.params.get(name)) for name in searched))
+
+
+def setting(text: str | None) -> Cell:
+    """Return a searched parameter: numbers with four digits, what was not active as "off"."""
+    if text is None:
+        return Cell("off")
+    try:
+        value = float(text)
+    except ValueError:
+        return Cell(text, text)
+    return Cell(f"{value:.4g}", value) if math.isfinite(value) else Cell(text, text)
+
+
+def _trial_notes(search: Search, seeds: int) -> Iterable[str]:
+    yield (
+        "Value: validation accuracy of a trial's best epoch. The best of many is biased upward by the search itself: "
+        "retrain the winner on fresh seeds and test it before quoting it."
+    )
+    yield (
+        f"Each trial has {seeds} seeds; interval: {INTERVAL}."
+        if seeds > 1
+        else "Each trial has one seed (n = 1, no interval)."
+    )
+    yield "Only complete trials have a rank; a pruned trial's value is its best until it was stopped. A parameter that was not active reads off."
+    yield from _cut_note(len(search.trials), TOP_TRIALS, "trials")
+
+
+def _cut_note(count: int, most: int, what: str) -> tuple[str, ...]:
+    return (f"The first {most} of {count} {what}; runs.csv holds all of them.",) if count > most else ()
+
+
+def _without_empty(table: Table) -> Table:
+    """Leave out columns in which no row says anything."""
+    kept = [i for i in range(len(table.columns)) if not table.rows or any(row[i].text != NONE for row in table.rows)]
+    pick: Callable[[tuple[Cell, ...]], tuple[Cell, ...]] = lambda row: tuple(row[i] for i in kept)  # noqa: E731
+    return Table(
+        table.title, tuple(table.columns[i] for i in kept), tuple(pick(row) for row in table.rows), table.notes
+    )

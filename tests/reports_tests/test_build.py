@@ -1,0 +1,169 @@
+import dataclasses
+import math
+import re
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import pytest
+
+from reports.build import build_report
+from reports.document import compose
+from reports.html import to_html
+from reports.importance import parameter_importance
+from reports.loading import from_files, from_mlflow
+from reports.markdown import escape, to_markdown
+from reports.records import ReportError, StudyInfo
+from reports.summary import summarise_ablation, summarise_search
+from reports.tables import Cell, ablation_table, trials_table
+
+from . import example
+
+NASTY = "<script>alert(1)</script> | $x_1$ & \\frac 100 % *bold* ünï 漢字"
+
+
+def _files(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+@pytest.mark.parametrize(
+    ("records", "info"), [(example.ablation(), example.ABLATION), (example.search(), example.SEARCH)]
+)
+def test_the_same_records_in_any_order_or_from_files_give_the_same_bytes(records, info, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    index = build_report(records, info, tmp_path / "a")
+    assert index == tmp_path / "a" / "index.html"
+    build_report(records[::-1], info, tmp_path / "b")
+    again, loaded = from_files(tmp_path / "a")
+    build_report(loaded, again, tmp_path / "c")
+    assert again == info
+    assert _files(tmp_path / "a") == _files(tmp_path / "b") == _files(tmp_path / "c")
+
+
+def test_the_page_needs_no_other_file_and_its_figures_are_well_formed(tmp_path: Path) -> None:
+    page = build_report(example.ablation(), example.ABLATION, tmp_path).read_text(encoding="utf-8")
+    assert not re.search(r'(src|href)="(?!http://127\.0\.0\.1:5000|#)', page)
+    ids = re.findall(r' id="([^"]+)"', page)
+    assert len(ids) == len(set(ids))
+    figures = sorted((tmp_path / "figures").glob("*.svg"))
+    assert [path.stem for path in figures] == ["curves_val_accuracy", "curves_val_loss", "differences"]
+    for path in figures:
+        ET.parse(path)
+
+
+def test_the_ablation_table_pairs_each_arm_with_its_base_and_counts_the_diverged_run() -> None:
+    found = summarise_ablation(example.ablation(), example.ABLATION)
+    table = ablation_table(found)
+    rows = {row[0].text: [cell.text for cell in row] for row in table.rows}
+    assert [rows[name][4] for name in ("MAML++", "MAML++ without LSLR", "MAML", "MAML + LSLR")] == [
+        "MAML",
+        "MAML++",
+        "–",
+        "MAML",
+    ]
+    assert (rows["MAML + MSL"][1], rows["MAML + MSL"][7], rows["MAML + MSL"][-1]) == (
+        "2",
+        "2",
+        "2 complete, 1 diverged",
+    )
+    assert "inner step 2" in found.excluded[0].reason
+
+
+def test_one_seed_gives_a_mean_and_says_that_there_is_no_interval() -> None:
+    rows = {
+        row[0].text: [cell.text for cell in row]
+        for row in ablation_table(summarise_ablation(example.ablation(1), example.ABLATION)).rows
+    }
+    assert rows["MAML"][1:4] == ["1", "89.00", "n = 1, no interval"]
+
+
+def test_runs_without_numbers_are_listed_and_in_no_mean() -> None:
+    records = [
+        example.record(0, arm="A", accuracy=0.9),
+        example.record(1, arm="A", seed=1, accuracy=math.nan),
+        example.record(2, arm="A", seed=2, metrics={}),
+        example.record(3, arm="A", seed=0, accuracy=0.1),
+        example.record(4, "running", arm="B", metrics={}, curves={}),
+    ]
+    found = summarise_ablation(records, StudyInfo("s", "ablation", base_arm="A"))
+    assert [arm.estimate.n for arm in found.arms] == [1, 0]
+    assert found.arm("A").values == {0: 0.9}
+    assert [e.reason for e in found.excluded] == [
+        "complete, but test_accuracy is nan",
+        "complete, but test_accuracy was never logged",
+        "a second complete run of this arm and seed 0; the first one counts",
+        "ended as running",
+    ]
+    page = to_html(compose(records, StudyInfo("s", "ablation", base_arm="A")))
+    assert "nan %" not in page.lower()
+
+
+def test_names_are_escaped_in_every_format(tmp_path: Path) -> None:
+    records = [example.record(seed, arm=arm, seed=seed, trial=None) for arm in (NASTY, "A") for seed in range(2)]
+    info = StudyInfo(NASTY, "ablation", base_arm="A", mlflow_address="javascript:alert(1)")
+    page = build_report(records, info, tmp_path).read_text(encoding="utf-8")
+    assert "<script>alert" not in page
+    assert "javascript:" not in page
+    text = (tmp_path / "report.md").read_text(encoding="utf-8")
+    assert "<script>" not in text
+    arms = text[text.index("### Arms") :].split("\n\n")[1].splitlines()
+    assert len({len(re.findall(r"(?<!\\)\|", line)) for line in arms}) == 1
+    for path in (tmp_path / "figures").glob("*.svg"):
+        ET.parse(path)
+
+
+def test_markdown_escapes_what_a_forge_would_read() -> None:
+    assert escape("a|b\n<i> $x$ *y*") == r"a\|b &lt;i&gt; \$x\$ \*y\*"
+
+
+def test_the_best_complete_trial_is_first_and_pruned_ones_have_no_rank() -> None:
+    search = summarise_search(example.search(), example.SEARCH)
+    assert search.complete[0].value.mean == pytest.approx(0.95)  # LSLR on, 5 steps
+    table = trials_table(search)
+    assert [row[0].text for row in table.rows].count("–") == 7  # 6 pruned, 1 diverged
+    assert any("biased upward" in note for note in table.notes)
+
+
+def test_importance_finds_what_makes_the_value_and_leaves_pruned_trials_out() -> None:
+    found = parameter_importance(summarise_search(example.search(), example.SEARCH))
+    shares = {p.name: p for p in found.parameters}
+    assert found.n_trials == 17
+    assert sum(p.forest for p in found.parameters) == pytest.approx(1)
+    assert shares["outer.lr"].forest < 0.05 < 0.7 < shares["lslr"].forest + shares["lslr.granularity"].forest
+    assert "7 others (pruned, diverged, failed) are left out" in found.explanation
+
+
+def test_too_few_trials_give_an_explanation_instead_of_numbers() -> None:
+    found = parameter_importance(summarise_search(example.search(8), example.SEARCH))
+    assert found.parameters == ()
+    assert (
+        found.explanation
+        == "Importance needs at least 8 complete trials, here are 5 of 8: give the search more trials."
+    )
+
+
+def test_a_run_links_to_mlflow_and_several_runs_to_their_comparison() -> None:
+    report = compose(example.ablation(), example.ABLATION)
+    assert report.link(Cell("x", runs=("ab",))) == "http://127.0.0.1:5000/#/experiments/7/runs/ab"
+    assert report.link(Cell("x", runs=("a", "b"))) == (
+        "http://127.0.0.1:5000/#/compare-runs?runs=%5B%22a%22%2C%20%22b%22%5D&experiments=%5B%227%22%5D"
+    )
+    assert dataclasses.replace(report, address=None).link(Cell("x", runs=("ab",))) is None
+    assert "](http://127.0.0.1:5000/#/experiments/7/runs/" in to_markdown(report)
+
+
+def test_mixed_versions_are_said_in_the_headline() -> None:
+    records = [
+        example.record(0, arm="A"),
+        example.record(1, arm="A", seed=1, tags={"versions": '{"torch": "2.12"}', "device": "cuda"}),
+    ]
+    headline = compose(records, StudyInfo("s", "ablation")).headline
+    assert headline[-1] == "Careful: not all runs share the same device and versions of torch."
+
+
+def test_what_cannot_be_reported_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(ReportError, match="has no runs yet: start it with `mamlab search`"):
+        build_report([], StudyInfo("empty", "search"), tmp_path)
+    with pytest.raises(ReportError, match=r"holds no runs\.csv; give the folder of a report"):
+        from_files(tmp_path)
+    with pytest.raises(ReportError, match=r"there is no MLflow store at .*set MAMLAB_HOME"):
+        from_mlflow(f"sqlite:///{tmp_path}/none.db", "x")
+    assert not (tmp_path / "none.db").exists()

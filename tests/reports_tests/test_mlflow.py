@@ -1,0 +1,81 @@
+"""Records through a real MLflow store on SQLite."""
+
+import json
+from pathlib import Path
+
+import pytest
+from mlflow import MlflowClient
+
+from reports.build import build_report
+from reports.loading import from_files, from_mlflow
+from reports.records import ReportError
+
+
+@pytest.fixture(scope="module")
+def uri(tmp_path_factory: pytest.TempPathFactory) -> str:
+    folder = tmp_path_factory.mktemp("mlflow")
+    address = f"sqlite:///{folder}/mlflow.db"
+    client = MlflowClient(address)
+    experiment = client.create_experiment("demo", artifact_location=(folder / "artifacts").as_uri())
+    tags = {
+        "role": "study",
+        "study": "demo",
+        "kind": "ablation",
+        "base_arm": '[["A", "B"]]',
+        "searched": '["inner.lr"]',
+    }
+    parent = client.create_run(experiment, tags=tags)
+    for number, (arm, accuracy) in enumerate([("A", 0.91), ("B", 0.9), ("C", None)]):
+        _run(client, experiment, parent.info.run_id, number, arm, accuracy, folder)
+    return address
+
+
+def _run(
+    client: MlflowClient, experiment: str, parent: str, number: int, arm: str, accuracy: float | None, folder: Path
+) -> None:
+    state = "running" if accuracy is None else "complete"
+    tags = {
+        "role": "run",
+        "mamlab.state": state,
+        "study": "demo",
+        "kind": "ablation",
+        "arm": arm,
+        "seed": "0",
+        "trial": f"{number:04d}",
+    }
+    run = client.create_run(
+        experiment, start_time=1000 + number, tags=tags | {"mlflow.parentRunId": parent}, run_name=f"{arm} seed 0"
+    ).info.run_id
+    client.log_param(run, "inner.lr", "0.1")
+    if accuracy is None:
+        return
+    for step, value in [(1, 0.5), (2, 0.6), (2, 0.7), (3, float("nan"))]:
+        client.log_metric(run, "val_accuracy", value, timestamp=int(1e4 * value) if value == value else 1, step=step)
+    client.log_metric(run, "best_val_accuracy", 0.7)
+    client.log_metric(run, "test_accuracy", accuracy)
+    path = folder / "per_task.json"
+    path.write_text(json.dumps({"single": [1.0, 0.8], "ensemble": []}))
+    client.log_artifact(run, str(path))
+    client.set_terminated(run)
+
+
+def test_mlflow_and_the_files_of_its_report_give_the_same_records(uri: str, tmp_path: Path) -> None:
+    info, records = from_mlflow(uri, "demo")
+    assert (info.name, info.kind, info.comparisons, info.searched) == ("demo", "ablation", (("A", "B"),), ("inner.lr",))
+    assert [(r.arm, r.seed, r.trial, r.state) for r in records] == [
+        ("A", 0, 0, "complete"),
+        ("B", 0, 1, "complete"),
+        ("C", 0, 2, "running"),
+    ]
+    assert records[0].curves["val_accuracy"][:2] == [(1, 0.5), (2, 0.7)]  # the later of two values of a step
+    assert records[0].per_task == {"single": [1.0, 0.8]}
+    assert records[0].started_at == 1.0
+    build_report(records, info, tmp_path / "a")
+    again, loaded = from_files(tmp_path / "a")
+    assert again == info
+    assert repr(loaded) == repr(records)  # NaN is not equal to itself
+
+
+def test_an_unknown_study_is_an_error_that_lists_the_known_ones(uri: str) -> None:
+    with pytest.raises(ReportError, match=r"there is no study 'dmeo' in .*; its studies are: demo"):
+        from_mlflow(uri, "dmeo")

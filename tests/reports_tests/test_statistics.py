@@ -1,0 +1,40 @@
+import math
+
+import pytest
+
+from reports.statistics import band, differences, estimate, paired
+
+
+def test_the_interval_of_1_2_3_is_student_t_with_2_degrees_of_freedom() -> None:
+    found = estimate([1.0, 2.0, 3.0])
+    half = 4.302652729749464 / math.sqrt(3)  # t(0.975, 2) * sd 1 / sqrt(3)
+    assert (found.mean, found.n) == (2.0, 3)
+    assert (found.low, found.high) == pytest.approx((2 - half, 2 + half), rel=1e-12)
+
+
+def test_one_value_has_a_mean_and_no_interval_and_none_has_neither() -> None:
+    assert (estimate([0.5]).mean, estimate([0.5]).low, estimate([0.5]).n) == (0.5, None, 1)
+    assert math.isnan(estimate([]).mean)
+    assert estimate([]).n == 0
+
+
+def test_values_that_are_not_finite_are_refused() -> None:
+    with pytest.raises(ValueError, match="values must be finite, not nan; leave such runs out"):
+        estimate([1.0, math.nan])
+
+
+def test_differences_are_paired_by_seed_and_lone_seeds_are_left_out() -> None:
+    arm, base = {0: 3.0, 1: 5.0, 7: 9.0}, {1: 4.0, 0: 1.0, 2: 8.0}
+    assert differences(arm, base) == {0: 2.0, 1: 1.0}
+    assert (paired(arm, base).mean, paired(arm, base).n) == (1.5, 2)
+
+
+def test_an_interval_on_one_side_excludes_zero_and_one_pair_never_does() -> None:
+    assert estimate([1.0, 1.1, 0.9]).excludes_zero
+    assert not estimate([1.0, -1.0, 0.5]).excludes_zero
+    assert not estimate([1.0]).excludes_zero
+
+
+def test_a_band_counts_the_curves_that_reach_an_epoch() -> None:
+    points = band([{1: 1.0, 2: 2.0}, {1: 3.0, 2: math.nan}])
+    assert [(step, found.mean, found.n) for step, found in points] == [(1, 2.0, 2), (2, 2.0, 1)]

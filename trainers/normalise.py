@@ -97,9 +97,9 @@ def merge(base: Mapping[str, Any], *overrides: Mapping[str, Any]) -> Tree:
 
     A component that is "off" or "on" below becomes a table when an override sets one of its settings.
     """
-    tree: Tree = {key: merge(value) if isinstance(value, Mapping) else value for key, value in base.items()}
-    for override in overrides:
-        for key, value in override.items():
+    tree: Tree = {}
+    for layer in (base, *overrides):
+        for key, value in layer.items():
             head, _, rest = key.partition(".")
             if rest or isinstance(value, Mapping):
                 below = tree.get(head)

@@ -85,3 +85,13 @@ def test_a_cell_is_the_training_and_not_how_it_is_written() -> None:
 def test_settings_are_flat() -> None:
     flat = settings(TrainerConfig())
     assert (flat["inner.steps"], flat["msl"], flat["outer.clip"]) == (5, "off", "off")
+
+
+def test_a_runs_record_says_which_components_are_on() -> None:
+    recorded = settings(normalise({"msl": "on", "bnwb": "on"})[0])
+    assert (recorded["msl"], recorded["msl.schedule"], recorded["bnwb"], recorded["ca"]) == (
+        "on",
+        "linear",
+        "on",
+        "off",
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor
@@ -49,7 +49,8 @@ class ClassData:
             object.__setattr__(self, "checksum", self._sha256())
 
     def _sha256(self) -> str:
-        digest = hashlib.sha256(memoryview(self.images.cpu().contiguous().numpy()).cast("B"))
+        pixels: Any = self.images.cpu().contiguous().numpy()  # hashed in place: Mini-ImageNet is over a gigabyte
+        digest = hashlib.sha256(pixels)
         digest.update(repr((tuple(self.images.shape), self.turn_training, self.mean, self.std)).encode())
         for split in SPLITS:
             digest.update(repr((split, [(c.name, c.first, c.count, c.turns) for c in self.splits[split]])).encode())

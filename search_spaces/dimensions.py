@@ -1,0 +1,207 @@
+"""One dimension of a search: a range of numbers or a list of choices, and its reading from a spec file."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel
+
+from trainers.config import TrainerConfig, resolve
+from trainers.messages import nearest, unknown
+from trainers.normalise import POSITIONS
+
+if TYPE_CHECKING:
+    from .space import Trial
+
+COMPONENTS_WITH_SETTINGS = ("msl", "da", "lslr", "ca")
+SWITCHES = (*COMPONENTS_WITH_SETTINGS, "bnrs", "bnwb")
+_KEYS = ("low", "high", "log", "step", "choices")
+_MACHINE = ("device",)
+
+
+@dataclass(frozen=True)
+class Range:
+    """Numbers from `low` to `high`, both included; whole numbers if both are int.
+
+    `log` spreads them by ratio; `step` is the distance between neighbours (None: 1, or continuous).
+    """
+
+    low: int | float
+    high: int | float
+    log: bool = False
+    step: int | float | None = None
+
+    def suggest(self, trial: Trial, name: str) -> int | float:
+        """Return `trial`'s value of the parameter `name`."""
+        if isinstance(self.low, int) and isinstance(self.high, int):
+            return trial.suggest_int(name, self.low, self.high, step=int(self.step or 1), log=self.log)
+        return trial.suggest_float(name, self.low, self.high, step=self.step, log=self.log)
+
+    def contains(self, value: Any) -> bool:
+        """Whether the dimension can take `value`."""
+        if isinstance(value, bool) or not isinstance(value, int | float) or not self.low <= value <= self.high:
+            return False
+        steps = (value - self.low) / self.step if self.step else 0.0
+        return math.isclose(steps, round(steps), abs_tol=1e-9)
+
+    def convert(self, value: Any, epochs: int, path: str) -> Any:
+        """Return `value` in this dimension's unit: a position as epochs or as a share, as the range has it."""
+        if path not in POSITIONS or isinstance(value, bool) or not isinstance(value, int | float):
+            return value
+        return (
+            resolve(value, epochs) if isinstance(self.low, int) else value / epochs if isinstance(value, int) else value
+        )
+
+    def ends(self) -> list[Any]:
+        """Return the extreme values."""
+        return [self.low, self.high]
+
+    def as_table(self) -> dict[str, Any]:
+        """Return the dimension as a spec file writes it."""
+        table: dict[str, Any] = {"low": self.low, "high": self.high}
+        return table | ({"log": True} if self.log else {}) | ({"step": self.step} if self.step else {})
+
+    def __str__(self) -> str:
+        return f"{self.low} to {self.high}" + (f" in steps of {self.step}" if self.step else "")
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One of `choices`."""
+
+    choices: tuple[Any, ...]
+
+    def suggest(self, trial: Trial, name: str) -> Any:
+        """Return `trial`'s value of the parameter `name`."""
+        return trial.suggest_categorical(name, self.choices)
+
+    def contains(self, value: Any) -> bool:
+        """Whether the dimension can take `value`."""
+        return value in self.choices
+
+    def convert(self, value: Any, epochs: int, path: str) -> Any:
+        """Return the choice that means `value`: a position may be chosen in epochs or as a share."""
+        if path in POSITIONS and isinstance(value, int | float):
+            same = (c for c in self.choices if resolve(c, epochs) == resolve(value, epochs))
+            return next(same, value)
+        return value
+
+    def ends(self) -> list[Any]:
+        """Return all values."""
+        return list(self.choices)
+
+    def as_table(self) -> dict[str, Any]:
+        """Return the dimension as a spec file writes it."""
+        return {"choices": list(self.choices)}
+
+    def __str__(self) -> str:
+        return "the choices " + ", ".join(map(str, self.choices))
+
+
+Dimension = Range | Choice
+
+
+@cache
+def setting_paths() -> dict[str, Any]:
+    """Return every path that a space may vary, with the annotated type of its setting."""
+    return {path: kind for path, kind in _paths(TrainerConfig, "") if path not in _MACHINE}
+
+
+def _paths(model: type[BaseModel], prefix: str) -> list[tuple[str, Any]]:
+    found: list[tuple[str, Any]] = []
+    for name, field in model.model_fields.items():
+        below = next((t for t in _parts(field.annotation) if isinstance(t, type) and issubclass(t, BaseModel)), None)
+        if below is None or prefix + name in SWITCHES:
+            found.append((prefix + name, field.annotation))
+        found += _paths(below, f"{prefix}{name}.") if below else []
+    return found
+
+
+def _parts(annotation: Any) -> list[Any]:
+    return [annotation, *getattr(annotation, "__args__", ())]
+
+
+def read_dimension(path: str, table: Mapping[str, Any]) -> Dimension:
+    """Return the dimension of `path` that a spec file's `table` describes. Raises ValueError, a line a problem."""
+    where = f"space.{path}"
+    if path not in setting_paths():
+        raise ValueError(f"{where}: {_unknown_path(path)}")
+    wrong = [f"{where}.{key}: {unknown('key', key, _KEYS)}" for key in table if key not in _KEYS]
+    if wrong:
+        raise ValueError("\n".join(wrong))
+    if "choices" in table:
+        return _read_choice(where, path, table)
+    return _read_range(where, path, table)
+
+
+def _unknown_path(path: str) -> str:
+    guess = nearest(path, setting_paths())
+    beside = [known for known in setting_paths() if known.startswith(path.partition(".")[0] + ".")]
+    return "no such setting of the trainer" + (
+        f"; did you mean {guess}?" if guess else f" (known: {', '.join(beside or setting_paths())})"
+    )
+
+
+def _read_choice(where: str, path: str, table: Mapping[str, Any]) -> Choice:
+    choices = table["choices"]
+    if len(table) > 1:
+        raise ValueError(f"{where}: choices stand alone; leave out {', '.join(k for k in table if k != 'choices')}")
+    if not isinstance(choices, list) or not choices:
+        raise ValueError(f"{where}.choices: must be a list with at least one value, not {choices!r}")
+    if any(isinstance(choice, list | dict) for choice in choices):
+        raise ValueError(f"{where}.choices: each must be a number, a text or true/false, not a list or a table")
+    if len(set(map(repr, choices))) < len(choices):
+        raise ValueError(f"{where}.choices: a value stands there twice in {choices!r}; write each once")
+    if path in SWITCHES and not set(choices) <= {"on", "off"}:
+        raise ValueError(f'{where}.choices: {path} is switched, so choose from "on" and "off", not {choices!r}')
+    return Choice(tuple(choices))
+
+
+def _read_range(where: str, path: str, table: Mapping[str, Any]) -> Range:
+    missing = [key for key in ("low", "high") if key not in table]
+    if missing:
+        raise ValueError(
+            f"{where}: {' and '.join(missing)} missing; write low = ... and high = ..., or choices = [...]"
+        )
+    low, high, log, step = table["low"], table["high"], table.get("log", False), table.get("step")
+    kinds: set[Any] = {type_ for type_ in (int, float) if type_ in _parts(setting_paths()[path])}
+    for key, value in (("low", low), ("high", high), ("step", step)):
+        if isinstance(value, bool) or not isinstance(value, int | float | None):
+            raise ValueError(f"{where}.{key}: must be a number, not {value!r}")
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ValueError(f"{where}.{key}: must be finite, not {value}")
+    if not kinds:
+        raise ValueError(f"{where}: {path} is no number; write choices = [...]")
+    if not isinstance(log, bool):
+        raise ValueError(f"{where}.log: must be true or false, not {log!r}")
+    low, high, step = _one_type(where, path, kinds, low, high, step)
+    if low >= high:
+        raise ValueError(
+            f"{where}: low must be less than high, not {low} >= {high}; to hold it still, set it in [trainer]"
+        )
+    if log and low <= 0:
+        raise ValueError(f"{where}: log = true needs low greater than 0, not {low}")
+    if step is not None and (log or not 0 < step <= high - low):
+        raise ValueError(f"{where}.step: must be positive, at most high - low, and without log = true, not {step}")
+    return Range(low, high, log, step)
+
+
+def _one_type(where: str, path: str, kinds: set[Any], low: Any, high: Any, step: Any) -> tuple[Any, Any, Any]:
+    """Return the three numbers in the setting's own type."""
+    given = {type(value) for value in (low, high, step) if value is not None}
+    if path in POSITIONS:
+        if len(given) > 1:
+            raise ValueError(
+                f"{where}: low = {low} and high = {high} mix epochs (whole numbers) with shares of the run "
+                f"(0.0 to 1.0); write both in one unit"
+            )
+        return low, high, step
+    if kinds == {int}:
+        if given != {int}:
+            raise ValueError(f"{where}: {path} is a whole number; write low, high and step without a point")
+        return low, high, step
+    return float(low), float(high), None if step is None else float(step)

@@ -1,0 +1,271 @@
+"""SearchSpace: which settings of a TrainerConfig a search varies, and how a trial becomes a config.
+
+A dimension is asked for only where it can change the training: a component's settings only when the component
+is on, a step-wise part only with more than one step, and so on. The rules are those of `trainers.normalise`,
+tried out on the values chosen so far, so a space needs no conditions of its own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from pydantic import ValidationError
+
+from trainers.config import TrainerConfig
+from trainers.messages import explain
+from trainers.normalise import Inert, Tree, flatten, merge, normalise
+
+from .dimensions import COMPONENTS_WITH_SETTINGS, Choice, Dimension, Range, read_dimension, setting_paths
+from .presets import space_preset
+
+_FIRST = ("inner.steps", "norm.queries", "budget.epochs", "outer.lr")
+_BEFORE_THEIR_SIBLINGS = ("msl.schedule", "ca.period", "ca.min_lr")
+
+
+class Trial(Protocol):
+    """What of an Optuna trial is used here."""
+
+    def suggest_float(
+        self, name: str, low: float, high: float, *, step: float | None = None, log: bool = False
+    ) -> float:
+        """Return a float in [low, high]."""
+        ...
+
+    def suggest_int(self, name: str, low: int, high: int, *, step: int = 1, log: bool = False) -> int:
+        """Return an int in [low, high]."""
+        ...
+
+    def suggest_categorical(self, name: str, choices: Any) -> Any:
+        """Return one of `choices`."""
+        ...
+
+
+class FixedParams:
+    """A trial whose answers are given; KeyError for a parameter that is not."""
+
+    def __init__(self, params: Mapping[str, Any]) -> None:
+        self.params = params
+
+    def suggest_float(
+        self, name: str, low: float, high: float, *, step: float | None = None, log: bool = False
+    ) -> float:
+        """Return the given value."""
+        return float(self.params[name])
+
+    def suggest_int(self, name: str, low: int, high: int, *, step: int = 1, log: bool = False) -> int:
+        """Return the given value."""
+        return int(self.params[name])
+
+    def suggest_categorical(self, name: str, choices: Any) -> Any:
+        """Return the given value."""
+        return self.params[name]
+
+
+@dataclass(frozen=True)
+class SearchSpace:
+    """Dimensions by dotted TrainerConfig path; the paths are Optuna's parameter names.
+
+    Attributes:
+        dimensions: what varies. A component's own path ("msl") is its switch, with choices "on" and "off".
+        fixed: values laid over the base (from a spec file's `fix`).
+        asked_for: the dimensions that a user wrote, which must be able to have an effect.
+    """
+
+    dimensions: Mapping[str, Dimension]
+    fixed: Mapping[str, Any] = field(default_factory=dict)
+    asked_for: frozenset[str] = frozenset()
+
+    def __post_init__(self) -> None:
+        if not self.dimensions:
+            raise ValueError('space: nothing varies; write preset = "mamlpp" or a dimension such as [space."outer.lr"]')
+        problems = [line for path, dimension in self.dimensions.items() for line in _out_of_type(path, dimension)]
+        if problems:
+            raise ValueError("\n".join(problems))
+
+    @classmethod
+    def from_table(cls, table: Mapping[str, Any]) -> SearchSpace:
+        """Return the space that a [space] section describes: `preset`, `fix`, and dimensions by dotted path.
+
+        Raises ValueError with a line for each thing that is wrong.
+        """
+        tables, problems = _dimension_tables({k: v for k, v in table.items() if k not in ("preset", "fix")})
+        dimensions = dict(space_preset(table["preset"])) if "preset" in table else {}
+        fixed = flatten(merge({}, table["fix"])) if isinstance(table.get("fix"), dict) else {}
+        problems += [
+            f"space.fix.{path}: {'[space] preset has no such dimension' if 'preset' in table else 'without [space] preset there is nothing to fix'}"
+            f"; set it in [trainer] instead"
+            for path in fixed
+            if path not in dimensions
+        ]
+        if "fix" in table and not isinstance(table["fix"], dict):
+            problems.append(f'space.fix: must be a table such as {{ "inner.steps" = 3 }}, not {table["fix"]!r}')
+        for path, entry in tables.items():
+            try:
+                dimensions[path] = read_dimension(path, entry)
+            except ValueError as error:
+                problems += str(error).splitlines()
+        problems += [f"space.{path}: it is fixed and searched; leave one out" for path in fixed if path in tables]
+        problems += [line for path, value in fixed.items() for line in _wrong_value(path, value, "space.fix")]
+        if problems:
+            raise ValueError("\n".join(problems))
+        return cls({p: d for p, d in dimensions.items() if p not in fixed}, fixed, frozenset(tables))
+
+    def suggest(self, trial: Trial, base: Mapping[str, Any]) -> tuple[TrainerConfig, tuple[Inert, ...]]:
+        """Ask `trial` for every dimension that can have an effect; return the config and what was dropped from it.
+
+        Args:
+            trial: an Optuna trial.
+            base: overrides that hold for every trial (a preset and the user's settings), nested.
+        """
+        tree = merge(base, self.fixed)
+        for path in self._order():
+            if self._active(path, tree):
+                tree = _put(tree, path, self.dimensions[path].suggest(trial, path))
+        return normalise(tree)
+
+    def params_of(self, config: TrainerConfig, base: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the Optuna parameters with which `suggest` gives `config`'s values of all that is searched.
+
+        Raises ValueError naming each value that the space does not contain.
+        """
+        values = settings_of(config)
+        tree, params, problems = merge(base, self.fixed), {}, []
+        for path in self._order():
+            if not self._active(path, tree):
+                continue
+            value = self.dimensions[path].convert(values.get(path), config.budget.epochs, path)
+            if not self.dimensions[path].contains(value):
+                problems.append(f"{path} = {value!r} is outside {self.dimensions[path]}")
+                continue
+            params[path] = value
+            tree = _put(tree, path, value)
+        if problems:
+            raise ValueError("\n".join(problems))
+        return params
+
+    def fit(self, base: Mapping[str, Any]) -> SearchSpace:
+        """Return the space without the preset's dimensions that can never have an effect on top of `base`.
+
+        Raises ValueError for such a dimension that the user wrote.
+        """
+        seen: set[str] = set()
+        draws = random.Random(0)
+        possible = [path for path in self.dimensions if not self._switched_off(path, merge(base, self.fixed))]
+        for _ in range(200):
+            tree = merge(base, self.fixed)
+            for path in self._order():
+                if self._active(path, tree):
+                    seen.add(path)
+                    tree = _put(tree, path, draws.choice(self.dimensions[path].ends()))
+            if len(seen) == len(possible):
+                break
+        idle = [path for path in self.dimensions if path not in seen]
+        problems = [
+            f"space.{path}: never has an effect, because {self._why_idle(path, base)}; leave it out, or change that"
+            for path in idle
+            if path in self.asked_for
+        ]
+        if problems:
+            raise ValueError("\n".join(problems))
+        return SearchSpace({p: d for p, d in self.dimensions.items() if p in seen}, self.fixed, self.asked_for & seen)
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 (hexadecimal) of the dimensions and fixed values; 1 and 1.0 differ, the order of paths does not count."""
+        return hashlib.sha256(json.dumps(self.as_table(), sort_keys=True).encode()).hexdigest()
+
+    def as_table(self) -> Tree:
+        """Return the space as a [space] section would write it, without presets; ready for JSON."""
+        table: Tree = {path: self.dimensions[path].as_table() for path in sorted(self.dimensions)}
+        return {**table, "fix": dict(sorted(self.fixed.items()))} if self.fixed else table
+
+    def _order(self) -> list[str]:
+        """Return the paths so that what decides whether another has an effect comes before it."""
+
+        def rank(path: str) -> int:
+            if path in _FIRST:
+                return 0
+            return 1 if "." not in path else 2 if path in _BEFORE_THEIR_SIBLINGS else 3
+
+        return sorted(self.dimensions, key=rank)
+
+    def _switched_off(self, path: str, tree: Tree) -> bool:
+        """Whether `path` belongs to a component that is off and that the space never switches on."""
+        head, dot, _ = path.partition(".")
+        off = head in COMPONENTS_WITH_SETTINGS and tree.get(head, "off") == "off"
+        return bool(dot) and off and head not in self.dimensions
+
+    def _active(self, path: str, tree: Tree) -> bool:
+        return self._reason(path, tree) is None
+
+    def _reason(self, path: str, tree: Tree) -> str | None:
+        """Return why no value of the dimension could have an effect in `tree`, or None."""
+        head = path.partition(".")[0]
+        if path != head and head in COMPONENTS_WITH_SETTINGS and tree.get(head, "off") == "off":
+            return f'{head} is "off"'
+        outcomes = [normalise(_put(tree, path, value)) for value in self.dimensions[path].ends()]
+        dropped = [inert for _, found in outcomes for inert in found if inert.path in (path, head)]
+        same = all(config == outcomes[0][0] for config, _ in outcomes)
+        return dropped[0].reason if dropped and same else None
+
+    def _why_idle(self, path: str, base: Mapping[str, Any]) -> str:
+        return self._reason(path, merge(base, self.fixed)) or "what it depends on never takes the value it needs"
+
+
+def settings_of(config: TrainerConfig) -> dict[str, Any]:
+    """Return every setting of `config` by dotted path, with "on" or "off" for each component."""
+    dump = config.model_dump()
+    switches = {name: "off" if dump[name] == "off" else "on" for name in COMPONENTS_WITH_SETTINGS}
+    return {**flatten(dump), **switches}
+
+
+def _put(tree: Tree, path: str, value: Any) -> Tree:
+    """Return `tree` with `value` at `path`; switching a component on keeps the settings that it has below."""
+    if value == "on" and isinstance(tree.get(path), dict):
+        return tree
+    return merge(tree, {path: value})
+
+
+def _dimension_tables(table: Mapping[str, Any], prefix: str = "") -> tuple[dict[str, Tree], list[str]]:
+    """Return the dimensions in a [space] section by dotted path, written quoted or nested, and what is no table."""
+    found: dict[str, Tree] = {}
+    problems: list[str] = []
+    for key, entry in table.items():
+        path = prefix + key
+        if not isinstance(entry, dict):
+            problems.append(
+                f"space.{path}: must be a table such as {{ low = 1, high = 5 }} or {{ choices = [...] }}, not {entry!r}; "
+                f"to hold it still, set it in [trainer] or in [space] fix"
+            )
+            continue
+        own = {name: value for name, value in entry.items() if not isinstance(value, dict)}
+        below, wrong = _dimension_tables({n: v for n, v in entry.items() if isinstance(v, dict)}, path + ".")
+        problems += wrong
+        found.update(below)
+        if own or not below:
+            found[path] = own
+    return found, problems
+
+
+def _out_of_type(path: str, dimension: Dimension) -> list[str]:
+    if path not in setting_paths():
+        return []
+    values = dimension.ends() if isinstance(dimension, Range) else list(dimension.choices)
+    return [line for value in values for line in _wrong_value(path, value, "space")]
+
+
+def _wrong_value(path: str, value: Any, prefix: str) -> list[str]:
+    """Return what the trainer has against `value` at `path`."""
+    try:
+        TrainerConfig.model_validate(merge({}, {path: value}), context={"keep_inert": True})
+    except ValidationError as error:
+        return explain(error, TrainerConfig, prefix).splitlines()
+    return []
+
+
+__all__ = ["Choice", "Dimension", "FixedParams", "Range", "SearchSpace", "Trial", "settings_of"]

@@ -18,7 +18,7 @@ from pydantic import ValidationError
 
 from trainers.config import TrainerConfig
 from trainers.messages import explain
-from trainers.normalise import Inert, Tree, flatten, merge, normalise
+from trainers.normalise import Inert, Tree, flatten, merge, normalise, settings
 
 from .dimensions import COMPONENTS_WITH_SETTINGS, Choice, Dimension, Range, read_dimension, setting_paths
 from .presets import space_preset
@@ -133,7 +133,7 @@ class SearchSpace:
 
         Raises ValueError naming each value that the space does not contain.
         """
-        values = settings_of(config)
+        values = settings(config)
         tree, params, problems = merge(base, self.fixed), {}, []
         for path in self._order():
             if not self._active(path, tree):
@@ -217,13 +217,6 @@ class SearchSpace:
         return self._reason(path, merge(base, self.fixed)) or "what it depends on never takes the value it needs"
 
 
-def settings_of(config: TrainerConfig) -> dict[str, Any]:
-    """Return every setting of `config` by dotted path, with "on" or "off" for each component."""
-    dump = config.model_dump()
-    switches = {name: "off" if dump[name] == "off" else "on" for name in COMPONENTS_WITH_SETTINGS}
-    return {**flatten(dump), **switches}
-
-
 def _put(tree: Tree, path: str, value: Any) -> Tree:
     """Return `tree` with `value` at `path`; switching a component on keeps the settings that it has below."""
     if value == "on" and isinstance(tree.get(path), dict):
@@ -268,4 +261,4 @@ def _wrong_value(path: str, value: Any, prefix: str) -> list[str]:
     return []
 
 
-__all__ = ["Choice", "Dimension", "FixedParams", "Range", "SearchSpace", "Trial", "settings_of"]
+__all__ = ["Choice", "Dimension", "FixedParams", "Range", "SearchSpace", "Trial"]

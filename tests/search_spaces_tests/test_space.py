@@ -6,7 +6,7 @@ import optuna
 import pytest
 
 from search_spaces import SPACES, Choice, FixedParams, Range, SearchSpace
-from search_spaces.space import settings_of
+from trainers.normalise import settings
 from trainers.presets import preset
 
 BASE = preset("mamlpp")
@@ -28,7 +28,7 @@ def test_every_dimension_of_every_ready_space_reaches_the_config(space: str, pat
     if path == "ca.restart_decay":
         params["ca.period"] = 0.25
     config, _ = ready.suggest(optuna.trial.FixedTrial(params), BASE)
-    assert settings_of(config)[path] == value or (path, value) == ("inner.steps", 1)
+    assert settings(config)[path] == value or (path, value) == ("inner.steps", 1)
 
 
 @pytest.mark.parametrize("component", ["msl", "da", "lslr", "ca", "bnwb"])
@@ -55,13 +55,13 @@ def test_tau_is_asked_for_only_with_the_schedule_that_uses_it() -> None:
     space = SearchSpace({"msl.tau": Range(0.2, 0.8), "msl.schedule": Choice(("linear", "ema"))})
     space.suggest(FixedParams({"msl.schedule": "linear"}), BASE)
     config, _ = space.suggest(FixedParams({"msl.schedule": "ema", "msl.tau": 0.3}), BASE)
-    assert settings_of(config)["msl.tau"] == 0.3
+    assert settings(config)["msl.tau"] == 0.3
 
 
 def test_switching_a_component_on_keeps_the_settings_of_the_base() -> None:
     space = SearchSpace({"msl": Choice(("on", "off"))})
     config, _ = space.suggest(FixedParams({"msl": "on"}), {"msl": {"schedule": "cosine"}})
-    assert settings_of(config)["msl.schedule"] == "cosine"
+    assert settings(config)["msl.schedule"] == "cosine"
 
 
 def test_params_of_a_config_give_that_config_back() -> None:

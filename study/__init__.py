@@ -1,0 +1,1 @@
+"""The composition root: a spec file becomes trials, runs, books and reports."""

@@ -1,0 +1,297 @@
+"""The `mamlab` command. Thin: each command reads its arguments and calls one function.
+
+Torch, MLflow and Optuna are imported inside the commands, so that `mamlab --help` answers at once.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from .locks import DriverBusy
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from .config import StudyConfig
+    from .home import Home
+
+OURS = ("trainers", "search_spaces", "reports", "study", "__main__")
+RIGHT_COMMAND = {"search": "search", "ablation": "ablate", "train": "train"}
+
+app = typer.Typer(
+    help="Find out which parts of MAML++ matter, and how to set them.\n\nStart with: mamlab demo",
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+HomeOption = Annotated[
+    Path,
+    typer.Option("--home", envvar="MAMLAB_HOME", help="Folder of all outputs: stores, checkpoints, reports, data."),
+]
+WorkersOption = Annotated[
+    int | None, typer.Option("--workers", min=1, help="Trainings side by side, instead of \\[execution] workers.")
+]
+QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No live view; only the result.")]
+SpecArgument = Annotated[Path, typer.Argument(help="The spec file (TOML).", show_default=False)]
+RUNS = Path("runs")
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import PackageNotFoundError, version
+
+        try:
+            typer.echo(f"mamlab {version('mamlab')}")
+        except PackageNotFoundError:
+            typer.echo("mamlab (not installed, run from its source)")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    show: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def demo(home: HomeOption = RUNS, workers: WorkersOption = None, quiet: QuietOption = False) -> None:
+    """Search, ablate and report on an embedded data set, in a few minutes.
+
+    Nothing is downloaded. Example: mamlab demo --home runs
+    """
+    from .demo import run_demo
+
+    raise typer.Exit(run_demo(_home(home), _console(), workers, quiet))
+
+
+@app.command()
+def train(
+    spec: Annotated[
+        Path | None, typer.Argument(help="A spec file; without one, the options say what.", show_default=False)
+    ] = None,
+    preset: Annotated[
+        str | None, typer.Option(help="maml, fomaml, meta_sgd, mamlpp or mamlpp_released. Default: mamlpp.")
+    ] = None,
+    data: Annotated[str | None, typer.Option(help="glyphs, omniglot or cifar_fs. Default: glyphs.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Default: 0.")] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Default: the preset's.")] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Any trainer setting; may be repeated.")
+    ] = None,
+    name: Annotated[str | None, typer.Option(help="Name of the study. Default: made from the other options.")] = None,
+    home: HomeOption = RUNS,
+    quiet: QuietOption = False,
+) -> None:
+    """Train one config, from a spec file or from options.
+
+    Example: mamlab train --preset maml --epochs 5 --set inner.steps=3 --set budget.iterations=50
+    """
+    from .quick_spec import quick_spec
+
+    typed = {"--preset": preset, "--data": data, "--seed": seed, "--epochs": epochs, "--set": set_, "--name": name}
+    given = {option: value for option, value in typed.items() if value not in (None, [])}
+    if spec is not None and given:
+        raise typer.BadParameter(
+            f"has no effect beside a spec file; say it in {spec}", param_hint=f"'{next(iter(given))}'"
+        )
+    config = _spec(spec, "train") if spec else quick_spec(preset, data, seed, epochs, set_ or [], name)
+    _conduct(config, _home(home), quiet)
+
+
+@app.command()
+def search(
+    spec: SpecArgument,
+    trials: Annotated[int | None, typer.Option(min=1, help="Number of trials, instead of \\[budget] trials.")] = None,
+    workers: WorkersOption = None,
+    home: HomeOption = RUNS,
+    quiet: QuietOption = False,
+) -> None:
+    """Search for the best settings; the spec file has a section "space".
+
+    Example: mamlab search examples/omniglot_search.toml --trials 40
+    """
+    _conduct(_change(_spec(spec, "search"), trials, workers), _home(home), quiet)
+
+
+@app.command()
+def ablate(
+    spec: SpecArgument, workers: WorkersOption = None, home: HomeOption = RUNS, quiet: QuietOption = False
+) -> None:
+    """Measure what each component adds; the spec file has a section "ablation".
+
+    Example: mamlab ablate examples/omniglot_ablation.toml --workers 2
+    """
+    _conduct(_change(_spec(spec, "ablation"), None, workers), _home(home), quiet)
+
+
+@app.command()
+def report(
+    study: Annotated[str | None, typer.Argument(help="Name of a study in the home.", show_default=False)] = None,
+    source: Annotated[
+        Path | None, typer.Option("--from", help="A folder with an earlier report's files, instead of a study.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Where to write it. Default: HOME/reports/STUDY.", show_default=False)
+    ] = None,
+    home: HomeOption = RUNS,
+) -> None:
+    """Write the report of a study: index.html, report.md, runs.csv.
+
+    Example: mamlab report demo-search
+    """
+    if (study is None) == (source is None):
+        raise typer.BadParameter("name a study, or a folder with --from FOLDER (one of the two)", param_hint="'STUDY'")
+    from .outcome import report_from_files, report_from_store
+
+    console, place = _console(), _home(home)
+    page = report_from_files(source, place, out) if source else report_from_store(str(study), place, out)
+    console.print(f"Report: {page}", soft_wrap=True, highlight=False)
+
+
+@app.command()
+def status(
+    study: Annotated[
+        str | None, typer.Argument(help="One study in full; without it, all in a table.", show_default=False)
+    ] = None,
+    home: HomeOption = RUNS,
+) -> None:
+    """Show where the studies stand, also while one is running.
+
+    Example: mamlab status demo-search
+    """
+    from .status import read_studies, read_study, studies_table, study_page
+
+    place = _home(home)
+    _console().print(study_page(read_study(place, study)) if study else studies_table(read_studies(place)))
+
+
+@app.command()
+def ui(
+    port: Annotated[int, typer.Option(help="Port on this machine.")] = 5000,
+    home: HomeOption = RUNS,
+) -> None:
+    """Start the MLflow UI on the runs, until Ctrl-C.
+
+    Example: mamlab ui --port 5001
+    """
+    from .ui import serve
+
+    serve(_home(home), port, _console())
+
+
+@app.command()
+def data(
+    name: Annotated[
+        str | None, typer.Argument(help="The data set to prepare; without it, all are listed.", show_default=False)
+    ] = None,
+    home: HomeOption = RUNS,
+) -> None:
+    """List the data sets, or prepare one and draw a sheet of its classes.
+
+    Example: mamlab data glyphs
+    """
+    from .data_sheet import data_page, data_table
+
+    _console().print(data_page(name, _home(home)) if name else data_table(_home(home)))
+
+
+def _home(root: Path) -> Home:
+    from .home import Home
+
+    if root.exists() and not root.is_dir():
+        raise typer.BadParameter(f"{root} is a file, not a folder", param_hint="'--home'")
+    return Home(root)
+
+
+def _console() -> Console:
+    from rich.console import Console
+
+    return Console()
+
+
+def _spec(path: Path, kind: str) -> StudyConfig:
+    from .config import SpecError, load_spec
+
+    config = load_spec(path)
+    if config.kind != kind:
+        raise SpecError([f"{path} describes a {config.kind}; run it with: mamlab {RIGHT_COMMAND[config.kind]} {path}"])
+    return config
+
+
+def _change(config: StudyConfig, trials: int | None, workers: int | None) -> StudyConfig:
+    from dataclasses import replace
+
+    budget = config.budget.model_copy(update={} if trials is None else {"trials": trials})
+    execution = config.execution.model_copy(update={} if workers is None else {"workers": workers})
+    return replace(config, budget=budget, execution=execution)
+
+
+def _conduct(config: StudyConfig, home: Home, quiet: bool) -> None:
+    from .outcome import conduct
+
+    raise typer.Exit(conduct(config, home, _console(), quiet))
+
+
+def run(args: Sequence[str]) -> int:
+    """Run the command line `args` and return its exit status.
+
+    0: done; 2: the user can mend it, and an `error:` line says how; 130: stopped by Ctrl-C; 1: our fault, with traceback.
+    """
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")  # it would write into the live view
+    command: Any = typer.main.get_command(app)
+    try:
+        status = command.main(list(args) or ["--help"], prog_name="mamlab", standalone_mode=False)
+        return status if isinstance(status, int) else 0
+    except typer.TyperException as error:
+        context = getattr(error, "ctx", None)
+        _complain(f"{error.format_message()}\nsee: {context.command_path if context else 'mamlab'} --help")
+        return 2
+    except typer.Abort:
+        return 130
+    except Exception as error:
+        if is_ours(error):
+            _complain(str(error))
+            return 2
+        traceback.print_exception(error)
+        _complain(
+            "mamlab stopped on an unexpected error (above). Finished work is saved: the same command goes on from there"
+        )
+        return 1
+
+
+def is_ours(error: Exception) -> bool:
+    """Whether `error` is a message to the user: a busy study, or a ValueError that a line of mamlab raised, not a library."""
+    if isinstance(error, DriverBusy) or type(error).__name__ == "WorkersError":
+        return True
+    if not isinstance(error, ValueError):
+        return False
+    last = None
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        last = frame.f_globals.get("__name__", "")
+    return str(last).partition(".")[0] in OURS
+
+
+def _complain(text: str) -> None:
+    first, *rest = text.splitlines() or [""]
+    print("\n".join([f"error: {first}", *(f"       {line}" for line in rest)]), file=sys.stderr)
+
+
+def main() -> None:
+    """Run the `mamlab` command."""
+    sys.exit(run(sys.argv[1:]))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,281 @@
+"""StudyConfig: a spec file, read and checked as a whole before anything runs."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from pydantic import ValidationError
+
+from search_spaces.ablations import Arm, compile_arms, plan
+from search_spaces.space import FixedParams, SearchSpace
+from trainers.config import TrainerConfig
+from trainers.data import DataConfig
+from trainers.messages import explain, nearest, unknown
+from trainers.normalise import Inert, Tree, flatten, merge, normalise, settings
+from trainers.presets import PRESETS, preset
+
+from .optuna_parts import make_pruner, make_sampler
+from .sections import AblationSection, BudgetSection, ExecutionSection, Named, SpecFile, StudySection
+
+Kind = Literal["search", "ablation", "train"]
+T = TypeVar("T")
+
+
+class SpecError(ValueError):
+    """A spec file that cannot be run; `problems` holds a line for each thing to mend."""
+
+    def __init__(self, problems: list[str], path: Path | None = None) -> None:
+        self.problems = problems
+        super().__init__("\n".join([f"{path}:" if path else "spec:", *(f"  {line}" for line in problems)]))
+
+
+@dataclass(frozen=True)
+class StudyConfig:
+    """All that a spec file says, resolved.
+
+    Attributes:
+        study, data, budget, execution: the sections as written.
+        kind: "search" with [space], "ablation" with [ablation], else "train" (one run).
+        base_tree: overrides that every config of the study starts from: preset, [trainer] and space.fix.
+        base: the normalised config of `base_tree`; `dropped` is what had no effect in it.
+        space, sampler, pruner: of a search; else None.
+        enqueued: of a search: preset name -> Optuna parameters of a first trial.
+        arms: of an ablation: arm name -> (config, what was dropped); `comparisons` are pairs (arm, base arm).
+        notes: what the user should know and need not mend.
+        spec_text: the file as it was, to keep with the results.
+    """
+
+    study: StudySection
+    data: DataConfig
+    budget: BudgetSection
+    execution: ExecutionSection
+    kind: Kind
+    base_tree: Tree
+    base: TrainerConfig
+    dropped: tuple[Inert, ...] = ()
+    space: SearchSpace | None = None
+    sampler: Named | None = None
+    pruner: Named | None = None
+    enqueued: dict[str, dict[str, Any]] = field(default_factory=dict)
+    ablation: AblationSection | None = None
+    arms: dict[str, tuple[TrainerConfig, tuple[Inert, ...]]] = field(default_factory=dict)
+    comparisons: tuple[tuple[str, str], ...] = ()
+    notes: tuple[str, ...] = ()
+    spec_text: str = ""
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """Seeds of each trial, of each arm, or of the one run."""
+        count = self.ablation.seeds if self.ablation else self.study.seeds_per_trial
+        return tuple(range(self.study.seed, self.study.seed + count))
+
+    @property
+    def tests(self) -> bool:
+        """Whether a complete run is measured on the test tasks."""
+        return self.study.test if self.kind == "search" else True
+
+    def frozen_part(self) -> Tree:
+        """Return what may not change once the study has started, ready for JSON.
+
+        Without [budget] and [execution], which may change, and without arms and seeds, which may be added.
+        """
+        return {
+            "kind": self.kind,
+            "study": self.study.model_dump(mode="json"),
+            "data": self.data.model_dump(mode="json"),
+            "trainer": self.base.model_dump(mode="json", exclude={"device"}),
+            "space": self.space.as_table() if self.space else None,
+            "sampler": self.sampler.model_dump(mode="json") if self.sampler else None,
+            "pruner": self.pruner.model_dump(mode="json") if self.pruner else None,
+        }
+
+
+def load_spec(path: Path) -> StudyConfig:
+    """Read the spec file at `path`. Raises SpecError with everything that is wrong with it."""
+    if not path.is_file():
+        similar = nearest(
+            path.name, [p.name for p in sorted(path.parent.glob("*.toml"))] if path.parent.is_dir() else []
+        )
+        raise SpecError([f"{path}: no such file" + (f"; did you mean {path.parent / similar}?" if similar else "")])
+    try:
+        return parse_spec(path.read_text(encoding="utf-8"))
+    except UnicodeDecodeError:
+        raise SpecError(["the file is not UTF-8 text; save it as UTF-8"], path) from None
+    except SpecError as error:
+        raise SpecError(error.problems, path) from None
+
+
+def parse_spec(text: str) -> StudyConfig:
+    """Return the study that the TOML `text` describes. Raises SpecError with everything that is wrong with it."""
+    try:
+        tree = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise SpecError([f"not valid TOML: {error}"]) from None
+    problems = _unused(tree)
+    spec = _caught(problems, lambda: SpecFile.model_validate(tree))
+    trainer = _caught(problems, lambda: _read_trainer(tree)) if isinstance(tree.get("trainer", {}), dict) else None
+    space = _caught(problems, lambda: SearchSpace.from_table(tree["space"])) if _is_table(tree.get("space")) else None
+    if problems or spec is None or trainer is None:
+        raise SpecError(problems)
+    common: Tree = {
+        "study": spec.study,
+        "data": spec.data,
+        "budget": spec.budget,
+        "execution": spec.execution,
+        "spec_text": text,
+    }
+    if space is not None:
+        return _search(spec, trainer, space, common)
+    if spec.ablation is not None:
+        return _ablation(spec.ablation, trainer, common)
+    return StudyConfig(**common, kind="train", base_tree=trainer.tree, base=trainer.config, dropped=trainer.dropped)
+
+
+_SEARCH_ONLY = (
+    "sampler", "pruner", "study.enqueue", "study.seeds_per_trial", "study.test", "budget.trials"
+)  # fmt: skip
+
+
+def _unused(tree: Tree) -> list[str]:
+    """Return a line for each key that this kind of study never reads."""
+    if "space" in tree and "ablation" in tree:
+        return ["[space] makes a search and [ablation] an ablation: a study is one of the two; leave one section out"]
+    if "space" in tree:
+        return []
+    kind = "an ablation" if "ablation" in tree else "a file without [space]"
+    present = set(flatten(tree)) | set(tree)
+    return [
+        f"{path}: only a search uses it, and this is {kind}; leave it out" for path in _SEARCH_ONLY if path in present
+    ]
+
+
+def _caught(problems: list[str], read: Callable[[], T]) -> T | None:
+    """Return what `read` returns; what it finds wrong is added to `problems`."""
+    try:
+        return read()
+    except ValidationError as error:
+        problems += explain(error, SpecFile).splitlines()
+    except ValueError as error:
+        problems += str(error).splitlines()
+    return None
+
+
+@dataclass(frozen=True)
+class _Trainer:
+    typed: Tree
+    tree: Tree
+    config: TrainerConfig
+    dropped: tuple[Inert, ...]
+    size: str
+
+
+def _read_trainer(spec: Tree) -> _Trainer:
+    """Return the preset with the settings of [trainer] laid over it; the size comes from the data's, if not given."""
+    typed = merge({}, spec.get("trainer", {}))
+    source = spec.get("data", {}).get("source") if _is_table(spec.get("data")) else None
+    size = typed.pop("size", "omniglot" if source in ("omniglot", "glyphs") else "mini_imagenet")
+    try:
+        tree = merge(preset(typed.pop("preset", "mamlpp"), size=size), typed)
+        config, dropped = normalise(tree, typed=typed)
+    except ValidationError as error:
+        raise ValueError(explain(error, TrainerConfig, "trainer")) from None
+    except ValueError as error:
+        raise ValueError(f"trainer.{error}") from None
+    return _Trainer(typed, tree, config, dropped, size)
+
+
+def _is_table(value: object) -> bool:
+    return isinstance(value, dict)
+
+
+def _search(spec: SpecFile, trainer: _Trainer, space: SearchSpace, common: Tree) -> StudyConfig:
+    problems: list[str] = []
+    searched = flatten(trainer.typed).keys() & space.dimensions.keys()
+    if not spec.study.enqueue:
+        problems += [
+            f"trainer.{path}: the space searches {path}, so this value is never used; "
+            f"leave one of the two out, or fix it under [space.fix]"
+            for path in sorted(searched)
+        ]
+    base_tree = merge(trainer.tree, space.fixed)
+    narrowed = _caught(problems, lambda: space.fit(base_tree))
+    sampler, pruner = spec.sampler or Named(name="tpe"), spec.pruner or _default_pruner(spec)
+    if spec.budget.trials is None and spec.budget.hours is None:
+        problems.append("budget: a search needs an end; write trials = ... or hours = ... under [budget]")
+    problems += _pruner_and_seeds(pruner, spec.study.seeds_per_trial)
+    _caught(problems, lambda: make_sampler(sampler, spec.study.seed))
+    _caught(problems, lambda: make_pruner(pruner, trainer.config.budget.epochs))
+    if problems or narrowed is None:
+        raise SpecError(problems)
+    base, dropped = normalise(base_tree)
+    enqueued, notes = _enqueue(spec.study.enqueue, trainer, narrowed, base_tree)
+    return StudyConfig(
+        **common, kind="search", base_tree=base_tree, base=base, dropped=dropped, space=narrowed, sampler=sampler,
+        pruner=pruner, enqueued=enqueued, notes=notes,
+    )  # fmt: skip
+
+
+def _default_pruner(spec: SpecFile) -> Named:
+    """Return the median rule; it does not depend on the budget, which may grow while the pruner may not change."""
+    return Named(name="none" if spec.study.seeds_per_trial > 1 else "median")
+
+
+def _pruner_and_seeds(pruner: Named, seeds: int) -> list[str]:
+    if pruner.name != "none" and seeds > 1:
+        return [
+            f"pruner.name: {pruner.name} compares epochs, which needs study.seeds_per_trial = 1, not {seeds}; "
+            f'set it to 1, or choose "none"'
+        ]
+    return []
+
+
+def _enqueue(
+    names: tuple[str, ...], trainer: _Trainer, space: SearchSpace, base_tree: Tree
+) -> tuple[dict[str, dict[str, Any]], tuple[str, ...]]:
+    """Return preset name -> Optuna parameters, and notes on presets that the base changes beyond [trainer].
+
+    A preset gives the values of what is searched; everything else stays as in the base.
+    """
+    enqueued: dict[str, dict[str, Any]] = {}
+    notes: list[str] = []
+    problems: list[str] = []
+    for name in names:
+        if name not in PRESETS:
+            problems.append(f'study.enqueue "{name}": {unknown("preset", name, PRESETS)}')
+            continue
+        wanted, _ = normalise(merge(preset(name, size=trainer.size), trainer.typed, space.fixed))
+        try:
+            enqueued[name] = space.params_of(wanted, base_tree)
+        except ValueError as error:
+            problems += [
+                f'study.enqueue "{name}": {line}; set it in [trainer], widen the space, or leave the preset out'
+                for line in str(error).splitlines()
+            ]
+            continue
+        tried, _ = space.suggest(FixedParams(enqueued[name]), base_tree)
+        ours, theirs = settings(tried), settings(wanted)
+        differing = sorted(path for path in ours.keys() | theirs.keys() if ours.get(path) != theirs.get(path))
+        if differing:
+            notes.append(f'enqueued preset "{name}" keeps these settings of the base: {", ".join(differing)}')
+    if problems:
+        raise SpecError(problems)
+    return enqueued, tuple(notes)
+
+
+def _ablation(section: AblationSection, trainer: _Trainer, common: Tree) -> StudyConfig:
+    own = [Arm(arm.name, flatten(merge({}, arm.set))) for arm in section.arms]
+    try:
+        arms, comparisons, notes = plan(section.design, section.components, own, section.base, trainer.tree)
+        compiled = compile_arms(trainer.tree, arms)
+    except ValueError as error:
+        raise SpecError(
+            [line if line.startswith("ablation") else f"ablation: {line}" for line in str(error).splitlines()]
+        ) from None
+    return StudyConfig(
+        **common, kind="ablation", base_tree=trainer.tree, base=trainer.config, dropped=trainer.dropped,
+        ablation=section, arms=compiled, comparisons=comparisons, notes=notes,
+    )  # fmt: skip

@@ -1,0 +1,91 @@
+"""The data sets: which there are, whether they are at hand, and a picture of what is in one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from trainers.data import CifarFS, DataConfig, DataError, Glyphs, Omniglot, load
+from trainers.messages import unknown
+
+from .home import Home
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from trainers.data.classes import ClassData
+
+SOURCES: dict[str, tuple[DataConfig, str, str]] = {
+    "glyphs": (Glyphs(), "glyphs-*.npz", "letters of many scripts, drawn on this machine: nothing to download"),
+    "omniglot": (Omniglot(), "omniglot*", "1623 handwritten characters (Lake et al. 2015)"),
+    "cifar_fs": (CifarFS(), "cifar*", "100 classes of photographs (Bertinetto et al. 2019)"),
+}
+"""Name -> settings, pattern of its files in the data folder, one line on what it is."""
+FOLDER_HINT = (
+    'image_folder: any folder of class folders; say it in a spec file: [data] source = "image_folder", path = "..."'
+)
+SHEET_CLASSES, SHEET_IMAGES = 12, 10
+
+
+def data_table(home: Home) -> RenderableType:
+    """Return a row a data set, with its state in `home`."""
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    for name in ("data set", "state", "what it is"):
+        table.add_column(name, overflow="fold")
+    for name, (_, pattern, what) in SOURCES.items():
+        there = any(home.data.glob(pattern))
+        first = "drawn on first use, about 20 s" if name == "glyphs" else "downloaded on first use"
+        table.add_row(name, Text("there", style="green") if there else first, what)
+    table.add_row("image_folder", "your own", "any folder of class folders, such as Mini-ImageNet")
+    return Group(table, Text(f"folder: {home.data}   prepare one: mamlab data NAME", style="dim", overflow="fold"))
+
+
+def data_page(name: str, home: Home) -> RenderableType:
+    """Prepare the data set `name`, draw its sheet into `home`, and return what is in it. Raises DataError."""
+    if name == "image_folder":
+        raise DataError(FOLDER_HINT)
+    if name not in SOURCES:
+        raise DataError(f"data set {name!r}: {unknown('data set', name, [*SOURCES, 'image_folder'])}")
+    data = load(SOURCES[name][0], home.data)
+    sheet = draw_sheet(data, home.data / f"{name}.png")
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    for column in ("split", "classes", "images"):
+        table.add_column(column, justify="left" if column == "split" else "right")
+    for split, classes in data.splits.items():
+        table.add_row(split, str(len(classes)), str(sum(one.count for one in classes)))
+    size = " x ".join(map(str, data.images.shape[1:]))
+    facts = [f"{name}: images {size} (channels x height x width)", f"checksum: {data.checksum}", f"picture:  {sheet}"]
+    return Group(table, *(Text(line, overflow="fold") for line in facts))
+
+
+def draw_sheet(data: ClassData, path: Path) -> Path:
+    """Write a PNG with some classes (rows) of each split side by side (train, val, test); return its path."""
+    import numpy as np
+    from PIL import Image
+
+    blocks = [_block(data, split) for split in ("train", "val", "test")]
+    gap = np.full((*blocks[0].shape[:1], 8, *blocks[0].shape[2:]), 128, dtype=np.uint8)
+    picture = np.concatenate([blocks[0], gap, blocks[1], gap, blocks[2]], axis=1)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(picture[..., 0] if picture.shape[-1] == 1 else picture).save(path)
+    return path
+
+
+def _block(data: ClassData, split: str) -> NDArray[np.uint8]:
+    """Return [SHEET_CLASSES * H, SHEET_IMAGES * W, C]: a row a class, classes spread evenly over the split."""
+    import numpy as np
+
+    classes = next(found for name, found in data.splits.items() if name == split)
+    height, width = data.images.shape[-2:]
+    block = np.full((SHEET_CLASSES * height, SHEET_IMAGES * width, data.images.shape[1]), 128, dtype=np.uint8)
+    for row in range(min(SHEET_CLASSES, len(classes))):
+        one = classes[row * len(classes) // SHEET_CLASSES if len(classes) > SHEET_CLASSES else row]
+        for column in range(min(SHEET_IMAGES, one.count)):
+            image = data.images[one.first + column].permute(1, 2, 0).cpu().numpy()
+            block[row * height : (row + 1) * height, column * width : (column + 1) * width] = np.rot90(image, one.turns)
+    return block

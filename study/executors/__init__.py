@@ -1,0 +1,33 @@
+"""Where workers live. `Executor` is what the driver needs of such a place."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from ..jobs import Answer, EventSource, Job
+from .local import LocalExecutor, local_executor
+
+__all__ = ["Executor", "LocalExecutor", "local_executor"]
+
+
+class Executor(Protocol):
+    """A fixed number of workers, each with at most one job at a time."""
+
+    slots: int
+    """Jobs that can be in progress at once."""
+
+    @property
+    def free(self) -> int:
+        """Jobs that can be submitted now."""
+
+    def submit(self, job: Job) -> None:
+        """Give `job` to a free worker; a dead worker is replaced."""
+
+    def answer(self, key: str, answer: Answer) -> None:
+        """Answer the `EpochDone` of the job `key`."""
+
+    def wait(self, timeout: float) -> list[EventSource]:
+        """Return the next events, at most one a job, after at most `timeout` seconds."""
+
+    def close(self, grace: float = 5.0) -> None:
+        """End all workers; one that still works after `grace` seconds is killed."""

@@ -1,0 +1,72 @@
+"""Where everything that a study writes lies on disk: `runs/`, or the folder that `$MAMLAB_HOME` names."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+def default_root() -> Path:
+    """Return `$MAMLAB_HOME`, or `runs` in the current folder."""
+    return Path(os.environ.get("MAMLAB_HOME") or "runs")
+
+
+@dataclass(frozen=True)
+class Home:
+    """The folder of all outputs; `root` is made absolute. Nothing is created until it is needed."""
+
+    root: Path = field(default_factory=default_root)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "root", Path(self.root).expanduser().absolute())
+
+    @property
+    def optuna_db(self) -> Path:
+        """Optuna's SQLite file."""
+        return self.root / "optuna.db"
+
+    @property
+    def mlflow_db(self) -> Path:
+        """MLflow's SQLite file (a file of its own: Optuna refuses a shared one)."""
+        return self.root / "mlflow.db"
+
+    @property
+    def optuna_url(self) -> str:
+        """Optuna's storage, as SQLAlchemy wants it."""
+        return f"sqlite:///{self.optuna_db}"
+
+    @property
+    def mlflow_url(self) -> str:
+        """MLflow's tracking URI."""
+        return f"sqlite:///{self.mlflow_db}"
+
+    @property
+    def artifacts(self) -> Path:
+        """Artifacts of all MLflow runs, a folder for each study."""
+        return self.root / "artifacts"
+
+    @property
+    def checkpoints(self) -> Path:
+        """Checkpoints, a folder for each cell; shared by all studies."""
+        return self.root / "checkpoints"
+
+    @property
+    def reports(self) -> Path:
+        """Reports, a folder for each study."""
+        return self.root / "reports"
+
+    @property
+    def data(self) -> Path:
+        """Downloaded and generated data sets."""
+        return self.root / "data"
+
+    @property
+    def logs(self) -> Path:
+        """What workers print, a folder for each study."""
+        return self.root / "logs"
+
+    @property
+    def locks(self) -> Path:
+        """Lock files of drivers and of the stores' creation."""
+        return self.root / "locks"

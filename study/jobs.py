@@ -1,0 +1,102 @@
+"""What passes between driver and worker: a job goes in, events come out, each epoch is answered."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from trainers.training import EpochResult, TrainResult
+
+Answer = Literal["go", "prune", "leave"]
+"""What a worker does after an epoch: train on, stop for good, or stop and keep the checkpoint."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One training, as a worker needs to know it."""
+
+    key: str
+    """Names the run within its driver."""
+    label: str
+    config: str
+    """`TrainerConfig` as JSON."""
+    seed: int
+    data: str
+    """`DataConfig` as JSON."""
+    data_folder: Path
+    checkpoint: Path
+    """The cell's folder."""
+    token: str
+    """The attempt: a worker with an older token cannot write the cell."""
+    test: bool = True
+    trainer: str = "trainers.training:train"
+    """The function that trains, as module:name, with the signature of `trainers.training.train`."""
+    loader: str = "trainers.data:load"
+    """The function that loads the data, as module:name, with the signature of `trainers.data.load`."""
+
+
+@dataclass(frozen=True)
+class Started:
+    """The worker holds the cell. `reused`: the cell was trained before, its results are sent again."""
+
+    reused: bool
+    device: str
+
+
+@dataclass(frozen=True)
+class EpochDone:
+    """An epoch is trained (or sent again) and in the checkpoint; the worker waits for an `Answer`."""
+
+    result: EpochResult
+
+
+@dataclass(frozen=True)
+class Finished:
+    """All epochs are done; `files` are artifacts by name."""
+
+    result: TrainResult
+    files: dict[str, bytes] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Stopped:
+    """The worker did as it was answered ("prune" or "leave") and is free again."""
+
+
+@dataclass(frozen=True)
+class Ended:
+    """The training ended without a result; `message` is for the user."""
+
+    state: Literal["diverged", "out_of_memory", "failed"]
+    message: str
+
+
+@dataclass(frozen=True)
+class Busy:
+    """Another process holds the cell; the job is to be tried again later."""
+
+    message: str
+
+
+@dataclass(frozen=True)
+class Lost:
+    """The worker process died; `message` ends with the last lines of its log. Sent by the executor."""
+
+    message: str
+
+
+Event = Started | EpochDone | Finished | Stopped | Ended | Busy | Lost
+LAST_EVENTS = (Finished, Stopped, Ended, Busy, Lost)
+"""The worker is free after one of these."""
+EventSource = tuple[str, Event]
+"""A job's key, and what happened to it."""
+
+
+def find(address: str) -> Callable[..., Any]:
+    """Return the function that `address` ("module:name") names."""
+    module, _, name = address.partition(":")
+    function: Callable[..., Any] = getattr(importlib.import_module(module), name)
+    return function

@@ -1,0 +1,180 @@
+"""A study from its start to what is printed at its end: the view, the report, the best config or the ablation table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from reports import records as names
+from reports.build import build_report
+from reports.loading import from_files, from_mlflow
+from reports.records import RunRecord, StudyInfo
+from reports.summary import Ablation, Comparison, Search, summarise_ablation, summarise_search
+from reports.tables import METRIC_TITLES, interval, percent, setting
+
+from .config import StudyConfig
+from .display import duration, open_view
+from .home import Home
+from .snapshot import Snapshot
+from .stores import open_mlflow
+
+INTERRUPTED = 130
+"""Exit status after Ctrl-C, as shells have it."""
+
+
+def conduct(config: StudyConfig, home: Home, console: Console, quiet: bool = False) -> int:
+    """Run the study, write its report, print its result; return the exit status (0, or 130 after Ctrl-C)."""
+    from .driver import run_study
+
+    _make_folder(home)
+    for note in config.notes:
+        console.print(f"note: {note}", markup=False, highlight=False, soft_wrap=True)
+    try:
+        with open_view(console, quiet) as view:
+            last = run_study(config, home, view)
+        if not last.interrupted:
+            finish(last, home, console)
+            return 0
+    except KeyboardInterrupt:
+        pass
+    _say(console, "Stopped. Everything is saved: the same command goes on where it was.")
+    return INTERRUPTED
+
+
+def finish(last: Snapshot, home: Home, console: Console) -> None:
+    """Write the report of a study that has ended and print its result and where everything is."""
+    info, records = from_mlflow(home.mlflow_url, last.study)
+    page = build_report(records, info, home.reports / info.name)
+    _attach(home, info, page.parent)
+    console.print()
+    print_result(info, records, console)
+    _say(console, f"\nReport:    {page}\nMLflow UI: mamlab ui --home {home.root}")
+
+
+def report_from_store(study: str, home: Home, out: Path | None = None) -> Path:
+    """Write the report of a study in `home`; return its page. Raises ReportError if there is no such study."""
+    info, records = from_mlflow(home.mlflow_url, study)
+    page = build_report(records, info, out or home.reports / info.name)
+    if out is None:
+        _attach(home, info, page.parent)
+    return page
+
+
+def report_from_files(source: Path, home: Home, out: Path | None = None) -> Path:
+    """Write a report from the files of an earlier one; return its page. Raises ReportError if they are not all there."""
+    info, records = from_files(source)
+    return build_report(records, info, out or home.reports / info.name)
+
+
+def _attach(home: Home, info: StudyInfo, folder: Path) -> None:
+    """Keep the report with the study's parent run, for the MLflow UI."""
+    client = open_mlflow(home)
+    for run in client.search_runs([info.experiment_id], f"tags.{names.TAG_ROLE} = '{names.ROLE_STUDY}'", max_results=1):
+        client.log_artifacts(run.info.run_id, str(folder), names.REPORT_FOLDER)
+
+
+def print_result(info: StudyInfo, records: Sequence[RunRecord], console: Console) -> None:
+    """Print the ablation table, the search's best configs, or the one training's result."""
+    if info.kind == names.ABLATION:
+        ablation = summarise_ablation(records, info)
+        console.print(ablation_table(ablation))
+        _say(console, "Intervals: Student t over seeds, 95 %. Difference: paired by seed, in points.")
+        _say_left_out(console, len(ablation.excluded))
+    elif info.kind == names.SEARCH:
+        print_search(summarise_search(records, info), console)
+    else:
+        for record in records:
+            console.print(_training_line(record), highlight=False, soft_wrap=True)
+
+
+def ablation_table(ablation: Ablation) -> Table:
+    """Return a row for each arm and base: n, mean, 95 % interval, paired difference and its interval."""
+    table = _plain_table(
+        "arm", ("n", METRIC_TITLES[ablation.metric].lower() + ", %", "95 % interval", "difference", "95 % interval")
+    )
+    bases = {comparison.base for comparison in ablation.comparisons}
+    for arm in ablation.arms:
+        of_arm = (str(arm.estimate.n), percent(arm.estimate.mean), interval(arm.estimate))
+        for comparison in ablation.against(arm.name) or (None,):
+            name = Text(arm.name, style="bold" if arm.name in bases else "")
+            if comparison and len(bases) > 1:
+                name.append(f" - {comparison.base}", style="dim")
+            table.add_row(name, *of_arm, *_difference(comparison))
+    return table
+
+
+def _difference(comparison: Comparison | None) -> tuple[str, str]:
+    if comparison is None:
+        return "base", ""
+    found = comparison.estimate
+    return percent(found.mean, signed=True), interval(found, signed=True)
+
+
+def print_search(search: Search, console: Console, shown: int = 5) -> None:
+    """Print the best trial with all that was searched, and the next best in a line each."""
+    complete = search.complete
+    if not complete:
+        _say(console, "No trial is complete, so there is no best config; the report says how each ended.")
+        return
+    best = complete[0]
+    console.print(
+        Text.assemble(
+            "Best config: ", (f"trial {best.label}", "bold"), f", validation accuracy {percent(best.value.mean)} %"
+        )
+    )
+    for name, value in searched_settings(search.searched, best.records[0].params).items():
+        _say(console, f"  {name} = {setting(value).text}")
+    others = ", ".join(f"trial {trial.label} {percent(trial.value.mean)} %" for trial in complete[1:shown])
+    if others:
+        _say(console, f"Next: {others}")
+    _say(console, "A search's best is biased upward: train it on other seeds before quoting it.")
+
+
+def searched_settings(searched: Sequence[str], params: Mapping[str, str]) -> dict[str, str]:
+    """Return what a run had of the searched settings; one that was not active is absent."""
+    return {name: params[name] for name in sorted(searched) if name in params}
+
+
+def _training_line(record: RunRecord) -> Text:
+    metrics = record.metrics
+    parts = [f"{record.name}: {record.state}"]
+    for title, metric in (
+        ("validation", names.BEST_VAL_ACCURACY),
+        ("test", names.TEST_ACCURACY),
+        ("ensemble", names.ENSEMBLE_TEST_ACCURACY),
+    ):
+        if metric in metrics:
+            parts.append(f"{title} {percent(metrics[metric])} %")
+    if names.SECONDS in metrics:
+        parts.append(duration(metrics[names.SECONDS]))
+    return Text(", ".join(parts) + " (n = 1, no interval)")
+
+
+def _plain_table(first: str, numbers: Sequence[str]) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    table.add_column(first, overflow="fold")
+    for title in numbers:
+        table.add_column(title, justify="right")
+    return table
+
+
+def _say_left_out(console: Console, count: int) -> None:
+    if count:
+        _say(console, f"{count} run{'s are' if count > 1 else ' is'} in no mean; the report says which and why.")
+
+
+def _say(console: Console, text: str) -> None:
+    console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def _make_folder(home: Home) -> None:
+    try:
+        home.root.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ValueError(
+            f"--home {home.root} cannot be made: {error.strerror}; name a folder that you may write to"
+        ) from None

@@ -1,0 +1,95 @@
+"""The runs of a study as they are planned, and what of a study may not change once it has started."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from trainers.config import TrainerConfig
+from trainers.normalise import Inert, flatten
+
+from .config import StudyConfig
+
+SHORT_NAMES = {
+    "inner.steps": "S",
+    "inner.lr": "lr",
+    "outer.lr": "outer",
+    "msl.schedule": "msl",
+    "msl.epochs": "msl epochs",
+    "da.first_order_epochs": "da",
+    "lslr.granularity": "lslr",
+    "ca.period": "period",
+}
+"""How a run's name calls what is searched; anything else goes by the last part of its path."""
+LABEL_LENGTH = 90
+
+
+class StudyChanged(ValueError):
+    """A study was started again with another spec, in a part that may not change."""
+
+
+@dataclass(frozen=True)
+class RunPlan:
+    """One training of a study: its trial and seed name it, `cell` says what is trained."""
+
+    trial: int
+    seed: int
+    label: str
+    config: TrainerConfig
+    dropped: tuple[Inert, ...]
+    cell: str
+    arm: str | None = None
+    preset: str | None = None
+    params: Mapping[str, Any] = field(default_factory=dict)
+    """The searched parameters, by dotted path."""
+
+    @property
+    def key(self) -> str:
+        """The run's name within its study."""
+        return f"{self.trial}/{self.seed}"
+
+
+def planned_cells(config: StudyConfig) -> Iterator[tuple[str | None, int]]:
+    """Yield (arm, seed) of an ablation or a single training: seeds outside, so that blocks finish together."""
+    for seed in config.seeds:
+        for arm in config.arms or [None]:
+            yield arm, seed
+
+
+def sampler_seed(study_seed: int, trial: int) -> int:
+    """Return the seed of the sampler for one trial: the first 4 bytes of a SHA-256 of both numbers."""
+    return int.from_bytes(hashlib.sha256(f"{study_seed}/{trial}".encode()).digest()[:4], "big")
+
+
+def search_label(trial: int, params: Mapping[str, Any], preset: str | None) -> str:
+    """Return a trial's name, such as "trial-012 S=5 msl=linear da=12 lr=0.1"."""
+    words = [f"trial-{trial:03d}"] + ([preset] if preset else [])
+    for path, value in params.items():
+        if value != "on":  # the settings that follow say it
+            text = f"{value:.2g}" if isinstance(value, float) else str(value)
+            words.append(f"{SHORT_NAMES.get(path, path.rpartition('.')[2])}={text}")
+    label = " ".join(words)
+    return label if len(label) <= LABEL_LENGTH else label[: LABEL_LENGTH - 3].rsplit(" ", 1)[0] + " .."
+
+
+def frozen_json(config: StudyConfig, data_checksum: str) -> str:
+    """Return what may not change, as JSON."""
+    return json.dumps({**config.frozen_part(), "data_checksum": data_checksum}, sort_keys=True)
+
+
+def refuse_change(study: str, before: str, now: str) -> None:
+    """Raise StudyChanged, naming every difference, unless two results of `frozen_json` are the same."""
+    old, new = (flatten(json.loads(text)) for text in (before, now))
+    changes = [
+        f"  {path}: was {old.get(path, 'absent')!r}, is now {new.get(path, 'absent')!r}"
+        for path in sorted(old.keys() | new.keys())
+        if old.get(path) != new.get(path)
+    ]
+    if changes:
+        raise StudyChanged(
+            f'study "{study}" has started with another spec:\n' + "\n".join(changes) + "\n"
+            "Undo the change, or give the study a new name; [budget], [execution], more arms and more seeds are free to change"
+        )

@@ -1,0 +1,100 @@
+"""The sections of a spec file (TOML), as types. `study.config` reads them and checks them against one another."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field
+
+from trainers.config import Section
+from trainers.data import DataConfig
+
+NAME = r"^[a-zA-Z0-9][a-zA-Z0-9._-]{0,63}$"
+
+Strings = Annotated[tuple[str, ...], Field(strict=False)]
+
+
+class StudySection(Section):
+    """[study]: what the study is called, and where its randomness starts."""
+
+    name: str = Field(
+        pattern=NAME,
+        description="must be 1 to 64 letters, digits, dots, dashes and underscores, the first a letter or digit",
+    )
+    seed: int = Field(0, ge=0, description="first seed of the trainings, and seed of the sampler")
+    seeds_per_trial: int = Field(1, ge=1, description="search only: trainings a trial, with seeds seed, seed + 1, ...")
+    enqueue: Strings = Field((), description="search only: presets that are tried first")
+    test: bool = Field(False, description="search only: whether every complete trial is tested too")
+
+
+class Named(Section):
+    """[sampler] or [pruner]: one of Optuna's, by name; all other keys are its options."""
+
+    name: str = Field(description="which one")
+    options: dict[str, Any] = Field(default_factory=dict, description="keyword arguments of Optuna's class")
+
+
+def _split_options(table: object) -> object:
+    if not isinstance(table, dict):
+        return table
+    name = {"name": table["name"]} if "name" in table else {}
+    return {**name, "options": {key: value for key, value in table.items() if key != "name"}}
+
+
+NamedTable = Annotated[Named, BeforeValidator(_split_options)]
+
+
+class ArmSection(Section):
+    """[[ablation.arms]]: an arm of the user's own."""
+
+    name: str = Field(min_length=1, description="the arm's name in tables")
+    set: dict[str, Any] = Field(
+        default_factory=dict, description="settings laid over [trainer], nested or by dotted path"
+    )
+
+
+class AblationSection(Section):
+    """[ablation]: which arms are compared, over how many seeds."""
+
+    design: Literal["leave_one_out", "add_one_in", "both", "arms"] = Field(
+        description='say design = "leave_one_out", "add_one_in", "both" or "arms"'
+    )
+    components: Strings | None = Field(None, description="components that the design varies; absent: all that are on")
+    seeds: int = Field(3, ge=1, description="trainings an arm, with seeds study.seed, study.seed + 1, ...")
+    arms: Annotated[tuple[ArmSection, ...], Field(strict=False)] = Field((), description="further arms")
+    base: str | None = Field(
+        None, description="the arm that [[ablation.arms]] are compared with; absent: MAML++, or the first arm"
+    )
+
+
+class BudgetSection(Section):
+    """[budget]: when the study stops. May change between two starts."""
+
+    trials: int | None = Field(None, ge=1, description="search only: number of trials")
+    hours: float | None = Field(
+        None, gt=0, allow_inf_nan=False, description="no new run starts after so many hours; absent: no limit"
+    )
+
+
+class ExecutionSection(Section):
+    """[execution]: who does the work. May change between two starts."""
+
+    workers: Annotated[int, Field(ge=1)] | Literal["auto"] = Field(
+        "auto", description="trainings side by side; auto: one for each core (or the GPU)"
+    )
+    threads: int = Field(1, ge=1, description="CPU threads of each worker")
+    retries: int = Field(2, ge=0, description="how often a failed run is started again")
+
+
+class SpecFile(Section):
+    """A whole spec file, section by section; [trainer] and [space] are read against the trainer's own types."""
+
+    study: StudySection = Field(description='write a section [study] with name = "..."')
+    data: DataConfig = Field(description='write a section [data] with source = "..."')
+    trainer: dict[str, Any] = Field(default_factory=dict, description="preset, size, and any settings of TrainerConfig")
+    space: dict[str, Any] | None = Field(None, description="what a search varies")
+    sampler: NamedTable | None = Field(None, description="how a search chooses")
+    pruner: NamedTable | None = Field(None, description="when a search stops a trial early")
+    ablation: AblationSection | None = Field(None, description="what an ablation compares")
+    budget: BudgetSection = BudgetSection()
+    execution: ExecutionSection = ExecutionSection()

@@ -1,0 +1,54 @@
+"""What a study looks like at one moment: the driver hands it out, a display or a test reads it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal, get_args
+
+Kind = Literal["search", "ablation", "train"]
+EndState = Literal["complete", "pruned", "diverged", "out_of_memory", "failed", "interrupted"]
+END_STATES: tuple[EndState, ...] = get_args(EndState)
+
+
+@dataclass(frozen=True)
+class RunningRow:
+    """One run in progress. Accuracies are shares in [0, 1], `seconds` is wall-clock since it was dispatched."""
+
+    label: str
+    epoch: int
+    """Finished epochs, 0 at first."""
+    epochs: int
+    """Planned epochs."""
+    val_accuracy: float | None
+    """Validation accuracy of the last finished epoch."""
+    best_val_accuracy: float | None
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """One study at one moment."""
+
+    study: str
+    kind: Kind
+    planned: int
+    """Runs (trainings) that the study wants in the end; 0 if only hours limit it."""
+    counts: dict[str, int] = field(default_factory=dict)
+    """Runs by state: those of `END_STATES`, and while live "running" and "waiting"; absent means 0."""
+    running: tuple[RunningRow, ...] = ()
+    best_label: str | None = None
+    best_value: float | None = None
+    """Best validation accuracy (mean over the seeds of a trial) of a complete trial."""
+    best_params: dict[str, Any] = field(default_factory=dict)
+    elapsed: float = 0.0
+    """Seconds since this call of the driver began."""
+    remaining: float | None = None
+    """Estimated seconds to the end; None while unknown."""
+    finished: bool = False
+    """True only for the last snapshot of a study whose plan is done."""
+    interrupted: bool = False
+    """True only for the last snapshot of a study that was stopped and can go on."""
+    experiment_id: str = ""
+    """MLflow's experiment."""
+    messages: tuple[str, ...] = ()
+    """The latest notices for the user (a run that failed, a worker that died), oldest first."""

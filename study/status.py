@@ -1,0 +1,175 @@
+"""Where the studies of a home stand, read from MLflow beside a driver that may be writing.
+
+Counting needs the runs' tags and last metrics, never their curves: quick for thousands of runs.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from reports import records
+from reports.tables import setting
+
+from .display import COLOURS, percent, short_label, states
+from .home import Home
+from .outcome import searched_settings
+from .stores import open_mlflow
+from .ui import UIError, require_store
+
+PAGE = 1000
+
+
+@dataclass(frozen=True)
+class RunStatus:
+    """One run: accuracies are shares in [0, 1], None before the first epoch."""
+
+    label: str
+    state: str
+    best: float | None
+    epoch: int = 0
+    """Finished epochs; read only for a run in progress."""
+    params: dict[str, str] = field(default_factory=dict)
+    message: str = ""
+
+
+@dataclass(frozen=True)
+class StudyStatus:
+    """One study: its runs in the order in which they started."""
+
+    name: str
+    kind: str
+    experiment_id: str
+    searched: tuple[str, ...]
+    runs: tuple[RunStatus, ...]
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Runs by state."""
+        return dict(Counter(run.state for run in self.runs))
+
+    @property
+    def best(self) -> RunStatus | None:
+        """The complete run of the highest validation accuracy; None before the first."""
+        known = [run for run in self.runs if run.state == "complete" and run.best is not None]
+        return max(known, key=lambda run: run.best or 0.0, default=None)
+
+
+def read_studies(home: Home) -> list[StudyStatus]:
+    """Return all studies of `home`, the newest first. Raises UIError if there are none."""
+    client = _client(home)
+    found = [_read(client, experiment) for experiment in client.search_experiments()]
+    return [status for status in found if status is not None]
+
+
+def read_study(home: Home, name: str) -> StudyStatus:
+    """Return one study. Raises UIError, naming the studies that there are, if `name` is none of them."""
+    client = _client(home)
+    experiment = client.get_experiment_by_name(name)
+    status = _read(client, experiment) if experiment else None
+    if status is None:
+        known = ", ".join(study.name for study in read_studies(home)) or "none"
+        raise UIError(f"no study named {name!r} in {home.root} (there: {known})")
+    return status
+
+
+def _client(home: Home) -> Any:
+    require_store(home)
+    return open_mlflow(home)
+
+
+def _read(client: Any, experiment: Any) -> StudyStatus | None:
+    """Return the study in `experiment`, None if mamlab did not make it."""
+    runs = list(_runs(client, experiment.experiment_id))
+    parents = [run for run in runs if run.data.tags.get(records.TAG_ROLE) == records.ROLE_STUDY]
+    if not parents:
+        return None
+    tags = parents[0].data.tags
+    searched = tuple(json.loads(tags.get(records.TAG_SEARCHED, "[]")))
+    children = tuple(
+        _run_status(client, run) for run in runs if run.data.tags.get(records.TAG_ROLE) == records.ROLE_RUN
+    )
+    kind = tags.get(records.TAG_KIND, "")
+    return StudyStatus(experiment.name, kind, experiment.experiment_id, searched, children)
+
+
+def _runs(client: Any, experiment_id: str) -> Iterator[Any]:
+    token = None
+    while True:
+        page = client.search_runs(
+            [experiment_id], max_results=PAGE, order_by=["attributes.start_time ASC"], page_token=token
+        )
+        yield from page
+        token = page.token
+        if not token:
+            return
+
+
+def _run_status(client: Any, run: Any) -> RunStatus:
+    tags, metrics, params = run.data.tags, run.data.metrics, run.data.params
+    state = tags.get(records.TAG_STATE, records.RUNNING)
+    return RunStatus(
+        label=run.info.run_name or run.info.run_id,
+        state=state,
+        best=metrics.get(records.BEST_VAL_ACCURACY, metrics.get(records.VAL_ACCURACY)),
+        epoch=_epoch(client, run) if state == records.RUNNING else 0,
+        params=dict(params),
+        message=tags.get(records.TAG_MESSAGE, ""),
+    )
+
+
+def _epoch(client: Any, run: Any) -> int:
+    history = client.get_metric_history(run.info.run_id, records.VAL_ACCURACY)
+    return max((point.step for point in history), default=0)
+
+
+def studies_table(studies: list[StudyStatus]) -> Table:
+    """Return a row a study: name, kind, runs by state, best."""
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    for name in ("study", "kind", "runs", "states", "best"):
+        table.add_column(name, justify="right" if name in ("runs", "best") else "left", overflow="fold")
+    for study in studies:
+        best = study.best
+        row = (study.name, study.kind, str(len(study.runs)), _states(study), percent(best.best if best else None))
+        table.add_row(*row)
+    return table
+
+
+def study_page(study: StudyStatus) -> RenderableType:
+    """Return one study in full: states, runs in progress, the best run and its searched settings, what failed."""
+    parts: list[RenderableType] = [
+        Text.assemble((study.name, "bold"), f"  {study.kind}  {len(study.runs)} runs"),
+        _states(study),
+    ]
+    for run in study.runs:
+        if run.state == records.RUNNING:
+            parts.append(Text(_running_line(study, run), style="cyan"))
+    if study.best:
+        parts.append(
+            Text.assemble(
+                "best     ", (percent(study.best.best), "bold green"), f"  {short_label(study.best.label, study.kind)}"
+            )
+        )
+        settings = searched_settings(study.searched, study.best.params)
+        parts += [f"         {name} = {setting(value).text}" for name, value in settings.items()]
+    parts += [Text(f"{run.state}  {run.label}: {run.message}", style="yellow") for run in study.runs if run.message][
+        -5:
+    ]
+    return Group(*parts)
+
+
+def _running_line(study: StudyStatus, run: RunStatus) -> str:
+    label, epochs = short_label(run.label, study.kind), run.params.get("budget.epochs", "?")
+    return f"running  {label}  epoch {run.epoch} of {epochs}, validation {percent(run.best)}"
+
+
+def _states(study: StudyStatus) -> Text:
+    known = [(state, count) for state, count in states(study.counts)]
+    return Text("  ").join(Text(f"{count} {state}", style=COLOURS[state]) for state, count in known)

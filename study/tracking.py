@@ -1,0 +1,242 @@
+"""MLflow's side of the books: one experiment a study, one parent run, one child run a training."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import platform
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import asdict
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from reports import records
+from trainers.normalise import settings
+from trainers.training import EpochResult, TrainResult
+
+from .config import StudyConfig
+from .plan import RunPlan
+from .snapshot import EndState
+from .views import write_views
+
+if TYPE_CHECKING:
+    from mlflow.entities import Run
+
+STATUS: dict[str, str] = {
+    "complete": "FINISHED", "pruned": "FINISHED", "diverged": "FINISHED",
+    "out_of_memory": "FAILED", "failed": "FAILED", "interrupted": "SCHEDULED",
+}  # fmt: skip
+"""How MLflow shows each state; the tag `mamlab.state` says it exactly."""
+PRUNED_COLOUR = "#9e9e9e"
+PACKAGES = ("mamlab", "torch", "torchvision", "numpy", "optuna", "mlflow")
+TAG_LIMIT = 4000
+PAGE = 1000
+
+
+class Tracking:
+    """The MLflow experiment of one study; this process is its only writer.
+
+    Args:
+        client: a patient `MlflowClient`, from `study.stores.open_mlflow`.
+        artifacts: absolute folder for all artifacts.
+        data_checksum: of the loaded data.
+    """
+
+    def __init__(self, client: Any, artifacts: Path, config: StudyConfig, data_checksum: str) -> None:
+        self._client, self._config = client, config
+        self.experiment_id = self._experiment(artifacts)
+        self._common = {**_source_tags(), records.TAG_STUDY: config.study.name, records.TAG_KIND: config.kind}
+        self._common |= {records.TAG_DATA: config.data.source, records.TAG_DATA_CHECKSUM: data_checksum}
+        self._known: dict[str, Run] = {}
+        self.parent_id = ""
+        for run in self._all_runs():
+            if run.data.tags.get(records.TAG_ROLE) == records.ROLE_STUDY:
+                self.parent_id = run.info.run_id
+            elif records.TAG_TRIAL in run.data.tags:
+                self._known[f"{int(run.data.tags[records.TAG_TRIAL])}/{run.data.tags[records.TAG_SEED]}"] = run
+
+    def start(self, open_runs: list[tuple[int, int]]) -> None:
+        """Start (again) the parent run; runs in `open_runs`, (trial, seed), that a dead driver left are set to interrupted."""
+        if not self.parent_id:
+            tags = {records.TAG_ROLE: records.ROLE_STUDY}
+            self.parent_id = self._create(self._config.study.name, tags)
+            self._client.log_text(self.parent_id, self._config.spec_text, records.SPEC_FILE)
+            write_views(self._client, self.experiment_id, self._config)
+        self._client.update_run(self.parent_id, status="RUNNING")
+        self._tag(self.parent_id, {records.TAG_STATE: records.RUNNING, **self._study_tags()})
+        for trial, seed in open_runs:
+            run = self._known.get(f"{trial}/{seed}")
+            if run is not None and run.data.tags.get(records.TAG_STATE) != records.INTERRUPTED:
+                self.end_run(run.info.run_id, "interrupted")
+
+    def close(self, finished: bool) -> None:
+        """End the parent run: finished, or to go on later."""
+        self._tag(self.parent_id, {records.TAG_STATE: records.COMPLETE if finished else records.INTERRUPTED})
+        if finished:
+            self._client.set_terminated(self.parent_id, status="FINISHED")
+        else:
+            self._client.update_run(self.parent_id, status="SCHEDULED")
+
+    def open_run(self, plan: RunPlan) -> tuple[str, frozenset[int]]:
+        """Return the id of the plan's run, new or found again, and the epochs that it already holds."""
+        run = self._known.pop(plan.key, None)
+        tags = self._run_tags(plan)
+        if run is None:
+            run_id, logged = self._create(plan.label, tags), frozenset[int]()
+        else:
+            run_id = run.info.run_id
+            self._client.update_run(run_id, status="RUNNING", name=plan.label)
+            self._tag(run_id, tags)
+            logged = frozenset(m.step for m in self._client.get_metric_history(run_id, records.VAL_ACCURACY))
+        self._log(run_id, params={path: str(value) for path, value in settings(plan.config).items()})
+        return run_id, logged
+
+    def note_start(self, run_id: str, plan: RunPlan, device: str, reused: bool) -> None:
+        """Write where the run trains, or which run's numbers it uses again."""
+        tags = {records.TAG_DEVICE: device}
+        origin = self._origin(run_id, plan.cell) if reused else None
+        self._tag(run_id, tags | ({records.TAG_REUSED_FROM: origin} if origin else {}))
+
+    def log_epoch(self, run_id: str, epoch: EpochResult) -> None:
+        """Write an epoch's metrics, at the time when the epoch ended."""
+        values = asdict(epoch)
+        values[records.EPOCH_SECONDS] = values.pop("seconds")
+        self._log_metrics(run_id, {name: values[name] for name in records.EPOCH_METRICS}, epoch)
+
+    def log_result(self, run_id: str, result: TrainResult, last: EpochResult, files: dict[str, bytes]) -> None:
+        """Write the final metrics and the artifacts of a complete run."""
+        values = {**asdict(result), records.EPOCHS_RUN: last.epoch}
+        self._log_metrics(run_id, {n: values[n] for n in records.FINAL_METRICS if values[n] is not None}, last)
+        with tempfile.TemporaryDirectory() as folder:
+            for name, content in files.items():
+                (Path(folder) / name).write_bytes(content)
+            self._client.log_artifacts(run_id, folder)
+
+    def log_partial_result(self, run_id: str, epochs: list[EpochResult]) -> None:
+        """Write what a run reached that ended early."""
+        if epochs:
+            best = max(epochs, key=lambda epoch: epoch.val_accuracy)
+            values = {
+                records.BEST_VAL_ACCURACY: best.val_accuracy,
+                records.BEST_EPOCH: best.epoch,
+                records.EPOCHS_RUN: epochs[-1].epoch,
+                records.SECONDS: sum(epoch.seconds for epoch in epochs),
+            }
+            self._log_metrics(run_id, values, epochs[-1])
+
+    def end_run(self, run_id: str, state: EndState, message: str = "", label: str = "") -> None:
+        """End a run in the way of its state; an interrupted one is open again later."""
+        tags: dict[str, str] = {records.TAG_STATE: state}
+        if message:
+            tags[records.TAG_MESSAGE] = message[:TAG_LIMIT]
+        if state == "pruned":
+            tags |= {"mlflow.runColor": PRUNED_COLOUR, records.TAG_RUN_NAME: f"{label} (pruned)"}
+        self._tag(run_id, tags)
+        if state == "interrupted":
+            self._client.update_run(run_id, status=STATUS[state])
+        else:
+            self._client.set_terminated(run_id, status=STATUS[state])
+
+    def _experiment(self, artifacts: Path) -> str:
+        name = self._config.study.name
+        there = self._client.get_experiment_by_name(name)
+        if there is None:
+            created: str = self._client.create_experiment(name, artifact_location=(artifacts / name).as_uri())
+            return created
+        if there.lifecycle_stage != "active":
+            raise ValueError(
+                f'the MLflow experiment "{name}" was deleted in the UI; restore it with '
+                f"`mlflow experiments restore --experiment-id {there.experiment_id}`, or give the study a new name"
+            )
+        experiment_id: str = there.experiment_id
+        return experiment_id
+
+    def _all_runs(self) -> Iterator[Run]:
+        token = None
+        while True:
+            page = self._client.search_runs([self.experiment_id], max_results=PAGE, page_token=token)
+            yield from page
+            token = page.token
+            if not token:
+                return
+
+    def _create(self, name: str, tags: dict[str, str]) -> str:
+        run = self._client.create_run(
+            self.experiment_id, start_time=_now(), tags={**self._common, **tags}, run_name=name
+        )
+        run_id: str = run.info.run_id
+        return run_id
+
+    def _study_tags(self) -> dict[str, str]:
+        tags = {records.TAG_BASE_ARM: json.dumps(self._config.comparisons)} if self._config.arms else {}
+        if self._config.space is not None:
+            tags |= {
+                records.TAG_SEARCHED: json.dumps(sorted(self._config.space.dimensions)),
+                "space_hash": self._config.space.hash,
+            }
+        return tags
+
+    def _run_tags(self, plan: RunPlan) -> dict[str, str]:
+        tags = {
+            records.TAG_PARENT: self.parent_id,
+            records.TAG_ROLE: records.ROLE_RUN,
+            records.TAG_STATE: records.RUNNING,
+            records.TAG_TRIAL: f"{plan.trial:04d}",
+            records.TAG_SEED: str(plan.seed),
+            records.TAG_CELL: plan.cell,
+            records.TAG_ARM: plan.arm or "",
+            records.TAG_PRESET: plan.preset or "",
+            records.TAG_DROPPED: json.dumps({inert.path: inert.reason for inert in plan.dropped})[:TAG_LIMIT],
+        }
+        return {name: value for name, value in tags.items() if value}
+
+    def _origin(self, run_id: str, cell: str) -> str | None:
+        """Return the complete run that trained `cell`, if another one did."""
+        everywhere = [experiment.experiment_id for experiment in self._client.search_experiments()]
+        wanted = f"tags.{records.TAG_CELL} = '{cell}' and tags.`{records.TAG_STATE}` = '{records.COMPLETE}'"
+        found = [run for run in self._client.search_runs(everywhere, wanted) if run.info.run_id != run_id]
+        found.sort(key=lambda run: (records.TAG_REUSED_FROM in run.data.tags, run.info.start_time))
+        return found[0].info.run_id if found else None
+
+    def _tag(self, run_id: str, tags: dict[str, str]) -> None:
+        self._log(run_id, tags=tags)
+
+    def _log_metrics(self, run_id: str, values: dict[str, float], at: EpochResult) -> None:
+        from mlflow.entities import Metric
+
+        when = round(at.finished_at * 1000)
+        self._log(run_id, metrics=[Metric(name, float(value), when, at.epoch) for name, value in values.items()])
+
+    def _log(self, run_id: str, *, metrics: Any = (), params: Any = None, tags: Any = None) -> None:
+        from mlflow.entities import Param, RunTag
+
+        all_params = [Param(name, value) for name, value in (params or {}).items()]
+        self._client.log_batch(
+            run_id, metrics, all_params, [RunTag(name, value) for name, value in (tags or {}).items()]
+        )
+
+
+def _now() -> int:
+    return round(time.time() * 1000)
+
+
+def _source_tags() -> dict[str, str]:
+    """Return who runs which code: user, commit, package versions."""
+    versions = {"python": platform.python_version()}
+    for package in PACKAGES:
+        with suppress(PackageNotFoundError):
+            versions[package] = version(package)
+    tags = {"mlflow.source.name": "mamlab", "mlflow.source.type": "LOCAL", records.TAG_VERSIONS: json.dumps(versions)}
+    with suppress(OSError, KeyError, ImportError):  # a container's user may have no name
+        tags["mlflow.user"] = getpass.getuser()
+    command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"]
+    with suppress(OSError):
+        answer = subprocess.run(command, capture_output=True, text=True, check=False)
+        if answer.returncode == 0:
+            tags |= {records.TAG_GIT_COMMIT: answer.stdout.strip(), "mlflow.source.git.commit": answer.stdout.strip()}
+    return tags

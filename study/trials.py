@@ -1,0 +1,265 @@
+"""Optuna's side of the books: which trial comes next, the pruner's verdicts, how a trial ends."""
+
+from __future__ import annotations
+
+import statistics
+from collections import Counter, deque
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from trainers.normalise import cell_id
+from trainers.training import EpochResult
+
+from .config import StudyConfig
+from .plan import RunPlan, StudyChanged, frozen_json, planned_cells, refuse_change, sampler_seed, search_label
+from .snapshot import EndState
+
+if TYPE_CHECKING:
+    from optuna.storages import BaseStorage
+    from optuna.trial import FrozenTrial, Trial
+
+FROZEN = "mamlab.frozen"
+STATE = "mamlab.state"
+LABEL = "label"
+"""Set when all parameters of a trial are sampled: a trial without it was caught in between."""
+VERDICT = "mamlab.verdict"
+"""[last judged epoch, whether the run stops there]; stored before it is answered."""
+RESULT = "mamlab.result."
+"""+ seed: [state, score] of one of several runs of a trial."""
+
+
+class Trials:
+    """The Optuna study of one spec; this process is its only writer.
+
+    Opening it sets what a dead driver left running back to waiting, and enqueues what is missing of the plan.
+    Raises StudyChanged if the study was started with another spec.
+    """
+
+    def __init__(self, storage: BaseStorage, config: StudyConfig, data_checksum: str) -> None:
+        import optuna
+
+        self._storage, self._config, self._checksum = storage, config, data_checksum
+        self._study = optuna.create_study(
+            study_name=config.study.name, storage=storage, direction="maximize", load_if_exists=True,
+            sampler=optuna.samplers.RandomSampler(seed=0), pruner=_pruner(config),
+        )  # fmt: skip
+        self._check_frozen()
+        self.counts: Counter[str] = Counter()
+        self.best: tuple[float, str, dict[str, Any]] | None = None
+        self._results: dict[int, dict[int, tuple[str, float | None]]] = {}
+        self._live: dict[int, Trial] = {}
+        self._verdicts: dict[int, tuple[int, bool]] = {}
+        self._reported: dict[int, set[int]] = {}
+        self._reconcile()
+        self._enqueue()
+        trials = self._study.get_trials(deepcopy=False)
+        self.started = len(trials)
+        self._waiting = deque(trial._trial_id for trial in trials if not trial.state.is_finished())
+
+    @property
+    def planned(self) -> int:
+        """Runs that the study wants in the end; 0 if only hours limit a search."""
+        if self._config.kind == "search":
+            return (self._config.budget.trials or 0) * len(self._config.seeds)
+        return self.started
+
+    @property
+    def more(self) -> bool:
+        """Whether a trial is left to start."""
+        trials = self._config.budget.trials
+        return bool(self._waiting) or (self._config.kind == "search" and (trials is None or self.started < trials))
+
+    @property
+    def open_runs(self) -> list[tuple[int, int]]:
+        """(trial, seed) of the runs that are to be (re)started, for MLflow's side."""
+        waiting = [self._storage.get_trial(trial_id) for trial_id in self._waiting]
+        return [(t.number, seed) for t in waiting for seed in self._seeds(t) if RESULT + str(seed) not in t.user_attrs]
+
+    def next(self) -> list[RunPlan]:
+        """Start the next trial and return its runs that have no result yet; empty when there is none to start."""
+        import optuna
+
+        if self._waiting:
+            trial = self._restart(self._waiting.popleft())
+        elif self.more:
+            self._study.sampler = self._sampler(self.started)
+            trial = self._study.ask()
+            self.started += 1
+        else:
+            return []
+        assert isinstance(trial, optuna.trial.Trial)
+        frozen = self._storage.get_trial(trial._trial_id)
+        self._live[trial.number] = trial
+        self._reported[trial.number] = set(frozen.intermediate_values)
+        epoch, stop = frozen.user_attrs.get(VERDICT, (0, False))
+        self._verdicts[trial.number] = (epoch, stop)
+        self._results[trial.number] = _results(frozen)
+        plans = self._search_plans(trial, frozen) if self._config.kind == "search" else [self._cell_plan(frozen)]
+        return [plan for plan in plans if plan.seed not in self._results[trial.number]]
+
+    def judge(self, plan: RunPlan, epoch: EpochResult) -> bool:
+        """Report an epoch to the pruner and return whether the run stops; a stored verdict is never asked for again."""
+        if self._config.kind != "search" or len(self._config.seeds) > 1:
+            return False
+        judged, stop = self._verdicts[plan.trial]
+        if epoch.epoch <= judged:
+            return stop and epoch.epoch == judged
+        trial = self._live[plan.trial]
+        if epoch.epoch not in self._reported[plan.trial]:
+            trial.report(epoch.val_accuracy, epoch.epoch)
+        stop = bool(trial.should_prune())
+        trial.set_user_attr(VERDICT, [epoch.epoch, stop])
+        self._verdicts[plan.trial] = (epoch.epoch, stop)
+        return stop
+
+    def end(self, plan: RunPlan, state: EndState, score: float | None) -> None:
+        """Write how a run ended; a trial ends with the last of its runs."""
+        results = self._results[plan.trial]
+        results[plan.seed] = (state, score)
+        self.counts[state] += 1
+        seeds = self._config.seeds if self._config.kind == "search" else (plan.seed,)
+        if len(seeds) > 1:
+            self._live[plan.trial].set_user_attr(f"{RESULT}{plan.seed}", [state, score])
+        if all(seed in results for seed in seeds):
+            self._tell(plan)
+
+    def interrupt(self, plans: Iterable[RunPlan]) -> None:
+        """Set the trials of `plans` back to waiting: they keep number and parameters."""
+        from optuna.trial import TrialState
+
+        for number in {plan.trial for plan in plans}:
+            self._storage.set_trial_state_values(self._live.pop(number)._trial_id, TrialState.WAITING)
+
+    def _tell(self, plan: RunPlan) -> None:
+        from optuna.trial import TrialState
+
+        trial, results = self._live.pop(plan.trial), self._results.pop(plan.trial)
+        self._verdicts.pop(plan.trial), self._reported.pop(plan.trial)
+        state = next((state for state, _ in results.values() if state != "complete"), "complete")
+        trial.set_user_attr(STATE, state)
+        if state == "complete":
+            value = statistics.fmean(score for _, score in results.values() if score is not None)
+            self._study.tell(trial, value)
+            self._note_best(value, trial.user_attrs[LABEL], trial.params)
+        else:
+            self._study.tell(trial, state=TrialState.PRUNED if state == "pruned" else TrialState.FAIL)
+
+    def _note_best(self, value: float, label: str, params: dict[str, Any]) -> None:
+        if self.best is None or value > self.best[0]:
+            self.best = (value, label, params)
+
+    def _check_frozen(self) -> None:
+        now = frozen_json(self._config, self._checksum)
+        before = self._study.user_attrs.get(FROZEN)
+        if before is None:
+            self._study.set_user_attr(FROZEN, now)
+        else:
+            refuse_change(self._config.study.name, before, now)
+
+    def _reconcile(self) -> None:
+        """Count what has ended, and set back to waiting what a dead driver left running."""
+        from optuna.trial import TrialState
+
+        for trial in self._study.get_trials(deepcopy=False):
+            if trial.state == TrialState.RUNNING:
+                self._storage.set_trial_state_values(trial._trial_id, TrialState.WAITING)
+            results = _results(trial)
+            self.counts.update(state for state, _ in results.values())
+            if trial.state.is_finished() and not results:
+                self.counts[trial.user_attrs[STATE]] += 1
+            if trial.state == TrialState.COMPLETE:
+                assert trial.value is not None
+                self._note_best(trial.value, trial.user_attrs[LABEL], trial.params)
+
+    def _enqueue(self) -> None:
+        """Put what is missing of the plan into Optuna's queue, before anything starts."""
+        trials = self._study.get_trials(deepcopy=False)
+        if self._config.kind == "search":
+            there = {trial.user_attrs.get("preset") for trial in trials}
+            for name, params in self._config.enqueued.items():
+                if name not in there:
+                    self._study.enqueue_trial(params, user_attrs={"preset": name})
+            return
+        known = {(trial.user_attrs["arm"], trial.user_attrs["seed"]): trial.user_attrs["cell"] for trial in trials}
+        planned = {cell: self._cell(*cell) for cell in planned_cells(self._config)}
+        self._refuse_changed_arms(known, planned)
+        for (arm, seed), cell in planned.items():
+            if (arm, seed) not in known:
+                label = f"{arm or self._config.study.name} / seed {seed}"
+                self._study.enqueue_trial({}, {"arm": arm, "seed": seed, "cell": cell, LABEL: label})
+
+    def _refuse_changed_arms(self, known: dict[Any, str], planned: dict[Any, str]) -> None:
+        for (arm, seed), cell in known.items():
+            what = f'study "{self._config.study.name}": arm "{arm}", seed {seed}'
+            if (arm, seed) not in planned:
+                raise StudyChanged(
+                    f"{what} is no longer in the spec; arms and seeds may be added, not removed: put it back"
+                )
+            if planned[arm, seed] != cell:
+                raise StudyChanged(
+                    f"{what} means another training than when the study started; give the new arm a new name"
+                )
+
+    def _restart(self, trial_id: int) -> Trial:
+        import optuna
+
+        number = self._storage.get_trial_number_from_id(trial_id)
+        if self._config.kind == "search":
+            self._study.sampler = self._sampler(number)
+        self._storage.set_trial_state_values(trial_id, optuna.trial.TrialState.RUNNING)
+        trial = optuna.trial.Trial(self._study, trial_id)
+        if LABEL not in trial.user_attrs:
+            # Parameters drawn before the driver died are drawn again, so that the later ones come out as they would have.
+            trial._cached_frozen_trial.params, trial._cached_frozen_trial.distributions = {}, {}
+        return trial
+
+    def _sampler(self, number: int) -> Any:
+        from .optuna_parts import make_sampler
+
+        assert self._config.sampler is not None
+        seed = sampler_seed(self._config.study.seed, number)
+        return make_sampler(self._config.sampler, seed)
+
+    def _search_plans(self, trial: Trial, frozen: FrozenTrial) -> list[RunPlan]:
+        assert self._config.space is not None
+        config, dropped = self._config.space.suggest(trial, self._config.base_tree)
+        preset = frozen.user_attrs.get("preset")
+        label = search_label(trial.number, trial.params, preset)
+        trial.set_user_attr(LABEL, label)
+        several = len(self._config.seeds) > 1
+        return [
+            RunPlan(
+                trial.number, seed, f"{label} / seed {seed}" if several else label, config, dropped,
+                cell_id(config, seed, self._checksum), preset=preset, params=trial.params,
+            )
+            for seed in self._config.seeds
+        ]  # fmt: skip
+
+    def _cell_plan(self, frozen: FrozenTrial) -> RunPlan:
+        arm, seed = frozen.user_attrs["arm"], frozen.user_attrs["seed"]
+        config, dropped = self._arm(arm)
+        return RunPlan(
+            frozen.number, seed, frozen.user_attrs[LABEL], config, dropped, frozen.user_attrs["cell"], arm=arm
+        )
+
+    def _arm(self, arm: str | None) -> Any:
+        return (self._config.base, self._config.dropped) if arm is None else self._config.arms[arm]
+
+    def _cell(self, arm: str | None, seed: int) -> str:
+        return cell_id(self._arm(arm)[0], seed, self._checksum)
+
+    def _seeds(self, trial: FrozenTrial) -> tuple[int, ...]:
+        return self._config.seeds if self._config.kind == "search" else (trial.user_attrs["seed"],)
+
+
+def _pruner(config: StudyConfig) -> Any:
+    from optuna.pruners import NopPruner
+
+    from .optuna_parts import make_pruner
+
+    return make_pruner(config.pruner, config.base.budget.epochs) if config.pruner else NopPruner()
+
+
+def _results(trial: FrozenTrial) -> dict[int, tuple[str, float | None]]:
+    """Return the stored results of a trial of several runs, by seed."""
+    return {int(name.removeprefix(RESULT)): tuple(v) for name, v in trial.user_attrs.items() if name.startswith(RESULT)}

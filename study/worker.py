@@ -1,0 +1,159 @@
+"""One run: a job in, a stream of events out. A worker process lives for many jobs and holds no database.
+
+`python -m study.worker FD THREADS` is started by `study.executors.local`; FD is its end of a pipe.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Generator
+from functools import lru_cache
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import TypeAdapter
+
+from trainers.checkpoint import CellBusy, CheckpointFolder
+from trainers.config import TrainerConfig
+from trainers.data import DataConfig
+from trainers.data.classes import ClassData
+from trainers.divergence import Diverged
+from trainers.training import EpochResult, TrainResult
+
+from .artifacts import run_files
+from .jobs import Answer, Busy, Ended, EpochDone, Event, Finished, Job, Started, Stopped, find
+
+Training = Generator[EpochResult, None, TrainResult]
+
+
+@lru_cache(maxsize=2)
+def load_data(loader: str, data: str, folder: Path) -> ClassData:
+    """Load the data set that `data` (a `DataConfig` as JSON) describes; kept for the next job."""
+    config = TypeAdapter[Any](DataConfig).validate_json(data)
+    loaded: ClassData = find(loader)(config, folder)
+    return loaded
+
+
+def run_job(job: Job) -> Generator[Event, Answer, None]:
+    """Train `job`, yielding its events; what is sent after an `EpochDone` is the answer to it."""
+    folder = CheckpointFolder(job.checkpoint, job.token)
+    try:
+        folder.acquire()
+    except CellBusy as busy:
+        yield Busy(str(busy))
+        return
+    try:
+        yield from _train(job, folder)
+    except Diverged as error:
+        yield Ended("diverged", str(error))
+    except (torch.OutOfMemoryError, MemoryError) as error:
+        yield Ended("out_of_memory", f"out of memory: {error}")
+    except Exception as error:  # whatever it is, the study goes on and the run says why it ended
+        traceback.print_exc()
+        yield Ended("failed", f"{type(error).__name__}: {error}\n{traceback.format_exc()}")
+    finally:
+        folder.release()
+
+
+def _train(job: Job, folder: CheckpointFolder) -> Generator[Event, Answer, None]:
+    config = TrainerConfig.model_validate_json(job.config)
+    trained_before = folder.finished
+    data = load_data(job.loader, job.data, job.data_folder)
+    yield Started(trained_before, _device(config))
+    training: Training = find(job.trainer)(config, job.seed, data, checkpoint=folder, test=job.test)
+    while True:
+        try:
+            epoch = next(training)
+        except StopIteration as end:
+            yield Finished(end.value, run_files(config, end.value))
+            return
+        answer = yield EpochDone(epoch)
+        if answer != "go":
+            training.close()
+            if answer == "prune" and not trained_before:  # a trained cell serves other studies
+                folder.remove()
+            yield Stopped()
+            return
+
+
+def _device(config: TrainerConfig) -> str:
+    if config.device == "cpu" or not torch.cuda.is_available():
+        return "cpu"
+    return torch.cuda.get_device_name(None if config.device == "auto" else config.device)
+
+
+class _Inbox:
+    """What the driver sends, read by a thread of its own so that the driver's death is seen at any time."""
+
+    def __init__(self, pipe: Connection) -> None:
+        self._messages: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._pipe = pipe
+        self.training = False
+        """While True, a dead driver is noticed at the end of the epoch, when its checkpoint is saved."""
+        threading.Thread(target=self._watch, daemon=True).start()
+
+    def get(self) -> Any:
+        """Return the next message; None when the driver is gone."""
+        return self._messages.get()
+
+    def _watch(self) -> None:
+        while True:
+            try:
+                self._messages.put(self._pipe.recv())
+            except (EOFError, OSError):
+                self._messages.put(None)
+                if not self.training:
+                    os._exit(0)
+                return
+
+
+def serve(pipe: Connection) -> None:
+    """Do the jobs that come through `pipe` until its other end is closed."""
+    inbox = _Inbox(pipe)
+    while (job := inbox.get()) is not None:
+        if not _serve(job, pipe, inbox):
+            return
+
+
+def _serve(job: Job, pipe: Connection, inbox: _Inbox) -> bool:
+    """Do one job; False if the driver is gone."""
+    print(f"--- {job.label} (seed {job.seed})", flush=True)
+    events = run_job(job)
+    try:
+        event = next(events)
+        while True:
+            pipe.send(event)
+            answer: Any = None  # only an EpochDone takes an answer
+            if isinstance(event, EpochDone) and (answer := inbox.get()) is None:
+                return False
+            inbox.training = True
+            event = events.send(answer)
+    except StopIteration:
+        return True
+    except OSError:
+        return False
+    finally:
+        inbox.training = False
+        events.close()
+
+
+def main() -> None:
+    """Serve the pipe whose file descriptor is the first argument, with as many torch threads as the second says."""
+    for ignored in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(ignored, signal.SIG_IGN)
+    descriptor, threads = (int(argument) for argument in sys.argv[1:3])
+    torch.set_num_threads(threads)
+    with Connection(descriptor) as pipe:
+        serve(pipe)
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

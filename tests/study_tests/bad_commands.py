@@ -1,0 +1,47 @@
+"""Command lines that cannot work, each with a part of the message that it gets on stderr.
+
+`{here}` is an empty folder, `{search}` and `{ablation}` are good spec files, `{home}` holds no runs.
+"""
+
+from __future__ import annotations
+
+BAD_COMMANDS: dict[str, tuple[list[str], str]] = {
+    "no such command": (["serach"], "No such command 'serach'"),
+    "no such option": (["search", "{search}", "--trails", "3"], "No such option: --trails"),
+    "a search without its spec": (["search"], "Missing argument 'spec'"),
+    "trials below one": (
+        ["search", "{search}", "--trials", "0"],
+        "'--trials': Input should be greater than or equal to 1",
+    ),
+    "workers that are no number": (
+        ["ablate", "{ablation}", "--workers", "many"],
+        "'--workers': Input should be a valid integer",
+    ),
+    "a spec file that is not there": (["search", "{here}/absent.toml"], "absent.toml: no such file"),
+    "a misspelt spec file": (["search", "{here}/serach.toml"], "did you mean {here}/search.toml?"),
+    "an ablation given to search": (["search", "{ablation}"], "run it with: mamlab ablate {ablation}"),
+    "a search given to ablate": (["ablate", "{search}"], "run it with: mamlab search {search}"),
+    "a search given to train": (["train", "{search}"], "run it with: mamlab search {search}"),
+    "options beside a spec": (
+        ["train", "{search}", "--preset", "maml"],
+        "'--preset': has no effect beside a spec file",
+    ),
+    "a misspelt preset": (["train", "--preset", "mampp"], "did you mean mamlpp?"),
+    "a data set that is none": (["train", "--data", "mnist"], "glyphs, omniglot, cifar_fs"),
+    "a setting without a value": (["train", "--set", "inner.steps"], "--set inner.steps: write NAME=VALUE"),
+    "a misspelt setting": (["train", "--set", "inner.setps=3"], "did you mean steps?"),
+    "a setting out of range": (["train", "--set", "inner.steps=0"], "trainer.inner.steps"),
+    "a name that no folder can have": (["train", "--name", "a/b"], "study.name"),
+    "a home that is a file": (["demo", "--home", "{search}"], "{search} is a file, not a folder"),
+    "a report of nothing": (["report"], "name a study, or a folder with --from FOLDER"),
+    "a report of two things": (
+        ["report", "letters", "--from", "{here}"],
+        "name a study, or a folder with --from FOLDER",
+    ),
+    "a report from an empty folder": (["report", "--from", "{home}"], "runs.csv"),
+    "a report of a study before any run": (["report", "letters", "--home", "{home}"], "no MLflow store"),
+    "a status before any run": (["status", "--home", "{home}"], "there are no runs yet in {home}"),
+    "a UI before any run": (["ui", "--home", "{home}"], "there are no runs yet in {home}"),
+    "a data set that is not known": (["data", "omniglott"], "did you mean omniglot?"),
+    "a folder of one's own by name": (["data", "image_folder"], 'source = "image_folder", path ='),
+}

@@ -1,0 +1,168 @@
+"""Do the two books of a study agree, with each other and with the plan?"""
+
+from __future__ import annotations
+
+import atexit
+import shutil
+import sqlite3
+import sys
+import tempfile
+from collections import Counter
+from contextlib import closing
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from reports import records
+from study.config import StudyConfig, parse_spec
+from study.driver import run_study
+from study.executors import LocalExecutor
+from study.home import Home
+from study.snapshot import Snapshot
+from study.stores import open_mlflow, open_optuna
+from study.tracking import STATUS
+
+TRAINER = "tests.study_tests.stand_in:train"
+LOADER = "tests.study_tests.stand_in:load"
+OPTUNA = {"complete": "COMPLETE", "pruned": "PRUNED", "interrupted": "WAITING"}
+
+SEARCH = """
+[study]
+name = "hunt"
+seed = 3
+[data]
+source = "glyphs"
+[trainer]
+budget = {{ epochs = 4, iterations = 1 }}
+[space]
+"outer.lr" = {{ low = 1e-4, high = 1e-1, log = true }}
+"inner.steps" = {{ low = 2, high = 5 }}
+[sampler]
+name = "tpe"
+[pruner]
+name = "median"
+n_startup_trials = 3
+n_warmup_steps = 1
+[budget]
+trials = {trials}
+[execution]
+workers = {workers}
+"""
+
+ABLATION = """
+[study]
+name = "{name}"
+seed = 1
+[data]
+source = "glyphs"
+[trainer]
+budget = {{ epochs = 3, iterations = 1 }}
+[ablation]
+design = "arms"
+seeds = {seeds}
+[execution]
+workers = {workers}
+retries = {retries}
+"""
+
+
+def search(trials: int = 12, workers: int = 2) -> StudyConfig:
+    """Return a search of four-epoch trials."""
+    return parse_spec(SEARCH.format(trials=trials, workers=workers))
+
+
+def ablation(
+    arms: dict[str, str], seeds: int = 2, *, name: str = "arms", workers: int = 2, retries: int = 2
+) -> StudyConfig:
+    """Return an ablation of arms given as TOML tables."""
+    text = ABLATION.format(name=name, seeds=seeds, workers=workers, retries=retries)
+    for arm, overrides in arms.items():
+        text += f'[[ablation.arms]]\nname = "{arm}"\nset = {overrides}\n'
+    return parse_spec(text)
+
+
+@cache
+def _template() -> Path:
+    folder = Path(tempfile.mkdtemp())
+    atexit.register(shutil.rmtree, folder)
+    open_optuna(Home(folder)).remove_session()
+    open_mlflow(Home(folder))
+    for store in ("optuna.db", "mlflow.db"):
+        with closing(sqlite3.connect(folder / store)) as database:
+            database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    return folder
+
+
+def fresh_home(folder: Path) -> Home:
+    """Return a home with empty stores; making their tables takes seconds, so they are copied."""
+    for store in ("optuna.db", "mlflow.db"):
+        shutil.copy(_template() / store, folder / store)
+    return Home(folder)
+
+
+@cache
+def _workers(slots: int) -> LocalExecutor:
+    """Return workers that serve all tests of a session: starting one takes seconds."""
+    executor = LocalExecutor(slots, 1, _template() / "logs")
+    atexit.register(executor.close)
+    return executor
+
+
+def run(
+    config: StudyConfig, home: Home, show: Any = lambda snapshot: None, executor: LocalExecutor | None = None
+) -> Snapshot:
+    """Run a study with the stand-in, on workers that stay for the next call."""
+    assert config.execution.workers != "auto"
+    workers = executor or _workers(config.execution.workers)
+    return run_study(config, home, show, trainer=TRAINER, loader=LOADER, executor=workers)
+
+
+def optuna_trials(home: Home, name: str) -> list[Any]:
+    """Return all trials of a study, by number."""
+    storage = open_optuna(home)
+    trials = storage.get_all_trials(storage.get_study_id_from_name(name))
+    storage.remove_session()
+    return trials
+
+
+def mlflow_runs(home: Home, name: str) -> list[Any]:
+    """Return the runs of a study but its parent's."""
+    client = open_mlflow(home)
+    experiment = client.get_experiment_by_name(name).experiment_id
+    runs = client.search_runs([experiment], f"tags.{records.TAG_ROLE} = '{records.ROLE_RUN}'", max_results=5000)
+    return sorted(runs, key=lambda one: (one.data.tags["trial"], int(one.data.tags["seed"])))
+
+
+def check_books(home: Home, config: StudyConfig, trials: int) -> Counter[str]:
+    """Assert that both books hold exactly `trials` ended trials, the same in each; return the states."""
+    by_number = {trial.number: trial for trial in optuna_trials(home, config.study.name)}
+    assert sorted(by_number) == list(range(trials))
+    runs = mlflow_runs(home, config.study.name)
+    keys = [(int(one.data.tags["trial"]), int(one.data.tags["seed"])) for one in runs]
+    assert len(keys) == len(set(keys)), "a run was doubled"
+    assert {number for number, _ in keys} == set(by_number)
+    client = open_mlflow(home)
+    for one in runs:
+        state = one.data.tags[records.TAG_STATE]
+        assert one.info.status == STATUS[state]
+        trial = by_number[int(one.data.tags["trial"])]
+        if len(config.seeds) == 1 or config.kind == "ablation":
+            assert trial.state.name == OPTUNA.get(state, "FAIL"), (trial.number, state)
+            assert trial.user_attrs["mamlab.state"] == state
+        for metric in (*records.EPOCH_METRICS, *records.FINAL_METRICS):
+            steps = [point.step for point in client.get_metric_history(one.info.run_id, metric)]
+            assert len(steps) == len(set(steps)), f"{metric} was written twice"
+        if state in ("complete", "pruned"):
+            epochs = int(one.data.metrics["epochs_run"])
+            steps = [point.step for point in client.get_metric_history(one.info.run_id, "val_accuracy")]
+            assert sorted(steps) == list(range(1, epochs + 1))
+        if config.kind == "search" and len(config.seeds) == 1:
+            assert len(trial.intermediate_values) == len(client.get_metric_history(one.info.run_id, "val_accuracy"))
+    return Counter(one.data.tags[records.TAG_STATE] for one in runs)
+
+
+if __name__ == "__main__":  # a driver in a process of its own, to be killed: HOME SPEC
+    spec = parse_spec(Path(sys.argv[2]).read_text())
+    outcome = run_study(spec, Home(Path(sys.argv[1])), lambda snapshot: None, trainer=TRAINER, loader=LOADER)
+    print(outcome.counts)
+    sys.exit(0 if outcome.finished else 3)

@@ -1,0 +1,269 @@
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from study.cli import is_ours, run
+from study.config import StudyConfig, load_spec
+from study.demo import SPECS
+from study.home import Home
+from study.outcome import searched_settings
+from study.quick_spec import quick_spec
+from study.ui import UIError, address, check_port
+
+from .bad_commands import BAD_COMMANDS
+
+SMALL = ["--epochs", "1", "--set", "budget.iterations=1", "--set", "model.filters=2", "--set", "episodes.tasks=1"]
+SMALL += ["--set", "inner.steps=1", "--set", "evaluation.val_tasks=2", "--set", "evaluation.test_tasks=2"]
+
+
+@pytest.fixture
+def places(tmp_path: Path) -> dict[str, str]:
+    found = {name: tmp_path / f"{name}.toml" for name in ("search", "ablation")}
+    for name, path in found.items():
+        path.write_text((SPECS / f"{name}.toml").read_text())
+    (tmp_path / "home").mkdir()
+    return {name: str(path) for name, path in found.items()} | {"here": str(tmp_path), "home": str(tmp_path / "home")}
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory, glyphs_folder: Path) -> Home:
+    """A home with one tiny training in it, made by the command itself."""
+    home = Home(tmp_path_factory.mktemp("home"))
+    home.data.symlink_to(glyphs_folder, target_is_directory=True)
+    result = mamlab("train", "--preset", "maml", *SMALL, "--name", "tiny", "--home", str(home.root))
+    assert result.returncode == 0, result.stderr
+    (home.root / "first.txt").write_text(result.stdout)
+    return home
+
+
+def mamlab(*args: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "study.cli", *args]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+
+
+@pytest.mark.parametrize("case", BAD_COMMANDS, ids=list(BAD_COMMANDS))
+def test_a_bad_command_line_gets_an_error_line_and_status_2(
+    case: str, places: dict[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    args, message = BAD_COMMANDS[case]
+    assert run([arg.format(**places) for arg in args]) == 2
+    captured = capsys.readouterr()
+    assert captured.err.startswith("error: ")
+    assert message.format(**places) in captured.err
+    assert "Traceback" not in captured.err
+    assert captured.out == ""
+
+
+def test_at_least_twelve_command_lines_are_in_the_table() -> None:
+    assert len(BAD_COMMANDS) >= 12
+
+
+def test_help_answers_within_half_a_second_and_names_every_command() -> None:
+    seconds = []
+    for _ in range(3):
+        began = time.perf_counter()
+        text = mamlab("--help").stdout
+        seconds.append(time.perf_counter() - began)
+    assert min(seconds) < 0.5
+    for command in ("demo", "train", "search", "ablate", "report", "status", "ui", "data"):
+        assert command in text
+
+
+def test_help_imports_no_heavy_library() -> None:
+    code = (
+        "import sys, study.cli; print(sorted({'torch', 'mlflow', 'optuna', 'pandas', 'pydantic'} & set(sys.modules)))"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("command", ["demo", "train", "search", "ablate", "report", "status", "ui", "data"])
+def test_every_command_has_an_example(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run([command, "--help"]) == 0
+    assert f"Example: mamlab {command}" in capsys.readouterr().out
+
+
+def test_no_arguments_are_a_question_for_help(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run([]) == 0
+    assert "Usage: mamlab" in capsys.readouterr().out
+
+
+def test_a_value_error_of_ours_is_a_message_and_a_library_s_is_a_bug() -> None:
+    with pytest.raises(UIError) as ours:
+        check_port(0)
+    with pytest.raises(ValueError, match="invalid literal") as library:
+        int("x")
+    assert is_ours(ours.value)
+    library.value.__traceback__ = None
+    assert not is_ours(library.value)
+
+
+def test_options_of_train_reach_the_config() -> None:
+    config = quick_spec("mamlpp", "omniglot", 7, 12, ["inner.steps=3", "msl=off", "outer.lr=0.002"])
+    assert (config.kind, config.data.source, config.seeds) == ("train", "omniglot", (7,))
+    assert (config.base.budget.epochs, config.base.inner.steps, config.base.msl, config.base.outer.lr) == (
+        12,
+        3,
+        "off",
+        0.002,
+    )
+
+
+def test_the_same_options_are_the_same_study_and_others_another() -> None:
+    names = [quick_spec(epochs=epochs, settings=["inner.steps=3"]).study.name for epochs in (2, 2, 3)]
+    assert names[0] == names[1] != names[2]
+    assert quick_spec("maml", "glyphs", 4).study.name == "maml-glyphs-seed4"
+
+
+@pytest.mark.parametrize(("name", "kind"), [("search", "search"), ("ablation", "ablation")])
+def test_the_demo_s_spec_files_are_valid(name: str, kind: str) -> None:
+    assert load_spec(SPECS / f"{name}.toml").kind == kind
+
+
+def test_the_demo_is_large_enough() -> None:
+    search, ablation = demo_config("search"), demo_config("ablation")
+    assert search.budget.trials is not None
+    assert search.sampler is not None
+    assert search.budget.trials >= 16
+    assert search.budget.trials - search.sampler.options["n_startup_trials"] >= 5
+    assert list(ablation.arms) == ["MAML", "MAML + LSLR", "MAML++"]
+    assert len(ablation.seeds) == 3
+
+
+def demo_config(name: str) -> StudyConfig:
+    return load_spec(SPECS / f"{name}.toml")
+
+
+def test_a_searched_setting_that_was_not_active_is_not_shown() -> None:
+    params = {"lslr": "on", "lslr.granularity": "shared", "msl": "off", "outer.lr": "0.01", "inner.lr": "0.4"}
+    searched = ("outer.lr", "msl", "msl.schedule", "lslr", "lslr.granularity")
+    expected = {"lslr": "on", "lslr.granularity": "shared", "msl": "off", "outer.lr": "0.01"}
+    assert searched_settings(searched, params) == expected
+
+
+def test_an_experiment_is_addressed_in_the_training_layout() -> None:
+    assert address("3", 5001) == "http://127.0.0.1:5001/#/experiments/3/runs?workflowType=machine_learning"
+
+
+def test_a_taken_port_is_an_error_that_names_a_free_one() -> None:
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        holder.listen()
+        port = holder.getsockname()[1]
+        with pytest.raises(UIError, match=rf"port {port} is taken; (\d+) is free: mamlab ui --port \1") as caught:
+            check_port(port)
+    check_port(int(str(caught.value).split()[-1]))
+
+
+def test_a_training_ends_with_its_result_its_report_and_the_way_to_the_ui(trained: Home) -> None:
+    text = (trained.root / "first.txt").read_text()
+    assert "complete, 1 epochs" in text
+    assert "n = 1, no interval" in text
+    assert str(trained.reports / "tiny" / "index.html") in text
+    assert f"mamlab ui --home {trained.root}" in text
+
+
+def test_the_same_command_again_trains_nothing(trained: Home) -> None:
+    result = mamlab("train", "--preset", "maml", *SMALL, "--name", "tiny", "--home", str(trained.root), "--quiet")
+    assert result.returncode == 0, result.stderr
+    assert "1 runs" not in result.stdout
+    assert mamlab("status", "--home", str(trained.root)).stdout.count("1 complete") == 1
+
+
+def test_status_shows_all_studies_or_one_and_names_those_there_are(trained: Home) -> None:
+    assert "tiny" in mamlab("status", "--home", str(trained.root)).stdout
+    assert status_of(trained, "tiny").startswith("tiny  train  1 runs")
+    wrong = mamlab("status", "huge", "--home", str(trained.root))
+    assert wrong.returncode == 2
+    assert wrong.stderr.startswith("error: no study named 'huge'")
+    assert "(there: tiny" in wrong.stderr
+
+
+def test_a_report_is_made_again_from_the_store_and_from_its_own_files(trained: Home, tmp_path: Path) -> None:
+    for source, out in ((["tiny"], "one"), (["--from", str(tmp_path / "one")], "two")):
+        done = mamlab("report", *source, "--home", str(trained.root), "--out", str(tmp_path / out))
+        assert done.stdout.strip() == f"Report: {tmp_path / out / 'index.html'}", done.stderr
+    assert (tmp_path / "one" / "runs.csv").read_bytes() == (tmp_path / "two" / "runs.csv").read_bytes()
+
+
+def test_data_lists_the_sets_and_draws_a_sheet(trained: Home, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["data", "--home", str(trained.root)]) == 0
+    assert run(["data", "glyphs", "--home", str(trained.root)]) == 0
+    assert "checksum: " in capsys.readouterr().out
+    assert (trained.data / "glyphs.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_ctrl_c_ends_a_training_with_130_and_it_goes_on_afterwards(trained: Home) -> None:
+    args = ["train", "--preset", "maml", *SMALL[2:], "--epochs", "400", "--name", "long", "--home", str(trained.root)]
+    process = subprocess.Popen([sys.executable, "-m", "study.cli", *args], stdout=subprocess.PIPE, text=True)
+    wait_for(lambda: len(list(trained.checkpoints.glob("*/epoch-*.ckpt"))) > 0)
+    process.send_signal(signal.SIGINT)
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "the same command goes on where it was" in output
+    assert "1 interrupted" in status_of(trained, "long")
+
+
+def status_of(home: Home, study: str) -> str:
+    return mamlab("status", study, "--home", str(home.root)).stdout
+
+
+def wait_for(ready: object, seconds: float = 60.0) -> None:
+    assert callable(ready)
+    end = time.monotonic() + seconds
+    while not ready():
+        assert time.monotonic() < end
+        time.sleep(0.2)
+
+
+def test_the_ui_answers_prints_full_addresses_and_leaves_nothing_running(trained: Home) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "study.cli", "ui", "--port", str(port), "--home", str(trained.root)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ | {"PYTHONUNBUFFERED": "1"})
+    assert process.stdout is not None
+    killer = threading.Timer(90, process.kill)
+    killer.start()
+    lines: list[str] = []
+    while "Ctrl-C stops" not in (line := process.stdout.readline()):
+        assert line, lines
+        lines.append(line)
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=10) as page:
+        assert page.status == 200
+    process.send_signal(signal.SIGINT)
+    assert process.wait(20) == 0
+    process.stdout.close()
+    killer.cancel()
+    assert any(
+        f"http://127.0.0.1:{port}/#/experiments/" in line and "workflowType=machine_learning" in line for line in lines
+    )
+    check_port(port)
+
+
+@pytest.mark.slow
+def test_the_demo_searches_ablates_and_reports_and_is_not_done_twice(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "study.cli", "demo", "--home", str(tmp_path)]
+    seconds = []
+    for _ in range(2):
+        began = time.perf_counter()
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        seconds.append(time.perf_counter() - began)
+        assert done.returncode == 0, done.stderr
+        for part in ("Best config: trial", "MAML + LSLR", "95 % interval", "mamlab ui --home"):
+            assert part in done.stdout
+    search, ablation = status_of(Home(tmp_path), "demo-search"), status_of(Home(tmp_path), "demo-ablation")
+    assert "18 runs" in search
+    assert "pruned" in search
+    assert "9 complete" in ablation
+    assert seconds[1] < seconds[0] / 4

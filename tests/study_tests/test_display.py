@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+
+import pytest
+from rich.console import Console
+
+from study.display import PlainView, duration, ended, new_lines, open_view, percent, progress_line, render
+from study.snapshot import RunningRow, Snapshot
+
+TRIAL_3 = RunningRow("trial 3", epoch=2, epochs=8, val_accuracy=0.4, best_val_accuracy=0.412, seconds=9.0)
+TRIAL_4 = RunningRow("trial 4", epoch=8, epochs=8, val_accuracy=0.7, best_val_accuracy=0.715, seconds=30.0)
+START = Snapshot("letters", "search", planned=20, counts={"running": 2, "waiting": 18}, running=(TRIAL_3, TRIAL_4))
+LATER = replace(
+    START,
+    counts={"complete": 10, "pruned": 2, "running": 2, "waiting": 6},
+    best_label="trial-007 lr=0.1",
+    best_value=0.7125,
+    best_params={"inner.steps": 3, "outer.lr": 0.00123456},
+    elapsed=130.0,
+    remaining=60.0,
+)
+
+
+def console(width: int = 80, terminal: bool = False) -> Console:
+    return Console(file=io.StringIO(), width=width, force_terminal=terminal, color_system=None)
+
+
+def written(to: Console) -> str:
+    assert isinstance(to.file, io.StringIO)
+    return to.file.getvalue()
+
+
+def screen(snapshot: Snapshot, width: int) -> list[str]:
+    to = console(width, terminal=True)
+    to.print(render(snapshot, width))
+    return written(to).splitlines()
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.4, "0 s"), (59.4, "59 s"), (59.6, "1 min 00 s"), (185, "3 min 05 s"), (7800, "2 h 10 min"), (None, "-")],
+)
+def test_a_duration_is_read_without_arithmetic(seconds: float | None, text: str) -> None:
+    assert duration(seconds) == text
+
+
+def test_accuracies_are_shown_in_percent_with_one_digit() -> None:
+    assert [percent(0.71249), percent(1.0), percent(None)] == ["71.2 %", "100.0 %", "-"]
+
+
+def test_an_interrupted_run_has_not_ended() -> None:
+    assert ended({"complete": 3, "pruned": 2, "interrupted": 1, "running": 2}) == 5
+
+
+def test_a_run_that_left_gets_the_state_whose_count_rose() -> None:
+    after = replace(START, counts={"pruned": 1, "running": 1, "waiting": 18}, running=(TRIAL_4,))
+    assert new_lines(START, after) == ["trial 3: pruned, epoch 2 of 8, best validation accuracy 41.2 % (1/20)"]
+
+
+def test_two_runs_that_ended_differently_at_once_are_not_given_a_guessed_state() -> None:
+    after = replace(START, counts={"pruned": 1, "complete": 1, "waiting": 18}, running=())
+    assert [line.split(",")[0] for line in new_lines(START, after)] == ["trial 3: ended", "trial 4: ended"]
+
+
+def test_a_run_that_was_trained_before_is_reported_though_nobody_saw_it_running() -> None:
+    after = replace(START, counts={"complete": 3, "running": 2})
+    assert new_lines(START, after) == ["+3 complete (3/20)"]
+
+
+def test_a_notice_is_printed_once() -> None:
+    noticed = replace(START, messages=("a worker died",))
+    assert new_lines(START, noticed) == ["a worker died"]
+    assert new_lines(noticed, noticed) == []
+
+
+def test_the_progress_line_says_how_far_how_well_and_how_long() -> None:
+    assert progress_line(LATER) == (
+        "letters: 12 of 20 runs | 10 complete, 2 pruned, 2 running, 6 waiting | best 71.2 % (trial-007) | "
+        "2 min 10 s elapsed | about 1 min 00 s left"
+    )
+
+
+def test_a_plain_view_prints_the_progress_every_30_seconds_and_at_the_end() -> None:
+    now = [0.0]
+    to = console()
+    view = PlainView(to, every=30.0, clock=lambda: now[0])
+    for now[0] in (0.0, 10.0, 29.0, 30.0, 31.0):
+        view(START)
+    assert written(to).count("letters: 0 of 20 runs") == 1
+    view(replace(START, finished=True))
+    assert written(to).count("letters: 0 of 20 runs") == 2
+
+
+def test_a_plain_line_is_never_broken_by_the_width_nor_coloured() -> None:
+    to = console(width=40)
+    PlainView(to)(replace(LATER, finished=True))
+    assert written(to).splitlines() == [progress_line(LATER)]
+
+
+def test_a_console_that_is_no_terminal_gets_lines_and_a_quiet_one_nothing() -> None:
+    plain, quiet = console(), console(terminal=True)
+    with open_view(plain) as view:
+        view(replace(LATER, finished=True))
+    with open_view(quiet, quiet=True) as view:
+        view(LATER)
+    assert "12 of 20 runs" in written(plain)
+    assert written(quiet) == ""
+
+
+def test_a_terminal_gets_a_live_table_whose_last_state_stays() -> None:
+    to = console(terminal=True)
+    with open_view(to) as view:
+        view(LATER)
+    assert "trial 3" in written(to)
+    assert "12 of 20 runs" in written(to)
+
+
+@pytest.mark.parametrize("width", [60, 80, 200])
+def test_the_live_table_fits_and_shows_every_running_row(width: int) -> None:
+    long_name = replace(TRIAL_4, label="MAML++ without LSLR and with everything else, seed 12")
+    lines = screen(replace(LATER, running=(TRIAL_3, long_name)), width)
+    assert max(len(line) for line in lines) <= width
+    text = "\n".join(lines)
+    for part in ("2/8", "8/8", "41.2 %", "71.5 %", "12 of 20 runs", "2 pruned", "best so far", "left about 1 min 00 s"):
+        assert part in text, part
+
+
+def test_a_study_that_only_hours_limit_shows_no_share() -> None:
+    text = "\n".join(screen(replace(LATER, planned=0), 80))
+    assert "12 runs" in text
+    assert "of 0" not in text

@@ -1,0 +1,137 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from study.locks import DriverBusy, driver_lock
+from study.plan import StudyChanged, sampler_seed, search_label
+from study.snapshot import Snapshot
+
+from .books import ablation, check_books, fresh_home, mlflow_runs, optuna_trials, run, search
+from .stand_in import accuracy
+
+ENDS = {
+    "well": '{ "outer.lr" = 0.01 }',
+    "diverges": '{ "outer.beta1" = 0.81 }',
+    "too big": '{ "outer.beta1" = 0.82 }',
+    "raises": '{ "outer.beta1" = 0.83 }',
+    "dies": '{ "outer.beta1" = 0.84 }',
+    "dies once": '{ "outer.beta1" = 0.85 }',
+}
+
+
+def test_a_search_of_12_ends_with_pruned_and_complete_trials_and_equal_books_and_goes_on_to_14(tmp_path: Path) -> None:
+    home, seen = fresh_home(tmp_path), list[Snapshot]()
+    last = run(search(12), home, seen.append)
+    states = check_books(home, search(12), 12)
+    assert states == last.counts
+    assert states.keys() == {"complete", "pruned"}
+    assert states.total() == last.planned == 12
+    assert last.finished
+    assert not last.interrupted
+    assert max(len(snapshot.running) for snapshot in seen) == 2
+    done = [trial for trial in optuna_trials(home, "hunt") if trial.state.name == "COMPLETE"]
+    best = max(done, key=lambda trial: trial.value)
+    assert (last.best_value, last.best_params) == (best.value, best.params)
+    pruned = [one for one in mlflow_runs(home, "hunt") if one.data.tags["mamlab.state"] == "pruned"]
+    assert all(one.info.run_name.endswith("(pruned)") for one in pruned)
+    assert not any(list((home.checkpoints / one.data.tags["cell"]).glob("*.ckpt")) for one in pruned)
+    assert run(search(14), home).counts["complete"] >= states["complete"]
+    assert check_books(home, search(14), 14).total() == 14
+
+
+def test_each_way_to_end_has_its_state_in_both_books(tmp_path: Path) -> None:
+    home = fresh_home(tmp_path)
+    config = ablation(ENDS, seeds=1, retries=1)
+    last = run(config, home)
+    assert last.counts == {"complete": 2, "diverged": 1, "out_of_memory": 1, "failed": 2}
+    assert check_books(home, config, 6) == last.counts
+    messages = {one.data.tags["arm"]: one.data.tags.get("message", "") for one in mlflow_runs(home, "arms")}
+    assert "epoch 2, iteration 7" in messages["diverges"]
+    assert "no room for 3 GiB" in messages["too big"]
+    assert "RuntimeError: the stand-in was told to fail" in messages["raises"]
+    assert "signal 9" in messages["dies"]
+    assert "the stand-in's last words" in messages["dies"]
+
+
+def test_an_ablation_runs_each_cell_once_blocks_first_and_takes_more_arms_and_seeds(tmp_path: Path) -> None:
+    home = fresh_home(tmp_path)
+    arms = {"slow": '{ "outer.lr" = 0.01 }', "fast": '{ "outer.lr" = 0.1 }'}
+    run(ablation(arms, seeds=2, workers=1), home)
+    order = [(trial.user_attrs["seed"], trial.user_attrs["arm"]) for trial in optuna_trials(home, "arms")]
+    assert order == [(1, "slow"), (1, "fast"), (2, "slow"), (2, "fast")]
+    more = ablation({**arms, "third": '{ "outer.lr" = 0.2 }'}, seeds=3)
+    assert run(more, home).counts == {"complete": 9}
+    assert check_books(home, more, 9) == {"complete": 9}
+    for one in mlflow_runs(home, "arms"):
+        arm, seed = one.data.tags["arm"], int(one.data.tags["seed"])
+        assert one.data.metrics["best_val_accuracy"] == accuracy(more.arms[arm][0], seed, 3)
+        assert one.data.metrics["test_accuracy"] == 0.5
+        assert one.data.params["outer.lr"] == str(more.arms[arm][0].outer.lr)
+    with pytest.raises(StudyChanged, match='arm "slow", seed 1 means another training'):
+        run(ablation({**arms, "slow": '{ "outer.lr" = 0.5 }'}, seeds=3), home)
+    with pytest.raises(StudyChanged, match='"fast", seed 1 is no longer in the spec'):
+        run(ablation({"slow": arms["slow"], "third": arms["fast"]}, seeds=3), home)
+
+
+def test_a_trained_cell_is_used_again_by_another_study_at_no_cost(tmp_path: Path) -> None:
+    home = fresh_home(tmp_path)
+    first = ablation({"a": '{ "outer.lr" = 0.01 }', "b": '{ "outer.lr" = 0.1 }'}, seeds=1, name="first")
+    second = ablation({"other": '{ "outer.lr" = 0.1 }', "new": '{ "outer.lr" = 0.2 }'}, seeds=1, name="second")
+    run(first, home)
+    run(second, home)
+    assert check_books(home, second, 2) == {"complete": 2}
+    origin = next(one for one in mlflow_runs(home, "first") if one.data.tags["arm"] == "b")
+    again, new = mlflow_runs(home, "second")
+    assert again.data.tags["reused_from"] == origin.info.run_id
+    assert "reused_from" not in new.data.tags
+    assert again.data.metrics == origin.data.metrics
+
+
+def test_the_score_of_a_trial_with_three_seeds_is_their_mean(tmp_path: Path) -> None:
+    from study.config import parse_spec
+
+    home = fresh_home(tmp_path)
+    text = search(3).spec_text.replace("seed = 3", "seed = 3\nseeds_per_trial = 3")
+    config = parse_spec(text[: text.index("[pruner]")] + text[text.index("[budget]") :])
+    last = run(config, home)
+    assert last.counts == {"complete": 9}
+    assert check_books(home, config, 3) == {"complete": 9}
+    runs = mlflow_runs(home, "hunt")
+    for trial in optuna_trials(home, "hunt"):
+        scores = [one.data.metrics["best_val_accuracy"] for one in runs if int(one.data.tags["trial"]) == trial.number]
+        assert trial.value == pytest.approx(sum(scores) / 3)
+
+
+def test_a_changed_spec_is_refused_with_what_changed(tmp_path: Path) -> None:
+    home = fresh_home(tmp_path)
+    run(search(1), home)
+    from study.config import parse_spec
+
+    changed = parse_spec(search(1).spec_text.replace("high = 1e-1", "high = 1.0").replace('"median"', '"percentile"'))
+    with pytest.raises(StudyChanged) as refused:
+        run(changed, home)
+    assert "pruner.name: was 'median', is now 'percentile'" in str(refused.value)
+    assert "outer.lr.high: was 0.1, is now 1.0" in str(refused.value)
+    assert check_books(home, search(1), 1) == {"complete": 1}
+
+
+def test_a_second_driver_is_told_who_holds_the_study(tmp_path: Path) -> None:
+    home = fresh_home(tmp_path)
+    with (
+        driver_lock(home.locks / "hunt.lock", "hunt"),
+        pytest.raises(DriverBusy, match=r'study "hunt" is being run by host .*, process \d+, since 20'),
+    ):
+        run(search(1), home)
+
+
+def test_the_seed_of_a_samplers_draw_depends_on_study_and_trial_alone() -> None:
+    assert sampler_seed(0, 1) == sampler_seed(0, 1)
+    assert len({sampler_seed(study, trial) for study in range(3) for trial in range(3)}) == 9
+
+
+def test_a_trials_name_is_short_and_says_what_was_searched() -> None:
+    params = {"inner.steps": 5, "msl": "on", "msl.schedule": "linear", "lslr": "off", "inner.lr": 0.12345}
+    assert search_label(12, params, "maml") == "trial-012 maml S=5 msl=linear lslr=off lr=0.12"
+    assert len(search_label(1, {f"section.field{n}": 0.5 for n in range(40)}, None)) <= 90

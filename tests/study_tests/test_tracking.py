@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+import time
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from study.home import Home
+from study.stores import open_mlflow, patiently
+from study.tracking import Tracking
+from trainers.normalise import settings
+from trainers.training import EpochResult
+
+from .books import ablation, check_books, fresh_home, mlflow_runs, run
+
+
+def epoch(number: int, accuracy: float = 0.5) -> EpochResult:
+    return EpochResult(number, 1.0, 0.4, 1.1, accuracy, 0.01, 0.001, 2.0, 50.0, finished_at=1000.0 + number)
+
+
+def test_an_epoch_written_twice_is_one_point_at_its_own_time(tmp_path: Path) -> None:
+    home, config = fresh_home(tmp_path), ablation({"a": "{}", "b": '{ "outer.lr" = 0.1 }'}, seeds=1)
+    run(config, home)
+    one = mlflow_runs(home, "arms")[0].info.run_id
+    tracking, client = Tracking(open_mlflow(home), home.artifacts, config, "x"), open_mlflow(home)
+    for _ in range(2):
+        tracking.log_epoch(one, epoch(9))
+        tracking.log_partial_result(one, [epoch(9, 0.25), epoch(10)])
+    points = [(p.step, p.timestamp) for p in client.get_metric_history(one, "train_loss") if p.step == 9]
+    assert points == [(9, 1_009_000)]
+    assert [p.value for p in client.get_metric_history(one, "best_epoch") if p.step == 10] == [10.0]
+
+
+def test_a_run_carries_all_settings_tags_and_files(tmp_path: Path) -> None:
+    home, config = fresh_home(tmp_path), ablation({"a": "{}", "b": '{ "outer.lr" = 0.1 }'}, seeds=1)
+    run(config, home)
+    client = open_mlflow(home)
+    one = mlflow_runs(home, "arms")[1]
+    assert one.data.params == {path: str(value) for path, value in settings(config.arms["b"][0]).items()}
+    wanted = {"study": "arms", "kind": "ablation", "role": "run", "arm": "b", "seed": "1", "trial": "0001"}
+    wanted |= {"data": "glyphs", "device": "cpu", "mamlab.state": "complete", "mlflow.source.name": "mamlab"}
+    assert wanted.items() <= one.data.tags.items()
+    files = {file.path for file in client.list_artifacts(one.info.run_id)}
+    assert files == {"config.json", "per_task.json", "inner_rates.json", "inner_rates.png"}
+    parent = client.get_run(one.data.tags["mlflow.parentRunId"])
+    assert (parent.info.status, parent.data.tags["role"]) == ("FINISHED", "study")
+    assert [file.path for file in client.list_artifacts(parent.info.run_id)] == ["spec.toml"]
+    tags = client.get_experiment(one.info.experiment_id).tags
+    view = json.loads(tags["mlflow.sharedViewState.arms"])
+    assert view["name"] == "Arms, grouped over seeds"
+    assert json.loads(view["state"])["orderByKey"] == "metrics.`test_accuracy`"
+    assert "viewStateShareKey=arms" in tags["mlflow.note.content"]
+
+
+def _read_for(file: Path, seconds: float, opened: threading.Event) -> None:
+    with closing(sqlite3.connect(file, isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        opened.set()
+        time.sleep(seconds)
+
+
+@pytest.mark.parametrize("seconds", [3, pytest.param(30, marks=pytest.mark.slow)])
+def test_readers_that_hold_a_transaction_do_not_stop_a_study(tmp_path: Path, seconds: float) -> None:
+    home, config = fresh_home(tmp_path), ablation({"a": "{}", "b": '{ "outer.lr" = 0.1 }'}, seeds=2)
+    readers = []
+    for file in (home.optuna_db, home.mlflow_db):
+        opened = threading.Event()
+        readers.append(threading.Thread(target=_read_for, args=(file, seconds, opened)))
+        readers[-1].start()
+        assert opened.wait(5)
+    began = time.monotonic()
+    assert run(config, home).finished
+    assert time.monotonic() - began < 20 or seconds < 20
+    for reader in readers:
+        reader.join()
+    assert check_books(home, config, 4) == {"complete": 4}
+
+
+def test_both_stores_stay_in_wal_mode(tmp_path: Path) -> None:
+    home = fresh_home(tmp_path)
+    for file in (home.optuna_db, home.mlflow_db):
+        with closing(sqlite3.connect(file)) as database:
+            assert database.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
+def test_a_locked_store_is_asked_again_and_other_errors_are_raised_at_once() -> None:
+    answers: list[Any] = [sqlite3.OperationalError("database is locked")] * 3 + ["written"]
+
+    def write() -> Any:
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    assert patiently(write, pause=0.001) == "written"
+    answers += [ValueError("no"), "never asked"]
+    with pytest.raises(ValueError, match="no"):
+        patiently(write, pause=0.001)
+
+
+def test_home_is_absolute_and_named_by_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MAMLAB_HOME", str(tmp_path / "there"))
+    assert Home().optuna_url == f"sqlite:///{tmp_path}/there/optuna.db"
+    monkeypatch.delenv("MAMLAB_HOME")
+    assert Home().root == Path("runs").absolute()

@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from study.artifacts import rates_picture
+from study.executors import LocalExecutor
+from study.executors.local import WorkersError, last_lines
+from study.jobs import Answer, Busy, Ended, EpochDone, Finished, Job, Lost, Started, Stopped
+from study.worker import load_data, run_job
+from trainers.checkpoint import CheckpointFolder
+from trainers.config import TrainerConfig
+from trainers.data import Glyphs
+
+HERE = "tests.study_tests.stand_in"
+
+
+def job(folder: Path, key: str = "0/1", **settings: Any) -> Job:
+    tree = {"budget": {"epochs": 3, "iterations": 1}, **settings}
+    return Job(
+        key=key, label="a run", config=TrainerConfig.model_validate(tree).model_dump_json(), seed=1,
+        data=Glyphs().model_dump_json(), data_folder=folder, checkpoint=folder / "cell", token="token",
+        trainer=f"{HERE}:train", loader=f"{HERE}:load",
+    )  # fmt: skip
+
+
+def events(one: Job, answer: Answer = "go") -> list[Any]:
+    stream = run_job(one)
+    seen: list[Any] = [next(stream)]
+    try:
+        while True:
+            seen.append(stream.send(answer))
+    except StopIteration:
+        return seen
+
+
+def test_three_epochs_come_between_start_and_end(tmp_path: Path) -> None:
+    started, *epochs, finished = events(job(tmp_path))
+    assert started == Started(reused=False, device="cpu")
+    assert [event.result.epoch for event in epochs] == [1, 2, 3]
+    assert isinstance(finished, Finished)
+    assert set(finished.files) == {"config.json", "per_task.json", "inner_rates.json", "inner_rates.png"}
+
+
+def test_a_pruned_cell_keeps_no_checkpoint_and_one_left_goes_on_from_it(tmp_path: Path) -> None:
+    left = events(job(tmp_path), "leave")
+    assert left[-1] == Stopped()
+    assert CheckpointFolder(tmp_path / "cell").load() is not None
+    resumed = events(job(tmp_path), "prune")
+    assert resumed[1] == left[1]
+    assert resumed[2] == Stopped()
+    assert CheckpointFolder(tmp_path / "cell").load() is None
+
+
+def test_a_trained_cell_sends_the_same_events_again_and_survives_pruning(tmp_path: Path) -> None:
+    first, again = events(job(tmp_path)), events(job(tmp_path))
+    assert again[0] == Started(reused=True, device="cpu")
+    assert again[1:] == first[1:]
+    events(job(tmp_path), "prune")
+    assert CheckpointFolder(tmp_path / "cell").finished
+
+
+def test_a_cell_in_other_hands_is_busy(tmp_path: Path) -> None:
+    holder = CheckpointFolder(tmp_path / "cell", "another")
+    holder.acquire()
+    (busy,) = events(job(tmp_path))
+    assert isinstance(busy, Busy)
+    holder.release()
+    assert len(events(job(tmp_path))) == 5
+
+
+def test_divergence_memory_and_faults_are_told_apart(tmp_path: Path) -> None:
+    def end(beta1: float) -> Ended:
+        last = events(job(tmp_path / str(beta1), outer={"beta1": beta1}))[-1]
+        assert isinstance(last, Ended)
+        return last
+
+    assert end(0.81).state == "diverged"
+    assert end(0.82).state == "out_of_memory"
+    assert end(0.83).state == "failed"
+    assert "test_worker" not in end(0.83).message
+    assert "in _obey" in end(0.83).message
+
+
+def test_data_is_loaded_once(tmp_path: Path) -> None:
+    arguments = (f"{HERE}:load", Glyphs().model_dump_json(), tmp_path)
+    assert load_data(*arguments) is load_data(*arguments)
+
+
+def test_a_process_does_job_after_job_and_workers_that_never_start_are_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    executor = LocalExecutor(1, 1, tmp_path / "logs")
+    seen: list[Any] = []
+    for key in ("0/1", "1/1"):
+        executor.submit(job(tmp_path / key.replace("/", "-"), key))
+        assert executor.free == 0
+        pid = executor.pids[key]
+        while executor.free == 0:
+            for name, event in executor.wait(1.0):
+                seen.append((name, type(event)))
+                if isinstance(event, EpochDone):
+                    executor.answer(name, "go")
+    executor.close()
+    assert seen == [(key, kind) for key in ("0/1", "1/1") for kind in (Started, *[EpochDone] * 3, Finished)]
+    assert not Path(f"/proc/{pid}").exists()
+    assert "a run (seed 1)" in last_lines(tmp_path / "logs" / "worker-0.log")
+    monkeypatch.setattr("sys.executable", "/bin/false")
+    for _ in range(2):
+        executor.submit(job(tmp_path))
+        assert [type(event) for _, event in executor.wait(5.0)] == [Lost]
+    executor.submit(job(tmp_path))
+    with pytest.raises(WorkersError, match="3 workers in a row died at their start"):
+        executor.wait(5.0)
+
+
+def test_the_picture_of_rates_is_a_png_for_ragged_rows_too() -> None:
+    assert rates_picture({"conv0.weight": [0.1, -0.2], "conv0.bias": [0.3]}).startswith(b"\x89PNG")

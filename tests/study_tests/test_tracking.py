@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import json
+import socket
 import sqlite3
 import threading
 import time
+import urllib.request
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ import pytest
 from study.home import Home
 from study.stores import open_mlflow, patiently
 from study.tracking import Tracking
+from study.ui import serving
 from trainers.normalise import settings
 from trainers.training import EpochResult
 
@@ -52,7 +55,7 @@ def test_a_run_carries_all_settings_tags_and_files(tmp_path: Path) -> None:
     assert [file.path for file in client.list_artifacts(parent.info.run_id)] == ["spec.toml"]
     tags = client.get_experiment(one.info.experiment_id).tags
     view = json.loads(tags["mlflow.sharedViewState.arms"])
-    assert view["name"] == "Arms, grouped over seeds"
+    assert view["name"] == "Arms, means over seeds"
     assert json.loads(view["state"])["orderByKey"] == "metrics.`test_accuracy`"
     assert "viewStateShareKey=arms" in tags["mlflow.note.content"]
 
@@ -80,6 +83,34 @@ def test_readers_that_hold_a_transaction_do_not_stop_a_study(tmp_path: Path, sec
     for reader in readers:
         reader.join()
     assert check_books(home, config, 4) == {"complete": 4}
+
+
+def _poll(port: int, done: threading.Event, answers: list[int]) -> None:
+    """Ask the UI's server for the runs again and again, as an open page does."""
+    ask = json.dumps({"experiment_ids": ["0", "1"], "max_results": 100}).encode()
+    address = f"http://127.0.0.1:{port}/api/2.0/mlflow/runs/search"
+    while not done.wait(0.05):
+        request = urllib.request.Request(address, ask, {"Content-Type": "application/json"})
+        with urllib.request.urlopen(request, timeout=30) as reply:
+            answers.append(len(json.load(reply).get("runs", [])))
+
+
+def test_an_open_ui_does_not_stop_a_study_and_sees_its_runs(tmp_path: Path) -> None:
+    home, config = fresh_home(tmp_path), ablation({"a": "{}", "b": '{ "outer.lr" = 0.1 }'}, seeds=2)
+    with closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    done, answers = threading.Event(), list[int]()
+    with serving(home, port):
+        page = threading.Thread(target=_poll, args=(port, done, answers))
+        page.start()
+        assert run(config, home).finished
+        time.sleep(0.5)
+        done.set()
+        page.join()
+    assert check_books(home, config, 4) == {"complete": 4}
+    assert len(answers) > 5
+    assert answers[-1] == 5  # four runs and their parent
 
 
 def test_both_stores_stay_in_wal_mode(tmp_path: Path) -> None:

@@ -6,7 +6,6 @@ The driver hands a `Snapshot` to a view whenever something happened; a view only
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -84,46 +83,34 @@ class PlainView:
 
     def __init__(self, console: Console, every: float = PROGRESS_SECONDS, clock: Callable[[], float] = time.monotonic):
         self._console, self._every, self._clock = console, every, clock
-        self._before: Snapshot | None = None
+        self._told_messages: tuple[str, ...] = ()
         self._told = clock()
 
     def __call__(self, snapshot: Snapshot) -> None:
         """Print what is new in `snapshot`."""
-        before = self._before or Snapshot(snapshot.study, snapshot.kind, snapshot.planned, snapshot.counts)
-        for line in new_lines(before, snapshot):
+        for line in new_lines(snapshot, self._told_messages):
             self._print(line)
+        self._told_messages = snapshot.messages
         done = snapshot.finished or snapshot.interrupted
         if done or self._clock() - self._told >= self._every:
             self._print(progress_line(snapshot))
             self._told = self._clock()
-        self._before = snapshot
 
     def _print(self, line: str) -> None:
         self._console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
-def new_lines(before: Snapshot, after: Snapshot) -> list[str]:
-    """Return a line for each run that ended between two snapshots, and the new notices.
-
-    A run that left the running ones gets the state whose count rose; where several states rose at once, the
-    line says "ended", and the counts beside it tell the rest.
-    """
-    still = {row.label for row in after.running}
-    gone = [row for row in before.running if row.label not in still]
-    rise = Counter(after.counts)
-    rise.subtract(before.counts)
-    risen = {state: rise[state] for state in END_STATES if rise[state] > 0}
-    state = next(iter(risen)) if len(risen) == 1 else "ended"
-    count = f"{ended(after.counts)}/{after.planned}" if after.planned else str(ended(after.counts))
-    lines = [f"{_ended_line(row, state)} ({count})" for row in gone if risen]
-    if sum(risen.values()) > len(gone):  # ended between two looks, as a run that was trained before does
-        lines.append(f"{', '.join(f'+{n} {name}' for name, n in risen.items())} ({count})")
-    return lines + [message for message in after.messages if message not in before.messages]
+def new_lines(snapshot: Snapshot, told: tuple[str, ...] = ()) -> list[str]:
+    """Return a line for each run that has just ended, and the notices that were not `told` before."""
+    count = f"{ended(snapshot.counts)}/{snapshot.planned}" if snapshot.planned else str(ended(snapshot.counts))
+    lines = [f"{_ended_line(row, state)} ({count})" for row, state in snapshot.just_ended]
+    return lines + [message for message in snapshot.messages if message not in told]
 
 
 def _ended_line(row: RunningRow, state: str) -> str:
     epochs = f"{row.epochs} epochs" if state == "complete" else f"epoch {row.epoch} of {row.epochs}"
-    return f"{row.label}: {state}, {epochs}, best validation accuracy {percent(row.best_val_accuracy)}"
+    best = f", best validation accuracy {percent(row.best_val_accuracy)}" if row.epoch else ""
+    return f"{row.label}: {state}, {epochs}{best}"
 
 
 def progress_line(snapshot: Snapshot) -> str:

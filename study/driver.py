@@ -107,6 +107,7 @@ class _Driver:
         self._live: dict[str, _Run] = {}
         self._messages: deque[str] = deque(config.notes, maxlen=MESSAGES_KEPT)
         self._began = time.monotonic()
+        self._just_ended: list[tuple[RunningRow, EndState]] = []
         self._new_epochs = self._ended_runs = self._interrupted = 0
 
     def run(self, keep_workers: bool = False) -> Snapshot:
@@ -238,6 +239,7 @@ class _Driver:
         self._tracking.end_run(run.run_id, state, message, run.plan.label)
         self._trials.end(run.plan, state, score)
         self._ended_runs += 1
+        self._just_ended.append((run.row, state))
         run.ended = True
         if message:
             self._messages.append(f"{run.plan.label}: {state}: {message.splitlines()[0]}")
@@ -251,9 +253,10 @@ class _Driver:
         counts |= {"running": len(rows), "waiting": max(0, left - len(rows))} if not (finished or interrupted) else {}
         counts["interrupted"] = self._interrupted
         value, label, params = self._trials.best or (None, None, {})
+        just_ended, self._just_ended = tuple(self._just_ended), []
         return Snapshot(
             study=self._config.study.name, kind=self._config.kind, planned=planned,
-            counts={state: count for state, count in counts.items() if count}, running=rows,
+            counts={state: count for state, count in counts.items() if count}, running=rows, just_ended=just_ended,
             best_label=label, best_value=value, best_params=params, elapsed=time.monotonic() - self._began,
             remaining=self._remaining(left, rows), finished=finished, interrupted=interrupted,
             experiment_id=self._tracking.experiment_id, messages=tuple(self._messages),

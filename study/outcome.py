@@ -92,26 +92,22 @@ def print_result(info: StudyInfo, records: Sequence[RunRecord], console: Console
 
 
 def ablation_table(ablation: Ablation) -> Table:
-    """Return a row for each arm and base: n, mean, 95 % interval, paired difference and its interval."""
-    table = _plain_table(
-        "arm", ("n", METRIC_TITLES[ablation.metric].lower() + ", %", "95 % interval", "difference", "95 % interval")
-    )
+    """Return a row for each arm and base: n, mean with its 95 % interval, paired difference with its own."""
+    table = _plain_table("arm", ("n", f"{METRIC_TITLES[ablation.metric].lower()}, %", "difference", "to"))
     bases = {comparison.base for comparison in ablation.comparisons}
     for arm in ablation.arms:
-        of_arm = (str(arm.estimate.n), percent(arm.estimate.mean), interval(arm.estimate))
+        mean = f"{percent(arm.estimate.mean)} {interval(arm.estimate)}"
         for comparison in ablation.against(arm.name) or (None,):
             name = Text(arm.name, style="bold" if arm.name in bases else "")
-            if comparison and len(bases) > 1:
-                name.append(f" - {comparison.base}", style="dim")
-            table.add_row(name, *of_arm, *_difference(comparison))
+            table.add_row(name, str(arm.estimate.n), mean, *_difference(comparison))
     return table
 
 
 def _difference(comparison: Comparison | None) -> tuple[str, str]:
     if comparison is None:
-        return "base", ""
+        return "", ""
     found = comparison.estimate
-    return percent(found.mean, signed=True), interval(found, signed=True)
+    return f"{percent(found.mean, signed=True)} {interval(found, signed=True)}", comparison.base
 
 
 def print_search(search: Search, console: Console, shown: int = 5) -> None:
@@ -158,7 +154,7 @@ def _plain_table(first: str, numbers: Sequence[str]) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     table.add_column(first, overflow="fold")
     for title in numbers:
-        table.add_column(title, justify="right")
+        table.add_column(title, justify="right", no_wrap=True)
     return table
 
 

@@ -36,6 +36,8 @@ class Snapshot:
     counts: dict[str, int] = field(default_factory=dict)
     """Runs by state: those of `END_STATES`, and while live "running" and "waiting"; absent means 0."""
     running: tuple[RunningRow, ...] = ()
+    just_ended: tuple[tuple[RunningRow, EndState], ...] = ()
+    """The runs that ended since the snapshot before, and how."""
     best_label: str | None = None
     best_value: float | None = None
     """Best validation accuracy (mean over the seeds of a trial) of a complete trial."""

@@ -54,25 +54,24 @@ def test_an_interrupted_run_has_not_ended() -> None:
     assert ended({"complete": 3, "pruned": 2, "interrupted": 1, "running": 2}) == 5
 
 
-def test_a_run_that_left_gets_the_state_whose_count_rose() -> None:
-    after = replace(START, counts={"pruned": 1, "running": 1, "waiting": 18}, running=(TRIAL_4,))
-    assert new_lines(START, after) == ["trial 3: pruned, epoch 2 of 8, best validation accuracy 41.2 % (1/20)"]
+def test_a_run_that_ended_has_a_line_of_its_own() -> None:
+    after = replace(START, counts={"pruned": 1, "complete": 1}, just_ended=((TRIAL_3, "pruned"), (TRIAL_4, "complete")))
+    assert new_lines(after) == [
+        "trial 3: pruned, epoch 2 of 8, best validation accuracy 41.2 % (2/20)",
+        "trial 4: complete, 8 epochs, best validation accuracy 71.5 % (2/20)",
+    ]
 
 
-def test_two_runs_that_ended_differently_at_once_are_not_given_a_guessed_state() -> None:
-    after = replace(START, counts={"pruned": 1, "complete": 1, "waiting": 18}, running=())
-    assert [line.split(",")[0] for line in new_lines(START, after)] == ["trial 3: ended", "trial 4: ended"]
-
-
-def test_a_run_that_was_trained_before_is_reported_though_nobody_saw_it_running() -> None:
-    after = replace(START, counts={"complete": 3, "running": 2})
-    assert new_lines(START, after) == ["+3 complete (3/20)"]
+def test_a_run_that_ended_before_its_first_epoch_has_no_accuracy() -> None:
+    lost = replace(TRIAL_3, epoch=0, val_accuracy=None, best_val_accuracy=None)
+    after = replace(START, counts={"failed": 1}, just_ended=((lost, "failed"),))
+    assert new_lines(after) == ["trial 3: failed, epoch 0 of 8 (1/20)"]
 
 
 def test_a_notice_is_printed_once() -> None:
     noticed = replace(START, messages=("a worker died",))
-    assert new_lines(START, noticed) == ["a worker died"]
-    assert new_lines(noticed, noticed) == []
+    assert new_lines(noticed) == ["a worker died"]
+    assert new_lines(noticed, told=noticed.messages) == []
 
 
 def test_the_progress_line_says_how_far_how_well_and_how_long() -> None:

@@ -20,6 +20,13 @@ from .tables import METRIC_TITLES, interval, percent
 
 WIDTH = 9.2
 PANELS_A_ROW = 4
+CURVE_LOOKS: dict[str, dict[str, Any]] = {
+    "best trial": {"color": GREEN, "linewidth": 2.4, "zorder": 5},
+    names.COMPLETE: {"color": BLUE, "linewidth": 1.1, "alpha": 0.7},
+    names.PRUNED: {"color": ORANGE, "linewidth": 1.1, "alpha": 0.85, "linestyle": (0, (4, 2))},
+    "other ends": {"color": RED, "linewidth": 1.1, "linestyle": ":"},
+}
+"""Kinds of trials' curves in the order of the legend."""
 CURVES = {names.VAL_ACCURACY: ("Validation accuracy, %", 100.0), names.VAL_LOSS: ("Validation loss", 1.0)}
 
 
@@ -226,26 +233,25 @@ def trial_curves(search: Search) -> Figure | None:
         axes = drawing.add_subplot()
         seen: set[str] = set()
         for trial, record in records:
-            label, look = _curve_look(trial.state, record in best)
-            _curve(axes, record, None if label in seen else label, look)
+            label = _curve_kind(trial.state, record in best)
+            _curve(axes, record, None if label in seen else label, CURVE_LOOKS[label])
             seen.add(label)
         axes.set(xlabel="Epoch", ylabel="Validation accuracy, %")
         axes.xaxis.set_major_locator(MaxNLocator(12, integer=True))
-        drawing.legend(loc="outside upper left", ncols=4, reverse=True)
+        handles, labels = axes.get_legend_handles_labels()
+        lines = dict(zip(labels, handles, strict=True))
+        shown = [name for name in CURVE_LOOKS if name in lines]
+        drawing.legend([lines[name] for name in shown], shown, loc="outside upper left", ncols=4)
         caption = (
             "One line a run (n = 1 each, no interval). A line of a pruned or diverged trial ends where it was stopped."
         )
         return _finish(drawing, "trial_curves", "Learning curves of the trials", caption)
 
 
-def _curve_look(state: str, best: bool) -> tuple[str, dict[str, Any]]:
+def _curve_kind(state: str, best: bool) -> str:
     if best:
-        return "best trial", {"color": GREEN, "linewidth": 2.4, "zorder": 5}
-    if state == names.COMPLETE:
-        return "complete", {"color": BLUE, "linewidth": 1.1, "alpha": 0.7}
-    if state == names.PRUNED:
-        return "pruned", {"color": ORANGE, "linewidth": 1.1, "alpha": 0.85, "linestyle": (0, (4, 2))}
-    return "other ends", {"color": RED, "linewidth": 1.1, "linestyle": ":"}
+        return "best trial"
+    return state if state in CURVE_LOOKS else "other ends"
 
 
 def _curve(axes: Axes, record: RunRecord, label: str | None, look: Mapping[str, Any]) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
@@ -66,15 +66,33 @@ def read_files(folder: Path) -> tuple[StudyInfo, list[RunRecord]]:
     per_task = _read_series(folder / PER_TASK)
     curves = _read_series(folder / CURVES)
     records = []
-    with (folder / RUNS).open(encoding="utf-8", newline="") as file:
-        for number, row in enumerate(csv.DictReader(file), start=2):
-            try:
-                records.append(_record(row, per_task, curves))
-            except (KeyError, TypeError, ValueError) as error:
-                raise ReportError(
-                    f"{folder / RUNS}, line {number}: {error!r}; write the file again with `mamlab report`"
-                ) from error
+    for line, row in _read_rows(folder / RUNS):
+        try:
+            records.append(_record(row, per_task, curves))
+        except (KeyError, TypeError, ValueError) as error:
+            raise ReportError(
+                f"{folder / RUNS}, line {line}: {error!r}; write the file again with `mamlab report`"
+            ) from error
     return _read_study(folder, records), records
+
+
+def _read_rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
+    """Yield (line number, row); a byte order mark, which spreadsheets write, is no part of the first name."""
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.DictReader(file)
+            for row in reader:
+                if None in row or None in row.values():
+                    what = "more" if None in row else "fewer"
+                    raise ReportError(
+                        f"{path}, line {reader.line_num}: {what} cells than the header has columns; "
+                        "mend the line, or write the file again with `mamlab report`"
+                    )
+                yield reader.line_num, row
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise ReportError(
+            f"{path} is not a table in UTF-8 ({error}); save it as CSV in UTF-8, or write it again with `mamlab report`"
+        ) from error
 
 
 def _write_runs(records: Sequence[RunRecord], path: Path) -> None:
@@ -111,7 +129,7 @@ def _read_study(folder: Path, records: Sequence[RunRecord]) -> StudyInfo:
         first = records[0] if records else None
         return StudyInfo(first.study, first.kind, first.experiment_id) if first else StudyInfo(folder.name, "")
     try:
-        tree = json.loads((folder / STUDY).read_text(encoding="utf-8"))
+        tree = json.loads((folder / STUDY).read_text(encoding="utf-8-sig"))
         known = {field.name for field in fields(StudyInfo)}
         pairs = tuple((arm, base) for arm, base in tree.get("comparisons", ()))
         kept = {key: value for key, value in tree.items() if key in known}

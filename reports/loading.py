@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -31,6 +32,7 @@ def from_mlflow(tracking_uri: str, experiment_name: str) -> tuple[StudyInfo, lis
     Raises ReportError if the store or the experiment does not exist.
     """
     _refuse_missing_file(tracking_uri)
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")  # a bar for each run's file
     from mlflow import MlflowClient  # a second of imports that reports from files do not need
 
     client = MlflowClient(tracking_uri)

@@ -104,19 +104,11 @@ def ablation_table(ablation: Ablation) -> Table:
         for arm in ablation.arms
         for comparison in (ablation.against(arm.name) or (None,))
     ]
-    columns = [
-        Column("Arm"),
-        Column("n seeds", True),
-        Column(f"{METRIC_TITLES[ablation.metric]}, %", True),
-        Column("95 % interval", True),
-    ]
+    numbers = ("n seeds", f"{METRIC_TITLES[ablation.metric]}, %", "95 % interval")
+    columns = [Column("Arm"), *(Column(title, True) for title in numbers)]
     if compared:
-        columns += [
-            Column("Base arm"),
-            Column("Difference, points", True),
-            Column("95 % interval", True),
-            Column("n pairs", True),
-        ]
+        numbers = ("Difference, points", "95 % interval", "n pairs")
+        columns += [Column("Base arm"), *(Column(title, True) for title in numbers)]
     columns += [Column("Ensemble, %", True)] * ensemble + [Column("Runs by state")]
     return Table("Arms", tuple(columns), tuple(rows), tuple(_ablation_notes(ablation, compared, ensemble)))
 
@@ -160,9 +152,18 @@ def _ablation_notes(ablation: Ablation, compared: bool, ensemble: bool) -> Itera
         yield "Ensemble: mean of the logits of the best epochs' weights, on the same test tasks."
     for base in sorted({c.base for c in ablation.comparisons if not ablation.arm(c.base).values}):
         yield f"The base arm {base} has no complete run, so there is nothing to compare to it."
-    for arm in ablation.arms:
-        for path, reason in arm.dropped.items():
-            yield f"{arm.name}: the setting {path} was dropped, it has no effect there{f' ({reason})' if reason else ''}."
+    yield from _dropped_notes(ablation.arms)
+
+
+def _dropped_notes(arms: Sequence[Arm]) -> Iterable[str]:
+    """Yield a sentence for each dropped setting and reason, with all the arms that it holds for."""
+    groups: dict[tuple[str, str], list[str]] = {}
+    for arm in arms:
+        for dropped in arm.dropped.items():
+            groups.setdefault(dropped, []).append(arm.name)
+    for (path, reason), own in groups.items():
+        who = "All arms" if 1 < len(own) == len(arms) else ", ".join(own)
+        yield f"{who}: the setting {path} was dropped, it has no effect there{f' ({reason})' if reason else ''}."
 
 
 def excluded_table(excluded: Sequence[Excluded]) -> Table:
@@ -255,7 +256,8 @@ def _trial_row(
     if several:
         cells += [Cell(interval(trial.value), trial.value.low), number(trial.value.n)]
     cells += [Cell(trial.state.replace("_", " "), trial.state), number(trial.epochs)]
-    cells += [number(trial.test.mean, percent(trial.test.mean))] * tested
+    if tested:
+        cells.append(number(trial.test.mean, with_interval(trial.test) if several else percent(trial.test.mean)))
     return (*cells, *(setting(trial.params.get(name)) for name in searched))
 
 

@@ -10,11 +10,12 @@ from pydantic import ValidationError
 
 from trainers.config import TrainerConfig
 from trainers.messages import explain, unknown
-from trainers.normalise import Inert, merge, normalise
+from trainers.normalise import COMPONENTS as SWITCHES
+from trainers.normalise import Inert, merge, normalise, same_training
 
 Design = Literal["leave_one_out", "add_one_in", "both", "arms"]
 
-COMPONENTS = ("MSL", "DA", "LSLR", "CA", "BNWB", "BNRS")
+COMPONENTS = tuple(name.upper() for name in SWITCHES)
 """The parts of MAML++; in a TrainerConfig each is `off` or on under its name in lower case."""
 
 FULL, PLAIN = "MAML++", "MAML"
@@ -71,7 +72,7 @@ def compile_arms(base: Mapping[str, Any], arms: Sequence[Arm]) -> dict[str, tupl
         except ValidationError as error:
             problems += explain(error, TrainerConfig, f'ablation.arms "{arm.name}"').splitlines()
             continue
-        twin = next((name for name, (other, _) in compiled.items() if other == config), None)
+        twin = next((name for name, (other, _) in compiled.items() if same_training(other, config)), None)
         if twin:
             why = f" (in the latter {dropped[0].path} has no effect: {dropped[0].reason})" if dropped else ""
             problems.append(f'ablation: arms "{twin}" and "{arm.name}" are the same training{why}; leave one out')

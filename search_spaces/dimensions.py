@@ -12,13 +12,13 @@ from pydantic import BaseModel
 
 from trainers.config import TrainerConfig, resolve
 from trainers.messages import nearest, unknown
+from trainers.normalise import COMPONENTS as SWITCHES
 from trainers.normalise import POSITIONS
 
 if TYPE_CHECKING:
     from .space import Trial
 
 COMPONENTS_WITH_SETTINGS = ("msl", "da", "lslr", "ca")
-SWITCHES = (*COMPONENTS_WITH_SETTINGS, "bnrs", "bnwb")
 _KEYS = ("low", "high", "log", "step", "choices")
 _MACHINE = ("device",)
 

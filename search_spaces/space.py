@@ -148,6 +148,21 @@ class SearchSpace:
             raise ValueError("\n".join(problems))
         return params
 
+    def always_inert(self, base: Mapping[str, Any]) -> list[Inert]:
+        """Return what `base` sets without effect whatever is sampled, as far as 50 random draws tell."""
+        draws = random.Random(0)
+        drops = [{inert.path: inert for inert in normalise(self._draw(base, draws)[0])[1]} for _ in range(50)]
+        return [inert for path, inert in drops[0].items() if all(path in drop for drop in drops)]
+
+    def _draw(self, base: Mapping[str, Any], draws: random.Random) -> tuple[Tree, set[str]]:
+        """Return a random corner of the space on top of `base`, and the dimensions that were active in it."""
+        tree, active = merge(base, self.fixed), set()
+        for path in self._order():
+            if self._active(path, tree):
+                active.add(path)
+                tree = _put(tree, path, draws.choice(self.dimensions[path].ends()))
+        return tree, active
+
     def fit(self, base: Mapping[str, Any]) -> SearchSpace:
         """Return the space without the preset's dimensions that can never have an effect on top of `base`.
 
@@ -157,11 +172,7 @@ class SearchSpace:
         draws = random.Random(0)
         possible = [path for path in self.dimensions if not self._switched_off(path, merge(base, self.fixed))]
         for _ in range(200):
-            tree = merge(base, self.fixed)
-            for path in self._order():
-                if self._active(path, tree):
-                    seen.add(path)
-                    tree = _put(tree, path, draws.choice(self.dimensions[path].ends()))
+            seen |= self._draw(base, draws)[1]
             if len(seen) == len(possible):
                 break
         idle = [path for path in self.dimensions if path not in seen]

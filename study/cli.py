@@ -5,7 +5,6 @@ Torch, MLflow and Optuna are imported inside the commands, so that `mamlab --hel
 
 from __future__ import annotations
 
-import os
 import sys
 import traceback
 from collections.abc import Sequence
@@ -43,6 +42,7 @@ WorkersOption = Annotated[
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No live view; only the result.")]
 SpecArgument = Annotated[Path, typer.Argument(help="The spec file (TOML).", show_default=False)]
 RUNS = Path("runs")
+FILE_COLUMNS = 100  # at least, in a pipe or a file: there is no window that tables must fit
 
 
 def _version(wanted: bool) -> None:
@@ -218,7 +218,10 @@ def _home(root: Path) -> Home:
 def _console() -> Console:
     from rich.console import Console
 
-    return Console()
+    console = Console()
+    if not console.is_terminal:
+        console.width = max(console.width, FILE_COLUMNS)
+    return console
 
 
 def _spec(path: Path, kind: str) -> StudyConfig:
@@ -247,9 +250,9 @@ def _conduct(config: StudyConfig, home: Home, quiet: bool) -> None:
 def run(args: Sequence[str]) -> int:
     """Run the command line `args` and return its exit status.
 
-    0: done; 2: the user can mend it, and an `error:` line says how; 130: stopped by Ctrl-C; 1: our fault, with traceback.
+    0: done; 2: the user can mend it, and an `error:` line says how; 130: stopped by Ctrl-C; 1: the study has ended
+    without a complete run, or our fault, with traceback.
     """
-    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")  # it would write into the live view
     command: Any = typer.main.get_command(app)
     try:
         status = command.main(list(args) or ["--help"], prog_name="mamlab", standalone_mode=False)

@@ -15,7 +15,7 @@ from search_spaces.space import FixedParams, SearchSpace
 from trainers.config import TrainerConfig
 from trainers.data import DataConfig
 from trainers.messages import explain, nearest, unknown
-from trainers.normalise import Inert, Tree, flatten, merge, normalise, settings
+from trainers.normalise import Inert, Tree, flatten, merge, normalise, settings, typed_among
 from trainers.presets import PRESETS, preset
 
 from .optuna_parts import make_pruner, make_sampler
@@ -85,9 +85,9 @@ class StudyConfig:
         """
         return {
             "kind": self.kind,
-            "study": self.study.model_dump(mode="json"),
+            "study": self.study.model_dump(mode="json", exclude_defaults=True),
             "data": self.data.model_dump(mode="json"),
-            "trainer": self.base.model_dump(mode="json", exclude={"device"}),
+            "trainer": self.base.model_dump(mode="json", exclude={"device"}, exclude_defaults=True),
             "space": self.space.as_table() if self.space else None,
             "sampler": self.sampler.model_dump(mode="json") if self.sampler else None,
             "pruner": self.pruner.model_dump(mode="json") if self.pruner else None,
@@ -102,7 +102,7 @@ def load_spec(path: Path) -> StudyConfig:
         )
         raise SpecError([f"{path}: no such file" + (f"; did you mean {path.parent / similar}?" if similar else "")])
     try:
-        return parse_spec(path.read_text(encoding="utf-8"))
+        return parse_spec(path.read_text(encoding="utf-8-sig"))
     except UnicodeDecodeError:
         raise SpecError(["the file is not UTF-8 text; save it as UTF-8"], path) from None
     except SpecError as error:
@@ -180,7 +180,8 @@ def _read_trainer(spec: Tree) -> _Trainer:
     size = typed.pop("size", "omniglot" if source in ("omniglot", "glyphs") else "mini_imagenet")
     try:
         tree = merge(preset(typed.pop("preset", "mamlpp"), size=size), typed)
-        config, dropped = normalise(tree, typed=typed)
+        # In a search, what is sampled can give a typed setting its effect: `_search` checks that.
+        config, dropped = normalise(tree, typed={} if "space" in spec else typed)
     except ValidationError as error:
         raise ValueError(explain(error, TrainerConfig, "trainer")) from None
     except ValueError as error:
@@ -209,6 +210,10 @@ def _search(spec: SpecFile, trainer: _Trainer, space: SearchSpace, common: Tree)
     problems += _pruner_and_seeds(pruner, spec.study.seeds_per_trial)
     _caught(problems, lambda: make_sampler(sampler, spec.study.seed))
     _caught(problems, lambda: make_pruner(pruner, trainer.config.budget.epochs))
+    if narrowed is not None:
+        problems += [
+            f"trainer.{inert.message}" for inert in typed_among(narrowed.always_inert(base_tree), trainer.typed)
+        ]
     if problems or narrowed is None:
         raise SpecError(problems)
     base, dropped = normalise(base_tree)

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from trainers.data.classes import ClassData
-from trainers.training import EpochResult
+from trainers.training import EpochResult, check
 
 from .config import StudyConfig
 from .executors import Executor, local_executor
@@ -33,6 +33,8 @@ GRACE_SECONDS = 10.0
 SHOW_SECONDS = 0.4
 BUSY_PAUSE_SECONDS = 1.0
 """A cell that another process trains is tried again after so long."""
+RETRY_PAUSE_SECONDS = 0.5
+"""What is wrong with a machine for a moment may be over after so long; twice as long the second time."""
 MESSAGES_KEPT = 6
 
 
@@ -56,18 +58,28 @@ def run_study(
         executor: workers that are there already, and stay; absent: those that [execution] asks for.
 
     Raises DriverBusy if another driver runs the study, StudyChanged if it was started with another spec,
-    DataError for unusable data, WorkersError if no worker process can be started. Ctrl-C, SIGTERM and SIGHUP
+    DataError for unusable data, ValueError for what this machine or the data cannot do (before anything is written), WorkersError if no worker process can be started. Ctrl-C, SIGTERM and SIGHUP
     do not raise: workers finish their epoch, and the snapshot says `interrupted`.
     """
     with driver_lock(home.locks / f"{config.study.name}.lock", config.study.name):
         data: ClassData = find(loader)(config.data, home.data)
+        _check(config, data)
         with StopSignals() as stop:
             trials = Trials(open_optuna(home), config, data.checksum)
             tracking = Tracking(open_mlflow(home), home.artifacts, config, data.checksum)
             tracking.start(trials.open_runs)
-            workers = executor or local_executor(config.execution, home.logs / config.study.name)
-            driver = _Driver(config, home, trials, tracking, workers, show, stop, (trainer, loader))
+            workers = executor or local_executor(config.execution, home.logs / config.study.name, config.base.device)
+            driver = _Driver(config, home, trials, tracking, workers, show, stop, (trainer, loader), data.checksum)
             return driver.run(keep_workers=executor is not None)
+
+
+def _check(config: StudyConfig, data: ClassData) -> None:
+    """Raise ValueError, naming the arm, for a config that cannot be trained on `data` here."""
+    for name, (one, _) in (config.arms or {"": (config.base, ())}).items():
+        try:
+            check(one, data)
+        except ValueError as error:
+            raise type(error)(f'arm "{name}": {error}' if name else str(error)) from None
 
 
 @dataclass
@@ -99,9 +111,10 @@ class _Driver:
 
     def __init__(
         self, config: StudyConfig, home: Home, trials: Trials, tracking: Tracking, executor: Executor,
-        show: Callable[[Snapshot], None], stop: StopSignals, code: tuple[str, str],
+        show: Callable[[Snapshot], None], stop: StopSignals, code: tuple[str, str], checksum: str,
     ) -> None:  # fmt: skip
         self._config, self._home, self._show, self._stop, self._code = config, home, show, stop, code
+        self._checksum = checksum
         self._trials, self._tracking, self._executor = trials, tracking, executor
         self._queue: list[_Run] = []
         self._live: dict[str, _Run] = {}
@@ -112,23 +125,26 @@ class _Driver:
 
     def run(self, keep_workers: bool = False) -> Snapshot:
         """Run until the plan is done, the time is up, or a signal stops it."""
+        finished = False
         try:
             while self._pending() and not self._stop.count:
                 self._dispatch()
                 self._step(SHOW_SECONDS)
             self._wind_down()
+            all_done = not (self._live or self._queue or self._trials.more)
+            # A search whose time is up is done; an ablation lacks cells of its plan.
+            finished = not self._stop.count and (all_done or self._config.kind == "search")
         finally:
             if self._live or not keep_workers:
                 self._executor.close(grace=0.5 if self._live else 5.0)
             self._interrupt()
-        finished = not self._stop.count and (self._config.kind == "search" or not self._trials.more)
-        self._tracking.close(finished)
-        last = self._snapshot(finished=finished, interrupted=not finished)
+            self._tracking.close(finished)
+        last = self._snapshot(finished=finished, interrupted=bool(self._stop.count))
         self._show(last)
         return last
 
     def _pending(self) -> bool:
-        return bool(self._live or self._queue or (self._trials.more and not self._time_is_up()))
+        return bool(self._live or ((self._queue or self._trials.more) and not self._time_is_up()))
 
     def _time_is_up(self) -> bool:
         hours = self._config.budget.hours
@@ -168,24 +184,23 @@ class _Driver:
 
     def _next(self) -> _Run | None:
         """Return a run whose cell nobody here trains; runs of new trials are queued as far as workers are free."""
-        while True:
+        while not self._time_is_up():
             training = {run.plan.cell for run in self._live.values()}
             for run in self._queue:
                 if run.plan.cell not in training and run.not_before <= time.monotonic():
                     self._queue.remove(run)
                     return run
-            if len(self._queue) >= self._executor.slots or self._time_is_up():
-                return None
-            plans = self._trials.next()
+            plans = self._trials.next() if len(self._queue) < self._executor.slots else []
             if not plans:
-                return None
+                break
             self._queue += [_Run(plan) for plan in plans]
+        return None
 
     def _job(self, plan: RunPlan) -> Job:
         trainer, loader = self._code
         return Job(
             key=plan.key, label=plan.label, config=plan.config.model_dump_json(), seed=plan.seed,
-            data=self._config.data.model_dump_json(), data_folder=self._home.data,
+            data=self._config.data.model_dump_json(), data_folder=self._home.data, data_checksum=self._checksum,
             checkpoint=self._home.checkpoints / plan.cell, token=uuid.uuid4().hex, test=self._config.tests,
             trainer=trainer, loader=loader,
         )  # fmt: skip
@@ -199,10 +214,10 @@ class _Driver:
             case Finished(result=result, files=files):
                 self._tracking.log_result(run.run_id, result, run.epochs[-1], files)
                 self._end(run, "complete", score=result.best_val_accuracy)
+            case Ended(state="failed", message=message) | Lost(message=message) if not run.ended:
+                self._retry(run, message)
             case Ended(state=state, message=message):
                 self._end(run, state, message)
-            case Lost(message=message) if not run.ended:
-                self._lost(run, message)
             case Busy(message=message):
                 run.not_before = time.monotonic() + BUSY_PAUSE_SECONDS
                 self._queue.append(self._live.pop(run.plan.key))
@@ -222,12 +237,14 @@ class _Driver:
             self._end(run, "pruned", free=False)
         self._executor.answer(run.plan.key, "prune" if pruned else "leave" if self._stop.count else "go")
 
-    def _lost(self, run: _Run, message: str) -> None:
+    def _retry(self, run: _Run, message: str) -> None:
+        """Let a run that failed, or lost its worker, go on from its checkpoint; it may do so `retries` times."""
         run.attempts += 1
         if run.attempts > self._config.execution.retries:
             self._end(run, "failed", message)
         else:
             self._messages.append(f"{run.plan.label}: {message.splitlines()[0]}; the run goes on from its checkpoint")
+            run.not_before = time.monotonic() + RETRY_PAUSE_SECONDS * run.attempts
             self._queue.append(self._live.pop(run.plan.key))
 
     def _end(

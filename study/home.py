@@ -14,12 +14,21 @@ def default_root() -> Path:
 
 @dataclass(frozen=True)
 class Home:
-    """The folder of all outputs; `root` is made absolute. Nothing is created until it is needed."""
+    """The folder of all outputs; `root` is made absolute. Nothing is created until it is needed.
+
+    Raises ValueError for a path with ?, # or %.
+    """
 
     root: Path = field(default_factory=default_root)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "root", Path(self.root).expanduser().absolute())
+        root = Path(self.root).expanduser().absolute()
+        if bad := next((character for character in str(root) if character in "?#%"), None):
+            raise ValueError(
+                f"the home {root} has {bad!r} in its path, which the addresses of its SQLite stores cannot hold; "
+                "name another folder with --home or MAMLAB_HOME"
+            )
+        object.__setattr__(self, "root", root)
 
     @property
     def optuna_db(self) -> Path:

@@ -27,6 +27,8 @@ class Job:
     data: str
     """`DataConfig` as JSON."""
     data_folder: Path
+    data_checksum: str
+    """What the data must be: the cell is named by it."""
     checkpoint: Path
     """The cell's folder."""
     token: str

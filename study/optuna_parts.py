@@ -23,6 +23,8 @@ SAMPLERS = {
     "cmaes": "CmaEsSampler",
     "qmc": "QMCSampler",
     "random": "RandomSampler",
+    "nsgaii": "NSGAIISampler",
+    "brute_force": "BruteForceSampler",
 }
 PRUNERS = {
     "median": "MedianPruner",
@@ -30,6 +32,7 @@ PRUNERS = {
     "successive_halving": "SuccessiveHalvingPruner",
     "percentile": "PercentilePruner",
     "patient": "PatientPruner",
+    "threshold": "ThresholdPruner",
     "none": "NopPruner",
 }
 STARTUP_TRIALS = 8
@@ -124,9 +127,12 @@ def _make(
         raise ValueError("\n".join(wrong))
     if "warn_independent_sampling" in parameters and section.name != "tpe":
         own = {"warn_independent_sampling": False, **own}
+    options = {**own, **section.options}
+    if "n_warmup_steps" in options:  # Optuna counts steps from 0, and our first epoch is step 1
+        options["n_warmup_steps"] += 1
     try:
         with _quiet():
-            return make(**{**own, **section.options})
+            return make(**options)
     except (TypeError, ValueError, AssertionError) as error:
         raise ValueError(f"{what}: {section.name} refuses its options: {error}") from None
 

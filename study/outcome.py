@@ -13,8 +13,9 @@ from reports import records as names
 from reports.build import build_report
 from reports.loading import from_files, from_mlflow
 from reports.records import RunRecord, StudyInfo
-from reports.summary import Ablation, Comparison, Search, summarise_ablation, summarise_search
-from reports.tables import METRIC_TITLES, interval, percent, setting
+from reports.statistics import Estimate
+from reports.summary import Ablation, Comparison, Search, count_states, summarise_ablation, summarise_search
+from reports.tables import METRIC_TITLES, interval, percent, setting, states_text
 
 from .config import StudyConfig
 from .display import duration, open_view
@@ -24,10 +25,13 @@ from .stores import open_mlflow
 
 INTERRUPTED = 130
 """Exit status after Ctrl-C, as shells have it."""
+TIME_IS_UP = (
+    "The time of [budget] hours is up: the same command goes on where it was, with more hours if it needs them."
+)
 
 
 def conduct(config: StudyConfig, home: Home, console: Console, quiet: bool = False) -> int:
-    """Run the study, write its report, print its result; return the exit status (0, or 130 after Ctrl-C)."""
+    """Run the study, write its report, print its result; return the exit status (130 after Ctrl-C, else `finish`'s)."""
     from .driver import run_study
 
     _make_folder(home)
@@ -37,22 +41,30 @@ def conduct(config: StudyConfig, home: Home, console: Console, quiet: bool = Fal
         with open_view(console, quiet) as view:
             last = run_study(config, home, view)
         if not last.interrupted:
-            finish(last, home, console)
-            return 0
+            return finish(last, home, console)
     except KeyboardInterrupt:
         pass
     _say(console, "Stopped. Everything is saved: the same command goes on where it was.")
     return INTERRUPTED
 
 
-def finish(last: Snapshot, home: Home, console: Console) -> None:
-    """Write the report of a study that has ended and print its result and where everything is."""
+def finish(last: Snapshot, home: Home, console: Console) -> int:
+    """Write the report of a study, print its result and where everything is; return the exit status.
+
+    1 says that the study has ended without any complete run. Time that is up ([budget] hours) is no failure.
+    """
+    if not last.counts:
+        _say(console, f"{TIME_IS_UP} No run has ended.")
+        return 0
     info, records = from_mlflow(home.mlflow_url, last.study)
     page = build_report(records, info, home.reports / info.name)
     _attach(home, info, page.parent)
     console.print()
     print_result(info, records, console)
+    if not last.finished:
+        _say(console, TIME_IS_UP)
     _say(console, f"\nReport:    {page}\nMLflow UI: mamlab ui --home {home.root}")
+    return int(last.finished and not any(record.state == names.COMPLETE for record in records))
 
 
 def report_from_store(study: str, home: Home, out: Path | None = None) -> Path:
@@ -78,17 +90,20 @@ def _attach(home: Home, info: StudyInfo, folder: Path) -> None:
 
 
 def print_result(info: StudyInfo, records: Sequence[RunRecord], console: Console) -> None:
-    """Print the ablation table, the search's best configs, or the one training's result."""
-    if info.kind == names.ABLATION:
+    """Print the ablation table, the search's best configs, or the one training's result; or that no run is complete."""
+    states = count_states(records)
+    if info.kind not in (names.ABLATION, names.SEARCH):
+        for record in records:
+            console.print(_training_line(record), highlight=False, soft_wrap=True)
+    if not states.get(names.COMPLETE):
+        _say(console, f"No run is complete ({states_text(states)}), so there is no result; the report says why.")
+    elif info.kind == names.ABLATION:
         ablation = summarise_ablation(records, info)
         console.print(ablation_table(ablation))
         _say(console, "Intervals: Student t over seeds, 95 %. Difference: paired by seed, in points.")
         _say_left_out(console, len(ablation.excluded))
     elif info.kind == names.SEARCH:
         print_search(summarise_search(records, info), console)
-    else:
-        for record in records:
-            console.print(_training_line(record), highlight=False, soft_wrap=True)
 
 
 def ablation_table(ablation: Ablation) -> Table:
@@ -117,17 +132,21 @@ def print_search(search: Search, console: Console, shown: int = 5) -> None:
         _say(console, "No trial is complete, so there is no best config; the report says how each ended.")
         return
     best = complete[0]
-    console.print(
-        Text.assemble(
-            "Best config: ", (f"trial {best.label}", "bold"), f", validation accuracy {percent(best.value.mean)} %"
-        )
-    )
+    head = ("Best config: ", (f"trial {best.label}", "bold"), f", validation accuracy {accuracy(best.value)}")
+    console.print(Text.assemble(*head), soft_wrap=True)
     for name, value in searched_settings(search.searched, best.records[0].params).items():
         _say(console, f"  {name} = {setting(value).text}")
-    others = ", ".join(f"trial {trial.label} {percent(trial.value.mean)} %" for trial in complete[1:shown])
+    others = "; ".join(f"trial {trial.label} {accuracy(trial.value)}" for trial in complete[1:shown])
     if others:
         _say(console, f"Next: {others}")
+    if best.value.n > 1:
+        _say(console, "Intervals: Student t over seeds, 95 %.")
     _say(console, "A search's best is biased upward: train it on other seeds before quoting it.")
+
+
+def accuracy(found: Estimate) -> str:
+    """Return "71.25 %" for a single run, "71.25 % [70.10, 72.40], n = 3" for a mean."""
+    return f"{percent(found.mean)} %" + (f" {interval(found)}, n = {found.n}" if found.n > 1 else "")
 
 
 def searched_settings(searched: Sequence[str], params: Mapping[str, str]) -> dict[str, str]:
@@ -136,8 +155,10 @@ def searched_settings(searched: Sequence[str], params: Mapping[str, str]) -> dic
 
 
 def _training_line(record: RunRecord) -> Text:
-    metrics = record.metrics
-    parts = [f"{record.name}: {record.state}"]
+    metrics, message = record.metrics, record.tags.get(names.TAG_MESSAGE, "").partition("\n")[0]
+    parts = [f"{record.name}: {record.state.replace('_', ' ')}"]
+    if record.state != names.COMPLETE and message:
+        parts[0] += f": {message}"
     for title, metric in (
         ("validation", names.BEST_VAL_ACCURACY),
         ("test", names.TEST_ACCURACY),
@@ -147,7 +168,8 @@ def _training_line(record: RunRecord) -> Text:
             parts.append(f"{title} {percent(metrics[metric])} %")
     if names.SECONDS in metrics:
         parts.append(duration(metrics[names.SECONDS]))
-    return Text(", ".join(parts) + " (n = 1, no interval)")
+    note = " (n = 1, no interval)" if names.BEST_VAL_ACCURACY in metrics else ""
+    return Text(", ".join(parts) + note)
 
 
 def _plain_table(first: str, numbers: Sequence[str]) -> Table:

@@ -25,9 +25,11 @@ def quick_spec(
     study and another starts another. Raises SpecError.
     """
     preset, data, seed = preset or "mamlpp", data or "glyphs", seed or 0
-    lines = [_line(text) for text in settings or []]
+    given = [(f"--set {text}", _line(text)) for text in settings or []]
     if epochs is not None:
-        lines.append(f"budget.epochs = {epochs}")
+        given.append((f"--epochs {epochs}", f"budget.epochs = {epochs}"))
+    _refuse_twice([(f"--preset {preset}", "preset ="), *given])
+    lines = [line for _, line in given]
     name = name or "-".join([preset, data, f"seed{seed}", *_mark(lines)])
     return parse_spec(
         f"[study]\nname = {json.dumps(name)}\nseed = {seed}\n\n[data]\nsource = {json.dumps(data)}\n\n"
@@ -37,6 +39,18 @@ def quick_spec(
 
 def _mark(lines: list[str]) -> list[str]:
     return [hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()[:6]] if lines else []
+
+
+def _refuse_twice(given: list[tuple[str, str]]) -> None:
+    """Raise SpecError if two (option, line) pairs set the same, or one of them a part of what the other sets."""
+    earlier: dict[str, str] = {}
+    for option, line in given:
+        path = line.partition(" =")[0]
+        for other, first in earlier.items():
+            short, long = sorted((path, other), key=len)
+            if f"{long}.".startswith(f"{short}."):
+                raise SpecError([f"{first} and {option} both set {short}; keep one of them"])
+        earlier[path] = option
 
 
 def _line(text: str) -> str:

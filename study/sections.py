@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, field_validator
 
 from trainers.config import Section
 from trainers.data import DataConfig
@@ -21,6 +21,14 @@ class StudySection(Section):
         pattern=NAME,
         description="must be 1 to 64 letters, digits, dots, dashes and underscores, the first a letter or digit",
     )
+
+    @field_validator("name")
+    @classmethod
+    def _not_mlflows_own(cls, name: str) -> str:
+        if name == "Default":
+            raise ValueError('"Default" is MLflow\'s own experiment; give the study another name')
+        return name
+
     seed: int = Field(0, ge=0, description="first seed of the trainings, and seed of the sampler")
     seeds_per_trial: int = Field(1, ge=1, description="search only: trainings a trial, with seeds seed, seed + 1, ...")
     enqueue: Strings = Field((), description="search only: presets that are tried first")

@@ -16,11 +16,12 @@ from rich.table import Table
 from rich.text import Text
 
 from reports import records
+from reports.statistics import Estimate, estimate
 from reports.tables import setting
 
 from .display import COLOURS, percent, short_label, states
 from .home import Home
-from .outcome import searched_settings
+from .outcome import accuracy, searched_settings
 from .stores import open_mlflow
 from .ui import UIError, require_store
 
@@ -32,12 +33,22 @@ class RunStatus:
     """One run: accuracies are shares in [0, 1], None before the first epoch."""
 
     label: str
+    trial: str
     state: str
     best: float | None
     epoch: int = 0
     """Finished epochs; read only for a run in progress."""
     params: dict[str, str] = field(default_factory=dict)
     message: str = ""
+
+
+@dataclass(frozen=True)
+class BestTrial:
+    """The trial of the highest mean over its runs; `value` is their validation accuracy."""
+
+    label: str
+    value: Estimate
+    params: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -56,10 +67,24 @@ class StudyStatus:
         return dict(Counter(run.state for run in self.runs))
 
     @property
-    def best(self) -> RunStatus | None:
-        """The complete run of the highest validation accuracy; None before the first."""
-        known = [run for run in self.runs if run.state == "complete" and run.best is not None]
-        return max(known, key=lambda run: run.best or 0.0, default=None)
+    def best(self) -> BestTrial | None:
+        """The best trial whose runs are all complete; None before the first. In an ablation every run is a trial."""
+        trials: dict[str, list[RunStatus]] = {}
+        for run in self.runs:
+            trials.setdefault(run.trial, []).append(run)
+        most = max(map(len, trials.values()), default=0)  # a trial with fewer runs waits for its other seeds
+        known = [_summary(runs) for runs in trials.values() if len(runs) == most and all(map(_counts, runs))]
+        return max(known, key=lambda trial: trial.value.mean, default=None)
+
+
+def _counts(run: RunStatus) -> bool:
+    return run.state == records.COMPLETE and run.best is not None
+
+
+def _summary(runs: list[RunStatus]) -> BestTrial:
+    first = runs[0]
+    label = first.label if len(runs) == 1 else first.label.partition(" / seed ")[0]
+    return BestTrial(label, estimate([run.best for run in runs if run.best is not None]), first.params)
 
 
 def read_studies(home: Home) -> list[StudyStatus]:
@@ -117,6 +142,7 @@ def _run_status(client: Any, run: Any) -> RunStatus:
     state = tags.get(records.TAG_STATE, records.RUNNING)
     return RunStatus(
         label=run.info.run_name or run.info.run_id,
+        trial=tags.get(records.TAG_TRIAL, run.info.run_id),
         state=state,
         best=metrics.get(records.BEST_VAL_ACCURACY, metrics.get(records.VAL_ACCURACY)),
         epoch=_epoch(client, run) if state == records.RUNNING else 0,
@@ -136,14 +162,13 @@ def studies_table(studies: list[StudyStatus]) -> Table:
     for name in ("study", "kind", "runs", "states", "best"):
         table.add_column(name, justify="right" if name in ("runs", "best") else "left", overflow="fold")
     for study in studies:
-        best = study.best
-        row = (study.name, study.kind, str(len(study.runs)), _states(study), percent(best.best if best else None))
-        table.add_row(*row)
+        best = accuracy(study.best.value) if study.best else "-"
+        table.add_row(study.name, study.kind, str(len(study.runs)), _states(study), best)
     return table
 
 
 def study_page(study: StudyStatus) -> RenderableType:
-    """Return one study in full: states, runs in progress, the best run and its searched settings, what failed."""
+    """Return one study in full: states, runs in progress, the best trial and its searched settings, what failed."""
     parts: list[RenderableType] = [
         Text.assemble((study.name, "bold"), f"  {study.kind}  {len(study.runs)} runs"),
         _states(study),
@@ -151,13 +176,10 @@ def study_page(study: StudyStatus) -> RenderableType:
     for run in study.runs:
         if run.state == records.RUNNING:
             parts.append(Text(_running_line(study, run), style="cyan"))
-    if study.best:
-        parts.append(
-            Text.assemble(
-                "best     ", (percent(study.best.best), "bold green"), f"  {short_label(study.best.label, study.kind)}"
-            )
-        )
-        settings = searched_settings(study.searched, study.best.params)
+    if best := study.best:
+        label = short_label(best.label, study.kind)
+        parts.append(Text.assemble("best     ", (accuracy(best.value), "bold green"), f"  {label}"))
+        settings = searched_settings(study.searched, best.params)
         parts += [f"         {name} = {setting(value).text}" for name, value in settings.items()]
     parts += [Text(f"{run.state}  {run.label}: {run.message}", style="yellow") for run in study.runs if run.message][
         -5:

@@ -65,8 +65,8 @@ class Tracking:
         if not self.parent_id:
             tags = {records.TAG_ROLE: records.ROLE_STUDY}
             self.parent_id = self._create(self._config.study.name, tags)
-            self._client.log_text(self.parent_id, self._config.spec_text, records.SPEC_FILE)
-            write_views(self._client, self.experiment_id, self._config)
+        self._client.log_text(self.parent_id, self._config.spec_text, records.SPEC_FILE)
+        write_views(self._client, self.experiment_id, self._config)
         self._client.update_run(self.parent_id, status="RUNNING")
         self._tag(self.parent_id, {records.TAG_STATE: records.RUNNING, **self._study_tags()})
         for trial, seed in open_runs:

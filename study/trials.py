@@ -107,7 +107,8 @@ class Trials:
         trial = self._live[plan.trial]
         if epoch.epoch not in self._reported[plan.trial]:
             trial.report(epoch.val_accuracy, epoch.epoch)
-        stop = bool(trial.should_prune())
+        # After the last epoch there is nothing to save.
+        stop = epoch.epoch < plan.config.budget.epochs and bool(trial.should_prune())
         trial.set_user_attr(VERDICT, [epoch.epoch, stop])
         self._verdicts[plan.trial] = (epoch.epoch, stop)
         return stop
@@ -218,6 +219,8 @@ class Trials:
 
         assert self._config.sampler is not None
         seed = sampler_seed(self._config.study.seed, number)
+        if self._config.sampler.name == "qmc":  # one sequence, whose next point Optuna counts itself
+            seed = self._config.study.seed
         return make_sampler(self._config.sampler, seed)
 
     def _search_plans(self, trial: Trial, frozen: FrozenTrial) -> list[RunPlan]:

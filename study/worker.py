@@ -22,7 +22,7 @@ from pydantic import TypeAdapter
 
 from trainers.checkpoint import CellBusy, CheckpointFolder
 from trainers.config import TrainerConfig
-from trainers.data import DataConfig
+from trainers.data import DataConfig, DataError
 from trainers.data.classes import ClassData
 from trainers.divergence import Diverged
 from trainers.training import EpochResult, TrainResult
@@ -46,18 +46,19 @@ def run_job(job: Job) -> Generator[Event, Answer, None]:
     folder = CheckpointFolder(job.checkpoint, job.token)
     try:
         folder.acquire()
+        yield from _train(job, folder)
     except CellBusy as busy:
         yield Busy(str(busy))
-        return
-    try:
-        yield from _train(job, folder)
     except Diverged as error:
         yield Ended("diverged", str(error))
     except (torch.OutOfMemoryError, MemoryError) as error:
         yield Ended("out_of_memory", f"out of memory: {error}")
     except Exception as error:  # whatever it is, the study goes on and the run says why it ended
         traceback.print_exc()
-        yield Ended("failed", f"{type(error).__name__}: {error}\n{traceback.format_exc()}")
+        out_of_memory = "DefaultCPUAllocator" in str(error)  # torch has no class of its own for the CPU's
+        yield Ended(
+            "out_of_memory" if out_of_memory else "failed", f"{type(error).__name__}: {error}\n{traceback.format_exc()}"
+        )
     finally:
         folder.release()
 
@@ -66,6 +67,8 @@ def _train(job: Job, folder: CheckpointFolder) -> Generator[Event, Answer, None]
     config = TrainerConfig.model_validate_json(job.config)
     trained_before = folder.finished
     data = load_data(job.loader, job.data, job.data_folder)
+    if data.checksum != job.data_checksum:
+        raise DataError(f"{data.name}: the data changed since the study started; start a new study for the new data")
     yield Started(trained_before, _device(config))
     training: Training = find(job.trainer)(config, job.seed, data, checkpoint=folder, test=job.test)
     while True:
@@ -129,7 +132,10 @@ def _serve(job: Job, pipe: Connection, inbox: _Inbox) -> bool:
     try:
         event = next(events)
         while True:
-            pipe.send(event)
+            try:
+                pipe.send(event)
+            except OSError:
+                return False
             answer: Any = None  # only an EpochDone takes an answer
             if isinstance(event, EpochDone) and (answer := inbox.get()) is None:
                 return False
@@ -137,8 +143,6 @@ def _serve(job: Job, pipe: Connection, inbox: _Inbox) -> bool:
             event = events.send(answer)
     except StopIteration:
         return True
-    except OSError:
-        return False
     finally:
         inbox.training = False
         events.close()

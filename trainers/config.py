@@ -110,7 +110,12 @@ class LSLR(Section):
 class CA(Section):
     """Cosine annealing of the outer rate (HTYM section 4, "fixed outer loop learning rate"), with warm restarts."""
 
-    min_lr: float = Field(1e-5, ge=0, allow_inf_nan=False, description="outer rate at the end of a period")
+    min_lr: float = Field(
+        1e-5,
+        ge=0,
+        allow_inf_nan=False,
+        description="outer rate at the end of a period; never above where the period starts",
+    )
     period: Position = Field(
         1.0, description="epochs (or share of the run) until the first warm restart; 1.0: no restart"
     )
@@ -192,7 +197,9 @@ class TrainerConfig(Section):
     outer: Outer = Outer()
     budget: Budget = Budget()
     evaluation: Evaluation = Evaluation()
-    precision: Precision = Field("float32", description="arithmetic of the training; tf32 and bfloat16 need CUDA")
+    precision: Precision = Field(
+        "float32", description="arithmetic of the training; tf32 needs CUDA, bfloat16 is mixed precision"
+    )
     device: str = Field(
         "auto",
         pattern=r"^(auto|cpu|cuda(:\d+)?)$",

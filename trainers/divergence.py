@@ -37,7 +37,8 @@ def locate(learner: Learner, weights: Weights, tasks: TaskBatch) -> tuple[int, s
     if name := _first_not_finite(weights):
         return 0, name
     for task in tasks.split(1):
-        steps = learner.adapt(weights, task, learner.config.inner.steps, second_order=False)
+        count = max(learner.config.inner.steps, learner.config.evaluation_steps)
+        steps = learner.adapt(weights, task, count, second_order=False)
         before: Mapping[str, Tensor] = weights | {name: weights[name][None] for name in learner.adapted}
         for step, after in enumerate(steps, start=1):
             for images, at in ((task.support, before), (task.query, after)):

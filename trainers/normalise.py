@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .config import CA, DA, LSLR, MSL, TrainerConfig, resolve
+from .mamlpp.schedules import outer_lr
 
 NUMERICS = 1
 """Raised when float64 results of this package change by more than 1e-9: old cells then count as untrained."""
@@ -20,7 +21,8 @@ NUMERICS = 1
 POSITIONS = ("msl.epochs", "da.first_order_epochs", "ca.period")
 """Positions in time; ten epochs and a tenth of a hundred epochs are the same training."""
 
-COMPONENTS = ("msl", "da", "lslr", "ca", "bnrs", "bnwb")
+COMPONENTS = ("msl", "da", "lslr", "ca", "bnwb", "bnrs")
+"""What can be on or off, in the order of the paper's table."""
 
 Tree = dict[str, Any]
 
@@ -82,8 +84,8 @@ def _inert_in_time(config: TrainerConfig) -> Iterable[Inert]:
     if isinstance(config.da, DA) and resolve(config.da.first_order_epochs, epochs) == 0:
         yield Inert("da", "da.first_order_epochs is 0 epochs of this run", "off")
     if isinstance(config.ca, CA):
-        if config.ca.min_lr == config.outer.lr and config.ca.restart_decay == 1:
-            yield Inert("ca", "ca.min_lr equals outer.lr", "off")
+        if all(outer_lr(config, epoch) == config.outer.lr for epoch in range(epochs)):
+            yield Inert("ca", "the outer rate is outer.lr in every epoch of this run", "off")
         elif resolve(config.ca.period, epochs) >= epochs:
             why = "ca.period is not shorter than the run, so there is no restart"
             if config.ca.period_mult != 1:
@@ -129,23 +131,22 @@ def normalise(
     `typed` holds the settings that a user wrote with their own hands (a part of `tree`): one of these
     that is inert raises ValueError. Raises `pydantic.ValidationError` for anything else that is wrong.
     """
-    hand_written = flatten(merge(typed or {}))
     dropped: list[Inert] = []
     while True:
         config = TrainerConfig.model_validate(tree, context={"keep_inert": True})
         found = inert_settings(config)
         if not found:
             return config, tuple(dropped)
-        for inert in found:
-            if any(_covers(inert, path, value) for path, value in hand_written.items()):
-                raise ValueError(inert.message)
+        for inert in typed_among(found, typed or {}):
+            raise ValueError(inert.message)
         tree = merge(config.model_dump(), {inert.path: inert.value for inert in found})
         dropped += found
 
 
-def _covers(inert: Inert, path: str, value: Any) -> bool:
-    """Whether the typed setting at `path` is the inert one, or a setting of the inert component."""
-    return value != "off" and (path == inert.path or path.startswith(inert.path + "."))
+def typed_among(found: Iterable[Inert], typed: Mapping[str, Any]) -> list[Inert]:
+    """Return those of the inert settings that a user typed, themselves or a setting of the inert component."""
+    written = [path for path, value in flatten(merge(typed)).items() if value != "off"]
+    return [inert for inert in found if any(f"{path}.".startswith(f"{inert.path}.") for path in written)]
 
 
 def settings(config: TrainerConfig) -> dict[str, Any]:
@@ -155,6 +156,11 @@ def settings(config: TrainerConfig) -> dict[str, Any]:
     """
     tree = config.model_dump()
     return {name: "on" for name in COMPONENTS if isinstance(tree[name], dict)} | flatten(tree)
+
+
+def same_training(one: TrainerConfig, other: TrainerConfig) -> bool:
+    """Whether two configs train the same on any data and seed, however their positions in time are written."""
+    return cell_id(one, 0, "") == cell_id(other, 0, "")
 
 
 def cell_id(config: TrainerConfig, seed: int, data_checksum: str) -> str:

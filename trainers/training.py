@@ -17,7 +17,7 @@ import torch
 from .arithmetic import arithmetic, pick_device, pick_dtype
 from .checkpoint import CheckpointFolder, State
 from .config import TrainerConfig
-from .data import require
+from .data import DataError, require
 from .data.classes import ClassData
 from .data.episodes import EpisodeStream, TaskBatch
 from .divergence import Diverged, locate
@@ -116,6 +116,20 @@ def train(
     return result
 
 
+def check(config: TrainerConfig, data: ClassData) -> None:
+    """Raise ValueError (DataError for what the data lack) if `config` cannot be trained on `data` on this machine."""
+    require(data, config.episodes.ways, config.episodes.shots, config.episodes.queries)
+    pick_dtype(config), pick_device(config)
+    height, width = data.images.shape[-2:]
+    if height != width:
+        raise DataError(f"{data.name}: images must be square, not {height} x {width}; resize them")
+    if config.model.downsample == "max_pool" and width >> config.model.blocks == 0:
+        raise ValueError(
+            f"model.blocks = {config.model.blocks} halves images of {width} pixels away; "
+            f'use at most {width.bit_length() - 1} blocks, or model.downsample = "stride"'
+        )
+
+
 def fit(config: TrainerConfig, seed: int, data: ClassData, *, test: bool = True) -> TrainResult:
     """Train without looking at the epochs; see `train`."""
     epochs = train(config, seed, data, test=test)
@@ -140,7 +154,7 @@ class Run:
 
     def __post_init__(self) -> None:
         config = self.config
-        require(self.data, config.episodes.ways, config.episodes.shots, config.episodes.queries)
+        check(config, self.data)
         device, dtype = pick_device(config), pick_dtype(config)
         self.data = self.data.to(device)
         self.learner = Learner(config, Conv4(config, self.data.images.shape[1], self.data.images.shape[-1]))
@@ -166,6 +180,10 @@ class Run:
             scores = evaluate(
                 self.learner, [candidate], self.streams["val"], self.config.evaluation.val_tasks, 4 * self.at_once
             )
+        if not torch.isfinite(scores.loss).all():
+            task = int((~torch.isfinite(scores.loss)).nonzero()[0])
+            step, layer = locate(self.learner, self.weights, self.streams["val"].batch([(task,)]))
+            raise Diverged(index + 1, self.config.budget.iterations, step, layer)
         result = EpochResult(
             epoch=index + 1,
             train_loss=loss,

@@ -113,6 +113,8 @@ class LocalExecutor:
 
     def _bury(self, slot: int, worker: _Worker) -> Lost:
         worker.pipe.close()
+        with suppress(subprocess.TimeoutExpired):
+            worker.process.wait(2.0)  # so that its own exit code is told, not that of our signal
         worker.process.kill()
         code = worker.process.wait()
         del self._workers[slot]
@@ -163,12 +165,19 @@ def last_lines(log: Path, count: int = 12) -> str:
     return "\n".join(line[:300] for line in lines[-count:]) or "(empty)"
 
 
-def local_executor(section: ExecutionSection, logs: Path) -> LocalExecutor:
-    """Return the workers that [execution] asks for: "auto" is one a GPU, or without any one for each `threads` cores."""
+def local_executor(section: ExecutionSection, logs: Path, device: str = "auto") -> LocalExecutor:
+    """Return the workers that [execution] asks for: "auto" is one a GPU, or without any one for each `threads` cores.
+
+    GPUs are handed out only for `device` "auto"; a run that names its device gets the machine as it is.
+    """
     import torch
 
     visible = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if os.environ.get("CUDA_VISIBLE_DEVICES") else None
-    gpus = tuple(visible or map(str, range(torch.cuda.device_count()))) if torch.cuda.is_available() else ()
+    gpus = (
+        tuple(visible or map(str, range(torch.cuda.device_count())))
+        if device == "auto" and torch.cuda.is_available()
+        else ()
+    )
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     auto = len(gpus) or max(1, cores // section.threads)
     return LocalExecutor(auto if section.workers == "auto" else section.workers, section.threads, logs, gpus)

@@ -1,4 +1,5 @@
 import dataclasses
+import json
 import math
 import re
 import xml.etree.ElementTree as ET
@@ -8,6 +9,7 @@ import pytest
 
 from reports.build import build_report
 from reports.document import compose
+from reports.figures import trial_curves
 from reports.html import to_html
 from reports.importance import parameter_importance
 from reports.loading import from_files, from_mlflow
@@ -47,6 +49,34 @@ def test_the_page_needs_no_other_file_and_its_figures_are_well_formed(tmp_path: 
     assert [path.stem for path in figures] == ["curves_val_accuracy", "curves_val_loss", "differences"]
     for path in figures:
         ET.parse(path)
+
+
+def test_figures_of_an_earlier_report_are_deleted_and_other_files_are_kept(tmp_path: Path) -> None:
+    build_report(example.ablation(2), example.ABLATION, tmp_path)
+    (tmp_path / "figures" / "mine.png").touch()
+    build_report([example.record(0, accuracy=0.9)], StudyInfo("one", "train"), tmp_path)
+    names = {path.name for path in (tmp_path / "figures").iterdir()}
+    assert names == {"curves_val_accuracy.svg", "curves_val_loss.svg", "mine.png"}  # differences.svg is gone
+
+
+def test_a_report_into_a_file_is_an_error_that_names_the_option(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(
+        ReportError, match=r"folder .*file cannot be made: Not a directory; name another one with --out"
+    ):
+        build_report([example.record(0)], StudyInfo("s", "train"), tmp_path / "file")
+
+
+def test_arms_that_drop_the_same_setting_for_the_same_reason_share_a_note() -> None:
+    dropped = {"A": {"bnrs": "why"}, "B": {"bnrs": "why"}, "C": {"bnrs": "else"}, "D": {}}
+    records = [example.record(i, arm=arm, tags={"dropped": json.dumps(dropped[arm])}) for i, arm in enumerate(dropped)]
+    notes = ablation_table(summarise_ablation(records, StudyInfo("s", "ablation"))).notes
+    assert [note for note in notes if "bnrs" in note] == [
+        "A, B: the setting bnrs was dropped, it has no effect there (why).",
+        "C: the setting bnrs was dropped, it has no effect there (else).",
+    ]
+    notes = ablation_table(summarise_ablation(records[:2], StudyInfo("s", "ablation"))).notes
+    assert notes[-1] == "All arms: the setting bnrs was dropped, it has no effect there (why)."
 
 
 def test_the_ablation_table_pairs_each_arm_with_its_base_and_counts_the_diverged_run() -> None:
@@ -120,6 +150,29 @@ def test_the_best_complete_trial_is_first_and_pruned_ones_have_no_rank() -> None
     table = trials_table(search)
     assert [row[0].text for row in table.rows].count("–") == 7  # 6 pruned, 1 diverged
     assert any("biased upward" in note for note in table.notes)
+
+
+def test_the_mean_of_a_trial_s_seeds_stands_with_its_interval_and_n_also_for_the_test() -> None:
+    def row(seeds: int) -> dict[str, str]:
+        records = [example.record(s, trial=0, seed=s, accuracy=0.89 + 0.02 * s, kind="search") for s in range(seeds)]
+        table = trials_table(summarise_search(records, example.SEARCH))
+        return dict(zip([column.title for column in table.columns], [cell.text for cell in table.rows[0]], strict=True))
+
+    two = row(2)  # 89 and 91: the interval is 90 -+ 12.706 * sqrt(2) / sqrt(2)
+    assert (two["Validation, %"], two["95 % interval"], two["n seeds"]) == ("90.00", "[77.29, 102.71]", "2")
+    assert two["Test, %"] == "90.00 [77.29, 102.71], n = 2"
+    assert row(1)["Test, %"] == "89.00"
+
+
+def test_the_curves_legend_begins_with_the_best_trial() -> None:
+    figure = trial_curves(summarise_search(example.search(), example.SEARCH))
+    assert figure is not None
+    assert re.findall("<text[^>]*>([^<]*)</text>", figure.svg)[-4:] == [
+        "best trial",
+        "complete",
+        "pruned",
+        "other ends",
+    ]
 
 
 def test_importance_finds_what_makes_the_value_and_leaves_pruned_trials_out() -> None:

@@ -76,6 +76,14 @@ def test_mlflow_and_the_files_of_its_report_give_the_same_records(uri: str, tmp_
     assert repr(loaded) == repr(records)  # NaN is not equal to itself
 
 
+def test_reading_a_study_draws_no_progress_bars(
+    uri: str, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", raising=False)
+    from_mlflow(uri, "demo")
+    assert "artifacts" not in capfd.readouterr().err
+
+
 def test_an_unknown_study_is_an_error_that_lists_the_known_ones(uri: str) -> None:
     with pytest.raises(ReportError, match=r"there is no study 'dmeo' in .*; its studies are: demo"):
         from_mlflow(uri, "dmeo")

@@ -70,3 +70,10 @@ def test_two_arms_that_are_the_same_training_are_refused_naming_both() -> None:
 def test_one_name_for_two_arms_is_refused() -> None:
     with pytest.raises(ValueError, match='"x" stands there twice'):
         compile_arms(BASE, [Arm("x"), Arm("x", {"msl": "off"})])
+
+
+def test_two_spellings_of_one_training_are_refused() -> None:
+    base = {"inner": {"steps": 2}, "budget": {"epochs": 10}}
+    arms = [Arm("one epoch", {"msl.epochs": 1}), Arm("a tenth", {"msl.epochs": 0.1, "device": "cpu"})]
+    with pytest.raises(ValueError, match='arms "one epoch" and "a tenth" are the same training'):
+        compile_arms(base, arms)

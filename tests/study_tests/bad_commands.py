@@ -1,6 +1,7 @@
 """Command lines that cannot work, each with a part of the message that it gets on stderr.
 
-`{here}` is an empty folder, `{search}` and `{ablation}` are good spec files, `{home}` holds no runs.
+`{search}` and `{ablation}` are good spec files, `{home}` holds no runs. In the folder `{here}` are those of three
+reports: `good`, `long` (a cell too many in line 2) and `latin` (not in UTF-8).
 """
 
 from __future__ import annotations
@@ -31,14 +32,42 @@ BAD_COMMANDS: dict[str, tuple[list[str], str]] = {
     "a setting without a value": (["train", "--set", "inner.steps"], "--set inner.steps: write NAME=VALUE"),
     "a misspelt setting": (["train", "--set", "inner.setps=3"], "did you mean steps?"),
     "a setting out of range": (["train", "--set", "inner.steps=0"], "trainer.inner.steps"),
+    "the same setting by two options": (
+        ["train", "--epochs", "2", "--set", "budget.epochs=2"],
+        "--set budget.epochs=2 and --epochs 2 both set budget.epochs; keep one of them",
+    ),
+    "a setting twice": (
+        ["train", "--set", "inner.steps=2", "--set", "inner.steps=3"],
+        "--set inner.steps=2 and --set inner.steps=3 both set inner.steps",
+    ),
+    "a component and a part of it": (
+        ["train", "--set", "msl=off", "--set", "msl.epochs=3"],
+        "--set msl=off and --set msl.epochs=3 both set msl;",
+    ),
+    "a preset that is a setting": (["train", "--set", "preset=maml"], "both set preset"),
     "a name that no folder can have": (["train", "--name", "a/b"], "study.name"),
     "a home that is a file": (["demo", "--home", "{search}"], "{search} is a file, not a folder"),
+    "a home with a question mark": (["status", "--home", "{here}/a?b"], "has '?' in its path"),
+    "a home with a number sign": (["status", "--home", "{here}/a#b"], "another folder with --home or MAMLAB_HOME"),
+    "a home with a percent sign": (["train", "--home", "{here}/100%"], "the home {here}/100% has '%' in its path"),
     "a report of nothing": (["report"], "name a study, or a folder with --from FOLDER"),
     "a report of two things": (
         ["report", "letters", "--from", "{here}"],
         "name a study, or a folder with --from FOLDER",
     ),
     "a report from an empty folder": (["report", "--from", "{home}"], "runs.csv"),
+    "a table with a cell too many": (
+        ["report", "--from", "{here}/long"],
+        "{here}/long/runs.csv, line 2: more cells than the header has columns",
+    ),
+    "a table in another encoding": (
+        ["report", "--from", "{here}/latin"],
+        "{here}/latin/runs.csv is not a table in UTF-8",
+    ),
+    "a report into a file": (
+        ["report", "--from", "{here}/good", "--out", "{search}"],
+        "the report's folder {search} cannot be made: Not a directory; name another one with --out FOLDER",
+    ),
     "a report of a study before any run": (["report", "letters", "--home", "{home}"], "no MLflow store"),
     "a status before any run": (["status", "--home", "{home}"], "there are no runs yet in {home}"),
     "a UI before any run": (["ui", "--home", "{home}"], "there are no runs yet in {home}"),

@@ -478,7 +478,7 @@ preset = "mamlpp"
 [sampler]
 name = "tep"
 """,
-        ('sampler.name = "tep": unknown sampler; did you mean tpe? (known: tpe, gp, cmaes, qmc, random)',),
+        ('sampler.name = "tep": unknown sampler; did you mean tpe? (known: tpe, gp, cmaes, qmc, random, nsgaii, brute_force)',),
     ),
     "unknown options of sampler and pruner": (
         SEARCH
@@ -519,7 +519,7 @@ preset = "mamlpp"
 name = "wilcoxon"
 """,
         (
-            'pruner.name = "wilcoxon": unknown pruner (known: median, hyperband, successive_halving, percentile, patient, none)',
+            'pruner.name = "wilcoxon": unknown pruner (known: median, hyperband, successive_halving, percentile, patient, threshold, none)',
         ),
     ),
     "an epoch pruner with two seeds": (

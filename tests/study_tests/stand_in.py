@@ -17,20 +17,20 @@ import torch
 
 from trainers.checkpoint import CheckpointFolder
 from trainers.config import TrainerConfig
-from trainers.data.classes import ClassData, ClassRange
+from trainers.data.classes import SPLITS, ClassData, ClassRange
 from trainers.data.config import DataConfig
 from trainers.divergence import Diverged
 from trainers.normalise import cell_id
 from trainers.training import EpochResult, TrainResult
 
-ORDERS = {"diverge": 0.81, "out_of_memory": 0.82, "raise": 0.83, "die": 0.84, "die_once": 0.85}
+ORDERS = {"diverge": 0.81, "out_of_memory": 0.82, "raise": 0.83, "die": 0.84, "die_once": 0.85, "raise_once": 0.86}
 """Values of outer.beta1; each happens in epoch 2."""
 
 
 def load(config: DataConfig, folder: Path) -> ClassData:
-    """Return three classes of one black pixel."""
-    one = {split: (ClassRange(split, place, 1),) for place, split in enumerate(("train", "val", "test"))}
-    return ClassData("stand-in", torch.zeros(3, 1, 1, 1, dtype=torch.uint8), one)  # type: ignore[arg-type]
+    """Return 20 classes a split, all of the same 40 black images: as many as any preset's tasks take."""
+    classes = {split: tuple(ClassRange(f"{split}{i}", 0, 40) for i in range(20)) for split in SPLITS}
+    return ClassData("stand-in", torch.zeros(40, 1, 28, 28, dtype=torch.uint8), classes)
 
 
 def train(
@@ -84,7 +84,7 @@ def _obey(config: TrainerConfig, epoch: int, checkpoint: CheckpointFolder | None
         raise Diverged(2, 7, 1, "conv0")
     if order == "out_of_memory":
         raise MemoryError("no room for 3 GiB")
-    if order == "raise":
+    if order == "raise" or (order == "raise_once" and _first_time(checkpoint)):
         raise RuntimeError("the stand-in was told to fail")
     if order == "die" or (order == "die_once" and _first_time(checkpoint)):
         print("the stand-in's last words", flush=True)

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from study.cli import is_ours, run
+from reports.files import PLAIN_FIELDS
+from study.cli import _console, is_ours, run
 from study.config import StudyConfig, load_spec
 from study.demo import SPECS
 from study.home import Home
@@ -32,6 +33,10 @@ def places(tmp_path: Path) -> dict[str, str]:
     for name, path in found.items():
         path.write_text((SPECS / f"{name}.toml").read_text())
     (tmp_path / "home").mkdir()
+    row = "a,Übung,,0,0,complete,s,train,1,c,,"
+    for name, line, encoding in (("good", row, "utf-8"), ("long", f"{row},x", "utf-8"), ("latin", row, "latin-1")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "runs.csv").write_text(f"{','.join(PLAIN_FIELDS)}\n{line}\n", encoding=encoding)
     return {name: str(path) for name, path in found.items()} | {"here": str(tmp_path), "home": str(tmp_path / "home")}
 
 
@@ -96,6 +101,12 @@ def test_every_command_has_an_example(command: str, capsys: pytest.CaptureFixtur
 def test_no_arguments_are_a_question_for_help(capsys: pytest.CaptureFixture[str]) -> None:
     assert run([]) == 0
     assert "Usage: mamlab" in capsys.readouterr().out
+
+
+def test_tables_in_a_pipe_have_at_least_100_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    for columns, width in (("60", 100), ("140", 140)):
+        monkeypatch.setenv("COLUMNS", columns)
+        assert _console().width == width
 
 
 def test_a_value_error_of_ours_is_a_message_and_a_library_s_is_a_bug() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from study.locks import DriverBusy, driver_lock
 from study.plan import StudyChanged, sampler_seed, search_label
 from study.snapshot import Snapshot
+from study.stores import open_mlflow
 
 from .books import ablation, check_books, fresh_home, mlflow_runs, optuna_trials, run, search
 from .stand_in import accuracy
@@ -18,6 +20,7 @@ ENDS = {
     "raises": '{ "outer.beta1" = 0.83 }',
     "dies": '{ "outer.beta1" = 0.84 }',
     "dies once": '{ "outer.beta1" = 0.85 }',
+    "raises once": '{ "outer.beta1" = 0.86 }',
 }
 
 
@@ -45,14 +48,35 @@ def test_each_way_to_end_has_its_state_in_both_books(tmp_path: Path) -> None:
     home = fresh_home(tmp_path)
     config = ablation(ENDS, seeds=1, retries=1)
     last = run(config, home)
-    assert last.counts == {"complete": 2, "diverged": 1, "out_of_memory": 1, "failed": 2}
-    assert check_books(home, config, 6) == last.counts
+    assert last.counts == {"complete": 3, "diverged": 1, "out_of_memory": 1, "failed": 2}
+    assert check_books(home, config, 7) == last.counts
     messages = {one.data.tags["arm"]: one.data.tags.get("message", "") for one in mlflow_runs(home, "arms")}
     assert "epoch 2, iteration 7" in messages["diverges"]
     assert "no room for 3 GiB" in messages["too big"]
     assert "RuntimeError: the stand-in was told to fail" in messages["raises"]
     assert "signal 9" in messages["dies"]
     assert "the stand-in's last words" in messages["dies"]
+
+
+def test_what_the_data_or_this_machine_cannot_do_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+    home = fresh_home(tmp_path)
+    for override, message in (
+        ('{ "episodes.ways" = 21 }', r'arm "b": stand-in: split train has 20 classes, but a task needs 21'),
+        ('{ "model.blocks" = 5 }', r'arm "b": model.blocks = 5 halves images of 28 pixels away'),
+        ('{ "device" = "cuda:77", "outer.lr" = 0.1 }', r'arm "b": device = "cuda:77": this machine has'),
+    ):
+        with pytest.raises(ValueError, match=message):
+            run(ablation({"a": "{}", "b": override}), home)
+    assert open_mlflow(home).get_experiment_by_name("arms") is None
+
+
+def test_an_ablation_whose_time_is_up_is_neither_finished_nor_interrupted_and_goes_on_later(tmp_path: Path) -> None:
+    home, config = fresh_home(tmp_path), ablation({"a": "{}", "b": '{ "outer.lr" = 0.1 }'}, seeds=2)
+    short = replace(config, budget=config.budget.model_copy(update={"hours": 1e-9}))
+    last = run(short, home)
+    assert (last.finished, last.interrupted, last.counts) == (False, False, {"waiting": 4})
+    assert run(config, home).finished
+    assert check_books(home, config, 4) == {"complete": 4}
 
 
 def test_an_ablation_runs_each_cell_once_blocks_first_and_takes_more_arms_and_seeds(tmp_path: Path) -> None:

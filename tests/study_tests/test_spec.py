@@ -64,11 +64,7 @@ def test_examples_are_valid(name: str, kind: str, arms: int) -> None:
 def test_the_omniglot_search_says_what_it_promises() -> None:
     config = load_spec(EXAMPLES / "omniglot_search.toml")
     assert config.base.model.filters == 16
-    assert (config.base.budget.epochs, config.base.budget.iterations, config.base.evaluation.val_tasks) == (
-        20,
-        100,
-        200,
-    )
+    assert (config.base.budget.epochs, config.base.budget.iterations, config.base.evaluation.val_tasks) == (20, 60, 200)
     assert config.budget.trials == 30
     assert config.seeds == (0,)
     assert not config.tests
@@ -133,7 +129,30 @@ def test_every_sampler_can_be_made(name: str) -> None:
 
 @pytest.mark.parametrize("name", PRUNERS)
 def test_every_pruner_can_be_made(name: str) -> None:
-    assert type(make_pruner(Named(name=name), epochs=20)).__name__ == PRUNERS[name]
+    options = {"lower": 0.2} if name == "threshold" else {}
+    assert type(make_pruner(Named(name=name, options=options), epochs=20)).__name__ == PRUNERS[name]
+
+
+def test_a_pruner_spares_as_many_epochs_as_it_says() -> None:
+    from optuna.study import create_study
+
+    pruner = make_pruner(Named(name="median", options={"n_warmup_steps": 2, "n_startup_trials": 1}), epochs=8)
+    optuna_study = create_study(direction="maximize", pruner=pruner)
+    verdicts = []
+    for value in (0.9, 0.1):
+        trial = optuna_study.ask()
+        for epoch in (1, 2, 3):
+            trial.report(value, epoch)
+            verdicts.append(trial.should_prune())
+        optuna_study.tell(trial, value)
+    assert verdicts == [False] * 5 + [True]
+
+
+def test_a_typed_setting_that_only_some_samples_use_is_kept() -> None:
+    space = '[space."msl.schedule"]\nchoices = ["linear", "ema"]\n[budget]\ntrials = 2\n'
+    assert parse_spec(f"{HEAD}[trainer]\nmsl.tau = 0.3\n{space}").base_tree["msl"]["tau"] == 0.3
+    with pytest.raises(SpecError, match=r"trainer.norm.momentum has no effect: norm.queries"):
+        parse_spec(f"{HEAD}[trainer]\nnorm.momentum = 0.3\n{space}")
 
 
 def test_an_option_overrules_the_default() -> None:

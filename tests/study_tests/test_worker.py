@@ -14,6 +14,8 @@ from trainers.checkpoint import CheckpointFolder
 from trainers.config import TrainerConfig
 from trainers.data import Glyphs
 
+from .stand_in import load
+
 HERE = "tests.study_tests.stand_in"
 
 
@@ -22,6 +24,7 @@ def job(folder: Path, key: str = "0/1", **settings: Any) -> Job:
     return Job(
         key=key, label="a run", config=TrainerConfig.model_validate(tree).model_dump_json(), seed=1,
         data=Glyphs().model_dump_json(), data_folder=folder, checkpoint=folder / "cell", token="token",
+        data_checksum=load(Glyphs(), folder).checksum,
         trainer=f"{HERE}:train", loader=f"{HERE}:load",
     )  # fmt: skip
 

@@ -191,6 +191,18 @@ def test_a_device_that_is_not_there_is_refused() -> None:
         list(train(toy_config(device="cuda:99"), 0, DATA))
 
 
+def test_images_that_the_blocks_halve_away_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"model.blocks = 4 halves images of 14 pixels away; use at most 3 blocks"):
+        list(train(toy_config(model={"blocks": 4}), 0, DATA))
+    list(train(toy_config(model={"blocks": 4, "downsample": "stride"}, budget={"epochs": 1}), 0, DATA))
+
+
+def test_a_validation_that_is_not_finite_is_divergence_though_the_training_was() -> None:
+    config = toy_config(inner={"steps": 1, "lr": 1e30, "evaluation_steps": 3}, budget={"epochs": 1, "iterations": 1})
+    with pytest.raises(Diverged, match=r"epoch 1, iteration 1, inner step \d+, first in layer"):
+        list(train(config, 0, DATA))
+
+
 def test_too_many_ways_for_the_data_are_refused() -> None:
     with pytest.raises(DataError, match="8 classes, but a task needs 9"):
         list(train(toy_config(episodes={"ways": 9}), 0, DATA))

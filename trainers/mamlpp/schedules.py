@@ -51,8 +51,9 @@ def outer_lr(config: TrainerConfig, epoch: int) -> float:
     """
     if config.ca == "off":
         return config.outer.lr
+    floor = min(config.ca.min_lr, config.outer.lr)
     top, length, since = _period(config.ca, config.outer.lr, epoch, config.budget.epochs)
-    return config.ca.min_lr + (top - config.ca.min_lr) * (1 + math.cos(math.pi * since / length)) / 2
+    return floor + (top - floor) * (1 + math.cos(math.pi * since / length)) / 2
 
 
 def _period(ca: CA, lr: float, epoch: int, epochs: int) -> tuple[float, int, int]:
@@ -61,5 +62,5 @@ def _period(ca: CA, lr: float, epoch: int, epochs: int) -> tuple[float, int, int
     while since >= length:
         since -= length
         length *= ca.period_mult
-        lr = max(lr * ca.restart_decay, ca.min_lr)
+        lr = max(lr * ca.restart_decay, min(ca.min_lr, lr))
     return lr, length, since

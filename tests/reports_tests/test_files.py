@@ -1,0 +1,42 @@
+"""Tables that went through other programs, or through somebody's hands."""
+
+import codecs
+from pathlib import Path
+
+import pytest
+
+from reports.files import RUNS, read_files, write_files
+from reports.records import ReportError
+
+from . import example
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    write_files(example.search(3), example.SEARCH, tmp_path)
+    return tmp_path
+
+
+def test_a_byte_order_mark_changes_nothing(folder: Path) -> None:
+    before = read_files(folder)
+    (folder / RUNS).write_bytes(codecs.BOM_UTF8 + (folder / RUNS).read_bytes())
+    assert read_files(folder) == before
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda line: line + ",x", r"runs\.csv, line 3: more cells than the header has columns; mend the line"),
+        (lambda line: line.rpartition(",")[0], r"runs\.csv, line 3: fewer cells than the header has columns"),
+        (
+            lambda line: line.replace("trial 0001", "ünï"),
+            r"runs\.csv is not a table in UTF-8 .*; save it as CSV in UTF-8",
+        ),
+    ],
+)
+def test_a_broken_line_is_named(folder: Path, change, message: str) -> None:  # type: ignore[no-untyped-def]
+    lines = (folder / RUNS).read_text().splitlines()
+    lines[2] = change(lines[2])
+    (folder / RUNS).write_text("\n".join(lines), encoding="latin-1")
+    with pytest.raises(ReportError, match=message):
+        read_files(folder)

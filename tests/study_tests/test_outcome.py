@@ -1,0 +1,102 @@
+"""What stands on the screen when a study has ended, and what its exit status is."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from reports.records import RunRecord, StudyInfo
+from study.outcome import finish, print_result
+from study.snapshot import Snapshot
+from study.status import RunStatus, StudyStatus, studies_table, study_page
+from tests.reports_tests import example
+
+from . import books
+
+INTERVAL = "70.00 % [57.29, 82.71], n = 2"
+"""Of 69 and 71: 70 -+ 12.706 * sd / sqrt(2), where sd is sqrt(2)."""
+
+
+def screen() -> Console:
+    return Console(file=io.StringIO(), width=100, color_system=None)
+
+
+def written(to: Console) -> str:
+    assert isinstance(to.file, io.StringIO)
+    return to.file.getvalue()
+
+
+def result(records: Sequence[RunRecord], kind: str) -> str:
+    to = screen()
+    print_result(StudyInfo("s", kind), records, to)
+    return written(to)
+
+
+def test_a_training_that_failed_says_why_in_one_line() -> None:
+    tags = {"message": "RuntimeError: no such kernel\nTraceback ..."}
+    text = result([example.record(0, "failed", tags=tags, metrics={}, name="tiny")], "train")
+    assert text.splitlines() == [
+        "tiny: failed: RuntimeError: no such kernel",
+        "No run is complete (1 failed), so there is no result; the report says why.",
+    ]
+
+
+def test_the_best_trial_of_several_seeds_is_shown_with_its_interval() -> None:
+    records = [
+        example.record(2 * trial + seed, trial=trial, seed=seed, accuracy=accuracy, kind="search")
+        for trial, pair in enumerate([(0.90, 0.30), (0.69, 0.71)])
+        for seed, accuracy in enumerate(pair)
+    ]
+    lines = result(records, "search").splitlines()
+    assert lines[0] == f"Best config: trial 1, validation accuracy {INTERVAL}"
+    assert lines[1].startswith("Next: trial 0 60.00 % [")
+    assert lines[2] == "Intervals: Student t over seeds, 95 %."
+
+
+def test_the_best_trial_of_one_seed_has_no_interval() -> None:
+    lines = result([example.record(0, accuracy=0.7), example.record(1, accuracy=0.6)], "search").splitlines()
+    assert lines[:2] == ["Best config: trial 0, validation accuracy 70.00 %", "Next: trial 1 60.00 %"]
+
+
+def test_status_shows_the_best_trial_by_its_mean() -> None:
+    values = {"0000": (0.90, 0.30), "0001": (0.69, 0.71), "0002": (0.95,)}  # the last one waits for its other seed
+    runs = tuple(
+        RunStatus(f"trial-{trial} lr=0.1 / seed {seed}", trial, "complete", value, params={"inner.lr": "0.1"})
+        for trial, pair in values.items()
+        for seed, value in enumerate(pair)
+    )
+    study = StudyStatus("hunt", "search", "1", ("inner.lr",), runs)
+    to = screen()
+    to.print(study_page(study))
+    to.print(studies_table([study]))
+    assert f"best     {INTERVAL}  trial-0001\n         inner.lr = 0.1" in written(to)
+    assert written(to).rstrip().endswith(INTERVAL)
+
+
+@pytest.fixture(scope="module")
+def diverged(tmp_path_factory: pytest.TempPathFactory) -> tuple[Snapshot, books.Home]:
+    home = books.fresh_home(tmp_path_factory.mktemp("home"))
+    return books.run(books.ablation({"bad": "{ outer = { beta1 = 0.81 } }"}), home), home
+
+
+def test_a_study_without_any_complete_run_ends_with_status_1(diverged: tuple[Snapshot, books.Home]) -> None:
+    last, home = diverged
+    to = screen()
+    assert finish(last, home, to) == 1
+    assert "No run is complete (2 diverged), so there is no result; the report says why." in written(to)
+    assert (home.reports / "arms" / "index.html").is_file()
+
+
+def test_time_that_is_up_is_no_failure(diverged: tuple[Snapshot, books.Home], tmp_path: Path) -> None:
+    last, home = diverged
+    to = screen()
+    assert finish(replace(last, finished=False), home, to) == 0
+    assert "hours is up: the same command goes on where it was, with more hours if it needs them." in written(to)
+    empty = screen()
+    assert finish(Snapshot("letters", "search", 20), books.fresh_home(tmp_path), empty) == 0
+    assert "No run has ended." in written(empty)

@@ -478,7 +478,9 @@ preset = "mamlpp"
 [sampler]
 name = "tep"
 """,
-        ('sampler.name = "tep": unknown sampler; did you mean tpe? (known: tpe, gp, cmaes, qmc, random, nsgaii, brute_force)',),
+        (
+            'sampler.name = "tep": unknown sampler; did you mean tpe? (known: tpe, gp, cmaes, qmc, random, nsgaii, brute_force)',
+        ),
     ),
     "unknown options of sampler and pruner": (
         SEARCH

@@ -11,6 +11,7 @@ import pytest
 from rich.console import Console
 
 from reports.records import RunRecord, StudyInfo
+from study.home import Home
 from study.outcome import finish, print_result
 from study.snapshot import Snapshot
 from study.status import RunStatus, StudyStatus, studies_table, study_page
@@ -79,20 +80,21 @@ def test_status_shows_the_best_trial_by_its_mean() -> None:
 
 
 @pytest.fixture(scope="module")
-def diverged(tmp_path_factory: pytest.TempPathFactory) -> tuple[Snapshot, books.Home]:
+def diverged(tmp_path_factory: pytest.TempPathFactory) -> tuple[Snapshot, Home]:
     home = books.fresh_home(tmp_path_factory.mktemp("home"))
-    return books.run(books.ablation({"bad": "{ outer = { beta1 = 0.81 } }"}), home), home
+    arms = {f"{steps} steps": f"{{ outer = {{ beta1 = 0.81 }}, inner = {{ steps = {steps} }} }}" for steps in (2, 3)}
+    return books.run(books.ablation(arms), home), home
 
 
-def test_a_study_without_any_complete_run_ends_with_status_1(diverged: tuple[Snapshot, books.Home]) -> None:
+def test_a_study_without_any_complete_run_ends_with_status_1(diverged: tuple[Snapshot, Home]) -> None:
     last, home = diverged
     to = screen()
     assert finish(last, home, to) == 1
-    assert "No run is complete (2 diverged), so there is no result; the report says why." in written(to)
+    assert "No run is complete (4 diverged), so there is no result; the report says why." in written(to)
     assert (home.reports / "arms" / "index.html").is_file()
 
 
-def test_time_that_is_up_is_no_failure(diverged: tuple[Snapshot, books.Home], tmp_path: Path) -> None:
+def test_time_that_is_up_is_no_failure(diverged: tuple[Snapshot, Home], tmp_path: Path) -> None:
     last, home = diverged
     to = screen()
     assert finish(replace(last, finished=False), home, to) == 0

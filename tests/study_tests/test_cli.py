@@ -271,7 +271,7 @@ def test_the_demo_searches_ablates_and_reports_and_is_not_done_twice(tmp_path: P
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         seconds.append(time.perf_counter() - began)
         assert done.returncode == 0, done.stderr
-        for part in ("Best config: trial", "MAML + LSLR", "95 % interval", "mamlab ui --home"):
+        for part in ("Best config: trial", "MAML + LSLR", "Student t over seeds, 95 %", "mamlab ui --home"):
             assert part in done.stdout
     search, ablation = status_of(Home(tmp_path), "demo-search"), status_of(Home(tmp_path), "demo-ablation")
     assert "18 runs" in search

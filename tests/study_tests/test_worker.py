@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import TypeAdapter
 
 from study.artifacts import rates_picture
 from study.executors import LocalExecutor
@@ -12,7 +13,7 @@ from study.jobs import Answer, Busy, Ended, EpochDone, Finished, Job, Lost, Star
 from study.worker import load_data, run_job
 from trainers.checkpoint import CheckpointFolder
 from trainers.config import TrainerConfig
-from trainers.data import Glyphs
+from trainers.data import CifarFS, DataConfig, Glyphs, ImageFolder, Omniglot
 
 from .stand_in import load
 
@@ -85,6 +86,11 @@ def test_divergence_memory_and_faults_are_told_apart(tmp_path: Path) -> None:
     assert end(0.83).state == "failed"
     assert "test_worker" not in end(0.83).message
     assert "in _obey" in end(0.83).message
+
+
+@pytest.mark.parametrize("data", [Glyphs(), Omniglot(turns="classes"), CifarFS(), ImageFolder(path=Path("~/pictures"))])
+def test_every_data_set_reaches_a_worker_as_it_was_described(data: DataConfig) -> None:
+    assert TypeAdapter[DataConfig](DataConfig).validate_json(data.model_dump_json()) == data
 
 
 def test_data_is_loaded_once(tmp_path: Path) -> None:

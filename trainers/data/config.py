@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from ..config import Section
 
@@ -14,8 +14,10 @@ class DataError(ValueError):
     """The data cannot be used as it is; the message names what is wrong, where, and the way out."""
 
 
-def _as_path(value: object) -> object:
-    return Path(value).expanduser() if isinstance(value, str) and value else value
+def _named(value: object) -> object:
+    if value == "":
+        raise ValueError("must name a folder")
+    return value
 
 
 class Glyphs(Section):
@@ -54,8 +56,9 @@ class ImageFolder(Section):
     """Any folder of class folders, flat or already split in train, val and test (as Mini-ImageNet is)."""
 
     source: Literal["image_folder"] = "image_folder"
-    path: Annotated[Path, BeforeValidator(_as_path)] = Field(
-        description="the folder: either class folders, or the three folders train, val and test with class folders"
+    path: Annotated[Path, BeforeValidator(_named), AfterValidator(Path.expanduser)] = Field(
+        strict=False,
+        description="the folder: either class folders, or the three folders train, val and test with class folders",
     )
     size: int = Field(84, ge=8, le=512, description="side of the images in pixels")
     grayscale: bool = Field(False, description="one channel instead of three")

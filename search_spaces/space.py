@@ -219,10 +219,23 @@ class SearchSpace:
         head = path.partition(".")[0]
         if path != head and head in COMPONENTS_WITH_SETTINGS and tree.get(head, "off") == "off":
             return f'{head} is "off"'
-        outcomes = [normalise(_put(tree, path, value)) for value in self.dimensions[path].ends()]
+        outcomes = [
+            normalise(self._with_later(_put(tree, path, value), path)) for value in self.dimensions[path].ends()
+        ]
         dropped = [inert for _, found in outcomes for inert in found if inert.path in (path, head)]
         same = all(config == outcomes[0][0] for config, _ in outcomes)
         return dropped[0].reason if dropped and same else None
+
+    def _with_later(self, tree: Tree, path: str) -> Tree:
+        """Lay the upper ends of what is asked for after `path`, in the same component, over `tree`.
+
+        A component that is too short to act with the base's length may act with the one that is sampled next.
+        """
+        head, order = path.partition(".")[0], self._order()
+        for later in order[order.index(path) + 1 :]:
+            if later.startswith(f"{head}.") and tree.get(head, "off") != "off":
+                tree = _put(tree, later, self.dimensions[later].ends()[-1])
+        return tree
 
     def _why_idle(self, path: str, base: Mapping[str, Any]) -> str:
         return self._reason(path, merge(base, self.fixed)) or "what it depends on never takes the value it needs"

@@ -6,7 +6,7 @@ import optuna
 import pytest
 
 from search_spaces import SPACES, Choice, FixedParams, Range, SearchSpace
-from trainers.normalise import settings
+from trainers.normalise import merge, settings
 from trainers.presets import preset
 
 BASE = preset("mamlpp")
@@ -106,3 +106,9 @@ def test_whole_numbers_are_read_as_floats_where_the_setting_is_one() -> None:
 def test_a_step_is_kept() -> None:
     space = SearchSpace.from_table({"model.filters": {"low": 16, "high": 64, "step": 16}})
     assert [n for n in range(100) if space.dimensions["model.filters"].contains(n)] == [16, 32, 48, 64]
+
+
+def test_a_component_that_the_base_makes_too_short_is_searched_if_its_length_is() -> None:
+    space = SearchSpace.from_table({"preset": "mamlpp"})
+    base = merge(preset("mamlpp"), {"budget": {"epochs": 4}})  # a tenth of 4 epochs is none
+    assert {"msl", "msl.schedule", "msl.epochs"} <= space.fit(base).dimensions.keys()

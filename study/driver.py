@@ -201,7 +201,7 @@ class _Driver:
         return Job(
             key=plan.key, label=plan.label, config=plan.config.model_dump_json(), seed=plan.seed,
             data=self._config.data.model_dump_json(), data_folder=self._home.data, data_checksum=self._checksum,
-            checkpoint=self._home.checkpoints / plan.cell, token=uuid.uuid4().hex, test=self._config.tests,
+            checkpoint=self._home.checkpoints / plan.cell, token=uuid.uuid4().hex, test=self._config.tests, keep=self._config.execution.keep,
             trainer=trainer, loader=loader,
         )  # fmt: skip
 

@@ -34,6 +34,8 @@ class Job:
     token: str
     """The attempt: a worker with an older token cannot write the cell."""
     test: bool = True
+    keep: Literal["best", "all", "none"] = "best"
+    """Which checkpoints stay when the run is complete."""
     trainer: str = "trainers.training:train"
     """The function that trains, as module:name, with the signature of `trainers.training.train`."""
     loader: str = "trainers.data:load"

@@ -91,6 +91,10 @@ class ExecutionSection(Section):
         "auto", description="trainings side by side; auto: one for each core (or the GPU)"
     )
     threads: int = Field(1, ge=1, description="CPU threads of each worker")
+    keep: Literal["best", "all", "none"] = Field(
+        "best",
+        description="checkpoints of a complete run: those of its top-k epochs, of every epoch, or none (such a run cannot be used again)",
+    )
     retries: int = Field(2, ge=0, description="how often a failed run is started again")
 
 

@@ -43,7 +43,7 @@ def load_data(loader: str, data: str, folder: Path) -> ClassData:
 
 def run_job(job: Job) -> Generator[Event, Answer, None]:
     """Train `job`, yielding its events; what is sent after an `EpochDone` is the answer to it."""
-    folder = CheckpointFolder(job.checkpoint, job.token)
+    folder = CheckpointFolder(job.checkpoint, job.token, keep_all=job.keep == "all")
     try:
         folder.acquire()
         yield from _train(job, folder)
@@ -76,6 +76,8 @@ def _train(job: Job, folder: CheckpointFolder) -> Generator[Event, Answer, None]
             epoch = next(training)
         except StopIteration as end:
             yield Finished(end.value, run_files(config, end.value))
+            if job.keep == "none" and not trained_before:
+                folder.remove()
             return
         answer = yield EpochDone(epoch)
         if answer != "go":

@@ -2,7 +2,7 @@
 
 A file is written beside its place, flushed and renamed, so a checkpoint is whole or absent; it begins with the SHA-256
 of the rest, and is read with ``weights_only=True``. The last two epochs are kept while a training lives: if the newest
-file is damaged, the one before serves. A finished training keeps ``final.ckpt`` alone.
+file is damaged, the one before serves. A finished training keeps ``final.ckpt``, with the weights of its k best epochs, alone.
 """
 
 from __future__ import annotations
@@ -35,11 +35,13 @@ class CheckpointFolder:
     Args:
         path: the folder; made when the first file is written.
         token: names this attempt; a folder taken over by another attempt refuses this one's writes.
+        keep_all: keep every epoch's state, also after the end.
     """
 
-    def __init__(self, path: Path, token: str = "") -> None:
+    def __init__(self, path: Path, token: str = "", *, keep_all: bool = False) -> None:
         self.path = path
         self.token = token
+        self._keep_all = keep_all
         self._lock: IO[str] | None = None
 
     def acquire(self) -> None:
@@ -79,19 +81,21 @@ class CheckpointFolder:
     def save(self, epoch: int, state: State) -> None:
         """Write the state after `epoch`, then remove all but the last two. Raises StaleAttempt, OSError."""
         self._write_state(self.path / f"epoch-{epoch:06d}.ckpt", state)
-        for old in self._epochs()[:-_KEPT]:
-            old.unlink()
+        self._forget(self._epochs()[:-_KEPT])
 
     def finish(self, state: State) -> None:
         """Write the final state and remove those of the epochs. Raises StaleAttempt, OSError."""
         self._write_state(self._final, state)
-        for old in self._epochs():
-            old.unlink()
+        self._forget(self._epochs())
 
     def remove(self) -> None:
         """Remove every state; the folder and its lock stay, for whoever waits for it."""
         for file in [*self.path.glob("*.ckpt"), *self.path.glob("*.damaged"), *self.path.glob("*.tmp-*")]:
             file.unlink(missing_ok=True)
+
+    def _forget(self, files: list[Path]) -> None:
+        for file in [] if self._keep_all else files:
+            file.unlink()
 
     @property
     def _final(self) -> Path:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,15 @@ def test_a_trained_cell_sends_the_same_events_again_and_survives_pruning(tmp_pat
     assert again[1:] == first[1:]
     events(job(tmp_path), "prune")
     assert CheckpointFolder(tmp_path / "cell").finished
+
+
+@pytest.mark.parametrize(
+    ("keep", "kept"),
+    [("best", ["final.ckpt"]), ("all", [f"epoch-00000{i}.ckpt" for i in (1, 2, 3)] + ["final.ckpt"]), ("none", [])],
+)
+def test_a_complete_run_keeps_the_checkpoints_that_it_is_told_to(tmp_path: Path, keep: Any, kept: list[str]) -> None:
+    assert isinstance(events(replace(job(tmp_path), keep=keep))[-1], Finished)
+    assert sorted(file.name for file in (tmp_path / "cell").glob("*.ckpt")) == kept
 
 
 def test_a_cell_in_other_hands_is_busy(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from reports.records import CONFIG_FILE, ENSEMBLE, INNER_RATES_FILE, INNER_RATES_PICTURE, PER_TASK_FILE, SINGLE
 from trainers.config import TrainerConfig
-from trainers.training import TrainResult
+from trainers.results import TrainResult
 
 
 def run_files(config: TrainerConfig, result: TrainResult) -> dict[str, bytes]:

@@ -14,7 +14,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from trainers.data.classes import ClassData
-from trainers.training import EpochResult, check
+from trainers.results import EpochResult
+from trainers.training import check
 
 from .config import StudyConfig
 from .executors import Executor, local_executor

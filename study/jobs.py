@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from trainers.training import EpochResult, TrainResult
+from trainers.results import EpochResult, TrainResult
 
 Answer = Literal["go", "prune", "leave"]
 """What a worker does after an epoch: train on, stop for good, or stop and keep the checkpoint."""

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from reports import records
 from trainers.normalise import settings
-from trainers.training import EpochResult, TrainResult
+from trainers.results import EpochResult, TrainResult
 
 from .config import StudyConfig
 from .plan import RunPlan

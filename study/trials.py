@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from trainers.normalise import cell_id
-from trainers.training import EpochResult
+from trainers.results import EpochResult
 
 from .config import StudyConfig
 from .plan import RunPlan, StudyChanged, frozen_json, planned_cells, refuse_change, sampler_seed, search_label

@@ -25,7 +25,7 @@ from trainers.config import TrainerConfig
 from trainers.data import DataConfig, DataError
 from trainers.data.classes import ClassData
 from trainers.divergence import Diverged
-from trainers.training import EpochResult, TrainResult
+from trainers.results import EpochResult, TrainResult
 
 from .artifacts import run_files
 from .jobs import Answer, Busy, Ended, EpochDone, Event, Finished, Job, Started, Stopped, find

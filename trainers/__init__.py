@@ -14,13 +14,14 @@ if TYPE_CHECKING:
     from .divergence import Diverged
     from .normalise import cell_id, normalise
     from .presets import preset
-    from .training import EpochResult, TrainResult, fit, train
+    from .results import EpochResult, TrainResult
+    from .training import fit, train
 
 _HOME = {
     "CheckpointFolder": "checkpoint",
     "Diverged": "divergence",
-    "EpochResult": "training",
-    "TrainResult": "training",
+    "EpochResult": "results",
+    "TrainResult": "results",
     "TrainerConfig": "config",
     "cell_id": "normalise",
     "fit": "training",

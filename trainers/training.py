@@ -27,62 +27,7 @@ from .mamlpp.meta_step import meta_gradient
 from .mamlpp.schedules import msl_weights, outer_lr, second_order
 from .mamlpp.step_sizes import rate_table
 from .models.conv4 import Conv4, Weights
-
-
-@dataclass(frozen=True)
-class EpochResult:
-    """What one epoch gave. Accuracies are means over tasks, in [0, 1]; losses are cross-entropies in nats.
-
-    Attributes:
-        epoch: number of the epoch, from 1.
-        train_loss: mean meta-loss over the epoch's iterations.
-        train_accuracy: mean accuracy on the training tasks' queries after the last inner step.
-        val_loss, val_accuracy: on the fixed validation tasks.
-        val_accuracy_se: standard error of val_accuracy over tasks.
-        outer_lr: outer rate during the epoch.
-        seconds: wall time of the epoch, validation included.
-        tasks_per_second: training tasks a second.
-        finished_at: Unix time of the epoch's end, in seconds.
-    """
-
-    epoch: int
-    train_loss: float
-    train_accuracy: float
-    val_loss: float
-    val_accuracy: float
-    val_accuracy_se: float
-    outer_lr: float
-    seconds: float
-    tasks_per_second: float
-    finished_at: float
-
-
-@dataclass(frozen=True)
-class TrainResult:
-    """What a whole training gave. Test fields are None or empty when it was not tested.
-
-    Attributes:
-        best_epoch: the epoch with the highest validation accuracy (the first of equals).
-        best_val_accuracy: that accuracy, in [0, 1].
-        ensemble_epochs: the top-k epochs by validation accuracy, best first.
-        test_accuracy, test_accuracy_se: the best epoch's on the test tasks, and its standard error over tasks.
-        ensemble_test_accuracy, ensemble_test_accuracy_se: those of the mean of the top-k epochs' logits.
-        test_per_task, ensemble_test_per_task: accuracy of each test task.
-        inner_rates: each adapted weight's rate at each inner step, of the best epoch.
-        seconds: wall time of all epochs.
-    """
-
-    best_epoch: int
-    best_val_accuracy: float
-    ensemble_epochs: tuple[int, ...]
-    inner_rates: dict[str, list[float]]
-    seconds: float
-    test_accuracy: float | None = None
-    test_accuracy_se: float | None = None
-    ensemble_test_accuracy: float | None = None
-    ensemble_test_accuracy_se: float | None = None
-    test_per_task: tuple[float, ...] = ()
-    ensemble_test_per_task: tuple[float, ...] = ()
+from .results import EpochResult, TrainResult
 
 
 def train(

@@ -21,7 +21,7 @@ from trainers.data.classes import SPLITS, ClassData, ClassRange
 from trainers.data.config import DataConfig
 from trainers.divergence import Diverged
 from trainers.normalise import cell_id
-from trainers.training import EpochResult, TrainResult
+from trainers.results import EpochResult, TrainResult
 
 ORDERS = {"diverge": 0.81, "out_of_memory": 0.82, "raise": 0.83, "die": 0.84, "die_once": 0.85, "raise_once": 0.86}
 """Values of outer.beta1; each happens in epoch 2."""

@@ -17,7 +17,7 @@ from study.stores import open_mlflow, patiently
 from study.tracking import Tracking
 from study.ui import serving
 from trainers.normalise import settings
-from trainers.training import EpochResult
+from trainers.results import EpochResult
 
 from .books import ablation, check_books, fresh_home, mlflow_runs, run
 

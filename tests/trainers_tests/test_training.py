@@ -17,7 +17,8 @@ from tests.toy import EVERYTHING, toy_config, toy_data
 from trainers.checkpoint import CellBusy, CheckpointFolder, StaleAttempt
 from trainers.data import DataError
 from trainers.divergence import Diverged
-from trainers.training import EpochResult, Run, TrainResult, train
+from trainers.results import EpochResult, TrainResult
+from trainers.training import Run, train
 
 DATA = toy_data()
 CONFIG = toy_config(**EVERYTHING, norm={"queries": "running"})

@@ -119,9 +119,11 @@ def _stop(server: subprocess.Popen[bytes]) -> None:
 
 
 def serve(home: Home, port: int, console: Console) -> None:
-    """Run the UI until Ctrl-C, with the address of every study. Raises UIError."""
+    """Run the UI until Ctrl-C or SIGTERM, with the address of every study. Raises UIError."""
     require_store(home)
     check_port(port)
+    for ending in (signal.SIGTERM, signal.SIGHUP):  # as Ctrl-C: the server must not outlive us
+        signal.signal(ending, signal.default_int_handler)
     console.print("Starting the MLflow UI ...", style="dim")
     with suppress(KeyboardInterrupt), serving(home, port) as server:
         for name, experiment_id, views in _experiments(home):

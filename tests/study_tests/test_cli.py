@@ -237,7 +237,8 @@ def wait_for(ready: object, seconds: float = 60.0) -> None:
         time.sleep(0.2)
 
 
-def test_the_ui_answers_prints_full_addresses_and_leaves_nothing_running(trained: Home) -> None:
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_the_ui_answers_prints_full_addresses_and_leaves_nothing_running(trained: Home, how: signal.Signals) -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -252,7 +253,7 @@ def test_the_ui_answers_prints_full_addresses_and_leaves_nothing_running(trained
         lines.append(line)
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=10) as page:
         assert page.status == 200
-    process.send_signal(signal.SIGINT)
+    process.send_signal(how)
     assert process.wait(20) == 0
     process.stdout.close()
     killer.cancel()

@@ -33,8 +33,3 @@ class Source:
     def permutation(self, count: int) -> NDArray[np.int64]:
         """Return a uniform permutation of ``range(count)``."""
         return np.argsort(self.words(count), kind="stable")
-
-
-def derive_seed(*address: Key) -> int:
-    """Return a seed in [0, 2**31) for a library that wants one, fixed by `address`."""
-    return int(Source(*address).words(1)[0] >> np.uint64(33))

@@ -11,10 +11,11 @@ from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import MaxNLocator
 
 from . import records as names
+from .comparison import Comparison
 from .importance import Importance
 from .records import RunRecord
 from .statistics import band
-from .summary import Ablation, Arm, Comparison, Search, Trial
+from .summary import Ablation, Arm, Search, Trial
 from .svg import BLUE, FAINT, GREEN, INK, ORANGE, RED, Figure, canvas, clean, style, to_svg
 from .tables import METRIC_TITLES, interval, percent
 

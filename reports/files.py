@@ -11,7 +11,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -130,11 +130,8 @@ def _read_study(folder: Path, records: Sequence[RunRecord]) -> StudyInfo:
         return StudyInfo(first.study, first.kind, first.experiment_id) if first else StudyInfo(folder.name, "")
     try:
         tree = json.loads((folder / STUDY).read_text(encoding="utf-8-sig"))
-        known = {field.name for field in fields(StudyInfo)}
-        pairs = tuple((arm, base) for arm, base in tree.get("comparisons", ()))
-        kept = {key: value for key, value in tree.items() if key in known}
-        return StudyInfo(**kept | {"comparisons": pairs, "searched": tuple(tree.get("searched", ()))})
-    except (AttributeError, TypeError, ValueError) as error:
+        return StudyInfo.from_tree(tree)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ReportError(f"{folder / STUDY}: {error}; write the file again with `mamlab report`") from error
 
 

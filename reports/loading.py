@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import records as names
 from .files import read_files
-from .records import ReportError, RunRecord, StudyInfo
+from .records import Family, ReportError, RunRecord, StudyInfo, Sweep, factorial_of
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -121,13 +121,19 @@ def _per_task(client: MlflowClient, run: Run) -> dict[str, list[float]]:
 
 
 def _study(experiment: Experiment, tags: Mapping[str, str], children: list[RunRecord]) -> StudyInfo:
-    base = _json(tags.get(names.TAG_BASE_ARM))
+    base, design = _json(tags.get(names.TAG_BASE_ARM)), _json(tags.get(names.TAG_DESIGN)) or {}
     return StudyInfo(
         name=experiment.name,
         kind=tags.get(names.TAG_KIND, children[0].kind if children else ""),
         experiment_id=experiment.experiment_id,
         base_arm=base if isinstance(base, str) else None,
         comparisons=tuple((arm, other) for arm, other in base) if isinstance(base, list) else (),
+        families=tuple(
+            Family(name, tuple((arm, other) for arm, other in pairs))
+            for name, pairs in _json(tags.get(names.TAG_FAMILIES)) or ()
+        ),
+        factorial=factorial_of(design) if "factors" in design else None,
+        sweep=Sweep(**design) if "path" in design else None,
         searched=tuple(_json(tags.get(names.TAG_SEARCHED)) or ()),
     )
 

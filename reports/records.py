@@ -5,8 +5,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from typing import Any
 
 # Tags of every run. The values are strings; JSON where it says so.
 TAG_STATE = "mamlab.state"
@@ -38,6 +39,10 @@ TAG_RUN_NAME = "mlflow.runName"
 # Tags of the parent run alone.
 TAG_BASE_ARM = "base_arm"
 """JSON list of [arm, base] pairs: which arm is compared to which. (A plain name: all arms to this one.)"""
+TAG_FAMILIES = "families"
+"""JSON list of [name, [[arm, base], ...]]: the families within which p values are adjusted."""
+TAG_DESIGN = "design"
+"""JSON object of an ablation's `Factorial` ({"factors", "arms"}) or `Sweep` ({"path", "values"})."""
 TAG_SEARCHED = "searched"
 """JSON list of the dotted names that the search varied."""
 
@@ -144,10 +149,35 @@ class RunRecord:
 
 
 @dataclass(frozen=True)
+class Family:
+    """Comparisons (arm, base) that are judged together: Holm's correction is made within them."""
+
+    name: str
+    comparisons: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class Factorial:
+    """A full factorial: `arms` maps each of its 2^k arms to those of the k `factors` that are on in it."""
+
+    factors: tuple[str, ...]
+    arms: Mapping[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """One setting, by dotted `path`, varied alone: arm -> its value."""
+
+    path: str
+    values: Mapping[str, float | str | bool]
+
+
+@dataclass(frozen=True)
 class StudyInfo:
     """What is said once for a whole study.
 
-    `comparisons` are (arm, base) pairs; without any, every arm is compared to `base_arm`, if there is one.
+    `families` hold the comparisons. Without them (records of earlier versions, or written by hand) the `comparisons`, (arm,
+    base) pairs, make a family for each base; without these, every arm is compared to `base_arm`, if there is one.
     `searched` are the dotted names that a search varied. `mlflow_address` is where the MLflow UI answers
     ("http://127.0.0.1:5000"); without it the report holds no links to runs.
     """
@@ -157,6 +187,37 @@ class StudyInfo:
     experiment_id: str = ""
     base_arm: str | None = None
     comparisons: tuple[tuple[str, str], ...] = ()
+    families: tuple[Family, ...] = ()
+    factorial: Factorial | None = None
+    sweep: Sweep | None = None
     searched: tuple[str, ...] = ()
     mlflow_address: str | None = None
     description: str = ""
+
+    @classmethod
+    def from_tree(cls, tree: Mapping[str, Any]) -> StudyInfo:
+        """Return the study that `dataclasses.asdict` turned into JSON; keys of other versions are passed over.
+
+        Raises TypeError, ValueError, KeyError or AttributeError for a tree of another form.
+        """
+        known = {field.name for field in fields(cls)}
+        factorial, sweep = tree.get("factorial"), tree.get("sweep")
+        return cls(
+            **{key: value for key, value in tree.items() if key in known}
+            | {
+                "comparisons": _pairs(tree.get("comparisons", ())),
+                "families": tuple(Family(f["name"], _pairs(f["comparisons"])) for f in tree.get("families", ())),
+                "factorial": factorial and factorial_of(factorial),
+                "sweep": sweep and Sweep(sweep["path"], dict(sweep["values"])),
+                "searched": tuple(tree.get("searched", ())),
+            }
+        )
+
+
+def factorial_of(tree: Mapping[str, Any]) -> Factorial:
+    """Return the design that JSON made of a `Factorial`."""
+    return Factorial(tuple(tree["factors"]), {arm: tuple(on) for arm, on in tree["arms"].items()})
+
+
+def _pairs(pairs: Iterable[Iterable[str]]) -> tuple[tuple[str, str], ...]:
+    return tuple((arm, base) for arm, base in pairs)

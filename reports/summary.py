@@ -9,8 +9,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from . import records as names
+from .comparison import Comparison, compare, families_of
+from .factorial import FactorialEffects, factorial_effects
 from .records import RunRecord, StudyInfo
-from .statistics import Estimate, differences, estimate
+from .statistics import Estimate, estimate
+from .sweep import SweepCurve, sweep_curve
 
 
 @dataclass(frozen=True)
@@ -38,25 +41,30 @@ class Arm:
         """Number of runs by state."""
         return count_states(self.records)
 
-
-@dataclass(frozen=True)
-class Comparison:
-    """`arm` minus `base`, paired by seed; `differences` maps seed to the difference."""
-
-    arm: str
-    base: str
-    differences: Mapping[int, float]
-    estimate: Estimate
+    def tasks_of(self, seed: int) -> Sequence[float]:
+        """Return the accuracies per test task of the seed's run (single model); empty if it has none."""
+        return next((run.per_task.get(names.SINGLE, ()) for run in self.used if run.seed == seed), ())
 
 
 @dataclass(frozen=True)
 class Ablation:
-    """Arms in the order of their comparisons; `metric` is the name of the primary metric."""
+    """Arms in the order of their comparisons, comparisons in that of their families; `metric` is the primary metric's name.
+
+    `factorial` and `sweep` are there for studies of that design.
+    """
 
     metric: str
     arms: tuple[Arm, ...]
     comparisons: tuple[Comparison, ...]
     excluded: tuple[Excluded, ...]
+    factorial: FactorialEffects | None = None
+    sweep: SweepCurve | None = None
+
+    @property
+    def families(self) -> dict[str, tuple[Comparison, ...]]:
+        """The comparisons of each family, by its name."""
+        named = dict.fromkeys(comparison.family for comparison in self.comparisons)
+        return {name: tuple(c for c in self.comparisons if c.family == name) for name in named}
 
     def arm(self, name: str) -> Arm:
         """Return the arm of that name."""
@@ -150,18 +158,15 @@ def summarise_ablation(records: Sequence[RunRecord], info: StudyInfo) -> Ablatio
     records = in_order(records)
     metric = primary_metric(records)
     excluded: list[Excluded] = []
-    pairs = _pairs(records, info)
-    arms = {name: _arm(name, records, info, metric, excluded) for name in _arm_order(records, info, pairs)}
+    families = families_of(info, list(dict.fromkeys(arm_name(record, info) for record in records)))
+    order = _arm_order(records, info, [pair for family in families for pair in family.comparisons])
+    arms = {name: _arm(name, records, info, metric, excluded) for name in order}
+    values = {name: arm.values for name, arm in arms.items()}
     return Ablation(
-        metric, tuple(arms.values()), tuple(_comparison(arms[a], arms[b]) for a, b in pairs), tuple(excluded)
-    )
-
-
-def _pairs(records: Sequence[RunRecord], info: StudyInfo) -> list[tuple[str, str]]:
-    if info.comparisons or info.base_arm is None:
-        return list(dict.fromkeys(info.comparisons))
-    arms = dict.fromkeys(arm_name(record, info) for record in records)
-    return [(arm, info.base_arm) for arm in arms if arm != info.base_arm]
+        metric, tuple(arms.values()), compare(families, arms, metric), tuple(excluded),
+        factorial_effects(info.factorial, values) if info.factorial else None,
+        sweep_curve(info.sweep, values) if info.sweep else None,
+    )  # fmt: skip
 
 
 def _arm_order(records: Sequence[RunRecord], info: StudyInfo, pairs: Sequence[tuple[str, str]]) -> list[str]:
@@ -192,11 +197,6 @@ def _arm(name: str, records: Sequence[RunRecord], info: StudyInfo, metric: str, 
     return Arm(
         name, values, estimate(list(values.values())), estimate(ensemble), tuple(own), tuple(used.values()), dropped
     )
-
-
-def _comparison(arm: Arm, base: Arm) -> Comparison:
-    found = differences(arm.values, base.values)
-    return Comparison(arm.name, base.name, found, estimate(list(found.values())))
 
 
 def dropped_settings(record: RunRecord) -> dict[str, str]:

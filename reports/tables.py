@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from . import records as names
+from .comparison import Comparison
 from .records import RunRecord
 from .statistics import Estimate
-from .summary import Ablation, Arm, Comparison, Excluded, Search, Trial, best_validation, finite
+from .summary import Ablation, Arm, Excluded, Search, Trial, best_validation, finite
 
 NONE = "–"
 MINUS = "−"

@@ -11,10 +11,11 @@ from rich.text import Text
 
 from reports import records as names
 from reports.build import build_report
+from reports.comparison import Comparison
 from reports.loading import from_files, from_mlflow
 from reports.records import RunRecord, StudyInfo
 from reports.statistics import Estimate
-from reports.summary import Ablation, Comparison, Search, count_states, summarise_ablation, summarise_search
+from reports.summary import Ablation, Search, count_states, summarise_ablation, summarise_search
 from reports.tables import METRIC_TITLES, interval, percent, setting, states_text
 
 from .config import StudyConfig

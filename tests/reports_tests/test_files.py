@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from reports.files import RUNS, read_files, write_files
-from reports.records import ReportError
+from reports.records import Factorial, Family, ReportError, StudyInfo, Sweep
 
 from . import example
 
@@ -40,3 +40,12 @@ def test_a_broken_line_is_named(folder: Path, change, message: str) -> None:  # 
     (folder / RUNS).write_text("\n".join(lines), encoding="latin-1")
     with pytest.raises(ReportError, match=message):
         read_files(folder)
+
+
+def test_families_and_designs_survive_the_files(tmp_path: Path) -> None:
+    info = StudyInfo(
+        "s", "ablation", families=(Family("f", (("A", "B"),)),), factorial=Factorial(("X",), {"A": ("X",), "B": ()}),
+        sweep=Sweep("inner.steps", {"A": 1, "B": 2.5}),
+    )  # fmt: skip
+    write_files(example.ablation(), info, tmp_path)
+    assert read_files(tmp_path)[0] == info

@@ -8,7 +8,7 @@ from mlflow import MlflowClient
 
 from reports.build import build_report
 from reports.loading import from_files, from_mlflow
-from reports.records import ReportError
+from reports.records import Family, ReportError, Sweep
 
 
 @pytest.fixture(scope="module")
@@ -22,6 +22,8 @@ def uri(tmp_path_factory: pytest.TempPathFactory) -> str:
         "study": "demo",
         "kind": "ablation",
         "base_arm": '[["A", "B"]]',
+        "families": '[["parts", [["A", "B"]]]]',
+        "design": '{"path": "inner.lr", "values": {"A": 0.1, "B": 0.2}}',
         "searched": '["inner.lr"]',
     }
     parent = client.create_run(experiment, tags=tags)
@@ -62,6 +64,8 @@ def _run(
 def test_mlflow_and_the_files_of_its_report_give_the_same_records(uri: str, tmp_path: Path) -> None:
     info, records = from_mlflow(uri, "demo")
     assert (info.name, info.kind, info.comparisons, info.searched) == ("demo", "ablation", (("A", "B"),), ("inner.lr",))
+    assert info.families == (Family("parts", (("A", "B"),)),)
+    assert info.sweep == Sweep("inner.lr", {"A": 0.1, "B": 0.2})
     assert [(r.arm, r.seed, r.trial, r.state) for r in records] == [
         ("A", 0, 0, "complete"),
         ("B", 0, 1, "complete"),

@@ -1,0 +1,81 @@
+"""The hierarchical bootstrap interval (seeds, then their test tasks), shown beside Student's t.
+
+Student's t over seeds is the interval that reports judge by. This one is narrower when seeds carry most of the noise
+(at 8 seeds it then covers less than its 95 %) and wider when tasks do; docs/statistics.md has the measured coverage.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import ndtr, ndtri
+
+from .permutation import Array
+
+DRAWS = 2000
+LEVEL = 0.95
+_BLOCK = 2**22
+
+
+@dataclass(frozen=True)
+class Interval:
+    """From `low` to `high`."""
+
+    low: float
+    high: float
+
+
+def hierarchical_interval(differences: npt.ArrayLike, level: float = LEVEL) -> Array:
+    """Return (low, high) [..., 2] of the mean of `differences` [..., n seeds, m tasks].
+
+    2,000 draws of n seeds with replacement, and of m tasks within each drawn seed; BCa, with the acceleration from the
+    jackknife over seeds (Efron 1987). The draws depend on n and m alone, so the same values give the same interval.
+    NaN where a value is not finite; n = 1 knows nothing of seeds and raises ValueError.
+    """
+    values = np.asarray(differences, dtype=np.float64)
+    n, m = values.shape[-2:]
+    if n < 2:
+        raise ValueError(f"differences must have at least 2 seeds to draw from, not {n}; train more seeds")
+    flat = values.reshape(-1, n * m)
+    draws = np.concatenate([flat @ weights.T for weights in _weights(n, m)], axis=1)
+    found: Array = _bca(draws, flat.reshape(-1, n, m).mean(2), level).reshape(*values.shape[:-2], 2)
+    return found
+
+
+def _weights(n: int, m: int) -> Iterator[Array]:
+    """Yield [draws, n * m]: how often each task of each seed was drawn, over n * m; DRAWS rows in all."""
+    generator = np.random.default_rng([1, n, m])
+    rows = max(1, _BLOCK // (n * m))
+    for start in range(0, DRAWS, rows):
+        count = min(rows, DRAWS - start)
+        seeds = generator.integers(0, n, (count, n, 1))
+        tasks = generator.integers(0, m, (count, n, m))
+        places = (np.arange(count)[:, None, None] * n + seeds) * m + tasks
+        yield np.bincount(places.ravel(), minlength=count * n * m).reshape(count, n * m) / (n * m)
+
+
+def _bca(draws: Array, seed_means: Array, level: float) -> Array:
+    """Return [k, 2] from `draws` [k, DRAWS] of the mean and the means of the seeds [k, n]."""
+    mean = seed_means.mean(1, keepdims=True)
+    slack = 1e-12 * (1 + np.abs(mean))  # equal but for rounding
+    below = (draws < mean - slack).mean(1) + (np.abs(draws - mean) <= slack).mean(1) / 2
+    bias = ndtri(np.clip(below, 1 / (DRAWS + 1), DRAWS / (DRAWS + 1)))[:, None]
+    gaps = seed_means - mean  # the jackknife's means differ from theirs by -gap / (n - 1)
+    spread = (gaps**2).sum(1) ** 1.5
+    acceleration = ((gaps**3).sum(1) / (6 * np.where(spread > 0, spread, 1)))[:, None]
+    shifted = bias + ndtri(np.array([(1 - level) / 2, (1 + level) / 2]))
+    shares = ndtr(bias + shifted / (1 - acceleration * shifted))
+    return _quantiles(np.sort(draws, axis=1), shares)
+
+
+def _quantiles(ordered: Array, shares: Array) -> Array:
+    """Return the quantiles of each row at its own shares [k, 2], between neighbours by a straight line."""
+    place = np.nan_to_num(shares) * (ordered.shape[1] - 1)
+    lower = np.floor(place).astype(np.intp)
+    upper = np.minimum(lower + 1, ordered.shape[1] - 1)
+    low, high = np.take_along_axis(ordered, lower, 1), np.take_along_axis(ordered, upper, 1)
+    found: Array = low + (high - low) * (place - lower)
+    return found

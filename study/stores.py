@@ -71,9 +71,11 @@ class Patient:
 
 
 def open_optuna(home: Home) -> BaseStorage:
-    """Return Optuna's storage of `home`, made if it is missing."""
+    """Return Optuna's storage of `home`, made if it is missing; what another process writes later may not be seen."""
     import optuna
-    from optuna.storages import RDBStorage, get_storage
+    from optuna.storages import RDBStorage
+
+    from .sole_writer import SoleWriter
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     _quiet("alembic")
@@ -83,7 +85,7 @@ def open_optuna(home: Home) -> BaseStorage:
         _use_wal(home.optuna_db)
     for name in _OPTUNA_WRITES:
         setattr(storage, name, _patient(getattr(storage, name)))
-    return get_storage(storage)
+    return SoleWriter(storage)
 
 
 def open_mlflow(home: Home) -> Any:

@@ -25,7 +25,7 @@ from .snapshot import EndState
 from .views import write_views
 
 if TYPE_CHECKING:
-    from mlflow.entities import Run
+    from mlflow.entities import Metric, Run
 
 STATUS: dict[str, str] = {
     "complete": "FINISHED", "pruned": "FINISHED", "diverged": "FINISHED",
@@ -36,6 +36,10 @@ PRUNED_COLOUR = "#9e9e9e"
 PACKAGES = ("mamlab", "torch", "torchvision", "numpy", "optuna", "mlflow")
 TAG_LIMIT = 4000
 PAGE = 1000
+WRITE_SECONDS = 5.0
+"""Epochs that follow one another faster than this are written together."""
+METRICS_AT_ONCE = 500
+"""MLflow takes at most 1,000 metrics in a batch."""
 
 
 class Tracking:
@@ -53,6 +57,8 @@ class Tracking:
         self._common = {**_source_tags(), records.TAG_STUDY: config.study.name, records.TAG_KIND: config.kind}
         self._common |= {records.TAG_DATA: config.data.source, records.TAG_DATA_CHECKSUM: data_checksum}
         self._known: dict[str, Run] = {}
+        self._waiting: dict[str, list[Metric]] = {}
+        self._written: dict[str, float] = {}
         self.parent_id = ""
         for run in self._all_runs():
             if run.data.tags.get(records.TAG_ROLE) == records.ROLE_STUDY:
@@ -103,10 +109,17 @@ class Tracking:
         self._tag(run_id, tags | ({records.TAG_REUSED_FROM: origin} if origin else {}))
 
     def log_epoch(self, run_id: str, epoch: EpochResult) -> None:
-        """Write an epoch's metrics, at the time when the epoch ended."""
+        """Write an epoch's metrics, with the time when the epoch ended.
+
+        What comes within `WRITE_SECONDS` of the run's last write waits for the next one; if the driver dies before it, the
+        run sends its epochs again.
+        """
         values = asdict(epoch)
         values[records.EPOCH_SECONDS] = values.pop("seconds")
-        self._log_metrics(run_id, {name: values[name] for name in records.EPOCH_METRICS}, epoch)
+        waiting = self._waiting.setdefault(run_id, [])
+        waiting += _metrics({name: values[name] for name in records.EPOCH_METRICS}, epoch)
+        if len(waiting) >= METRICS_AT_ONCE or time.monotonic() - self._written.get(run_id, 0.0) >= WRITE_SECONDS:
+            self._log(run_id)
 
     def log_result(self, run_id: str, result: TrainResult, last: EpochResult, files: dict[str, bytes]) -> None:
         """Write the final metrics and the artifacts of a complete run."""
@@ -207,18 +220,25 @@ class Tracking:
         self._log(run_id, tags=tags)
 
     def _log_metrics(self, run_id: str, values: dict[str, float], at: EpochResult) -> None:
-        from mlflow.entities import Metric
-
-        when = round(at.finished_at * 1000)
-        self._log(run_id, metrics=[Metric(name, float(value), when, at.epoch) for name, value in values.items()])
+        self._log(run_id, metrics=_metrics(values, at))
 
     def _log(self, run_id: str, *, metrics: Any = (), params: Any = None, tags: Any = None) -> None:
+        """Write to a run, and with it the epochs that wait."""
         from mlflow.entities import Param, RunTag
 
+        all_metrics = [*self._waiting.get(run_id, ()), *metrics]
         all_params = [Param(name, value) for name, value in (params or {}).items()]
-        self._client.log_batch(
-            run_id, metrics, all_params, [RunTag(name, value) for name, value in (tags or {}).items()]
-        )
+        all_tags = [RunTag(name, value) for name, value in (tags or {}).items()]
+        self._client.log_batch(run_id, all_metrics, all_params, all_tags)
+        self._waiting.pop(run_id, None)
+        self._written[run_id] = time.monotonic()
+
+
+def _metrics(values: dict[str, float], at: EpochResult) -> list[Metric]:
+    from mlflow.entities import Metric
+
+    when = round(at.finished_at * 1000)
+    return [Metric(name, float(value), when, at.epoch) for name, value in values.items()]
 
 
 def _now() -> int:

@@ -23,7 +23,7 @@ STATE = "mamlab.state"
 LABEL = "label"
 """Set when all parameters of a trial are sampled: a trial without it was caught in between."""
 VERDICT = "mamlab.verdict"
-"""[last judged epoch, whether the run stops there]; stored before it is answered."""
+"""[epoch, True]: the pruner stops the run there. An epoch that was reported without it may go on."""
 RESULT = "mamlab.result."
 """+ seed: [state, score] of one of several runs of a trial."""
 
@@ -48,7 +48,7 @@ class Trials:
         self.best: tuple[float, str, dict[str, Any]] | None = None
         self._results: dict[int, dict[int, tuple[str, float | None]]] = {}
         self._live: dict[int, Trial] = {}
-        self._verdicts: dict[int, tuple[int, bool]] = {}
+        self._stops: dict[int, set[int]] = {}
         self._reported: dict[int, set[int]] = {}
         self._reconcile()
         self._enqueue()
@@ -91,8 +91,7 @@ class Trials:
         frozen = self._storage.get_trial(trial._trial_id)
         self._live[trial.number] = trial
         self._reported[trial.number] = set(frozen.intermediate_values)
-        epoch, stop = frozen.user_attrs.get(VERDICT, (0, False))
-        self._verdicts[trial.number] = (epoch, stop)
+        self._stops[trial.number] = {epoch for epoch, stop in [frozen.user_attrs.get(VERDICT, (0, False))] if stop}
         self._results[trial.number] = _results(frozen)
         plans = self._search_plans(trial, frozen) if self._config.kind == "search" else [self._cell_plan(frozen)]
         return [plan for plan in plans if plan.seed not in self._results[trial.number]]
@@ -101,17 +100,22 @@ class Trials:
         """Report an epoch to the pruner and return whether the run stops; a stored verdict is never asked for again."""
         if self._config.kind != "search" or len(self._config.seeds) > 1:
             return False
-        judged, stop = self._verdicts[plan.trial]
-        if epoch.epoch <= judged:
-            return stop and epoch.epoch == judged
-        trial = self._live[plan.trial]
-        if epoch.epoch not in self._reported[plan.trial]:
-            trial.report(epoch.val_accuracy, epoch.epoch)
+        trial, reported, stops = self._live[plan.trial], self._reported[plan.trial], self._stops[plan.trial]
+        if epoch.epoch in reported:
+            return epoch.epoch in stops
         # After the last epoch there is nothing to save.
-        stop = epoch.epoch < plan.config.budget.epochs and bool(trial.should_prune())
-        trial.set_user_attr(VERDICT, [epoch.epoch, stop])
-        self._verdicts[plan.trial] = (epoch.epoch, stop)
-        return stop
+        if epoch.epoch not in stops and epoch.epoch < plan.config.budget.epochs and self._prunes(trial, epoch):
+            trial.set_user_attr(VERDICT, [epoch.epoch, True])
+            stops.add(epoch.epoch)
+        trial.report(epoch.val_accuracy, epoch.epoch)
+        reported.add(epoch.epoch)
+        return epoch.epoch in stops
+
+    def _prunes(self, trial: Trial, epoch: EpochResult) -> bool:
+        """Ask the pruner as if the epoch were reported: the report is what stores its verdict to go on."""
+        frozen = self._storage.get_trial(trial._trial_id)
+        frozen.intermediate_values[epoch.epoch] = epoch.val_accuracy
+        return bool(self._study.pruner.prune(self._study, frozen))
 
     def end(self, plan: RunPlan, state: EndState, score: float | None) -> None:
         """Write how a run ended; a trial ends with the last of its runs."""
@@ -135,7 +139,7 @@ class Trials:
         from optuna.trial import TrialState
 
         trial, results = self._live.pop(plan.trial), self._results.pop(plan.trial)
-        self._verdicts.pop(plan.trial), self._reported.pop(plan.trial)
+        self._stops.pop(plan.trial), self._reported.pop(plan.trial)
         state = next((state for state, _ in results.values() if state != "complete"), "complete")
         trial.set_user_attr(STATE, state)
         if state == "complete":

@@ -39,6 +39,22 @@ def test_an_epoch_written_twice_is_one_point_at_its_own_time(tmp_path: Path) -> 
     assert [p.value for p in client.get_metric_history(one, "best_epoch") if p.step == 10] == [10.0]
 
 
+def test_epochs_in_quick_succession_are_written_together_and_at_the_latest_with_the_runs_end(tmp_path: Path) -> None:
+    home, config = fresh_home(tmp_path), ablation({"a": "{}", "b": '{ "outer.lr" = 0.1 }'}, seeds=1)
+    tracking, client = Tracking(open_mlflow(home), home.artifacts, config, "x"), open_mlflow(home)
+    one = client.create_run(tracking.experiment_id).info.run_id
+
+    def written() -> list[int]:
+        return [point.step for point in client.get_metric_history(one, "val_accuracy")]
+
+    tracking.log_epoch(one, epoch(1))
+    tracking.log_epoch(one, epoch(2))
+    tracking.log_epoch(one, epoch(3))
+    assert written() == [1]
+    tracking.end_run(one, "interrupted")
+    assert written() == [1, 2, 3]
+
+
 def test_a_run_carries_all_settings_tags_and_files(tmp_path: Path) -> None:
     home, config = fresh_home(tmp_path), ablation({"a": "{}", "b": '{ "outer.lr" = 0.1 }'}, seeds=1)
     run(config, home)

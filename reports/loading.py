@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+from array import array
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import records as names
-from .files import read_files
+from .files import CURVES, PER_TASK, RUNS, read_files
 from .records import Family, ReportError, RunRecord, StudyInfo, Sweep, factorial_of
+from .series import Curve
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -26,10 +29,14 @@ def from_files(folder: Path) -> tuple[StudyInfo, list[RunRecord]]:
     return read_files(folder)
 
 
-def from_mlflow(tracking_uri: str, experiment_name: str) -> tuple[StudyInfo, list[RunRecord]]:
+def from_mlflow(
+    tracking_uri: str, experiment_name: str, exported: Path | None = None
+) -> tuple[StudyInfo, list[RunRecord]]:
     """Return the study and its records from an MLflow store, with the histories of all epoch metrics.
 
-    Raises ReportError if the store or the experiment does not exist.
+    Of runs that have not changed since they were written to the folder `exported`, the histories and results per task
+    are taken from there: asking MLflow for these is what takes time. Raises ReportError if the store or the experiment
+    does not exist.
     """
     _refuse_missing_file(tracking_uri)
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")  # a bar for each run's file
@@ -41,11 +48,23 @@ def from_mlflow(tracking_uri: str, experiment_name: str) -> tuple[StudyInfo, lis
         known = ", ".join(sorted(e.name for e in client.search_experiments() if e.name != "Default")) or "none yet"
         raise ReportError(f"there is no study {experiment_name!r} in {tracking_uri}; its studies are: {known}")
     parents = list(_runs(client, experiment, names.ROLE_STUDY))
-    children = [_record(client, run) for run in _runs(client, experiment, names.ROLE_RUN)]
+    earlier = _earlier(exported)
+    children = [_record(client, run, earlier) for run in _runs(client, experiment, names.ROLE_RUN)]
     info = _study(experiment, parents[0].data.tags if parents else {}, children)
+    info = replace(info, spec=_spec(client, parents[0]) if parents else "")
     if tracking_uri.startswith(("http://", "https://")):
-        return StudyInfo(**{**vars(info), "mlflow_address": tracking_uri}), children
+        info = replace(info, mlflow_address=tracking_uri)
     return info, children
+
+
+def _earlier(folder: Path | None) -> dict[str, RunRecord]:
+    """Return the records of an earlier export by run id; none if a file is missing or cannot be read."""
+    if folder is None or not all((folder / name).is_file() for name in (RUNS, PER_TASK, CURVES)):
+        return {}
+    try:
+        return {record.run_id: record for record in read_files(folder)[1]}
+    except ReportError:
+        return {}
 
 
 def _refuse_missing_file(tracking_uri: str) -> None:
@@ -73,9 +92,23 @@ def _runs(client: MlflowClient, experiment: Experiment, role: str) -> Iterator[R
             return
 
 
-def _record(client: MlflowClient, run: Run) -> RunRecord:
+def _record(client: MlflowClient, run: Run, earlier: Mapping[str, RunRecord]) -> RunRecord:
+    """Return a run's record; one that has ended and is the same as in `earlier` lends its series."""
+    record = _without_series(run)
+    known = earlier.get(record.run_id)
+    if known and record.state in names.ENDED and repr(record) == repr(replace(known, curves={}, per_task={})):
+        return replace(record, curves=known.curves, per_task=known.per_task)
+    logged = [metric for metric in sorted(names.EPOCH_METRICS) if metric in record.metrics]
+    curves = {metric: _history(client, run, metric) for metric in logged}
+    if record.state != names.COMPLETE:
+        return replace(record, curves=curves)
+    with tempfile.TemporaryDirectory() as folder:
+        files = _Files(client, record.run_id, Path(folder))
+        return replace(record, curves=dict(sorted({**curves, **_planned(files)}.items())), per_task=_per_task(files))
+
+
+def _without_series(run: Run) -> RunRecord:
     tags = {key: value for key, value in sorted(run.data.tags.items()) if value}
-    metrics = dict(sorted(run.data.metrics.items()))
     return RunRecord(
         run_id=run.info.run_id,
         experiment_id=run.info.experiment_id,
@@ -88,9 +121,7 @@ def _record(client: MlflowClient, run: Run) -> RunRecord:
         state=tags.get(names.TAG_STATE, names.RUNNING if run.info.status == "RUNNING" else names.FAILED),
         cell=tags.get(names.TAG_CELL, ""),
         params={key: value for key, value in sorted(run.data.params.items()) if value},
-        metrics=metrics,
-        curves={metric: _history(client, run, metric) for metric in names.EPOCH_METRICS if metric in metrics},
-        per_task=_per_task(client, run) if names.TEST_ACCURACY in metrics else {},
+        metrics=dict(sorted(run.data.metrics.items())),
         tags=tags,
         started_at=_seconds(run.info.start_time),
         ended_at=_seconds(run.info.end_time),
@@ -105,19 +136,49 @@ def _seconds(milliseconds: int | None) -> float | None:
     return None if milliseconds is None else milliseconds / 1000
 
 
-def _history(client: MlflowClient, run: Run, metric: str) -> list[tuple[int, float]]:
+def _history(client: MlflowClient, run: Run, metric: str) -> Curve:
     """Return (step, value) by step; a step that was logged twice has its latest value."""
     points = sorted(client.get_metric_history(run.info.run_id, metric), key=lambda point: (point.step, point.timestamp))
-    return sorted({point.step: point.value for point in points}.items())
+    return Curve.of(sorted({point.step: point.value for point in points}.items()))
 
 
-def _per_task(client: MlflowClient, run: Run) -> dict[str, list[float]]:
-    if names.PER_TASK_FILE not in {artifact.path for artifact in client.list_artifacts(run.info.run_id)}:
-        return {}
+class _Files:
+    """The JSON artifacts of a run; one that is not there is an empty object."""
+
+    def __init__(self, client: MlflowClient, run_id: str, folder: Path) -> None:
+        self._client, self._run_id, self._folder = client, run_id, folder
+        self._present = {artifact.path for artifact in client.list_artifacts(run_id)}
+
+    def read(self, name: str) -> dict[str, Any]:
+        """Return the object in the artifact `name`."""
+        if name not in self._present:
+            return {}
+        path = self._client.download_artifacts(self._run_id, name, str(self._folder))
+        tree: dict[str, Any] = json.loads(Path(path).read_text(encoding="utf-8"))
+        return tree
+
+
+def _per_task(files: _Files) -> dict[str, array[float]]:
+    lists = files.read(names.PER_TASK_FILE)
+    lists |= lists.pop(names.AUDIT, {})
+    return {which: array("d", lists[which]) for which in sorted(lists) if lists[which]}
+
+
+def _planned(files: _Files) -> dict[str, Curve]:
+    """Return the schedules by epoch, and the inner rates by inner step."""
+    rates = {names.INNER_RATE + weight: rate for weight, rate in files.read(names.INNER_RATES_FILE).items()}
+    return {
+        name: Curve.of(enumerate(values, start=1))
+        for name, values in {**files.read(names.SCHEDULES_FILE), **rates}.items()
+    }
+
+
+def _spec(client: MlflowClient, parent: Run) -> str:
+    if names.SPEC_FILE not in {artifact.path for artifact in client.list_artifacts(parent.info.run_id)}:
+        return ""
     with tempfile.TemporaryDirectory() as folder:
-        path = client.download_artifacts(run.info.run_id, names.PER_TASK_FILE, folder)
-        tree = json.loads(Path(path).read_text(encoding="utf-8"))
-    return {which: [float(value) for value in tree[which]] for which in sorted(tree) if tree[which]}
+        path = client.download_artifacts(parent.info.run_id, names.SPEC_FILE, folder)
+        return Path(path).read_text(encoding="utf-8")
 
 
 def _study(experiment: Experiment, tags: Mapping[str, str], children: list[RunRecord]) -> StudyInfo:

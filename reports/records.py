@@ -48,6 +48,8 @@ TAG_SEARCHED = "searched"
 
 ROLE_STUDY = "study"
 ROLE_RUN = "run"
+ROLE_SUMMARY = "summary"
+"""A run that trains nothing: it shows an arm's mean and interval in the MLflow UI. Reports do not read it."""
 
 SEARCH = "search"
 ABLATION = "ablation"
@@ -63,6 +65,8 @@ RUNNING = "running"
 WAITING = "waiting"
 STATES = (COMPLETE, PRUNED, DIVERGED, OUT_OF_MEMORY, FAILED, INTERRUPTED, RUNNING, WAITING)
 """Every state, in the order in which reports count them."""
+ENDED = (COMPLETE, PRUNED, DIVERGED, OUT_OF_MEMORY, FAILED)
+"""States of a run that changes no more."""
 
 # Metrics of every epoch; the step is the 1-based epoch. Accuracies lie in [0, 1].
 TRAIN_LOSS = "train_loss"
@@ -107,13 +111,26 @@ FINAL_METRICS = (
 # Artifacts.
 CONFIG_FILE = "config.json"
 PER_TASK_FILE = "per_task.json"
+AUDIT = "audit"
+"""Key in `PER_TASK_FILE`: the same checkpoints measured in other ways, "batch.top1" -> accuracies, and so on."""
 INNER_RATES_FILE = "inner_rates.json"
+"""Adapted weight -> its rate at each inner step, of the best epoch."""
+SCHEDULES_FILE = "schedules.json"
+"""What the config plans by epoch: name of a curve -> its value at each epoch from 1."""
 INNER_RATES_PICTURE = "inner_rates.png"
 SPEC_FILE = "spec.toml"
 REPORT_FOLDER = "report"
 
 SINGLE = "single"
 ENSEMBLE = "ensemble"
+
+# Curves that are not metrics. The first goes over inner steps, the others over epochs; all count from 1.
+INNER_RATE = "inner_rate/"
+"""Followed by the name of the weight."""
+MSL_WEIGHT = "msl_weight/step "
+"""Followed by the number of the inner step."""
+SECOND_ORDER = "second_order"
+"""1 where an epoch's meta-gradients are second-order, else 0."""
 
 
 class ReportError(ValueError):
@@ -124,9 +141,10 @@ class ReportError(ValueError):
 class RunRecord:
     """One training as a row.
 
-    `curves` maps a metric to its (epoch, value) pairs in the order of epochs; `per_task` maps "single" and
-    "ensemble" to the test accuracies in [0, 1], one a task, or is empty. Times are Unix seconds. A metric that
-    was never logged is absent, which is not the same as NaN. Empty tags and params count as absent.
+    `curves` maps a metric to its (epoch, value) pairs in the order of epochs; `per_task` maps "single", "ensemble"
+    and the audit's names ("batch.top1") to the test accuracies in [0, 1], one a task, or is empty. Times are Unix
+    seconds. A metric that was never logged is absent, which is not the same as NaN. Empty tags and params count
+    as absent.
     """
 
     run_id: str
@@ -193,6 +211,8 @@ class StudyInfo:
     searched: tuple[str, ...] = ()
     mlflow_address: str | None = None
     description: str = ""
+    spec: str = ""
+    """The spec file's text, as the study last ran with it."""
 
     @classmethod
     def from_tree(cls, tree: Mapping[str, Any]) -> StudyInfo:

@@ -6,22 +6,42 @@ import io
 import json
 from collections.abc import Mapping, Sequence
 
-from reports.records import CONFIG_FILE, ENSEMBLE, INNER_RATES_FILE, INNER_RATES_PICTURE, PER_TASK_FILE, SINGLE
+from reports.records import (
+    CONFIG_FILE,
+    ENSEMBLE,
+    INNER_RATES_FILE,
+    INNER_RATES_PICTURE,
+    MSL_WEIGHT,
+    PER_TASK_FILE,
+    SCHEDULES_FILE,
+    SECOND_ORDER,
+    SINGLE,
+)
 from trainers.config import TrainerConfig
+from trainers.mamlpp.schedules import msl_weights, second_order
 from trainers.results import TrainResult
 
 
 def run_files(config: TrainerConfig, result: TrainResult) -> dict[str, bytes]:
-    """Return config, accuracy per task, and inner rates (as numbers and as a picture), by file name."""
+    """Return config, accuracy per task, schedules, and inner rates (as numbers and as a picture), by file name."""
     per_task = {SINGLE: result.test_per_task, ENSEMBLE: result.ensemble_test_per_task}
     files = {
         CONFIG_FILE: config.model_dump_json(indent=2).encode(),
         PER_TASK_FILE: json.dumps(per_task).encode(),
+        SCHEDULES_FILE: json.dumps(schedules(config)).encode(),
         INNER_RATES_FILE: json.dumps(result.inner_rates, indent=1).encode(),
     }
     if result.inner_rates:
         files[INNER_RATES_PICTURE] = rates_picture(result.inner_rates)
     return files
+
+
+def schedules(config: TrainerConfig) -> dict[str, list[float]]:
+    """Return MSL's weight of each inner step and DA's order, each a list over the epochs."""
+    epochs = range(config.budget.epochs)
+    weights = zip(*(msl_weights(config, epoch) for epoch in epochs), strict=True)
+    curves = {f"{MSL_WEIGHT}{step}": list(over) for step, over in enumerate(weights, start=1)}
+    return curves | {SECOND_ORDER: [float(second_order(config, epoch)) for epoch in epochs]}
 
 
 def rates_picture(rates: Mapping[str, Sequence[float]]) -> bytes:

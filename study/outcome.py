@@ -57,7 +57,7 @@ def finish(last: Snapshot, home: Home, console: Console) -> int:
     if not last.counts:
         _say(console, f"{TIME_IS_UP} No run has ended.")
         return 0
-    info, records = from_mlflow(home.mlflow_url, last.study)
+    info, records = from_mlflow(home.mlflow_url, last.study, exported=home.reports / last.study)
     page = build_report(records, info, home.reports / info.name)
     _attach(home, info, page.parent)
     console.print()
@@ -70,7 +70,7 @@ def finish(last: Snapshot, home: Home, console: Console) -> int:
 
 def report_from_store(study: str, home: Home, out: Path | None = None) -> Path:
     """Write the report of a study in `home`; return its page. Raises ReportError if there is no such study."""
-    info, records = from_mlflow(home.mlflow_url, study)
+    info, records = from_mlflow(home.mlflow_url, study, exported=home.reports / study)
     page = build_report(records, info, out or home.reports / info.name)
     if out is None:
         _attach(home, info, page.parent)

@@ -1,14 +1,19 @@
 """Records through a real MLflow store on SQLite."""
 
 import json
+from array import array
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
 
 from reports.build import build_report
+from reports.files import write_files
 from reports.loading import from_files, from_mlflow
 from reports.records import Family, ReportError, Sweep
+
+SPEC = '[study]\nname = "demo"\n'
 
 
 @pytest.fixture(scope="module")
@@ -27,14 +32,14 @@ def uri(tmp_path_factory: pytest.TempPathFactory) -> str:
         "searched": '["inner.lr"]',
     }
     parent = client.create_run(experiment, tags=tags)
+    client.log_text(parent.info.run_id, SPEC, "spec.toml")
+    client.create_run(experiment, tags={"role": "summary", "arm": "A"})
     for number, (arm, accuracy) in enumerate([("A", 0.91), ("B", 0.9), ("C", None)]):
-        _run(client, experiment, parent.info.run_id, number, arm, accuracy, folder)
+        _run(client, experiment, parent.info.run_id, number, arm, accuracy)
     return address
 
 
-def _run(
-    client: MlflowClient, experiment: str, parent: str, number: int, arm: str, accuracy: float | None, folder: Path
-) -> None:
+def _run(client: MlflowClient, experiment: str, parent: str, number: int, arm: str, accuracy: float | None) -> None:
     state = "running" if accuracy is None else "complete"
     tags = {
         "role": "run",
@@ -55,9 +60,10 @@ def _run(
         client.log_metric(run, "val_accuracy", value, timestamp=int(1e4 * value) if value == value else 1, step=step)
     client.log_metric(run, "best_val_accuracy", 0.7)
     client.log_metric(run, "test_accuracy", accuracy)
-    path = folder / "per_task.json"
-    path.write_text(json.dumps({"single": [1.0, 0.8], "ensemble": []}))
-    client.log_artifact(run, str(path))
+    per_task = {"single": [1.0, 0.8], "ensemble": [], "audit": {"batch.top1": [0.8, 0.6]}}
+    client.log_text(run, json.dumps(per_task), "per_task.json")
+    client.log_text(run, json.dumps({"conv1.weight": [0.4, 0.3]}), "inner_rates.json")
+    client.log_text(run, json.dumps({"second_order": [0, 1]}), "schedules.json")
     client.set_terminated(run)
 
 
@@ -72,12 +78,24 @@ def test_mlflow_and_the_files_of_its_report_give_the_same_records(uri: str, tmp_
         ("C", 0, 2, "running"),
     ]
     assert records[0].curves["val_accuracy"][:2] == [(1, 0.5), (2, 0.7)]  # the later of two values of a step
-    assert records[0].per_task == {"single": [1.0, 0.8]}
+    assert records[0].per_task == {"batch.top1": array("d", [0.8, 0.6]), "single": array("d", [1.0, 0.8])}
+    assert list(records[0].curves["inner_rate/conv1.weight"]) == [(1, 0.4), (2, 0.3)]
+    assert list(records[0].curves["second_order"]) == [(1, 0.0), (2, 1.0)]
+    assert info.spec == SPEC
     assert records[0].started_at == 1.0
     build_report(records, info, tmp_path / "a")
     again, loaded = from_files(tmp_path / "a")
     assert again == info
     assert repr(loaded) == repr(records)  # NaN is not equal to itself
+
+
+def test_only_runs_that_changed_are_read_in_full_again(uri: str, tmp_path: Path) -> None:
+    info, records = from_mlflow(uri, "demo")
+    marked = [replace(record, per_task={"single": array("d", [0.5])}) for record in records]
+    write_files([marked[0], replace(marked[1], metrics={}), marked[2]], info, tmp_path)
+    again = from_mlflow(uri, "demo", exported=tmp_path)[1]
+    assert repr(again[0]) == repr(marked[0])  # the same in MLflow: its tasks come from the file
+    assert repr(again[1:]) == repr(records[1:])  # changed since, and still running
 
 
 def test_reading_a_study_draws_no_progress_bars(

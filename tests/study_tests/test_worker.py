@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter
 
-from study.artifacts import rates_picture
+from study.artifacts import rates_picture, schedules
 from study.executors import LocalExecutor
 from study.executors.local import WorkersError, last_lines
 from study.jobs import Answer, Busy, Ended, EpochDone, Finished, Job, Lost, Started, Stopped
@@ -46,7 +46,13 @@ def test_three_epochs_come_between_start_and_end(tmp_path: Path) -> None:
     assert started == Started(reused=False, device="cpu")
     assert [event.result.epoch for event in epochs] == [1, 2, 3]
     assert isinstance(finished, Finished)
-    assert set(finished.files) == {"config.json", "per_task.json", "inner_rates.json", "inner_rates.png"}
+    assert set(finished.files) == {
+        "config.json",
+        "per_task.json",
+        "schedules.json",
+        "inner_rates.json",
+        "inner_rates.png",
+    }
 
 
 def test_a_pruned_cell_keeps_no_checkpoint_and_one_left_goes_on_from_it(tmp_path: Path) -> None:
@@ -137,3 +143,19 @@ def test_a_process_does_job_after_job_and_workers_that_never_start_are_an_error(
 
 def test_the_picture_of_rates_is_a_png_for_ragged_rows_too() -> None:
     assert rates_picture({"conv0.weight": [0.1, -0.2], "conv0.bias": [0.3]}).startswith(b"\x89PNG")
+
+
+def test_schedules_are_lists_over_the_epochs() -> None:
+    config = TrainerConfig.model_validate(
+        {
+            "inner": {"steps": 2},
+            "budget": {"epochs": 3},
+            "msl": {"schedule": "linear", "epochs": 2},
+            "da": {"first_order_epochs": 1},
+        }
+    )
+    assert schedules(config) == {
+        "msl_weight/step 1": [0.5, 0.25, 0.0],  # 1/2, then half of it is annealed, then over
+        "msl_weight/step 2": [0.5, 0.75, 1.0],
+        "second_order": [0.0, 1.0, 1.0],
+    }

@@ -18,7 +18,7 @@ from trainers.results import EpochResult
 from trainers.training import check
 
 from .config import StudyConfig
-from .executors import Executor, local_executor
+from .executors import Executor, make_executor
 from .home import Home
 from .jobs import Busy, Ended, EpochDone, Event, Finished, Job, Lost, Started, Stopped, find
 from .locks import driver_lock
@@ -69,7 +69,7 @@ def run_study(
             trials = Trials(open_optuna(home), config, data.checksum)
             tracking = Tracking(open_mlflow(home), home.artifacts, config, data.checksum)
             tracking.start(trials.open_runs)
-            workers = executor or local_executor(config.execution, home.logs / config.study.name, config.base.device)
+            workers = executor or make_executor(config.execution, home.logs / config.study.name, config.base.device)
             driver = _Driver(config, home, trials, tracking, workers, show, stop, (trainer, loader), data.checksum)
             return driver.run(keep_workers=executor is not None)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, field_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from trainers.config import Section
 from trainers.data import DataConfig
@@ -96,6 +96,36 @@ class ExecutionSection(Section):
         description="checkpoints of a complete run: those of its top-k epochs, of every epoch, or none (such a run cannot be used again)",
     )
     retries: int = Field(2, ge=0, description="how often a failed run is started again")
+    executor: Literal["local", "ray"] = Field(
+        "local", description="processes of this machine, or actors of a Ray cluster"
+    )
+    address: str | None = Field(
+        None, min_length=1, description='Ray only: the cluster, as host:port or "auto"; absent: a Ray on this machine'
+    )
+    cpus_per_run: float | None = Field(
+        None, gt=0, allow_inf_nan=False, strict=False, description="Ray only: CPUs for each run; absent: threads"
+    )
+    gpus_per_run: float | None = Field(
+        None,
+        ge=0,
+        allow_inf_nan=False,
+        strict=False,
+        description="Ray only: GPUs for each run, a fraction lets runs share one; absent: 1 if the cluster has any",
+    )
+
+    @field_validator("gpus_per_run")
+    @classmethod
+    def _as_ray_shares(cls, gpus: float | None) -> float | None:
+        if gpus is not None and gpus > 1 and gpus != int(gpus):
+            raise ValueError(f"must be a share of one GPU (up to 1) or a whole number, not {gpus:g}")
+        return gpus
+
+    @model_validator(mode="after")
+    def _no_ray_without_ray(self) -> ExecutionSection:
+        given = [name for name in ("address", "cpus_per_run", "gpus_per_run") if name in self.model_fields_set]
+        if self.executor != "ray" and given:
+            raise ValueError(f'only executor = "ray" uses {", ".join(given)}; add it, or leave {given[0]} out')
+        return self
 
 
 class SpecFile(Section):

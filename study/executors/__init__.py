@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Protocol
 
 from ..jobs import Answer, EventSource, Job
+from ..sections import ExecutionSection
 from .local import LocalExecutor, local_executor
+from .ray import RayExecutor, ray_executor
 
-__all__ = ["Executor", "LocalExecutor", "local_executor"]
+__all__ = ["Executor", "LocalExecutor", "RayExecutor", "make_executor"]
 
 
 class Executor(Protocol):
@@ -31,3 +34,13 @@ class Executor(Protocol):
 
     def close(self, grace: float = 5.0) -> None:
         """End all workers; one that still works after `grace` seconds is killed."""
+
+
+def make_executor(section: ExecutionSection, logs: Path, device: str = "auto") -> Executor:
+    """Return the workers that [execution] asks for; `logs` is the folder for what they print.
+
+    Raises WorkersError if Ray is asked for and is not installed, does not answer, or has no room for a run.
+    """
+    if section.executor == "ray":
+        return ray_executor(section, logs)
+    return local_executor(section, logs, device)

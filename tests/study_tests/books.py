@@ -16,7 +16,7 @@ from typing import Any
 from reports import records
 from study.config import StudyConfig, parse_spec
 from study.driver import run_study
-from study.executors import LocalExecutor
+from study.executors import Executor, LocalExecutor
 from study.home import Home
 from study.snapshot import Snapshot
 from study.stores import open_mlflow, open_optuna
@@ -109,7 +109,7 @@ def _workers(slots: int) -> LocalExecutor:
 
 
 def run(
-    config: StudyConfig, home: Home, show: Any = lambda snapshot: None, executor: LocalExecutor | None = None
+    config: StudyConfig, home: Home, show: Any = lambda snapshot: None, executor: Executor | None = None
 ) -> Snapshot:
     """Run a study with the stand-in, on workers that stay for the next call."""
     assert config.execution.workers != "auto"

@@ -23,7 +23,15 @@ from trainers.divergence import Diverged
 from trainers.normalise import cell_id
 from trainers.results import EpochResult, TrainResult
 
-ORDERS = {"diverge": 0.81, "out_of_memory": 0.82, "raise": 0.83, "die": 0.84, "die_once": 0.85, "raise_once": 0.86}
+ORDERS = {
+    "diverge": 0.81,
+    "out_of_memory": 0.82,
+    "raise": 0.83,
+    "die": 0.84,
+    "die_once": 0.85,
+    "raise_once": 0.86,
+    "hang": 0.87,
+}
 """Values of outer.beta1; each happens in epoch 2."""
 
 
@@ -80,6 +88,8 @@ def _obey(config: TrainerConfig, epoch: int, checkpoint: CheckpointFolder | None
     order = next((order for order, value in ORDERS.items() if value == config.outer.beta1), "")
     if epoch != 2:
         return
+    if order == "hang":
+        time.sleep(3600)
     if order == "diverge":
         raise Diverged(2, 7, 1, "conv0")
     if order == "out_of_memory":

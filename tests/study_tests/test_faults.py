@@ -21,15 +21,15 @@ from study.snapshot import Snapshot
 
 from .books import ablation, check_books, fresh_home, mlflow_runs, optuna_trials, run, search
 
-EPOCH_SECONDS = "0.15"
+EPOCH_SECONDS = 0.15
 
 
-def start(config: StudyConfig, home: Home) -> subprocess.Popen[bytes]:
+def start(config: StudyConfig, home: Home, epoch_seconds: float = EPOCH_SECONDS) -> subprocess.Popen[bytes]:
     """Start a driver in a process of its own."""
     spec = home.root / "spec.toml"
     spec.write_text(config.spec_text)
     command = [sys.executable, "-m", "tests.study_tests.books", str(home.root), str(spec)]
-    environment = {**os.environ, "STAND_IN_SECONDS": EPOCH_SECONDS}
+    environment = {**os.environ, "STAND_IN_SECONDS": str(epoch_seconds)}
     return subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
 
 
@@ -89,7 +89,7 @@ def test_a_driver_killed_while_it_draws_parameters_draws_the_same_again(tmp_path
 
 
 def test_a_killed_worker_costs_no_epoch_and_no_run(tmp_path: Path, monkeypatch: Any) -> None:
-    monkeypatch.setenv("STAND_IN_SECONDS", EPOCH_SECONDS)
+    monkeypatch.setenv("STAND_IN_SECONDS", str(EPOCH_SECONDS))
     home, config = fresh_home(tmp_path), ablation({"a": "{}", "b": '{ "outer.lr" = 0.1 }'}, seeds=2)
     workers, killed = LocalExecutor(2, 1, home.logs), set[str]()
 
@@ -109,7 +109,7 @@ def test_a_killed_worker_costs_no_epoch_and_no_run(tmp_path: Path, monkeypatch: 
 
 def test_ctrl_c_leaves_waiting_trials_and_the_same_call_goes_on(tmp_path: Path, monkeypatch: Any) -> None:
     home, config = fresh_home(tmp_path), search(trials=8)
-    monkeypatch.setenv("STAND_IN_SECONDS", EPOCH_SECONDS)
+    monkeypatch.setenv("STAND_IN_SECONDS", str(EPOCH_SECONDS))
     workers = LocalExecutor(2, 1, home.logs)
 
     def press(snapshot: Snapshot) -> None:

@@ -1,6 +1,7 @@
 """What may vary: search spaces and ablations over TrainerConfig."""
 
-from .ablations import COMPONENTS, Arm, add_one_in, compile_arms, leave_one_out, plan
+from .ablations import COMPONENTS, Arm, add_one_in, compile_arms, factorial, leave_one_out, sweep
+from .designs import FamilyOf, Plan, plan
 from .dimensions import Choice, Range
 from .presets import SPACES
 from .space import FixedParams, SearchSpace
@@ -10,11 +11,15 @@ __all__ = [
     "SPACES",
     "Arm",
     "Choice",
+    "FamilyOf",
     "FixedParams",
+    "Plan",
     "Range",
     "SearchSpace",
     "add_one_in",
     "compile_arms",
+    "factorial",
     "leave_one_out",
     "plan",
+    "sweep",
 ]

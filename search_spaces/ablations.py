@@ -1,10 +1,11 @@
-"""Ablations: which components are on in which arm, and with which arm each is compared."""
+"""The arms of an ablation: which components are on in which arm, and the config that each trains."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from itertools import combinations
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -12,8 +13,6 @@ from trainers.config import TrainerConfig
 from trainers.messages import explain, unknown
 from trainers.normalise import COMPONENTS as SWITCHES
 from trainers.normalise import Inert, merge, normalise, same_training
-
-Design = Literal["leave_one_out", "add_one_in", "both", "arms"]
 
 COMPONENTS = tuple(name.upper() for name in SWITCHES)
 """The parts of MAML++; in a TrainerConfig each is `off` or on under its name in lower case."""
@@ -55,6 +54,34 @@ def add_one_in(components: Sequence[str], base: Mapping[str, Any]) -> list[Arm]:
     return arms
 
 
+def factorial(components: Sequence[str], base: Mapping[str, Any]) -> list[tuple[Arm, tuple[str, ...]]]:
+    """Return the 2^k arms in which each of k components is on or off, each arm with those of them that are on.
+
+    Other components stay as in `base`. The arms that leave-one-out and add-one-in share with it have the same names there.
+    """
+    others = [name for name in switched_on(base) if name not in components]
+    arms = []
+    for count in range(len(components), -1, -1):
+        for on in combinations(components, count):
+            off = [name for name in components if name not in on]
+            arms.append((Arm(_combined(on, off, others), {name.lower(): "off" for name in off}), on))
+    return arms
+
+
+def _combined(on: Sequence[str], off: Sequence[str], others: Sequence[str]) -> str:
+    """Return "MAML++", "MAML++ without X, Y", "MAML + X + Y" or "MAML": what is shorter, from the end that is named truly."""
+    if not off:
+        return FULL
+    if others or len(off) < len(on) or len(off) == 1:
+        return f"{FULL} without {', '.join(off)}"
+    return " + ".join([PLAIN, *on])
+
+
+def sweep(path: str, values: Sequence[Any]) -> list[Arm]:
+    """Return an arm for each value of one setting; all else stays."""
+    return [Arm(f"{path} = {value}", {path: value}) for value in values]
+
+
 def compile_arms(base: Mapping[str, Any], arms: Sequence[Arm]) -> dict[str, tuple[TrainerConfig, tuple[Inert, ...]]]:
     """Return each arm's config and what had no effect in it.
 
@@ -82,52 +109,7 @@ def compile_arms(base: Mapping[str, Any], arms: Sequence[Arm]) -> dict[str, tupl
     return compiled
 
 
-def plan(
-    design: Design,
-    components: Sequence[str] | None,
-    own: Sequence[Arm],
-    own_base: str | None,
-    base: Mapping[str, Any],
-) -> tuple[list[Arm], tuple[tuple[str, str], ...], tuple[str, ...]]:
-    """Return the arms of a design, the pairs (arm, base arm) to compare, and notes for the user.
-
-    Args:
-        design: "arms" has only `own`; the others put their own arms before these.
-        components: what the design varies; None for all that have an effect in `base`.
-        own: arms that the user wrote.
-        own_base: the arm that `own` are compared with; None for the first of all arms.
-        base: nested overrides of the full method.
-
-    Raises ValueError with a line for each thing that is wrong.
-    """
-    if design == "arms":
-        if components is not None:
-            raise ValueError(
-                'ablation.components: only a design uses them, and design = "arms" has none; leave them out'
-            )
-        if len(own) < 2:
-            raise ValueError('ablation.arms: design = "arms" needs at least two [[ablation.arms]] to compare')
-        arms: list[Arm] = []
-        notes: tuple[str, ...] = ()
-    else:
-        varied, notes = _varied(components, base)
-        arms = leave_one_out(varied) if design != "add_one_in" else []
-        arms += add_one_in(varied, base) if design != "leave_one_out" else []
-    pairs = tuple((arm.name, _base_of(arm.name)) for arm in arms if arm.name not in (FULL, PLAIN))
-    if design == "both":
-        pairs += ((PLAIN, FULL),)
-    arms += own
-    reference = own_base or arms[0].name
-    if reference not in [arm.name for arm in arms]:
-        raise ValueError(f'ablation.base = "{reference}": {unknown("arm", reference, [arm.name for arm in arms])}')
-    return arms, pairs + tuple((arm.name, reference) for arm in own if arm.name != reference), notes
-
-
-def _base_of(name: str) -> str:
-    return FULL if name.startswith(FULL) else PLAIN
-
-
-def _varied(components: Sequence[str] | None, base: Mapping[str, Any]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def varied(components: Sequence[str] | None, base: Mapping[str, Any]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the components that a design can vary, and a note for each that `base` has on without effect."""
     on = switched_on(base)
     _, dropped = normalise(base)

@@ -10,7 +10,9 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import ValidationError
 
-from search_spaces.ablations import Arm, compile_arms, plan
+from reports.records import Factorial, Family, Sweep
+from search_spaces.ablations import Arm, compile_arms
+from search_spaces.designs import FamilyOf, plan
 from search_spaces.space import FixedParams, SearchSpace
 from trainers.config import TrainerConfig
 from trainers.data import DataConfig
@@ -44,7 +46,8 @@ class StudyConfig:
         base: the normalised config of `base_tree`; `dropped` is what had no effect in it.
         space, sampler, pruner: of a search; else None.
         enqueued: of a search: preset name -> Optuna parameters of a first trial.
-        arms: of an ablation: arm name -> (config, what was dropped); `comparisons` are pairs (arm, base arm).
+        arms: of an ablation: arm name -> (config, what was dropped); `families` are its comparisons.
+        factorial, sweep: of an ablation of that design; else None.
         notes: what the user should know and need not mend.
         spec_text: the file as it was, to keep with the results.
     """
@@ -63,7 +66,9 @@ class StudyConfig:
     enqueued: dict[str, dict[str, Any]] = field(default_factory=dict)
     ablation: AblationSection | None = None
     arms: dict[str, tuple[TrainerConfig, tuple[Inert, ...]]] = field(default_factory=dict)
-    comparisons: tuple[tuple[str, str], ...] = ()
+    families: tuple[Family, ...] = ()
+    factorial: Factorial | None = None
+    sweep: Sweep | None = None
     notes: tuple[str, ...] = ()
     spec_text: str = ""
 
@@ -274,13 +279,19 @@ def _enqueue(
 def _ablation(section: AblationSection, trainer: _Trainer, common: Tree) -> StudyConfig:
     own = [Arm(arm.name, flatten(merge({}, arm.set))) for arm in section.arms]
     try:
-        arms, comparisons, notes = plan(section.design, section.components, own, section.base, trainer.tree)
-        compiled = compile_arms(trainer.tree, arms)
+        found = plan(
+            section.design, trainer.tree, components=section.components, swept=section.sweep, own=own,
+            own_base=section.base, families=[FamilyOf(f.name, f.base, f.arms) for f in section.families],
+        )  # fmt: skip
+        compiled = compile_arms(trainer.tree, found.arms)
     except ValueError as error:
         raise SpecError(
             [line if line.startswith("ablation") else f"ablation: {line}" for line in str(error).splitlines()]
         ) from None
     return StudyConfig(
         **common, kind="ablation", base_tree=trainer.tree, base=trainer.config, dropped=trainer.dropped,
-        ablation=section, arms=compiled, comparisons=comparisons, notes=notes,
+        ablation=section, arms=compiled, notes=found.notes,
+        families=tuple(Family(name, pairs) for name, pairs in found.families.items()),
+        factorial=Factorial(found.factors, found.on) if found.on else None,
+        sweep=Sweep(found.path, found.values) if found.path else None,
     )  # fmt: skip

@@ -61,11 +61,26 @@ class ArmSection(Section):
     )
 
 
+class FamilySection(Section):
+    """[[ablation.families]]: comparisons that are judged together, each of some arms against one."""
+
+    name: str = Field(min_length=1, description="the family's name in tables")
+    base: str = Field(description="the arm that the others are compared with")
+    arms: Strings | None = Field(None, description="what is compared with it; absent: every other arm")
+
+
 class AblationSection(Section):
     """[ablation]: which arms are compared, over how many seeds."""
 
-    design: Literal["leave_one_out", "add_one_in", "both", "arms"] = Field(
-        description='say design = "leave_one_out", "add_one_in", "both" or "arms"'
+    design: Literal["leave_one_out", "add_one_in", "both", "factorial", "sweep", "arms"] = Field(
+        description='say design = "leave_one_out", "add_one_in", "both", "factorial", "sweep" or "arms"'
+    )
+    sweep: dict[str, Any] | None = Field(None, description='design "sweep" only: one setting and its values')
+    families: Annotated[tuple[FamilySection, ...], Field(strict=False)] = Field(
+        (), description="comparisons whose p values are adjusted together; absent: those of the design"
+    )
+    allow_underpowered: bool = Field(
+        False, description="run also if a family has too few seeds for any of its p values to reach 0.05"
     )
     components: Strings | None = Field(None, description="components that the design varies; absent: all that are on")
     seeds: int = Field(3, ge=1, description="trainings an arm, with seeds study.seed, study.seed + 1, ...")

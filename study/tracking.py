@@ -186,7 +186,10 @@ class Tracking:
         return run_id
 
     def _study_tags(self) -> dict[str, str]:
-        tags = {records.TAG_BASE_ARM: json.dumps(self._config.comparisons)} if self._config.arms else {}
+        families = [[family.name, family.comparisons] for family in self._config.families]
+        tags = {records.TAG_FAMILIES: json.dumps(families)} if families else {}
+        if design := self._config.factorial or self._config.sweep:
+            tags[records.TAG_DESIGN] = json.dumps(asdict(design))
         if self._config.space is not None:
             tags |= {
                 records.TAG_SEARCHED: json.dumps(sorted(self._config.space.dimensions)),

@@ -280,7 +280,7 @@ design = "both"
 design = "leave_one"
 """,
         (
-            'ablation.design: must be one of "leave_one_out", "add_one_in", "both", "arms", not "leave_one"; did you mean "leave_one_out"?',
+            'ablation.design: must be one of "leave_one_out", "add_one_in", "both", "factorial", "sweep", "arms", not "leave_one"; did you mean "leave_one_out"?',
         ),
     ),
     "wrong components": (

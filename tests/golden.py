@@ -120,7 +120,7 @@ def check_training(case: Mapping[str, Any], arrays: Arrays) -> Errors:
     run, errors, losses, rates = start(case, arrays), Errors(), [], []
     for iteration in range(len(arrays["losses"])):
         epoch = iteration // case["iters_per_epoch"]
-        run.optimizer.param_groups[0]["lr"] = outer_lr(run.config, epoch)
+        run.optimizer.lr = outer_lr(run.config, epoch)
         rates.append(outer_lr(run.config, epoch))
         losses.append(run.iterate(epoch, tasks(arrays, iteration))[0])
     errors.note("loss", "losses", losses, arrays["losses"])

@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 
+from .adam import Adam
 from .arithmetic import arithmetic, pick_device, pick_dtype
 from .checkpoint import CheckpointFolder, State
 from .config import TrainerConfig
@@ -106,12 +107,7 @@ class Run:
         self.weights = self.learner.initial(self.seed, dtype, device)
         self.statistics = self.learner.network.initial_statistics()
         self.statistics.values = {name: v.to(device, dtype) for name, v in self.statistics.values.items()}
-        self.optimizer = torch.optim.Adam(
-            list(self.weights.values()),
-            lr=config.outer.lr,
-            betas=(config.outer.beta1, config.outer.beta2),
-            weight_decay=config.outer.weight_decay,
-        )
+        self.optimizer = Adam(self.weights, config.outer)
         self.streams = {s: EpisodeStream(self.data, s, config.episodes, self.seed, dtype) for s in self.data.splits}
         self.at_once = tasks_at_once(self.learner)
 
@@ -147,8 +143,7 @@ class Run:
 
     def _train_epoch(self, index: int) -> tuple[float, float]:
         """Return the mean loss and accuracy of the epoch's iterations."""
-        for group in self.optimizer.param_groups:
-            group["lr"] = outer_lr(self.config, index)
+        self.optimizer.lr = outer_lr(self.config, index)
         losses, accuracies = [], []
         for iteration in range(self.config.budget.iterations):
             loss, accuracy = self.iterate(index, self._tasks(index, iteration))
@@ -233,7 +228,7 @@ class Run:
         return self.final_state() | {
             "weights": _copy(self.weights),
             "statistics": _copy(self.statistics.values),
-            "optimizer": self.optimizer.state_dict(),
+            "optimizer": self.optimizer.state(),
         }
 
     def restore(self, state: State | None) -> None:
@@ -252,7 +247,7 @@ class Run:
                 for name, weight in self.weights.items():
                     weight.copy_(state["weights"][name])
             self.statistics.values = _copy(state["statistics"], device)
-            self.optimizer.load_state_dict(state["optimizer"])
+            self.optimizer.restore(state["optimizer"])
 
 
 MEMORY_AT_ONCE = 0.5 * 2**30

@@ -1,0 +1,84 @@
+"""All benchmarks, on the CPU: `python -m benchmarks`, or `python -m benchmarks TABLE ...`. Under 25 minutes on two idle cores.
+
+Prints Markdown, and writes the same as JSON. With MAML_REFERENCE naming a checkout of the paper's code, times are compared
+with it; without one those rows are left out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+os.environ["CUDA_VISIBLE_DEVICES"] = ""  # before torch: both sides stay on the CPU
+
+from . import agreement, counts, iterations, memory, study_costs, whole_runs
+from .header import header
+from .measure import Row
+from .reference import LEFT_OUT, checkout
+
+TABLES: dict[str, tuple[str, Callable[[Any], Iterable[Row]]]] = {
+    "agreement": ("Same numbers in float64", agreement.rows),
+    "iterations": ("Time against the paper's code", iterations.rows),
+    "counts": ("Operators and arithmetic", counts.rows),
+    "whole_runs": ("Whole runs", whole_runs.rows),
+    "study_costs": ("What a study adds", study_costs.rows),
+    "memory": ("Memory", memory.rows),
+}
+"""Name -> heading, and a function of the paper's code's folder (or None) that gives the rows."""
+COMPARISONS = ("agreement", "iterations", "whole_runs")
+"""Tables that need the paper's code."""
+COLUMNS = "| what | value | must reach | aim | reached | numbers | n |\n|---|---|---|---|---|---|---|"
+
+
+def line(row: Row) -> str:
+    """Return a row of the Markdown table."""
+    marks = ["" if mark is None else shown(mark, row.unit) for mark in (row.must, row.aim)]
+    return f"| {row.what} | {shown(row.value, row.unit)} | {marks[0]} | {marks[1]} | {row.reached} | {row.detail} | {row.repeats} |"
+
+
+def shown(value: float, unit: str) -> str:
+    """Return a value with its unit: 0.51 x, 1.2 %, 4.5e-16."""
+    return f"{value:.1e}" if unit == "relative" else f"{value:.2g} {unit}" if unit == "%" else f"{value:.3g} {unit}"
+
+
+def main() -> None:
+    """Print the tables that were asked for, and write them as JSON."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("tables", nargs="*", metavar="TABLE", help=f"{', '.join(TABLES)}; all if none is named")
+    parser.add_argument("--out", type=Path, default=Path("runs/bench.json"), help="default: %(default)s")
+    given = parser.parse_args()
+    if unknown := set(given.tables) - TABLES.keys():
+        parser.error(f"no table is called {', '.join(sorted(unknown))}; there are {', '.join(TABLES)}")
+    began, peer, head = time.monotonic(), checkout(), header()
+    print("\n".join(f"{name}: {value}" for name, value in head.items()), flush=True)
+    result: dict[str, object] = {"header": head}
+    for name in given.tables or TABLES:
+        result[name] = [asdict(row) | {"reached": row.reached} for row in print_table(name, peer)]
+        given.out.parent.mkdir(parents=True, exist_ok=True)
+        given.out.write_text(json.dumps(result, indent=1))
+    print(f"\n{(time.monotonic() - began) / 60:.1f} minutes; {given.out}")
+
+
+def print_table(name: str, peer: Path | None) -> list[Row]:
+    """Print a table as its rows come, and return them."""
+    heading, make = TABLES[name]
+    print(f"\n## {heading}\n", flush=True)
+    if peer is None and name in COMPARISONS:
+        print(LEFT_OUT)
+        return []
+    print(COLUMNS, flush=True)
+    rows = []
+    for row in make(peer):
+        print(line(row), flush=True)
+        rows.append(row)
+    return rows
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,45 @@
+"""Where and with what a benchmark ran."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+PACKAGES = ("torch", "numpy", "optuna", "mlflow")
+
+
+def header() -> dict[str, str]:
+    """Return hardware, versions, commit and date, for people."""
+    packages = ", ".join(f"{package} {version(package)}" for package in PACKAGES)
+    return {
+        "hardware": f"{_processor()}, {os.cpu_count()} cores, {_gibibytes():.0f} GiB",
+        "versions": f"Python {platform.python_version()}, {packages}, {platform.system()} {platform.release()}",
+        "commit": _commit(),
+        "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+    }
+
+
+def _processor() -> str:
+    """Return the processor's name, as Linux tells it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    return next((row.partition(":")[2].strip() for row in lines if row.startswith("model name")), platform.machine())
+
+
+def _gibibytes() -> float:
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+
+
+def _commit() -> str:
+    """Return the commit, with "+" if files differ from it."""
+    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty=+"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"

@@ -36,7 +36,7 @@ def _row(folder: Path, name: str, setting: Setting, epoch: int) -> Row:
         pairs = []
         for iteration in range(STEPS):
             tasks = run.streams["train"].batch((iteration, task) for task in range(setting.tasks))
-            pairs.append((run.iterate(epoch, tasks)[0], peer.exact_iterate(peer.batch(tasks), epoch)))
+            pairs.append((float(run.iterate(epoch, tasks)[0]), peer.exact_iterate(peer.batch(tasks), epoch)))
     finally:
         torch.set_default_dtype(before)
     worst = max(abs(ours - theirs) / abs(theirs) for ours, theirs in pairs)

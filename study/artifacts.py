@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 
 from reports.records import (
+    AUDIT,
     CONFIG_FILE,
     ENSEMBLE,
     INNER_RATES_FILE,
@@ -24,7 +25,7 @@ from trainers.results import TrainResult
 
 def run_files(config: TrainerConfig, result: TrainResult) -> dict[str, bytes]:
     """Return config, accuracy per task, schedules, and inner rates (as numbers and as a picture), by file name."""
-    per_task = {SINGLE: result.test_per_task, ENSEMBLE: result.ensemble_test_per_task}
+    per_task = {SINGLE: result.test_per_task, ENSEMBLE: result.ensemble_test_per_task, AUDIT: result.audit}
     files = {
         CONFIG_FILE: config.model_dump_json(indent=2).encode(),
         PER_TASK_FILE: json.dumps(per_task).encode(),

@@ -22,7 +22,7 @@ from torch import Tensor
 from trainers.config import TrainerConfig
 from trainers.data.classes import ClassData, ClassRange
 from trainers.data.episodes import TaskBatch
-from trainers.mamlpp.meta_step import meta_gradient, task_losses
+from trainers.mamlpp.meta_step import Sweep, meta_gradient
 from trainers.mamlpp.schedules import msl_weights, outer_lr
 from trainers.normalise import normalise
 from trainers.training import Run
@@ -101,7 +101,7 @@ def check_meta_step(case: Mapping[str, Any], arrays: Arrays) -> Errors:
     run, errors = start(case, arrays), Errors()
     batch, weights, order = tasks(arrays), msl_weights(run.config, case["epoch"]), bool(case["second_order"])
     loss, _ = meta_gradient(run.learner, run.weights, batch, weights, second_order=order, at_once=run.at_once)
-    _, logits = task_losses(run.learner, run.weights, batch, weights, second_order=order)
+    logits = Sweep(run.learner, run.weights, batch, weights).logits
     errors.note("loss", "loss", loss, arrays["loss"])
     errors.note("logits", "query_logits", logits, arrays["query_logits"])
     if case["msl"] and case["epoch"] < case.get(
@@ -122,7 +122,7 @@ def check_training(case: Mapping[str, Any], arrays: Arrays) -> Errors:
         epoch = iteration // case["iters_per_epoch"]
         run.optimizer.lr = outer_lr(run.config, epoch)
         rates.append(outer_lr(run.config, epoch))
-        losses.append(run.iterate(epoch, tasks(arrays, iteration))[0])
+        losses.append(float(run.iterate(epoch, tasks(arrays, iteration))[0]))
     errors.note("loss", "losses", losses, arrays["losses"])
     errors.note("schedules", "outer_lr", rates, arrays["outer_lr"])
     for name, weight in run.weights.items():

@@ -28,7 +28,7 @@ class Adam:
         self._weights, self._outer = weights, outer
         self._means = {name: torch.zeros_like(weight) for name, weight in weights.items()}
         self._squares = {name: torch.zeros_like(weight) for name, weight in weights.items()}
-        self._steps = {name: torch.zeros(()) for name in weights}
+        self._steps = {name: torch.zeros((), device=weight.device) for name, weight in weights.items()}
 
     @torch.no_grad()
     def step(self) -> None:
@@ -41,6 +41,7 @@ class Adam:
             [self._squares[name] for name in moved],
             [],
             [self._steps[name] for name in moved],
+            fused=True,
             amsgrad=False,
             beta1=self._outer.beta1,
             beta2=self._outer.beta2,

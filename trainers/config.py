@@ -11,11 +11,12 @@ from __future__ import annotations
 import math
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 Off = Literal["off"]
 Granularity = Literal["shared", "per_layer", "per_layer_per_step", "per_parameter"]
 MSLSchedule = Literal["linear", "ema", "cosine", "constant"]
+Queries = Literal["batch", "running"]
 Precision = Literal["float32", "float64", "tf32", "bfloat16"]
 
 
@@ -128,7 +129,7 @@ class CA(Section):
 class BatchNorm(Section):
     """Batch normalisation; its affine weights are meta-learned, never adapted in the inner loop."""
 
-    queries: Literal["batch", "running"] = Field(
+    queries: Queries = Field(
         "batch",
         description="statistics for test queries: those of the query batch (transductive, as all published numbers), or running ones",
     )
@@ -205,6 +206,18 @@ class TrainerConfig(Section):
         pattern=r"^(auto|cpu|cuda(:\d+)?)$",
         description="auto: a GPU where there is one, else the CPU; never changes which run this is",
     )
+
+    tasks_at_once: int | Literal["auto"] = Field(
+        "auto",
+        description="tasks computed side by side; auto: by memory and device. Changes speed and memory, never which run this is",
+    )
+
+    @field_validator("tasks_at_once")
+    @classmethod
+    def _some_tasks(cls, value: int | str) -> int | str:
+        if isinstance(value, int) and value < 1:
+            raise ValueError(f'tasks_at_once must be at least 1, or "auto", not {value}')
+        return value
 
     @model_validator(mode="after")
     def _refuse_inert(self, info: Any) -> TrainerConfig:

@@ -32,23 +32,19 @@ class Diverged(ArithmeticError):
         )
 
 
+@torch.no_grad()
 def locate(learner: Learner, weights: Weights, tasks: TaskBatch) -> tuple[int, str]:
     """Return the inner step and the first layer (or weight) that is not finite, going through the tasks in order."""
     if name := _first_not_finite(weights):
         return 0, name
     for task in tasks.split(1):
         count = max(learner.config.inner.steps, learner.config.evaluation_steps)
-        steps = learner.adapt(weights, task, count, second_order=False)
-        before: Mapping[str, Tensor] = weights | {name: weights[name][None] for name in learner.adapted}
-        for step, after in enumerate(steps, start=1):
-            for images, at in ((task.support, before), (task.query, after)):
-                with torch.no_grad():
-                    outputs = dict(learner.network.layers(at, images, step - 1))
-                if name := _first_not_finite(outputs):
-                    return step, name
-            if name := _first_not_finite({name: after[name] for name in learner.adapted}):
-                return step, name
-            before = dict(after)
+        for step, taken in enumerate(learner.adapt(weights, task, count)):
+            query = learner.network.run(taken.after, task.query, step)
+            moved = {name: taken.after[name] for name in learner.adapted}
+            for tensors in (taken.support.outputs, query.outputs, moved):
+                if name := _first_not_finite(tensors):
+                    return step + 1, name
     return learner.config.inner.steps, "loss"
 
 

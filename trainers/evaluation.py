@@ -9,9 +9,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from .config import Queries
 from .data.episodes import EpisodeStream, TaskBatch
-from .mamlpp.inner_loop import Learner, accuracy, cross_entropy
+from .mamlpp.inner_loop import Learner
 from .models.conv4 import Weights
+from .models.head import accuracy, cross_entropy
 from .models.norm import RunningStatistics
 
 
@@ -44,23 +46,43 @@ class Scores:
 
 
 def evaluate(
-    learner: Learner, members: Sequence[Snapshot], stream: EpisodeStream, tasks: int, at_once: int = 1
-) -> Scores:
-    """Score the mean of the members' logits on the first `tasks` tasks of `stream`; one member is a single model.
+    learner: Learner,
+    members: Sequence[Snapshot],
+    stream: EpisodeStream,
+    tasks: int,
+    at_once: int = 1,
+    queries: Sequence[Queries] = (),
+) -> dict[Queries, list[Scores]]:
+    """Score the first `tasks` tasks of `stream`: for each way to normalise queries, by ensembles of the first 1, 2, ... members.
 
-    `at_once` tasks are computed together.
+    Args:
+        learner: network and config.
+        members: what predicts, best first; an ensemble is the mean of its members' logits.
+        stream: the tasks.
+        tasks: how many.
+        at_once: so many are computed together.
+        queries: the ways to normalise queries; none: the config's. All members and ways share what was learned of a task.
     """
-    accuracies, losses = [], []
+    ways = queries or (learner.config.norm.queries,)
+    found: dict[Queries, list[list[tuple[Tensor, Tensor]]]] = {way: [[] for _ in members] for way in ways}
     for start in range(0, tasks, at_once):
         batch = stream.batch((task,) for task in range(start, min(start + at_once, tasks)))
-        logits = torch.stack([_predict(learner, member, batch) for member in members]).mean(0)
-        losses.append(cross_entropy(logits, batch.query_labels))
-        accuracies.append(accuracy(logits, batch.query_labels))
+        answers = [_answers(learner, member, batch, ways) for member in members]
+        for way, logits in zip(ways, zip(*answers, strict=True), strict=True):
+            total = torch.zeros_like(logits[0])
+            for count, one in enumerate(logits, start=1):
+                total += one
+                mean = total / count
+                score = accuracy(mean, batch.query_labels), cross_entropy(mean, batch.query_labels)
+                found[way][count - 1].append(score)
+    return {way: [_scores(parts) for parts in by_size] for way, by_size in found.items()}
+
+
+def _answers(learner: Learner, member: Snapshot, tasks: TaskBatch, ways: Sequence[Queries]) -> list[Tensor]:
+    running = RunningStatistics(member.statistics, learner.config.norm.momentum)
+    return learner.predict(member.weights, tasks, *(running if way == "running" else None for way in ways))
+
+
+def _scores(parts: list[tuple[Tensor, Tensor]]) -> Scores:
+    accuracies, losses = zip(*parts, strict=True)
     return Scores(torch.cat(accuracies).cpu(), torch.cat(losses).double().cpu())
-
-
-def _predict(learner: Learner, member: Snapshot, tasks: TaskBatch) -> Tensor:
-    statistics = None
-    if learner.config.norm.queries == "running":
-        statistics = RunningStatistics(member.statistics, learner.config.norm.momentum)
-    return learner.predict(member.weights, tasks, statistics)

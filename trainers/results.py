@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,7 @@ class TrainResult:
         test_accuracy, test_accuracy_se: the best epoch's on the test tasks, and its standard error over tasks.
         ensemble_test_accuracy, ensemble_test_accuracy_se: those of the mean of the top-k epochs' logits.
         test_per_task, ensemble_test_per_task: accuracy of each test task.
+        audit: the same of every ensemble size and way to normalise queries, by name: "batch.top1", "running.top3", ...
         inner_rates: each adapted weight's rate at each inner step, of the best epoch.
         seconds: wall time of all epochs.
     """
@@ -59,3 +60,4 @@ class TrainResult:
     ensemble_test_accuracy_se: float | None = None
     test_per_task: tuple[float, ...] = ()
     ensemble_test_per_task: tuple[float, ...] = ()
+    audit: dict[str, list[float]] = field(default_factory=dict)

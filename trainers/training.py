@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from .adam import Adam
 from .arithmetic import arithmetic, pick_device, pick_dtype
@@ -109,7 +110,8 @@ class Run:
         self.statistics.values = {name: v.to(device, dtype) for name, v in self.statistics.values.items()}
         self.optimizer = Adam(self.weights, config.outer)
         self.streams = {s: EpisodeStream(self.data, s, config.episodes, self.seed, dtype) for s in self.data.splits}
-        self.at_once = tasks_at_once(self.learner)
+        self.at_once = tasks_at_once(config, self.data)
+        self._looks = device.type == "cpu"
 
     def epoch(self) -> EpochResult:
         """Train one epoch, validate, and keep the weights if they are among the k best."""
@@ -118,9 +120,10 @@ class Run:
             loss, accuracy = self._train_epoch(index)
             trained = time.perf_counter()
             candidate = self._snapshot(index + 1)
-            scores = evaluate(
-                self.learner, [candidate], self.streams["val"], self.config.evaluation.val_tasks, 4 * self.at_once
+            found = evaluate(
+                self.learner, [candidate], self.streams["val"], self.config.evaluation.val_tasks, 2 * self.at_once
             )
+            scores = found[self.config.norm.queries][0]
         if not torch.isfinite(scores.loss).all():
             task = int((~torch.isfinite(scores.loss)).nonzero()[0])
             step, layer = locate(self.learner, self.weights, self.streams["val"].batch([(task,)]))
@@ -142,19 +145,31 @@ class Run:
         return result
 
     def _train_epoch(self, index: int) -> tuple[float, float]:
-        """Return the mean loss and accuracy of the epoch's iterations."""
+        """Return the mean loss and accuracy of the epoch's iterations.
+
+        On a GPU nobody waits for a number before the epoch's end; if one is not finite then, the epoch is gone through
+        again from its start, looking at each.
+        """
         self.optimizer.lr = outer_lr(self.config, index)
-        losses, accuracies = [], []
+        start = None if self._looks else self._training_state()
+        seen = []
         for iteration in range(self.config.budget.iterations):
             loss, accuracy = self.iterate(index, self._tasks(index, iteration))
-            if not math.isfinite(loss):
+            if self._looks and not math.isfinite(loss):
                 raise self._diverged(index, iteration)
-            losses.append(loss)
-            accuracies.append(accuracy)
+            seen.append(torch.stack([loss.double(), accuracy]))
+        losses, accuracies = torch.stack(seen, 1).tolist()
+        if start is not None and not all(map(math.isfinite, losses)):
+            self._looks = True
+            self._go_back(start)
+            return self._train_epoch(index)
         return math.fsum(losses) / len(losses), math.fsum(accuracies) / len(accuracies)
 
-    def iterate(self, index: int, tasks: TaskBatch) -> tuple[float, float]:
-        """Take one meta-step of epoch `index` (from 0) on `tasks`; return loss and accuracy before it."""
+    def iterate(self, index: int, tasks: TaskBatch) -> tuple[Tensor, Tensor]:
+        """Take one meta-step of epoch `index` (from 0) on `tasks`; return loss and accuracy before it, scalars on the device.
+
+        On the CPU, a loss that is not finite leaves the weights as they are.
+        """
         loss, accuracies = meta_gradient(
             self.learner,
             self.weights,
@@ -162,14 +177,14 @@ class Run:
             msl_weights(self.config, index),
             second_order=second_order(self.config, index),
             at_once=self.at_once,
-            collect=self.statistics if self.config.norm.queries == "running" else None,
+            collect=self.statistics,
         )
         if self.config.outer.clip != "off":
             torch.nn.utils.clip_grad_value_(self.weights.values(), self.config.outer.clip)
-        if math.isfinite(value := float(loss)):
+        if not self._looks or math.isfinite(loss):
             self.optimizer.step()
             self.statistics.update()
-        return value, float(accuracies.mean())
+        return loss, accuracies.mean()
 
     def _tasks(self, index: int, iteration: int) -> TaskBatch:
         position = index * self.config.budget.iterations + iteration
@@ -202,10 +217,12 @@ class Run:
         )
 
     def _test(self) -> dict[str, Any]:
-        tasks = self.config.evaluation.test_tasks
+        tasks, queries = self.config.evaluation.test_tasks, self.config.norm.queries
         with arithmetic(self.config):
-            single = evaluate(self.learner, self.best[:1], self.streams["test"], tasks, 4 * self.at_once)
-            ensemble = evaluate(self.learner, self.best, self.streams["test"], tasks, 4 * self.at_once)
+            found = evaluate(
+                self.learner, self.best, self.streams["test"], tasks, 2 * self.at_once, ("batch", "running")
+            )
+        single, ensemble = found[queries][0], found[queries][-1]
         return {
             "test_accuracy": single.mean_accuracy,
             "test_accuracy_se": single.standard_error,
@@ -213,6 +230,11 @@ class Run:
             "ensemble_test_accuracy_se": ensemble.standard_error,
             "test_per_task": tuple(single.accuracy.tolist()),
             "ensemble_test_per_task": tuple(ensemble.accuracy.tolist()),
+            "audit": {
+                f"{way}.top{count}": scores.accuracy.tolist()
+                for way, by_size in found.items()
+                for count, scores in enumerate(by_size, start=1)
+            },
         }
 
     def final_state(self) -> State:
@@ -225,11 +247,22 @@ class Run:
 
     def state(self) -> State:
         """Return all that `restore` needs to go on."""
-        return self.final_state() | {
+        return self.final_state() | self._training_state()
+
+    def _training_state(self) -> State:
+        return {
             "weights": _copy(self.weights),
             "statistics": _copy(self.statistics.values),
             "optimizer": self.optimizer.state(),
         }
+
+    def _go_back(self, state: State) -> None:
+        """Go back to a `_training_state`."""
+        with torch.no_grad():
+            for name, weight in self.weights.items():
+                weight.copy_(state["weights"][name])
+        self.statistics.values = _copy(state["statistics"], self.data.images.device)
+        self.optimizer.restore(state["optimizer"])
 
     def restore(self, state: State | None) -> None:
         """Go back to a saved state; None leaves the run at its start."""
@@ -243,24 +276,31 @@ class Run:
         ]
         self.tested = {name: tuple(v) if isinstance(v, list) else v for name, v in state["tested"].items()}
         if "weights" in state:  # absent from a final state, which never trains on
-            with torch.no_grad():
-                for name, weight in self.weights.items():
-                    weight.copy_(state["weights"][name])
-            self.statistics.values = _copy(state["statistics"], device)
-            self.optimizer.restore(state["optimizer"])
+            self._go_back(state)
 
 
-MEMORY_AT_ONCE = 0.5 * 2**30
-"""Bytes that the graph of the tasks computed together may take, about."""
+CACHED = 4 * 2**20
+"""Bytes of the largest activation of the tasks computed together on a CPU: more fall out of its caches."""
+GPU_MEMORY = 8 * 2**30
+"""Bytes that the tasks computed together may take on a GPU, about."""
 
 
-def tasks_at_once(learner: Learner) -> int:
-    """Return how many tasks to train on together: many small ones, few large ones, at least 1. Evaluation takes 4 times as many."""
-    config, network = learner.config, learner.network
-    images = config.episodes.ways * (config.episodes.shots + config.episodes.queries)
-    activations = config.model.filters * network.size**2 * (1 if config.model.downsample == "max_pool" else 0.25)
-    bytes_a_task = images * config.inner.steps * activations * 4 * 12  # a dozen tensors of block 0's size, measured
-    return max(1, min(config.episodes.tasks, int(MEMORY_AT_ONCE / bytes_a_task)))
+def tasks_at_once(config: TrainerConfig, data: ClassData) -> int:
+    """Return how many tasks are trained together: ``tasks_at_once``, or as many as the caches or a GPU hold, at least 1.
+
+    Evaluation, whose steps are forgotten, takes twice as many.
+    """
+    if config.tasks_at_once != "auto":
+        return min(config.tasks_at_once, config.episodes.tasks)
+    shrink = 1.0 if config.model.downsample == "max_pool" else 0.25
+    pixels = data.images.shape[-1] ** 2 * config.episodes.ways * config.model.filters * shrink
+    if pick_device(config).type == "cpu":
+        limit = CACHED / (pixels * config.episodes.shots * 4)
+    else:  # four tensors of block 0's output a support step, with what the smaller blocks add, and a query's pass
+        limit = GPU_MEMORY / (
+            pixels * 4 * (6 * config.episodes.shots * config.inner.steps + 8 * config.episodes.queries)
+        )
+    return max(1, min(config.episodes.tasks, int(limit)))
 
 
 def _copy(tensors: Weights, device: torch.device | None = None) -> Weights:

@@ -12,7 +12,7 @@ from tests.golden import check
 from tests.toy import EVERYTHING, toy_config, toy_data
 from trainers.config import TrainerConfig
 from trainers.data.episodes import TaskBatch
-from trainers.mamlpp.meta_step import meta_gradient, task_losses
+from trainers.mamlpp.meta_step import Sweep, meta_gradient
 from trainers.mamlpp.schedules import msl_weights
 from trainers.models.norm import RunningStatistics
 from trainers.training import Run
@@ -53,7 +53,7 @@ def test_second_order_gradients_agree_with_finite_differences(granularity: str, 
     weights = msl_weights(at.config, 0)
 
     def loss() -> float:
-        return float(task_losses(at.learner, at.weights, tasks(at), weights, second_order=True)[0].detach().mean())
+        return float(Sweep(at.learner, at.weights, tasks(at), weights).loss.mean())
 
     gradient(at, weights)
     for name in [
@@ -119,7 +119,7 @@ def test_a_loss_at_every_step_is_the_weighted_sum_of_the_steps_losses() -> None:
     at = run(inner={"steps": 3})
 
     def loss(*weights: float) -> float:
-        return float(task_losses(at.learner, at.weights, tasks(at, 1), weights, second_order=True)[0].detach())
+        return float(Sweep(at.learner, at.weights, tasks(at, 1), weights).loss)
 
     alone = [loss(1, 0, 0), loss(0, 1, 0), loss(0, 0, 1)]
     mixed = loss(0.2, 0.3, 0.5)
@@ -128,24 +128,25 @@ def test_a_loss_at_every_step_is_the_weighted_sum_of_the_steps_losses() -> None:
 
 def test_evaluation_may_take_more_steps_than_training_and_reuses_the_last_ones_settings() -> None:
     at = run(inner={"steps": 2, "evaluation_steps": 4}, lslr="on", bnwb="on")
-    logits = at.learner.predict(at.weights, tasks(at), None)
+    (logits,) = at.learner.predict(at.weights, tasks(at), None)
     assert logits.shape == (2, 3, 3)
-    by_hand = list(at.learner.adapt(at.weights, tasks(at), 4, second_order=False))[-1]
-    expected = at.learner.network(by_hand, tasks(at).query, 3)
+    by_hand = list(at.learner.adapt(at.weights, tasks(at), 4))[-1].after
+    expected = at.learner.network.run(by_hand, tasks(at).query, 3).logits
     assert torch.allclose(logits, expected)
 
 
 def test_running_normalisation_answers_each_query_alone_and_batch_does_not() -> None:
+    from dataclasses import replace
+
     for queries, alone in (("running", True), ("batch", False)):
         at = run(norm={"queries": queries})
         for _ in range(3):
             at.iterate(0, tasks(at))
         statistics = at.statistics if queries == "running" else None
         query = tasks(at, 1).query
-        weights = at.weights | {name: at.weights[name][None] for name in at.learner.adapted}
-        together = at.learner.network(weights, query, 0, running=statistics)
-        single = at.learner.network(weights, query[:, :1], 0, running=statistics)
-        assert torch.allclose(together[:, :1], single) is alone
+        (together,) = at.learner.predict(at.weights, tasks(at, 1), statistics)
+        (single,) = at.learner.predict(at.weights, replace(tasks(at, 1), query=query[:, :2]), statistics)
+        assert torch.allclose(together[:, :2], single) is alone
 
 
 def test_per_step_statistics_are_updated_by_their_own_step_once_a_meta_batch() -> None:
@@ -161,7 +162,7 @@ def test_per_step_statistics_are_updated_by_their_own_step_once_a_meta_batch() -
 
 def test_batch_norms_affine_weights_are_not_adapted() -> None:
     at = run(**EVERYTHING, norm={"queries": "running"})
-    adapted = list(at.learner.adapt(at.weights, tasks(at), 2, second_order=False))[-1]
+    adapted = list(at.learner.adapt(at.weights, tasks(at), 2))[-1].after
     moved = {name for name in at.weights if adapted[name] is not at.weights[name]}
     assert moved == {"conv0.weight", "conv1.weight", "linear.weight", "linear.bias"}
 

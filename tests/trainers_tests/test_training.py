@@ -225,3 +225,28 @@ def test_cuda_agrees_with_the_cpu_in_float64() -> None:
 def drain_on(device: str) -> list[float]:
     config = toy_config(**EVERYTHING, precision="float64", device=device)
     return [epoch.train_loss for epoch in train(config, 0, DATA)]
+
+
+def test_an_epoch_that_nobody_watched_names_the_same_divergence() -> None:
+    """As on a GPU, where losses are looked at after the epoch."""
+    found = []
+    for looks in (True, False):
+        run = Run(toy_config(lslr="on", outer={"lr": 1e6}, precision="float32", budget={"iterations": 30}), 0, DATA)
+        run._looks = looks
+        with pytest.raises(Diverged) as caught:
+            run.epoch()
+        found.append(str(caught.value))
+    assert found[0] == found[1]
+    assert "iteration 1," not in found[0]  # so there was something to go back over
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")
+def test_nothing_waits_for_the_gpu_inside_an_epoch() -> None:
+    run = Run(toy_config(device="cuda", msl="on", lslr="on"), 0, DATA)
+    run.iterate(0, run._tasks(0, 0))  # the first one loads kernels
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        for iteration in range(1, 3):
+            run.iterate(0, run._tasks(0, iteration))
+    finally:
+        torch.cuda.set_sync_debug_mode("default")

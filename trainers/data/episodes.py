@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
+from typing import Any
 
 import numpy as np
 import torch
@@ -88,17 +90,25 @@ class EpisodeStream:
 
     def _images(self, index: NDArray[np.int64], turns: NDArray[np.int64]) -> Tensor:
         """Return float images [T, W, K+Q, C, H, W], turned and normalised."""
-        device = self.data.images.device
-        raw = self.data.images[torch.from_numpy(index).to(device)]
-        for turn in (1, 2, 3):
-            if (turns == turn).any():
-                where = torch.from_numpy(turns == turn).to(device)
-                raw[where] = torch.rot90(raw[where], turn, (-2, -1))
+        raw = self.data.images[self._send(index)]
+        if turns.any():
+            pixels = self._send(_turned_pixels(raw.shape[-1])[turns])[:, :, None, None]  # [T, W, 1, 1, H*W]
+            raw = raw.flatten(-2).gather(-1, pixels.expand(*raw.shape[:-2], -1)).view_as(raw)
         images = raw.to(self.dtype) / 255
         if self.data.mean == (0.0,) and self.data.std == (1.0,):
             return images
-        scale = (
-            torch.tensor(v, dtype=self.dtype, device=device)[:, None, None] for v in (self.data.mean, self.data.std)
-        )
-        mean, std = scale
+        mean, std = (self._send(np.array(v))[:, None, None].to(self.dtype) for v in (self.data.mean, self.data.std))
         return (images - mean) / std
+
+    def _send(self, array: NDArray[Any]) -> Tensor:
+        """Return `array` on the data's device; a GPU is not waited for."""
+        device = self.data.images.device
+        tensor = torch.from_numpy(array)
+        return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor
+
+
+@cache
+def _turned_pixels(side: int) -> NDArray[np.int64]:
+    """Return which pixel of a flat image [side*side] stands where after 0, 1, 2, 3 quarter turns, [4, side*side]."""
+    pixels = np.arange(side * side).reshape(side, side)
+    return np.stack([np.rot90(pixels, turn).ravel() for turn in range(4)])

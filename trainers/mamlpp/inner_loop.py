@@ -1,4 +1,4 @@
-"""The inner loop: gradient descent on each task's support set, as a function of the meta-learned weights.
+"""The inner loop: gradient descent on each task's support set, at the task's own weights.
 
 Shapes: T tasks, W ways, Q queries a class.
 """
@@ -10,13 +10,27 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from ..config import TrainerConfig
 from ..data.episodes import TaskBatch
-from ..models.conv4 import Conv4, Weights
+from ..models.conv4 import Conv4, Pass, Weights
 from ..models.norm import RunningStatistics
 from .step_sizes import initial_rates, rate
+
+
+@dataclass(frozen=True)
+class InnerStep:
+    """One step of the inner loop: theta <- theta - rate[layer, step] * gradient.
+
+    Attributes:
+        support: the support set's pass at the weights before the step.
+        gradient: of each task's support loss: adapted weights [T, ...], norm weights [F].
+        after: all weights after the step; adapted ones are [T, ...].
+    """
+
+    support: Pass
+    gradient: Weights
+    after: Weights
 
 
 @dataclass(frozen=True)
@@ -37,55 +51,35 @@ class Learner:
         weights = adapted | self.network.initial_norm() | initial_rates(self.config, adapted)
         return {name: w.to(device, dtype).contiguous().requires_grad_() for name, w in weights.items()}
 
-    def adapt(
-        self,
-        meta: Weights,
-        tasks: TaskBatch,
-        steps: int,
-        *,
-        second_order: bool,
-        collect: RunningStatistics | None = None,
-    ) -> Iterator[Weights]:
-        """Yield all weights after each of `steps` inner steps: theta <- theta - rate[layer, step] * gradient.
+    def at_tasks(self, meta: Weights, tasks: int) -> Weights:
+        """Return the weights that `tasks` tasks start from: the adapted ones, repeated, are [T, ...]."""
+        return meta | {name: meta[name].expand(tasks, *meta[name].shape) for name in self.adapted}
 
-        Adapted weights get a leading task dimension: [T, ...].
-
-        With `second_order` the weights' dependence on the meta-weights goes through the gradients too; else the gradients
-        count as constants (first-order MAML, Finn et al. 2017 section 5.2).
-        """
-        weights = dict(meta)
-        for name in self.adapted:
-            weights[name] = meta[name].expand(len(tasks), *meta[name].shape)
+    def adapt(self, meta: Weights, tasks: TaskBatch, steps: int) -> Iterator[InnerStep]:
+        """Yield each of `steps` inner steps on `tasks`' support sets. To be iterated without autograd."""
+        weights = self.at_tasks(meta, len(tasks))
         for step in range(steps):
-            logits = self.network(weights, tasks.support, step, collect=collect)
-            loss = cross_entropy(logits, tasks.support_labels).sum()  # no task's weights act on another's loss
-            moved = [weights[name] for name in self.adapted]
-            gradients = torch.autograd.grad(loss, moved, create_graph=second_order)
-            for name, weight, gradient in zip(self.adapted, moved, gradients, strict=True):
-                weights[name] = weight - rate(self.config, meta, name, step) * gradient
-            yield weights
+            support = self.network.run(weights, tasks.support, step)
+            gradient = support.gradient(tasks.support_labels)
+            moved = {n: weights[n] - rate(self.config, meta, n, step) * gradient[n] for n in self.adapted}
+            weights = weights | moved
+            yield InnerStep(support, gradient, weights)
 
-    def predict(self, meta: Weights, tasks: TaskBatch, statistics: RunningStatistics | None) -> Tensor:
-        """Return query logits [T, W*Q, W] after ``evaluation_steps`` inner steps, without a graph to the meta-weights.
+    @torch.no_grad()
+    def predict(self, meta: Weights, tasks: TaskBatch, *running: RunningStatistics | None) -> list[Tensor]:
+        """Return query logits [T, W*Q, W] after ``evaluation_steps`` inner steps, for each way to normalise the queries.
 
-        Queries are normalised with `statistics` where given, else with their own batch's.
+        Args:
+            meta: the meta-learned weights.
+            tasks: whose support sets are learned and whose queries are answered.
+            running: each way: running statistics, or None for the query batch's own.
         """
-        frozen = {name: weight.detach() for name, weight in meta.items()}
-        frozen |= {name: frozen[name].requires_grad_() for name in self.adapted}
         steps = self.config.evaluation_steps
-        for adapted in self.adapt(frozen, tasks, steps, second_order=False):
-            # a fresh leaf after every step: no gradient reaches further back than one step
-            for name in self.adapted:
-                adapted[name] = adapted[name].detach().requires_grad_()
-        with torch.no_grad():
-            return self.network(adapted, tasks.query, steps - 1, running=statistics)
+        for it in self.adapt(meta, tasks, steps):
+            after = it.after
+        return [self._answer(after, tasks.query, steps - 1, statistics) for statistics in running]
 
-
-def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
-    """Return the mean cross-entropy [T] of each task's logits [T, N, W] for labels [T, N]."""
-    return functional.cross_entropy(logits.transpose(1, 2), labels, reduction="none").mean(1)
-
-
-def accuracy(logits: Tensor, labels: Tensor) -> Tensor:
-    """Return the share [T], float64, of each task's logits [T, N, W] that are right for labels [T, N]."""
-    return (logits.detach().argmax(2) == labels).double().mean(1)
+    def _answer(self, weights: Weights, images: Tensor, step: int, statistics: RunningStatistics | None) -> Tensor:
+        if statistics is None:
+            return self.network.run(weights, images, step).logits
+        return self.network.answer(weights, images, step, statistics)

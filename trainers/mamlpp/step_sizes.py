@@ -44,6 +44,24 @@ def rate(config: TrainerConfig, meta: Mapping[str, Tensor], name: str, step: int
     return learned
 
 
+def add_rate_gradient(
+    config: TrainerConfig, total: Weights, name: str, step: int, adjoint: Tensor, gradient: Tensor
+) -> None:
+    """Add to `total` what weight `name`'s rate at inner `step` does to the loss: minus adjoint times gradient, both [T, ...].
+
+    Each granularity sums over what shares a rate.
+    """
+    if config.lslr == "off":
+        return
+    if config.lslr.granularity == "per_parameter":
+        total[f"lslr.{name}"] -= (adjoint * gradient).sum(0)
+        return
+    learned = total["lslr" if config.lslr.granularity == "shared" else f"lslr.{name}"]
+    if config.lslr.granularity == "per_layer_per_step":
+        learned = learned[step]
+    learned -= torch.dot(adjoint.flatten(), gradient.flatten())
+
+
 def rate_table(config: TrainerConfig, meta: Mapping[str, Tensor], adapted: list[str]) -> dict[str, list[float]]:
     """Return each adapted weight's rate at each of the S inner steps (the mean over elements for per_parameter)."""
     return {

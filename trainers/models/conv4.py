@@ -11,8 +11,10 @@ BNWB. Convolutions have no bias: batch norm takes it out again.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import EllipsisType
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -20,7 +22,9 @@ from torch.nn import functional
 
 from ..config import TrainerConfig
 from ..randomness import Source
-from .norm import RunningStatistics, batch_norm, running_norm
+from .block import SLOPE, BlockPass, Convolution
+from .head import HeadPass
+from .norm import RunningStatistics, running_norm
 
 Weights = dict[str, Tensor]
 
@@ -71,51 +75,126 @@ class Conv4:
         values = {f"{b}.{k}": make[k](shape, dtype=torch.float64) for b in self.blocks for k in make}
         return RunningStatistics(values, self.config.norm.momentum)
 
-    def __call__(
-        self,
-        weights: Mapping[str, Tensor],
-        images: Tensor,
-        step: int,
-        *,
-        collect: RunningStatistics | None = None,
-        running: RunningStatistics | None = None,
-    ) -> Tensor:
-        """Return logits [T, N, W] of images [T, N, C, H, W] with the norm weights of inner `step`.
+    def run(self, weights: Mapping[str, Tensor], images: Tensor, step: int) -> Pass:
+        """Pass images [T, N, C, H, W] through, with batch statistics and the norm weights of inner `step`."""
+        return Pass(self, weights, images, step)
 
-        Batch norm uses the batch's statistics, and notes them in `collect`; or those of `running`.
-        """
-        for _, x in self.layers(weights, images, step, collect=collect, running=running):
-            logits = x
-        return logits
-
-    def layers(
-        self,
-        weights: Mapping[str, Tensor],
-        images: Tensor,
-        step: int,
-        *,
-        collect: RunningStatistics | None = None,
-        running: RunningStatistics | None = None,
-    ) -> Iterator[tuple[str, Tensor]]:
-        """Yield each layer's name and output, block after block; the last one is the logits."""
-        tasks, count = images.shape[:2]
-        x, pools = images.transpose(0, 1).flatten(1, 2), self.config.model.downsample == "max_pool"
+    def answer(self, weights: Mapping[str, Tensor], images: Tensor, step: int, running: RunningStatistics) -> Tensor:
+        """Return logits [T, N, W] of images [T, N, C, H, W], normalised with the running statistics of `step`."""
+        conv, x = self.convolution(len(images)), side_by_side(images)
         for block in self.blocks:
-            gamma, beta = (self._at_step(weights[f"{block}.norm.{k}"], step) for k in ("gamma", "beta"))
-            kernel = weights[f"{block}.weight"].flatten(0, 1)
-            x = functional.conv2d(x, kernel, stride=1 if pools else 2, padding=1, groups=tasks)
-            if running is None:
-                x = batch_norm(x, gamma, beta, block, step, collect)
-            else:
-                x = running_norm(x, gamma, beta, block, step, running)
-            # Pooling commutes with the increasing leaky ReLU, which then runs on a quarter of the values.
-            x = functional.leaky_relu(functional.max_pool2d(x, 2) if pools else x, 0.01)
-            yield block, x
-        features = (x if pools else x.mean((2, 3))).reshape(count, tasks, -1).transpose(0, 1)
-        yield "linear", torch.baddbmm(weights["linear.bias"][:, None], features, weights["linear.weight"].mT)
+            gamma, beta = self.norm_weights(weights, block, step, len(images))
+            x = running_norm(conv(x, kernels(weights[f"{block}.weight"])), gamma, beta, block, step, running)
+            x = functional.leaky_relu(functional.max_pool2d(x, 2) if self.pools else x, SLOPE)
+        return HeadPass(self.flat(x, len(images)), weights["linear.weight"], weights["linear.bias"]).logits
 
-    def _at_step(self, weight: Tensor, step: int) -> Tensor:
-        return weight[min(step, len(weight) - 1)] if self.config.bnwb == "on" else weight
+    @property
+    def pools(self) -> bool:
+        """Whether blocks halve the image by max-pooling; else by their convolution's stride."""
+        return self.config.model.downsample == "max_pool"
+
+    def convolution(self, tasks: int) -> Convolution:
+        """Return the convolution of every block, for `tasks` tasks."""
+        rounds = torch.bfloat16 if self.config.precision == "bfloat16" else None
+        return Convolution(tasks, 1 if self.pools else 2, rounds)
+
+    def norm_weights(self, weights: Mapping[str, Tensor], block: str, step: int, tasks: int) -> tuple[Tensor, Tensor]:
+        """Return batch norm's gamma and beta of inner `step`, repeated for each task: [T*F]."""
+        row = self.norm_row(step)
+        gamma, beta = (weights[f"{block}.norm.{name}"][row].repeat(tasks) for name in ("gamma", "beta"))
+        return gamma, beta
+
+    def norm_row(self, step: int) -> int | EllipsisType:
+        """Return where norm weights of inner `step` are: steps beyond the trained ones reuse the last one's."""
+        return min(step, self.config.inner.steps - 1) if self.config.bnwb == "on" else ...
+
+    def flat(self, x: Tensor, tasks: int) -> Tensor:
+        """Return features [T, N, D] of the last block's output [N, T*F, h, w]."""
+        return (x if self.pools else x.mean((2, 3))).reshape(len(x), tasks, -1).transpose(0, 1)
+
+
+class Pass:
+    """A pass of T tasks' images through the network, each at its own weights, and its derivatives.
+
+    To be asked in this order: `gradient`, then `tangent`, each at most once.
+
+    Args:
+        network: the network.
+        weights: adapted ones [T, ...], norm weights [F] or [S, F].
+        images: [T, N, C, H, W].
+        step: the inner step whose norm weights are used.
+
+    Attributes:
+        logits: [T, N, W].
+        blocks: each block's pass, from the lowest.
+    """
+
+    def __init__(self, network: Conv4, weights: Mapping[str, Tensor], images: Tensor, step: int) -> None:
+        self._network, self._tasks = network, len(images)
+        conv, x = network.convolution(self._tasks), side_by_side(images)
+        self.blocks: dict[str, BlockPass] = {}
+        for block in network.blocks:
+            kernel, norm = kernels(weights[f"{block}.weight"]), network.norm_weights(weights, block, step, len(images))
+            self.blocks[block] = BlockPass(conv, x, kernel, *norm, pools=network.pools, lowest=not self.blocks)
+            x = self.blocks[block].y
+        self._top = x
+        self._head = HeadPass(network.flat(x, self._tasks), weights["linear.weight"], weights["linear.bias"])
+        self.logits = self._head.logits
+
+    @property
+    def outputs(self) -> Weights:
+        """Each layer's output by name, from the lowest to the logits."""
+        return {block: it.y for block, it in self.blocks.items()} | {"linear": self.logits}
+
+    def gradient(self, labels: Tensor) -> Weights:
+        """Return the gradients of each task's mean cross-entropy for labels [T, N].
+
+        By name: adapted weights [T, ...], norm weights of the step, summed over tasks, [F].
+        """
+        to_features, *to_head = self._head.gradient(labels)
+        return self._down(to_features, to_head, BlockPass.gradient)
+
+    def tangent(self, direction: Mapping[str, Tensor]) -> Weights:
+        """Return how `gradient`'s results move when the adapted weights [T, ...] move along `direction`."""
+        dx: Tensor | None = None
+        for block, it in self.blocks.items():
+            dx = it.tangent(dx, kernels(direction[f"{block}.weight"]))
+        assert dx is not None
+        self._head.tangent(self._network.flat(dx, self._tasks), direction["linear.weight"], direction["linear.bias"])
+        to_features, *to_head = self._head.tangent_gradient()
+        return self._down(to_features, to_head, BlockPass.tangent_gradient)
+
+    def _down(self, to_features: Tensor, to_head: list[Tensor], step_down: Callable[..., Any]) -> Weights:
+        """Go from the head down to the lowest block; `step_down` is the block's method to call."""
+        found = dict(zip(("linear.weight", "linear.bias"), to_head, strict=True))
+        to_x = self._unflat(to_features)
+        for block, it in reversed(self.blocks.items()):
+            to_x, to_kernel, to_gamma, to_beta = step_down(it, to_x)
+            found[f"{block}.weight"] = to_kernel.unflatten(0, (self._tasks, -1))
+            found[f"{block}.norm.gamma"] = to_gamma.view(self._tasks, -1).sum(0)
+            found[f"{block}.norm.beta"] = to_beta.view(self._tasks, -1).sum(0)
+        return found
+
+    def _unflat(self, to_features: Tensor) -> Tensor:
+        """Return the gradient [N, T*F, h, w] of the last block's output, for that [T, N, D] of `Conv4.flat`."""
+        shape = self._top.shape
+        to_top = to_features.transpose(0, 1).reshape(*shape[:2], *(shape[2:] if self._network.pools else (1, 1)))
+        return laid_out(to_top if self._network.pools else (to_top / (shape[2] * shape[3])).expand(shape))
+
+
+def side_by_side(images: Tensor) -> Tensor:
+    """Return images [T, N, C, H, W] as [N, T*C, H, W]."""
+    return laid_out(images.transpose(0, 1).flatten(1, 2))
+
+
+def kernels(weight: Tensor) -> Tensor:
+    """Return the tasks' kernels [T, F, C, 3, 3] as one grouped convolution's, [T*F, C, 3, 3]."""
+    return laid_out(weight.flatten(0, 1))
+
+
+def laid_out(x: Tensor) -> Tensor:
+    """Return x [., ., ., .] in the layout that the device is fastest with: on a CPU, pixel by pixel."""
+    return x.contiguous(memory_format=torch.channels_last if x.device.type == "cpu" else torch.contiguous_format)
 
 
 def _xavier(shape: tuple[int, ...], seed: int, name: str) -> Tensor:

@@ -1,17 +1,18 @@
-"""Batch norm with statistics and affine weights by inner step (HTYM section 4: BNRS, BNWB).
+"""Running statistics of batch norm, by inner step with BNRS (HTYM section 4).
 
-Shapes: T tasks side by side, N images of each, F filters, H W; S inner steps (1 where a component is off).
+Shapes: T tasks side by side, N images of each, F filters, H W; S inner steps (1 where BNRS is off).
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-EPS = 1e-5
+from .block import EPS, BlockPass
 
 
 @dataclass
@@ -36,6 +37,11 @@ class RunningStatistics:
         filters = self.values[f"{block}.mean"].shape[1]
         self._seen.setdefault((block, self.row(step)), []).append(torch.stack([mean, var]).view(2, -1, filters))
 
+    def note(self, blocks: Mapping[str, BlockPass], step: int) -> None:
+        """Note the moments of a training pass through the network at inner `step`."""
+        for block, it in blocks.items():
+            self.collect(block, step, *it.moments)
+
     def update(self) -> None:
         """Move towards the mean of the moments noted since the last update: once a meta-batch, whatever the tasks' order."""
         for (block, row), moments in self._seen.items():
@@ -44,27 +50,11 @@ class RunningStatistics:
         self._seen.clear()
 
 
-def batch_norm(
-    x: Tensor, gamma: Tensor, beta: Tensor, block: str, step: int, collect: RunningStatistics | None
-) -> Tensor:
-    """Normalise x [N, T*F, H, W] by its own statistics, task by task; gamma and beta are [F]. `collect` notes the moments."""
-    gamma, beta = _for_tasks(x, gamma), _for_tasks(x, beta)
-    if collect is None:
-        return functional.batch_norm(x, None, None, gamma, beta, training=True, eps=EPS)
-    mean, var = torch.zeros_like(gamma), torch.zeros_like(gamma)
-    normed = functional.batch_norm(x, mean, var, gamma, beta, training=True, momentum=1.0, eps=EPS)
-    collect.collect(block, step, mean, var)
-    return normed
-
-
 def running_norm(x: Tensor, gamma: Tensor, beta: Tensor, block: str, step: int, running: RunningStatistics) -> Tensor:
-    """Normalise x [N, T*F, H, W] by the running statistics of `step`: an image's answer does not depend on the others."""
-    row = running.row(step)
-    mean, var = running.values[f"{block}.mean"][row], running.values[f"{block}.var"][row]
-    mean, var, gamma, beta = (_for_tasks(x, value) for value in (mean, var, gamma, beta))
+    """Normalise x [N, T*F, H, W] by the running statistics of `step`: an image's answer does not depend on the others.
+
+    gamma and beta are [T*F].
+    """
+    row, tasks = running.row(step), x.shape[1] // running.values[f"{block}.mean"].shape[1]
+    mean, var = (running.values[f"{block}.{name}"][row].repeat(tasks) for name in ("mean", "var"))
     return functional.batch_norm(x, mean, var, gamma, beta, training=False, eps=EPS)
-
-
-def _for_tasks(x: Tensor, value: Tensor) -> Tensor:
-    """Repeat `value` [F] for the T tasks that lie side by side in x [N, T*F, H, W]."""
-    return value.repeat(x.shape[1] // len(value))

@@ -128,9 +128,12 @@ def _write(file: Path, content: bytes) -> None:
 
 
 def _read(file: Path) -> State | None:
-    """Return the state in `file`, or None if its checksum does not fit."""
+    """Return the state in `file`, or None if its checksum does not fit or it is no state."""
     content = file.read_bytes()
     if hashlib.sha256(content[32:]).digest() != content[:32]:
         return None
-    state: State = torch.load(io.BytesIO(content[32:]), map_location="cpu", weights_only=True)
+    try:
+        state: State = torch.load(io.BytesIO(content[32:]), map_location="cpu", weights_only=True)
+    except Exception:  # torch raises what it likes, also for a file that asks to run code
+        return None
     return state

@@ -7,6 +7,7 @@ environment variable STAND_IN_SECONDS says how long an epoch takes.
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import time
 from collections.abc import Generator
@@ -31,6 +32,7 @@ ORDERS = {
     "die_once": 0.85,
     "raise_once": 0.86,
     "hang": 0.87,
+    "exhaust": 0.88,
 }
 """Values of outer.beta1; each happens in epoch 2."""
 
@@ -48,6 +50,8 @@ def train(
     state = checkpoint.load() if checkpoint else None
     history = [EpochResult(**epoch) for epoch in (state or {"history": []})["history"]]
     yield from history
+    if len(history) < config.budget.epochs:
+        print(f"trains {cell_id(config, seed, '')[:12]} from epoch {len(history) + 1}", flush=True)
     for number in range(len(history) + 1, config.budget.epochs + 1):
         time.sleep(float(os.environ.get("STAND_IN_SECONDS", "0")))
         _obey(config, number, checkpoint)
@@ -88,6 +92,8 @@ def _obey(config: TrainerConfig, epoch: int, checkpoint: CheckpointFolder | None
     order = next((order for order, value in ORDERS.items() if value == config.outer.beta1), "")
     if epoch != 2:
         return
+    if order == "exhaust":
+        _exhaust()
     if order == "hang":
         time.sleep(3600)
     if order == "diverge":
@@ -99,6 +105,17 @@ def _obey(config: TrainerConfig, epoch: int, checkpoint: CheckpointFolder | None
     if order == "die" or (order == "die_once" and _first_time(checkpoint)):
         print("the stand-in's last words", flush=True)
         os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _exhaust() -> None:
+    """Ask for a gibibyte where the address space has room for half of one."""
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (used + 2**29, before[1]))
+    try:
+        torch.zeros(2**28)
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, before)
 
 
 def _first_time(checkpoint: CheckpointFolder | None) -> bool:

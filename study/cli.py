@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from .addresses import redact
 from .locks import DriverBusy
 
 if TYPE_CHECKING:
@@ -267,7 +268,7 @@ def run(args: Sequence[str]) -> int:
         if is_ours(error):
             _complain(str(error))
             return 2
-        traceback.print_exception(error)
+        print(redact("".join(traceback.format_exception(error))), end="", file=sys.stderr)
         _complain(
             "mamlab stopped on an unexpected error (above). Finished work is saved: the same command goes on from there"
         )
@@ -275,8 +276,8 @@ def run(args: Sequence[str]) -> int:
 
 
 def is_ours(error: Exception) -> bool:
-    """Whether `error` is a message to the user: a busy study, or a ValueError that a line of mamlab raised, not a library."""
-    if isinstance(error, DriverBusy) or type(error).__name__ == "WorkersError":
+    """Whether `error` is a message to the user: a busy study, a store that does not answer, or a ValueError that a line of mamlab raised, not a library."""
+    if isinstance(error, DriverBusy) or type(error).__name__ in ("WorkersError", "StoreAway"):
         return True
     if not isinstance(error, ValueError):
         return False
@@ -287,7 +288,7 @@ def is_ours(error: Exception) -> bool:
 
 
 def _complain(text: str) -> None:
-    first, *rest = text.splitlines() or [""]
+    first, *rest = redact(text).splitlines() or [""]
     print("\n".join([f"error: {first}", *(f"       {line}" for line in rest)]), file=sys.stderr)
 
 

@@ -210,7 +210,7 @@ def _search(spec: SpecFile, trainer: _Trainer, space: SearchSpace, common: Tree)
     base_tree = merge(trainer.tree, space.fixed)
     narrowed = _caught(problems, lambda: space.fit(base_tree))
     sampler, pruner = spec.sampler or Named(name="tpe"), spec.pruner or _default_pruner(spec)
-    if spec.budget.trials is None and spec.budget.hours is None:
+    if not spec.budget.ends:
         problems.append("budget: a search needs an end; write trials = ... or hours = ... under [budget]")
     problems += _pruner_and_seeds(pruner, spec.study.seeds_per_trial)
     _caught(problems, lambda: make_sampler(sampler, spec.study.seed))

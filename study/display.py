@@ -84,6 +84,7 @@ class PlainView:
     def __init__(self, console: Console, every: float = PROGRESS_SECONDS, clock: Callable[[], float] = time.monotonic):
         self._console, self._every, self._clock = console, every, clock
         self._told_messages: tuple[str, ...] = ()
+        self._told_away = False
         self._told = clock()
 
     def __call__(self, snapshot: Snapshot) -> None:
@@ -91,6 +92,9 @@ class PlainView:
         for line in new_lines(snapshot, self._told_messages):
             self._print(line)
         self._told_messages = snapshot.messages
+        if snapshot.away and not self._told_away:
+            self._print(snapshot.away)
+        self._told_away = bool(snapshot.away)
         done = snapshot.finished or snapshot.interrupted
         if done or self._clock() - self._told >= self._every:
             self._print(progress_line(snapshot))
@@ -167,6 +171,8 @@ def render(snapshot: Snapshot, width: int, since: float = 0.0) -> RenderableType
         parts.append(_best(snapshot, width))
     parts.append(_times(snapshot, since))
     parts += [Text(f"! {message}", style="yellow") for message in snapshot.messages[-3:]]
+    if snapshot.away:
+        parts.append(Text(f"! {snapshot.away}", style="bold red"))
     return Group(*parts)
 
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
+
+from .addresses import store_addresses
 
 
 def default_root() -> Path:
@@ -42,13 +45,17 @@ class Home:
 
     @property
     def optuna_url(self) -> str:
-        """Optuna's storage, as SQLAlchemy wants it."""
-        return f"sqlite:///{self.optuna_db}"
+        """Optuna's storage, as SQLAlchemy wants it; it may hold a password. Raises ValueError."""
+        return self._stores["optuna"]
 
     @property
     def mlflow_url(self) -> str:
-        """MLflow's tracking URI."""
-        return f"sqlite:///{self.mlflow_db}"
+        """MLflow's tracking URI; it may hold a password. Raises ValueError."""
+        return self._stores["mlflow"]
+
+    @cached_property
+    def _stores(self) -> dict[str, str]:
+        return store_addresses(self.root)
 
     @property
     def artifacts(self) -> Path:
@@ -74,6 +81,11 @@ class Home:
     def logs(self) -> Path:
         """What workers print, a folder for each study."""
         return self.root / "logs"
+
+    @property
+    def journal(self) -> Path:
+        """What could not be written into a store that was away, a file for each study."""
+        return self.root / "journal"
 
     @property
     def locks(self) -> Path:

@@ -33,6 +33,8 @@ class Job:
     """The cell's folder."""
     token: str
     """The attempt: a worker with an older token cannot write the cell."""
+    halve: bool = False
+    """Compute half as many tasks together: the attempt before ran out of memory."""
     test: bool = True
     keep: Literal["best", "all", "none"] = "best"
     """Which checkpoints stay when the run is complete."""

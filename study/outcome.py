@@ -18,17 +18,15 @@ from reports.statistics import Estimate
 from reports.summary import Ablation, Search, count_states, summarise_ablation, summarise_search
 from reports.tables import METRIC_TITLES, interval, percent, setting, states_text
 
+from .addresses import shown
 from .config import StudyConfig
 from .display import duration, open_view
 from .home import Home
 from .snapshot import Snapshot
-from .stores import open_mlflow
+from .stores import open_mlflow, patiently
 
 INTERRUPTED = 130
 """Exit status after Ctrl-C, as shells have it."""
-TIME_IS_UP = (
-    "The time of [budget] hours is up: the same command goes on where it was, with more hours if it needs them."
-)
 
 
 def conduct(config: StudyConfig, home: Home, console: Console, quiet: bool = False) -> int:
@@ -38,6 +36,7 @@ def conduct(config: StudyConfig, home: Home, console: Console, quiet: bool = Fal
     _make_folder(home)
     for note in config.notes:
         console.print(f"note: {note}", markup=False, highlight=False, soft_wrap=True)
+    last = Snapshot(config.study.name, config.kind, planned=0)
     try:
         with open_view(console, quiet) as view:
             last = run_study(config, home, view)
@@ -45,32 +44,33 @@ def conduct(config: StudyConfig, home: Home, console: Console, quiet: bool = Fal
             return finish(last, home, console)
     except KeyboardInterrupt:
         pass
-    _say(console, "Stopped. Everything is saved: the same command goes on where it was.")
+    kept = "What a store could not take is kept in the journal, and written at the next start. " if last.away else ""
+    _say(console, f"Stopped. Everything is saved: the same command goes on where it was. {kept}".strip())
     return INTERRUPTED
 
 
 def finish(last: Snapshot, home: Home, console: Console) -> int:
     """Write the report of a study, print its result and where everything is; return the exit status.
 
-    1 says that the study has ended without any complete run. Time that is up ([budget] hours) is no failure.
+    1 says that the study has ended without any complete run. A budget that is spent is no failure.
     """
+    if last.spent:
+        _say(console, f"The budget is spent: {last.spent}. With a larger one, the same command goes on where it was.")
     if not last.counts:
-        _say(console, f"{TIME_IS_UP} No run has ended.")
+        _say(console, "No run has ended.")
         return 0
-    info, records = from_mlflow(home.mlflow_url, last.study, exported=home.reports / last.study)
+    info, records = _load(last.study, home)
     page = build_report(records, info, home.reports / info.name)
     _attach(home, info, page.parent)
     console.print()
     print_result(info, records, console)
-    if not last.finished:
-        _say(console, TIME_IS_UP)
     _say(console, f"\nReport:    {page}\nMLflow UI: mamlab ui --home {home.root}")
     return int(last.finished and not any(record.state == names.COMPLETE for record in records))
 
 
 def report_from_store(study: str, home: Home, out: Path | None = None) -> Path:
     """Write the report of a study in `home`; return its page. Raises ReportError if there is no such study."""
-    info, records = from_mlflow(home.mlflow_url, study, exported=home.reports / study)
+    info, records = _load(study, home)
     page = build_report(records, info, out or home.reports / info.name)
     if out is None:
         _attach(home, info, page.parent)
@@ -81,6 +81,16 @@ def report_from_files(source: Path, home: Home, out: Path | None = None) -> Path
     """Write a report from the files of an earlier one; return its page. Raises ReportError if they are not all there."""
     info, records = from_files(source)
     return build_report(records, info, out or home.reports / info.name)
+
+
+def _load(study: str, home: Home) -> tuple[StudyInfo, list[RunRecord]]:
+    """Return a study and its runs. Raises StoreAway, ReportError."""
+    if not home.mlflow_url.startswith("sqlite"):
+        open_mlflow(home)  # says at once that a server is away, which MLflow itself would find out in minutes
+    return patiently(
+        lambda: from_mlflow(home.mlflow_url, study, exported=home.reports / study),
+        f"MLflow's store {shown(home.mlflow_url)}",
+    )
 
 
 def _attach(home: Home, info: StudyInfo, folder: Path) -> None:

@@ -97,6 +97,19 @@ class BudgetSection(Section):
     hours: float | None = Field(
         None, gt=0, allow_inf_nan=False, description="no new run starts after so many hours; absent: no limit"
     )
+    cpu_hours: float | None = Field(
+        None, gt=0, allow_inf_nan=False,
+        description="no new run starts after so many hours of cores, over all starts; absent: no limit",
+    )  # fmt: skip
+    gpu_hours: float | None = Field(
+        None, gt=0, allow_inf_nan=False,
+        description="no new run starts after so many hours of GPUs, over all starts; absent: no limit",
+    )  # fmt: skip
+
+    @property
+    def ends(self) -> bool:
+        """Whether anything here ends a search."""
+        return any(limit is not None for limit in (self.trials, self.hours, self.cpu_hours, self.gpu_hours))
 
 
 class ExecutionSection(Section):
@@ -111,6 +124,10 @@ class ExecutionSection(Section):
         description="checkpoints of a complete run: those of its top-k epochs, of every epoch, or none (such a run cannot be used again)",
     )
     retries: int = Field(2, ge=0, description="how often a failed run is started again")
+    timeout: float | None = Field(
+        None, gt=0, allow_inf_nan=False,
+        description="seconds that a worker may be silent (an epoch, the test); then it is killed, and the run goes on elsewhere; absent: no limit",
+    )  # fmt: skip
     executor: Literal["local", "ray"] = Field(
         "local", description="processes of this machine, or actors of a Ray cluster"
     )

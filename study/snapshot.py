@@ -50,7 +50,11 @@ class Snapshot:
     """True only for the last snapshot of a study whose plan is done."""
     interrupted: bool = False
     """True only for the last snapshot of a study that was stopped and can go on."""
+    spent: str = ""
+    """Which limit of [budget] ended the study before its plan was done, such as "[budget] hours = 2"."""
     experiment_id: str = ""
     """MLflow's experiment."""
     messages: tuple[str, ...] = ()
     """The latest notices for the user (a run that failed, a worker that died), oldest first."""
+    away: str = ""
+    """Which store does not answer, since when, and what waits to be written; empty while both answer."""

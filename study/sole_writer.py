@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from optuna.storages._cached_storage import _CachedStorage
@@ -25,6 +26,21 @@ class SoleWriter(_CachedStorage):
         super().__init__(backend)
         self._loaded: set[int] = set()
         self._stale: set[int] = set()
+        self._held: dict[str, Any] | None = None
+
+    def forget(self) -> None:
+        """Read again what is unfinished: a write that failed may have reached the store nevertheless."""
+        self._loaded.clear()
+
+    @contextmanager
+    def holding_back(self) -> Iterator[dict[str, Any]]:
+        """Collect the attributes of Optuna that the block would write of a trial, instead of writing them."""
+        held: dict[str, Any] = {}
+        self._held = held
+        try:
+            yield held
+        finally:
+            self._held = None
 
     def get_trial(self, trial_id: int) -> FrozenTrial:
         """Return a trial as it was last written, for the caller to keep."""
@@ -44,7 +60,10 @@ class SoleWriter(_CachedStorage):
         self._note(trial_id, "user_attrs", key, value)
 
     def set_trial_system_attr(self, trial_id: int, key: str, value: Any) -> None:
-        """Write an attribute of Optuna."""
+        """Write an attribute of Optuna, or hold it back."""
+        if self._held is not None:
+            self._held[key] = value
+            return
         self._stale.add(trial_id)
         super().set_trial_system_attr(trial_id, key, value)
 

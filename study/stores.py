@@ -1,4 +1,8 @@
-"""Optuna's and MLflow's SQLite files: made once, under a lock, in WAL mode; a locked file is waited for."""
+"""Optuna's and MLflow's stores: made once, under a lock; a store that does not answer is `StoreAway`, nothing else.
+
+SQLite files are in WAL mode, and a locked one is waited for. PostgreSQL and an MLflow server are asked once: whoever
+calls decides how long to wait (`study.ledger` goes on meanwhile, `wait_for` does not).
+"""
 
 from __future__ import annotations
 
@@ -6,72 +10,132 @@ import logging
 import os
 import sqlite3
 import time
-from collections.abc import Callable
-from contextlib import closing
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from .addresses import redact, shown
 from .home import Home
 from .locks import file_lock
 
 if TYPE_CHECKING:
-    from optuna.storages import BaseStorage
+    from .sole_writer import SoleWriter
 
 T = TypeVar("T")
 
 BUSY_SECONDS = 60
-"""SQLite itself waits so long for another writer."""
-PATIENCE_SECONDS = 1800
-"""After so long a locked file is an error."""
-_OPTUNA_WRITES = (
-    "create_new_study",
-    "create_new_trial",
-    "set_trial_param",
-    "_set_trial_param",  # what Optuna's cache calls
-    "set_trial_state_values",
-    "set_trial_intermediate_value",
-    "set_trial_user_attr",
-    "set_trial_system_attr",
-    "set_study_user_attr",
-    "set_study_system_attr",
-)
+"""SQLite itself waits so long for another writer, and we as long again."""
+LONGEST_PAUSE = 30.0
+"""Pauses between two tries to reach a store that is away grow to this."""
+ADVISORY_LOCK = 0x6D616D6C
+"""PostgreSQL's number for "mamlab makes tables": no two machines do so at once."""
+_LOCKED = ("database is locked", "database table is locked")
+_FULL = ("disk I/O error", "database or disk is full", "unable to open database file")
+_REFUSED = ("authentication failed", "does not exist", "no pg_hba.conf entry", "permission denied")
+"""What waiting does not mend."""
+_PRIVATE = ("_create_new_trial", "_set_trial_param", "_get_trials", "_get_best_trial_id")
+"""What Optuna's cache calls of a storage beside its public methods."""
 
 
-def patiently(call: Callable[[], T], pause: float = 0.1) -> T:
-    """Return what `call` returns; while the store says that it is locked, try again after growing pauses."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
+class StoreAway(RuntimeError):
+    """A store does not answer; `store` names it (without secrets), `reason` is the last line of what was said."""
+
+    def __init__(self, store: str, reason: str) -> None:
+        self.store, self.reason, self.since = store, redact(reason), time.time()
+        super().__init__(f"{store} does not answer: {self.reason}")
+
+
+def patiently(call: Callable[[], T], store: str = "the store", pause: float = 0.1) -> T:
+    """Return what `call` returns; while SQLite says that it is locked, try again after growing pauses.
+
+    Raises StoreAway if the store does not answer, or is locked for a minute and more; any other error as it is.
+    """
+    deadline = time.monotonic() + BUSY_SECONDS
     while True:
         try:
             return call()
         except Exception as error:
-            if not _is_locked(error) or time.monotonic() > deadline:
+            locked = any(word in text for text in _texts(error) for word in _LOCKED)
+            if not locked or time.monotonic() > deadline:
+                if locked or _is_away(error):
+                    raise StoreAway(store, _reason(error)) from None
                 raise
         time.sleep(pause)
         pause = min(2 * pause, 5.0)
 
 
-def _is_locked(error: BaseException | None) -> bool:
+def wait_for(call: Callable[[], T], show: Callable[[StoreAway], None], stopped: Callable[[], bool]) -> T:
+    """Return what `call` returns; while it says StoreAway, show it and try again after growing pauses.
+
+    Raises KeyboardInterrupt when `stopped` says so.
+    """
+    pause = 1.0
+    while True:
+        try:
+            return call()
+        except StoreAway as away:
+            show(away)
+        until = time.monotonic() + pause
+        while time.monotonic() < until:
+            if stopped():
+                raise KeyboardInterrupt
+            time.sleep(0.1)
+        pause = min(2 * pause, LONGEST_PAUSE)
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
     while error is not None:
-        if "database is locked" in str(error) or "database table is locked" in str(error):
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _texts(error: BaseException) -> list[str]:
+    return [str(one) for one in _chain(error)]
+
+
+def _is_away(error: BaseException) -> bool:
+    for one in _chain(error):
+        names = {kind.__name__ for kind in type(one).__mro__}
+        text = str(one)
+        if names & {"ConnectionError", "Timeout", "InterfaceError"}:
             return True
-        error = error.__cause__
+        if "MlflowException" in names and getattr(one, "error_code", "") == "TEMPORARILY_UNAVAILABLE":
+            return not any(word in text for word in _REFUSED)
+        if "MlflowHttpException" in names or "failed with exception HTTP" in text:
+            return True
+        if "OperationalError" in names:
+            if "sqlite3" in text:
+                return any(word in text for word in _FULL)
+            return not any(word in text for word in _REFUSED)
+        if getattr(one, "connection_invalidated", False):
+            return True
     return False
+
+
+def _reason(error: BaseException) -> str:
+    """Return the first line of the innermost error, which is the database's or the network's own."""
+    lines = [text.strip() for text in _texts(error) if text.strip(" ()\n")]
+    return lines[-1].splitlines()[0][:200] if lines else type(error).__name__
 
 
 class Patient:
     """Any object, with each of its methods called through `patiently`."""
 
-    def __init__(self, target: Any) -> None:
-        self._target = target
+    def __init__(self, target: Any, store: str) -> None:
+        self._target, self._store = target, store
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
-        method = getattr(self._target, name)
-        return lambda *args, **kwargs: patiently(lambda: method(*args, **kwargs))
+        return _patient(getattr(self._target, name), self._store)
 
 
-def open_optuna(home: Home) -> BaseStorage:
-    """Return Optuna's storage of `home`, made if it is missing; what another process writes later may not be seen."""
+def open_optuna(home: Home) -> SoleWriter:
+    """Return Optuna's storage of `home`, made if it is missing; what another process writes later may not be seen.
+
+    Raises StoreAway, ValueError.
+    """
     import optuna
     from optuna.storages import RDBStorage
 
@@ -79,38 +143,95 @@ def open_optuna(home: Home) -> BaseStorage:
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     _quiet("alembic")
-    home.root.mkdir(parents=True, exist_ok=True)
-    with file_lock(home.locks / "stores.lock"):
-        storage = RDBStorage(home.optuna_url, engine_kwargs={"connect_args": {"timeout": BUSY_SECONDS}})
-        _use_wal(home.optuna_db)
-    for name in _OPTUNA_WRITES:
-        setattr(storage, name, _patient(getattr(storage, name)))
+    url = home.optuna_url
+    name = f"Optuna's store {shown(url)}"
+    with _making(home, url, name):
+        sqlite = url.startswith("sqlite")
+        options: dict[str, Any] = {"connect_args": {"timeout": BUSY_SECONDS}} if sqlite else {"pool_pre_ping": True}
+        storage = patiently(lambda: RDBStorage(url, engine_kwargs=options), name)
+        if sqlite:
+            _use_wal(home.optuna_db)
+    for method in [
+        *(one for one in dir(type(storage)) if one.startswith(("create", "delete", "get", "set"))),
+        *_PRIVATE,
+    ]:
+        if method not in ("get_heartbeat_interval", "get_heartbeat_stale_trial_callback"):
+            setattr(storage, method, _patient(getattr(storage, method), name))
     return SoleWriter(storage)
 
 
 def open_mlflow(home: Home) -> Any:
-    """Return a patient `MlflowClient` of `home`, its store made if it is missing.
+    """Return a patient `MlflowClient` of `home`, its store made if it is missing. Raises StoreAway, ValueError.
 
-    MLflow sets a busy timeout of 20 s in each of its sessions, so the patience has to be here.
+    MLflow sets a busy timeout of 20 s in each of its SQLite sessions, so the patience has to be here.
     """
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    os.environ.setdefault("DO_NOT_TRACK", "true")
+    for variable in ("MLFLOW_DISABLE_TELEMETRY", "DO_NOT_TRACK"):
+        os.environ.setdefault(variable, "true")
+    # By default a server that is away is asked for minutes, and the caller waits.
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
     from mlflow import MlflowClient
 
     _quiet("mlflow")
     _quiet("alembic")
+    url = home.mlflow_url
+    name = f"MLflow's store {shown(url)}"
+    with _making(home, url, name):
+        client = MlflowClient(tracking_uri=url)
+        patiently(lambda: client.search_experiments(max_results=1), name)
+        if url.startswith("sqlite"):
+            _use_wal(home.mlflow_db)
+    return Patient(client, name)
+
+
+@contextmanager
+def _making(home: Home, url: str, name: str) -> Iterator[None]:
+    """Be the only one, here and on the store's server, that makes its tables. Raises StoreAway, ValueError."""
     home.root.mkdir(parents=True, exist_ok=True)
     with file_lock(home.locks / "stores.lock"):
-        client = MlflowClient(tracking_uri=home.mlflow_url)
-        patiently(lambda: client.search_experiments(max_results=1))
-        _use_wal(home.mlflow_db)
-    return Patient(client)
+        if url.startswith("http"):
+            patiently(lambda: _ask(url), name)
+            yield
+        elif url.startswith("postgresql"):
+            with _advisory_lock(url, name):
+                yield
+        else:
+            yield
 
 
-def _patient(method: Callable[..., Any]) -> Callable[..., Any]:
+def _ask(url: str) -> None:
+    """Raise ConnectionError unless an MLflow server answers at `url`: MLflow's own client would try for minutes."""
+    try:
+        urllib.request.urlopen(f"{url}/health", timeout=10).close()
+    except OSError as error:
+        raise ConnectionError(str(error)) from None
+
+
+@contextmanager
+def _advisory_lock(url: str, name: str) -> Iterator[None]:
+    import sqlalchemy
+    from sqlalchemy.pool import NullPool
+
+    def connect() -> Any:
+        try:
+            return sqlalchemy.create_engine(url, poolclass=NullPool).connect()
+        except sqlalchemy.exc.OperationalError as error:
+            if _is_away(error):
+                raise
+            raise ValueError(f"{name} refuses us: {redact(_reason(error))}") from None
+
+    with patiently(connect, name) as connection:
+        connection.execute(sqlalchemy.text(f"SELECT pg_advisory_lock({ADVISORY_LOCK})"))
+        try:
+            yield
+        finally:
+            connection.execute(sqlalchemy.text(f"SELECT pg_advisory_unlock({ADVISORY_LOCK})"))
+
+
+def _patient(method: Callable[..., Any], store: str) -> Callable[..., Any]:
     @wraps(method)
     def call(*args: Any, **kwargs: Any) -> Any:
-        return patiently(lambda: method(*args, **kwargs))
+        return patiently(lambda: method(*args, **kwargs), store)
 
     return call
 

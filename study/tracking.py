@@ -19,7 +19,10 @@ from reports import records
 from trainers.normalise import settings
 from trainers.results import EpochResult, TrainResult
 
+from .addresses import redact
+from .budget import CPU, GPU, kind
 from .config import StudyConfig
+from .home import Home
 from .plan import RunPlan
 from .snapshot import EndState
 from .views import write_views
@@ -32,6 +35,7 @@ STATUS: dict[str, str] = {
     "out_of_memory": "FAILED", "failed": "FAILED", "interrupted": "SCHEDULED",
 }  # fmt: skip
 """How MLflow shows each state; the tag `mamlab.state` says it exactly."""
+ENDED = ("FINISHED", "FAILED", "KILLED")
 PRUNED_COLOUR = "#9e9e9e"
 PACKAGES = ("mamlab", "torch", "torchvision", "numpy", "optuna", "mlflow")
 TAG_LIMIT = 4000
@@ -47,20 +51,30 @@ class Tracking:
 
     Args:
         client: a patient `MlflowClient`, from `study.stores.open_mlflow`.
-        artifacts: absolute folder for all artifacts.
+        home: has the folder of all artifacts, unless a server keeps them.
         data_checksum: of the loaded data.
     """
 
-    def __init__(self, client: Any, artifacts: Path, config: StudyConfig, data_checksum: str) -> None:
+    def __init__(self, client: Any, home: Home, config: StudyConfig, data_checksum: str) -> None:
         self._client, self._config = client, config
-        self.experiment_id = self._experiment(artifacts)
+        served = home.mlflow_url.startswith("http")  # then the server says where artifacts go
+        self.experiment_id = self._experiment(None if served else (home.artifacts / config.study.name).as_uri())
         self._common = {**_source_tags(), records.TAG_STUDY: config.study.name, records.TAG_KIND: config.kind}
         self._common |= {records.TAG_DATA: config.data.source, records.TAG_DATA_CHECKSUM: data_checksum}
-        self._known: dict[str, Run] = {}
         self._waiting: dict[str, list[Metric]] = {}
         self._written: dict[str, float] = {}
         self.parent_id = ""
+        self.resync()
+
+    def resync(self) -> None:
+        """Read which runs there are, and the seconds that the ended ones took: at the start, and after an outage."""
+        self._known: dict[str, Run] = {}
+        self.spent = {CPU: 0.0, GPU: 0.0}
         for run in self._all_runs():
+            if run.info.status in ENDED and records.TAG_REUSED_FROM not in run.data.tags:
+                self.spent[kind(run.data.tags.get(records.TAG_DEVICE, ""))] += run.data.metrics.get(
+                    records.SECONDS, 0.0
+                )
             if run.data.tags.get(records.TAG_ROLE) == records.ROLE_STUDY:
                 self.parent_id = run.info.run_id
             elif records.TAG_TRIAL in run.data.tags:
@@ -71,7 +85,7 @@ class Tracking:
         if not self.parent_id:
             tags = {records.TAG_ROLE: records.ROLE_STUDY}
             self.parent_id = self._create(self._config.study.name, tags)
-        self._client.log_text(self.parent_id, self._config.spec_text, records.SPEC_FILE)
+        self._client.log_text(self.parent_id, redact(self._config.spec_text), records.SPEC_FILE)
         write_views(self._client, self.experiment_id, self._config)
         self._client.update_run(self.parent_id, status="RUNNING")
         self._tag(self.parent_id, {records.TAG_STATE: records.RUNNING, **self._study_tags()})
@@ -88,17 +102,17 @@ class Tracking:
         else:
             self._client.update_run(self.parent_id, status="SCHEDULED")
 
-    def open_run(self, plan: RunPlan) -> tuple[str, frozenset[int]]:
+    def open_run(self, plan: RunPlan) -> tuple[str, set[int]]:
         """Return the id of the plan's run, new or found again, and the epochs that it already holds."""
         run = self._known.pop(plan.key, None)
         tags = self._run_tags(plan)
         if run is None:
-            run_id, logged = self._create(plan.label, tags), frozenset[int]()
+            run_id, logged = self._create(plan.label, tags), set[int]()
         else:
             run_id = run.info.run_id
             self._client.update_run(run_id, status="RUNNING", name=plan.label)
             self._tag(run_id, tags)
-            logged = frozenset(m.step for m in self._client.get_metric_history(run_id, records.VAL_ACCURACY))
+            logged = {m.step for m in self._client.get_metric_history(run_id, records.VAL_ACCURACY)}
         self._log(run_id, params={path: str(value) for path, value in settings(plan.config).items()})
         return run_id, logged
 
@@ -155,11 +169,11 @@ class Tracking:
         else:
             self._client.set_terminated(run_id, status=STATUS[state])
 
-    def _experiment(self, artifacts: Path) -> str:
+    def _experiment(self, artifacts: str | None) -> str:
         name = self._config.study.name
         there = self._client.get_experiment_by_name(name)
         if there is None:
-            created: str = self._client.create_experiment(name, artifact_location=(artifacts / name).as_uri())
+            created: str = self._client.create_experiment(name, artifact_location=artifacts)
             return created
         if there.lifecycle_stage != "active":
             raise ValueError(

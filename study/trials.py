@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections import Counter, deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from trainers.normalise import cell_id
@@ -15,15 +15,16 @@ from .plan import RunPlan, StudyChanged, frozen_json, planned_cells, refuse_chan
 from .snapshot import EndState
 
 if TYPE_CHECKING:
-    from optuna.storages import BaseStorage
     from optuna.trial import FrozenTrial, Trial
+
+    from .sole_writer import SoleWriter
 
 FROZEN = "mamlab.frozen"
 STATE = "mamlab.state"
 LABEL = "label"
 """Set when all parameters of a trial are sampled: a trial without it was caught in between."""
 VERDICT = "mamlab.verdict"
-"""[epoch, True]: the pruner stops the run there. An epoch that was reported without it may go on."""
+"""[epoch, whether the run stops there, what the pruner remembers]; epochs that were reported without it went on."""
 RESULT = "mamlab.result."
 """+ seed: [state, score] of one of several runs of a trial."""
 
@@ -35,7 +36,7 @@ class Trials:
     Raises StudyChanged if the study was started with another spec.
     """
 
-    def __init__(self, storage: BaseStorage, config: StudyConfig, data_checksum: str) -> None:
+    def __init__(self, storage: SoleWriter, config: StudyConfig, data_checksum: str) -> None:
         import optuna
 
         self._storage, self._config, self._checksum = storage, config, data_checksum
@@ -48,13 +49,11 @@ class Trials:
         self.best: tuple[float, str, dict[str, Any]] | None = None
         self._results: dict[int, dict[int, tuple[str, float | None]]] = {}
         self._live: dict[int, Trial] = {}
-        self._stops: dict[int, set[int]] = {}
+        self._verdicts: dict[int, tuple[int, bool, dict[str, Any]]] = {}
         self._reported: dict[int, set[int]] = {}
         self._reconcile()
         self._enqueue()
-        trials = self._study.get_trials(deepcopy=False)
-        self.started = len(trials)
-        self._waiting = deque(trial._trial_id for trial in trials if not trial.state.is_finished())
+        self._list_waiting()
 
     @property
     def planned(self) -> int:
@@ -89,44 +88,74 @@ class Trials:
             return []
         assert isinstance(trial, optuna.trial.Trial)
         frozen = self._storage.get_trial(trial._trial_id)
-        self._live[trial.number] = trial
-        self._reported[trial.number] = set(frozen.intermediate_values)
-        self._stops[trial.number] = {epoch for epoch, stop in [frozen.user_attrs.get(VERDICT, (0, False))] if stop}
-        self._results[trial.number] = _results(frozen)
         plans = self._search_plans(trial, frozen) if self._config.kind == "search" else [self._cell_plan(frozen)]
+        self._reported[trial.number] = set(frozen.intermediate_values)
+        judged, stop, *notes = frozen.user_attrs.get(VERDICT, (0, False))
+        self._verdicts[trial.number] = (judged, stop, notes[0] if notes else {})
+        self._results[trial.number] = _results(frozen)
+        self._live[trial.number] = trial
         return [plan for plan in plans if plan.seed not in self._results[trial.number]]
 
-    def judge(self, plan: RunPlan, epoch: EpochResult) -> bool:
-        """Report an epoch to the pruner and return whether the run stops; a stored verdict is never asked for again."""
+    def resync(self) -> None:
+        """After the store was away: what was half done when it went is set back to waiting."""
+        from optuna.trial import TrialState
+
+        self._storage.forget()
+        for trial in self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+            if trial.number not in self._live:
+                self._storage.set_trial_state_values(trial._trial_id, TrialState.WAITING)
+        self._list_waiting()
+
+    def judge(self, plan: RunPlan, epoch: EpochResult, *, answered: bool = False) -> bool:
+        """Report an epoch to the pruner and return whether the run stops; a stored verdict is never asked for again.
+
+        With `answered` the worker was told to go on while the store was away: that is the verdict, and the pruner
+        is asked again at the next epoch.
+        """
         if self._config.kind != "search" or len(self._config.seeds) > 1:
             return False
-        trial, reported, stops = self._live[plan.trial], self._reported[plan.trial], self._stops[plan.trial]
+        trial, reported = self._live[plan.trial], self._reported[plan.trial]
+        judged, stop, notes = self._verdicts[plan.trial]
         if epoch.epoch in reported:
-            return epoch.epoch in stops
-        # After the last epoch there is nothing to save.
-        if epoch.epoch not in stops and epoch.epoch < plan.config.budget.epochs and self._prunes(trial, epoch):
-            trial.set_user_attr(VERDICT, [epoch.epoch, True])
-            stops.add(epoch.epoch)
+            return stop and judged == epoch.epoch
+        if judged != epoch.epoch:
+            last = epoch.epoch >= plan.config.budget.epochs  # after it there is nothing to save
+            stop, notes = (False, {}) if answered or last else self._ask(trial, epoch)
+        stop = stop and not answered
+        if stop or notes or answered:
+            trial.set_user_attr(VERDICT, [epoch.epoch, stop, notes])
+            self._verdicts[plan.trial] = (epoch.epoch, stop, notes)
+        for key, value in notes.items():
+            self._storage.set_trial_system_attr(trial._trial_id, key, value)
         trial.report(epoch.val_accuracy, epoch.epoch)
         reported.add(epoch.epoch)
-        return epoch.epoch in stops
+        return stop
 
-    def _prunes(self, trial: Trial, epoch: EpochResult) -> bool:
-        """Ask the pruner as if the epoch were reported: the report is what stores its verdict to go on."""
+    def _ask(self, trial: Trial, epoch: EpochResult) -> tuple[bool, dict[str, Any]]:
+        """Ask the pruner as if the epoch were reported; return its verdict, and what it wants to remember of the trial.
+
+        Some pruners answer otherwise when asked twice, by what they remember: so it is stored with the verdict, and never
+        without it.
+        """
         frozen = self._storage.get_trial(trial._trial_id)
         frozen.intermediate_values[epoch.epoch] = epoch.val_accuracy
-        return bool(self._study.pruner.prune(self._study, frozen))
+        with self._storage.holding_back() as notes:
+            stop = bool(self._study.pruner.prune(self._study, frozen))
+        return stop, notes
 
     def end(self, plan: RunPlan, state: EndState, score: float | None) -> None:
-        """Write how a run ended; a trial ends with the last of its runs."""
-        results = self._results[plan.trial]
-        results[plan.seed] = (state, score)
-        self.counts[state] += 1
+        """Write how a run ended; a trial ends with the last of its runs. Once more after a StoreAway is once."""
+        trial, results = self._live[plan.trial], {**self._results[plan.trial], plan.seed: (state, score)}
+        told = self._storage.get_trial(trial._trial_id).state.is_finished()
         seeds = self._config.seeds if self._config.kind == "search" else (plan.seed,)
-        if len(seeds) > 1:
-            self._live[plan.trial].set_user_attr(f"{RESULT}{plan.seed}", [state, score])
+        if len(seeds) > 1 and not told:
+            trial.set_user_attr(f"{RESULT}{plan.seed}", [state, score])
+        self._results[plan.trial] = results
         if all(seed in results for seed in seeds):
-            self._tell(plan)
+            self._tell(trial, results, told)
+            for book in (self._live, self._results, self._verdicts, self._reported):
+                del book[plan.trial]
+        self.counts[state] += 1
 
     def interrupt(self, plans: Iterable[RunPlan]) -> None:
         """Set the trials of `plans` back to waiting: they keep number and parameters."""
@@ -135,19 +164,29 @@ class Trials:
         for number in {plan.trial for plan in plans}:
             self._storage.set_trial_state_values(self._live.pop(number)._trial_id, TrialState.WAITING)
 
-    def _tell(self, plan: RunPlan) -> None:
+    def _list_waiting(self) -> None:
+        trials = self._study.get_trials(deepcopy=False)
+        self.started = len(trials)
+        self._waiting = deque(
+            trial._trial_id for trial in trials if not trial.state.is_finished() and trial.number not in self._live
+        )
+
+    def _tell(self, trial: Trial, results: Mapping[int, tuple[str, float | None]], told: bool) -> None:
+        """End a trial; if it was `told` already, before the answer was lost, only note what came of it."""
         from optuna.trial import TrialState
 
-        trial, results = self._live.pop(plan.trial), self._results.pop(plan.trial)
-        self._stops.pop(plan.trial), self._reported.pop(plan.trial)
         state = next((state for state, _ in results.values() if state != "complete"), "complete")
-        trial.set_user_attr(STATE, state)
-        if state == "complete":
-            value = statistics.fmean(score for _, score in results.values() if score is not None)
-            self._study.tell(trial, value)
+        value = (
+            statistics.fmean(score for _, score in results.values() if score is not None)
+            if state == "complete"
+            else None
+        )
+        if not told:
+            ends = {"complete": TrialState.COMPLETE, "pruned": TrialState.PRUNED}
+            trial.set_user_attr(STATE, state)
+            self._study.tell(trial, value, state=ends.get(state, TrialState.FAIL))
+        if value is not None:
             self._note_best(value, trial.user_attrs[LABEL], trial.params)
-        else:
-            self._study.tell(trial, state=TrialState.PRUNED if state == "pruned" else TrialState.FAIL)
 
     def _note_best(self, value: float, label: str, params: dict[str, Any]) -> None:
         if self.best is None or value > self.best[0]:

@@ -16,6 +16,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
+from .addresses import redact
 from .home import Home
 from .stores import open_mlflow
 from .views import CHARTS, saved_views, view_path
@@ -29,14 +30,14 @@ class UIError(ValueError):
     """The UI cannot start; the text says why and what to do."""
 
 
-def address(experiment_id: str, port: int = DEFAULT_PORT, view: str = "") -> str:
-    """Return the full address of an experiment's run table, in a saved view if one is named."""
-    return f"http://{HOST}:{port}/{view_path(experiment_id, view)}"
+def address(server: str, experiment_id: str, view: str = "") -> str:
+    """Return the full address of an experiment's run table on `server`, in a saved view if one is named."""
+    return f"{redact(server)}/{view_path(experiment_id, view)}"
 
 
 def require_store(home: Home) -> None:
     """Raise UIError if no study was written to `home` yet."""
-    if not home.mlflow_db.exists():
+    if home.mlflow_url.startswith("sqlite") and not home.mlflow_db.exists():
         raise UIError(f"there are no runs yet in {home.root}; `mamlab demo` makes some, --home names another folder")
 
 
@@ -73,7 +74,7 @@ def serving(home: Home, port: int = DEFAULT_PORT, log: Path | None = None) -> It
     with log.open("wb") as output:
         # A session of its own: Ctrl-C reaches us alone, and we stop server and workers together.
         server = subprocess.Popen(
-            _command(home, port), env=_environment(), stdout=output, stderr=output, start_new_session=True
+            _command(port), env=_environment(home), stdout=output, stderr=output, start_new_session=True
         )
     try:
         _wait_until_ready(port, server, log)
@@ -82,14 +83,15 @@ def serving(home: Home, port: int = DEFAULT_PORT, log: Path | None = None) -> It
         _stop(server)
 
 
-def _command(home: Home, port: int) -> list[str]:
-    where = ["--host", HOST, "--port", str(port), "--workers", "1"]
-    return [sys.executable, "-m", "mlflow", "server", *where, "--backend-store-uri", home.mlflow_url]
+def _command(port: int) -> list[str]:
+    return [sys.executable, "-m", "mlflow", "server", "--host", HOST, "--port", str(port), "--workers", "1"]
 
 
-def _environment() -> dict[str, str]:
+def _environment(home: Home) -> dict[str, str]:
     # Without job execution 2 processes instead of 10, and no 2 GB of memory.
-    return os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
+    quiet = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
+    # A command line can be read by every user of the machine, and the address may hold a password.
+    return os.environ | quiet | {"MLFLOW_BACKEND_STORE_URI": home.mlflow_url}
 
 
 def _wait_until_ready(port: int, server: subprocess.Popen[bytes], log: Path) -> None:
@@ -119,22 +121,32 @@ def _stop(server: subprocess.Popen[bytes]) -> None:
 
 
 def serve(home: Home, port: int, console: Console) -> None:
-    """Run the UI until Ctrl-C or SIGTERM, with the address of every study. Raises UIError."""
+    """Run the UI until Ctrl-C or SIGTERM, with the address of every study. Raises UIError.
+
+    Where the store is an MLflow server, that has the UI already: its addresses are printed.
+    """
     require_store(home)
+    if home.mlflow_url.startswith("http"):
+        _print_addresses(home, home.mlflow_url, console)
+        return
     check_port(port)
     for ending in (signal.SIGTERM, signal.SIGHUP):  # as Ctrl-C: the server must not outlive us
         signal.signal(ending, signal.default_int_handler)
     console.print("Starting the MLflow UI ...", style="dim")
     with suppress(KeyboardInterrupt), serving(home, port) as server:
-        for name, experiment_id, views in _experiments(home):
-            console.print(Text(name, style="bold"), soft_wrap=True)
-            for view, title in views.items():
-                where = address(experiment_id, port, view)
-                console.print(f"  {title}\n    {where}\n    {where}{CHARTS}", highlight=False, soft_wrap=True)
+        _print_addresses(home, f"http://{HOST}:{port}", console)
         console.print("Open one of these; Ctrl-C stops.", style="dim")
         server.wait()
         raise UIError(f"the MLflow server ended by itself; {home.root / 'ui.log'} says why")
     console.print("Stopped.", style="dim")
+
+
+def _print_addresses(home: Home, server: str, console: Console) -> None:
+    for name, experiment_id, views in _experiments(home):
+        console.print(Text(name, style="bold"), soft_wrap=True)
+        for view, title in views.items():
+            where = address(server, experiment_id, view)
+            console.print(f"  {title}\n    {where}\n    {where}{CHARTS}", highlight=False, soft_wrap=True)
 
 
 def _experiments(home: Home) -> list[tuple[str, str, dict[str, str]]]:

@@ -29,6 +29,9 @@ class Executor(Protocol):
     def answer(self, key: str, answer: Answer) -> None:
         """Answer the `EpochDone` of the job `key`."""
 
+    def kill(self, key: str) -> None:
+        """Kill the worker of the job `key`, which may hang; its `Lost` follows."""
+
     def wait(self, timeout: float) -> list[EventSource]:
         """Return the next events, at most one a job, after at most `timeout` seconds."""
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from multiprocessing import connection
 from pathlib import Path
 
+from ..addresses import VARIABLES
 from ..jobs import LAST_EVENTS, Answer, Event, EventSource, Job, Lost
 from ..sections import ExecutionSection
 
@@ -74,6 +75,12 @@ class LocalExecutor:
             if worker.key == key:
                 with suppress(OSError):
                     worker.pipe.send(answer)
+
+    def kill(self, key: str) -> None:
+        """Kill the worker of the job `key`, which may hang; its `Lost` follows."""
+        for worker in self._workers.values():
+            if worker.key == key:
+                worker.process.kill()
 
     def wait(self, timeout: float) -> list[EventSource]:
         """Return the next events, at most one a job, after at most `timeout` seconds."""
@@ -151,6 +158,8 @@ class LocalExecutor:
 
     def _environment(self, slot: int) -> Mapping[str, str]:
         environment = {**os.environ, "OMP_NUM_THREADS": str(self._threads), "MKL_NUM_THREADS": str(self._threads)}
+        for secret in VARIABLES.values():  # a worker holds no database
+            environment.pop(secret, None)
         environment["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
         if self._gpus:
             environment["CUDA_VISIBLE_DEVICES"] = self._gpus[slot % len(self._gpus)]

@@ -13,7 +13,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from reports import records
+from study.addresses import VARIABLES
 from study.config import StudyConfig, parse_spec
 from study.driver import run_study
 from study.executors import Executor, LocalExecutor
@@ -85,8 +88,11 @@ def ablation(
 def _template() -> Path:
     folder = Path(tempfile.mkdtemp())
     atexit.register(shutil.rmtree, folder)
-    open_optuna(Home(folder)).remove_session()
-    open_mlflow(Home(folder))
+    with pytest.MonkeyPatch.context() as files:
+        for variable in VARIABLES.values():
+            files.delenv(variable, raising=False)
+        open_optuna(Home(folder)).remove_session()
+        open_mlflow(Home(folder))
     for store in ("optuna.db", "mlflow.db"):
         with closing(sqlite3.connect(folder / store)) as database:
             database.execute("PRAGMA wal_checkpoint(TRUNCATE)")

@@ -163,7 +163,10 @@ def test_a_searched_setting_that_was_not_active_is_not_shown() -> None:
 
 
 def test_an_experiment_is_addressed_in_the_training_layout() -> None:
-    assert address("3", 5001) == "http://127.0.0.1:5001/#/experiments/3/runs?workflowType=machine_learning"
+    assert (
+        address("http://127.0.0.1:5001", "3")
+        == "http://127.0.0.1:5001/#/experiments/3/runs?workflowType=machine_learning"
+    )
 
 
 def test_a_taken_port_is_an_error_that_names_a_free_one() -> None:

@@ -94,11 +94,11 @@ def test_a_study_without_any_complete_run_ends_with_status_1(diverged: tuple[Sna
     assert (home.reports / "arms" / "index.html").is_file()
 
 
-def test_time_that_is_up_is_no_failure(diverged: tuple[Snapshot, Home], tmp_path: Path) -> None:
+def test_a_budget_that_is_spent_is_no_failure(diverged: tuple[Snapshot, Home], tmp_path: Path) -> None:
     last, home = diverged
     to = screen()
-    assert finish(replace(last, finished=False), home, to) == 0
-    assert "hours is up: the same command goes on where it was, with more hours if it needs them." in written(to)
+    assert finish(replace(last, finished=False, spent="[budget] hours = 2"), home, to) == 0
+    assert "The budget is spent: [budget] hours = 2. With a larger one, the same command goes on" in written(to)
     empty = screen()
     assert finish(Snapshot("letters", "search", 20), books.fresh_home(tmp_path), empty) == 0
     assert "No run has ended." in written(empty)

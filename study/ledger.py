@@ -1,0 +1,204 @@
+"""Both books of a study behind one door, which stays open while a store is away.
+
+What a worker tells is written into MLflow and Optuna at once. If a store does not answer, it is kept instead, in memory
+and in the study's journal, and written in the same order when the store is back; nothing new is asked for meanwhile. All
+that is written can be written again without effect, so neither a half-done write nor a journal read twice does harm.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter, deque
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any
+
+from .jobs import Ended, EpochDone, Event, Finished, Started
+from .journal import Journal, RunKey
+from .plan import RunPlan
+from .run import Run
+from .snapshot import EndState
+from .stores import LONGEST_PAUSE, StoreAway
+from .tracking import Tracking
+from .trials import Trials
+
+
+class Ledger:
+    """The only writer of a study's books.
+
+    Args:
+        trials: Optuna's side.
+        tracking: MLflow's side; its parent run is started.
+        journal: what an earlier driver could not write is read from it, and written when its run is opened.
+    """
+
+    def __init__(self, trials: Trials, tracking: Tracking, journal: Journal) -> None:
+        self._trials, self._tracking, self._journal = trials, tracking, journal
+        wanted = set(trials.open_runs)
+        self._left = {key: events for key, events in journal.read().items() if (key.trial, key.seed) in wanted}
+        self._pending: deque[tuple[Run, Event]] = deque()
+        self._away: StoreAway | None = None
+        self._next_try, self._pause = 0.0, 1.0
+        self._forget_written()
+
+    @property
+    def behind(self) -> bool:
+        """Whether something waits to be written."""
+        return self._away is not None
+
+    @property
+    def away(self) -> str:
+        """Which store is away, since when; empty if both answer."""
+        if self._away is None:
+            return ""
+        since = time.strftime("%H:%M:%S", time.localtime(self._away.since))
+        return f"{self._away} (since {since}). Runs go on, {len(self._pending)} events wait to be written, nothing new starts"
+
+    @property
+    def counts(self) -> Counter[str]:
+        """Ended runs by state, also those whose end is not written yet."""
+        return self._trials.counts + Counter(end for _, event in self._pending if (end := _end_of(event)))
+
+    @property
+    def planned(self) -> int:
+        """Runs that the study wants in the end; 0 if only hours limit a search."""
+        return self._trials.planned
+
+    @property
+    def more(self) -> bool:
+        """Whether a trial is left to start."""
+        return self._trials.more
+
+    @property
+    def best(self) -> tuple[float, str, dict[str, Any]] | None:
+        """Value, label and parameters of the best complete trial."""
+        return self._trials.best
+
+    @property
+    def experiment_id(self) -> str:
+        """MLflow's experiment."""
+        return self._tracking.experiment_id
+
+    def next(self) -> list[RunPlan]:
+        """Start the next trial and return its runs; empty when there is none, or while a store is away."""
+        if self._away is None:
+            try:
+                return self._trials.next()
+            except StoreAway as away:
+                self._lose(away)
+        return []
+
+    def open(self, run: Run) -> bool:
+        """Open the run in MLflow and write what an earlier driver left of it, its end perhaps; False while a store is away."""
+        if run.run_id:
+            return True
+        if self._away is not None:
+            return False
+        try:
+            run_id, run.logged = self._tracking.open_run(run.plan)
+        except StoreAway as away:
+            self._lose(away)
+            return False
+        run.run_id = run_id
+        for event in self._left.pop(RunKey.of(run.plan), ()):
+            if run.end is None:
+                self.write(run, event, answered=True)
+        self._forget_written()
+        return True
+
+    def write(self, run: Run, event: Event, *, answered: bool = False) -> None:
+        """Write what a worker told. `run.end` then says whether, and how, the run has ended by it.
+
+        `answered`: the worker has been told to go on already, so that the pruner is not asked.
+        """
+        run.note(event)
+        if self._away is None:
+            try:
+                self._apply(run, event, answered)
+                return
+            except StoreAway as away:
+                self._lose(away)
+        self._keep(run, event)
+        run.end = run.end or _end_of(event)
+
+    def catch_up(self, *, now: bool = False) -> bool:
+        """If a store is away and it is time (or `now`) to try again, write what waits; True if that brought it back."""
+        if self._away is None or (time.monotonic() < self._next_try and not now):
+            return False
+        try:
+            while self._pending:
+                self._apply(*self._pending[0], answered=True)
+                self._pending.popleft()
+            self._trials.resync()
+            self._tracking.resync()
+        except StoreAway as away:
+            away.since = self._away.since
+            self._away = away
+            self._next_try, self._pause = time.monotonic() + self._pause, min(2 * self._pause, LONGEST_PAUSE)
+            return False
+        self._away = None
+        self._forget_written()
+        return True
+
+    def close(self, open_runs: Sequence[Run], finished: bool) -> None:
+        """Set what has not ended back to waiting, and end the study's own run; left to the next start while a store is away."""
+        self.catch_up(now=True)
+        with suppress(StoreAway):
+            for run in open_runs:
+                if run.run_id:
+                    self._tracking.end_run(run.run_id, "interrupted")
+            self._trials.interrupt(run.plan for run in open_runs)
+            self._tracking.close(finished)
+
+    def _apply(self, run: Run, event: Event, answered: bool) -> None:
+        """Write an event into both books, in an order in which it can be written again. Raises StoreAway."""
+        match event:
+            case Started(reused=reused, device=device):
+                self._tracking.note_start(run.run_id, run.plan, device, reused)
+            case EpochDone(result=epoch):
+                if self._trials.judge(run.plan, epoch, answered=answered and run.end is None):
+                    run.end = "pruned"
+                if epoch.epoch not in run.logged:
+                    self._tracking.log_epoch(run.run_id, epoch)
+                    run.logged.add(epoch.epoch)
+                if run.end == "pruned":
+                    self._end(run, "pruned")
+            case Finished(result=result, files=files):
+                self._tracking.log_result(run.run_id, result, run.epochs[-1], files)
+                self._end(run, "complete", score=result.best_val_accuracy)
+            case Ended(state=state, message=message):
+                self._end(run, state, message)
+
+    def _end(self, run: Run, state: EndState, message: str = "", score: float | None = None) -> None:
+        """Write the end of a run: MLflow first, then Optuna, so that a trial that has ended needs nothing more."""
+        if state != "complete":
+            self._tracking.log_partial_result(run.run_id, run.epochs)
+        self._tracking.end_run(run.run_id, state, message, run.plan.label)
+        self._trials.end(run.plan, state, score)
+        run.end = state
+
+    def _lose(self, away: StoreAway) -> None:
+        self._away = away
+        self._pause = 1.0
+        self._next_try = time.monotonic() + self._pause
+
+    def _keep(self, run: Run, event: Event) -> None:
+        """Keep an event for later; the journal has all epochs of the run, so that it can be read alone."""
+        before = [EpochDone(epoch) for epoch in run.epochs]
+        first = all(run is not other for other, _ in self._pending)
+        self._pending.append((run, event))
+        with suppress(OSError):  # a full disk: the event is in memory, and the worker's checkpoint has the epoch
+            self._journal.add(RunKey.of(run.plan), [*(before if first else ()), event])
+
+    def _forget_written(self) -> None:
+        if not self._pending and not self._left:
+            self._journal.clear()
+
+
+def _end_of(event: Event) -> EndState | None:
+    match event:
+        case Finished():
+            return "complete"
+        case Ended(state=state):
+            return state
+    return None

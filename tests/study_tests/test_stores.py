@@ -1,0 +1,251 @@
+"""Stores on servers: the same study as on SQLite, an outage costs no run, and no password is told."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from study.addresses import redact, shown, store_addresses
+from study.executors import LocalExecutor
+from study.home import Home
+from study.snapshot import Snapshot
+from study.stores import StoreAway, open_mlflow, open_optuna, patiently
+
+from .books import ablation, check_books, fresh_home, mlflow_runs, run, search
+from .servers import Postgres, mlflow_server, postgres
+from .test_faults import outcome, start, wait_for_epochs
+
+EPOCH_SECONDS = "0.2"
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Postgres]:
+    with postgres() as found, tempfile.TemporaryDirectory() as folder:
+        with pytest.MonkeyPatch.context() as patch:
+            for store in ("optuna", "mlflow"):
+                patch.setenv(f"MAMLAB_{store.upper()}_URL", found.database(store))
+            open_optuna(Home(Path(folder))).remove_session()
+            open_mlflow(Home(Path(folder)))
+        yield found
+
+
+@pytest.fixture
+def home(server: Postgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
+    """A home whose two stores are databases of their own on the PostgreSQL server, copied because tables take seconds."""
+    for store in ("optuna", "mlflow"):
+        monkeypatch.setenv(f"MAMLAB_{store.upper()}_URL", server.database(f"{tmp_path.name}-{store}", like=store))
+    return Home(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("postgresql://me:s3cret@host:5432/db", "postgresql://me:***@host:5432/db"),
+        ("could not connect to postgresql+psycopg2://me:p%40ss@h/db?x=1 (again)", "could not connect to postgresql+psycopg2://me:***@h/db?x=1 (again)"),
+        ("http://user:s3c:r@t@host/path", "http://user:***@host/path"),
+        ("host=h password=s3cret dbname=d", "host=h password=*** dbname=d"),
+        ("host=h password='two words' dbname=d", "host=h password=*** dbname=d"),
+        ("postgresql://me@host/db?password=s3cret&x=1", "postgresql://me@host/db?password=***&x=1"),
+        ("http://127.0.0.1:5000 and sqlite:////a/b.db", "http://127.0.0.1:5000 and sqlite:////a/b.db"),
+    ],
+)  # fmt: skip
+def test_no_password_is_told(text: str, told: str) -> None:
+    assert redact(text) == told
+
+
+def test_a_store_is_shown_without_password_and_settings() -> None:
+    assert shown("postgresql+psycopg2://me:pw@host/db?connect_timeout=5") == "postgresql://me:***@host/db"
+    assert shown("sqlite:////runs/optuna.db") == "/runs/optuna.db"
+
+
+def test_stores_are_files_of_the_home_or_what_its_stores_toml_or_the_environment_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert store_addresses(tmp_path)["mlflow"] == f"sqlite:///{tmp_path}/mlflow.db"
+    (tmp_path / "stores.toml").write_text('mlflow = "http://tracker:5000/"\noptuna = "postgresql://me:pw@host/o"\n')
+    named = store_addresses(tmp_path)
+    assert named["mlflow"] == "http://tracker:5000"
+    assert named["optuna"].startswith("postgresql+psycopg2://me:pw@host/o?connect_timeout=5&")
+    monkeypatch.setenv("MAMLAB_MLFLOW_URL", "http://other:80")
+    assert store_addresses(tmp_path)["mlflow"] == "http://other:80"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("optuna = 5", 'stores.toml: optuna must be an address in quotes, such as "postgresql://USER@HOST/DATABASE"'),
+        ('storage = "x"', 'stores.toml: unknown key "storage"; it may hold: optuna, mlflow'),
+        ("optuna = ", "stores.toml: not valid TOML"),
+        ('optuna = "mysql://me:s3cret@h/d"', 'must be postgresql://USER@HOST/DATABASE, not "mysql://me:***@h/d"'),
+        ('optuna = "http://h:1"', 'must be postgresql://USER@HOST/DATABASE, not "http://h:1"'),
+        (
+            'optuna = "postgresql://a:s3cret@h/d"\nmlflow = "postgresql://a:s3cret@h/d"',
+            "cannot share the database postgresql://a:***@h/d",
+        ),
+    ],
+)
+def test_a_wrong_address_is_refused_without_its_password(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "stores.toml").write_text(text)
+    with pytest.raises(ValueError) as refused:
+        store_addresses(tmp_path)
+    assert message in str(refused.value)
+    assert "s3cret" not in str(refused.value)
+
+
+def test_a_search_on_postgresql_is_the_search_on_sqlite(home: Home, tmp_path: Path) -> None:
+    config = search(trials=10, workers=1)
+    (tmp_path / "files").mkdir()
+    assert run(config, home).finished
+    states, ends = check_books(home, config, 10), outcome(home, "hunt")
+    with pytest.MonkeyPatch.context() as without:
+        for store in ("OPTUNA", "MLFLOW"):
+            without.delenv(f"MAMLAB_{store}_URL")
+        files = fresh_home(tmp_path / "files")
+        run(config, files)
+        assert check_books(files, config, 10) == states
+        assert outcome(files, "hunt") == ends
+
+
+def stop_once(server: Any, seconds: float, snapshots: list[Snapshot]) -> Any:
+    """Return a `show` that stops the server after some epochs, and starts it again after `seconds`."""
+    stopped: list[threading.Timer] = []
+
+    def show(snapshot: Snapshot) -> None:
+        snapshots.append(snapshot)
+        if not stopped and any(row.epoch for row in snapshot.running):
+            server.stop()
+            stopped.append(threading.Timer(seconds, server.start))
+            stopped[0].start()
+
+    return show
+
+
+def test_while_postgresql_is_away_runs_go_on_and_everything_is_written_when_it_is_back(
+    server: Postgres, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STAND_IN_SECONDS", EPOCH_SECONDS)
+    config, seen = ablation({"a": "{}", "b": '{ "outer.lr" = 0.1 }', "c": '{ "outer.beta1" = 0.81 }'}), list[Snapshot]()
+    workers = LocalExecutor(2, 1, home.logs)
+    last = run(config, home, stop_once(server, 4.0, seen), workers)
+    workers.close()
+    assert last.finished
+    assert last.counts == {"complete": 4, "diverged": 2}
+    assert check_books(home, config, 6) == {"complete": 4, "diverged": 2}
+    away = [snapshot for snapshot in seen if snapshot.away]
+    assert "Optuna's store postgresql://postgres:@/" in away[0].away or "MLflow's store" in away[0].away
+    trained = {row.label: row.epoch for snapshot in away for row in snapshot.running}
+    assert max(trained.values()) == 3 or any(snapshot.just_ended for snapshot in away)
+    assert any("both stores answer again" in message for message in last.messages)
+    assert not home.journal.exists() or not list(home.journal.iterdir())
+
+
+def test_a_search_through_an_outage_keeps_equal_books(
+    server: Postgres, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STAND_IN_SECONDS", EPOCH_SECONDS)
+    workers = LocalExecutor(2, 1, home.logs)
+    assert run(search(8), home, stop_once(server, 2.0, []), workers).finished
+    workers.close()
+    assert check_books(home, search(8), 8).total() == 8
+
+
+def test_what_a_driver_that_died_in_an_outage_could_not_write_is_written_at_the_next_start(
+    server: Postgres, home: Home
+) -> None:
+    """The checkpoints of complete runs are not kept, so that only the journal has their results."""
+    from study.config import parse_spec
+
+    text = ablation({"a": "{}", "b": '{ "outer.lr" = 0.1 }'}, seeds=1).spec_text
+    config = parse_spec(text.replace("[execution]", '[execution]\nkeep = "none"'))
+    driver = start(config, home)
+    wait_for_epochs(home, 1, driver)
+    server.stop()
+    journal, end = home.journal / "arms.jsonl", time.monotonic() + 60
+    try:
+        while journal.read_text().count('"kind": "Finished"') < 2 if journal.exists() else True:
+            assert time.monotonic() < end
+            assert driver.poll() is None, driver.communicate()
+            time.sleep(0.1)
+        assert not list(home.checkpoints.glob("*/*.ckpt"))
+    finally:
+        driver.kill()
+        driver.communicate()
+        server.start()
+    last = run(config, home)
+    assert last.finished
+    assert len(last.just_ended) == 0
+    assert check_books(home, config, 2) == {"complete": 2}
+    assert not journal.exists()
+    assert not [one for one in mlflow_runs(home, "arms") if "reused_from" in one.data.tags]
+    assert not list(home.checkpoints.glob("*/*.ckpt"))  # nothing was trained again
+
+
+def test_a_start_waits_for_a_store_and_a_reader_is_told_at_once(server: Postgres, home: Home) -> None:
+    run(search(1), home)
+    server.stop()
+    began = time.monotonic()
+    with pytest.raises(StoreAway, match=r"Optuna's store postgresql://.* does not answer"):
+        open_optuna(home)
+    with pytest.raises(StoreAway, match=r"MLflow's store postgresql://.* does not answer"):
+        open_mlflow(home)
+    assert time.monotonic() - began < 10
+    threading.Timer(2.5, server.start).start()
+    seen: list[Snapshot] = []
+    assert run(search(2), home, seen.append).finished
+    assert seen[0].away.endswith("Waiting for it")
+
+
+def test_a_database_that_does_not_exist_is_an_error_and_not_waited_for(
+    server: Postgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = server.database(f"{tmp_path.name}-there")
+    monkeypatch.setenv("MAMLAB_OPTUNA_URL", there.replace("-there", "-nowhere"))
+    with pytest.raises(ValueError, match=r"Optuna's store .*-nowhere refuses us: .*does not exist"):
+        open_optuna(Home(tmp_path))
+
+
+def test_an_mlflow_server_keeps_runs_and_artifacts_and_may_go_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STAND_IN_SECONDS", EPOCH_SECONDS)
+    home, config = fresh_home(tmp_path), ablation({"a": "{}", "b": '{ "outer.lr" = 0.1 }'}, seeds=2)
+    with mlflow_server(tmp_path) as tracker:
+        (tmp_path / "stores.toml").write_text(f'mlflow = "{tracker.url}"\n')
+        home, workers = Home(tmp_path), LocalExecutor(2, 1, tmp_path / "logs")
+        seen: list[Snapshot] = []
+        last = run(config, home, stop_once(tracker, 3.0, seen), workers)
+        workers.close()
+        assert last.counts == {"complete": 4}
+        assert check_books(home, config, 4) == {"complete": 4}
+        assert any(f"MLflow's store {tracker.url} does not answer" in snapshot.away for snapshot in seen)
+        one = mlflow_runs(home, "arms")[0]
+        assert one.info.artifact_uri.startswith("mlflow-artifacts:/")
+        assert {"config.json", "per_task.json"} <= {
+            file.path for file in open_mlflow(home).list_artifacts(one.info.run_id)
+        }
+        report = subprocess.run(
+            [sys.executable, "-m", "study.cli", "report", "arms", "--home", str(tmp_path)],
+            capture_output=True,
+            text=True,
+        )
+        assert report.returncode == 0, report.stderr
+    again = subprocess.run(
+        [sys.executable, "-m", "study.cli", "status", "--home", str(tmp_path)], capture_output=True, text=True
+    )
+    assert again.returncode == 2
+    assert again.stderr.startswith(f"error: MLflow's store {tracker.url} does not answer")
+
+
+def test_an_error_that_has_nothing_to_do_with_the_network_is_raised_as_it_is() -> None:
+    with pytest.raises(ZeroDivisionError):
+        patiently(lambda: 1 / 0)
+    with pytest.raises(StoreAway, match="the store does not answer: refused"):
+        patiently(lambda: (_ for _ in ()).throw(ConnectionRefusedError("refused")))

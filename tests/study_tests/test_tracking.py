@@ -65,7 +65,7 @@ def test_a_run_carries_all_settings_tags_and_files(tmp_path: Path) -> None:
     wanted |= {"data": "glyphs", "device": "cpu", "mamlab.state": "complete", "mlflow.source.name": "mamlab"}
     assert wanted.items() <= one.data.tags.items()
     files = {file.path for file in client.list_artifacts(one.info.run_id)}
-    assert files == {"config.json", "per_task.json", "inner_rates.json", "inner_rates.png"}
+    assert files == {"config.json", "per_task.json", "inner_rates.json", "inner_rates.png", "schedules.json"}
     parent = client.get_run(one.data.tags["mlflow.parentRunId"])
     assert (parent.info.status, parent.data.tags["role"]) == ("FINISHED", "study")
     assert [file.path for file in client.list_artifacts(parent.info.run_id)] == ["spec.toml"]

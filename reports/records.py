@@ -117,7 +117,7 @@ INNER_RATES_FILE = "inner_rates.json"
 """Adapted weight -> its rate at each inner step, of the best epoch."""
 SCHEDULES_FILE = "schedules.json"
 """What the config plans by epoch: name of a curve -> its value at each epoch from 1."""
-INNER_RATES_PICTURE = "inner_rates.png"
+INNER_RATES_PICTURE = "inner_rates.svg"
 SPEC_FILE = "spec.toml"
 REPORT_FOLDER = "report"
 

@@ -30,7 +30,7 @@ def test_an_epoch_written_twice_is_one_point_at_its_own_time(tmp_path: Path) -> 
     home, config = fresh_home(tmp_path), ablation({"a": "{}", "b": '{ "outer.lr" = 0.1 }'}, seeds=1)
     run(config, home)
     one = mlflow_runs(home, "arms")[0].info.run_id
-    tracking, client = Tracking(open_mlflow(home), home, config, "x"), open_mlflow(home)
+    tracking, client = Tracking(open_mlflow(home), home.artifacts, config, "x"), open_mlflow(home)
     for _ in range(2):
         tracking.log_epoch(one, epoch(9))
         tracking.log_partial_result(one, [epoch(9, 0.25), epoch(10)])
@@ -41,7 +41,7 @@ def test_an_epoch_written_twice_is_one_point_at_its_own_time(tmp_path: Path) -> 
 
 def test_epochs_in_quick_succession_are_written_together_and_at_the_latest_with_the_runs_end(tmp_path: Path) -> None:
     home, config = fresh_home(tmp_path), ablation({"a": "{}", "b": '{ "outer.lr" = 0.1 }'}, seeds=1)
-    tracking, client = Tracking(open_mlflow(home), home, config, "x"), open_mlflow(home)
+    tracking, client = Tracking(open_mlflow(home), home.artifacts, config, "x"), open_mlflow(home)
     one = client.create_run(tracking.experiment_id).info.run_id
 
     def written() -> list[int]:
@@ -65,7 +65,7 @@ def test_a_run_carries_all_settings_tags_and_files(tmp_path: Path) -> None:
     wanted |= {"data": "glyphs", "device": "cpu", "mamlab.state": "complete", "mlflow.source.name": "mamlab"}
     assert wanted.items() <= one.data.tags.items()
     files = {file.path for file in client.list_artifacts(one.info.run_id)}
-    assert files == {"config.json", "per_task.json", "inner_rates.json", "inner_rates.png", "schedules.json"}
+    assert files == {"config.json", "per_task.json", "schedules.json", "inner_rates.json", "inner_rates.svg"}
     parent = client.get_run(one.data.tags["mlflow.parentRunId"])
     assert (parent.info.status, parent.data.tags["role"]) == ("FINISHED", "study")
     assert [file.path for file in client.list_artifacts(parent.info.run_id)] == ["spec.toml"]

@@ -3,6 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 from pydantic import TypeAdapter
@@ -51,7 +52,7 @@ def test_three_epochs_come_between_start_and_end(tmp_path: Path) -> None:
         "per_task.json",
         "schedules.json",
         "inner_rates.json",
-        "inner_rates.png",
+        "inner_rates.svg",
     }
 
 
@@ -141,8 +142,12 @@ def test_a_process_does_job_after_job_and_workers_that_never_start_are_an_error(
         executor.wait(5.0)
 
 
-def test_the_picture_of_rates_is_a_png_for_ragged_rows_too() -> None:
-    assert rates_picture({"conv0.weight": [0.1, -0.2], "conv0.bias": [0.3]}).startswith(b"\x89PNG")
+def test_the_picture_of_rates_has_each_number_in_its_colour_for_ragged_rows_too() -> None:
+    picture = ElementTree.fromstring(rates_picture({"conv0.weight": [0.1, -0.2], "conv0<bias>": [0.0]}))
+    texts = [node.text for node in picture if node.tag.endswith("text")]
+    assert texts[1:] == ["1", "2", "conv0.weight", "0.1", "-0.2", "conv0<bias>", "0"]
+    fills = [node.get("fill") for node in picture if node.tag.endswith("rect")][1:]
+    assert fills == ["#d88c95", "#2166ac", "#ffffff"]  # half way to red, blue, white
 
 
 def test_schedules_are_lists_over_the_epochs() -> None:

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..addresses import VARIABLES
 from ..jobs import LAST_EVENTS, Answer, EpochDone, Event, EventSource, Job, Lost
 from ..sections import ExecutionSection
 from .local import STILLBORN, WorkersError, last_lines
@@ -222,7 +223,7 @@ def _connect(address: str | None) -> bool:
     if ray.is_initialized():
         return False
     own: dict[str, Any] = {"object_store_memory": OBJECT_STORE_BYTES, "include_dashboard": False}
-    with _own_signals():
+    with _own_signals(), _no_secrets():
         try:
             ray.init(
                 address=address or "local", logging_level=logging.ERROR, log_to_driver=False, **({} if address else own)
@@ -245,6 +246,16 @@ def _own_signals() -> Iterator[None]:
         with suppress(ValueError):  # not in the main thread: Ray sets none there
             for number, handler in before.items():
                 signal.signal(number, handler)
+
+
+@contextmanager
+def _no_secrets() -> Iterator[None]:
+    """Hide the stores' addresses, which may hold passwords, from a Ray that starts: a worker holds no database."""
+    hidden = {name: os.environ.pop(name) for name in VARIABLES.values() if name in os.environ}
+    try:
+        yield
+    finally:
+        os.environ.update(hidden)
 
 
 def _nodes() -> list[dict[str, float]]:

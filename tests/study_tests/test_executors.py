@@ -174,6 +174,16 @@ class TestExecutor:
         take(tmp_path / "cell")
         wait_until(lambda: not Path(f"/proc/{pid}").exists())
 
+    def test_a_worker_that_hangs_can_be_killed_and_is_lost(self, make: Make, tmp_path: Path) -> None:
+        executor = make(1)
+        submit(executor, job(tmp_path, outer={"beta1": 0.87}))
+        collect(executor, {"0/1"}, until=EpochDone)
+        executor.answer("0/1", "go")  # epoch 2 does not end
+        assert executor.wait(0.2) == []
+        executor.kill("0/1")
+        assert kinds(collect(executor, {"0/1"})["0/1"]) == [Lost]
+        take(tmp_path / "cell")
+
     def test_waiting_for_nobody_takes_the_time_it_is_given(self, make: Make) -> None:
         executor = make(1)
         collect(executor, set())

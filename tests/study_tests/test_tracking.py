@@ -30,7 +30,7 @@ def test_an_epoch_written_twice_is_one_point_at_its_own_time(tmp_path: Path) -> 
     home, config = fresh_home(tmp_path), ablation({"a": "{}", "b": '{ "outer.lr" = 0.1 }'}, seeds=1)
     run(config, home)
     one = mlflow_runs(home, "arms")[0].info.run_id
-    tracking, client = Tracking(open_mlflow(home), home.artifacts, config, "x"), open_mlflow(home)
+    tracking, client = Tracking(open_mlflow(home), home, config, "x"), open_mlflow(home)
     for _ in range(2):
         tracking.log_epoch(one, epoch(9))
         tracking.log_partial_result(one, [epoch(9, 0.25), epoch(10)])
@@ -41,7 +41,7 @@ def test_an_epoch_written_twice_is_one_point_at_its_own_time(tmp_path: Path) -> 
 
 def test_epochs_in_quick_succession_are_written_together_and_at_the_latest_with_the_runs_end(tmp_path: Path) -> None:
     home, config = fresh_home(tmp_path), ablation({"a": "{}", "b": '{ "outer.lr" = 0.1 }'}, seeds=1)
-    tracking, client = Tracking(open_mlflow(home), home.artifacts, config, "x"), open_mlflow(home)
+    tracking, client = Tracking(open_mlflow(home), home, config, "x"), open_mlflow(home)
     one = client.create_run(tracking.experiment_id).info.run_id
 
     def written() -> list[int]:

@@ -64,8 +64,8 @@ class CheckpointFolder:
 
     @property
     def finished(self) -> bool:
-        """Whether the training has ended and its final state is here."""
-        return self._final.exists()
+        """Whether the training has ended and its final state is here, undamaged."""
+        return self._final.exists() and _payload(self._final) is not None
 
     def load(self) -> State | None:
         """Return the newest undamaged state, or None. A damaged file is passed over with a warning, and kept as .damaged."""
@@ -127,13 +127,19 @@ def _write(file: Path, content: bytes) -> None:
         temporary.unlink(missing_ok=True)
 
 
+def _payload(file: Path) -> bytes | None:
+    """Return what follows the checksum in `file`, or None if the two do not fit."""
+    content = file.read_bytes()
+    return content[32:] if hashlib.sha256(content[32:]).digest() == content[:32] else None
+
+
 def _read(file: Path) -> State | None:
     """Return the state in `file`, or None if its checksum does not fit or it is no state."""
-    content = file.read_bytes()
-    if hashlib.sha256(content[32:]).digest() != content[:32]:
+    payload = _payload(file)
+    if payload is None:
         return None
     try:
-        state: State = torch.load(io.BytesIO(content[32:]), map_location="cpu", weights_only=True)
+        state: State = torch.load(io.BytesIO(payload), map_location="cpu", weights_only=True)
     except Exception:  # torch raises what it likes, also for a file that asks to run code
         return None
     return state

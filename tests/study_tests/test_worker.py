@@ -74,6 +74,16 @@ def test_a_trained_cell_sends_the_same_events_again_and_survives_pruning(tmp_pat
     assert CheckpointFolder(tmp_path / "cell").finished
 
 
+def test_a_trained_cell_whose_file_is_damaged_is_trained_again_and_says_so(tmp_path: Path) -> None:
+    first = events(job(tmp_path))
+    final = tmp_path / "cell" / "final.ckpt"
+    final.write_bytes(final.read_bytes()[:-1])
+    with pytest.warns(RuntimeWarning, match="final.ckpt is damaged and was passed over"):
+        again = events(job(tmp_path))
+    assert again[0] == Started(reused=False, device="cpu")
+    assert [event.result.val_accuracy for event in again[1:4]] == [event.result.val_accuracy for event in first[1:4]]
+
+
 @pytest.mark.parametrize(
     ("keep", "kept"),
     [("best", ["final.ckpt"]), ("all", [f"epoch-00000{i}.ckpt" for i in (1, 2, 3)] + ["final.ckpt"]), ("none", [])],

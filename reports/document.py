@@ -8,8 +8,19 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from . import records as names
+from .ablation_tables import (
+    arms_table,
+    audit_table,
+    details_table,
+    effects_table,
+    family_table,
+    shapley_table,
+    sweep_table,
+)
+from .design_figures import effects_plot, learned_rates, main_curves, msl_weights, shapley_bars, sweep_plot
 from .figures import arm_curves, forest_plot, history, importance_bars, trial_curves
 from .importance import Importance, parameter_importance
+from .paper import paper_table
 from .provenance import mixed, provenance_table
 from .records import ReportError, RunRecord, StudyInfo
 from .summary import Ablation, Excluded, Search, count_states, in_order, summarise_ablation, summarise_search
@@ -19,7 +30,6 @@ from .tables import (
     Cell,
     Column,
     Table,
-    ablation_table,
     excluded_table,
     interval,
     percent,
@@ -35,11 +45,13 @@ MOST_LINKED = 50
 
 @dataclass(frozen=True)
 class Section:
-    """A heading with tables and figures below it."""
+    """A heading with tables, figures and a text as it was written (`code`) below it; `folded` ones open on a click."""
 
     title: str
     tables: tuple[Table, ...] = ()
     figures: tuple[Figure, ...] = ()
+    code: str = ""
+    folded: bool = False
 
 
 @dataclass(frozen=True)
@@ -51,6 +63,11 @@ class Report:
     sections: tuple[Section, ...]
     address: str | None
     experiment_id: str
+
+    @property
+    def tables(self) -> tuple[Table, ...]:
+        """Every table, in the order of the page."""
+        return tuple(table for section in self.sections for table in section.tables)
 
     @property
     def figures(self) -> tuple[Figure, ...]:
@@ -81,12 +98,16 @@ def compose(records: Sequence[RunRecord], info: StudyInfo) -> Report:
         headline, sections, excluded = _ablation(summarise_ablation(records, info), records, info)
     if different := mixed(records):
         headline = [*headline, f"Careful: not all runs share the same {' and '.join(different)}."]
-    tables = (provenance_table(records, info), *([excluded_table(excluded)] if excluded else []), runs_table(records))
-    sections = [section for section in sections if section.tables or section.figures]
+    left_out = [excluded_table(excluded)] if excluded else []
+    sections += [
+        Section("Where the numbers come from", (provenance_table(records, info), *left_out)),
+        Section("Every run", (runs_table(records),), folded=True),
+        Section("The spec file", code=info.spec, folded=True),
+    ]
     return Report(
         info.name,
         tuple(headline),
-        (*sections, Section("Runs and provenance", tables)),
+        tuple(section for section in sections if section.tables or section.figures or section.code),
         info.mlflow_address,
         info.experiment_id,
     )
@@ -98,17 +119,39 @@ Parts = tuple[list[str], list[Section], Sequence[Excluded]]
 def _ablation(found: Ablation, records: Sequence[RunRecord], info: StudyInfo) -> Parts:
     seeds = len({record.seed for record in records})
     head = f"{_many(len(found.arms), 'arm')} over {_many(seeds, 'seed')}{_on(records)}: {_many(len(records), 'run')}, {_counts(records)}."
-    forest = forest_plot(found)
-    curves = [figure for metric in (names.VAL_ACCURACY, names.VAL_LOSS) if (figure := arm_curves(found, metric))]
+    return [head, *_arm_sentences(found)], _ablation_sections(found, records, info), found.excluded
+
+
+def _ablation_sections(found: Ablation, records: Sequence[RunRecord], info: StudyInfo) -> list[Section]:
+    paper = paper_table(info.paper, records) if info.paper else None
+    curves = (main_curves(found), arm_curves(found, names.VAL_ACCURACY), arm_curves(found, names.VAL_LOSS))
+    audit = audit_table(found)
     sections = [
+        Section("Accuracy", () if found.comparisons else (arms_table(found),)),
         Section(
-            "Which parts matter" if found.comparisons else "Accuracy",
-            (ablation_table(found),),
-            (forest,) if forest else (),
+            "Which parts matter",
+            tuple(family_table(found, family, paper) for family in found.families),
+            _drawn(forest_plot(found) if found.comparisons else None),
         ),
-        Section("Training", figures=tuple(curves)),
     ]
-    return [head, *_arm_sentences(found)], sections, found.excluded
+    if found.factorial:
+        tables = (effects_table(found.factorial), shapley_table(found.factorial))
+        figures = (shapley_bars(found.factorial, found.metric), effects_plot(found.factorial, found.metric))
+        sections.append(Section("Effects and interactions", tables, _drawn(*figures)))
+    if found.sweep:
+        figure = sweep_plot(found.sweep, found.metric)
+        sections.append(Section("Sweep", (sweep_table(found.sweep, found.metric),), _drawn(figure)))
+    return [
+        *sections,
+        Section("Training", figures=_drawn(*curves)),
+        Section("What was learned and planned", figures=_drawn(learned_rates(found), msl_weights(found))),
+        Section("Audit", (audit,) if audit else ()),
+        Section("Details", (details_table(found), arms_table(found)) if found.comparisons else ()),
+    ]
+
+
+def _drawn(*figures: Figure | None) -> tuple[Figure, ...]:
+    return tuple(figure for figure in figures if figure)
 
 
 def _arm_sentences(found: Ablation) -> list[str]:
@@ -127,9 +170,13 @@ def _arm_sentences(found: Ablation) -> list[str]:
         sentences.append(
             f"The largest difference is {largest.arm} minus {largest.base}: {percent(e.mean, True)} points, 95 % interval {interval(e, True)}, {_many(e.n, 'pair')}."
         )
+        significant = sum(comparison.test.significant for comparison in judged)
         sentences.append(
-            f"The interval leaves out 0 in {len(clear)} of {_many(len(judged), 'comparison')} (not corrected for their number)."
+            f"Of {_many(len(judged), 'comparison')} the interval leaves out 0 in {len(clear)} (not corrected for their number); "
+            f"the sign-flip test is significant at 0.05 in {significant} (Holm-corrected within each table)."
         )
+        if not any(comparison.test.can_be_significant for comparison in judged):
+            sentences.append("With so few seeds no comparison can be significant, however large: train more seeds.")
     elif found.comparisons:
         sentences.append("No comparison has two pairs of seeds yet, so no difference has an interval: run more seeds.")
     return sentences

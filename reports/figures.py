@@ -16,11 +16,13 @@ from .importance import Importance
 from .records import RunRecord
 from .statistics import band
 from .summary import Ablation, Arm, Search, Trial
-from .svg import BLUE, FAINT, GREEN, INK, ORANGE, RED, Figure, canvas, clean, style, to_svg
+from .svg import BLUE, FAINT, GREEN, INK, ORANGE, RED, Figure, canvas, clean, style, to_pdf, to_svg
 from .tables import METRIC_TITLES, interval, percent
 
 WIDTH = 9.2
 PANELS_A_ROW = 4
+MOST_PANELS, MOST_COMPARISONS, MOST_CURVES = 16, 40, 100
+"""How much a figure draws; beyond, it says of how many these are the first."""
 CURVE_LOOKS: dict[str, dict[str, Any]] = {
     "best trial": {"color": GREEN, "linewidth": 2.4, "zorder": 5},
     names.COMPLETE: {"color": BLUE, "linewidth": 1.1, "alpha": 0.7},
@@ -37,12 +39,13 @@ def _shorten(text: str, most: int = 34) -> str:
 
 
 def _finish(drawing: Canvas, name: str, title: str, caption: str) -> Figure:
-    return Figure(name, title, caption, to_svg(drawing, name, f"{title}. {caption}"))
+    return Figure(name, title, caption, to_svg(drawing, name, f"{title}. {caption}"), to_pdf(drawing))
 
 
 def forest_plot(ablation: Ablation) -> Figure | None:
     """Draw each comparison's mean paired difference with its interval and its seeds; None without any pair."""
-    comparisons = [comparison for arm in ablation.arms for comparison in ablation.against(arm.name)]
+    every = [comparison for arm in ablation.arms for comparison in ablation.against(arm.name)]
+    comparisons = every[:MOST_COMPARISONS]
     if not any(comparison.differences for comparison in comparisons):
         return None
     rows = _forest_rows(comparisons)
@@ -56,6 +59,7 @@ def forest_plot(ablation: Ablation) -> Figure | None:
         caption = (
             "Mean paired difference to the base arm with its 95 % interval (Student t over seeds); small dots are single seeds. "
             "Filled: the interval leaves out 0. A hollow diamond is one pair: no interval."
+            + (f" The first {len(comparisons)} of {len(every)} comparisons." if len(every) > len(comparisons) else "")
         )
         return _finish(drawing, "differences", "Difference to the base arm", caption)
 
@@ -103,7 +107,8 @@ def _forest_axes(axes: Axes, rows: Sequence[Comparison | str], metric: str) -> N
 def arm_curves(ablation: Ablation, metric: str) -> Figure | None:
     """Draw the mean of a validation metric by epoch with its band, a panel an arm; None if no arm has a curve."""
     curves = {arm.name: _seed_curves(arm, metric) for arm in ablation.arms}
-    arms = [arm for arm in ablation.arms if curves[arm.name]]
+    every = [arm for arm in ablation.arms if curves[arm.name]]
+    arms = every[:MOST_PANELS]
     if not arms:
         return None
     title, scale = CURVES[metric]
@@ -118,6 +123,7 @@ def arm_curves(ablation: Ablation, metric: str) -> Figure | None:
         drawing.supylabel(title, fontsize=9.5, color=INK)
         drawing.supxlabel("Epoch", fontsize=9.5, color=INK)
         caption = "Mean over the complete seeds of an arm; band: 95 % interval at each epoch (Student t over seeds, none for n = 1). Dashed: the base arm."
+        caption += f" The first {len(arms)} of {len(every)} arms." if len(every) > len(arms) else ""
         return _finish(drawing, f"curves_{metric}", f"{title.removesuffix(', %')} by epoch", caption)
 
 
@@ -223,7 +229,7 @@ def trial_curves(search: Search) -> Figure | None:
     best = search.complete[0].records if search.complete else ()
     records = [
         (trial, record)
-        for trial in reversed(search.trials)
+        for trial in reversed(search.trials[:MOST_CURVES])
         for record in trial.records
         if record.curves.get(names.VAL_ACCURACY)
     ]
@@ -246,6 +252,8 @@ def trial_curves(search: Search) -> Figure | None:
         caption = (
             "One line a run (n = 1 each, no interval). A line of a pruned or diverged trial ends where it was stopped."
         )
+        if len(search.trials) > MOST_CURVES:
+            caption += f" The best {MOST_CURVES} of {len(search.trials)} trials."
         return _finish(drawing, "trial_curves", "Learning curves of the trials", caption)
 
 

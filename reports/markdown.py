@@ -33,6 +33,9 @@ def _lines(report: Report) -> Iterator[str]:
         for figure in section.figures:
             yield f"\n![{escape(figure.title)}](figures/{figure.name}.svg)\n"
             yield f"*{escape(figure.title)}.* {escape(figure.caption)}"
+        if section.code:
+            fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", section.code)), default=0))
+            yield f"\n{fence}toml\n{section.code.rstrip()}\n{fence}"
 
 
 def _table(report: Report, table: Table) -> Iterator[str]:
@@ -48,7 +51,8 @@ def _table(report: Report, table: Table) -> Iterator[str]:
 
 def _cell(report: Report, cell: Cell) -> str:
     link = report.link(cell)
-    return f"[{escape(cell.text)}]({link})" if link else escape(cell.text)
+    text = f"**{escape(cell.text)}**" if cell.best else escape(cell.text)
+    return f"[{text}]({link})" if link else text
 
 
 def _row(cells: list[str]) -> str:

@@ -213,6 +213,8 @@ class StudyInfo:
     description: str = ""
     spec: str = ""
     """The spec file's text, as the study last ran with it."""
+    paper: str = ""
+    """Name of the published table that stands beside ours, of `reports.paper`; empty for none."""
 
     @classmethod
     def from_tree(cls, tree: Mapping[str, Any]) -> StudyInfo:

@@ -1,4 +1,4 @@
-"""How every figure looks, and how it becomes SVG: the same bytes each time, readable on light and dark pages."""
+"""How every figure looks, and how it becomes SVG and PDF: the same bytes each time; the SVG suits light and dark pages."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import matplotlib as mpl
@@ -20,6 +20,7 @@ INK, FAINT = "#010203", "#7f8894"
 
 STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
+    "pdf.fonttype": 42,
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],
     "font.size": 9.5,
@@ -62,6 +63,7 @@ class Figure:
     title: str
     caption: str
     svg: str
+    pdf: bytes = field(repr=False)
 
     @property
     def standalone(self) -> str:
@@ -100,6 +102,13 @@ def to_svg(drawing: Canvas, name: str, title: str) -> str:
     label = clean(title).replace("&", "&amp;").replace("<", "&lt;").replace('"', "&quot;")
     text = re.sub(r' (width|height)="[\d.]+pt"', "", text, count=2)
     return text.replace("<svg", f'<svg class="mamlab" role="img" aria-label="{label}"', 1).strip()
+
+
+def to_pdf(drawing: Canvas) -> bytes:
+    """Return the drawing as a PDF page, without the time at which it was made."""
+    buffer = io.BytesIO()
+    drawing.savefig(buffer, format="pdf", metadata={"CreationDate": None, "Creator": None, "Producer": None})
+    return buffer.getvalue()
 
 
 def clean(text: str) -> str:

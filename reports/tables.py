@@ -6,20 +6,21 @@ Accuracies are shown in percent with two decimals, differences in percentage poi
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from . import records as names
-from .comparison import Comparison
 from .records import RunRecord
 from .statistics import Estimate
-from .summary import Ablation, Arm, Excluded, Search, Trial, best_validation, finite
+from .summary import Excluded, Search, Trial, best_validation, finite
 
 NONE = "–"
 MINUS = "−"
 INTERVAL = "Student t over seeds, 95 %"
 TOP_TRIALS = 25
 MOST_RUNS = 500
+EVERY_RUN = "Runs"
 
 METRIC_TITLES = {names.TEST_ACCURACY: "Test accuracy", names.BEST_VAL_ACCURACY: "Best validation accuracy"}
 METRIC_MEANINGS = {
@@ -30,11 +31,12 @@ METRIC_MEANINGS = {
 
 @dataclass(frozen=True)
 class Cell:
-    """A text, what it sorts by (None: last), and the runs that it comes from."""
+    """A text, what it sorts by (None: last), the runs that it comes from, and whether it is the best of its column."""
 
     text: str
     sort: float | str | None = None
     runs: tuple[str, ...] = ()
+    best: bool = False
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,11 @@ class Table:
     columns: tuple[Column, ...]
     rows: tuple[tuple[Cell, ...], ...]
     notes: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The title as a file name: "Arms against MAML++" is arms-against-mamlpp."""
+        return re.sub(r"[^a-z0-9]+", "-", self.title.lower().replace("++", "pp")).strip("-") or "table"
 
 
 def percent(value: float | None, signed: bool = False) -> str:
@@ -96,77 +103,6 @@ def duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
 
 
-def ablation_table(ablation: Ablation) -> Table:
-    """Return a row for each arm and base that it is compared to."""
-    compared = bool(ablation.comparisons)
-    ensemble = any(arm.ensemble.n for arm in ablation.arms)
-    rows = [
-        _arm_row(arm, comparison, compared, ensemble)
-        for arm in ablation.arms
-        for comparison in (ablation.against(arm.name) or (None,))
-    ]
-    numbers = ("n seeds", f"{METRIC_TITLES[ablation.metric]}, %", "95 % interval")
-    columns = [Column("Arm"), *(Column(title, True) for title in numbers)]
-    if compared:
-        numbers = ("Difference, points", "95 % interval", "n pairs")
-        columns += [Column("Base arm"), *(Column(title, True) for title in numbers)]
-    columns += [Column("Ensemble, %", True)] * ensemble + [Column("Runs by state")]
-    return Table("Arms", tuple(columns), tuple(rows), tuple(_ablation_notes(ablation, compared, ensemble)))
-
-
-def _arm_row(arm: Arm, comparison: Comparison | None, compared: bool, ensemble: bool) -> tuple[Cell, ...]:
-    found = arm.estimate
-    runs = tuple(record.run_id for record in arm.records)
-    cells = [
-        Cell(arm.name, arm.name, runs),
-        number(found.n),
-        number(found.mean, percent(found.mean)),
-        Cell(interval(found), found.low),
-    ]
-    if compared:
-        cells += _difference_cells(comparison)
-    if ensemble:
-        cells.append(number(arm.ensemble.mean, with_interval(arm.ensemble)))
-    return (*cells, Cell(states_text(arm.counts), len(arm.records) - len(arm.used)))
-
-
-def _difference_cells(comparison: Comparison | None) -> list[Cell]:
-    if comparison is None:
-        return [Cell(NONE)] * 4
-    found = comparison.estimate
-    mean = number(found.mean, percent(found.mean, signed=True))
-    return [
-        Cell(comparison.base, comparison.base),
-        mean,
-        Cell(interval(found, signed=True), found.low),
-        number(found.n),
-    ]
-
-
-def _ablation_notes(ablation: Ablation, compared: bool, ensemble: bool) -> Iterable[str]:
-    yield f"Primary metric: {METRIC_MEANINGS[ablation.metric]}."
-    yield f"Intervals: {INTERVAL}; n counts the seeds with a complete run. With n = 1 there is a number and no interval."
-    if compared:
-        yield "Difference: arm minus base arm, paired by seed (same initial weights, same tasks), in percentage points; n pairs counts the seeds that both have."
-        yield f"The {len(ablation.comparisons)} intervals are each 95 %, not corrected for their number."
-    if ensemble:
-        yield "Ensemble: mean of the logits of the best epochs' weights, on the same test tasks."
-    for base in sorted({c.base for c in ablation.comparisons if not ablation.arm(c.base).values}):
-        yield f"The base arm {base} has no complete run, so there is nothing to compare to it."
-    yield from _dropped_notes(ablation.arms)
-
-
-def _dropped_notes(arms: Sequence[Arm]) -> Iterable[str]:
-    """Yield a sentence for each dropped setting and reason, with all the arms that it holds for."""
-    groups: dict[tuple[str, str], list[str]] = {}
-    for arm in arms:
-        for dropped in arm.dropped.items():
-            groups.setdefault(dropped, []).append(arm.name)
-    for (path, reason), own in groups.items():
-        who = "All arms" if 1 < len(own) == len(arms) else ", ".join(own)
-        yield f"{who}: the setting {path} was dropped, it has no effect there{f' ({reason})' if reason else ''}."
-
-
 def excluded_table(excluded: Sequence[Excluded]) -> Table:
     """Return the runs that no mean contains, each with the reason."""
     columns = (
@@ -198,7 +134,7 @@ def runs_table(records: Sequence[RunRecord]) -> Table:
         *(Column(c, True) for c in columns),
     )
     rows = tuple(_run_row(record) for record in records[:MOST_RUNS])
-    return _without_empty(Table("Every run", heads, rows, _cut_note(len(records), MOST_RUNS, "runs")))
+    return _without_empty(Table(EVERY_RUN, heads, rows, _cut_note(len(records), MOST_RUNS, "runs")))
 
 
 def _run_row(record: RunRecord) -> tuple[Cell, ...]:
@@ -211,10 +147,14 @@ def _run_row(record: RunRecord) -> tuple[Cell, ...]:
     return (
         *_identity(record),
         Cell(record.state.replace("_", " "), record.state),
-        *(number(share, percent(share)) for share in shares),
+        *(_of_run(record, share, percent(share)) for share in shares),
         number(finite(record, names.EPOCHS_RUN)),
         number(seconds, None if seconds is None else duration(seconds)),
     )
+
+
+def _of_run(record: RunRecord, value: float | None, text: str) -> Cell:
+    return replace(number(value, text), runs=(record.run_id,) if value is not None else ())
 
 
 def _identity(record: RunRecord) -> tuple[Cell, ...]:
@@ -253,7 +193,7 @@ def _trial_row(
     runs = tuple(record.run_id for record in trial.records)
     preset = trial.records[0].tags.get(names.TAG_PRESET, "")
     cells = [number(rank), Cell(f"{trial.label} ({preset})" if preset else trial.label, trial.number, runs)]
-    cells.append(number(trial.value.mean, percent(trial.value.mean)))
+    cells.append(replace(number(trial.value.mean, percent(trial.value.mean)), runs=runs, best=rank == 1))
     if several:
         cells += [Cell(interval(trial.value), trial.value.low), number(trial.value.n)]
     cells += [Cell(trial.state.replace("_", " "), trial.state), number(trial.epochs)]

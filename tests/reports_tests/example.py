@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+from reports.document import compose
+from reports.latex import to_latex
+from reports.markdown import to_markdown
 from reports.records import RunRecord, StudyInfo
 
 VERSIONS = json.dumps({"python": "3.11.9", "torch": "2.11.0", "optuna": "5.0.0"})
@@ -93,3 +98,21 @@ def search(trials: int = 24) -> list[RunRecord]:
         tags = {"preset": "maml"} if n == 0 else {}
         found.append(record(n, state, accuracy, kind="search", params=params, name=f"trial {n:04d}", tags=tags))
     return found
+
+
+def tex(title: str, records: list[RunRecord], info: StudyInfo) -> str:
+    """Return the table of that title as LaTeX."""
+    return next(to_latex(table) for table in compose(records, info).tables if table.title == title)
+
+
+GOLDEN: dict[str, Callable[[], str]] = {
+    "ablation.md": lambda: to_markdown(compose(ablation(), ABLATION)),
+    "search.md": lambda: to_markdown(compose(search(), SEARCH)),
+    "family.tex": lambda: tex("Arms against MAML++", ablation(6), ABLATION),
+    "details.tex": lambda: tex("Comparisons in detail", ablation(6), ABLATION),
+}
+"""Name of a file in golden/ -> what it holds. Run this module to write them, and look at what changed."""
+
+if __name__ == "__main__":
+    for name, text in GOLDEN.items():
+        (Path(__file__).parent / "golden" / name).write_text(text(), encoding="utf-8")

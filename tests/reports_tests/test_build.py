@@ -7,16 +7,18 @@ from pathlib import Path
 
 import pytest
 
+from reports.ablation_tables import arms_table, details_table, family_table
 from reports.build import build_report
 from reports.document import compose
 from reports.figures import trial_curves
 from reports.html import to_html
 from reports.importance import parameter_importance
+from reports.latex import escape as latex
 from reports.loading import from_files, from_mlflow
 from reports.markdown import escape, to_markdown
-from reports.records import ReportError, StudyInfo
+from reports.records import Factorial, ReportError, StudyInfo, Sweep
 from reports.summary import summarise_ablation, summarise_search
-from reports.tables import Cell, ablation_table, trials_table
+from reports.tables import Cell, trials_table
 
 from . import example
 
@@ -46,7 +48,9 @@ def test_the_page_needs_no_other_file_and_its_figures_are_well_formed(tmp_path: 
     ids = re.findall(r' id="([^"]+)"', page)
     assert len(ids) == len(set(ids))
     figures = sorted((tmp_path / "figures").glob("*.svg"))
-    assert [path.stem for path in figures] == ["curves_val_accuracy", "curves_val_loss", "differences"]
+    names = ["curves_val_accuracy", "curves_val_loss", "differences", "main_curves"]
+    assert [path.stem for path in figures] == names
+    assert sorted(path.stem for path in (tmp_path / "figures").glob("*.pdf")) == names
     for path in figures:
         ET.parse(path)
 
@@ -56,7 +60,8 @@ def test_figures_of_an_earlier_report_are_deleted_and_other_files_are_kept(tmp_p
     (tmp_path / "figures" / "mine.png").touch()
     build_report([example.record(0, accuracy=0.9)], StudyInfo("one", "train"), tmp_path)
     names = {path.name for path in (tmp_path / "figures").iterdir()}
-    assert names == {"curves_val_accuracy.svg", "curves_val_loss.svg", "mine.png"}  # differences.svg is gone
+    curves = ("curves_val_accuracy", "curves_val_loss")
+    assert names == {f"{name}.{kind}" for name in curves for kind in ("svg", "pdf")} | {"mine.png"}  # no differences
 
 
 def test_a_report_into_a_file_is_an_error_that_names_the_option(tmp_path: Path) -> None:
@@ -70,37 +75,37 @@ def test_a_report_into_a_file_is_an_error_that_names_the_option(tmp_path: Path) 
 def test_arms_that_drop_the_same_setting_for_the_same_reason_share_a_note() -> None:
     dropped = {"A": {"bnrs": "why"}, "B": {"bnrs": "why"}, "C": {"bnrs": "else"}, "D": {}}
     records = [example.record(i, arm=arm, tags={"dropped": json.dumps(dropped[arm])}) for i, arm in enumerate(dropped)]
-    notes = ablation_table(summarise_ablation(records, StudyInfo("s", "ablation"))).notes
+    notes = arms_table(summarise_ablation(records, StudyInfo("s", "ablation"))).notes
     assert [note for note in notes if "bnrs" in note] == [
         "A, B: the setting bnrs was dropped, it has no effect there (why).",
         "C: the setting bnrs was dropped, it has no effect there (else).",
     ]
-    notes = ablation_table(summarise_ablation(records[:2], StudyInfo("s", "ablation"))).notes
+    notes = arms_table(summarise_ablation(records[:2], StudyInfo("s", "ablation"))).notes
     assert notes[-1] == "All arms: the setting bnrs was dropped, it has no effect there (why)."
 
 
-def test_the_ablation_table_pairs_each_arm_with_its_base_and_counts_the_diverged_run() -> None:
+def test_a_family_has_a_table_with_its_base_first_and_counts_the_diverged_run() -> None:
     found = summarise_ablation(example.ablation(), example.ABLATION)
-    table = ablation_table(found)
+    table = family_table(found, "arms against MAML")
     rows = {row[0].text: [cell.text for cell in row] for row in table.rows}
-    assert [rows[name][4] for name in ("MAML++", "MAML++ without LSLR", "MAML", "MAML + LSLR")] == [
-        "MAML",
-        "MAML++",
-        "–",
-        "MAML",
-    ]
-    assert (rows["MAML + MSL"][1], rows["MAML + MSL"][7], rows["MAML + MSL"][-1]) == (
-        "2",
-        "2",
-        "2 complete, 1 diverged",
-    )
+    assert list(rows) == ["MAML", "MAML + LSLR", "MAML + MSL"]
+    assert rows["MAML"][4:] == ["–", "–", "–"]
+    assert (rows["MAML + MSL"][1], rows["MAML + MSL"][6]) == ("2", "1")  # 2 of 3 seeds, so Holm's p is 2 * 2 / 2^2
+    assert "Diverged runs, which are in no mean: MAML + MSL 1." in table.notes
+    assert [row[0].text for row in table.rows if row[2].best] == ["MAML + LSLR"]
     assert "inner step 2" in found.excluded[0].reason
+
+
+def test_the_details_say_what_p_could_be_reached() -> None:
+    table = details_table(summarise_ablation(example.ablation(), example.ABLATION))
+    row = dict(zip([column.title for column in table.columns], [cell.text for cell in table.rows[0]], strict=True))
+    assert (row["n pairs"], row["Smallest p"], row["Smallest Holm p"]) == ("3", "0.25", "0.75")  # 3 seeds, family of 3
 
 
 def test_one_seed_gives_a_mean_and_says_that_there_is_no_interval() -> None:
     rows = {
         row[0].text: [cell.text for cell in row]
-        for row in ablation_table(summarise_ablation(example.ablation(1), example.ABLATION)).rows
+        for row in arms_table(summarise_ablation(example.ablation(1), example.ABLATION)).rows
     }
     assert rows["MAML"][1:4] == ["1", "89.00", "n = 1, no interval"]
 
@@ -134,14 +139,94 @@ def test_names_are_escaped_in_every_format(tmp_path: Path) -> None:
     assert "javascript:" not in page
     text = (tmp_path / "report.md").read_text(encoding="utf-8")
     assert "<script>" not in text
-    arms = text[text.index("### Arms") :].split("\n\n")[1].splitlines()
+    arms = text[text.index("### Arms against A") :].split("\n\n")[1].splitlines()
     assert len({len(re.findall(r"(?<!\\)\|", line)) for line in arms}) == 1
     for path in (tmp_path / "figures").glob("*.svg"):
         ET.parse(path)
+    latex = (tmp_path / "tables" / "arms-against-a.tex").read_text(encoding="utf-8")
+    assert r"\textless{}script\textgreater{}" in latex
+    assert r"\$x\_1\$ \& \textbackslash{}frac 100 \% {*}bold{*} ünï 漢字" in latex
 
 
 def test_markdown_escapes_what_a_forge_would_read() -> None:
     assert escape("a|b\n<i> $x$ *y*") == r"a\|b &lt;i&gt; \$x\$ \*y\*"
+
+
+def test_latex_keeps_a_bracket_that_begins_a_row_and_two_hyphens() -> None:
+    assert latex("[a] --x ~^ {#}") == r"{[}a{]} -{}-x \textasciitilde{}\textasciicircum{} \{\#\}"
+
+
+@pytest.mark.parametrize("name", sorted(example.GOLDEN))
+def test_markdown_and_latex_are_as_they_were_looked_at(name: str) -> None:
+    folder = Path(__file__).parent / "golden"
+    assert example.GOLDEN[name]() == (folder / name).read_text(encoding="utf-8"), (
+        "if meant: python -m tests.reports_tests.example"
+    )
+
+
+def test_a_paper_s_numbers_stand_beside_arms_of_the_same_name() -> None:
+    info = dataclasses.replace(example.ABLATION, paper="omniglot-20way-1shot")
+    report = compose(example.ablation(), info)
+    table = next(table for table in report.tables if table.title == "Arms against MAML")
+    assert {row[0].text: row[-1].text for row in table.rows} == {
+        "MAML": "91.27 (1.07)",
+        "MAML + LSLR": "95.77 (0.38)",
+        "MAML + MSL": "91.53 (0.69)",
+    }
+    assert table.notes[-1] == "Differences of the protocol: data glyphs (paper: omniglot)."
+    with pytest.raises(ReportError, match="paper = 'imagenet' is not known; choose one of: omniglot-20way-1shot"):
+        compose(example.ablation(), dataclasses.replace(info, paper="imagenet"))
+
+
+def test_the_audit_pairs_the_same_checkpoints() -> None:
+    audit = {"batch.top1": [0.9, 0.8], "running.top1": [0.8, 0.8], "batch.top3": [1.0, 0.8]}
+    records = [example.record(i, arm=arm, per_task=audit) for i, arm in enumerate("AB")]
+    report = compose(records, StudyInfo("s", "ablation", base_arm="A"))
+    table = next(table for table in report.tables if table.title.startswith("Audit"))
+    assert [column.title for column in table.columns][2:] == [
+        "batch, top 1, %", "batch, top 3, %", "running, top 1, %", "batch - running, points", "batch: top 3 - top 1, points",
+    ]  # fmt: skip
+    assert [cell.text for cell in table.rows[0]] == ["A", "1", "85.00", "90.00", "80.00", "+5.00", "+5.00"]
+
+
+def test_learned_rates_and_msl_weights_are_drawn_where_runs_have_them() -> None:
+    curves = {
+        "inner_rate/conv0.weight": [(1, 0.1), (2, -0.2)],
+        "msl_weight/step 1": [(1, 0.5), (2, 0.0)],
+        "msl_weight/step 2": [(1, 0.5), (2, 1.0)],
+        "second_order": [(1, 0.0), (2, 1.0)],
+    }
+    records = [example.record(i, arm=arm, curves=curves) for i, arm in enumerate("AB")]
+    report = compose(records, StudyInfo("s", "ablation", base_arm="A"))
+    assert [figure.name for figure in report.figures] == ["differences", "learned_rates", "msl_weights"]
+    assert "conv0.weight" in report.figures[1].svg
+    assert "first-order epochs (DA)" in report.figures[2].svg
+
+
+def test_a_factorial_and_a_sweep_have_their_tables_and_figures() -> None:
+    arms = {"none": (), "A": ("A",), "B": ("B",), "A, B": ("A", "B")}
+    values = {"none": 0.5, "A": 0.6, "B": 0.7, "A, B": 0.9}
+    records = [
+        example.record(4 * seed + i, arm=arm, seed=seed, accuracy=values[arm] + 0.01 * seed * (i + 1))
+        for seed in range(3)
+        for i, arm in enumerate(arms)
+    ]
+    design, sweep = Factorial(("A", "B"), arms), Sweep("inner.steps", {"none": 1, "A": 2, "B": 3, "A, B": 4})
+    report = compose(records, StudyInfo("s", "ablation", factorial=design, sweep=sweep))
+    tables = {table.title: [[cell.text for cell in row] for row in table.rows] for table in report.tables}
+    # With seed 0 alone: A brings 0.1 and 0.2, B 0.2 and 0.3, all 0.4; seeds add 0, 0.01, 0.02 times the arm's number.
+    assert [row[:2] for row in tables["Main effects and interactions"]] == [
+        ["A", "+16.00"],
+        ["B", "+27.00"],
+        ["A × B", "+5.00"],
+    ]
+    assert [row[:2] for row in tables["Split of the whole gain"]] == [
+        ["A", "+16.00"],
+        ["B", "+27.00"],
+        ["All together", "+43.00"],
+    ]
+    assert tables["Sweep of inner.steps"][0][:3] == ["1", "3", "51.00"]
+    assert [figure.name for figure in report.figures][:3] == ["shapley", "effects", "sweep"]
 
 
 def test_the_best_complete_trial_is_first_and_pruned_ones_have_no_rank() -> None:

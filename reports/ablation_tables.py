@@ -1,0 +1,320 @@
+"""The tables of an ablation: a short one for each family of comparisons, then all that is known of each comparison."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from .comparison import Comparison
+from .factorial import FactorialEffects
+from .noise import NoiseSplit
+from .paper import Paper
+from .permutation import RANDOM_FLIPS, SignFlip
+from .statistics import Estimate, estimate
+from .summary import Ablation, Arm
+from .sweep import SweepCurve
+from .tables import (
+    INTERVAL,
+    METRIC_MEANINGS,
+    METRIC_TITLES,
+    NONE,
+    Cell,
+    Column,
+    Table,
+    interval,
+    number,
+    percent,
+    setting,
+    states_text,
+    with_interval,
+)
+
+
+def p_value(p: float | None) -> str:
+    """Return p with two significant digits, or what it is below."""
+    if p is None:
+        return NONE
+    return f"{p:.2g}" if p >= 0.0001 else "<0.0001"
+
+
+def family_table(ablation: Ablation, family: str, paper: Paper | None = None) -> Table:
+    """Return the arms of one family beside their base: means, and differences with interval and adjusted p."""
+    comparisons = ablation.families[family]
+    rows = []
+    arms = list(dict.fromkeys(name for c in comparisons for name in (c.base, c.arm)))
+    known = {arm.name: arm for arm in ablation.arms}
+    best = _best([known[name] for name in arms if name in known])
+    by_arm = {c.arm: c for c in comparisons}
+    for name in arms:
+        cells = (
+            _mean_cells(known[name], best) if name in known else [Cell(name, name), number(0), Cell(NONE), Cell(NONE)]
+        )
+        cells += _difference_cells(by_arm.get(name), known)
+        rows.append((*cells, *((paper.cell(name),) if paper else ())))
+    columns = [Column("Arm"), *_mean_columns(ablation.metric)]
+    columns += [Column(title, True) for title in ("Difference, points", "95 % interval", "Holm p")]
+    columns += [Column(paper.column, True)] if paper else []
+    title = family[:1].upper() + family[1:]
+    return Table(title, tuple(columns), tuple(rows), tuple(_family_notes(ablation, comparisons, paper)))
+
+
+def _mean_columns(metric: str) -> list[Column]:
+    return [Column(title, True) for title in ("n", f"{METRIC_TITLES[metric]}, %", "95 % interval")]
+
+
+def _best(arms: Sequence[Arm]) -> str:
+    measured = [arm for arm in arms if arm.values]
+    return max(measured, key=lambda arm: arm.estimate.mean).name if len(measured) > 1 else ""
+
+
+def _mean_cells(arm: Arm, best: str = "") -> list[Cell]:
+    found, used = arm.estimate, tuple(record.run_id for record in arm.used)
+    mean = Cell(percent(found.mean), found.mean, used, best=arm.name == best) if found.n else Cell(NONE)
+    every = tuple(record.run_id for record in arm.records)
+    return [
+        Cell(arm.name, arm.name, every),
+        Cell(str(found.n), found.n, used),
+        mean,
+        Cell(interval(found), found.low, used),
+    ]
+
+
+def _difference_cells(comparison: Comparison | None, arms: Mapping[str, Arm]) -> list[Cell]:
+    if comparison is None or not comparison.estimate.n:
+        return [Cell(NONE)] * 3
+    found, runs = comparison.estimate, _pair_runs(comparison, arms)
+    return [
+        Cell(percent(found.mean, True), found.mean, runs),
+        Cell(interval(found, True), found.low, runs),
+        Cell(p_value(comparison.test.adjusted), comparison.test.adjusted, runs),
+    ]
+
+
+def _pair_runs(comparison: Comparison, arms: Mapping[str, Arm]) -> tuple[str, ...]:
+    both = [arms[name] for name in (comparison.arm, comparison.base) if name in arms]
+    return tuple(record.run_id for arm in both for record in arm.used if record.seed in comparison.differences)
+
+
+def _family_notes(ablation: Ablation, comparisons: Sequence[Comparison], paper: Paper | None) -> Iterable[str]:
+    size = len(comparisons)
+    yield f"{METRIC_TITLES[ablation.metric]}: {METRIC_MEANINGS[ablation.metric]}; mean over n seeds. Bold: the highest mean."
+    yield f"Difference: arm minus {comparisons[0].base}, paired by seed (same initial weights, same tasks). Intervals: {INTERVAL}, not corrected for their number."
+    yield _p_note(comparisons[0].test, [len(c.differences) for c in comparisons], size)
+    lost = [f"{c.arm} {c.diverged}" for c in comparisons if c.diverged]
+    lost += [f"{c.base} {c.base_diverged}" for c in comparisons[:1] if c.base_diverged]
+    if lost:
+        yield f"Diverged runs, which are in no mean: {', '.join(lost)}."
+    known = {arm.name: arm for arm in ablation.arms}
+    for base in dict.fromkeys(c.base for c in comparisons if c.base not in known or not known[c.base].values):
+        yield f"The base arm {base} has no complete run, so there is nothing to compare to it."
+    yield from paper.notes if paper else ()
+
+
+def _p_note(test: SignFlip, pairs: Sequence[int], size: int) -> str:
+    how = f"{RANDOM_FLIPS:,} random flips" if test.flips == RANDOM_FLIPS else "all ways to flip the signs"
+    text = f"Holm p: sign-flip permutation over seeds ({how}), corrected for the {size} comparison{'s' * (size > 1)} of this table."
+    reach = f" With {max(pairs)} pairs it cannot fall below {p_value(test.smallest_adjusted)}" if max(pairs) else ""
+    if not reach:
+        return text
+    return (
+        text
+        + reach
+        + ("." if test.can_be_significant else ", so nothing here can be significant at 0.05: train more seeds.")
+    )
+
+
+def details_table(ablation: Ablation) -> Table:
+    """Return the other numbers of every comparison."""
+    columns = (
+        "n pairs",
+        "Bootstrap interval",
+        "p",
+        "Smallest p",
+        "Holm p",
+        "Smallest Holm p",
+        "Better, %",
+        "Noise from seeds, %",
+    )
+    heads = (Column("Arm"), Column("Base"), *(Column(title, True) for title in columns), Column("Diverged"))
+    known = {arm.name: arm for arm in ablation.arms}
+    rows = tuple(_details_row(c, _pair_runs(c, known)) for c in ablation.comparisons)
+    notes = (
+        "Bootstrap interval: hierarchical (seeds, then their tasks), BCa, 2,000 draws, 95 %, of the same mean difference; the interval to judge by is Student's t.",
+        "Smallest p: what the sign-flip test can reach with this number of pairs, before and after Holm's correction.",
+        "Better: share of seeds in which the arm beats its base, ties half (probability of improvement), with Wilson's 95 % interval.",
+        "Noise from seeds: part of the variance of a seed's mean difference that more test tasks would not remove, with its 95 % interval (F). Diverged: runs of the arm / of the base.",
+    )
+    return Table("Comparisons in detail", heads, rows, notes)
+
+
+def _details_row(c: Comparison, runs: tuple[str, ...]) -> tuple[Cell, ...]:
+    low = c.bootstrap
+    between = Cell(f"[{percent(low.low, True)}, {percent(low.high, True)}]", low.low, runs) if low else Cell(NONE)
+    ps = (c.test.p, c.test.smallest, c.test.adjusted, c.test.smallest_adjusted)
+    return (
+        Cell(c.arm, c.arm, runs),
+        Cell(c.base, c.base),
+        Cell(str(len(c.differences)), len(c.differences), runs),
+        between,
+        *(Cell(p_value(p), p, runs) for p in ps),
+        _share(c.improvement, runs),
+        _noise(c.noise, runs),
+        Cell(f"{c.diverged} / {c.base_diverged}", c.diverged),
+    )
+
+
+def _share(found: Estimate, runs: tuple[str, ...]) -> Cell:
+    if not found.n or found.low is None or found.high is None:
+        return Cell(NONE)
+    return Cell(f"{100 * found.mean:.0f} [{100 * found.low:.0f}, {100 * found.high:.0f}]", found.mean, runs)
+
+
+def _noise(found: NoiseSplit | None, runs: tuple[str, ...]) -> Cell:
+    if found is None:
+        return Cell(NONE)
+    return Cell(f"{100 * found.share:.0f} [{100 * found.low:.0f}, {100 * found.high:.0f}]", found.share, runs)
+
+
+def arms_table(ablation: Ablation) -> Table:
+    """Return a row an arm: its mean, the ensemble's, and how its runs ended."""
+    ensemble = any(arm.ensemble.n for arm in ablation.arms)
+    columns = [
+        Column("Arm"),
+        *_mean_columns(ablation.metric),
+        *[Column("Ensemble, %", True)] * ensemble,
+        Column("Runs by state"),
+    ]
+    best = _best(ablation.arms)
+    notes = [
+        f"{METRIC_TITLES[ablation.metric]}: {METRIC_MEANINGS[ablation.metric]}.",
+        f"Intervals: {INTERVAL}; n counts the seeds with a complete run. With n = 1 there is a number and no interval. Bold: the highest mean.",
+    ]
+    notes += ["Ensemble: mean of the logits of the best epochs' weights, on the same test tasks."] * ensemble
+    rows = tuple(_arm_row(arm, best, ensemble) for arm in ablation.arms)
+    return Table("Arms", tuple(columns), rows, (*notes, *_dropped_notes(ablation.arms)))
+
+
+def _arm_row(arm: Arm, best: str, ensemble: bool) -> tuple[Cell, ...]:
+    used = tuple(record.run_id for record in arm.used)
+    cells = _mean_cells(arm, best)
+    if ensemble:
+        cells.append(Cell(with_interval(arm.ensemble), arm.ensemble.mean, used) if arm.ensemble.n else Cell(NONE))
+    return (*cells, Cell(states_text(arm.counts), len(arm.records) - len(arm.used)))
+
+
+def _dropped_notes(arms: Sequence[Arm]) -> Iterable[str]:
+    """Yield a sentence for each dropped setting and reason, with all the arms that it holds for."""
+    groups: dict[tuple[str, str], list[str]] = {}
+    for arm in arms:
+        for dropped in arm.dropped.items():
+            groups.setdefault(dropped, []).append(arm.name)
+    for (path, reason), own in groups.items():
+        who = "All arms" if 1 < len(own) == len(arms) else ", ".join(own)
+        yield f"{who}: the setting {path} was dropped, it has no effect there{f' ({reason})' if reason else ''}."
+
+
+def effects_table(found: FactorialEffects) -> Table:
+    """Return main effects and interactions of a full factorial, in points."""
+    heads = (
+        Column("Effect"),
+        *(Column(t, True) for t in ("Points", "95 % interval", "95 % interval by seed", "n seeds")),
+    )
+    rows = tuple(
+        (
+            Cell(" × ".join(effect.factors), " × ".join(effect.factors)),
+            number(effect.estimate.mean, percent(effect.estimate.mean, True)),
+            Cell(interval(effect.estimate, True), effect.estimate.low),
+            Cell(interval(effect.by_seed, True), effect.by_seed.low),
+            number(effect.estimate.n),
+        )
+        for effect in found.effects
+    )
+    notes = [
+        "Main effect: mean of all arms with the component minus mean of all arms without it. Interaction (×): half of what one brings with the other minus what it brings without.",
+        "Intervals: ordinary least squares on factors coded -1 and +1 with the seed as a block, residuals pooled over all effects; by seed: Student t over each seed's own contrast.",
+    ]
+    if found.missing:
+        notes.append(f"{found.missing} cells have no complete run; {len(found.complete_seeds)} seeds have every arm.")
+    return Table("Main effects and interactions", heads, rows, tuple(notes))
+
+
+def shapley_table(found: FactorialEffects) -> Table:
+    """Return each component's part of the whole gain."""
+    heads = (Column("Component"), *(Column(t, True) for t in ("Part, points", "95 % interval", "n seeds")))
+    named = [*found.shapley.items(), ("All together", found.gain)]
+    rows = tuple(
+        (Cell(name, name), number(e.mean, percent(e.mean, True)), Cell(interval(e, True), e.low), number(e.n))
+        for name, e in named
+    )
+    note = f"Shapley values: what a component adds, averaged over all orders of switching the components on; the parts sum to the whole gain. Intervals: {INTERVAL}, over seeds with every arm."
+    return Table("Split of the whole gain", heads, rows, (note,))
+
+
+def sweep_table(curve: SweepCurve, metric: str) -> Table:
+    """Return a row a value of the swept setting."""
+    rows = tuple(
+        (
+            setting(str(p.value)),
+            number(p.estimate.n),
+            number(p.estimate.mean, percent(p.estimate.mean)),
+            Cell(interval(p.estimate), p.estimate.low),
+        )
+        for p in curve.points
+    )
+    note = f"{METRIC_TITLES[metric]}: {METRIC_MEANINGS[metric]}. Intervals: {INTERVAL}."
+    return Table(f"Sweep of {curve.path}", (Column(curve.path, True), *_mean_columns(metric)), rows, (note,))
+
+
+def audit_table(ablation: Ablation) -> Table | None:
+    """Return the same checkpoints' test accuracies measured in other ways; None if no run was audited."""
+    runs = {
+        arm.name: {r.seed: {k: _mean(v) for k, v in r.per_task.items() if ".top" in k} for r in arm.used}
+        for arm in ablation.arms
+    }
+    ways = sorted({way for seeds in runs.values() for means in seeds.values() for way in means}, key=_way_order)
+    if not ways:
+        return None
+    top = max(int(way.rpartition("top")[2]) for way in ways)
+    pairs = [
+        ("batch.top1", "running.top1", "batch - running"),
+        *(
+            (f"{norm}.top{top}", f"{norm}.top1", f"{norm}: top {top} - top 1")
+            for norm in ("batch", "running")
+            if top > 1
+        ),
+    ]
+    pairs = [(a, b, title) for a, b, title in pairs if a in ways and b in ways]
+    rows = [_audit_row(name, seeds.values(), ways, pairs) for name, seeds in runs.items() if any(seeds.values())]
+    heads = (
+        Column("Arm"),
+        Column("n", True),
+        *(Column(f"{way.replace('.top', ', top ')}, %", True) for way in ways),
+        *(Column(f"{title}, points", True) for *_, title in pairs),
+    )
+    notes = (
+        "The same checkpoints on the same test tasks. batch: test queries are normalised by their own batch (transductive, as in all published numbers); running: by running statistics.",
+        f"top k: mean of the logits of the k best validation epochs. Intervals: {INTERVAL}; differences paired by seed.",
+    )
+    return Table("Audit: the same checkpoints, measured in other ways", heads, tuple(rows), notes)
+
+
+def _way_order(way: str) -> tuple[str, int]:
+    norm, _, top = way.partition(".top")
+    return norm, int(top)
+
+
+def _audit_row(
+    name: str, seeds: Iterable[Mapping[str, float]], ways: Sequence[str], pairs: Sequence[tuple[str, str, str]]
+) -> tuple[Cell, ...]:
+    means = [found for found in seeds if found]
+    levels = [estimate([m[way] for m in means if way in m]) for way in ways]
+    gaps = [estimate([m[a] - m[b] for m in means if a in m and b in m]) for a, b, _ in pairs]
+    return (
+        Cell(name, name),
+        number(len(means)),
+        *(number(e.mean, f"{percent(e.mean)} {interval(e) if e.n > 1 else ''}".strip()) for e in levels),
+        *(number(e.mean, f"{percent(e.mean, True)} {interval(e, True) if e.n > 1 else ''}".strip()) for e in gaps),
+    )
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values)

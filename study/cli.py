@@ -146,9 +146,13 @@ def report(
     out: Annotated[
         Path | None, typer.Option(help="Where to write it. Default: HOME/reports/STUDY.", show_default=False)
     ] = None,
+    paper: Annotated[
+        str | None,
+        typer.Option(help="Published numbers to stand beside yours, such as omniglot-20way-1shot.", show_default=False),
+    ] = None,
     home: HomeOption = RUNS,
 ) -> None:
-    """Write the report of a study: index.html, report.md, runs.csv.
+    """Write the report of a study: index.html, report.md, tables for LaTeX, figures, and the raw results.
 
     Example: mamlab report demo-search
     """
@@ -157,8 +161,22 @@ def report(
     from .outcome import report_from_files, report_from_store
 
     console, place = _console(), _home(home)
-    page = report_from_files(source, place, out) if source else report_from_store(str(study), place, out)
+    page = report_from_files(source, place, out, paper) if source else report_from_store(str(study), place, out, paper)
     console.print(f"Report: {page}", soft_wrap=True, highlight=False)
+
+
+@app.command()
+def verify(
+    report: Annotated[Path, typer.Argument(help="A report's folder, or the name of a study.", show_default=False)],
+    home: HomeOption = RUNS,
+) -> None:
+    """Check a report: its tables against its raw results, and these against MLflow's. Exit status 1 if any differ.
+
+    Example: mamlab verify runs/reports/demo-ablation
+    """
+    from .verifying import verify_report
+
+    raise typer.Exit(verify_report(report, _home(home), _console()))
 
 
 @app.command()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -24,7 +25,10 @@ from .display import duration, open_view
 from .home import Home
 from .snapshot import Snapshot
 from .stores import open_mlflow, patiently
+from .summaries import write_summaries
 
+UI_ADDRESS = "http://127.0.0.1:5000"
+"""Where `mamlab ui` serves."""
 INTERRUPTED = 130
 """Exit status after Ctrl-C, as shells have it."""
 
@@ -59,45 +63,55 @@ def finish(last: Snapshot, home: Home, console: Console) -> int:
     if not last.counts:
         _say(console, "No run has ended.")
         return 0
-    info, records = _load(last.study, home)
+    info, records = load(last.study, home)
     page = build_report(records, info, home.reports / info.name)
-    _attach(home, info, page.parent)
+    _attach(home, info, records, page.parent)
     console.print()
     print_result(info, records, console)
     _say(console, f"\nReport:    {page}\nMLflow UI: mamlab ui --home {home.root}")
     return int(last.finished and not any(record.state == names.COMPLETE for record in records))
 
 
-def report_from_store(study: str, home: Home, out: Path | None = None) -> Path:
+def report_from_store(study: str, home: Home, out: Path | None = None, paper: str | None = None) -> Path:
     """Write the report of a study in `home`; return its page. Raises ReportError if there is no such study."""
-    info, records = _load(study, home)
-    page = build_report(records, info, out or home.reports / info.name)
+    info, records = load(study, home)
+    page = build_report(records, _beside(info, paper), out or home.reports / info.name)
     if out is None:
-        _attach(home, info, page.parent)
+        _attach(home, info, records, page.parent)
     return page
 
 
-def report_from_files(source: Path, home: Home, out: Path | None = None) -> Path:
+def report_from_files(source: Path, home: Home, out: Path | None = None, paper: str | None = None) -> Path:
     """Write a report from the files of an earlier one; return its page. Raises ReportError if they are not all there."""
     info, records = from_files(source)
-    return build_report(records, info, out or home.reports / info.name)
+    return build_report(records, _beside(info, paper), out or home.reports / info.name)
 
 
-def _load(study: str, home: Home) -> tuple[StudyInfo, list[RunRecord]]:
-    """Return a study and its runs. Raises StoreAway, ReportError."""
+def load(study: str, home: Home, afresh: bool = False) -> tuple[StudyInfo, list[RunRecord]]:
+    """Return a study and its runs; what its last report exported is not read again, unless `afresh`.
+
+    Links lead to where `mamlab ui` serves, unless the store is a server. Raises StoreAway, ReportError.
+    """
     if not home.mlflow_url.startswith("sqlite"):
         open_mlflow(home)  # says at once that a server is away, which MLflow itself would find out in minutes
-    return patiently(
-        lambda: from_mlflow(home.mlflow_url, study, exported=home.reports / study),
+    exported = None if afresh else home.reports / study
+    info, records = patiently(
+        lambda: from_mlflow(home.mlflow_url, study, exported),
         f"MLflow's store {shown(home.mlflow_url)}",
     )
+    return replace(info, mlflow_address=info.mlflow_address or UI_ADDRESS), records
 
 
-def _attach(home: Home, info: StudyInfo, folder: Path) -> None:
-    """Keep the report with the study's parent run, for the MLflow UI."""
+def _beside(info: StudyInfo, paper: str | None) -> StudyInfo:
+    return info if paper is None else replace(info, paper=paper)
+
+
+def _attach(home: Home, info: StudyInfo, records: Sequence[RunRecord], folder: Path) -> None:
+    """Keep the report with the study's parent run, and a summary run for each arm below it, for the MLflow UI."""
     client = open_mlflow(home)
     for run in client.search_runs([info.experiment_id], f"tags.{names.TAG_ROLE} = '{names.ROLE_STUDY}'", max_results=1):
         client.log_artifacts(run.info.run_id, str(folder), names.REPORT_FOLDER)
+        write_summaries(client, info, records, run.info.run_id)
 
 
 def print_result(info: StudyInfo, records: Sequence[RunRecord], console: Console) -> None:

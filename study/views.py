@@ -36,6 +36,7 @@ class View:
     columns: tuple[str, ...]
     charts: tuple[Chart, ...]
     group_by: str | None = None
+    role: str = records.ROLE_RUN
 
     def state(self) -> str:
         """Return the view as the UI stores it."""
@@ -45,7 +46,7 @@ class View:
         section = {"uuid": SECTION, "name": "This study", "display": True, "isReordered": True, "isGenerated": False}
         return json.dumps(
             {
-                "searchFilter": f"tags.{records.TAG_ROLE} = '{records.ROLE_RUN}'",
+                "searchFilter": f"tags.{records.TAG_ROLE} = '{self.role}'",
                 "orderByKey": self.order_by,
                 "orderByAsc": False,
                 "selectedColumns": list(self.columns),
@@ -92,7 +93,13 @@ def views_of(config: StudyConfig) -> list[View]:
         return [View("trials", "Trials, best first", best, columns, charts)]
     columns = (f"tags.`{records.TAG_ARM}`", f"tags.`{records.TAG_SEED}`", test, best, state, duration)
     charts = (bar(records.TEST_ACCURACY), *curves)
+    mean = f"{records.TEST_ACCURACY}_mean"
+    told = [mean, f"{records.TEST_ACCURACY}_ci95_low", f"{records.TEST_ACCURACY}_ci95_high", "n_seeds"]
+    told += ["difference", "difference_ci95_low", "difference_ci95_high", "p", "p_holm", "diverged"]
+    summary = (f"tags.`{records.TAG_ARM}`", "tags.`base`", *(f"metrics.`{name}`" for name in told))
+    bars = (bar(mean), bar("difference"))
     return [
+        View("summary", "Arm summaries", f"metrics.`{mean}`", summary, bars, role=records.ROLE_SUMMARY),
         View("arms", "Arms, means over seeds", test, columns, charts, group_by=records.TAG_ARM),
         View("runs", "Runs, best first", test, columns, charts),
     ]

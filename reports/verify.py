@@ -1,0 +1,189 @@
+"""Whether a report still says what its raw results say: tables made again from the files, and results against MLflow's."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from html.parser import HTMLParser
+from itertools import zip_longest
+from pathlib import Path
+
+from . import records as names
+from .build import latex_files
+from .document import compose
+from .files import read_files
+from .html import to_html
+from .markdown import to_markdown
+from .records import RunRecord
+from .summary import in_order
+
+TOLERANCE = 1e-9
+"""Between a test accuracy and the mean of its tasks: both are double precision, summed in another order."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Something that is not as it should be: where, what stands there, and what should."""
+
+    where: str
+    found: str
+    expected: str
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.found!r}, but it should be {self.expected!r}"
+
+
+def verify_documents(folder: Path) -> list[Difference]:
+    """Return where index.html, report.md and tables/*.tex in `folder` differ from what its raw results give.
+
+    Raises ReportError if the raw results cannot be read.
+    """
+    info, records = read_files(folder)
+    report = compose(records, info)
+    documents = {"index.html": (to_html(report), _html_cells), "report.md": (to_markdown(report), _markdown_cells)}
+    found: list[Difference] = []
+    for name, (text, cells) in documents.items():
+        found += _compare(name, _read(folder / name), text, cells)
+    for name, content in latex_files(report).items():
+        text = content.decode("utf-8")
+        found += _compare(f"tables/{name}", _read(folder / "tables" / name), text, _latex_cells)
+    return [*found, *_means(records)]
+
+
+def verify_records(ours: Sequence[RunRecord], theirs: Sequence[RunRecord]) -> list[Difference]:
+    """Return where the report's raw results differ from MLflow's."""
+    found = []
+    stored = {record.run_id: record for record in theirs}
+    for record in in_order(ours):
+        other = stored.pop(record.run_id, None)
+        if other is None:
+            found.append(Difference(f"run {record.name} ({record.run_id})", "in the report", "not in MLflow"))
+        else:
+            found += _record_differences(record, other)
+    found += [Difference(f"run {r.name} ({r.run_id})", "not in the report", "in MLflow") for r in stored.values()]
+    return found
+
+
+def _record_differences(ours: RunRecord, theirs: RunRecord) -> Iterator[Difference]:
+    where = f"run {ours.name} ({ours.run_id})"
+    for field in ("state", "arm", "seed", "trial", "cell"):
+        if getattr(ours, field) != getattr(theirs, field):
+            yield Difference(f"{where}, {field}", str(getattr(ours, field)), str(getattr(theirs, field)))
+    for group in ("params", "metrics", "per_task", "curves"):
+        mine, other = getattr(ours, group), getattr(theirs, group)
+        for key in sorted(mine.keys() | other.keys()):
+            yield from _value_difference(f"{where}, {group} {key}", mine.get(key), other.get(key))
+
+
+def _value_difference(where: str, ours: object, theirs: object) -> Iterator[Difference]:
+    if ours is None or theirs is None or isinstance(ours, str | float):
+        if repr(ours) != repr(theirs):
+            yield Difference(where, str(ours), str(theirs))
+        return
+    assert isinstance(ours, Sequence)
+    assert isinstance(theirs, Sequence)
+    for place, (mine, other) in enumerate(zip_longest(ours, theirs)):
+        if repr(mine) != repr(other):
+            yield Difference(f"{where}, number {place}", str(mine), str(other))
+
+
+def _means(records: Sequence[RunRecord]) -> Iterator[Difference]:
+    """Yield the runs whose accuracy in runs.csv is not the mean of their tasks in per_task.parquet."""
+    pairs = ((names.SINGLE, names.TEST_ACCURACY), (names.ENSEMBLE, names.ENSEMBLE_TEST_ACCURACY))
+    for record in records:
+        for which, metric in pairs:
+            tasks, logged = record.per_task.get(which), record.metrics.get(metric)
+            if not tasks or logged is None:
+                continue
+            mean = math.fsum(tasks) / len(tasks)
+            if abs(mean - logged) > TOLERANCE:
+                yield Difference(
+                    f"runs.csv, {record.name}, {metric}", f"{logged}", f"{mean}, the mean in per_task.parquet"
+                )
+
+
+def _read(path: Path) -> str:
+    return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+
+
+Cells = dict[str, str]
+"""Place ("table 'Arms', row 2, column 3") -> text."""
+
+
+def _compare(name: str, written: str, expected: str, cells: Callable[[str], Cells]) -> Iterator[Difference]:
+    """Yield the cells that differ; where all cells agree and the text does not, its first other line."""
+    if written == expected:
+        return
+    if not written:
+        yield Difference(name, "missing or empty", "the tables of this report")
+        return
+    found, wanted = cells(written), cells(expected)
+    places = [place for place in {**wanted, **found} if found.get(place) != wanted.get(place)]
+    for place in places:
+        yield Difference(f"{name}, {place}", found.get(place, "no such cell"), wanted.get(place, "no such cell"))
+    if not places:
+        lines = zip_longest(written.splitlines(), expected.splitlines(), fillvalue="")
+        number, (ours, theirs) = next((n, pair) for n, pair in enumerate(lines, 1) if pair[0] != pair[1])
+        yield Difference(f"{name}, line {number}", ours[:200], theirs[:200])
+
+
+class _Tables(HTMLParser):
+    """Collects the rows of each table under the heading before it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rows: list[tuple[str, list[str]]] = []
+        self._inside, self._title = "", ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag == "h3":
+            self._inside, self._title = tag, ""
+        elif tag == "tr":
+            self.rows.append((self._title, []))
+        elif tag == "td":
+            self._inside = tag
+            self.rows[-1][1].append("")
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == self._inside:
+            self._inside = ""
+
+    def handle_data(self, data: str) -> None:
+        if self._inside == "h3":
+            self._title += data
+        elif self._inside == "td":
+            self.rows[-1][1][-1] += data
+
+
+def _html_cells(text: str) -> Cells:
+    parser = _Tables()
+    parser.feed(text)
+    return _numbered([(title, row) for title, row in parser.rows if row])
+
+
+def _markdown_cells(text: str) -> Cells:
+    title, rows = "", []
+    for line in text.splitlines():
+        if line.startswith("### "):
+            title = line[4:]
+        elif line.startswith("| "):
+            cells = re.split(r"(?<!\\)\|", line)[1:-1]
+            rows.append((title, [re.sub(r"\]\(http[^)]*\)$", "", cell.strip()).removeprefix("[") for cell in cells]))
+    return _numbered(rows)
+
+
+def _latex_cells(text: str) -> Cells:
+    rows = [line.removesuffix(r" \\") for line in text.splitlines() if line.endswith(r" \\")]
+    return _numbered([("", re.split(r"(?<!\\)&", row)) for row in rows])
+
+
+def _numbered(rows: Sequence[tuple[str, Sequence[str]]]) -> Cells:
+    found: Cells = {}
+    counts: dict[str, int] = {}
+    for title, row in rows:
+        counts[title] = counts.get(title, 0) + 1
+        for column, text in enumerate(row, start=1):
+            found[f"table {title!r}, row {counts[title]}, column {column}"] = text.strip()
+    return found

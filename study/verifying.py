@@ -1,0 +1,41 @@
+"""`mamlab verify`: a report against its raw results, and these against MLflow's."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.console import Console
+
+from reports.files import read_files
+from reports.records import ReportError
+from reports.verify import verify_documents, verify_records
+
+from .home import Home
+from .outcome import load
+
+MOST_SHOWN = 50
+
+
+def verify_report(report: Path, home: Home, console: Console) -> int:
+    """Print what differs in the report at the path, or of the study of that name; return 1 if anything does.
+
+    Raises ReportError if there is no such report, or its raw results cannot be read.
+    """
+    folder = report if report.is_dir() else home.reports / report
+    info, records = read_files(folder)
+    found = verify_documents(folder)
+    compared = "the results agree with MLflow's"
+    try:
+        found += verify_records(records, load(info.name, home, afresh=True)[1])
+    except ReportError as error:
+        compared = f"the results were not compared with MLflow's: {error}"
+    for difference in found[:MOST_SHOWN]:
+        console.print(str(difference), markup=False, highlight=False, soft_wrap=True)
+    if len(found) > MOST_SHOWN:
+        console.print(f"... and {len(found) - MOST_SHOWN} more", highlight=False)
+    if found:
+        console.print(f"{len(found)} differences in {folder}", highlight=False, soft_wrap=True)
+        return 1
+    text = f"{folder}: every table follows from its {len(records)} runs; {compared}"
+    console.print(text, markup=False, highlight=False, soft_wrap=True)
+    return 0

@@ -8,7 +8,7 @@ from .comparison import Comparison
 from .factorial import FactorialEffects
 from .noise import NoiseSplit
 from .paper import Paper
-from .permutation import RANDOM_FLIPS, SignFlip
+from .permutation import RANDOM_FLIPS
 from .statistics import Estimate, estimate
 from .summary import Ablation, Arm
 from .sweep import SweepCurve
@@ -98,7 +98,7 @@ def _family_notes(ablation: Ablation, comparisons: Sequence[Comparison], paper: 
     size = len(comparisons)
     yield f"{METRIC_TITLES[ablation.metric]}: {METRIC_MEANINGS[ablation.metric]}; mean over n seeds. Bold: the highest mean."
     yield f"Difference: arm minus {comparisons[0].base}, paired by seed (same initial weights, same tasks). Intervals: {INTERVAL}, not corrected for their number."
-    yield _p_note(comparisons[0].test, [len(c.differences) for c in comparisons], size)
+    yield _p_note(max(comparisons, key=lambda c: len(c.differences)), size)
     lost = [f"{c.arm} {c.diverged}" for c in comparisons if c.diverged]
     lost += [f"{c.base} {c.base_diverged}" for c in comparisons[:1] if c.base_diverged]
     if lost:
@@ -109,17 +109,16 @@ def _family_notes(ablation: Ablation, comparisons: Sequence[Comparison], paper: 
     yield from paper.notes if paper else ()
 
 
-def _p_note(test: SignFlip, pairs: Sequence[int], size: int) -> str:
+def _p_note(most: Comparison, size: int) -> str:
+    """Return how p was computed and what it can reach; `most` is the comparison with the most pairs."""
+    test, pairs = most.test, len(most.differences)
     how = f"{RANDOM_FLIPS:,} random flips" if test.flips == RANDOM_FLIPS else "all ways to flip the signs"
     text = f"Holm p: sign-flip permutation over seeds ({how}), corrected for the {size} comparison{'s' * (size > 1)} of this table."
-    reach = f" With {max(pairs)} pairs it cannot fall below {p_value(test.smallest_adjusted)}" if max(pairs) else ""
-    if not reach:
+    if not pairs:
         return text
-    return (
-        text
-        + reach
-        + ("." if test.can_be_significant else ", so nothing here can be significant at 0.05: train more seeds.")
-    )
+    end = "." if test.can_be_significant else ", so nothing here can be significant at 0.05: train more seeds."
+    reach = p_value(test.smallest_adjusted)
+    return f"{text} With {pairs} pair{'s' * (pairs > 1)} in each it cannot fall below {reach}{end}"
 
 
 def details_table(ablation: Ablation) -> Table:

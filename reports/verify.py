@@ -164,14 +164,22 @@ def _html_cells(text: str) -> Cells:
 
 
 def _markdown_cells(text: str) -> Cells:
-    title, rows = "", []
+    title, rows, rule = "", [], False
     for line in text.splitlines():
         if line.startswith("### "):
-            title = line[4:]
-        elif line.startswith("| "):
-            cells = re.split(r"(?<!\\)\|", line)[1:-1]
-            rows.append((title, [re.sub(r"\]\(http[^)]*\)$", "", cell.strip()).removeprefix("[") for cell in cells]))
+            title, rule = line[4:], False
+        elif line.startswith(("| :--", "| --:")):
+            rule = True
+        elif line.startswith("| ") and rule:
+            rows.append((title, [_plain(cell.strip()) for cell in re.split(r"(?<!\\)\|", line)[1:-1]]))
     return _numbered(rows)
+
+
+def _plain(cell: str) -> str:
+    """Return a Markdown cell without its link and its bold type."""
+    linked = re.sub(r"\]\(http[^)]*\)$", "", cell)
+    text = linked.removeprefix("[") if linked != cell else cell
+    return text.removeprefix("**").removesuffix("**")
 
 
 def _latex_cells(text: str) -> Cells:

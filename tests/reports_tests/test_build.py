@@ -90,7 +90,7 @@ def test_a_family_has_a_table_with_its_base_first_and_counts_the_diverged_run() 
     rows = {row[0].text: [cell.text for cell in row] for row in table.rows}
     assert list(rows) == ["MAML", "MAML + LSLR", "MAML + MSL"]
     assert rows["MAML"][4:] == ["–", "–", "–"]
-    assert (rows["MAML + MSL"][1], rows["MAML + MSL"][6]) == ("2", "1")  # 2 of 3 seeds, so Holm's p is 2 * 2 / 2^2
+    assert (rows["MAML + MSL"][1], rows["MAML + MSL"][6]) == ("2", "0.5")  # Holm: 0.25 * 2 with 3 pairs, then 0.5 * 1
     assert "Diverged runs, which are in no mean: MAML + MSL 1." in table.notes
     assert [row[0].text for row in table.rows if row[2].best] == ["MAML + LSLR"]
     assert "inner step 2" in found.excluded[0].reason

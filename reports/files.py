@@ -21,6 +21,9 @@ from .series import Curve, Series, Table, read_series, write_series
 
 RUNS, PER_TASK, CURVES, STUDY = "runs.csv", "per_task.parquet", "curves.parquet", "study.json"
 
+FORMAT = 2
+"""Raised when an export holds more of a run than before: older ones are read, but made anew from MLflow."""
+
 TEXT_FIELDS = ("run_id", "experiment_id", "study", "kind", "name", "state", "cell")
 NUMBER_FIELDS: dict[str, type] = {"seed": int, "trial": int, "started_at": float, "ended_at": float}
 PLAIN_FIELDS = (
@@ -43,11 +46,21 @@ GROUPS = {"param": "params", "metric": "metrics", "tag": "tags"}
 def write_files(records: Sequence[RunRecord], info: StudyInfo, folder: Path) -> None:
     """Write the four files into `folder`. Floats keep every bit; the same records give the same bytes."""
     folder.mkdir(parents=True, exist_ok=True)
-    study = json.dumps(asdict(info), indent=2, ensure_ascii=False)
+    study = json.dumps({"format": FORMAT, **asdict(info)}, indent=2, ensure_ascii=False)
     (folder / STUDY).write_text(study + "\n", encoding="utf-8", newline="\n")
     _write_runs(records, folder / RUNS)
     write_series(_per_task(records), ("which", "task", "accuracy"), folder / PER_TASK)
     write_series(_curves(records), ("metric", "epoch", "value"), folder / CURVES)
+
+
+def is_current(folder: Path) -> bool:
+    """Return whether `folder` holds a whole export of this version."""
+    try:
+        tree = json.loads((folder / STUDY).read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError):
+        return False
+    whole = all((folder / name).is_file() for name in (RUNS, PER_TASK, CURVES))
+    return whole and isinstance(tree, dict) and tree.get("format") == FORMAT
 
 
 def read_files(folder: Path) -> tuple[StudyInfo, list[RunRecord]]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import records as names
-from .files import CURVES, PER_TASK, RUNS, read_files
+from .files import is_current, read_files
 from .records import Family, ReportError, RunRecord, StudyInfo, Sweep, factorial_of
 from .series import Curve
 
@@ -58,8 +58,8 @@ def from_mlflow(
 
 
 def _earlier(folder: Path | None) -> dict[str, RunRecord]:
-    """Return the records of an earlier export by run id; none if a file is missing or cannot be read."""
-    if folder is None or not all((folder / name).is_file() for name in (RUNS, PER_TASK, CURVES)):
+    """Return the records of an earlier export by run id; none if it is of an older form or cannot be read."""
+    if folder is None or not is_current(folder):
         return {}
     try:
         return {record.run_id: record for record in read_files(folder)[1]}

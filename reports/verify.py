@@ -78,15 +78,19 @@ def _record_differences(ours: RunRecord, theirs: RunRecord) -> Iterator[Differen
 
 
 def _value_difference(where: str, ours: object, theirs: object) -> Iterator[Difference]:
-    if ours is None or theirs is None or isinstance(ours, str | float):
+    if not isinstance(ours, Sequence) or not isinstance(theirs, Sequence) or isinstance(ours, str):
         if repr(ours) != repr(theirs):
-            yield Difference(where, str(ours), str(theirs))
+            yield Difference(where, _short(ours), _short(theirs))
         return
-    assert isinstance(ours, Sequence)
-    assert isinstance(theirs, Sequence)
     for place, (mine, other) in enumerate(zip_longest(ours, theirs)):
         if repr(mine) != repr(other):
-            yield Difference(f"{where}, number {place}", str(mine), str(other))
+            yield Difference(f"{where}, number {place}", _short(mine), _short(other))
+
+
+def _short(value: object) -> str:
+    if value is None:
+        return "absent"
+    return str(value) if isinstance(value, str) or not isinstance(value, Sequence) else f"{len(value)} numbers"
 
 
 def _means(records: Sequence[RunRecord]) -> Iterator[Difference]:

@@ -18,7 +18,7 @@ from .ablation_tables import (
     sweep_table,
 )
 from .design_figures import effects_plot, learned_rates, main_curves, msl_weights, shapley_bars, sweep_plot
-from .figures import arm_curves, forest_plot, history, importance_bars, trial_curves
+from .figures import arm_curves, expected_best_curve, forest_plot, history, importance_bars, trial_curves
 from .importance import Importance, parameter_importance
 from .paper import paper_table
 from .provenance import mixed, provenance_table
@@ -201,7 +201,7 @@ def _search(found: Search, records: Sequence[RunRecord], info: StudyInfo) -> Par
         headline.append("No trial is complete yet, so there is no best one.")
     if importance.parameters:
         headline.append(_importance_sentence(importance))
-    drawn = [figure for figure in (history(found), trial_curves(found)) if figure]
+    drawn = [figure for figure in (history(found), trial_curves(found), expected_best_curve(found)) if figure]
     bars = importance_bars(importance)
     sections = [
         Section("What the search found", (trials_table(found),), tuple(drawn)),

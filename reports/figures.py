@@ -11,6 +11,7 @@ from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import MaxNLocator
 
 from . import records as names
+from .budget import expected_best
 from .comparison import Comparison
 from .importance import Importance
 from .records import RunRecord
@@ -21,7 +22,7 @@ from .tables import METRIC_TITLES, interval, percent
 
 WIDTH = 9.2
 PANELS_A_ROW = 4
-MOST_PANELS, MOST_COMPARISONS, MOST_CURVES = 16, 40, 100
+MOST_PANELS, MOST_COMPARISONS, MOST_CURVES = 12, 40, 100
 """How much a figure draws; beyond, it says of how many these are the first."""
 CURVE_LOOKS: dict[str, dict[str, Any]] = {
     "best trial": {"color": GREEN, "linewidth": 2.4, "zorder": 5},
@@ -200,6 +201,27 @@ def history(search: Search) -> Figure | None:
         drawing.legend(loc="outside upper left", ncols=4)
         caption = "Validation accuracy of each trial's best epoch. The line rises with the number of trials by chance alone: it is biased upward."
         return _finish(drawing, "history", "Optimisation history", caption)
+
+
+def expected_best_curve(search: Search) -> Figure | None:
+    """Draw the expected best value against the number of trials; None below three complete trials."""
+    values = [trial.value.mean for trial in search.complete]
+    if len(values) < 3:
+        return None
+    found = expected_best(values)
+    with style():
+        drawing = canvas(WIDTH, 3.0)
+        axes = drawing.add_subplot()
+        axes.plot(found.trials, [100 * value for value in found.mean], color=BLUE)
+        low, high = [100 * value for value in found.low], [100 * value for value in found.high]
+        axes.fill_between(found.trials, low, high, color=BLUE, alpha=0.18, linewidth=0)
+        axes.set(xlabel="Complete trials", ylabel="Expected best validation accuracy, %")
+        axes.xaxis.set_major_locator(MaxNLocator(12, integer=True))
+        caption = (
+            f"Expected maximum of so many draws from the n = {len(values)} complete trials (Dodge et al. 2019); band: 95 % bootstrap over trials. "
+            "It treats trials as independent, which those of an adaptive sampler are not; pruned trials are left out."
+        )
+        return _finish(drawing, "expected_best", "Expected best against budget", caption)
 
 
 def _dots(axes: Axes, trials: Sequence[Trial], label: str, **look: Any) -> None:

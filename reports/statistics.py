@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from statistics import fmean, stdev
 
 from scipy.stats import t as student_t
@@ -42,8 +43,13 @@ def estimate(values: Sequence[float], level: float = LEVEL) -> Estimate:
     if n < 2:
         return Estimate(values[0] if n else math.nan, None, None, n)
     mean = fmean(values)
-    half = float(student_t.ppf((1 + level) / 2, n - 1)) * stdev(values) / math.sqrt(n)
+    half = _critical(level, n - 1) * stdev(values) / math.sqrt(n)
     return Estimate(mean, mean - half, mean + half, n)
+
+
+@lru_cache
+def _critical(level: float, freedom: int) -> float:
+    return float(student_t.ppf((1 + level) / 2, freedom))
 
 
 def differences(values: Mapping[int, float], base: Mapping[int, float]) -> dict[int, float]:

@@ -14,7 +14,7 @@ import pytest
 from study.executors.ray import ray_executor
 from study.sections import ExecutionSection
 from study.snapshot import Snapshot
-from tests.study_tests.ray_cluster import add_node, kill_second_node, two_nodes
+from tests.study_tests.ray_cluster import kill_second_node, two_nodes
 
 from .cases import EPOCH_SECONDS, arms, calm, new_home, real
 from .invariants import check_invariants
@@ -22,7 +22,7 @@ from .invariants import check_invariants
 pytestmark = pytest.mark.faults
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def cluster() -> Iterator[Any]:
     pytest.importorskip("ray", reason='pip install "mamlab[ray]"')
     calm(arms), calm(real)
@@ -49,6 +49,5 @@ def test_a_killed_node_costs_nothing(number: int, cluster: Any, tmp_path: Path, 
     last = case.run(home, kill, workers)
     timers[0].join()
     workers.close()
-    add_node(cluster)
     assert last.finished
     check_invariants(home, case.config, calm(make))

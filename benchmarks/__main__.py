@@ -15,8 +15,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-os.environ["CUDA_VISIBLE_DEVICES"] = ""  # before torch: both sides stay on the CPU
-
 from . import agreement, counts, iterations, memory, study_costs, whole_runs
 from .header import header
 from .measure import Row
@@ -53,6 +51,7 @@ def main() -> None:
     parser.add_argument("tables", nargs="*", metavar="TABLE", help=f"{', '.join(TABLES)}; all if none is named")
     parser.add_argument("--out", type=Path, default=Path("runs/bench.json"), help="default: %(default)s")
     given = parser.parse_args()
+    os.environ["CUDA_VISIBLE_DEVICES"] = ""  # before torch looks for a GPU: both sides stay on the CPU
     if unknown := set(given.tables) - TABLES.keys():
         parser.error(f"no table is called {', '.join(sorted(unknown))}; there are {', '.join(TABLES)}")
     began, peer, head = time.monotonic(), checkout(), header()

@@ -22,7 +22,7 @@ from .tables import METRIC_TITLES, interval, percent
 
 WIDTH = 9.2
 PANELS_A_ROW = 4
-MOST_PANELS, MOST_COMPARISONS, MOST_CURVES = 12, 40, 100
+MOST_PANELS, MOST_COMPARISONS, MOST_CURVES = 8, 40, 100
 """How much a figure draws; beyond, it says of how many these are the first."""
 CURVE_LOOKS: dict[str, dict[str, Any]] = {
     "best trial": {"color": GREEN, "linewidth": 2.4, "zorder": 5},

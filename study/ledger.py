@@ -15,6 +15,7 @@ from typing import Any
 
 from .jobs import Ended, EpochDone, Event, Finished, Started
 from .journal import Journal, RunKey
+from .locks import DriverBusy
 from .plan import RunPlan
 from .run import Run
 from .snapshot import EndState
@@ -39,6 +40,7 @@ class Ledger:
         self._pending: deque[tuple[Run, Event]] = deque()
         self._away: StoreAway | None = None
         self._next_try, self._pause = 0.0, 1.0
+        self._taken = False
         self._forget_written()
 
     @property
@@ -122,8 +124,20 @@ class Ledger:
         run.end = run.end or _end_of(event)
 
     def catch_up(self, *, now: bool = False) -> bool:
-        """If a store is away and it is time (or `now`) to try again, write what waits; True if that brought it back."""
-        if self._away is None or (time.monotonic() < self._next_try and not now):
+        """If a store is away and it is time (or `now`) to try again, write what waits; True if that brought it back.
+
+        Else give the driver's sign of life. Raises DriverBusy if another driver has taken the study over.
+        """
+        if self._away is None:
+            try:
+                self._tracking.beat()
+            except StoreAway as away:
+                self._lose(away)
+            except DriverBusy:
+                self._taken = True
+                raise
+            return False
+        if time.monotonic() < self._next_try and not now:
             return False
         try:
             while self._pending:
@@ -142,6 +156,8 @@ class Ledger:
 
     def close(self, open_runs: Sequence[Run], finished: bool) -> None:
         """Set what has not ended back to waiting, and end the study's own run; left to the next start while a store is away."""
+        if self._taken:  # the books are another driver's
+            return
         self.catch_up(now=True)
         with suppress(StoreAway):
             for run in open_runs:

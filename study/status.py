@@ -20,7 +20,9 @@ from reports.statistics import Estimate, estimate
 from reports.tables import setting
 
 from .display import COLOURS, percent, short_label, states
+from .heartbeat import TAG, living
 from .home import Home
+from .locks import holder
 from .outcome import accuracy, searched_settings
 from .stores import open_mlflow
 from .ui import UIError, require_store
@@ -60,6 +62,8 @@ class StudyStatus:
     experiment_id: str
     searched: tuple[str, ...]
     runs: tuple[RunStatus, ...]
+    driver: str = ""
+    """Who runs it now: host, process, since when; empty if nobody does."""
 
     @property
     def counts(self) -> dict[str, int]:
@@ -90,7 +94,7 @@ def _summary(runs: list[RunStatus]) -> BestTrial:
 def read_studies(home: Home) -> list[StudyStatus]:
     """Return all studies of `home`, the newest first. Raises UIError if there are none."""
     client = _client(home)
-    found = [_read(client, experiment) for experiment in client.search_experiments()]
+    found = [_read(client, home, experiment) for experiment in client.search_experiments()]
     return [status for status in found if status is not None]
 
 
@@ -98,7 +102,7 @@ def read_study(home: Home, name: str) -> StudyStatus:
     """Return one study. Raises UIError, naming the studies that there are, if `name` is none of them."""
     client = _client(home)
     experiment = client.get_experiment_by_name(name)
-    status = _read(client, experiment) if experiment else None
+    status = _read(client, home, experiment) if experiment else None
     if status is None:
         known = ", ".join(study.name for study in read_studies(home)) or "none"
         raise UIError(f"no study named {name!r} in {home.root} (there: {known})")
@@ -110,7 +114,7 @@ def _client(home: Home) -> Any:
     return open_mlflow(home)
 
 
-def _read(client: Any, experiment: Any) -> StudyStatus | None:
+def _read(client: Any, home: Home, experiment: Any) -> StudyStatus | None:
     """Return the study in `experiment`, None if mamlab did not make it."""
     runs = list(_runs(client, experiment.experiment_id))
     parents = [run for run in runs if run.data.tags.get(records.TAG_ROLE) == records.ROLE_STUDY]
@@ -118,11 +122,24 @@ def _read(client: Any, experiment: Any) -> StudyStatus | None:
         return None
     tags = parents[0].data.tags
     searched = tuple(json.loads(tags.get(records.TAG_SEARCHED, "[]")))
+    driver = _driver(home, experiment.name, tags.get(TAG, ""))
     children = tuple(
-        _run_status(client, run) for run in runs if run.data.tags.get(records.TAG_ROLE) == records.ROLE_RUN
+        _run_status(client, run, bool(driver))
+        for run in runs
+        if run.data.tags.get(records.TAG_ROLE) == records.ROLE_RUN
     )
     kind = tags.get(records.TAG_KIND, "")
-    return StudyStatus(experiment.name, kind, experiment.experiment_id, searched, children)
+    return StudyStatus(experiment.name, kind, experiment.experiment_id, searched, children, driver)
+
+
+def _driver(home: Home, study: str, tag: str) -> str:
+    """Return who runs the study: by the lock in this home, or by the sign of life in the store."""
+    if found := holder(home.locks / f"{study}.lock"):
+        return found
+    other = living(tag)
+    if other is None or other["home"] == str(home.root):
+        return ""
+    return f"host {other['host']}, process {other['process']}, since {other['since']}"
 
 
 def _runs(client: Any, experiment_id: str) -> Iterator[Any]:
@@ -137,9 +154,11 @@ def _runs(client: Any, experiment_id: str) -> Iterator[Any]:
             return
 
 
-def _run_status(client: Any, run: Any) -> RunStatus:
+def _run_status(client: Any, run: Any, driven: bool) -> RunStatus:
     tags, metrics, params = run.data.tags, run.data.metrics, run.data.params
     state = tags.get(records.TAG_STATE, records.RUNNING)
+    if state == records.RUNNING and not driven:  # its driver died without a word
+        state = records.INTERRUPTED
     return RunStatus(
         label=run.info.run_name or run.info.run_id,
         trial=tags.get(records.TAG_TRIAL, run.info.run_id),
@@ -172,6 +191,7 @@ def study_page(study: StudyStatus) -> RenderableType:
     parts: list[RenderableType] = [
         Text.assemble((study.name, "bold"), f"  {study.kind}  {len(study.runs)} runs"),
         _states(study),
+        Text(f"driver   {study.driver}" if study.driver else "driver   none: not running", style="dim"),
     ]
     for run in study.runs:
         if run.state == records.RUNNING:

@@ -22,6 +22,7 @@ from trainers.results import EpochResult, TrainResult
 from .addresses import redact
 from .budget import CPU, GPU, kind
 from .config import StudyConfig
+from .heartbeat import TAG, Heartbeat
 from .home import Home
 from .plan import RunPlan
 from .snapshot import EndState
@@ -63,7 +64,8 @@ class Tracking:
         self._common |= {records.TAG_DATA: config.data.source, records.TAG_DATA_CHECKSUM: data_checksum}
         self._waiting: dict[str, list[Metric]] = {}
         self._written: dict[str, float] = {}
-        self.parent_id = ""
+        self.parent_id = self._driver = ""
+        self._heartbeat = Heartbeat(home)
         self.resync()
 
     def resync(self) -> None:
@@ -76,7 +78,7 @@ class Tracking:
                     records.SECONDS, 0.0
                 )
             if run.data.tags.get(records.TAG_ROLE) == records.ROLE_STUDY:
-                self.parent_id = run.info.run_id
+                self.parent_id, self._driver = run.info.run_id, run.data.tags.get(TAG, "")
             elif records.TAG_TRIAL in run.data.tags:
                 self._known[f"{int(run.data.tags[records.TAG_TRIAL])}/{run.data.tags[records.TAG_SEED]}"] = run
 
@@ -85,18 +87,28 @@ class Tracking:
         if not self.parent_id:
             tags = {records.TAG_ROLE: records.ROLE_STUDY}
             self.parent_id = self._create(self._config.study.name, tags)
+        self._heartbeat.refuse_other(self._config.study.name, self._driver)
         self._client.log_text(self.parent_id, redact(self._config.spec_text), records.SPEC_FILE)
         write_views(self._client, self.experiment_id, self._config)
         self._client.update_run(self.parent_id, status="RUNNING")
-        self._tag(self.parent_id, {records.TAG_STATE: records.RUNNING, **self._study_tags()})
+        self._tag(
+            self.parent_id, {records.TAG_STATE: records.RUNNING, TAG: self._heartbeat.sign(), **self._study_tags()}
+        )
         for trial, seed in open_runs:
             run = self._known.get(f"{trial}/{seed}")
             if run is not None and run.data.tags.get(records.TAG_STATE) != records.INTERRUPTED:
                 self.end_run(run.info.run_id, "interrupted")
 
+    def beat(self) -> None:
+        """Give a sign of life, if it is time. Raises DriverBusy if another driver has taken the study over meanwhile."""
+        if self._heartbeat.due:
+            now = self._client.get_run(self.parent_id).data.tags.get(TAG, "")
+            self._heartbeat.refuse_other(self._config.study.name, now)
+            self._tag(self.parent_id, {TAG: self._heartbeat.sign()})
+
     def close(self, finished: bool) -> None:
         """End the parent run: finished, or to go on later."""
-        self._tag(self.parent_id, {records.TAG_STATE: records.COMPLETE if finished else records.INTERRUPTED})
+        self._tag(self.parent_id, {TAG: "", records.TAG_STATE: records.COMPLETE if finished else records.INTERRUPTED})
         if finished:
             self._client.set_terminated(self.parent_id, status="FINISHED")
         else:

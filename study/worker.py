@@ -26,6 +26,7 @@ from trainers.data import DataConfig, DataError
 from trainers.data.classes import ClassData
 from trainers.divergence import Diverged
 from trainers.results import EpochResult, TrainResult
+from trainers.training import tasks_at_once
 
 from .artifacts import run_files
 from .jobs import Answer, Busy, Ended, EpochDone, Event, Finished, Job, Started, Stopped, find
@@ -70,6 +71,8 @@ def _train(job: Job, folder: CheckpointFolder) -> Generator[Event, Answer, None]
     if data.checksum != job.data_checksum:
         raise DataError(f"{data.name}: the data changed since the study started; start a new study for the new data")
     yield Started(trained_before, _device(config))
+    if job.halve:
+        config = config.model_copy(update={"tasks_at_once": max(1, tasks_at_once(config, data) // 2)})
     training: Training = find(job.trainer)(config, job.seed, data, checkpoint=folder, test=job.test)
     while True:
         try:

@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+import json
+import socket
+import time
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from study.executors import LocalExecutor
 from study.locks import DriverBusy, driver_lock
 from study.plan import StudyChanged, sampler_seed, search_label
 from study.snapshot import Snapshot
@@ -21,6 +25,7 @@ ENDS = {
     "dies": '{ "outer.beta1" = 0.84 }',
     "dies once": '{ "outer.beta1" = 0.85 }',
     "raises once": '{ "outer.beta1" = 0.86 }',
+    "large": '{ "outer.beta1" = 0.89 }',
 }
 
 
@@ -48,14 +53,41 @@ def test_each_way_to_end_has_its_state_in_both_books(tmp_path: Path) -> None:
     home = fresh_home(tmp_path)
     config = ablation(ENDS, seeds=1, retries=1)
     last = run(config, home)
-    assert last.counts == {"complete": 3, "diverged": 1, "out_of_memory": 1, "failed": 2}
-    assert check_books(home, config, 7) == last.counts
+    assert last.counts == {"complete": 4, "diverged": 1, "out_of_memory": 1, "failed": 2}
+    assert check_books(home, config, 8) == last.counts
     messages = {one.data.tags["arm"]: one.data.tags.get("message", "") for one in mlflow_runs(home, "arms")}
     assert "epoch 2, iteration 7" in messages["diverges"]
     assert "no room for 3 GiB" in messages["too big"]
     assert "RuntimeError: the stand-in was told to fail" in messages["raises"]
     assert "signal 9" in messages["dies"]
     assert "the stand-in's last words" in messages["dies"]
+
+
+def test_a_worker_that_is_silent_for_too_long_is_killed_and_its_run_fails_after_its_retries(tmp_path: Path) -> None:
+    home, config = fresh_home(tmp_path), ablation({"a": "{}", "hangs": '{ "outer.beta1" = 0.87 }'}, seeds=1, retries=0)
+    config = replace(config, execution=config.execution.model_copy(update={"timeout": 15.0}))  # a worker starts in it
+    workers = LocalExecutor(2, 1, home.logs)
+    last = run(config, home, executor=workers)
+    workers.close()
+    assert last.counts == {"complete": 1, "failed": 1}
+    hung = next(one for one in mlflow_runs(home, "arms") if one.data.tags["arm"] == "hangs")
+    assert (
+        "silent for more than 15 s ([execution] timeout), so the worker process ended (signal 9)"
+        in hung.data.tags["message"]
+    )
+
+
+@pytest.mark.parametrize(("limit", "runs"), [("cpu_hours", 1), ("gpu_hours", 4)])
+def test_hours_of_devices_end_a_study_and_count_over_all_its_starts(tmp_path: Path, limit: str, runs: int) -> None:
+    """A stand-in's epoch takes 0.01 s on the CPU, so a run of three takes 0.03 s."""
+    home, config = fresh_home(tmp_path), ablation({"a": "{}", "b": '{ "outer.lr" = 0.1 }'}, seeds=2, workers=1)
+    poor = replace(config, budget=config.budget.model_copy(update={limit: 0.025 / 3600}))
+    for _ in range(2):
+        last = run(poor, home)
+        assert last.counts.get("complete") == runs
+        assert last.finished == (runs == 4)
+        assert (last.spent.startswith(f"[budget] {limit} = ")) == (runs == 1)
+    assert run(config, home).finished
 
 
 def test_what_the_data_or_this_machine_cannot_do_is_refused_before_anything_is_written(tmp_path: Path) -> None:
@@ -148,6 +180,32 @@ def test_a_second_driver_is_told_who_holds_the_study(tmp_path: Path) -> None:
         pytest.raises(DriverBusy, match=r'study "hunt" is being run by host .*, process \d+, since 20'),
     ):
         run(search(1), home)
+
+
+def test_a_driver_of_another_home_with_the_same_store_is_told_who_holds_the_study_until_it_gives_no_sign_of_life(
+    tmp_path: Path,
+) -> None:
+    home, config = fresh_home(tmp_path), ablation({"a": "{}", "b": '{ "outer.lr" = 0.1 }'}, seeds=1)
+    run(config, home)
+    client = open_mlflow(home)
+    experiment = client.get_experiment_by_name("arms").experiment_id
+    parent = client.search_runs([experiment], "tags.role = 'study'")[0].info.run_id
+    for age, host, busy in ((5, "far", True), (95, "far", False), (5, socket.gethostname(), False)):
+        other = {
+            "host": host,
+            "process": 2**22 + 1,
+            "home": "/elsewhere",
+            "since": "yesterday",
+            "beat": time.time() - age,
+        }
+        client.set_tag(parent, "mamlab.driver", json.dumps(other))  # on this host there is no such process
+        if busy:
+            with pytest.raises(
+                DriverBusy, match=r'"arms" is being run by host far, .* since yesterday; .* free in 8\d s'
+            ):
+                run(config, home)
+        else:
+            assert run(config, home).finished
 
 
 def test_the_seed_of_a_samplers_draw_depends_on_study_and_trial_alone() -> None:

@@ -14,10 +14,11 @@ from typing import Any
 
 import pytest
 
-from study.config import StudyConfig
+from study.config import StudyConfig, parse_spec
 from study.executors import LocalExecutor
 from study.home import Home
 from study.snapshot import Snapshot
+from study.status import read_study
 
 from .books import ablation, check_books, fresh_home, mlflow_runs, optuna_trials, run, search
 
@@ -46,7 +47,15 @@ def wait_for_epochs(home: Home, count: int, driver: subprocess.Popen[bytes]) -> 
 def outcome(home: Home, name: str) -> list[tuple[Any, ...]]:
     """Return what must not depend on interruptions: each trial's parameters, end, value and curve."""
     return [
-        (t.number, t.params, t.state.name, t.value, t.intermediate_values, t.user_attrs.get("mamlab.verdict"))
+        (
+            t.number,
+            t.params,
+            t.state.name,
+            t.value,
+            t.intermediate_values,
+            t.user_attrs.get("mamlab.verdict"),
+            t.system_attrs,
+        )
         for t in optuna_trials(home, name)
     ]
 
@@ -68,6 +77,73 @@ def test_a_search_whose_driver_is_killed_ends_like_one_that_was_not(tmp_path: Pa
     assert run(config, rough).finished  # at once: orphaned workers may still hold their cells
     assert check_books(rough, config, 10) == check_books(calm, config, 10)
     assert outcome(rough, "hunt") == outcome(calm, "hunt")
+
+
+HALVING = search(trials=10, workers=1).spec_text.replace(
+    'name = "median"\nn_startup_trials = 3\nn_warmup_steps = 1',
+    'name = "successive_halving"\nmin_resource = 1\nreduction_factor = 2',
+)
+KILLER = """
+import os, signal, sys
+from study.sole_writer import SoleWriter
+original, calls = SoleWriter.{method}, []
+def killing(self, trial, key, *value):
+    if {key!r} in ("", key):
+        calls.append(key)
+    {before}
+    original(self, trial, key, *value)
+    {after}
+SoleWriter.{method} = killing
+sys.argv[1:] = [{home!r}, {spec!r}]
+import runpy
+runpy.run_module("tests.study_tests.books", run_name="__main__")
+"""
+KILL = "len(calls) == 4 and os.kill(os.getpid(), signal.SIGKILL)"
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize(
+    ("method", "key"),
+    [
+        ("set_trial_user_attr", "mamlab.verdict"),
+        ("set_trial_system_attr", ""),
+        pytest.param("set_trial_intermediate_value", "", marks=pytest.mark.slow),
+    ],
+)
+def test_a_driver_killed_between_a_pruner_s_verdict_and_what_it_remembers_judges_the_same_again(
+    tmp_path: Path, method: str, key: str, when: str
+) -> None:
+    """Successive halving asked twice would answer otherwise: it remembers which rungs a trial has passed."""
+    config = parse_spec(HALVING)
+    places = {name: tmp_path / name for name in ("calm", "rough")}
+    for place in places.values():
+        place.mkdir()
+    calm, rough = (fresh_home(place) for place in places.values())
+    run(config, calm)
+    spec = tmp_path / "spec.toml"
+    spec.write_text(config.spec_text)
+    commands = {"before": "pass", "after": "pass"} | {when: KILL}
+    code = KILLER.format(method=method, key=key, home=str(rough.root), spec=str(spec), **commands)
+    killed = subprocess.run([sys.executable, "-c", code], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
+    assert run(config, rough).finished
+    assert outcome(rough, "hunt") == outcome(calm, "hunt")
+    assert check_books(rough, config, 10) == check_books(calm, config, 10)
+    assert "PRUNED" in {trial.state.name for trial in optuna_trials(calm, "hunt")}
+
+
+def test_status_says_that_a_study_whose_driver_was_killed_does_not_run(tmp_path: Path) -> None:
+    home, config = fresh_home(tmp_path), search(trials=8, workers=1)
+    driver = start(config, home)
+    wait_for_epochs(home, 3, driver)
+    live = read_study(home, "hunt")
+    assert f"process {driver.pid}, since" in live.driver
+    assert live.counts["running"] == 1
+    driver.kill()
+    driver.communicate()
+    dead = read_study(home, "hunt")
+    assert dead.driver == ""
+    assert "running" not in dead.counts
 
 
 def test_a_driver_killed_while_it_draws_parameters_draws_the_same_again(tmp_path: Path) -> None:

@@ -134,7 +134,37 @@ def ablate(
 
     Example: mamlab ablate examples/omniglot_ablation.toml --workers 2
     """
-    _conduct(_change(_spec(spec, "ablation"), None, workers), _home(home), quiet)
+    from .families import refuse_underpowered
+
+    config = _spec(spec, "ablation")
+    refuse_underpowered(config)
+    _conduct(_change(config, None, workers), _home(home), quiet)
+
+
+@app.command()
+def plan(
+    spec: SpecArgument,
+    budget: Annotated[
+        str | None, typer.Option(help="Time that there is, such as 6h or 90m: proposes the design that fits.")
+    ] = None,
+    sd: Annotated[
+        float | None, typer.Option(min=0, help="Guess of the sd of a seed's paired difference, in points of accuracy.")
+    ] = None,
+    source: Annotated[
+        Path | None, typer.Option("--from", help="An earlier report's folder, whose seeds tell that sd.")
+    ] = None,
+    json_: Annotated[bool, typer.Option("--json", help="Print the plan as JSON.")] = False,
+    workers: WorkersOption = None,
+    home: HomeOption = RUNS,
+) -> None:
+    """Say what a study will take and what it can find, without running it.
+
+    Measures a few iterations. Example: mamlab plan examples/omniglot_ablation.toml --budget 6h
+    """
+    from .config import load_spec
+    from .plan_page import show_plan
+
+    show_plan(load_spec(spec), _home(home), _console(), budget, sd, source, json_, workers)
 
 
 @app.command()

@@ -1,0 +1,164 @@
+"""Plans: what is counted and measured before a study runs, and what is refused."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from reports.files import write_files
+from reports.records import StudyInfo
+from study.cli import run
+from study.config import SpecError, StudyConfig, parse_spec
+from study.families import refuse_underpowered
+from study.home import Home
+from study.pilot import Pilot
+from study.plan_page import parse_hours
+from study.planning import make_plan, noise_from_folder
+from tests.reports_tests.example import record
+from trainers.checkpoint import CheckpointFolder
+from trainers.data import Glyphs, load
+from trainers.data.classes import ClassData
+from trainers.normalise import cell_id
+from trainers.training import train
+
+HEAD = """
+[study]
+name = "p"
+[data]
+source = "glyphs"
+[trainer]
+preset = "mamlpp"
+model = { filters = 4, blocks = 2 }
+inner.steps = 2
+msl.epochs = 2
+episodes = { ways = 3, shots = 1, queries = 2, tasks = 2 }
+budget = { epochs = 3, iterations = 2 }
+evaluation = { val_tasks = 4, test_tasks = 6, top_k = 2 }
+[execution]
+workers = 2
+"""
+BOTH = HEAD + '[ablation]\ndesign = "both"\ncomponents = ["MSL", "LSLR"]\n'
+
+
+@pytest.fixture(scope="module")
+def data(glyphs_folder: Path) -> ClassData:
+    return load(Glyphs(), glyphs_folder)
+
+
+def ablation(seeds: int, more: str = "") -> StudyConfig:
+    return parse_spec(BOTH + f"seeds = {seeds}\n{more}")
+
+
+def test_a_plan_counts_the_cells_that_are_trained_already(data: ClassData, tmp_path: Path) -> None:
+    config, home = ablation(7), Home(tmp_path)
+    one, _ = config.arms["MAML + MSL"]
+    list(train(one, 3, data, checkpoint=CheckpointFolder(home.checkpoints / cell_id(one, 3, data.checksum))))
+    plan = make_plan(config, home, data, workers=2, noise=None)
+    assert (plan.arms, plan.seeds, plan.cells, plan.trained) == (6, 7, 42, 1)
+    assert plan.wall == pytest.approx(plan.a_run * 41 / 2, rel=0.2)
+    assert [(f.name, f.size, f.smallest_p, f.seeds_needed) for f in plan.families] == [
+        ("leave one out", 2, 4 / 128, 7), ("add one in", 2, 4 / 128, 7), ("whole method", 1, 2 / 128, 6),
+    ]  # fmt: skip
+
+
+def test_disk_is_what_finished_runs_leave(data: ClassData, tmp_path: Path) -> None:
+    config, _ = ablation(7).arms["MAML++"]
+    folder = CheckpointFolder(tmp_path / "c")
+    list(train(config, 0, data, checkpoint=folder))
+    kept = sum(file.stat().st_size for file in (tmp_path / "c").glob("*.ckpt"))
+    pilot = Pilot(data)
+    assert pilot.kept_bytes(config, "best") == pytest.approx(kept, rel=0.35)
+    assert pilot.kept_bytes(config, "none") == 0
+    assert pilot.kept_bytes(config, "all") > 2 * pilot.kept_bytes(config, "best")
+
+
+def test_arms_that_differ_in_rates_alone_are_measured_once(data: ClassData) -> None:
+    pilot = Pilot(data)
+    arms = {
+        name: one
+        for name, (one, _) in ablation(7, "[[ablation.arms]]\nname = 'x'\nset = { 'outer.lr' = 0.1 }\n").arms.items()
+    }
+    first = pilot.run_seconds(arms["MAML++"], test=True)
+    classes, spent = pilot.classes, pilot.seconds
+    assert pilot.run_seconds(arms["x"], test=True) == first
+    assert (pilot.classes, pilot.seconds) == (classes, spent)
+    assert pilot.run_seconds(arms["x"], test=False) < first
+
+
+def test_a_family_without_enough_seeds_is_refused_saying_how_many_it_needs() -> None:
+    with pytest.raises(SpecError) as caught:
+        refuse_underpowered(ablation(6))
+    assert caught.value.problems == [
+        'ablation.seeds = 6: the family "leave one out" (size 2) can never be significant: its smallest Holm-adjusted p is 0.0625; it needs 7 seeds',
+        'ablation.seeds = 6: the family "add one in" (size 2) can never be significant: its smallest Holm-adjusted p is 0.0625; it needs 7 seeds',
+        "train more seeds, declare smaller [[ablation.families]], or write allow_underpowered = true under [ablation]",
+    ]
+    refuse_underpowered(ablation(7))
+    refuse_underpowered(ablation(3, "allow_underpowered = true\n"))
+
+
+def test_ablate_refuses_before_anything_is_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    spec = tmp_path / "spec.toml"
+    spec.write_text(BOTH + "seeds = 2\n")
+    assert run(["ablate", str(spec), "--home", str(tmp_path / "home")]) == 2
+    assert "can never be significant" in capsys.readouterr().err
+    assert not (tmp_path / "home").exists()
+
+
+def test_a_budget_proposes_the_first_design_that_fits_with_enough_seeds(data: ClassData, tmp_path: Path) -> None:
+    config, home = ablation(7), Home(tmp_path)
+    a_run = make_plan(config, home, data, 1, None).a_run
+    wide = make_plan(config, home, data, 1, None, budget_hours=a_run * 6 * 100 / 3600).proposals
+    assert [(one.design, one.arms, one.seeds, one.works) for one in wide] == [("both", 6, 7, True)]
+    none = make_plan(config, home, data, 1, None, budget_hours=a_run * 0.1 / 3600).proposals
+    assert [(one.design, one.seeds, one.works) for one in none] == [
+        ("both", 0, False), ("leave_one_out", 0, False), ("add_one_in", 0, False),
+    ]  # fmt: skip
+
+
+def test_the_noise_of_an_earlier_report_is_pooled_over_its_comparisons(tmp_path: Path) -> None:
+    values = {"A": [0.5, 0.6, 0.7], "B": [0.5, 0.5, 0.5], "C": [0.5, 0.5, 0.8]}  # variances 0.01 and 0.03
+    rows = [
+        record(10 * i + s, accuracy=v, arm=arm, seed=s)
+        for i, (arm, vs) in enumerate(values.items())
+        for s, v in enumerate(vs)
+    ]
+    write_files(rows, StudyInfo("s", "ablation", base_arm="B"), tmp_path)
+    noise = noise_from_folder(tmp_path)
+    assert noise is not None
+    assert noise.sd**2 == pytest.approx(0.02)
+
+
+def test_the_plan_of_a_search_counts_trials_and_what_fits(tmp_path: Path, data: ClassData) -> None:
+    text = HEAD + '[space."inner.lr"]\nlow = 0.01\nhigh = 0.5\nlog = true\n[budget]\ntrials = 10\n'
+    plan = make_plan(parse_spec(text), Home(tmp_path), data, 2, None, budget_hours=1.0)
+    assert (plan.cells, plan.trained, plan.families, plan.proposals) == (10, 0, (), ())
+    assert plan.wall == pytest.approx(10 * plan.a_run / 2)
+    assert plan.fitting_runs == int(3600 * 2 / plan.a_run)
+
+
+def test_the_plan_as_json_has_every_number(
+    glyphs_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(glyphs_folder, tmp_path / "home" / "data")
+    spec = tmp_path / "spec.toml"
+    spec.write_text(BOTH + "seeds = 7\n")
+    assert run(["plan", str(spec), "--json", "--sd", "2", "--budget", "1h", "--home", str(tmp_path / "home")]) == 0
+    tree = json.loads(capsys.readouterr().out)
+    assert (tree["cells"], tree["noise"], tree["budget_hours"]) == (42, {"sd": 0.02, "source": "your guess"}, 1.0)
+    assert tree["families"][0]["smallest_p"] == 4 / 128
+    assert not list((tmp_path / "home").glob("*.db"))
+
+
+@pytest.mark.parametrize(("text", "hours"), [("6h", 6), ("90m", 1.5), ("1h30m", 1.5), ("1d", 24)])
+def test_a_budget_is_days_hours_and_minutes(text: str, hours: float) -> None:
+    assert parse_hours(text) == hours
+
+
+@pytest.mark.parametrize("text", ["six", "0h", "", "6", "1.2.3h"])
+def test_another_budget_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="must be a time above 0, such as 6h, 90m or 1h30m"):
+        parse_hours(text)

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ..config import TrainerConfig
 from ..data.episodes import TaskBatch
-from ..models.conv4 import Conv4, Pass, Weights
+from ..models.conv4 import Conv4, Pass, Weights, laid_out
 from ..models.norm import RunningStatistics
 from .step_sizes import initial_rates, rate
 
@@ -53,7 +53,8 @@ class Learner:
 
     def at_tasks(self, meta: Weights, tasks: int) -> Weights:
         """Return the weights that `tasks` tasks start from: the adapted ones, repeated, are [T, ...]."""
-        return meta | {name: meta[name].expand(tasks, *meta[name].shape) for name in self.adapted}
+        laid = {name: laid_out(meta[name]) if meta[name].dim() == 4 else meta[name] for name in self.adapted}
+        return meta | {name: weight.expand(tasks, *weight.shape) for name, weight in laid.items()}
 
     def adapt(self, meta: Weights, tasks: TaskBatch, steps: int) -> Iterator[InnerStep]:
         """Yield each of `steps` inner steps on `tasks`' support sets. To be iterated without autograd."""

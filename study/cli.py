@@ -227,6 +227,22 @@ def status(
 
 
 @app.command()
+def doctor(
+    study: Annotated[str, typer.Argument(help="Name of a study in the home.", show_default=False)],
+    fix: Annotated[bool, typer.Option("--fix", help="Mend what can be mended without training.")] = False,
+    json_: Annotated[bool, typer.Option("--json", help="Print what was found as JSON.")] = False,
+    home: HomeOption = RUNS,
+) -> None:
+    """Compare Optuna, MLflow, checkpoints and journal of a study; exit status 1 if something disagrees and stays.
+
+    Example: mamlab doctor demo-search --fix
+    """
+    from .doctor import examine
+
+    raise typer.Exit(examine(_home(home), study, _console(), fix=fix, as_json=json_))
+
+
+@app.command()
 def ui(
     port: Annotated[int, typer.Option(help="Port on this machine.")] = 5000,
     home: HomeOption = RUNS,

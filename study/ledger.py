@@ -108,6 +108,18 @@ class Ledger:
         self._forget_written()
         return True
 
+    def replay(self) -> list[Run]:
+        """Open every run of which an earlier driver left something, which writes it; return those that have not ended.
+
+        Stops where a store is away. What a search has not drawn yet is not drawn.
+        """
+        runs: list[Run] = []
+        for _ in range(self._trials.put_first({key.trial for key in self._left})):
+            for plan in self.next():
+                runs.append(Run(plan))
+                self.open(runs[-1])
+        return [run for run in runs if run.end is None]
+
     def write(self, run: Run, event: Event, *, answered: bool = False) -> None:
         """Write what a worker told. `run.end` then says whether, and how, the run has ended by it.
 

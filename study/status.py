@@ -116,13 +116,13 @@ def _client(home: Home) -> Any:
 
 def _read(client: Any, home: Home, experiment: Any) -> StudyStatus | None:
     """Return the study in `experiment`, None if mamlab did not make it."""
-    runs = list(_runs(client, experiment.experiment_id))
+    runs = list(all_runs(client, experiment.experiment_id))
     parents = [run for run in runs if run.data.tags.get(records.TAG_ROLE) == records.ROLE_STUDY]
     if not parents:
         return None
     tags = parents[0].data.tags
     searched = tuple(json.loads(tags.get(records.TAG_SEARCHED, "[]")))
-    driver = _driver(home, experiment.name, tags.get(TAG, ""))
+    driver = driver_of(home, experiment.name, tags.get(TAG, ""))
     children = tuple(
         _run_status(client, run, bool(driver))
         for run in runs
@@ -132,17 +132,21 @@ def _read(client: Any, home: Home, experiment: Any) -> StudyStatus | None:
     return StudyStatus(experiment.name, kind, experiment.experiment_id, searched, children, driver)
 
 
-def _driver(home: Home, study: str, tag: str) -> str:
-    """Return who runs the study: by the lock in this home, or by the sign of life in the store."""
-    if found := holder(home.locks / f"{study}.lock"):
-        return found
+def driver_of(home: Home, study: str, tag: str) -> str:
+    """Return who runs the study, empty if nobody does: by the lock in this home, or by the sign of life in the store."""
+    return holder(home.locks / f"{study}.lock") or elsewhere(home, tag)
+
+
+def elsewhere(home: Home, tag: str) -> str:
+    """Return who runs the study from another home, by its sign of life in the store; empty if nobody does."""
     other = living(tag)
     if other is None or other["home"] == str(home.root):
         return ""
     return f"host {other['host']}, process {other['process']}, since {other['since']}"
 
 
-def _runs(client: Any, experiment_id: str) -> Iterator[Any]:
+def all_runs(client: Any, experiment_id: str) -> Iterator[Any]:
+    """Yield the runs of an experiment, the oldest first."""
     token = None
     while True:
         page = client.search_runs(

@@ -170,6 +170,7 @@ def open_mlflow(home: Home) -> Any:
     # By default a server that is away is asked for minutes, and the caller waits.
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     from mlflow import MlflowClient
 
     _quiet("mlflow")

@@ -147,6 +147,10 @@ class Tracking:
         if len(waiting) >= METRICS_AT_ONCE or time.monotonic() - self._written.get(run_id, 0.0) >= WRITE_SECONDS:
             self._log(run_id)
 
+    def flush(self, run_id: str) -> None:
+        """Write the epochs of a run that wait."""
+        self._log(run_id)
+
     def log_result(self, run_id: str, result: TrainResult, last: EpochResult, files: dict[str, bytes]) -> None:
         """Write the final metrics and the artifacts of a complete run."""
         values = {**asdict(result), records.EPOCHS_RUN: last.epoch}

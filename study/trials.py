@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections import Counter, deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from trainers.normalise import cell_id
@@ -47,6 +47,7 @@ class Trials:
         self._check_frozen()
         self.counts: Counter[str] = Counter()
         self.best: tuple[float, str, dict[str, Any]] | None = None
+        self._waiting: deque[int] = deque()
         self._results: dict[int, dict[int, tuple[str, float | None]]] = {}
         self._live: dict[int, Trial] = {}
         self._verdicts: dict[int, tuple[int, bool, dict[str, Any]]] = {}
@@ -75,7 +76,10 @@ class Trials:
         return [(t.number, seed) for t in waiting for seed in self._seeds(t) if RESULT + str(seed) not in t.user_attrs]
 
     def next(self) -> list[RunPlan]:
-        """Start the next trial and return its runs that have no result yet; empty when there is none to start."""
+        """Start the next trial and return its runs that have no result yet; empty when there is none to start.
+
+        Empty also for a trial that only had to be ended.
+        """
         import optuna
 
         if self._waiting:
@@ -89,12 +93,23 @@ class Trials:
         assert isinstance(trial, optuna.trial.Trial)
         frozen = self._storage.get_trial(trial._trial_id)
         plans = self._search_plans(trial, frozen) if self._config.kind == "search" else [self._cell_plan(frozen)]
+        results = _results(frozen)
+        left = [plan for plan in plans if plan.seed not in results]
+        if not left:  # the last driver died between the end of its last run and its own
+            self._tell(trial, results, told=False)
+            return []
         self._reported[trial.number] = set(frozen.intermediate_values)
         judged, stop, *notes = frozen.user_attrs.get(VERDICT, (0, False))
         self._verdicts[trial.number] = (judged, stop, notes[0] if notes else {})
-        self._results[trial.number] = _results(frozen)
+        self._results[trial.number] = results
         self._live[trial.number] = trial
-        return [plan for plan in plans if plan.seed not in self._results[trial.number]]
+        return left
+
+    def put_first(self, numbers: Container[int]) -> int:
+        """Let the waiting trials of these `numbers` be the next; return how many they are."""
+        first = [one for one in self._waiting if self._storage.get_trial_number_from_id(one) in numbers]
+        self._waiting = deque([*first, *(one for one in self._waiting if one not in first)])
+        return len(first)
 
     def resync(self) -> None:
         """After the store was away: what was half done when it went is set back to waiting."""

@@ -78,6 +78,18 @@ class CheckpointFolder:
                 file.replace(file.with_suffix(".damaged"))
         return None
 
+    def peek(self) -> State | None:
+        """Return what `load` would, and leave every file where it is."""
+        states = (_read(file) for file in [self._final, *reversed(self._epochs())] if file.exists())
+        return next((state for state in states if state is not None), None)
+
+    def leftovers(self) -> list[Path]:
+        """Return the files that serve nothing: half written, damaged, or of an epoch when the training has ended."""
+        states = [file for file in [self._final, *self._epochs()] if file.exists()]
+        damaged = [file for file in states if _payload(file) is None]
+        old = self._epochs() if self._final in states and self._final not in damaged and not self._keep_all else []
+        return sorted({*self.path.glob("*.tmp-*"), *self.path.glob("*.damaged"), *damaged, *old})
+
     def save(self, epoch: int, state: State) -> None:
         """Write the state after `epoch`, then remove all but the last two. Raises StaleAttempt, OSError."""
         self._write_state(self.path / f"epoch-{epoch:06d}.ckpt", state)

@@ -80,7 +80,7 @@ def test_help_answers_within_half_a_second_and_names_every_command() -> None:
         text = mamlab("--help").stdout
         seconds.append(time.perf_counter() - began)
     assert min(seconds) < 0.5
-    for command in ("demo", "train", "search", "ablate", "plan", "report", "status", "ui", "data"):
+    for command in ("demo", "train", "search", "ablate", "plan", "report", "status", "doctor", "ui", "data"):
         assert command in text
 
 
@@ -92,7 +92,9 @@ def test_help_imports_no_heavy_library() -> None:
     assert result.stdout.strip() == "[]"
 
 
-@pytest.mark.parametrize("command", ["demo", "train", "search", "ablate", "plan", "report", "status", "ui", "data"])
+@pytest.mark.parametrize(
+    "command", ["demo", "train", "search", "ablate", "plan", "report", "status", "doctor", "ui", "data"]
+)
 def test_every_command_has_an_example(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run([command, "--help"]) == 0
     assert f"Example: mamlab {command}" in capsys.readouterr().out

@@ -1,0 +1,125 @@
+"""Both books of a study and its checkpoints as they are read from outside, to be compared."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from reports import records
+from trainers.checkpoint import CheckpointFolder
+from trainers.results import EpochResult
+
+from .config import StudyConfig, parse_spec
+from .heartbeat import TAG
+from .home import Home
+from .journal import Journal
+from .locks import holder
+from .status import all_runs, driver_of, elsewhere, read_studies
+from .stores import open_mlflow, open_optuna
+from .ui import UIError, require_store
+
+if TYPE_CHECKING:
+    from optuna.trial import FrozenTrial
+
+    from .sole_writer import SoleWriter
+
+
+@dataclass(frozen=True)
+class Books:
+    """One study at one moment: `trials` are Optuna's by number, `runs` MLflow's without the study's own, `parent`."""
+
+    home: Home
+    name: str
+    storage: SoleWriter
+    client: Any
+    trials: dict[int, FrozenTrial]
+    parent: Any
+    runs: list[Any]
+    driver: str
+    """Who runs the study; empty if nobody does."""
+
+    @cached_property
+    def config(self) -> StudyConfig:
+        """The spec with which the study was last started. Raises UIError if it is not in MLflow."""
+        artifacts = self.client.list_artifacts(self.parent.info.run_id)
+        if not any(file.path == records.SPEC_FILE for file in artifacts):
+            raise UIError(f'study "{self.name}" has no {records.SPEC_FILE} in MLflow; start it again, which writes it')
+        with tempfile.TemporaryDirectory() as folder:
+            file = self.client.download_artifacts(self.parent.info.run_id, records.SPEC_FILE, folder)
+            return parse_spec(Path(file).read_text(encoding="utf-8"))
+
+    @property
+    def several(self) -> bool:
+        """Whether a trial has several runs, one a seed."""
+        return self.config.kind == "search" and len(self.config.seeds) > 1
+
+    @property
+    def journal(self) -> Journal:
+        """What is still to be written."""
+        return Journal(self.home.journal / f"{self.name}.jsonl")
+
+    @cached_property
+    def steps(self) -> dict[str, set[int]]:
+        """The epochs that MLflow holds, by run id."""
+        ids = [run.info.run_id for run in self.runs]
+        return {one: {p.step for p in self.client.get_metric_history(one, records.VAL_ACCURACY)} for one in ids}
+
+    def trial_of(self, run: Any) -> FrozenTrial | None:
+        """Return Optuna's side of an MLflow run, None if it has none."""
+        return self.trials.get(int(run.data.tags[records.TAG_TRIAL]))
+
+    def folder(self, cell: str) -> CheckpointFolder:
+        """Return the checkpoints of a cell."""
+        return CheckpointFolder(self.home.checkpoints / cell, keep_all=self.config.execution.keep == "all")
+
+    def history(self, run: Any) -> list[EpochResult]:
+        """Return the epochs in the checkpoint of a run, as far as the run went; empty without one."""
+        last = int(run.data.metrics.get(records.EPOCHS_RUN, 0)) if state_of(run) in records.ENDED else 10**9
+        return [epoch for epoch in _history(self.folder(run.data.tags[records.TAG_CELL])) if epoch.epoch <= last]
+
+    def missing(self, run: Any) -> list[EpochResult]:
+        """Return the epochs that the run's checkpoint has and MLflow lacks."""
+        return [epoch for epoch in self.history(run) if epoch.epoch not in self.steps[run.info.run_id]]
+
+    @property
+    def folders(self) -> list[CheckpointFolder]:
+        """The checkpoints of the study's runs that nobody trains now."""
+        cells = sorted({run.data.tags[records.TAG_CELL] for run in self.runs})
+        return [self.folder(cell) for cell in cells if not holder(self.home.checkpoints / cell / "lock")]
+
+
+def state_of(run: Any) -> str:
+    """Return the state of an MLflow run; one without a word is running."""
+    return str(run.data.tags.get(records.TAG_STATE, records.RUNNING))
+
+
+def read_books(home: Home, name: str, *, alone: bool = False) -> Books:
+    """Read the study `name`; with `alone` this process holds its driver's lock.
+
+    Raises UIError, naming the studies that there are, if it is none of them.
+    """
+    require_store(home)
+    client = open_mlflow(home)
+    experiment = client.get_experiment_by_name(name)
+    runs = list(all_runs(client, experiment.experiment_id)) if experiment else []
+    parents = [run for run in runs if run.data.tags.get(records.TAG_ROLE) == records.ROLE_STUDY]
+    if not parents:
+        known = ", ".join(study.name for study in read_studies(home)) or "none"
+        raise UIError(f"no study named {name!r} in {home.root} (there: {known})")
+    children = [run for run in runs if run.data.tags.get(records.TAG_ROLE) == records.ROLE_RUN]
+    storage = open_optuna(home)
+    try:
+        trials = storage.get_all_trials(storage.get_study_id_from_name(name))
+    except KeyError:
+        trials = []
+    tag = parents[0].data.tags.get(TAG, "")
+    driver = elsewhere(home, tag) if alone else driver_of(home, name, tag)
+    return Books(home, name, storage, client, {trial.number: trial for trial in trials}, parents[0], children, driver)
+
+
+def _history(folder: CheckpointFolder) -> list[EpochResult]:
+    state = folder.peek()
+    return [EpochResult(**epoch) for epoch in state["history"]] if state else []

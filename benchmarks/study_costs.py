@@ -61,13 +61,39 @@ trials = {trials}
 workers = {workers}
 """
 """A search with TPE; the pruner is asked after every epoch, and spares all trials, so that they are equally long."""
+ABLATION = """
+[study]
+name = "costs"
+[data]
+source = "glyphs"
+[trainer]
+budget = { epochs = 3, iterations = 1 }
+model.filters = 8
+inner.steps = 2
+episodes.tasks = 2
+evaluation.val_tasks = 2
+evaluation.test_tasks = 2
+[ablation]
+design = "arms"
+seeds = 6
+allow_underpowered = true
+[[ablation.arms]]
+name = "one"
+[[ablation.arms]]
+name = "other"
+set.outer.lr = 0.002
+[execution]
+workers = 1
+"""
+"""Two arms, each with six seeds."""
 
 
 def rows(folder: Path | None) -> Iterator[Row]:
-    """Yield the three rows; the paper's code in `folder` has nothing to compare."""
+    """Yield the rows; the paper's code in `folder` has nothing to compare."""
     yield _driver()
     yield _start()
-    yield _next_job()
+    yield _next_job("ablation")
+    yield _next_job("search")
 
 
 def spec(trials: int, workers: int, epochs: int = EPOCHS) -> StudyConfig:
@@ -132,14 +158,15 @@ def _wait_of_a_new_worker(folder: Path) -> float:
                 return first - began
 
 
-def _next_job() -> Row:
+def _next_job(kind: str) -> Row:
     """Time a worker from the end of a run's last epoch to the first epoch of the next run."""
+    study = spec(JOBS, 1, epochs=3) if kind == "search" else parse_spec(ABLATION)
     with tempfile.TemporaryDirectory() as place:
         home = Home(Path(place))
-        run_study(spec(JOBS, 1, epochs=3), home, lambda snapshot: None, loader=NOISE_LOADER)
+        run_study(study, home, lambda snapshot: None, loader=NOISE_LOADER)
         spans = sorted(_spans(home))
     gaps = [begin - end for (_, end), (begin, _) in pairwise(spans[1:])]
-    what = "from one job of a worker to the next"
+    what = f"from one job of a worker to the next, {kind}"
     return Row(what, median(gaps), "s", 0.1, None, f"{seconds(min(gaps))} to {seconds(max(gaps))}", len(gaps))
 
 

@@ -149,6 +149,7 @@ class _Driver:
         for key, event in self._executor.wait(seconds):
             self._handle(self._live[key], event)
         self._kill_silent()
+        self._prepare()
         if self._ledger.catch_up():
             self._messages.append("both stores answer again, and everything that waited is written")
         self._show(self._snapshot())
@@ -169,7 +170,7 @@ class _Driver:
     def _interrupt(self, finished: bool) -> None:
         """Close the books; what has not ended is set back to waiting in both."""
         left = self._open_runs()
-        self._interrupted = sum(bool(run.run_id) for run in left)
+        self._interrupted = sum(run.dispatched > 0 for run in left)
         self._ledger.close(left, finished)
         self._live.clear()
         self._queue.clear()
@@ -186,6 +187,16 @@ class _Driver:
             self._live[run.plan.key] = run
             self._executor.submit(self._job(run))
             self._show(self._snapshot())
+
+    def _prepare(self) -> None:
+        """Open an ablation's next run while all workers train, so that the first free one waits for no store.
+
+        A search's next trial depends on what these runs give.
+        """
+        busy = not (self._executor.free or self._queue or self._stop.count)
+        if self._config.kind == "ablation" and busy and (run := self._next()) is not None:
+            self._ledger.open(run)
+            self._queue.append(run)
 
     def _next(self) -> Run | None:
         """Return a run whose cell nobody here trains; runs of new trials are queued as far as workers are free."""
@@ -212,6 +223,9 @@ class _Driver:
 
     def _handle(self, run: Run, event: Event) -> None:
         match event:
+            case Finished() if self._queue and not self._stop.count:  # the next job first, then the books
+                self._dispatch()
+                self._write(run, event)
             case Started() | Finished():
                 self._write(run, event)
             case EpochDone():

@@ -58,13 +58,14 @@ def make(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Make]:
         executor.close()
 
 
-def submit(executor: Any, one: Job) -> None:
-    """Submit `one` as the driver does: when the executor is free."""
+def submit(executor: Any, *jobs: Job) -> None:
+    """Submit `jobs` when so many workers are free."""
     deadline = time.monotonic() + PATIENCE
-    while not executor.free:
+    while executor.free < len(jobs):
         assert executor.wait(0.5) == []
         assert time.monotonic() < deadline, "no worker came to life"
-    executor.submit(one)
+    for one in jobs:
+        executor.submit(one)
 
 
 def collect(executor: Any, keys: set[str], answer: Answer = "go", until: type = object) -> dict[str, list[Any]]:
@@ -103,8 +104,7 @@ class TestExecutor:
     def test_two_jobs_are_done_side_by_side_each_with_its_own_answers(self, make: Make, tmp_path: Path) -> None:
         executor = make(2)
         jobs = [job(tmp_path / "a", "0/1"), replace(job(tmp_path / "b", "1/1"), seed=2)]
-        for one in jobs:
-            submit(executor, one)
+        submit(executor, *jobs)
         assert executor.free == 0
         assert len(set(executor.pids.values())) == 2
         seen = collect(executor, {"0/1", "1/1"})

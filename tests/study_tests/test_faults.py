@@ -135,12 +135,16 @@ def test_a_driver_killed_between_a_pruner_s_verdict_and_what_it_remembers_judges
 def test_status_says_that_a_study_whose_driver_was_killed_does_not_run(tmp_path: Path) -> None:
     home, config = fresh_home(tmp_path), search(trials=8, workers=1)
     driver = start(config, home)
-    wait_for_epochs(home, 3, driver)
-    live = read_study(home, "hunt")
+    try:
+        wait_for_epochs(home, 3, driver)
+        live = read_study(home, "hunt")
+        while driver.poll() is None and "running" not in live.counts:  # between two trials nothing runs
+            live = read_study(home, "hunt")
+    finally:
+        driver.kill()
+        driver.communicate()
     assert f"process {driver.pid}, since" in live.driver
     assert live.counts["running"] == 1
-    driver.kill()
-    driver.communicate()
     dead = read_study(home, "hunt")
     assert dead.driver == ""
     assert "running" not in dead.counts

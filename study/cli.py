@@ -243,6 +243,20 @@ def doctor(
 
 
 @app.command()
+def clean(
+    yes: Annotated[bool, typer.Option("--yes", help="Delete it; without this it is only listed.")] = False,
+    home: HomeOption = RUNS,
+) -> None:
+    """List what no study needs (checkpoints, logs, journals), with sizes; delete it with --yes.
+
+    Example: mamlab clean --yes
+    """
+    from .clean import clean
+
+    clean(_home(home), _console(), yes=yes)
+
+
+@app.command()
 def ui(
     port: Annotated[int, typer.Option(help="Port on this machine.")] = 5000,
     home: HomeOption = RUNS,

@@ -80,7 +80,7 @@ def test_help_answers_within_half_a_second_and_names_every_command() -> None:
         text = mamlab("--help").stdout
         seconds.append(time.perf_counter() - began)
     assert min(seconds) < 0.5
-    for command in ("demo", "train", "search", "ablate", "plan", "report", "status", "doctor", "ui", "data"):
+    for command in ("demo", "train", "search", "ablate", "plan", "report", "status", "doctor", "clean", "ui", "data"):
         assert command in text
 
 
@@ -93,7 +93,7 @@ def test_help_imports_no_heavy_library() -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["demo", "train", "search", "ablate", "plan", "report", "status", "doctor", "ui", "data"]
+    "command", ["demo", "train", "search", "ablate", "plan", "report", "status", "doctor", "clean", "ui", "data"]
 )
 def test_every_command_has_an_example(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run([command, "--help"]) == 0

@@ -1,0 +1,125 @@
+"""Only what no study needs goes, and only when it is asked for."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from study.clean import find_unneeded, read_needed
+from study.cli import run as mamlab
+from study.home import Home
+from study.jobs import Started
+from study.journal import Journal, RunKey
+from study.locks import driver_lock
+from study.stores import open_mlflow
+from trainers.checkpoint import CheckpointFolder
+
+from .books import ablation, check_books, fresh_home, run
+
+ARMS = {"a": "{}", "b": '{ "outer.lr" = 0.1 }'}
+NOBODY = "f" * 64
+
+
+def everything(home: Home) -> set[Path]:
+    folders = (home.checkpoints, home.logs, home.journal)
+    return {file.relative_to(home.root) for folder in folders for file in folder.rglob("*") if file.is_file()}
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    """Two studies that share the cell of arm "a"."""
+    home = fresh_home(tmp_path)
+    assert run(ablation(ARMS, seeds=1), home).finished
+    assert run(ablation({"a": "{}", "c": '{ "outer.lr" = 0.2 }'}, seeds=1, name="other"), home).finished
+    for study in ("arms", "other"):
+        (home.logs / study).mkdir(parents=True)
+        (home.logs / study / "worker-0.log").write_text("x" * 500)
+    return home
+
+
+def clean(home: Home, *options: str) -> int:
+    return mamlab(["clean", "--home", str(home.root), *options])
+
+
+def test_studies_need_all_that_they_made(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
+    before = everything(home)
+    assert clean(home, "--yes") == 0
+    assert "Nothing to delete" in capsys.readouterr().out
+    assert everything(home) == before
+
+
+def test_what_nobody_needs_is_listed_with_its_size_and_deleted_only_with_yes(
+    home: Home, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kept = everything(home)
+    (home.checkpoints / NOBODY).mkdir()
+    (home.checkpoints / NOBODY / "final.ckpt").write_bytes(b"x" * 2_500_000)
+    cell = next(home.checkpoints.glob("*/final.ckpt")).parent
+    (cell / "epoch-000003.ckpt.tmp-7").write_bytes(b"x" * 4000)
+    Journal(home.journal / "gone.jsonl").add(RunKey(0, 1, NOBODY), [Started(False, "cpu")])
+    (home.logs / "gone").mkdir()
+    (home.logs / "gone" / "worker-0.log").write_text("x" * 7000)
+    (home.checkpoints / "mine").mkdir()
+    (home.checkpoints / "mine" / "notes.txt").write_text("not mamlab's")
+    before = everything(home)
+    assert clean(home) == 0
+    listed = capsys.readouterr().out
+    assert everything(home) == before
+    lines = [" ".join(line.split()) for line in listed.splitlines()]
+    assert lines[1:4] == [
+        "checkpoints/ffffffffffff.. no study trains this cell 2.5 MB",
+        "logs/gone its study is gone 7 kB",
+        f"checkpoints/{cell.name[:12]}../epoch-000003.ckpt.tmp-7 half written or damaged 4 kB",
+    ]
+    assert "2.5 MB in all. Delete it with: mamlab clean --yes" in listed
+    assert clean(home, "--yes") == 0
+    assert everything(home) == kept | {Path("checkpoints/mine/notes.txt")}
+    assert check_books(home, ablation(ARMS, seeds=1), 2) == {"complete": 2}
+
+
+def test_a_deleted_study_frees_its_own_cells_and_not_those_that_another_needs(home: Home) -> None:
+    client = open_mlflow(home)
+    client.delete_experiment(client.get_experiment_by_name("other").experiment_id)
+    assert len(list(home.checkpoints.iterdir())) == 3
+    assert clean(home, "--yes") == 0
+    assert {folder.name for folder in home.checkpoints.iterdir()} == read_needed(home).cells - {""}
+    assert len(list(home.checkpoints.iterdir())) == 2
+    assert [folder.name for folder in home.logs.iterdir()] == ["arms"]
+    again = run(ablation(ARMS, seeds=1), home)
+    assert again.counts == {"complete": 2}
+
+
+def test_nothing_is_deleted_while_a_driver_of_the_home_lives(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
+    (home.checkpoints / NOBODY).mkdir()
+    with driver_lock(home.locks / "arms.lock", "arms"):
+        assert clean(home) == 0
+        assert clean(home, "--yes") == 2
+    assert 'study "arms" is being run by host' in capsys.readouterr().err
+    assert (home.checkpoints / NOBODY).exists()
+
+
+def test_a_cell_that_somebody_trains_stays(home: Home) -> None:
+    folder = CheckpointFolder(home.checkpoints / NOBODY, "someone")
+    folder.acquire()
+    assert find_unneeded(home, read_needed(home)) == []
+    folder.release()
+    assert [one.path.name for one in find_unneeded(home, read_needed(home))] == [NOBODY]
+
+
+def test_without_a_store_nothing_is_taken_for_unneeded(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
+    for file in home.root.glob("mlflow.db*"):
+        file.unlink()
+    before = everything(home)
+    assert clean(home, "--yes") == 2
+    assert "there are no runs yet" in capsys.readouterr().err
+    assert everything(home) == before
+
+
+def test_a_link_is_not_followed(home: Home, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    shutil.copytree(next(home.checkpoints.iterdir()), elsewhere)
+    (home.checkpoints / NOBODY).symlink_to(elsewhere)
+    assert clean(home, "--yes") == 0
+    assert (elsewhere / "final.ckpt").exists()

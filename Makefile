@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: setup demo test test-slow test-faults lint format bench clean
+.PHONY: setup demo test test-slow test-faults test-statistics lint format bench clean
 
 setup: $(STAMP)
 
@@ -34,6 +34,9 @@ lint: $(STAMP)
 format: $(STAMP)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+test-statistics: $(STAMP)
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.coverage
 
 bench: $(STAMP)
 	$(BIN)/python -m benchmarks

@@ -91,3 +91,17 @@ def test_a_family_of_two_says_what_each_of_its_comparisons_could_reach() -> None
     assert (lost.p, lost.adjusted, lost.smallest_adjusted) == (None, None, 1.0)
     assert not lost.can_be_significant
     assert family_tests([]) == []
+
+
+def test_holm_agrees_with_statsmodels() -> None:
+    from statsmodels.stats.multitest import multipletests
+
+    rows = np.random.default_rng(0).uniform(0, 0.2, (20, 6)).round(2)  # rounding makes ties
+    assert holm(rows) == pytest.approx(np.array([multipletests(row, method="holm")[1] for row in rows]))
+
+
+def test_a_comparison_with_fewer_pairs_can_reach_what_holm_makes_of_the_smallest_of_each() -> None:
+    three, two = family_tests([[1.0, 2.0, 3.0], [1.0, 2.0]])
+    assert (three.smallest, two.smallest) == (0.25, 0.5)
+    assert (three.smallest_adjusted, two.smallest_adjusted) == (0.5, 0.5)
+    assert (three.adjusted, two.adjusted) == (0.5, 0.5)

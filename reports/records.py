@@ -48,6 +48,8 @@ TAG_SEARCHED = "searched"
 
 ROLE_STUDY = "study"
 ROLE_RUN = "run"
+ROLE_SUPERSEDED = "superseded"
+"""A run that failed and was run again as another one. Nothing reads it."""
 ROLE_SUMMARY = "summary"
 """A run that trains nothing: it shows an arm's mean and interval in the MLflow UI. Reports do not read it."""
 

@@ -19,6 +19,7 @@ from .journal import Journal
 from .locks import holder
 from .status import all_runs, driver_of, elsewhere, read_studies
 from .stores import open_mlflow, open_optuna
+from .trials import SUPERSEDED
 from .ui import UIError, require_store
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Books:
-    """One study at one moment: `trials` are Optuna's by number, `runs` MLflow's without the study's own, `parent`."""
+    """One study at one moment: `trials` are Optuna's by number (those that count), `runs` MLflow's without the study's own, `parent`."""
 
     home: Home
     name: str
@@ -112,12 +113,14 @@ def read_books(home: Home, name: str, *, alone: bool = False) -> Books:
     children = [run for run in runs if run.data.tags.get(records.TAG_ROLE) == records.ROLE_RUN]
     storage = open_optuna(home)
     try:
-        trials = storage.get_all_trials(storage.get_study_id_from_name(name))
+        study_id = storage.get_study_id_from_name(name)
+        trials, attrs = storage.get_all_trials(study_id), storage.get_study_user_attrs(study_id)
     except KeyError:
-        trials = []
+        trials, attrs = [], {}
     tag = parents[0].data.tags.get(TAG, "")
     driver = elsewhere(home, tag) if alone else driver_of(home, name, tag)
-    return Books(home, name, storage, client, {trial.number: trial for trial in trials}, parents[0], children, driver)
+    counting = {trial.number: trial for trial in trials if trial.number not in attrs.get(SUPERSEDED, ())}
+    return Books(home, name, storage, client, counting, parents[0], children, driver)
 
 
 def _history(folder: CheckpointFolder) -> list[EpochResult]:

@@ -40,6 +40,9 @@ HomeOption = Annotated[
 WorkersOption = Annotated[
     int | None, typer.Option("--workers", min=1, help="Trainings side by side, instead of \\[execution] workers.")
 ]
+RetryOption = Annotated[
+    bool, typer.Option("--retry-failed", help="Run again what failed or ran out of memory in an earlier start.")
+]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No live view; only the result.")]
 SpecArgument = Annotated[Path, typer.Argument(help="The spec file (TOML).", show_default=False)]
 RUNS = Path("runs")
@@ -116,6 +119,7 @@ def search(
     spec: SpecArgument,
     trials: Annotated[int | None, typer.Option(min=1, help="Number of trials, instead of \\[budget] trials.")] = None,
     workers: WorkersOption = None,
+    retry_failed: RetryOption = False,
     home: HomeOption = RUNS,
     quiet: QuietOption = False,
 ) -> None:
@@ -123,12 +127,16 @@ def search(
 
     Example: mamlab search examples/omniglot_search.toml --trials 40
     """
-    _conduct(_change(_spec(spec, "search"), trials, workers), _home(home), quiet)
+    _conduct(_change(_spec(spec, "search"), trials, workers), _home(home), quiet, retry_failed)
 
 
 @app.command()
 def ablate(
-    spec: SpecArgument, workers: WorkersOption = None, home: HomeOption = RUNS, quiet: QuietOption = False
+    spec: SpecArgument,
+    workers: WorkersOption = None,
+    retry_failed: RetryOption = False,
+    home: HomeOption = RUNS,
+    quiet: QuietOption = False,
 ) -> None:
     """Measure what each component adds; the spec file has a section "ablation".
 
@@ -138,7 +146,7 @@ def ablate(
 
     config = _spec(spec, "ablation")
     refuse_underpowered(config)
-    _conduct(_change(config, None, workers), _home(home), quiet)
+    _conduct(_change(config, None, workers), _home(home), quiet, retry_failed)
 
 
 @app.command()
@@ -320,10 +328,15 @@ def _change(config: StudyConfig, trials: int | None, workers: int | None) -> Stu
     return replace(config, budget=budget, execution=execution)
 
 
-def _conduct(config: StudyConfig, home: Home, quiet: bool) -> None:
+def _conduct(config: StudyConfig, home: Home, quiet: bool, retry: bool = False) -> None:
     from .outcome import conduct
+    from .retrying import retry_failed
 
-    raise typer.Exit(conduct(config, home, _console(), quiet))
+    console = _console()
+    if retry:
+        count = retry_failed(home, config.study.name)
+        console.print(f"{count or 'No'} trial{'' if count == 1 else 's'} to run again.", highlight=False)
+    raise typer.Exit(conduct(config, home, console, quiet))
 
 
 def run(args: Sequence[str]) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections import Counter, deque
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from trainers.normalise import cell_id
@@ -25,6 +25,10 @@ LABEL = "label"
 """Set when all parameters of a trial are sampled: a trial without it was caught in between."""
 VERDICT = "mamlab.verdict"
 """[epoch, whether the run stops there, what the pruner remembers]; epochs that were reported without it went on."""
+SUPERSEDED = "mamlab.superseded"
+"""Of the study: numbers of failed trials that others, their retries, replace; they count no more. (A trial that has ended takes no attribute.)"""
+RETRY_OF = "mamlab.retry_of"
+"""Number of the trial that a search's trial replaces. (An ablation's has the same arm and seed.)"""
 RESULT = "mamlab.result."
 """+ seed: [state, score] of one of several runs of a trial."""
 
@@ -48,6 +52,7 @@ class Trials:
         self.counts: Counter[str] = Counter()
         self.best: tuple[float, str, dict[str, Any]] | None = None
         self._waiting: deque[int] = deque()
+        self._superseded = frozenset(self._study.user_attrs.get(SUPERSEDED, ()))
         self._results: dict[int, dict[int, tuple[str, float | None]]] = {}
         self._live: dict[int, Trial] = {}
         self._verdicts: dict[int, tuple[int, bool, dict[str, Any]]] = {}
@@ -61,13 +66,14 @@ class Trials:
         """Runs that the study wants in the end; 0 if only hours limit a search."""
         if self._config.kind == "search":
             return (self._config.budget.trials or 0) * len(self._config.seeds)
-        return self.started
+        return self.started - len(self._superseded)
 
     @property
     def more(self) -> bool:
         """Whether a trial is left to start."""
         trials = self._config.budget.trials
-        return bool(self._waiting) or (self._config.kind == "search" and (trials is None or self.started < trials))
+        left = trials is None or self.started - len(self._superseded) < trials
+        return bool(self._waiting) or (self._config.kind == "search" and left)
 
     @property
     def open_runs(self) -> list[tuple[int, int]]:
@@ -222,6 +228,8 @@ class Trials:
         for trial in self._study.get_trials(deepcopy=False):
             if trial.state == TrialState.RUNNING:
                 self._storage.set_trial_state_values(trial._trial_id, TrialState.WAITING)
+            if trial.number in self._superseded:
+                continue
             results = _results(trial)
             self.counts.update(state for state, _ in results.values())
             if trial.state.is_finished() and not results:
@@ -238,14 +246,25 @@ class Trials:
             for name, params in self._config.enqueued.items():
                 if name not in there:
                     self._study.enqueue_trial(params, user_attrs={"preset": name})
+            self._enqueue_retries(trials)
             return
-        known = {(trial.user_attrs["arm"], trial.user_attrs["seed"]): trial.user_attrs["cell"] for trial in trials}
+        counting = [trial.user_attrs for trial in trials if trial.number not in self._superseded]
+        known = {(attrs["arm"], attrs["seed"]): attrs["cell"] for attrs in counting}
         planned = {cell: self._cell(*cell) for cell in planned_cells(self._config)}
         self._refuse_changed_arms(known, planned)
         for (arm, seed), cell in planned.items():
             if (arm, seed) not in known:
                 label = f"{arm or self._config.study.name} / seed {seed}"
                 self._study.enqueue_trial({}, {"arm": arm, "seed": seed, "cell": cell, LABEL: label})
+
+    def _enqueue_retries(self, trials: Sequence[FrozenTrial]) -> None:
+        retried = {trial.user_attrs.get(RETRY_OF) for trial in trials}
+        for trial in trials:
+            if trial.number in self._superseded and trial.number not in retried:
+                attrs = {RETRY_OF: trial.number, "preset": trial.user_attrs.get("preset")}
+                self._study.enqueue_trial(
+                    trial.params, {name: value for name, value in attrs.items() if value is not None}
+                )
 
     def _refuse_changed_arms(self, known: dict[Any, str], planned: dict[Any, str]) -> None:
         for (arm, seed), cell in known.items():

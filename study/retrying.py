@@ -1,0 +1,44 @@
+"""Failed runs of a study that shall run again at its next start.
+
+A trial that has ended in Optuna cannot be opened again, so it is marked as superseded, and the study's next start
+enqueues another with the same parameters, or arm and seed. It counts once: reports, status and budget pass over what
+is superseded. Each step can be done again, so a death in between is mended by the same command.
+"""
+
+from __future__ import annotations
+
+from reports import records
+
+from .books import read_books
+from .home import Home
+from .locks import driver_lock
+from .stores import open_mlflow
+from .trials import STATE, SUPERSEDED
+from .ui import UIError
+
+RETRIED = (records.FAILED, records.OUT_OF_MEMORY)
+"""Divergence is a result, and stays."""
+
+
+def retry_failed(home: Home, study: str) -> int:
+    """Mark the trials that failed or ran out of memory to be run again; return how many. A study that is new has none.
+
+    Raises DriverBusy, or UIError for a driver elsewhere, while the study is being run.
+    """
+    if open_mlflow(home).get_experiment_by_name(study) is None:
+        return 0
+    with driver_lock(home.locks / f"{study}.lock", study):
+        books = read_books(home, study, alone=True)
+        if books.driver:
+            raise UIError(f'study "{study}" is being run by {books.driver}; stop it there first')
+        failed = [
+            one for one in books.trials.values() if one.state.is_finished() and one.user_attrs.get(STATE) in RETRIED
+        ]
+        numbers = {one.number for one in failed}
+        for run in books.runs:
+            if int(run.data.tags[records.TAG_TRIAL]) in numbers:
+                books.client.set_tag(run.info.run_id, records.TAG_ROLE, records.ROLE_SUPERSEDED)
+        study_id = books.storage.get_study_id_from_name(study)
+        before = books.storage.get_study_user_attrs(study_id).get(SUPERSEDED, ())
+        books.storage.set_study_user_attr(study_id, SUPERSEDED, sorted({*before, *numbers}))
+    return len(failed)

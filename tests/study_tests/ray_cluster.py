@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+from unittest.mock import patch
 
 os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"  # listen on 127.0.0.1 alone; read when Ray is imported
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
@@ -21,9 +22,11 @@ def two_nodes() -> Iterator[Any]:
 
     from study.executors.ray import _own_signals
 
+    long_enough = {"STAND_IN_SECONDS": os.environ.get("STAND_IN_SECONDS", "0.2")}  # epochs that a node can die in
     with _own_signals():
-        cluster = Cluster(initialize_head=True, head_node_args=NODE)
-        add_node(cluster)
+        with patch.dict(os.environ, long_enough):  # nodes hand their environment to the workers
+            cluster = Cluster(initialize_head=True, head_node_args=NODE)
+            add_node(cluster)
         ray.init(address=cluster.address, logging_level=logging.CRITICAL, log_to_driver=False)
         try:
             yield cluster

@@ -39,6 +39,7 @@ evaluation = {{ val_tasks = {EVALUATED}, test_tasks = {EVALUATED}, top_k = 5 }}
 [ablation]
 design = "arms"
 seeds = 2
+allow_underpowered = true
 [[ablation.arms]]
 name = "one"
 [[ablation.arms]]

@@ -116,8 +116,10 @@ class ExecutionSection(Section):
     """[execution]: who does the work. May change between two starts."""
 
     workers: Annotated[int, Field(ge=1)] | Literal["auto"] = Field(
-        "auto", description="trainings side by side; auto: one for each core (or the GPU)"
+        "auto",
+        description="trainings side by side; auto: `workers_per_gpu` for each GPU, without one as many as cores / threads",
     )
+    workers_per_gpu: int = Field(1, ge=1, description="local only: trainings that share a GPU, where there is one")
     threads: int = Field(1, ge=1, description="CPU threads of each worker")
     keep: Literal["best", "all", "none"] = Field(
         "best",
@@ -157,6 +159,9 @@ class ExecutionSection(Section):
         given = [name for name in ("address", "cpus_per_run", "gpus_per_run") if name in self.model_fields_set]
         if self.executor != "ray" and given:
             raise ValueError(f'only executor = "ray" uses {", ".join(given)}; add it, or leave {given[0]} out')
+        if "workers_per_gpu" in self.model_fields_set and (self.executor == "ray" or self.workers != "auto"):
+            other = "gpus_per_run says it on Ray" if self.executor == "ray" else "workers is a number already"
+            raise ValueError(f"workers_per_gpu has no effect: {other}; leave it out")
         return self
 
 

@@ -43,7 +43,7 @@ class LocalExecutor:
         slots: number of workers.
         threads: torch threads of each worker.
         logs: folder for what workers print, a file each.
-        gpus: CUDA devices to hand out, one a worker, round robin; empty: leave the environment alone.
+        gpus: CUDA devices to hand out to the workers, round robin; empty: leave the environment alone.
     """
 
     def __init__(self, slots: int, threads: int, logs: Path, gpus: tuple[str, ...] = ()) -> None:
@@ -175,7 +175,7 @@ def last_lines(log: Path, count: int = 12) -> str:
 
 
 def local_executor(section: ExecutionSection, logs: Path, device: str = "auto") -> LocalExecutor:
-    """Return the workers that [execution] asks for: "auto" is one a GPU, or without any one for each `threads` cores.
+    """Return the workers that [execution] asks for.
 
     GPUs are handed out only for `device` "auto"; a run that names its device gets the machine as it is.
     """
@@ -188,8 +188,14 @@ def local_executor(section: ExecutionSection, logs: Path, device: str = "auto") 
         else ()
     )
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    auto = len(gpus) or max(1, cores // section.threads)
-    return LocalExecutor(auto if section.workers == "auto" else section.workers, section.threads, logs, gpus)
+    return LocalExecutor(slots_for(section, len(gpus), cores), section.threads, logs, gpus)
+
+
+def slots_for(section: ExecutionSection, gpus: int, cores: int) -> int:
+    """Return the number of workers; "auto" is `workers_per_gpu` for each GPU, without any one for each `threads` cores."""
+    if section.workers != "auto":
+        return section.workers
+    return gpus * section.workers_per_gpu or max(1, cores // section.threads)
 
 
 @contextmanager

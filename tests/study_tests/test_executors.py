@@ -15,7 +15,7 @@ import pytest
 
 from study.config import parse_spec
 from study.executors import Executor, LocalExecutor, RayExecutor, make_executor
-from study.executors.local import WorkersError
+from study.executors.local import WorkersError, slots_for
 from study.executors.ray import ray_executor
 from study.jobs import Answer, Busy, Ended, EpochDone, Finished, Job, Lost, Started, Stopped
 from study.sections import ExecutionSection
@@ -301,3 +301,27 @@ def listening(processes: list[int]) -> list[str]:
 
     found = [c.laddr for c in psutil.net_connections("inet") if c.status == "LISTEN" and c.pid in processes]
     return [f"{address.ip.removeprefix('::ffff:')}:{address.port}" for address in found]
+
+
+@pytest.mark.parametrize(
+    ("section", "gpus", "cores", "slots"),
+    [
+        ({}, 0, 8, 8),
+        ({"threads": 3}, 0, 8, 2),
+        ({"threads": 4}, 0, 2, 1),
+        ({}, 2, 8, 2),
+        ({"workers_per_gpu": 3}, 2, 8, 6),
+        ({"workers_per_gpu": 3}, 0, 8, 8),
+        ({"workers": 5}, 2, 8, 5),
+    ],
+)
+def test_auto_is_workers_per_gpu_on_gpus_and_one_for_each_threads_cores_without(
+    section: dict[str, Any], gpus: int, cores: int, slots: int
+) -> None:
+    assert slots_for(ExecutionSection(**section), gpus, cores) == slots
+
+
+@pytest.mark.parametrize("beside", [{"executor": "ray"}, {"workers": 2}])
+def test_workers_per_gpu_is_refused_where_it_has_no_effect(beside: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"workers_per_gpu has no effect: .*; leave it out"):
+        ExecutionSection(workers_per_gpu=2, **beside)

@@ -212,6 +212,11 @@ class TrainerConfig(Section):
         description="tasks computed side by side; auto: by memory and device. Changes speed and memory, never which run this is",
     )
 
+    compile: bool = Field(
+        False,
+        description="compile the blocks' derivatives with torch.compile: half a minute once a worker, for GPUs to try (on a CPU it is slower); never changes which run this is",
+    )
+
     @field_validator("tasks_at_once")
     @classmethod
     def _some_tasks(cls, value: int | str) -> int | str:

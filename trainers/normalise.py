@@ -167,9 +167,9 @@ def cell_id(config: TrainerConfig, seed: int, data_checksum: str) -> str:
     """Return the identity of one training: 64 hexadecimal digits.
 
     SHA-256 of the settings that differ from their defaults, the seed, the data's checksum and `NUMERICS`.
-    The device and how many tasks are computed at once are no part of it.
+    The device, how many tasks are computed at once and whether torch compiles are no part of it.
     """
-    tree = config.model_dump(exclude_defaults=True, exclude={"device", "tasks_at_once"})
+    tree = config.model_dump(exclude_defaults=True, exclude={"device", "tasks_at_once", "compile"})
     for path in POSITIONS:
         component, _, name = path.partition(".")
         if component in tree:

@@ -78,3 +78,17 @@ def test_bfloat16_rounds_what_is_convolved_and_nothing_else() -> None:
     assert logits.dtype == torch.float32
     assert not torch.allclose(logits, reference, rtol=1e-4)
     assert torch.allclose(logits, reference, rtol=0.2, atol=0.2 * float(reference.abs().max()))
+
+
+@pytest.mark.slow
+def test_compiled_derivatives_are_the_same() -> None:
+    nets = [network(), network(compile=True)]
+    weights, images, labels = draw(nets[0])
+    direction = {name: torch.randn_like(weights[name]) for name in weights if "norm" not in name}
+    found = []
+    with torch.no_grad():
+        for net in nets:
+            at = net.run(weights, images, 0)
+            found.append((at.gradient(labels), at.tangent(direction)))
+    for eager, compiled in zip(*found, strict=True):
+        agree(compiled, eager)

@@ -15,6 +15,7 @@ batch norm does to a gradient and to a tangent alike, which PyTorch computes in 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import torch
@@ -165,6 +166,18 @@ class BlockPass:
             g, self._z, gamma, None, None, self._mean, self._rsd, True, EPS, [True, True, True]
         )
         return found
+
+
+@cache
+def compiled_block() -> type[BlockPass]:
+    """Return `BlockPass` with its derivatives compiled by torch.compile, for each shape of block at its first use."""
+
+    class Compiled(BlockPass):
+        gradient = torch.compile(BlockPass.gradient, dynamic=False)
+        tangent = torch.compile(BlockPass.tangent, dynamic=False)
+        tangent_gradient = torch.compile(BlockPass.tangent_gradient, dynamic=False)
+
+    return Compiled
 
 
 def _by_channel(values: Tensor) -> Tensor:

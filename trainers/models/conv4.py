@@ -11,10 +11,9 @@ BNWB. Convolutions have no bias: batch norm takes it out again.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import EllipsisType
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -22,7 +21,7 @@ from torch.nn import functional
 
 from ..config import TrainerConfig
 from ..randomness import Source
-from .block import SLOPE, BlockPass, Convolution
+from .block import SLOPE, BlockPass, Convolution, compiled_block
 from .head import HeadPass
 from .norm import RunningStatistics, running_norm
 
@@ -132,10 +131,11 @@ class Pass:
     def __init__(self, network: Conv4, weights: Mapping[str, Tensor], images: Tensor, step: int) -> None:
         self._network, self._tasks = network, len(images)
         conv, x = network.convolution(self._tasks), side_by_side(images)
+        make = compiled_block() if network.config.compile else BlockPass
         self.blocks: dict[str, BlockPass] = {}
         for block in network.blocks:
             kernel, norm = kernels(weights[f"{block}.weight"]), network.norm_weights(weights, block, step, len(images))
-            self.blocks[block] = BlockPass(conv, x, kernel, *norm, pools=network.pools, lowest=not self.blocks)
+            self.blocks[block] = make(conv, x, kernel, *norm, pools=network.pools, lowest=not self.blocks)
             x = self.blocks[block].y
         self._top = x
         self._head = HeadPass(network.flat(x, self._tasks), weights["linear.weight"], weights["linear.bias"])
@@ -152,7 +152,7 @@ class Pass:
         By name: adapted weights [T, ...], norm weights of the step, summed over tasks, [F].
         """
         to_features, *to_head = self._head.gradient(labels)
-        return self._down(to_features, to_head, BlockPass.gradient)
+        return self._down(to_features, to_head, "gradient")
 
     def tangent(self, direction: Mapping[str, Tensor]) -> Weights:
         """Return how `gradient`'s results move when the adapted weights [T, ...] move along `direction`."""
@@ -162,14 +162,14 @@ class Pass:
         assert dx is not None
         self._head.tangent(self._network.flat(dx, self._tasks), direction["linear.weight"], direction["linear.bias"])
         to_features, *to_head = self._head.tangent_gradient()
-        return self._down(to_features, to_head, BlockPass.tangent_gradient)
+        return self._down(to_features, to_head, "tangent_gradient")
 
-    def _down(self, to_features: Tensor, to_head: list[Tensor], step_down: Callable[..., Any]) -> Weights:
-        """Go from the head down to the lowest block; `step_down` is the block's method to call."""
+    def _down(self, to_features: Tensor, to_head: list[Tensor], step_down: str) -> Weights:
+        """Go from the head down to the lowest block; `step_down` names the block's method to call."""
         found = dict(zip(("linear.weight", "linear.bias"), to_head, strict=True))
         to_x = self._unflat(to_features)
         for block, it in reversed(self.blocks.items()):
-            to_x, to_kernel, to_gamma, to_beta = step_down(it, to_x)
+            to_x, to_kernel, to_gamma, to_beta = getattr(it, step_down)(to_x)
             found[f"{block}.weight"] = to_kernel.unflatten(0, (self._tasks, -1))
             found[f"{block}.norm.gamma"] = to_gamma.view(self._tasks, -1).sum(0)
             found[f"{block}.norm.beta"] = to_beta.view(self._tasks, -1).sum(0)

@@ -177,7 +177,7 @@ class _Driver:
 
     def _dispatch(self) -> None:
         while self._executor.free and (run := self._next()) is not None:
-            if not self._ledger.open(run):
+            if not self._ledger.reopen(run):
                 self._queue.insert(0, run)
                 return
             if run.end is not None:  # it had ended before the last driver died
@@ -189,13 +189,12 @@ class _Driver:
             self._show(self._snapshot())
 
     def _prepare(self) -> None:
-        """Open an ablation's next run while all workers train, so that the first free one waits for no store.
+        """Start an ablation's next run while all workers train, so that the first free one waits for no store.
 
         A search's next trial depends on what these runs give.
         """
         busy = not (self._executor.free or self._queue or self._stop.count)
         if self._config.kind == "ablation" and busy and (run := self._next()) is not None:
-            self._ledger.open(run)
             self._queue.append(run)
 
     def _next(self) -> Run | None:

@@ -90,18 +90,20 @@ class Ledger:
                 self._lose(away)
         return []
 
-    def open(self, run: Run) -> bool:
-        """Open the run in MLflow and write what an earlier driver left of it, its end perhaps; False while a store is away."""
-        if run.run_id:
+    def reopen(self, run: Run) -> bool:
+        """Open a run of an earlier driver in MLflow again and write what was left of it, its end perhaps; False while a store is away.
+
+        A new run is opened with the first thing that its worker tells, so that no worker waits for MLflow.
+        """
+        if run.run_id or not (self._tracking.knows(run.plan) or RunKey.of(run.plan) in self._left):
             return True
         if self._away is not None:
             return False
         try:
-            run_id, run.logged = self._tracking.open_run(run.plan)
+            self._open(run)
         except StoreAway as away:
             self._lose(away)
             return False
-        run.run_id = run_id
         for event in self._left.pop(RunKey.of(run.plan), ()):
             if run.end is None:
                 self.write(run, event, answered=True)
@@ -117,7 +119,7 @@ class Ledger:
         for _ in range(self._trials.put_first({key.trial for key in self._left})):
             for plan in self.next():
                 runs.append(Run(plan))
-                self.open(runs[-1])
+                self.reopen(runs[-1])
         return [run for run in runs if run.end is None]
 
     def write(self, run: Run, event: Event, *, answered: bool = False) -> None:
@@ -152,6 +154,7 @@ class Ledger:
         if time.monotonic() < self._next_try and not now:
             return False
         try:
+            self._tracking.resync()  # a run may have been opened just before the store went
             while self._pending:
                 self._apply(*self._pending[0], answered=True)
                 self._pending.popleft()
@@ -180,6 +183,8 @@ class Ledger:
 
     def _apply(self, run: Run, event: Event, answered: bool) -> None:
         """Write an event into both books, in an order in which it can be written again. Raises StoreAway."""
+        if not run.run_id:
+            self._open(run)
         match event:
             case Started(reused=reused, device=device):
                 self._tracking.note_start(run.run_id, run.plan, device, reused)
@@ -196,6 +201,9 @@ class Ledger:
                 self._end(run, "complete", score=result.best_val_accuracy)
             case Ended(state=state, message=message):
                 self._end(run, state, message)
+
+    def _open(self, run: Run) -> None:
+        run.run_id, run.logged = self._tracking.open_run(run.plan)
 
     def _end(self, run: Run, state: EndState, message: str = "", score: float | None = None) -> None:
         """Write the end of a run: MLflow first, then Optuna, so that a trial that has ended needs nothing more."""

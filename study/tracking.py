@@ -114,6 +114,10 @@ class Tracking:
         else:
             self._client.update_run(self.parent_id, status="SCHEDULED")
 
+    def knows(self, plan: RunPlan) -> bool:
+        """Whether an earlier driver opened the plan's run, and this one has not yet."""
+        return plan.key in self._known
+
     def open_run(self, plan: RunPlan) -> tuple[str, set[int]]:
         """Return the id of the plan's run, new or found again, and the epochs that it already holds."""
         run = self._known.pop(plan.key, None)
@@ -152,16 +156,16 @@ class Tracking:
         self._log(run_id)
 
     def log_result(self, run_id: str, result: TrainResult, last: EpochResult, files: dict[str, bytes]) -> None:
-        """Write the final metrics and the artifacts of a complete run."""
+        """Write the artifacts of a complete run; its final metrics are written with its end, which follows."""
         values = {**asdict(result), records.EPOCHS_RUN: last.epoch}
-        self._log_metrics(run_id, {n: values[n] for n in records.FINAL_METRICS if values[n] is not None}, last)
+        self._keep_metrics(run_id, {n: values[n] for n in records.FINAL_METRICS if values[n] is not None}, last)
         with tempfile.TemporaryDirectory() as folder:
             for name, content in files.items():
                 (Path(folder) / name).write_bytes(content)
             self._client.log_artifacts(run_id, folder)
 
     def log_partial_result(self, run_id: str, epochs: list[EpochResult]) -> None:
-        """Write what a run reached that ended early."""
+        """Keep what a run reached that ended early, to be written with its end, which follows."""
         if epochs:
             best = max(epochs, key=lambda epoch: epoch.val_accuracy)
             values = {
@@ -170,7 +174,7 @@ class Tracking:
                 records.EPOCHS_RUN: epochs[-1].epoch,
                 records.SECONDS: sum(epoch.seconds for epoch in epochs),
             }
-            self._log_metrics(run_id, values, epochs[-1])
+            self._keep_metrics(run_id, values, epochs[-1])
 
     def end_run(self, run_id: str, state: EndState, message: str = "", label: str = "") -> None:
         """End a run in the way of its state; an interrupted one is open again later."""
@@ -252,14 +256,14 @@ class Tracking:
     def _tag(self, run_id: str, tags: dict[str, str]) -> None:
         self._log(run_id, tags=tags)
 
-    def _log_metrics(self, run_id: str, values: dict[str, float], at: EpochResult) -> None:
-        self._log(run_id, metrics=_metrics(values, at))
+    def _keep_metrics(self, run_id: str, values: dict[str, float], at: EpochResult) -> None:
+        self._waiting.setdefault(run_id, []).extend(_metrics(values, at))
 
-    def _log(self, run_id: str, *, metrics: Any = (), params: Any = None, tags: Any = None) -> None:
-        """Write to a run, and with it the epochs that wait."""
+    def _log(self, run_id: str, *, params: Any = None, tags: Any = None) -> None:
+        """Write to a run, and with it the metrics that wait."""
         from mlflow.entities import Param, RunTag
 
-        all_metrics = [*self._waiting.get(run_id, ()), *metrics]
+        all_metrics = self._waiting.get(run_id, [])
         all_params = [Param(name, value) for name, value in (params or {}).items()]
         all_tags = [RunTag(name, value) for name, value in (tags or {}).items()]
         self._client.log_batch(run_id, all_metrics, all_params, all_tags)

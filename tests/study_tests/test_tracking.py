@@ -34,6 +34,7 @@ def test_an_epoch_written_twice_is_one_point_at_its_own_time(tmp_path: Path) -> 
     for _ in range(2):
         tracking.log_epoch(one, epoch(9))
         tracking.log_partial_result(one, [epoch(9, 0.25), epoch(10)])
+        tracking.flush(one)
     points = [(p.step, p.timestamp) for p in client.get_metric_history(one, "train_loss") if p.step == 9]
     assert points == [(9, 1_009_000)]
     assert [p.value for p in client.get_metric_history(one, "best_epoch") if p.step == 10] == [10.0]

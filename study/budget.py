@@ -14,18 +14,22 @@ CPU, GPU = "cpu", "gpu"
 class Budget:
     """The limits of [budget] but `trials`, which the plan knows.
 
-    Hours are those since this start. Device hours are those of all epochs of all starts, wall time times cores or GPUs:
-    of a run that was taken over from another study none, of a run that lost its worker what its checkpoint holds.
+    Hours are the wall clock of all starts, as long as a driver lived. Device hours are those of all epochs of all starts,
+    wall time times cores or GPUs: of a run that was taken over from another study none, of a run that lost its worker what
+    its checkpoint holds.
 
     Args:
         section, execution: of the spec.
         spent: seconds of the runs that ended before this start, by `CPU` and `GPU`.
+        earlier: seconds of wall clock of the starts before this one.
     """
 
-    def __init__(self, section: BudgetSection, execution: ExecutionSection, spent: Mapping[str, float]) -> None:
+    def __init__(
+        self, section: BudgetSection, execution: ExecutionSection, spent: Mapping[str, float], earlier: float = 0.0
+    ) -> None:
         self._section, self._threads, self._gpus = section, execution.threads, execution.gpus_per_run or 1.0
         self._spent = {CPU: spent.get(CPU, 0.0), GPU: spent.get(GPU, 0.0)}
-        self._began = time.monotonic()
+        self._earlier, self._began = earlier, time.monotonic()
 
     @property
     def elapsed(self) -> float:
@@ -41,7 +45,8 @@ class Budget:
         spent = dict(self._spent)
         for run in open_runs:
             spent[kind(run.device)] += _seconds(run)
-        used = {"hours": self.elapsed, "cpu_hours": spent[CPU] * self._threads, "gpu_hours": spent[GPU] * self._gpus}
+        wall = self._earlier + self.elapsed
+        used = {"hours": wall, "cpu_hours": spent[CPU] * self._threads, "gpu_hours": spent[GPU] * self._gpus}
         for name, seconds in used.items():
             limit = getattr(self._section, name)
             if limit is not None and seconds >= 3600 * limit:

@@ -87,7 +87,9 @@ def _open(config: StudyConfig, home: Home, checksum: str) -> tuple[Ledger, Budge
     tracking = Tracking(open_mlflow(home), home, config, checksum)
     tracking.start(trials.open_runs)
     journal = Journal(home.journal / f"{config.study.name}.jsonl")
-    return Ledger(trials, tracking, journal), Budget(config.budget, config.execution, tracking.spent)
+    return Ledger(trials, tracking, journal), Budget(
+        config.budget, config.execution, tracking.spent, tracking.earlier_seconds
+    )
 
 
 def _check(config: StudyConfig, data: ClassData) -> None:
@@ -111,7 +113,7 @@ class _Driver:
         self._ledger, self._budget, self._executor = ledger, budget, executor
         self._queue: list[Run] = []
         self._live: dict[str, Run] = {}
-        self._messages: deque[str] = deque(config.notes, maxlen=MESSAGES_KEPT)
+        self._messages: deque[str] = deque(maxlen=MESSAGES_KEPT)
         self._just_ended: list[tuple[RunningRow, EndState]] = []
         self._new_epochs = self._ended_runs = self._interrupted = 0
 

@@ -38,7 +38,7 @@ def conduct(config: StudyConfig, home: Home, console: Console, quiet: bool = Fal
     from .driver import run_study
 
     _make_folder(home)
-    for note in [*config.notes, *_trust(config, home)]:
+    for note in notes_on(config, home):
         console.print(f"note: {note}", markup=False, highlight=False, soft_wrap=True)
     last = Snapshot(config.study.name, config.kind, planned=0)
     try:
@@ -87,12 +87,14 @@ def report_from_files(source: Path, home: Home, out: Path | None = None, paper: 
     return build_report(records, _beside(info, paper), out or home.reports / info.name)
 
 
-def _trust(config: StudyConfig, home: Home) -> list[str]:
-    if config.sampler is None or config.sampler.name != "cmaes" or home.optuna_url.startswith("sqlite"):
-        return []
+def notes_on(config: StudyConfig, home: Home) -> list[str]:
+    """Return what a user should know before the study starts: of the spec, and of what it trusts."""
+    if config.sampler is None or config.sampler.name != "cmaes":
+        return [*config.notes]
     return [
+        *config.notes,
         f"Optuna's CMA-ES sampler unpickles its state from the store: whoever can write to {shown(home.optuna_url)} can run "
-        "code here, so use a store that you trust"
+        "code here, so use a store that you trust",
     ]
 
 

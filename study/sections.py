@@ -95,8 +95,9 @@ class BudgetSection(Section):
 
     trials: int | None = Field(None, ge=1, description="search only: number of trials")
     hours: float | None = Field(
-        None, gt=0, allow_inf_nan=False, description="no new run starts after so many hours; absent: no limit"
-    )
+        None, gt=0, allow_inf_nan=False,
+        description="no new run starts after so many hours of wall clock, over all starts; absent: no limit",
+    )  # fmt: skip
     cpu_hours: float | None = Field(
         None, gt=0, allow_inf_nan=False,
         description="no new run starts after so many hours of cores, over all starts; absent: no limit",

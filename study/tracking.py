@@ -37,6 +37,8 @@ STATUS: dict[str, str] = {
 }  # fmt: skip
 """How MLflow shows each state; the tag `mamlab.state` says it exactly."""
 ENDED = ("FINISHED", "FAILED", "KILLED")
+WALL = "mamlab.wall_seconds"
+"""Of the study's own run: seconds that its drivers have lived, of all starts; at most one sign of life behind."""
 PRUNED_COLOUR = "#9e9e9e"
 PACKAGES = ("mamlab", "torch", "torchvision", "numpy", "optuna", "mlflow")
 TAG_LIMIT = 4000
@@ -65,6 +67,7 @@ class Tracking:
         self._waiting: dict[str, list[Metric]] = {}
         self._written: dict[str, float] = {}
         self.parent_id = self._driver = ""
+        self.earlier_seconds, self._began = 0.0, time.monotonic()
         self._heartbeat = Heartbeat(home)
         self.resync()
 
@@ -87,6 +90,7 @@ class Tracking:
         if not self.parent_id:
             tags = {records.TAG_ROLE: records.ROLE_STUDY}
             self.parent_id = self._create(self._config.study.name, tags)
+        self.earlier_seconds = float(self._client.get_run(self.parent_id).data.tags.get(WALL, 0.0))
         self._heartbeat.refuse_other(self._config.study.name, self._driver)
         self._client.log_text(self.parent_id, redact(self._config.spec_text), records.SPEC_FILE)
         write_views(self._client, self.experiment_id, self._config)
@@ -104,11 +108,12 @@ class Tracking:
         if self._heartbeat.due:
             now = self._client.get_run(self.parent_id).data.tags.get(TAG, "")
             self._heartbeat.refuse_other(self._config.study.name, now)
-            self._tag(self.parent_id, {TAG: self._heartbeat.sign()})
+            self._tag(self.parent_id, {TAG: self._heartbeat.sign(), WALL: self._wall()})
 
     def close(self, finished: bool) -> None:
         """End the parent run: finished, or to go on later."""
-        self._tag(self.parent_id, {TAG: "", records.TAG_STATE: records.COMPLETE if finished else records.INTERRUPTED})
+        state = records.COMPLETE if finished else records.INTERRUPTED
+        self._tag(self.parent_id, {TAG: "", WALL: self._wall(), records.TAG_STATE: state})
         if finished:
             self._client.set_terminated(self.parent_id, status="FINISHED")
         else:
@@ -188,6 +193,9 @@ class Tracking:
             self._client.update_run(run_id, status=STATUS[state])
         else:
             self._client.set_terminated(run_id, status=STATUS[state])
+
+    def _wall(self) -> str:
+        return f"{self.earlier_seconds + time.monotonic() - self._began:.3f}"
 
     def _experiment(self, artifacts: str | None) -> str:
         name = self._config.study.name

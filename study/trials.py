@@ -295,10 +295,12 @@ class Trials:
         from .optuna_parts import make_sampler
 
         assert self._config.sampler is not None
-        seed = sampler_seed(self._config.study.seed, number)
-        if self._config.sampler.name == "qmc":  # one sequence, whose next point Optuna counts itself
-            seed = self._config.study.seed
-        return make_sampler(self._config.sampler, seed)
+        if self._config.sampler.name != "qmc":
+            return make_sampler(self._config.sampler, sampler_seed(self._config.study.seed, number))
+        sampler: Any = make_sampler(self._config.sampler, self._config.study.seed)
+        # One sequence, and each trial its own point: Optuna's count would pass over that of a driver that died drawing it.
+        sampler._find_sample_id = lambda study, search_space: number
+        return sampler
 
     def _search_plans(self, trial: Trial, frozen: FrozenTrial) -> list[RunPlan]:
         assert self._config.space is not None

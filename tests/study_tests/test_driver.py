@@ -90,6 +90,23 @@ def test_hours_of_devices_end_a_study_and_count_over_all_its_starts(tmp_path: Pa
     assert run(config, home).finished
 
 
+def test_hours_are_the_wall_clock_of_all_starts(tmp_path: Path) -> None:
+    home, config = fresh_home(tmp_path), ablation({"a": "{}", "b": '{ "outer.lr" = 0.1 }'}, seeds=1)
+    assert run(config, home).finished
+    client = open_mlflow(home)
+    (parent,) = client.search_runs([client.get_experiment_by_name("arms").experiment_id], "tags.role = 'study'")
+    lived = float(parent.data.tags["mamlab.wall_seconds"])
+    assert 0 < lived < 60
+    more = ablation({"a": "{}", "b": '{ "outer.lr" = 0.1 }'}, seeds=2)
+    poor = replace(more, budget=more.budget.model_copy(update={"hours": lived / 3600}))
+    last = run(poor, home)
+    assert last.spent.startswith("[budget] hours = ")
+    assert last.counts == {"complete": 2, "waiting": 2}
+    client.set_tag(parent.info.run_id, "mamlab.wall_seconds", "0")
+    rich = replace(more, budget=more.budget.model_copy(update={"hours": 1.0}))
+    assert run(rich, home).counts == {"complete": 4}
+
+
 def test_what_the_data_or_this_machine_cannot_do_is_refused_before_anything_is_written(tmp_path: Path) -> None:
     home = fresh_home(tmp_path)
     for override, message in (
@@ -104,8 +121,9 @@ def test_what_the_data_or_this_machine_cannot_do_is_refused_before_anything_is_w
 
 def test_an_ablation_whose_time_is_up_is_neither_finished_nor_interrupted_and_goes_on_later(tmp_path: Path) -> None:
     home, config = fresh_home(tmp_path), ablation({"a": "{}", "b": '{ "outer.lr" = 0.1 }'}, seeds=2)
-    short = replace(config, budget=config.budget.model_copy(update={"hours": 1e-9}))
+    short = replace(config, budget=config.budget.model_copy(update={"hours": 1e-9}), notes=("of the spec",))
     last = run(short, home)
+    assert last.messages == ()  # its notes are printed before it starts, and not twice
     assert (last.finished, last.interrupted, last.counts) == (False, False, {"waiting": 4})
     assert run(config, home).finished
     assert check_books(home, config, 4) == {"complete": 4}

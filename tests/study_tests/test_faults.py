@@ -19,6 +19,8 @@ from study.executors import LocalExecutor
 from study.home import Home
 from study.snapshot import Snapshot
 from study.status import read_study
+from study.stores import open_optuna
+from study.trials import Trials
 
 from .books import ablation, check_books, fresh_home, mlflow_runs, optuna_trials, run, search
 
@@ -150,22 +152,25 @@ def test_status_says_that_a_study_whose_driver_was_killed_does_not_run(tmp_path:
     assert "running" not in dead.counts
 
 
-def test_a_driver_killed_while_it_draws_parameters_draws_the_same_again(tmp_path: Path) -> None:
-    from study.stores import open_optuna
-    from study.trials import Trials
+@pytest.mark.parametrize("sampler", ["tpe", "qmc"])
+def test_a_driver_killed_while_it_draws_parameters_draws_the_same_again(tmp_path: Path, sampler: str) -> None:
+    config = parse_spec(search(trials=3, workers=1).spec_text.replace('"tpe"', f'"{sampler}"'))
 
-    config = search(trials=1, workers=1)
-    whole, half = fresh_home(tmp_path), tmp_path / "half"
-    half.mkdir()
-    (plan,) = Trials(open_optuna(whole), config, "checksum").next()
-    broken = Trials(open_optuna(fresh_home(half)), config, "checksum")
-    broken._study.sampler = broken._sampler(0)
-    first = next(iter(plan.params))
+    def after_one_trial(place: Path) -> Trials:
+        place.mkdir()
+        trials = Trials(open_optuna(fresh_home(place)), config, "checksum")
+        trials.end(trials.next()[0], "complete", 0.5)
+        return trials
+
+    whole, broken = after_one_trial(tmp_path / "whole"), after_one_trial(tmp_path / "half")
+    calm = [whole.next()[0].params for _ in range(2)]
+    broken._study.sampler = broken._sampler(1)
     trial = broken._study.ask()
+    first = next(iter(calm[0]))
     config.space.dimensions[first].suggest(trial, first)  # type: ignore[union-attr]
-    (again,) = Trials(open_optuna(Home(half)), config, "checksum").next()
-    assert len(plan.params) == 2
-    assert again.params == plan.params
+    again = Trials(open_optuna(Home(tmp_path / "half")), config, "checksum")
+    assert [again.next()[0].params for _ in range(2)] == calm
+    assert len({tuple(params.items()) for params in calm}) == 2
 
 
 def test_a_killed_worker_costs_no_epoch_and_no_run(tmp_path: Path, monkeypatch: Any) -> None:

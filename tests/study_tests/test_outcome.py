@@ -11,8 +11,9 @@ import pytest
 from rich.console import Console
 
 from reports.records import RunRecord, StudyInfo
+from study.config import parse_spec
 from study.home import Home
-from study.outcome import finish, print_result
+from study.outcome import finish, notes_on, print_result
 from study.snapshot import Snapshot
 from study.status import RunStatus, StudyStatus, studies_table, study_page
 from tests.reports_tests import example
@@ -77,6 +78,13 @@ def test_status_shows_the_best_trial_by_its_mean() -> None:
     to.print(studies_table([study]))
     assert f"best     {INTERVAL}  trial-0001\n         inner.lr = 0.1" in written(to)
     assert written(to).rstrip().endswith(INTERVAL)
+
+
+def test_a_sampler_that_unpickles_from_the_store_is_noted_with_the_store_that_must_be_trusted() -> None:
+    home, text = Home(Path("there")), books.search().spec_text
+    assert notes_on(parse_spec(text), home) == []
+    (note,) = notes_on(parse_spec(text.replace('"tpe"', '"cmaes"')), home)
+    assert "whoever can write to there/optuna.db can run code here" in note.replace(f"{Path.cwd()}/", "")
 
 
 @pytest.fixture(scope="module")

@@ -213,7 +213,7 @@ def test_a_database_that_does_not_exist_is_an_error_and_not_waited_for(
 
 
 def test_an_mlflow_server_keeps_runs_and_artifacts_and_may_go_away(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("STAND_IN_SECONDS", EPOCH_SECONDS)
     home, config = fresh_home(tmp_path), ablation({"a": "{}", "b": '{ "outer.lr" = 0.1 }'}, seeds=2)
@@ -223,6 +223,7 @@ def test_an_mlflow_server_keeps_runs_and_artifacts_and_may_go_away(
         seen: list[Snapshot] = []
         last = run(config, home, stop_once(tracker, 3.0, seen), workers)
         workers.close()
+        assert capsys.readouterr().out == ""  # MLflow itself prints two addresses at the end of each run
         assert last.counts == {"complete": 4}
         assert check_books(home, config, 4) == {"complete": 4}
         assert any(f"MLflow's store {tracker.url} does not answer" in snapshot.away for snapshot in seen)

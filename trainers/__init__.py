@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .checkpoint import CheckpointFolder
+    from .classifier import MAMLClassifier
     from .config import TrainerConfig
     from .divergence import Diverged
+    from .exported import ExportedModel, read_model
     from .normalise import cell_id, normalise
     from .presets import preset
     from .results import EpochResult, TrainResult
@@ -21,12 +23,15 @@ _HOME = {
     "CheckpointFolder": "checkpoint",
     "Diverged": "divergence",
     "EpochResult": "results",
+    "ExportedModel": "exported",
+    "MAMLClassifier": "classifier",
     "TrainResult": "results",
     "TrainerConfig": "config",
     "cell_id": "normalise",
     "fit": "training",
     "normalise": "normalise",
     "preset": "presets",
+    "read_model": "exported",
     "train": "training",
 }
 
@@ -34,12 +39,15 @@ __all__ = [
     "CheckpointFolder",
     "Diverged",
     "EpochResult",
+    "ExportedModel",
+    "MAMLClassifier",
     "TrainResult",
     "TrainerConfig",
     "cell_id",
     "fit",
     "normalise",
     "preset",
+    "read_model",
     "train",
 ]
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -21,9 +20,7 @@ from ..randomness import Source
 from .arrays import Arrays, Bytes, cached
 from .classes import SPLITS, ClassData, ClassRange, Split
 from .config import DataError, ImageFolder
-
-if TYPE_CHECKING:
-    from PIL.Image import Image
+from .preparation import open_picture, prepare
 
 EXTENSIONS = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".pbm")
 FEWEST_IMAGES = 2  # one to learn from, one to ask for
@@ -151,28 +148,10 @@ def _decoded(files: Sequence[Path], config: ImageFolder) -> Arrays:
 
 def decode(file: Path, size: int, grayscale: bool) -> Bytes:
     """Return an image file as uint8 [1 or 3, size, size]; raises `DataError` if it cannot be read."""
-    from PIL import Image, ImageOps
-
     try:
-        with Image.open(file) as opened:
-            image = _eight_bit(ImageOps.exif_transpose(opened)).convert("L" if grayscale else "RGB")
-        pixels = np.asarray(ImageOps.fit(image, (size, size), Image.Resampling.BICUBIC))
-    except Exception as error:  # decoders raise what they like
-        raise DataError(f"image_folder: {file} cannot be read as an image ({error}); replace or remove it") from error
-    return pixels.reshape(size, size, -1).transpose(2, 0, 1)
-
-
-def _eight_bit(image: Image) -> Image:
-    """Return an image that Pillow converts without loss of meaning: no transparency, no 16 bits."""
-    from PIL import Image as Images
-
-    if image.mode.startswith("I"):
-        values = np.asarray(image).astype(np.int64)
-        return Images.fromarray((values.clip(0, 65535) >> 8).astype(np.uint8))
-    if image.has_transparency_data:
-        white = Images.new("RGBA", image.size, "white")
-        return Images.alpha_composite(white, image.convert("RGBA"))
-    return image
+        return open_picture(file, lambda image: prepare(image, size, grayscale))
+    except DataError as error:
+        raise DataError(f"image_folder: {error}") from error
 
 
 def _moments(images: Bytes) -> tuple[tuple[float, ...], tuple[float, ...]]:

@@ -1,0 +1,151 @@
+"""An exported model: a folder with `model.safetensors` and `config.json`, all that it takes to classify.
+
+No pickle: tensors are safetensors, everything else is JSON. Both files are written beside their place and renamed; the second
+holds the checksum of the first, so that a folder is whole, or says that it is not.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, ValidationError
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+
+from .config import Section, TrainerConfig
+from .data.preparation import Preparation
+from .mamlpp.inner_loop import Learner
+from .models.conv4 import Conv4, Weights
+
+FORMAT = 1
+"""Of the files; raised when an older reader could not make sense of them."""
+WEIGHTS_FILE = "model.safetensors"
+CONFIG_FILE = "config.json"
+_MACHINE = {"device", "tasks_at_once", "compile"}
+"""Settings of the machine that trained, which say nothing about the model."""
+
+
+class ModelError(ValueError):
+    """A folder that holds no usable model; the message names the folder, what is wrong, and the way out."""
+
+
+class _Contents(Section):
+    """`config.json`."""
+
+    format: int
+    weights_sha256: str
+    trainer: TrainerConfig
+    images: Preparation
+    about: dict[str, Any] = Field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ExportedModel:
+    """A trained network, ready to learn classes from a few images of each.
+
+    Attributes:
+        config: what it was trained with.
+        preparation: how pictures become what it saw in training.
+        weights: the meta-learned weights by name, see `models.conv4`.
+        statistics: running means and variances of batch norm; always there, also where training never used them.
+        about: where it comes from, for the model card: any JSON.
+    """
+
+    config: TrainerConfig
+    preparation: Preparation
+    weights: Weights
+    statistics: Weights
+    about: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def ways(self) -> int:
+        """N: the most classes that it can tell apart."""
+        return self.config.episodes.ways
+
+    @property
+    def learner(self) -> Learner:
+        """The network and its inner loop."""
+        return Learner(self.config, Conv4(self.config, self.preparation.channels, self.preparation.size))
+
+    def write(self, folder: Path) -> None:
+        """Write the two files into `folder`, which is made. Raises ModelError if there is something else in it, OSError."""
+        if folder.exists() and not folder.is_dir():
+            raise ModelError(f"{folder} is a file; name a folder")
+        others = {file.name for file in folder.iterdir()} if folder.is_dir() else set()
+        if others and CONFIG_FILE not in others:
+            raise ModelError(
+                f"{folder} holds other files ({sorted(others)[0]}); name a new folder, or an earlier export"
+            )
+        folder.mkdir(parents=True, exist_ok=True)
+        content = save(self._tensors())
+        told = _Contents(
+            format=FORMAT, weights_sha256=hashlib.sha256(content).hexdigest(), trainer=self.config,
+            images=self.preparation, about=self.about,
+        )  # fmt: skip
+        _write(folder / WEIGHTS_FILE, content)
+        tree = told.model_dump(mode="json", exclude={"trainer": _MACHINE})
+        _write(folder / CONFIG_FILE, json.dumps(tree, indent=2).encode() + b"\n")
+
+    def _tensors(self) -> Weights:
+        groups = {"weights": self.weights, "statistics": self.statistics}
+        return {
+            f"{group}/{name}": tensor.detach().cpu().contiguous().clone()
+            for group, tensors in groups.items()
+            for name, tensor in tensors.items()
+        }
+
+
+def read_model(folder: Path | str) -> ExportedModel:
+    """Return the model in `folder`; one that has not changed is read once. Raises ModelError."""
+    place = Path(folder).expanduser()
+    files = [place / name for name in (CONFIG_FILE, WEIGHTS_FILE)]
+    for file in files:
+        if not file.is_file():
+            raise ModelError(f"{place} holds no {file.name}, so no model; make one with: mamlab export STUDY {place}")
+    return _read(place, *(file.stat().st_mtime_ns for file in files))
+
+
+@lru_cache(maxsize=4)
+def _read(folder: Path, *changed: int) -> ExportedModel:
+    text, content = (folder / CONFIG_FILE).read_text(encoding="utf-8"), (folder / WEIGHTS_FILE).read_bytes()
+    told = _contents(folder, text)
+    if hashlib.sha256(content).hexdigest() != told.weights_sha256:
+        raise ModelError(
+            f"{folder / WEIGHTS_FILE} is damaged, or of another export than {CONFIG_FILE}; export it again"
+        )
+    try:
+        tensors = load(content)
+    except SafetensorError as error:
+        raise ModelError(f"{folder / WEIGHTS_FILE} cannot be read ({error}); export it again") from None
+    config = told.trainer
+    if config.precision == "tf32":  # a mode of CUDA devices in training; any machine may classify
+        config = config.model_copy(update={"precision": "float32"})
+    groups: dict[str, Weights] = {"weights": {}, "statistics": {}}
+    for path, tensor in tensors.items():
+        group, _, name = path.partition("/")
+        groups[group][name] = tensor
+    return ExportedModel(config, told.images, groups["weights"], groups["statistics"], told.about)
+
+
+def _contents(folder: Path, text: str) -> _Contents:
+    try:
+        version = json.loads(text).get("format")
+        if version != FORMAT:
+            raise ModelError(
+                f"{folder / CONFIG_FILE} has format {version!r}, and this mamlab reads {FORMAT}; use the version that wrote it"
+            )
+        return _Contents.model_validate_json(text)
+    except (ValidationError, json.JSONDecodeError, AttributeError) as error:
+        first = str(error).splitlines()[0]
+        raise ModelError(f"{folder / CONFIG_FILE} is not an export's ({first}); export it again") from None
+
+
+def _write(file: Path, content: bytes) -> None:
+    temporary = file.with_name(f"{file.name}.tmp")
+    temporary.write_bytes(content)
+    temporary.replace(file)

@@ -65,6 +65,11 @@ class Model(Section):
         "max_pool",
         description="halve the image by 2x2 max-pooling, or by convolutions of stride 2 and one average pool",
     )
+    init_seed: int | None = Field(
+        None,
+        ge=0,
+        description="seed of the initial weights; absent: the training's own. The same for all seeds repeats what the MAML++ code did, whose seeds share one initialisation",
+    )
 
 
 class Inner(Section):

@@ -105,7 +105,8 @@ class Run:
         device, dtype = pick_device(config), pick_dtype(config)
         self.data = self.data.to(device)
         self.learner = Learner(config, Conv4(config, self.data.images.shape[1], self.data.images.shape[-1]))
-        self.weights = self.learner.initial(self.seed, dtype, device)
+        own = self.config.model.init_seed
+        self.weights = self.learner.initial(self.seed if own is None else own, dtype, device)
         self.statistics = self.learner.network.initial_statistics()
         self.statistics.values = {name: v.to(device, dtype) for name, v in self.statistics.values.items()}
         self.optimizer = Adam(self.weights, config.outer)

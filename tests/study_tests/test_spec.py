@@ -9,6 +9,7 @@ from search_spaces import FixedParams
 from study.config import SpecError, load_spec, parse_spec
 from study.optuna_parts import PRUNERS, SAMPLERS, make_pruner, make_sampler
 from study.sections import Named
+from trainers.normalise import cell_id
 
 from .bad_inputs import BAD_SPECS, HEAD, SEARCH
 
@@ -54,11 +55,29 @@ def test_a_file_in_another_encoding_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "kind", "arms"),
-    [("glyphs_train", "train", 0), ("image_folder_search", "search", 0), ("omniglot_ablation", "ablation", 12)],
-)
+    [
+        ("glyphs_train", "train", 0), ("image_folder_search", "search", 0), ("omniglot_ablation", "ablation", 12),
+        ("paper/ablation", "ablation", 12), ("paper/stability", "ablation", 2), ("paper/inner_steps", "ablation", 5),
+        ("paper/released", "ablation", 10), ("paper/search", "search", 0),
+    ],
+)  # fmt: skip
 def test_examples_are_valid(name: str, kind: str, arms: int) -> None:
     config = load_spec(EXAMPLES / f"{name}.toml")
     assert (config.kind, len(config.arms)) == (kind, arms)
+
+
+def test_the_papers_studies_share_their_cells() -> None:
+    ablation, stability, steps, released = (
+        load_spec(EXAMPLES / "paper" / f"{name}.toml").arms
+        for name in ("ablation", "stability", "inner_steps", "released")
+    )
+    for arms, pairs in [
+        (stability, [("MAML", "MAML"), ("MAML++", "MAML++")]),
+        (steps, [("inner.steps = 3", "MAML++")]),
+        (released, [("MAML++", "MAML++"), ("MAML++ without DA", "MAML++ without DA"), ("MAML + CA", "MAML + CA")]),
+    ]:
+        for name, there in pairs:
+            assert cell_id(arms[name][0], 0, "") == cell_id(ablation[there][0], 0, "")
 
 
 def test_the_omniglot_search_says_what_it_promises() -> None:

@@ -63,6 +63,15 @@ def test_the_same_seed_gives_the_same_numbers() -> None:
     assert numbers(drain(None)[0]) == numbers(drain(None)[0])
 
 
+def test_seeds_may_share_one_initialisation_and_still_see_their_own_tasks() -> None:
+    shared = toy_config(**EVERYTHING, norm={"queries": "running"}, model={"init_seed": 7})
+    one, other = (Run(shared, seed, DATA) for seed in (0, 1))
+    assert all(torch.equal(one.weights[name], other.weights[name]) for name in one.weights)
+    assert not torch.equal(Run(CONFIG, 0, DATA).weights["conv0.weight"], Run(CONFIG, 1, DATA).weights["conv0.weight"])
+    tasks = [run.streams["train"].batch([(0, 0)]).support for run in (one, other)]
+    assert not torch.equal(*tasks)
+
+
 @pytest.mark.parametrize("stop", [1, 2])
 def test_a_training_resumes_bit_for_bit(tmp_path: Path, stop: int) -> None:
     whole, result = drain(tmp_path / "whole")

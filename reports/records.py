@@ -95,6 +95,8 @@ BEST_VAL_ACCURACY = "best_val_accuracy"
 BEST_EPOCH = "best_epoch"
 EPOCHS_RUN = "epochs_run"
 SECONDS = "seconds"
+WORK = "work"
+"""Counted operations of the epochs that were run, as a multiple of those of the base config's whole training."""
 TEST_ACCURACY = "test_accuracy"
 TEST_ACCURACY_SE = "test_accuracy_se"
 ENSEMBLE_TEST_ACCURACY = "ensemble_test_accuracy"
@@ -104,6 +106,7 @@ FINAL_METRICS = (
     BEST_EPOCH,
     EPOCHS_RUN,
     SECONDS,
+    WORK,
     TEST_ACCURACY,
     TEST_ACCURACY_SE,
     ENSEMBLE_TEST_ACCURACY,

@@ -19,6 +19,7 @@ from trainers.data import DataConfig
 from trainers.messages import explain, nearest, unknown
 from trainers.normalise import Inert, Tree, flatten, merge, normalise, settings, typed_among
 from trainers.presets import PRESETS, preset
+from trainers.work import work
 
 from .optuna_parts import make_pruner, make_sampler
 from .sections import AblationSection, BudgetSection, ExecutionSection, Named, SpecFile, StudySection
@@ -82,6 +83,10 @@ class StudyConfig:
     def tests(self) -> bool:
         """Whether a complete run is measured on the test tasks."""
         return self.study.test if self.kind == "search" else True
+
+    def work(self, config: TrainerConfig, epochs: int | None = None) -> float:
+        """Return the counted operations of `config`'s first `epochs` epochs (None: all); 1 is the base's whole training."""
+        return work(config, *self.data.image_shape, epochs) / work(self.base, *self.data.image_shape)
 
     def frozen_part(self) -> Tree:
         """Return what may not change once the study has started, ready for JSON.

@@ -197,7 +197,7 @@ class Ledger:
                 if run.end == "pruned":
                     self._end(run, "pruned")
             case Finished(result=result, files=files):
-                self._tracking.log_result(run.run_id, result, run.epochs[-1], files)
+                self._tracking.log_result(run.run_id, run.plan, result, run.epochs[-1], files)
                 self._end(run, "complete", score=result.best_val_accuracy)
             case Ended(state=state, message=message):
                 self._end(run, state, message)
@@ -208,7 +208,7 @@ class Ledger:
     def _end(self, run: Run, state: EndState, message: str = "", score: float | None = None) -> None:
         """Write the end of a run: MLflow first, then Optuna, so that a trial that has ended needs nothing more."""
         if state != "complete":
-            self._tracking.log_partial_result(run.run_id, run.epochs)
+            self._tracking.log_partial_result(run.run_id, run.plan, run.epochs)
         self._tracking.end_run(run.run_id, state, message, run.plan.label)
         self._trials.end(run.plan, state, score)
         run.end = state

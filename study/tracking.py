@@ -160,16 +160,18 @@ class Tracking:
         """Write the epochs of a run that wait."""
         self._log(run_id)
 
-    def log_result(self, run_id: str, result: TrainResult, last: EpochResult, files: dict[str, bytes]) -> None:
+    def log_result(
+        self, run_id: str, plan: RunPlan, result: TrainResult, last: EpochResult, files: dict[str, bytes]
+    ) -> None:
         """Write the artifacts of a complete run; its final metrics are written with its end, which follows."""
-        values = {**asdict(result), records.EPOCHS_RUN: last.epoch}
+        values = {**asdict(result), records.EPOCHS_RUN: last.epoch, records.WORK: self._config.work(plan.config)}
         self._keep_metrics(run_id, {n: values[n] for n in records.FINAL_METRICS if values[n] is not None}, last)
         with tempfile.TemporaryDirectory() as folder:
             for name, content in files.items():
                 (Path(folder) / name).write_bytes(content)
             self._client.log_artifacts(run_id, folder)
 
-    def log_partial_result(self, run_id: str, epochs: list[EpochResult]) -> None:
+    def log_partial_result(self, run_id: str, plan: RunPlan, epochs: list[EpochResult]) -> None:
         """Keep what a run reached that ended early, to be written with its end, which follows."""
         if epochs:
             best = max(epochs, key=lambda epoch: epoch.val_accuracy)
@@ -178,6 +180,7 @@ class Tracking:
                 records.BEST_EPOCH: best.epoch,
                 records.EPOCHS_RUN: epochs[-1].epoch,
                 records.SECONDS: sum(epoch.seconds for epoch in epochs),
+                records.WORK: self._config.work(plan.config, epochs[-1].epoch),
             }
             self._keep_metrics(run_id, values, epochs[-1])
 

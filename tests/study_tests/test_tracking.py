@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from study.home import Home
+from study.plan import RunPlan
 from study.stores import open_mlflow, patiently
 from study.tracking import Tracking
 from study.ui import serving
@@ -31,9 +32,10 @@ def test_an_epoch_written_twice_is_one_point_at_its_own_time(tmp_path: Path) -> 
     run(config, home)
     one = mlflow_runs(home, "arms")[0].info.run_id
     tracking, client = Tracking(open_mlflow(home), home, config, "x"), open_mlflow(home)
+    plan = RunPlan(0, 1, "a", config.arms["a"][0], (), "cell")
     for _ in range(2):
         tracking.log_epoch(one, epoch(9))
-        tracking.log_partial_result(one, [epoch(9, 0.25), epoch(10)])
+        tracking.log_partial_result(one, plan, [epoch(9, 0.25), epoch(10)])
         tracking.flush(one)
     points = [(p.step, p.timestamp) for p in client.get_metric_history(one, "train_loss") if p.step == 9]
     assert points == [(9, 1_009_000)]
@@ -67,6 +69,7 @@ def test_a_run_carries_all_settings_tags_and_files(tmp_path: Path) -> None:
     assert wanted.items() <= one.data.tags.items()
     files = {file.path for file in client.list_artifacts(one.info.run_id)}
     assert files == {"config.json", "per_task.json", "schedules.json", "inner_rates.json", "inner_rates.svg"}
+    assert one.data.metrics["work"] == config.work(config.arms["b"][0]) == 1.0  # another rate costs nothing
     parent = client.get_run(one.data.tags["mlflow.parentRunId"])
     assert (parent.info.status, parent.data.tags["role"]) == ("FINISHED", "study")
     assert [file.path for file in client.list_artifacts(parent.info.run_id)] == ["spec.toml"]

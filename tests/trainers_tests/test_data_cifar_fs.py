@@ -85,6 +85,7 @@ def test_the_100_classes_fall_into_64_16_20() -> None:
     assert {c.name for c in data.splits["val"]} == set(cifar_fs.VAL)
     assert {c.name for c in data.splits["test"]} == set(cifar_fs.TEST)
     assert data.images.shape == (200, 3, 32, 32)
+    assert CifarFS().image_shape == (3, 32)
     apple = data.splits["train"][0]
     assert data.images[apple.first : apple.first + apple.count, 0, 0, 0].tolist() == [0, 100]
     assert not data.turn_training

@@ -89,6 +89,7 @@ def test_there_are_900_classes_of_20_images_in_disjoint_splits_of_70_10_and_20_p
     classes = [c for split in data.splits.values() for c in split]
     assert len(classes) >= 900
     assert data.images.shape == (20 * len(classes), 1, 28, 28)
+    assert Glyphs().image_shape == (1, 28)
     assert data.images.dtype == torch.uint8
     assert sorted(c.first for c in classes) == list(range(0, 20 * len(classes), 20))
     assert {(c.count, c.turns) for c in classes} == {(20, 0)}

@@ -48,6 +48,8 @@ def test_a_flat_folder_of_10_classes_is_cut_6_2_2_always_alike(tmp_path: Path) -
     assert data.checksum == again.checksum
     assert data.name == "letters"
     assert data.images.shape == (30, 3, 8, 8)
+    assert ImageFolder(path=root, size=8).image_shape == (3, 8)
+    assert ImageFolder(path=root, size=8, grayscale=True).image_shape == (1, 8)
     for classes in data.splits.values():
         for one in classes:
             assert data.images[one.first + 2, :, 4, 4].tolist() == [int(one.name[5:]), 2, 0]

@@ -57,6 +57,7 @@ def test_a_zip_file_is_read_once_and_then_its_decoded_images(folder: Path) -> No
     assert data.images.shape == (2000, 1, 8, 8)
     assert data.images.equal(again.images)
     assert [len(data.splits[s]) for s in ("train", "val", "test")] == [35, 25, 40]
+    assert tuple(data.images.shape[1:3]) == config.image_shape == (1, 8)
     assert (data.turn_training, again.turn_training) == (True, False)
     assert data.checksum != again.checksum
     assert sorted(p.suffix for p in folder.glob("omniglot-nearest-8-*")) == [".lock", ".npz"]

@@ -25,6 +25,11 @@ class Glyphs(Section):
 
     source: Literal["glyphs"] = "glyphs"
 
+    @property
+    def image_shape(self) -> tuple[int, int]:
+        """Channels of the images, and their side in pixels."""
+        return 1, 28
+
 
 class Omniglot(Section):
     """Omniglot (Lake et al. 2015): 1623 characters of 50 alphabets, 20 drawings each."""
@@ -45,11 +50,21 @@ class Omniglot(Section):
     )
     size: int = Field(28, ge=8, le=105, description="side of the images in pixels")
 
+    @property
+    def image_shape(self) -> tuple[int, int]:
+        """Channels of the images, and their side in pixels."""
+        return 1, self.size
+
 
 class CifarFS(Section):
     """CIFAR-FS (Bertinetto et al. 2019): the 100 classes of CIFAR-100 in 64/16/20, 600 images each, 32x32."""
 
     source: Literal["cifar_fs"] = "cifar_fs"
+
+    @property
+    def image_shape(self) -> tuple[int, int]:
+        """Channels of the images, and their side in pixels."""
+        return 3, 32
 
 
 class ImageFolder(Section):
@@ -68,6 +83,11 @@ class ImageFolder(Section):
     turns: Literal["augment", "off"] = Field(
         "off", description="augment turns each class of a training task by a random number of quarter turns"
     )
+
+    @property
+    def image_shape(self) -> tuple[int, int]:
+        """Channels of the images, and their side in pixels."""
+        return 1 if self.grayscale else 3, self.size
 
     @model_validator(mode="after")
     def _fractions_fill_one(self) -> ImageFolder:

@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: setup demo test test-slow test-faults test-statistics lint format bench clean
+.PHONY: setup demo test test-slow test-faults test-statistics lint format bench search-efficiency clean
 
 setup: $(STAMP)
 
@@ -37,6 +37,9 @@ format: $(STAMP)
 
 test-statistics: $(STAMP)
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.coverage
+
+search-efficiency: $(STAMP)
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.search_efficiency
 
 bench: $(STAMP)
 	$(BIN)/python -m benchmarks

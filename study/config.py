@@ -235,8 +235,8 @@ def _search(spec: SpecFile, trainer: _Trainer, space: SearchSpace, common: Tree)
 
 
 def _default_pruner(spec: SpecFile) -> Named:
-    """Return the median rule; it does not depend on the budget, which may grow while the pruner may not change."""
-    return Named(name="none" if spec.study.seeds_per_trial > 1 else "median")
+    """Return successive halving: of the rules that depend on no number of trials, which may grow, it spends the least."""
+    return Named(name="none" if spec.study.seeds_per_trial > 1 else "successive_halving")
 
 
 def _pruner_and_seeds(pruner: Named, seeds: int) -> list[str]:

@@ -81,22 +81,24 @@ def make_sampler(section: Named, seed: int) -> BaseSampler:
 
 
 def make_pruner(section: Named, epochs: int) -> BasePruner:
-    """Return the pruner that [pruner] names; by default it spares the first 4 trials and a quarter of the `epochs`.
+    """Return the pruner that [pruner] names, with defaults for runs of `epochs` epochs.
 
-    Hyperband's and successive halving's smallest resource is that quarter too. The patient pruner waits for as many
-    epochs without improvement.
+    Successive halving and Hyperband go on with the better third of the trials after a ninth of the epochs, and with the better
+    third of these after a third. The median and percentile rules spare the first 4 trials and a quarter of the epochs. The
+    patient pruner waits for as many epochs without improvement.
 
     Raises ValueError for an unknown name or option, or a value that Optuna refuses.
     """
     import optuna.pruners
 
     quarter = max(1, epochs // 4)
+    thirds = {"min_resource": max(1, epochs // 9), "reduction_factor": 3}
     rule = {"n_startup_trials": 4, "n_warmup_steps": quarter}
     own: dict[str, dict[str, Any]] = {
         "median": rule,
         "percentile": {"percentile": 50.0, **rule},
-        "hyperband": {"min_resource": quarter, "max_resource": epochs, "reduction_factor": 3},
-        "successive_halving": {"min_resource": quarter},
+        "hyperband": {"max_resource": epochs, **thirds},
+        "successive_halving": thirds,
         "patient": {"wrapped_pruner": None, "patience": quarter},
     }
     made: BasePruner = _make(

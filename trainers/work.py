@@ -64,7 +64,8 @@ def work(config: TrainerConfig, channels: int, size: int, epochs: int | None = N
 
     Args:
         config: what is trained.
-        channels, size: of the square images.
+        channels: of the images.
+        size: side of the square images, in pixels.
         epochs: how many.
     """
     last = config.budget.epochs if epochs is None else epochs

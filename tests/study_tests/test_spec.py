@@ -134,7 +134,9 @@ def test_the_size_follows_the_data() -> None:
     assert parse_spec(folder + '[trainer]\nsize = "omniglot"\n').base.model.filters == 64
 
 
-@pytest.mark.parametrize(("trials", "seeds", "pruner"), [(10, 1, "median"), (500, 1, "median"), (10, 2, "none")])
+@pytest.mark.parametrize(
+    ("trials", "seeds", "pruner"), [(10, 1, "successive_halving"), (500, 1, "successive_halving"), (10, 2, "none")]
+)
 def test_the_default_pruner_does_not_depend_on_the_budget(trials: int, seeds: int, pruner: str) -> None:
     head = HEAD.replace("[study]", f"[study]\nseeds_per_trial = {seeds}")
     config = parse_spec(f'{head}[budget]\ntrials = {trials}\n[space]\npreset = "rates"\n')

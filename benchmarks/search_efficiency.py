@@ -1,0 +1,137 @@
+"""How much work a search needs to find as much as random search: `make search-efficiency`.
+
+Two small problems and one space, fixed beforehand; no preset is enqueued. Random search without pruning, TPE without
+pruning, and what a spec file without [sampler] and [pruner] gives, 5 times each with other seeds; a repetition's three searches
+share seed, tasks and initial weights. Work is counted (`trainers.work`), the trainings that a pruner stopped included. The
+best of random's full budget is the target; the ratio is the work after which the default's mean best reaches it.
+
+The searches are ordinary studies: what is finished is not run again, so the command may be stopped at any time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from study.config import StudyConfig, parse_spec
+from study.driver import run_study
+from study.executors import LocalExecutor
+from study.home import Home
+from study.snapshot import Snapshot
+
+from .search_efficiency_page import write_page
+from .search_efficiency_statistics import Curve, curve_of
+
+REPETITIONS = 5
+TRIALS = {"random": 30, "tpe": 30, "default": 60}
+"""Of each search. A pruned search has more, for what it saves; its trials beyond random's work show in the figure only."""
+METHODS = {
+    "random": '[sampler]\nname = "random"\n[pruner]\nname = "none"',
+    "tpe": '[sampler]\nname = "tpe"\n[pruner]\nname = "none"',
+    "default": "",
+}
+DATA = {"glyphs": 'source = "glyphs"', "omniglot": 'source = "omniglot"'}
+SPEC = """
+[study]
+name = "efficiency-{problem}-{method}-{repetition}"
+seed = {repetition}
+[data]
+{data}
+[trainer]
+preset = "mamlpp"
+episodes = {{ ways = 5, shots = 1, queries = 2, tasks = 4 }}
+model.filters = 8
+budget = {{ epochs = 9, iterations = 5 }}
+evaluation = {{ val_tasks = 32, top_k = 1 }}
+tasks_at_once = 4
+device = "cpu"
+[space]
+preset = "mamlpp"
+[space."inner.steps"]
+low = 1
+high = 3
+{parts}
+[budget]
+trials = {trials}
+[execution]
+workers = 1
+"""
+
+
+def study_of(problem: str, method: str, repetition: int) -> StudyConfig:
+    """Return one search."""
+    text = SPEC.format(
+        problem=problem, method=method, repetition=repetition, data=DATA[problem], parts=METHODS[method],
+        trials=TRIALS[method],
+    )  # fmt: skip
+    return parse_spec(text)
+
+
+def curves(home: Home, problem: str) -> dict[str, list[Curve]]:
+    """Return the best value against work of each finished search, by method, repetition after repetition.
+
+    A repetition that lacks a search is left out.
+    """
+    from reports.records import ReportError
+    from study.outcome import load
+
+    found: dict[str, list[Curve]] = {method: [] for method in METHODS}
+    for repetition in range(REPETITIONS):
+        row = {}
+        for method in METHODS:
+            try:
+                _, records = load(study_of(problem, method, repetition).study.name, home)
+            except ReportError:
+                break
+            if len(ended := [record for record in records if "work" in record.metrics]) >= TRIALS[method]:
+                row[method] = curve_of(ended)
+        if len(row) == len(METHODS):
+            for method, curve in row.items():
+                found[method].append(curve)
+    return found
+
+
+def run(problem: str, home: Home, say: Callable[[str], None]) -> None:
+    """Run, or go on with, the searches of a problem, one worker for all of them. Raises KeyboardInterrupt if stopped."""
+    workers = LocalExecutor(1, 1, home.logs / f"efficiency-{problem}")
+    try:
+        for repetition in range(REPETITIONS):
+            for method in METHODS:
+                config = study_of(problem, method, repetition)
+                last = run_study(config, home, lambda _: None, executor=workers)
+                say(_line(config, last))
+                if last.interrupted:
+                    raise KeyboardInterrupt
+    finally:
+        workers.close()
+
+
+def _line(config: StudyConfig, last: Snapshot) -> str:
+    states = ", ".join(f"{count} {state}" for state, count in last.counts.items())
+    best = "no complete trial" if last.best_value is None else f"best {100 * last.best_value:.2f} %"
+    return f"{config.study.name}: {states}; {best}; {last.elapsed:.0f} s"
+
+
+def main() -> int:
+    """Run the searches and write docs/results/search.md and its figure; 130 after Ctrl-C."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--home", type=Path, default=Path("runs"), help="where the studies are (runs)")
+    parser.add_argument("--out", type=Path, default=Path("docs/results"), help="where the page goes (docs/results)")
+    parser.add_argument("--problem", choices=DATA, action="append", help="run only this one's searches")
+    chosen = parser.parse_args()
+    home = Home(chosen.home)
+    home.root.mkdir(parents=True, exist_ok=True)
+    try:
+        for problem in chosen.problem or DATA:
+            run(problem, home, lambda line: print(line, flush=True))
+    except KeyboardInterrupt:
+        print("Stopped. The same command goes on where it was.")
+        return 130
+    print(write_page({problem: curves(home, problem) for problem in DATA}, SPEC, TRIALS, chosen.out))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

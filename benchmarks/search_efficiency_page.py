@@ -1,0 +1,114 @@
+"""The page of the search-efficiency study: what was asked, the table, the figure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from reports.svg import BLUE, GREEN, ORANGE, canvas, style, to_svg
+
+from .header import header
+from .search_efficiency_statistics import Curve, Ratio, expected_random, mean_best, ratio
+
+AIM = 0.25
+FIGURE = "search-efficiency.svg"
+LOOKS = {"random": (BLUE, "random, no pruning"), "tpe": (ORANGE, "TPE, no pruning"), "default": (GREEN, "default")}
+Curves = Mapping[str, Sequence[Curve]]
+
+
+def write_page(problems: Mapping[str, Curves], spec: str, trials: Mapping[str, int], folder: Path) -> str:
+    """Write search.md and its figure into `folder`; return the page's text."""
+    folder.mkdir(parents=True, exist_ok=True)
+    done = {name: curves for name, curves in problems.items() if curves["random"]}
+    if done:
+        (folder / FIGURE).write_text(figure(done), encoding="utf-8")
+    text = page(problems, spec, trials)
+    (folder / "search.md").write_text(text, encoding="utf-8")
+    return text
+
+
+def page(problems: Mapping[str, Curves], spec: str, trials: Mapping[str, int]) -> str:
+    """Return the page, in Markdown."""
+    about = [f"- {name}: {value}" for name, value in header().items()]
+    return "\n".join([
+        "# Search: how much work it takes to find as much as random search", "",
+        "Written by `make search-efficiency`, which runs the searches that are missing and takes up the others.", "",
+        f"Random search without pruning ({trials['random']} trials) sets the target: the mean over repetitions of its best "
+        f"validation accuracy. TPE without pruning has as many trials, the default (no [sampler], no [pruner] in the spec) "
+        f"{trials['default']}, most of them stopped early. Nothing is enqueued. The ratio is the work after which a method's "
+        "mean best reaches the target, over random's full work; work is counted operations, of stopped trainings too. "
+        f"The aim, set beforehand, is a ratio of at most {AIM:g} for the default. Intervals: 95 % percentile bootstrap over "
+        "repetitions, drawn in pairs by seed; of so few they are rather too narrow.", "",
+        *(line for name, curves in problems.items() for line in _problem(name, curves)),
+        *([f"![Expected best validation accuracy against work]({FIGURE})", ""] if any(c["random"] for c in problems.values()) else []),
+        "## How it was run", "", *about, "", "Each search, with the names filled in:", "", "```toml", spec.strip(), "```", "",
+    ])  # fmt: skip
+
+
+def _problem(name: str, curves: Curves) -> list[str]:
+    if not curves["random"]:
+        return [f"## {name}", "", "Not run yet.", ""]
+    head = [
+        "| method | n | work | complete trials | best, % | after a quarter of random's work, % | ratio of work to random's best |",
+        "|---|---:|---:|---:|---:|---:|---|",
+    ]
+    full = _mean([curve.ends for curve in curves["random"]])
+    rows = [_row(method, own, curves["random"], full) for method, own in curves.items()]
+    found = ratio(curves["default"], curves["random"])
+    verdict = "a hit" if found.value <= AIM else "a miss"
+    sentence = f"The default needs {_ratio_text(found)} of random's work: {verdict} (aim {AIM:g})."
+    return [f"## {name}", "", sentence, "", *head, *rows, ""]
+
+
+def _row(method: str, own: Sequence[Curve], random: Sequence[Curve], full: float) -> str:
+    found = "1, by definition" if method == "random" else _ratio_text(ratio(own, random))
+    cells = [
+        LOOKS[method][1], str(len(own)), f"{_mean([curve.ends for curve in own]) / full:.2f}",
+        f"{_mean([len(curve.values) for curve in own]):.1f} of {_mean([curve.trials for curve in own]):.0f}",
+        f"{100 * _mean([curve.best[-1] for curve in own]):.2f}", f"{100 * mean_best(own, full / 4):.2f}", found,
+    ]  # fmt: skip
+    return f"| {' | '.join(cells)} |"
+
+
+def _ratio_text(found: Ratio) -> str:
+    return f"{_number(found.value)} [{_number(found.low)}, {_number(found.high)}]"
+
+
+def _number(value: float) -> str:
+    return f"{value:.2f}" if math.isfinite(value) else "never reached"
+
+
+def _mean(values: Sequence[float]) -> float:
+    return math.fsum(values) / len(values)
+
+
+def figure(problems: Mapping[str, Curves]) -> str:
+    """Return the SVG: a panel a problem, mean best value against work over random's, each repetition as a thin line."""
+    with style():
+        drawing = canvas(9.2, 3.2)
+        panels = drawing.subplots(1, len(problems), squeeze=False)[0]
+        for axes, (name, curves) in zip(panels, problems.items(), strict=True):
+            full = _mean([curve.ends for curve in curves["random"]])
+            for method, (colour, label) in LOOKS.items():
+                _draw(axes, curves[method], method, full, colour, label)
+            axes.axvline(AIM, color=GREEN, linestyle=(0, (2, 3)), linewidth=1)
+            axes.set(title=name, xlabel="Work, as a share of random's full work", xlim=(0, 1.05))
+            axes.set_ylabel("Expected best validation, %")
+        panels[-1].legend(loc="lower right")
+        return to_svg(drawing, "search-efficiency", "Expected best validation accuracy against counted work")
+
+
+def _draw(axes: object, curves: Sequence[Curve], method: str, full: float, colour: str, label: str) -> None:
+    grid = np.linspace(0, 1.05, 106)
+    if method == "random":
+        points = [np.array(expected_random(curve)) for curve in curves]
+        each = [np.interp(grid * full, found[:, 0], found[:, 1], left=np.nan) for found in points]
+    else:
+        each = [np.array([curve.at(share * full) or np.nan for share in grid]) for curve in curves]
+    for values in each:
+        axes.plot(grid, 100 * values, color=colour, linewidth=0.6, alpha=0.35)  # type: ignore[attr-defined]
+    mean = np.mean(each, axis=0)  # from where every repetition has a complete trial
+    axes.plot(grid, 100 * mean, color=colour, label=label)  # type: ignore[attr-defined]

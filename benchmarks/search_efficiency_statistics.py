@@ -1,0 +1,105 @@
+"""Best value against work, and how much less work one method needs than another, with an interval over repetitions."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from reports import records as names
+from reports.budget import expected_best
+from reports.records import RunRecord
+from reports.summary import best_validation, in_order
+
+DRAWS = 10_000
+LEVEL = 0.95
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A search: after `work[i]` (counted, 1 is the base's training) its best complete trial has `best[i]`; `ends` is all its work.
+
+    `values` are those of its complete trials, and `trials` counts all.
+    """
+
+    work: tuple[float, ...]
+    best: tuple[float, ...]
+    ends: float
+    values: tuple[float, ...]
+    trials: int
+
+    def at(self, work: float) -> float:
+        """Return the best value found with so much work; 0 before the first complete trial."""
+        found = [best for spent, best in zip(self.work, self.best, strict=True) if spent <= work]
+        return found[-1] if found else 0.0
+
+
+def curve_of(records: Sequence[RunRecord]) -> Curve:
+    """Return the curve of a search by one worker, whose trials ended in the order of their numbers."""
+    spent, best, work, steps, values = 0.0, 0.0, list[float](), list[float](), list[float]()
+    for record in in_order(records):
+        spent += record.metrics.get(names.WORK, 0.0)
+        value = best_validation(record)
+        if record.state == names.COMPLETE and value is not None:
+            best = max(best, value)
+            work.append(spent)
+            steps.append(best)
+            values.append(value)
+    return Curve(tuple(work), tuple(steps), spent, tuple(values), len(records))
+
+
+def mean_best(curves: Sequence[Curve], work: float) -> float:
+    """Return the mean over repetitions of the best value after so much work."""
+    return math.fsum(curve.at(work) for curve in curves) / len(curves)
+
+
+def expected_random(curve: Curve) -> list[tuple[float, float]]:
+    """Return (work, expected best) of a random search, whose order of trials means nothing (Dodge et al. 2019)."""
+    found = expected_best(curve.values)
+    return [(curve.ends * n / curve.trials, best) for n, best in zip(found.trials, found.mean, strict=True)]
+
+
+def work_to_reach(curves: Sequence[Curve], target: float) -> float:
+    """Return the least work at which `mean_best` reaches `target`; infinity if it never does."""
+    moments = sorted({spent for curve in curves for spent in curve.work})
+    return next((spent for spent in moments if mean_best(curves, spent) >= target), math.inf)
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """Work to reach the other method's best over that method's full work, and its 95 % interval; infinity: never reached.
+
+    `n` repetitions.
+    """
+
+    value: float
+    low: float
+    high: float
+    target: float
+    n: int
+
+
+def ratio(ours: Sequence[Curve], others: Sequence[Curve]) -> Ratio:
+    """Return how much of `others`' full work `ours` need for the mean of the others' best.
+
+    The interval is a percentile bootstrap over repetitions, which are drawn in pairs (a repetition of both methods has the same seed
+    and tasks). With few repetitions it is rather too narrow.
+    """
+    draws = np.random.default_rng(5).integers(0, len(ours), (DRAWS, len(ours)))
+    kinds = {tuple(sorted(draw)) for draw in draws.tolist()}
+    by_draw = {kind: _ratio([ours[i] for i in kind], [others[i] for i in kind]) for kind in kinds}
+    found = np.sort([by_draw[tuple(sorted(draw))] for draw in draws.tolist()])
+    tail = (1 - LEVEL) / 2
+    low, high = (float(found[min(round(q * DRAWS), DRAWS - 1)]) for q in (tail, 1 - tail))
+    return Ratio(_ratio(ours, others), low, high, _target(others), len(ours))
+
+
+def _target(others: Sequence[Curve]) -> float:
+    return math.fsum(curve.best[-1] for curve in others) / len(others)
+
+
+def _ratio(ours: Sequence[Curve], others: Sequence[Curve]) -> float:
+    full = math.fsum(curve.ends for curve in others) / len(others)
+    return work_to_reach(ours, _target(others)) / full

@@ -1,0 +1,69 @@
+"""The search-efficiency study: its statistics by hand, its page, and its searches with the stand-in's speed."""
+
+import math
+from pathlib import Path
+
+import pytest
+
+from benchmarks.search_efficiency import METHODS, SPEC, TRIALS, study_of
+from benchmarks.search_efficiency_page import write_page
+from benchmarks.search_efficiency_statistics import Curve, curve_of, expected_random, ratio, work_to_reach
+from reports.records import RunRecord
+
+
+def search(*trials: tuple[float, float, bool]) -> Curve:
+    """Return the curve of trials (work, value, whether complete)."""
+    return curve_of([
+        RunRecord(
+            str(i), "1", "s", "search", "", None, 0, i, "complete" if complete else "pruned", "",
+            metrics={"work": work, "best_val_accuracy": value},
+        )
+        for i, (work, value, complete) in enumerate(trials)
+    ])  # fmt: skip
+
+
+RANDOM = search((1.0, 0.2, True), (1.0, 0.6, True), (2.0, 0.4, True))
+PRUNED = search((1.0, 0.5, True), (0.2, 0.9, False), (0.8, 0.7, True))
+
+
+def test_a_curve_counts_the_work_of_all_trials_and_the_values_of_complete_ones() -> None:
+    assert Curve((1.0, 2.0, 4.0), (0.2, 0.6, 0.6), 4.0, (0.2, 0.6, 0.4), 3) == RANDOM
+    assert Curve((1.0, 2.0), (0.5, 0.7), 2.0, (0.5, 0.7), 3) == PRUNED
+    assert [PRUNED.at(work) for work in (0.9, 1.0, 1.9, 2.0)] == [0.0, 0.5, 0.5, 0.7]
+
+
+def test_the_best_of_random_order_is_expected_with_the_formula_of_dodge() -> None:
+    """Of 0.2, 0.4, 0.6: one draw 0.4, three draws (0.2 + 7 * 0.4 + 19 * 0.6) / 27; a trial takes 4 / 3."""
+    found = expected_random(RANDOM)
+    assert [work for work, _ in found] == pytest.approx([4 / 3, 8 / 3, 4])
+    assert found[0][1] == pytest.approx(0.4)
+    assert found[2][1] == pytest.approx((0.2 + 7 * 0.4 + 19 * 0.6) / 27)
+
+
+def test_the_ratio_is_the_work_at_which_the_mean_best_reaches_the_others_best() -> None:
+    """Random's best is 0.6 after 4. The pruned search has 0.5 after 1 and 0.7 after 2."""
+    assert work_to_reach([PRUNED], 0.6) == 2.0
+    assert ratio([PRUNED], [RANDOM]).value == 0.5
+    found = ratio([PRUNED, RANDOM], [RANDOM, RANDOM])
+    assert (found.value, found.n) == (0.5, 2)
+    assert found.target == pytest.approx(0.6)
+    assert (found.low, found.high) == (0.5, 0.5)  # of each alone, too, 2 of 4
+    assert math.isinf(ratio([search((1.0, 0.5, True))], [RANDOM]).value)
+
+
+def test_the_page_says_what_missed_and_what_is_not_run_yet(tmp_path: Path) -> None:
+    curves = {"random": [RANDOM], "tpe": [RANDOM], "default": [PRUNED]}
+    text = write_page({"glyphs": curves, "omniglot": {m: [] for m in METHODS}}, SPEC, TRIALS, tmp_path)
+    assert "The default needs 0.50 [0.50, 0.50] of random's work: a miss (aim 0.25)." in text
+    assert "| default | 1 | 0.50 | 2.0 of 3 | 70.00 | 50.00 | 0.50 [0.50, 0.50] |" in text
+    assert "## omniglot\n\nNot run yet." in text
+    assert (tmp_path / "search.md").read_text() == text
+    assert "<svg" in (tmp_path / "search-efficiency.svg").read_text()
+
+
+def test_the_default_is_what_a_spec_without_sampler_and_pruner_gives_and_nothing_is_enqueued() -> None:
+    random, default = study_of("glyphs", "random", 2), study_of("glyphs", "default", 2)
+    assert random.sampler and default.sampler and random.pruner and default.pruner  # noqa: PT018
+    assert (random.sampler.name, random.pruner.name) == ("random", "none")
+    assert (default.sampler.name, default.pruner.name) == ("tpe", "successive_halving")
+    assert (random.seeds, random.enqueued, random.budget.trials) == ((2,), {}, 30)

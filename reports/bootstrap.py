@@ -40,21 +40,27 @@ def hierarchical_interval(differences: npt.ArrayLike, level: float = LEVEL) -> A
     if n < 2:
         raise ValueError(f"differences must have at least 2 seeds to draw from, not {n}; train more seeds")
     flat = values.reshape(-1, n * m)
-    draws = np.concatenate([flat @ weights.T for weights in _weights(n, m)], axis=1)
+    draws = np.concatenate([flat @ weights.T for weights in _weights(n, m)], axis=1) / (n * m)
     found: Array = _bca(draws, flat.reshape(-1, n, m).mean(2), level).reshape(*values.shape[:-2], 2)
     return found
 
 
 def _weights(n: int, m: int) -> Iterator[Array]:
-    """Yield [draws, n * m]: how often each task of each seed was drawn, over n * m; DRAWS rows in all."""
+    """Yield [draws, n * m]: how often each task of each seed was drawn; DRAWS rows in all."""
     generator = np.random.default_rng([1, n, m])
     rows = max(1, _BLOCK // (n * m))
     for start in range(0, DRAWS, rows):
-        count = min(rows, DRAWS - start)
-        seeds = generator.integers(0, n, (count, n, 1))
-        tasks = generator.integers(0, m, (count, n, m))
-        places = (np.arange(count)[:, None, None] * n + seeds) * m + tasks
-        yield np.bincount(places.ravel(), minlength=count * n * m).reshape(count, n * m) / (n * m)
+        block = np.empty((min(rows, DRAWS - start), n * m))
+        for row in block:
+            row[:] = _weights_of_a_draw(generator, n, m)
+        yield block
+
+
+def _weights_of_a_draw(generator: np.random.Generator, n: int, m: int) -> npt.NDArray[np.intp]:
+    """Return [n * m]: how often each task was drawn. One draw at a time, its counts stay in the processor's cache."""
+    seeds = generator.integers(0, n, (n, 1), dtype=np.uint32)
+    tasks = generator.integers(0, m, (n, m), dtype=np.uint32)  # half the random bits of the default
+    return np.bincount((seeds * np.uint32(m) + tasks).ravel(), minlength=n * m)
 
 
 def _bca(draws: Array, seed_means: Array, level: float) -> Array:

@@ -13,6 +13,7 @@ import json
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -117,7 +118,17 @@ def _write_runs(records: Sequence[RunRecord], path: Path) -> None:
 def _per_task(records: Sequence[RunRecord]) -> Iterator[Series]:
     for record in records:
         for which, values in sorted(record.per_task.items()):
-            yield record.run_id, which, Curve(array("q", range(len(values))), array("d", values))
+            yield record.run_id, which, Curve(_places(len(values)), _array(values))
+
+
+@lru_cache
+def _places(count: int) -> array[int]:
+    """Return 0, 1, ...: most runs have as many test tasks, so the lists are the same."""
+    return array("q", range(count))
+
+
+def _array(values: Sequence[float]) -> array[float]:
+    return values if isinstance(values, array) else array("d", values)
 
 
 def _curves(records: Sequence[RunRecord]) -> Iterator[Series]:

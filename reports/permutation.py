@@ -123,7 +123,7 @@ def family_tests(differences: Sequence[Sequence[float]]) -> list[SignFlip]:
     """Return the test of each comparison of one family; `differences` has a list of paired differences for each."""
     if not differences:
         return []
-    raw = [float(sign_flip_p(values)) for values in differences]
+    raw = _raw(differences)
     smallest = [smallest_p(len(values)) for values in differences]
     return [
         SignFlip(_known(p), _known(adjusted), least, least_adjusted, len(raw), flips_of(len(values)))
@@ -131,6 +131,17 @@ def family_tests(differences: Sequence[Sequence[float]]) -> list[SignFlip]:
             raw, holm(raw).tolist(), smallest, holm(smallest).tolist(), differences, strict=True
         )
     ]
+
+
+def _raw(differences: Sequence[Sequence[float]]) -> list[float]:
+    """Return each comparison's own p; those with equally many pairs are tested together, which takes the time of one."""
+    found = [math.nan] * len(differences)
+    for n in {len(values) for values in differences}:
+        places = [place for place, values in enumerate(differences) if len(values) == n]
+        together = sign_flip_p(np.array([differences[place] for place in places]).reshape(len(places), n))
+        for place, p in zip(places, together.tolist(), strict=True):
+            found[place] = p
+    return found
 
 
 def _known(value: float) -> float | None:

@@ -83,7 +83,7 @@ def read_series(path: Path) -> Table:
         table = pq.read_table(path)
         (runs, run_codes), (names, name_codes) = _coded(table.column(0)), _coded(table.column(1))
         steps = table.column(2).to_numpy().astype(np.int64)
-        values = table.column(3).to_numpy().astype(np.float64)
+        values = table.column(3).to_numpy().astype(np.float64, copy=False)
     except (pa.ArrowException, IndexError, OSError, TypeError, ValueError) as error:
         raise ReportError(
             f"{path} is not a table that this program wrote ({error}); write it again with `mamlab report`"
@@ -103,15 +103,16 @@ def _repeated(values: Sequence[str], lengths: Sequence[int]) -> Any:
 
 
 def _joined(arrays: Sequence[array[Any]], kind: Any) -> Any:
-    return np.concatenate([np.asarray(one) for one in arrays]).astype(kind) if arrays else np.array([], kind)
+    return np.concatenate([np.asarray(one) for one in arrays], dtype=kind) if arrays else np.array([], kind)
 
 
 def _coded(column: Any) -> tuple[list[str], Any]:
     """Return the distinct texts of a column, and for each row which of them it holds."""
-    plain = column.cast(pa.string()) if pa.types.is_dictionary(column.type) else column
-    whole = plain.dictionary_encode().combine_chunks()
-    whole = whole.chunk(0) if isinstance(whole, pa.ChunkedArray) else whole
-    return whole.dictionary.to_pylist(), whole.indices.to_numpy()
+    coded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
+    chunks = coded.unify_dictionaries().chunks
+    if not chunks:
+        return [], np.array([], np.int32)
+    return chunks[0].dictionary.to_pylist(), np.concatenate([chunk.indices.to_numpy() for chunk in chunks])
 
 
 def _stretches(*codes: Any) -> Iterator[tuple[int, int]]:

@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from statistics import fmean, stdev
+from statistics import fmean
 
 from scipy.stats import t as student_t
 
@@ -43,7 +43,8 @@ def estimate(values: Sequence[float], level: float = LEVEL) -> Estimate:
     if n < 2:
         return Estimate(values[0] if n else math.nan, None, None, n)
     mean = fmean(values)
-    half = _critical(level, n - 1) * stdev(values) / math.sqrt(n)
+    variance = math.fsum((value - mean) ** 2 for value in values) / (n - 1)
+    half = _critical(level, n - 1) * math.sqrt(variance / n)
     return Estimate(mean, mean - half, mean + half, n)
 
 

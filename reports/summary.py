@@ -7,6 +7,7 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from . import records as names
 from .comparison import Comparison, compare, families_of
@@ -43,7 +44,12 @@ class Arm:
 
     def tasks_of(self, seed: int) -> Sequence[float]:
         """Return the accuracies per test task of the seed's run (single model); empty if it has none."""
-        return next((run.per_task.get(names.SINGLE, ()) for run in self.used if run.seed == seed), ())
+        run = self._by_seed.get(seed)
+        return run.per_task.get(names.SINGLE, ()) if run else ()
+
+    @cached_property
+    def _by_seed(self) -> dict[int | None, RunRecord]:
+        return {run.seed: run for run in self.used}
 
 
 @dataclass(frozen=True)
@@ -158,9 +164,12 @@ def summarise_ablation(records: Sequence[RunRecord], info: StudyInfo) -> Ablatio
     records = in_order(records)
     metric = primary_metric(records)
     excluded: list[Excluded] = []
-    families = families_of(info, list(dict.fromkeys(arm_name(record, info) for record in records)))
-    order = _arm_order(records, info, [pair for family in families for pair in family.comparisons])
-    arms = {name: _arm(name, records, info, metric, excluded) for name in order}
+    by_arm: dict[str, list[RunRecord]] = {}
+    for record in records:
+        by_arm.setdefault(arm_name(record, info), []).append(record)
+    families = families_of(info, list(by_arm))
+    order = _arm_order(list(by_arm), [pair for family in families for pair in family.comparisons])
+    arms = {name: _arm(name, by_arm.get(name, []), metric, excluded) for name in order}
     values = {name: arm.values for name, arm in arms.items()}
     return Ablation(
         metric, tuple(arms.values()), compare(families, arms, metric), tuple(excluded),
@@ -169,17 +178,16 @@ def summarise_ablation(records: Sequence[RunRecord], info: StudyInfo) -> Ablatio
     )  # fmt: skip
 
 
-def _arm_order(records: Sequence[RunRecord], info: StudyInfo, pairs: Sequence[tuple[str, str]]) -> list[str]:
+def _arm_order(arms: Sequence[str], pairs: Sequence[tuple[str, str]]) -> list[str]:
     """Return each base followed by the arms that are compared to it, then arms without comparison."""
     bases = dict.fromkeys(base for _, base in pairs)
     grouped = [
         name for base in bases for name in [base, *(arm for arm, other in pairs if other == base and arm not in bases)]
     ]
-    return list(dict.fromkeys([*grouped, *(arm_name(record, info) for record in records)]))
+    return list(dict.fromkeys([*grouped, *arms]))
 
 
-def _arm(name: str, records: Sequence[RunRecord], info: StudyInfo, metric: str, excluded: list[Excluded]) -> Arm:
-    own = [record for record in records if arm_name(record, info) == name]
+def _arm(name: str, own: Sequence[RunRecord], metric: str, excluded: list[Excluded]) -> Arm:
     used: dict[int, RunRecord] = {}
     for record in own:
         reason = why_excluded(record, metric)

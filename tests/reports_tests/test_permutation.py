@@ -105,3 +105,9 @@ def test_a_comparison_with_fewer_pairs_can_reach_what_holm_makes_of_the_smallest
     assert (three.smallest, two.smallest) == (0.25, 0.5)
     assert (three.smallest_adjusted, two.smallest_adjusted) == (0.5, 0.5)
     assert (three.adjusted, two.adjusted) == (0.5, 0.5)
+
+
+def test_comparisons_of_unequal_length_are_tested_as_each_would_be_alone() -> None:
+    found = family_tests([[1, 2, 4], [0.5, -1], [-1, 2, 4], []])
+    assert [test.p for test in found] == [0.25, 1.0, 0.5, None]
+    assert [test.flips for test in found] == [8, 4, 8, 1]

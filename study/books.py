@@ -17,7 +17,8 @@ from .heartbeat import TAG
 from .home import Home
 from .journal import Journal
 from .locks import holder
-from .status import all_runs, driver_of, elsewhere, read_studies
+from .plan import planned_cells
+from .status import PAGE, all_runs, driver_of, elsewhere, read_studies
 from .stores import open_mlflow, open_optuna
 from .trials import SUPERSEDED
 from .ui import UIError, require_store
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
     from .sole_writer import SoleWriter
+
+
+DELETED_ONLY = 2
+"""MLflow's `ViewType` of runs in its bin."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +61,29 @@ class Books:
     def several(self) -> bool:
         """Whether a trial has several runs, one a seed."""
         return self.config.kind == "search" and len(self.config.seeds) > 1
+
+    @property
+    def done(self) -> bool:
+        """Whether everything that the spec wants has ended in Optuna; a search that only hours limit is never done."""
+        ended = [trial for trial in self.trials.values() if trial.state.is_finished()]
+        if self.config.kind == "search":
+            wanted = self.config.budget.trials
+            return wanted is not None and len(ended) == len(self.trials) >= wanted
+        cells = {(trial.user_attrs.get("arm"), trial.user_attrs["seed"]) for trial in ended}
+        return len(ended) == len(self.trials) and cells.issuperset(planned_cells(self.config))
+
+    def seeds(self, trial: FrozenTrial) -> tuple[int, ...]:
+        """Return the seeds of a trial's runs."""
+        return self.config.seeds if self.config.kind == "search" else (trial.user_attrs["seed"],)
+
+    @cached_property
+    def binned(self) -> dict[tuple[int, int], Any]:
+        """The runs in MLflow's bin by trial and seed, the newest of each."""
+        found = self.client.search_runs(
+            [self.parent.info.experiment_id], f"tags.{records.TAG_ROLE} = '{records.ROLE_RUN}'", DELETED_ONLY,
+            max_results=PAGE, order_by=["attributes.start_time ASC"],
+        )  # fmt: skip
+        return {key_of(run): run for run in found}
 
     @property
     def journal(self) -> Journal:
@@ -90,6 +118,11 @@ class Books:
         """The checkpoints of the study's runs that nobody trains now."""
         cells = sorted({run.data.tags[records.TAG_CELL] for run in self.runs})
         return [self.folder(cell) for cell in cells if not holder(self.home.checkpoints / cell / "lock")]
+
+
+def key_of(run: Any) -> tuple[int, int]:
+    """Return the trial and seed of an MLflow run."""
+    return int(run.data.tags[records.TAG_TRIAL]), int(run.data.tags[records.TAG_SEED])
 
 
 def state_of(run: Any) -> str:

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import json
 import statistics
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reports import records
 from trainers.results import EpochResult
 
-from .books import Books, state_of
+from .books import Books, key_of, state_of
 from .heartbeat import TAG
 from .journal import Journal
 from .ledger import Ledger
 from .snapshot import EndState
 from .tracking import STATUS, Tracking
-from .trials import FROZEN, RESULT, STATE, Trials
+from .trials import FROZEN, RESULT, STATE, SUPERSEDED, Trials
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
@@ -88,6 +88,24 @@ def write_epochs(books: Books, run: Any, epochs: Sequence[EpochResult]) -> None:
 def delete_run(books: Books, run: Any) -> None:
     """Put a run into MLflow's bin, from which its UI can take it back."""
     books.client.delete_run(run.info.run_id)
+
+
+def take_out(books: Books, runs: Sequence[Any]) -> None:
+    """Take runs out of MLflow's bin."""
+    for run in runs:
+        books.client.restore_run(run.info.run_id)
+
+
+def run_again(books: Books, numbers: Collection[int]) -> None:
+    """Mark trials as superseded: the next start puts another with the same parameters, or arm and seed, in their place."""
+    for run in books.runs:
+        if key_of(run)[0] in numbers:
+            books.client.set_tag(run.info.run_id, records.TAG_ROLE, records.ROLE_SUPERSEDED)
+    study_id = books.storage.get_study_id_from_name(books.name)
+    before = books.storage.get_study_user_attrs(study_id).get(SUPERSEDED, ())
+    books.storage.set_study_user_attr(study_id, SUPERSEDED, sorted({*before, *numbers}))
+    if numbers:
+        set_state(books, books.parent, records.INTERRUPTED)
 
 
 def remove(files: Sequence[Path]) -> None:

@@ -12,8 +12,9 @@ from reports import records
 from .books import read_books
 from .home import Home
 from .locks import driver_lock
+from .mending import run_again
 from .stores import open_mlflow
-from .trials import STATE, SUPERSEDED
+from .trials import STATE
 from .ui import UIError
 
 RETRIED = (records.FAILED, records.OUT_OF_MEMORY)
@@ -34,11 +35,5 @@ def retry_failed(home: Home, study: str) -> int:
         failed = [
             one for one in books.trials.values() if one.state.is_finished() and one.user_attrs.get(STATE) in RETRIED
         ]
-        numbers = {one.number for one in failed}
-        for run in books.runs:
-            if int(run.data.tags[records.TAG_TRIAL]) in numbers:
-                books.client.set_tag(run.info.run_id, records.TAG_ROLE, records.ROLE_SUPERSEDED)
-        study_id = books.storage.get_study_id_from_name(study)
-        before = books.storage.get_study_user_attrs(study_id).get(SUPERSEDED, ())
-        books.storage.set_study_user_attr(study_id, SUPERSEDED, sorted({*before, *numbers}))
+        run_again(books, {one.number for one in failed})
     return len(failed)

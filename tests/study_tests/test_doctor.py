@@ -52,6 +52,15 @@ class Study:
     def run(self, number: int = 0) -> Any:
         return mlflow_runs(self.home, self.name)[number]
 
+    @property
+    def parent(self) -> Any:
+        return self.client.get_run(self.run(-1).data.tags["mlflow.parentRunId"])
+
+    def set_parent(self, state: str, status: str) -> None:
+        one = self.parent.info.run_id
+        self.client.set_tag(one, records.TAG_STATE, state)
+        self.client.update_run(one, status=status)
+
     def folder(self, number: int = 0) -> CheckpointFolder:
         return CheckpointFolder(self.home.checkpoints / self.run(number).data.tags[records.TAG_CELL])
 
@@ -124,6 +133,10 @@ def run_doubled(study: Study) -> None:
     study.client.create_run(one.info.experiment_id, tags={**one.data.tags, records.TAG_STATE: "interrupted"})
 
 
+def run_in_the_bin(study: Study) -> None:
+    study.client.delete_run(study.run().info.run_id)
+
+
 def leftovers(study: Study) -> None:
     for name in ("epoch-000002.ckpt", "final.damaged", "epoch-000003.ckpt.tmp-77"):
         (study.folder().path / name).write_bytes(b"x" * 99)
@@ -141,6 +154,7 @@ DAMAGE: dict[Callable[[Study], None], tuple[str, str]] = {
     another_status: ("a / seed 1: complete, but MLflow's status is RUNNING", "set to FINISHED"),
     epochs_lost: ("a / seed 1: MLflow lacks 2 of 3 epochs of its checkpoint", "written into MLflow"),
     run_doubled: ("a / seed 1: MLflow has two runs of this trial and seed", "the one with more results stays"),
+    run_in_the_bin: ("a / seed 1: ended in Optuna, its run is in MLflow's bin", "taken out of the bin"),
     leftovers: ("left over: epoch-000002.ckpt, epoch-000003.ckpt.tmp-77, final.damaged", "removed"),
     final_damaged: ("left over: final.ckpt", "removed"),
 }
@@ -178,9 +192,11 @@ def numbers(study: Study) -> list[Any]:
 def test_what_a_dead_driver_left_running_waits_again_and_goes_on_from_its_checkpoint(study: Study) -> None:
     before = numbers(study)
     both_running(study)
+    study.set_parent("running", "RUNNING")
     status, text = study.doctor(fix=True)
     assert status == 1
-    assert text.splitlines()[-1] == "2 mended, 1 left."
+    assert text.splitlines()[-1] == "3 mended, 1 left."
+    assert study.parent.info.status == "SCHEDULED"
     assert "its checkpoint is complete, the books lack its result" in text
     assert optuna_trials(study.home, "arms")[0].state == TrialState.WAITING
     assert study.run().info.status == "SCHEDULED"
@@ -190,13 +206,17 @@ def test_what_a_dead_driver_left_running_waits_again_and_goes_on_from_its_checkp
     assert numbers(study)[0] == before[0]
 
 
-def test_the_study_s_own_run_is_not_left_running(study: Study) -> None:
-    parent = study.run().data.tags["mlflow.parentRunId"]
-    study.client.set_tag(parent, records.TAG_STATE, "running")
-    study.client.update_run(parent, status="RUNNING")
-    assert "study arms: running in MLflow, nobody runs it" in study.doctor()[1]
+@pytest.mark.parametrize(("state", "status"), [("running", "RUNNING"), ("interrupted", "SCHEDULED")])
+def test_a_study_whose_runs_have_all_ended_is_complete_also_when_the_last_is_mended(
+    study: Study, state: str, status: str
+) -> None:
+    study.set_parent(state, status)
+    assert f"study arms: {state} in MLflow, all its runs have ended" in study.doctor()[1]
+    only_optuna_running(study)
+    assert "all its runs have ended" not in study.doctor()[1]
     assert study.doctor(fix=True)[0] == 0
-    assert study.client.get_run(parent).info.status == "SCHEDULED"
+    assert study.parent.info.status == "FINISHED"
+    assert study.parent.data.tags[records.TAG_STATE] == "complete"
 
 
 def test_a_journal_is_written_into_both_books(study: Study) -> None:
@@ -217,24 +237,56 @@ def test_a_journal_is_written_into_both_books(study: Study) -> None:
     assert check_books(study.home, study.config, 2) == {"complete": 2}
 
 
-def test_a_run_without_a_trial_and_a_trial_without_a_run_are_said_and_left(study: Study) -> None:
-    study.client.set_tag(study.run().info.run_id, records.TAG_TRIAL, "0007")
+def test_a_run_without_a_trial_is_said_and_left(study: Study) -> None:
+    one = study.run()
+    tags = {**one.data.tags, records.TAG_TRIAL: "0007"}
+    study.client.create_run(one.info.experiment_id, tags=tags, run_name=one.info.run_name)
     status, text = study.doctor(fix=True)
     assert status == 1
     assert "a / seed 1: a run in MLflow, Optuna has no trial 7" in text
-    assert "a / seed 1: ended in Optuna, MLflow has no run of it" in text
-    assert "0 mended, 2 left." in text
+    assert text.splitlines()[-1] == "0 mended, 1 left."
 
 
-def test_a_complete_trial_is_not_called_complete_in_mlflow_without_its_result(study: Study) -> None:
+def run_lost(study: Study) -> None:
+    study.client.set_tag(study.run().info.run_id, records.TAG_ROLE, "another's")
+
+
+def result_lost(study: Study) -> None:
     study.set_run("interrupted", "SCHEDULED")
     with closing(sqlite3.connect(study.home.mlflow_db)) as database:
         database.execute("DELETE FROM latest_metrics WHERE run_uuid = ?", (study.run().info.run_id,))
         database.commit()
+
+
+def another_value(study: Study) -> None:
+    with closing(sqlite3.connect(study.home.optuna_db)) as database:
+        database.execute("UPDATE trial_values SET value = 2 WHERE trial_id = 1")
+        database.commit()
+
+
+LOST: dict[Callable[[Study], None], str] = {
+    run_lost: "ended in Optuna, MLflow has no run of it",
+    result_lost: "interrupted in MLflow, complete in Optuna, and MLflow lacks its result",
+    another_value: "in MLflow, 2.0 in Optuna",
+}
+
+
+@pytest.mark.parametrize("loss", LOST, ids=lambda loss: loss.__name__)
+def test_a_result_that_a_book_has_lost_is_taken_from_its_checkpoint_by_the_next_start(
+    study: Study, loss: Callable[[Study], None]
+) -> None:
+    value = study.run().data.metrics[records.BEST_VAL_ACCURACY]
+    loss(study)
+    assert LOST[loss] in study.doctor()[1]
     status, text = study.doctor(fix=True)
-    assert status == 1
-    assert "interrupted in MLflow, complete in Optuna, and MLflow lacks its result" in text
-    assert "train it in a study of another name" in text
+    assert (status, text.splitlines()[-1]) == (0, "1 mended, 0 left.")
+    assert study.parent.info.status == "SCHEDULED"
+    last = run(study.config, study.home)
+    assert (last.counts, last.planned) == ({"complete": 2}, 2)
+    (again,) = [one for one in mlflow_runs(study.home, "arms") if one.data.tags["arm"] == "a"]
+    assert again.data.metrics[records.BEST_VAL_ACCURACY] == value
+    assert optuna_trials(study.home, "arms")[2].value == value
+    assert study.doctor()[0] == 0
 
 
 def test_a_search_s_trial_that_mlflow_has_ended_ends_in_optuna_with_its_epochs(tmp_path: Path) -> None:

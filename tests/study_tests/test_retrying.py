@@ -9,7 +9,7 @@ import pytest
 from reports import records
 from study.books import read_books
 from study.config import parse_spec
-from study.doctor import diagnose
+from study.diagnosis import diagnose
 from study.home import Home
 from study.locks import DriverBusy, driver_lock
 from study.retrying import retry_failed
@@ -70,6 +70,31 @@ def test_a_search_s_failed_trials_are_run_again_with_the_same_parameters_and_cou
     more = parse_spec(FAILING.replace("trials = 4", "trials = 5"))
     assert sum(run(more, home).counts.values()) == 5
     assert len(optuna_trials(home, "hunt")) == 9
+
+
+def test_a_failed_trial_of_two_seeds_is_run_again_whole_without_training_its_complete_cell_again(
+    tmp_path: Path,
+) -> None:
+    text = FAILING.replace("seed = 3", "seed = 3\nseeds_per_trial = 2").replace("trials = 4", "trials = 2")
+    config = parse_spec(text[: text.index("[pruner]")] + text[text.index("[budget]") :])
+    home = fresh_home(tmp_path)
+    assert run(config, home).counts == {"failed": 4}
+    cell = mlflow_runs(home, "hunt")[0].data.tags[records.TAG_CELL]
+    (home.checkpoints / cell / "died").unlink()  # it will fail once more
+    assert retry_failed(home, "hunt") == 2
+    again = run(config, home)
+    assert (again.counts, again.planned) == ({"complete": 3, "failed": 1}, 4)
+    assert retry_failed(home, "hunt") == 1
+    last = run(config, home)
+    assert (last.counts, last.planned) == ({"complete": 4}, 4)
+    trials = optuna_trials(home, "hunt")
+    assert [trial.state.name for trial in trials] == ["FAIL", "FAIL", "FAIL", "COMPLETE", "COMPLETE"]
+    assert trials[4].params == trials[2].params == trials[0].params
+    failed_twice, reused = [one for one in mlflow_runs(home, "hunt") if one.data.tags[records.TAG_TRIAL] == "0004"]
+    assert failed_twice.data.tags[records.TAG_CELL] == cell
+    assert "reused_from" not in failed_twice.data.tags
+    assert "reused_from" in reused.data.tags
+    assert diagnose(read_books(home, "hunt")) == []
 
 
 def test_nothing_is_set_to_run_again_while_a_driver_lives_or_before_the_first_start(tmp_path: Path) -> None:

@@ -1,0 +1,235 @@
+"""Do Optuna, MLflow, the checkpoints and the journal of a study say the same? What does not, and what mends it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from reports import records
+
+from . import mending
+from .books import Books, key_of, read_books, state_of
+from .tracking import STATUS
+from .trials import LABEL, RESULT, STATE
+
+if TYPE_CHECKING:
+    from optuna.trial import FrozenTrial
+
+RESTART = "no: start the study again"
+AGAIN = "to run again: the next start takes it from its checkpoint, or trains it"
+
+
+@dataclass(frozen=True)
+class Disagreement:
+    """`what` disagrees, and what --fix does; without a `cure`, `way` says what does mend it."""
+
+    what: str
+    way: str
+    cure: Callable[[], None] | None = field(default=None, compare=False)
+
+
+def diagnose(books: Books) -> list[Disagreement]:
+    """Return what disagrees, in the order in which it can be mended.
+
+    While a driver lives, what it is just writing is left out.
+    """
+    parts = [_doubled, _ends, _lost]
+    if not books.driver:
+        parts += [_running, _journal, _unread, _epochs, _leftovers, _study]
+    return [found for part in parts for found in part(books)]
+
+
+def mend(books: Books) -> tuple[list[Disagreement], list[Disagreement]]:
+    """Apply every cure, and those of what shows only then; return what was mended and what is left."""
+    mended: list[Disagreement] = []
+    while cures := [one for one in diagnose(books) if one.cure and one not in mended]:
+        for one in cures:
+            assert one.cure is not None
+            one.cure()
+        mended += cures
+        books = read_books(books.home, books.name, alone=True)
+    left = diagnose(books)
+    return [one for one in mended if one not in left], left
+
+
+def _doubled(books: Books) -> Iterator[Disagreement]:
+    """Runs of one trial and seed: the one that tells most stays."""
+    kept: dict[tuple[int, int], Any] = {}
+    for run in sorted(books.runs, key=partial(_worth, books), reverse=True):
+        if kept.setdefault(key_of(run), run) is not run:
+            yield Disagreement(
+                f"{run.info.run_name}: MLflow has two runs of this trial and seed",
+                f"run {run.info.run_id} goes into MLflow's bin, the one with more results stays",
+                partial(mending.delete_run, books, run),
+            )
+
+
+def _worth(books: Books, run: Any) -> tuple[bool, int, float]:
+    return state_of(run) in records.ENDED, len(books.steps[run.info.run_id]), -run.info.start_time
+
+
+def _runs(books: Books) -> list[Any]:
+    """Return a run for each trial and seed."""
+    best: dict[tuple[int, int], Any] = {}
+    for run in sorted(books.runs, key=partial(_worth, books)):
+        best[key_of(run)] = run
+    return [best[key] for key in sorted(best)]
+
+
+def _ends(books: Books) -> Iterator[Disagreement]:
+    for run in _runs(books):
+        trial, state = books.trial_of(run), state_of(run)
+        if trial is None:
+            continue
+        told = _told(books, trial, run.data.tags[records.TAG_SEED])
+        name = run.info.run_name
+        if state in records.ENDED and not told and not books.driver:
+            yield Disagreement(
+                f"{name}: {state} in MLflow, not ended in Optuna",
+                f"ended as {state} in Optuna",
+                partial(mending.end_in_optuna, books, run, trial),
+            )
+        elif told and told != state:
+            yield _follow_optuna(books, run, state, told)
+        elif told and run.info.status != STATUS.get(state):
+            yield Disagreement(
+                f"{name}: {state}, but MLflow's status is {run.info.status}",
+                f"set to {STATUS[state]}",
+                partial(mending.set_state, books, run, state),
+            )
+        elif told == records.COMPLETE and not books.several and trial.value != _score(run):
+            yield Disagreement(
+                f"{name}: validation accuracy {_score(run)} in MLflow, {trial.value} in Optuna",
+                AGAIN,
+                partial(mending.run_again, books, [trial.number]),
+            )
+
+
+def _follow_optuna(books: Books, run: Any, state: str, told: str) -> Disagreement:
+    end = mending.fitting_end(books, run, told)
+    what = f"{run.info.run_name}: {state} in MLflow, {told} in Optuna"
+    if end is None:
+        again = partial(mending.run_again, books, [key_of(run)[0]])
+        return Disagreement(f"{what}, and MLflow lacks its result", AGAIN, again)
+    return Disagreement(what, f"set to {told} in MLflow", partial(mending.set_state, books, run, end))
+
+
+def _score(run: Any) -> float | None:
+    found: float | None = run.data.metrics.get(records.BEST_VAL_ACCURACY)
+    return found
+
+
+def _told(books: Books, trial: FrozenTrial, seed: str) -> str:
+    """Return how a run ended by Optuna; empty if it has not."""
+    if books.several and RESULT + seed in trial.user_attrs:
+        return str(trial.user_attrs[RESULT + seed][0])
+    return str(trial.user_attrs.get(STATE, records.FAILED)) if trial.state.is_finished() else ""
+
+
+def _lost(books: Books) -> Iterator[Disagreement]:
+    known = set(map(key_of, books.runs))
+    for number, trial in books.trials.items():
+        lost = [seed for seed in books.seeds(trial) if (number, seed) not in known]
+        if not lost or not trial.state.is_finished():
+            continue
+        if all((number, seed) in books.binned for seed in lost):
+            yield Disagreement(
+                f"{_name(trial)}: ended in Optuna, its run is in MLflow's bin",
+                "taken out of the bin",
+                partial(mending.take_out, books, [books.binned[number, seed] for seed in lost]),
+            )
+        else:
+            yield Disagreement(
+                f"{_name(trial)}: ended in Optuna, MLflow has no run of it",
+                AGAIN,
+                partial(mending.run_again, books, [number]),
+            )
+    for run in _runs(books):
+        if books.trial_of(run) is None:
+            yield Disagreement(
+                f"{run.info.run_name}: a run in MLflow, Optuna has no trial {int(run.data.tags[records.TAG_TRIAL])}",
+                "no: put Optuna's store back from a copy",
+            )
+
+
+def _running(books: Books) -> Iterator[Disagreement]:
+    told = "nobody runs it"
+    ended = {int(run.data.tags[records.TAG_TRIAL]) for run in books.runs if state_of(run) in records.ENDED}
+    for number, trial in books.trials.items():
+        if trial.state.name == "RUNNING" and (books.several or number not in ended):
+            yield Disagreement(
+                f"{_name(trial)}: running in Optuna, {told}",
+                "set back to waiting",
+                partial(mending.set_waiting, books, trial),
+            )
+    for run in _runs(books):
+        if state_of(run) == records.RUNNING and not _ended_in_optuna(books, run):
+            yield Disagreement(
+                f"{run.info.run_name}: running in MLflow, {told}",
+                "set to interrupted",
+                partial(mending.set_state, books, run, records.INTERRUPTED),
+            )
+
+
+def _study(books: Books) -> Iterator[Disagreement]:
+    """The study's own run: running without a driver, or interrupted when nothing is left to run."""
+    state, done = state_of(books.parent), books.done
+    if state == records.RUNNING or (state == records.INTERRUPTED and done):
+        end = records.COMPLETE if done else records.INTERRUPTED
+        told = "all its runs have ended" if done else "nobody runs it"
+        yield Disagreement(
+            f"study {books.name}: {state} in MLflow, {told}",
+            f"set to {end}",
+            partial(mending.set_state, books, books.parent, end),
+        )
+
+
+def _ended_in_optuna(books: Books, run: Any) -> bool:
+    trial = books.trial_of(run)
+    return trial is not None and bool(_told(books, trial, run.data.tags[records.TAG_SEED]))
+
+
+def _journal(books: Books) -> Iterator[Disagreement]:
+    if books.journal.path.exists():
+        kept = books.journal.read()
+        events = sum(map(len, kept.values()))
+        yield Disagreement(
+            f"{events} events of {len(kept)} runs wait in {books.journal.path.name}",
+            "written into both books, the file removed",
+            partial(mending.replay, books),
+        )
+
+
+def _unread(books: Books) -> Iterator[Disagreement]:
+    for run in _runs(books):
+        folder = books.folder(run.data.tags[records.TAG_CELL])
+        if state_of(run) not in records.ENDED and not _ended_in_optuna(books, run) and folder.finished:
+            yield Disagreement(
+                f"{run.info.run_name}: its checkpoint is complete, the books lack its result",
+                f"{RESTART}: it is taken over without training",
+            )
+
+
+def _epochs(books: Books) -> Iterator[Disagreement]:
+    for run in _runs(books):
+        if missing := books.missing(run):
+            yield Disagreement(
+                f"{run.info.run_name}: MLflow lacks {len(missing)} of {len(books.history(run))} epochs of its checkpoint",
+                "written into MLflow",
+                partial(mending.write_epochs, books, run, missing),
+            )
+
+
+def _leftovers(books: Books) -> Iterator[Disagreement]:
+    for folder in books.folders:
+        if files := folder.leftovers():
+            names = ", ".join(file.name for file in files)
+            yield Disagreement(
+                f"checkpoint {folder.path.name[:12]}: left over: {names}", "removed", partial(mending.remove, files)
+            )
+
+
+def _name(trial: FrozenTrial) -> str:
+    return str(trial.user_attrs.get(LABEL, f"trial {trial.number}"))

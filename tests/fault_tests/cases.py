@@ -1,19 +1,15 @@
-"""The studies that faults are done to, their undisturbed results, and drivers in processes of their own."""
+"""The studies that faults are done to, their undisturbed results."""
 
 from __future__ import annotations
 
 import atexit
-import os
 import shutil
 import subprocess
-import sys
 import tempfile
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from study.config import StudyConfig, parse_spec
 from study.driver import run_study
@@ -21,16 +17,13 @@ from study.executors import Executor
 from study.home import Home
 from study.snapshot import Snapshot
 from tests.study_tests.books import LOADER, TRAINER, _workers, ablation, fresh_home, search
+from tests.study_tests.drivers import start
 from tests.toy import toy_data
 from trainers.data.classes import ClassData
 from trainers.data.config import DataConfig
 
 from .invariants import Results, results
 
-EPOCH_SECONDS = 0.15
-"""Of the stand-in, in drivers that are to be disturbed."""
-STOPPED = 3
-"""Exit status of a driver that was stopped by a signal."""
 ARMS = {"a": "{}", "b": '{ "outer.lr" = 0.1 }', "c": '{ "outer.lr" = 0.01 }', "d": '{ "outer.lr" = 0.02 }'}
 SMALL = """
 episodes = { ways = 3, tasks = 2 }
@@ -65,21 +58,7 @@ class Case:
 
     def start(self, home: Home) -> subprocess.Popen[bytes]:
         """Start the study's driver in a process and a process group of its own."""
-        spec = home.root / f"{self.config.study.name}.toml"
-        spec.write_text(self.config.spec_text)
-        command = [
-            sys.executable,
-            "-m",
-            "tests.fault_tests.cases",
-            str(home.root),
-            str(spec),
-            self.trainer,
-            self.loader,
-        ]
-        environment = {**os.environ, "STAND_IN_SECONDS": str(EPOCH_SECONDS)}
-        return subprocess.Popen(
-            command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True
-        )
+        return start(self.config, home, trainer=self.trainer, loader=self.loader)
 
 
 def hunt() -> Case:
@@ -117,36 +96,3 @@ def new_home(folder: Path, name: object) -> Home:
     place = folder / str(name)
     place.mkdir()
     return fresh_home(place)
-
-
-def epoch_files(home: Home) -> set[Path]:
-    """Return the checkpoints of epochs that are there."""
-    return set(home.checkpoints.glob("*/epoch-*.ckpt"))
-
-
-def wait_for_new_epochs(home: Home, count: int, driver: subprocess.Popen[bytes], seconds: float = 120) -> bool:
-    """Return True when `count` more checkpoints have been written, False if the driver has ended before."""
-    there = epoch_files(home)
-    seen, deadline = set(there), time.monotonic() + seconds
-    while len(seen) < len(there) + count:
-        if driver.poll() is not None:
-            return False
-        assert time.monotonic() < deadline, "the driver does not get on"
-        seen |= epoch_files(home)
-        time.sleep(0.01)
-    return True
-
-
-def ended(driver: subprocess.Popen[Any], seconds: float = 90) -> tuple[int, str]:
-    """Wait for a driver; return its exit status and what it complained of."""
-    _, errors = driver.communicate(timeout=seconds)
-    return driver.returncode, errors.decode()
-
-
-if __name__ == "__main__":  # HOME SPEC TRAINER LOADER
-    root, spec_file, trainer_address, loader_address = sys.argv[1:]
-    last = run_study(
-        parse_spec(Path(spec_file).read_text()), Home(Path(root)), lambda snapshot: None,
-        trainer=trainer_address, loader=loader_address,
-    )  # fmt: skip
-    sys.exit(0 if last.finished else STOPPED)

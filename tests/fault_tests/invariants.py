@@ -9,13 +9,13 @@ from study.config import StudyConfig
 from study.home import Home
 from study.stores import open_mlflow
 from study.tracking import STATUS
-from tests.study_tests.books import OPTUNA, mlflow_runs, optuna_trials
+from tests.study_tests.books import OPTUNA, mlflow_runs, optuna_trials, outcome
 from trainers.checkpoint import CheckpointFolder
 
 Key = tuple[str, int]
 """(arm, or trial of a search; seed)"""
-Results = dict[Key, tuple[str, dict[str, str], dict[str, list[tuple[int, float]]]]]
-"""Of each run that has ended: its state, its parameters, and each metric's (step, value) points."""
+Results = dict[Key, tuple[str, dict[str, str], dict[str, list[tuple[int, float]]], tuple[Any, ...]]]
+"""Of each run that has ended: its state, its parameters, each metric's (step, value) points, and its trial in Optuna."""
 
 TIMES = {records.EPOCH_SECONDS, records.SECONDS, "tasks_per_second"}
 """Metrics that no two runs share."""
@@ -30,13 +30,14 @@ def key_of(run: Any) -> Key:
 def results(home: Home, config: StudyConfig) -> Results:
     """Return the numbers of all runs that have ended."""
     client = open_mlflow(home)
+    trials = {trial.number: outcome(trial) for trial in optuna_trials(home, config.study.name)}
     found: Results = {}
     for run in mlflow_runs(home, config.study.name):
         state = run.data.tags[records.TAG_STATE]
         if state not in (records.INTERRUPTED, records.RUNNING):
             points = {name: client.get_metric_history(run.info.run_id, name) for name in METRICS}
             curves = {name: [(point.step, point.value) for point in history] for name, history in points.items()}
-            found[key_of(run)] = (state, dict(run.data.params), curves)
+            found[key_of(run)] = (state, dict(run.data.params), curves, trials[int(run.data.tags["trial"])])
     return found
 
 

@@ -11,10 +11,12 @@ from pathlib import Path
 
 import pytest
 
+from study.config import parse_spec
 from study.executors import LocalExecutor
 from study.snapshot import Snapshot
+from tests.study_tests.drivers import ended, epoch_files, wait_for_new_epochs
 
-from .cases import calm, ended, epoch_files, new_home, real, wait_for_new_epochs
+from .cases import Case, arms, calm, new_home, real
 from .invariants import check_invariants, results
 
 NAMESPACE = ["unshare", "--user", "--map-root-user", "--mount"]
@@ -69,10 +71,6 @@ def test_a_damaged_newest_checkpoint_is_passed_over_for_the_one_before(
 @pytest.mark.faults
 @pytest.mark.parametrize("number", range(3))
 def test_a_worker_without_memory_says_so_and_the_others_go_on(number: int, tmp_path: Path) -> None:
-    from study.config import parse_spec
-
-    from .cases import Case, arms
-
     whole = arms()
     greedy = parse_spec(whole.config.spec_text + '[[ablation.arms]]\nname = "greedy"\nset = { "outer.beta1" = 0.88 }\n')
     case, home, seen = Case(greedy, 10), new_home(tmp_path, "home"), list[Snapshot]()

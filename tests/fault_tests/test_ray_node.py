@@ -14,9 +14,10 @@ import pytest
 from study.executors.ray import ray_executor
 from study.sections import ExecutionSection
 from study.snapshot import Snapshot
+from tests.study_tests.drivers import EPOCH_SECONDS
 from tests.study_tests.ray_cluster import kill_second_node, two_nodes
 
-from .cases import EPOCH_SECONDS, arms, calm, new_home, real
+from .cases import arms, calm, new_home, real
 from .invariants import check_invariants
 
 pytestmark = pytest.mark.faults

@@ -11,8 +11,9 @@ import pytest
 from study.config import parse_spec
 from study.plan import StudyChanged
 from tests.study_tests.books import mlflow_runs
+from tests.study_tests.drivers import STOPPED, ended, wait_for_new_epochs
 
-from .cases import STOPPED, arms, calm, ended, hunt, new_home, wait_for_new_epochs
+from .cases import arms, calm, hunt, new_home
 from .invariants import check_invariants, results
 
 TIMES = [pytest.param(number, marks=pytest.mark.faults) for number in range(3)]

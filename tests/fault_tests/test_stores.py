@@ -17,7 +17,7 @@ from study.stores import open_mlflow, open_optuna
 from tests.study_tests.servers import mlflow_server, postgres
 
 from .cases import Case, arms, calm, new_home
-from .invariants import check_invariants
+from .invariants import check_invariants, results
 
 pytestmark = pytest.mark.faults
 AWAY_SECONDS = 20.0
@@ -87,8 +87,6 @@ def hanging() -> Case:
 
 @pytest.mark.parametrize("number", range(3))
 def test_a_worker_that_hangs_is_killed_and_the_others_go_on(number: int, tmp_path: Path) -> None:
-    from .invariants import results
-
     case, home = hanging(), new_home(tmp_path, "home")
     workers = LocalExecutor(2, 1, home.logs)
     last = case.run(home, executor=workers)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import atexit
 import shutil
 import sqlite3
-import sys
 import tempfile
 from collections import Counter
 from contextlib import closing
@@ -131,6 +130,17 @@ def optuna_trials(home: Home, name: str) -> list[Any]:
     return trials
 
 
+def outcome(trial: Any) -> tuple[Any, ...]:
+    """Return what must not depend on interruptions of a trial: parameters, end, value, curve, verdict, what the pruner noted."""
+    verdict = trial.user_attrs.get("mamlab.verdict")
+    return trial.params, trial.state.name, trial.value, trial.intermediate_values, verdict, trial.system_attrs
+
+
+def outcomes(home: Home, name: str) -> list[tuple[Any, ...]]:
+    """Return each trial's outcome."""
+    return [outcome(trial) for trial in optuna_trials(home, name)]
+
+
 def mlflow_runs(home: Home, name: str) -> list[Any]:
     """Return the runs of a study but its parent's."""
     client = open_mlflow(home)
@@ -165,10 +175,3 @@ def check_books(home: Home, config: StudyConfig, trials: int) -> Counter[str]:
         if config.kind == "search" and len(config.seeds) == 1:
             assert len(trial.intermediate_values) == len(client.get_metric_history(one.info.run_id, "val_accuracy"))
     return Counter(one.data.tags[records.TAG_STATE] for one in runs)
-
-
-if __name__ == "__main__":  # a driver in a process of its own, to be killed: HOME SPEC
-    spec = parse_spec(Path(sys.argv[2]).read_text())
-    outcome = run_study(spec, Home(Path(sys.argv[1])), lambda snapshot: None, trainer=TRAINER, loader=LOADER)
-    print(outcome.counts)
-    sys.exit(0 if outcome.finished else 3)

@@ -22,8 +22,8 @@ from study.sections import ExecutionSection
 from trainers.checkpoint import CheckpointFolder
 
 from .books import ablation, check_books, fresh_home, run
+from .drivers import start, wait_for_new_epochs
 from .ray_cluster import add_node, kill_second_node, two_nodes
-from .test_faults import start, wait_for_epochs
 from .test_worker import job
 
 RUN = [Started, EpochDone, EpochDone, EpochDone, Finished]
@@ -275,8 +275,8 @@ def test_without_an_address_a_ray_of_its_own_starts_on_127_0_0_1_and_ends_with_t
     pytest.importorskip("ray", reason='pip install "mamlab[ray]"')
     home, config = fresh_home(tmp_path), ablation({"a": "{}", "b": '{ "outer.lr" = 0.1 }'}, seeds=1)
     text = config.spec_text.replace("workers = 2", 'workers = 2\nexecutor = "ray"\ncpus_per_run = 0.5')
-    driver = start(parse_spec(text), home, epoch_seconds=1.0)
-    wait_for_epochs(home, 1, driver)
+    driver = start(parse_spec(text), home, seconds=1.0)
+    wait_for_new_epochs(home, 1, driver)
     processes = descendants(driver.pid)
     assert {address.partition(":")[0] for address in listening(processes)} == {"127.0.0.1"}
     if end:

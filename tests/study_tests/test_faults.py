@@ -1,20 +1,18 @@
-"""Real processes are killed at random moments; afterwards both books must be whole and the numbers the same."""
+"""Drivers killed and stopped at chosen moments; tests/fault_tests has the random ones."""
 
 from __future__ import annotations
 
 import os
-import random
 import signal
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from study.config import StudyConfig, parse_spec
+from study.config import parse_spec
 from study.executors import LocalExecutor
 from study.home import Home
 from study.snapshot import Snapshot
@@ -22,64 +20,8 @@ from study.status import read_study
 from study.stores import open_optuna
 from study.trials import Trials
 
-from .books import ablation, check_books, fresh_home, mlflow_runs, optuna_trials, run, search
-
-EPOCH_SECONDS = 0.15
-
-
-def start(config: StudyConfig, home: Home, epoch_seconds: float = EPOCH_SECONDS) -> subprocess.Popen[bytes]:
-    """Start a driver in a process of its own."""
-    spec = home.root / "spec.toml"
-    spec.write_text(config.spec_text)
-    command = [sys.executable, "-m", "tests.study_tests.books", str(home.root), str(spec)]
-    environment = {**os.environ, "STAND_IN_SECONDS": str(epoch_seconds)}
-    return subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-
-
-def wait_for_epochs(home: Home, count: int, driver: subprocess.Popen[bytes]) -> None:
-    """Return when `count` checkpoints of an epoch have been there, or the driver has ended."""
-    seen: set[Path] = set()
-    deadline = time.monotonic() + 60
-    while len(seen) < count and driver.poll() is None:
-        assert time.monotonic() < deadline, "the driver does not get on"
-        seen |= set(home.checkpoints.glob("*/epoch-*.ckpt"))
-        time.sleep(0.01)
-
-
-def outcome(home: Home, name: str) -> list[tuple[Any, ...]]:
-    """Return what must not depend on interruptions: each trial's parameters, end, value and curve."""
-    return [
-        (
-            t.number,
-            t.params,
-            t.state.name,
-            t.value,
-            t.intermediate_values,
-            t.user_attrs.get("mamlab.verdict"),
-            t.system_attrs,
-        )
-        for t in optuna_trials(home, name)
-    ]
-
-
-@pytest.mark.parametrize("kills", [1, pytest.param(5, marks=pytest.mark.slow)])
-def test_a_search_whose_driver_is_killed_ends_like_one_that_was_not(tmp_path: Path, kills: int) -> None:
-    config = search(trials=10, workers=1)
-    (tmp_path / "calm").mkdir()
-    (tmp_path / "rough").mkdir()
-    calm, rough = fresh_home(tmp_path / "calm"), fresh_home(tmp_path / "rough")
-    run(config, calm)
-    moment = random.Random()
-    for _ in range(kills):
-        driver = start(config, rough)
-        wait_for_epochs(rough, moment.randint(1, 8), driver)
-        time.sleep(moment.uniform(0, 0.2))
-        driver.kill()
-        driver.communicate()
-    assert run(config, rough).finished  # at once: orphaned workers may still hold their cells
-    assert check_books(rough, config, 10) == check_books(calm, config, 10)
-    assert outcome(rough, "hunt") == outcome(calm, "hunt")
-
+from .books import LOADER, TRAINER, check_books, fresh_home, mlflow_runs, optuna_trials, outcomes, run, search
+from .drivers import EPOCH_SECONDS, start, wait_for_new_epochs
 
 HALVING = search(trials=10, workers=1).spec_text.replace(
     'name = "median"\nn_startup_trials = 3\nn_warmup_steps = 1',
@@ -96,9 +38,9 @@ def killing(self, trial, key, *value):
     original(self, trial, key, *value)
     {after}
 SoleWriter.{method} = killing
-sys.argv[1:] = [{home!r}, {spec!r}]
+sys.argv[1:] = [{home!r}, {spec!r}, {trainer!r}, {loader!r}]
 import runpy
-runpy.run_module("tests.study_tests.books", run_name="__main__")
+runpy.run_module("tests.study_tests.drivers", run_name="__main__")
 """
 KILL = "len(calls) == 4 and os.kill(os.getpid(), signal.SIGKILL)"
 
@@ -125,11 +67,13 @@ def test_a_driver_killed_between_a_pruner_s_verdict_and_what_it_remembers_judges
     spec = tmp_path / "spec.toml"
     spec.write_text(config.spec_text)
     commands = {"before": "pass", "after": "pass"} | {when: KILL}
-    code = KILLER.format(method=method, key=key, home=str(rough.root), spec=str(spec), **commands)
+    code = KILLER.format(
+        method=method, key=key, home=str(rough.root), spec=str(spec), trainer=TRAINER, loader=LOADER, **commands
+    )
     killed = subprocess.run([sys.executable, "-c", code], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
     assert run(config, rough).finished
-    assert outcome(rough, "hunt") == outcome(calm, "hunt")
+    assert outcomes(rough, "hunt") == outcomes(calm, "hunt")
     assert check_books(rough, config, 10) == check_books(calm, config, 10)
     assert "PRUNED" in {trial.state.name for trial in optuna_trials(calm, "hunt")}
 
@@ -138,7 +82,7 @@ def test_status_says_that_a_study_whose_driver_was_killed_does_not_run(tmp_path:
     home, config = fresh_home(tmp_path), search(trials=8, workers=1)
     driver = start(config, home)
     try:
-        wait_for_epochs(home, 3, driver)
+        wait_for_new_epochs(home, 3, driver)
         live = read_study(home, "hunt")
         while driver.poll() is None and "running" not in live.counts:  # between two trials nothing runs
             live = read_study(home, "hunt")
@@ -173,25 +117,6 @@ def test_a_driver_killed_while_it_draws_parameters_draws_the_same_again(tmp_path
     assert len({tuple(params.items()) for params in calm}) == 2
 
 
-def test_a_killed_worker_costs_no_epoch_and_no_run(tmp_path: Path, monkeypatch: Any) -> None:
-    monkeypatch.setenv("STAND_IN_SECONDS", str(EPOCH_SECONDS))
-    home, config = fresh_home(tmp_path), ablation({"a": "{}", "b": '{ "outer.lr" = 0.1 }'}, seeds=2)
-    workers, killed = LocalExecutor(2, 1, home.logs), set[str]()
-
-    def kill_after_an_epoch(snapshot: Snapshot) -> None:
-        for key, pid in workers.pids.items():
-            if len(killed) < 3 and key not in killed and any(row.epoch for row in snapshot.running):
-                killed.add(key)
-                os.kill(pid, signal.SIGKILL)
-
-    last = run(config, home, kill_after_an_epoch, workers)
-    workers.close()
-    assert len(killed) == 3
-    assert last.counts == {"complete": 4}
-    assert check_books(home, config, 4) == {"complete": 4}
-    assert any("signal 9" in message for message in last.messages)
-
-
 def test_ctrl_c_leaves_waiting_trials_and_the_same_call_goes_on(tmp_path: Path, monkeypatch: Any) -> None:
     home, config = fresh_home(tmp_path), search(trials=8)
     monkeypatch.setenv("STAND_IN_SECONDS", str(EPOCH_SECONDS))
@@ -215,14 +140,3 @@ def test_ctrl_c_leaves_waiting_trials_and_the_same_call_goes_on(tmp_path: Path, 
     assert {one.info.status for one in mlflow_runs(home, "hunt")} <= {"FINISHED", "SCHEDULED"}
     assert run(config, home).finished
     assert check_books(home, config, 8).total() == 8
-
-
-def test_sigterm_to_a_driver_process_ends_it_cleanly(tmp_path: Path) -> None:
-    home, config = fresh_home(tmp_path), search(trials=8, workers=1)
-    driver = start(config, home)
-    wait_for_epochs(home, 2, driver)
-    driver.terminate()
-    _, errors = driver.communicate(timeout=30)
-    assert driver.returncode == 3, errors.decode()
-    assert "RUNNING" not in [trial.state.name for trial in optuna_trials(home, "hunt")]
-    assert {one.info.status for one in mlflow_runs(home, "hunt")} <= {"FINISHED", "SCHEDULED"}

@@ -19,9 +19,9 @@ from study.home import Home
 from study.snapshot import Snapshot
 from study.stores import StoreAway, open_mlflow, open_optuna, patiently
 
-from .books import ablation, check_books, fresh_home, mlflow_runs, run, search
+from .books import ablation, check_books, fresh_home, mlflow_runs, outcomes, run, search
+from .drivers import start, wait_for_new_epochs
 from .servers import Postgres, mlflow_server, postgres
-from .test_faults import outcome, start, wait_for_epochs
 
 EPOCH_SECONDS = "0.2"
 
@@ -104,14 +104,14 @@ def test_a_search_on_postgresql_is_the_search_on_sqlite(home: Home, tmp_path: Pa
     config = search(trials=10, workers=1)
     (tmp_path / "files").mkdir()
     assert run(config, home).finished
-    states, ends = check_books(home, config, 10), outcome(home, "hunt")
+    states, ends = check_books(home, config, 10), outcomes(home, "hunt")
     with pytest.MonkeyPatch.context() as without:
         for store in ("OPTUNA", "MLFLOW"):
             without.delenv(f"MAMLAB_{store}_URL")
         files = fresh_home(tmp_path / "files")
         run(config, files)
         assert check_books(files, config, 10) == states
-        assert outcome(files, "hunt") == ends
+        assert outcomes(files, "hunt") == ends
 
 
 def stop_once(server: Any, seconds: float, snapshots: list[Snapshot]) -> Any:
@@ -166,7 +166,7 @@ def test_what_a_driver_that_died_in_an_outage_could_not_write_is_written_at_the_
     text = ablation({"a": "{}", "b": '{ "outer.lr" = 0.1 }'}, seeds=1).spec_text
     config = parse_spec(text.replace("[execution]", '[execution]\nkeep = "none"'))
     driver = start(config, home)
-    wait_for_epochs(home, 1, driver)
+    wait_for_new_epochs(home, 1, driver)
     server.stop()
     journal, end = home.journal / "arms.jsonl", time.monotonic() + 60
     try:

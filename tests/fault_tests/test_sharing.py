@@ -40,7 +40,7 @@ def test_two_studies_that_want_the_same_cells_train_each_once(
     time.sleep(moments.uniform(0, 2))
     drivers.append(second.start(home))
     for driver in drivers:
-        status, errors = ended(driver, 180)
+        status, errors = ended(driver)
         assert status == 0, errors
     for case in (first, second):
         check_invariants(home, case.config, calm(arms))

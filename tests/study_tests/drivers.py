@@ -17,6 +17,8 @@ from .books import LOADER, TRAINER
 
 EPOCH_SECONDS = 0.15
 """Of the stand-in, in drivers that are to be disturbed."""
+PATIENCE_SECONDS = 600.0
+"""So long may a driver take for what it does in seconds: a machine with ten times as many processes as cores is no fault."""
 STOPPED = 3
 """Exit status of a driver that was stopped by a signal."""
 
@@ -39,10 +41,10 @@ def epoch_files(home: Home) -> set[Path]:
     return set(home.checkpoints.glob("*/epoch-*.ckpt"))
 
 
-def wait_for_new_epochs(home: Home, count: int, driver: subprocess.Popen[bytes], seconds: float = 120) -> bool:
+def wait_for_new_epochs(home: Home, count: int, driver: subprocess.Popen[bytes]) -> bool:
     """Return True when `count` more checkpoints have been written, False if the driver has ended before."""
     there = epoch_files(home)
-    seen, deadline = set(there), time.monotonic() + seconds
+    seen, deadline = set(there), time.monotonic() + PATIENCE_SECONDS
     while len(seen) < len(there) + count:
         if driver.poll() is not None:
             return False
@@ -52,9 +54,9 @@ def wait_for_new_epochs(home: Home, count: int, driver: subprocess.Popen[bytes],
     return True
 
 
-def ended(driver: subprocess.Popen[Any], seconds: float = 90) -> tuple[int, str]:
+def ended(driver: subprocess.Popen[Any]) -> tuple[int, str]:
     """Wait for a driver; return its exit status and what it complained of."""
-    _, errors = driver.communicate(timeout=seconds)
+    _, errors = driver.communicate(timeout=PATIENCE_SECONDS)
     return driver.returncode, errors.decode()
 
 

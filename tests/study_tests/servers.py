@@ -68,7 +68,7 @@ class MlflowServer:
             self._process = subprocess.Popen(
                 command, env=os.environ | quiet, stdout=log, stderr=log, start_new_session=True
             )
-        end = time.monotonic() + 90
+        end = time.monotonic() + 300
         while not self._answers():
             assert time.monotonic() < end, (self._folder / "server.log").read_text()
             assert self._process.poll() is None, (self._folder / "server.log").read_text()

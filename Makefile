@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: setup demo test test-slow test-faults test-statistics lint format bench search-efficiency clean
+.PHONY: setup demo test test-slow test-faults test-statistics test-docs docs lint format bench search-efficiency clean
 
 setup: $(STAMP)
 
@@ -25,6 +25,12 @@ test-faults: $(STAMP)
 
 test-slow: $(STAMP)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m slow
+
+test-docs: $(STAMP)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m docs tests/test_docs.py -v
+
+docs: $(STAMP)
+	$(BIN)/python -m study.spec_reference > docs/spec.md
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

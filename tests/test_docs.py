@@ -1,0 +1,76 @@
+"""Every command in the documentation works: pages are followed as a reader would, each in an empty folder.
+
+Blocks of a page run in their order: `sh` line by line, `python` as a program, and a block whose first line is `# file: NAME`
+is written to that file. Blocks of other languages, or of none, are for reading.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from study.config import load_spec
+from study.spec_reference import reference
+
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
+PAGES = sorted(page.relative_to(ROOT).as_posix() for page in [ROOT / "README.md", *DOCS.rglob("*.md")])
+BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+FILE = re.compile(r"# file: (\S+)\n")
+LINK = re.compile(r"\]\(([^)#]+)(?:#[^)]*)?\)")
+
+
+def blocks(page: str) -> Iterator[tuple[str, str]]:
+    """Yield (language, text) of a page's fenced blocks that have a language."""
+    for match in BLOCK.finditer((ROOT / page).read_text(encoding="utf-8")):
+        yield match[1], match[2]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links_lead_to_files(page: str) -> None:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    targets = [link for link in LINK.findall(text) if "://" not in link and not link.startswith("mailto:")]
+    missing = [link for link in targets if not ((ROOT / page).parent / link).exists()]
+    assert not missing
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_spec_files_in_pages_are_valid(page: str, tmp_path: Path) -> None:
+    for language, text in blocks(page):
+        name = FILE.match(text)
+        if language == "toml" and name and "[study]" in text:
+            (tmp_path / name[1]).write_text(text, encoding="utf-8")
+            assert load_spec(tmp_path / name[1]).study.name
+
+
+def test_the_reference_of_spec_files_is_what_the_types_say() -> None:
+    assert (DOCS / "spec.md").read_text(encoding="utf-8") == reference(), "renew it with: make docs"
+
+
+@pytest.mark.docs
+@pytest.mark.parametrize("page", [page for page in PAGES if any(kind in ("sh", "python") for kind, _ in blocks(page))])
+def test_a_page_can_be_followed(page: str, tmp_path: Path) -> None:
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT)}
+    environment |= {"MAMLAB_HOME": str(tmp_path / "runs"), "OMP_NUM_THREADS": "1"}
+    _give_omniglot(tmp_path / "runs" / "data")
+    for language, text in blocks(page):
+        if name := FILE.match(text):
+            (tmp_path / name[1]).write_text(text, encoding="utf-8")
+        commands = {"sh": ["bash", "-euxo", "pipefail", "-c", text], "python": [sys.executable, "-c", text]}
+        if command := commands.get(language):
+            done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=1200)
+            assert done.returncode == 0, f"{page}:\n{text}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
+
+
+def _give_omniglot(data: Path) -> None:
+    """Put Omniglot where a page's commands look for it, if there is a copy; else they download it."""
+    copy = Path(os.environ.get("MAMLAB_TEST_DATA", "nowhere")) / "data" / "omniglot-py"
+    if copy.is_dir():
+        shutil.copytree(copy, data / "omniglot-py")

@@ -15,15 +15,20 @@ from .config import StudyConfig
 
 SHORT_NAMES = {
     "inner.steps": "S",
+    "msl": "msl",
+    "msl.schedule": "msl",
+    "da": "da",
+    "da.first_order_epochs": "da",
+    "lslr": "lslr",
+    "lslr.granularity": "lslr",
+    "ca": "ca",
+    "ca.period": "ca",
+    "bnwb": "bnwb",
     "inner.lr": "lr",
     "outer.lr": "outer",
-    "msl.schedule": "msl",
-    "msl.epochs": "msl epochs",
-    "da.first_order_epochs": "da",
-    "lslr.granularity": "lslr",
-    "ca.period": "period",
+    "msl.epochs": "msl-epochs",
 }
-"""How a run's name calls what is searched; anything else goes by the last part of its path."""
+"""How a run's name calls what is searched, in this order; anything else follows by the last part of its path."""
 LABEL_LENGTH = 90
 
 
@@ -67,9 +72,10 @@ def sampler_seed(study_seed: int, trial: int) -> int:
 def search_label(trial: int, params: Mapping[str, Any], preset: str | None) -> str:
     """Return a trial's name, such as "trial-012 S=5 msl=linear da=12 lr=0.1"."""
     words = [f"trial-{trial:03d}"] + ([preset] if preset else [])
-    for path, value in params.items():
-        if value != "on":  # the settings that follow say it
-            text = f"{value:.2g}" if isinstance(value, float) else str(value)
+    order = list(SHORT_NAMES)
+    for path in sorted(params, key=lambda path: order.index(path) if path in order else len(order)):
+        if params[path] != "on":  # the settings that follow say it
+            text = f"{params[path]:.2g}" if isinstance(params[path], float) else str(params[path])
             words.append(f"{SHORT_NAMES.get(path, path.rpartition('.')[2])}={text}")
     label = " ".join(words)
     return label if len(label) <= LABEL_LENGTH else label[: LABEL_LENGTH - 3].rsplit(" ", 1)[0] + " .."

@@ -22,28 +22,31 @@ SECTION = "mamlab"
 LAYOUT = "workflowType=machine_learning"
 """A fresh browser opens experiments on empty pages for language models; this asks for the training layout."""
 CHARTS = "&compareRunsMode=CHART"
+CARD_HEIGHT = 400
+"""Of a chart, in pixels."""
 
 Chart = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class View:
-    """One saved view: `key` is its name in addresses, `columns` are the UI's names of what the table shows."""
+    """One saved view: `key` is its name in addresses, `columns` are the UI's names of what the table shows.
+
+    `charts` has the rows of charts: their title, and what stands side by side.
+    """
 
     key: str
     name: str
     order_by: str
     columns: tuple[str, ...]
-    charts: tuple[Chart, ...]
+    charts: Mapping[str, tuple[Chart, ...]]
     group_by: str | None = None
     role: str = records.ROLE_RUN
 
     def state(self) -> str:
         """Return the view as the UI stores it."""
         group = {"aggregateFunction": "average", "groupByKeys": [{"mode": "tag", "groupByData": self.group_by}]}
-        common = {"metricSectionId": SECTION, "deleted": False, "isGenerated": False, "runsCountToCompare": 100}
-        charts = [{"uuid": f"{SECTION}-{i}", **common, **chart} for i, chart in enumerate(self.charts)]
-        section = {"uuid": SECTION, "name": "This study", "display": True, "isReordered": True, "isGenerated": False}
+        sections = {title: f"{SECTION}-{i}" for i, title in enumerate(self.charts)}
         return json.dumps(
             {
                 "searchFilter": f"tags.{records.TAG_ROLE} = '{self.role}'",
@@ -51,8 +54,8 @@ class View:
                 "orderByAsc": False,
                 "selectedColumns": list(self.columns),
                 "groupBy": group if self.group_by else None,
-                "compareRunCharts": charts,
-                "compareRunSections": [section],
+                "compareRunCharts": [c for t, key in sections.items() for c in _cards(key, self.charts[t])],
+                "compareRunSections": [_section(key, t, len(self.charts[t])) for t, key in sections.items()],
                 "isAccordionReordered": True,
                 "useGroupedValuesInCharts": True,
                 "runsHiddenMode": "SHOW_ALL",
@@ -62,6 +65,16 @@ class View:
                 "datasetsFilter": [],
             }
         )
+
+
+def _cards(section: str, charts: tuple[Chart, ...]) -> list[Chart]:
+    common = {"metricSectionId": section, "deleted": False, "isGenerated": False, "runsCountToCompare": 100}
+    return [{"uuid": f"{section}-{i}", **common, **chart} for i, chart in enumerate(charts)]
+
+
+def _section(key: str, title: str, charts: int) -> dict[str, Any]:
+    shown = {"display": True, "isReordered": True, "isGenerated": False}
+    return {"uuid": key, "name": title, "columns": charts, "cardHeight": CARD_HEIGHT, **shown}
 
 
 def line(metric: str) -> Chart:
@@ -89,15 +102,15 @@ def views_of(config: StudyConfig) -> list[View]:
         # Lines run through all settings only where a run has them all: those that are always sampled.
         always = [path for path in searched if "." not in path or path.split(".")[0] not in searched]
         columns = (best, f"metrics.`{records.EPOCHS_RUN}`", state, *(f"params.`{path}`" for path in searched), duration)
-        charts = (parallel(always, records.BEST_VAL_ACCURACY), *curves)
+        charts = {"Settings and result": (parallel(always, records.BEST_VAL_ACCURACY),), "Curves": curves}
         return [View("trials", "Trials, best first", best, columns, charts)]
     columns = (f"tags.`{records.TAG_ARM}`", f"tags.`{records.TAG_SEED}`", test, best, state, duration)
-    charts = (bar(records.TEST_ACCURACY), *curves)
+    charts = {"Test": (bar(records.TEST_ACCURACY),), "Curves": curves}
     mean = f"{records.TEST_ACCURACY}_mean"
     told = [mean, f"{records.TEST_ACCURACY}_ci95_low", f"{records.TEST_ACCURACY}_ci95_high", "n_seeds"]
     told += ["difference", "difference_ci95_low", "difference_ci95_high", "p", "p_holm", "diverged"]
     summary = (f"tags.`{records.TAG_ARM}`", "tags.`base`", *(f"metrics.`{name}`" for name in told))
-    bars = (bar(mean), bar("difference"))
+    bars = {"Means and differences": (bar(mean), bar("difference"))}
     return [
         View("summary", "Arm summaries", f"metrics.`{mean}`", summary, bars, role=records.ROLE_SUMMARY),
         View("arms", "Arms, means over seeds", test, columns, charts, group_by=records.TAG_ARM),

@@ -105,7 +105,7 @@ def views_of(config: StudyConfig) -> list[View]:
         charts = {"Settings and result": (parallel(always, records.BEST_VAL_ACCURACY),), "Curves": curves}
         return [View("trials", "Trials, best first", best, columns, charts)]
     columns = (f"tags.`{records.TAG_ARM}`", f"tags.`{records.TAG_SEED}`", test, best, state, duration)
-    charts = {"Test": (bar(records.TEST_ACCURACY),), "Curves": curves}
+    charts = {"Accuracy": (bar(records.TEST_ACCURACY), curves[0]), "Training": curves[1:]}
     mean = f"{records.TEST_ACCURACY}_mean"
     told = [mean, f"{records.TEST_ACCURACY}_ci95_low", f"{records.TEST_ACCURACY}_ci95_high", "n_seeds"]
     told += ["difference", "difference_ci95_low", "difference_ci95_high", "p", "p_holm", "diverged"]

@@ -78,8 +78,9 @@ def _section(key: str, title: str, charts: int) -> dict[str, Any]:
 
 
 def line(metric: str) -> Chart:
-    """Return a chart of a metric over epochs."""
-    return {"type": "LINE", "metricKey": metric, "selectedMetricKeys": [metric], "xAxisKey": "step"}
+    """Return a chart of a metric over epochs, not smoothed."""
+    plain = {"lineSmoothness": 0, "useGlobalLineSmoothing": False}  # by default the UI draws lines beside their points
+    return {"type": "LINE", "metricKey": metric, "selectedMetricKeys": [metric], "xAxisKey": "step", **plain}
 
 
 def bar(metric: str) -> Chart:

@@ -195,6 +195,7 @@ def _study(experiment: Experiment, tags: Mapping[str, str], children: list[RunRe
         ),
         factorial=factorial_of(design) if "factors" in design else None,
         sweep=Sweep(**design) if "path" in design else None,
+        score=tags.get(names.TAG_SCORE, "mean"),
         searched=tuple(_json(tags.get(names.TAG_SEARCHED)) or ()),
     )
 

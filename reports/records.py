@@ -33,6 +33,8 @@ TAG_DROPPED = "dropped"
 """JSON object: dotted path of a setting that normalising dropped -> the reason."""
 TAG_MESSAGE = "message"
 """Why the run diverged or failed: a sentence."""
+TAG_STOPS_TRIAL = "stops_trial"
+"""Of a seed's run: a pruner stopped its trial after it, before all seeds were trained."""
 TAG_PARENT = "mlflow.parentRunId"
 TAG_RUN_NAME = "mlflow.runName"
 
@@ -43,6 +45,8 @@ TAG_FAMILIES = "families"
 """JSON list of [name, [[arm, base], ...]]: the families within which p values are adjusted."""
 TAG_DESIGN = "design"
 """JSON object of an ablation's `Factorial` ({"factors", "arms"}) or `Sweep` ({"path", "values"})."""
+TAG_SCORE = "score"
+"""How a search scores a trial of several seeds: "mean" or "lower_bound"."""
 TAG_SEARCHED = "searched"
 """JSON list of the dotted names that the search varied."""
 
@@ -51,7 +55,7 @@ ROLE_RUN = "run"
 ROLE_SUPERSEDED = "superseded"
 """A run that failed and was run again as another one. Nothing reads it."""
 ROLE_SUMMARY = "summary"
-"""A run that trains nothing: it shows an arm's mean and interval in the MLflow UI. Reports do not read it."""
+"""A run that trains nothing: it shows an arm's (or a trial's) mean and interval in the MLflow UI. Reports do not read it."""
 
 SEARCH = "search"
 ABLATION = "ablation"
@@ -214,6 +218,8 @@ class StudyInfo:
     factorial: Factorial | None = None
     sweep: Sweep | None = None
     searched: tuple[str, ...] = ()
+    score: str = "mean"
+    """What ranks trials of several seeds: "mean", or "lower_bound", the lower end of the one-sided 95 % t interval."""
     mlflow_address: str | None = None
     description: str = ""
     spec: str = ""

@@ -83,7 +83,10 @@ class Ablation:
 
 @dataclass(frozen=True)
 class Trial:
-    """One configuration with its 1..k seeds; `value` is the validation accuracy of its best epoch."""
+    """One configuration with its 1..k seeds; `value` is the validation accuracy of its best epoch.
+
+    `score` ranks it: the mean, or the lower bound. `stopped` after some of its seeds it counts as pruned.
+    """
 
     label: str
     number: int | None
@@ -93,6 +96,8 @@ class Trial:
     epochs: int
     params: Mapping[str, str]
     records: tuple[RunRecord, ...]
+    score: float
+    stopped: bool = False
 
 
 @dataclass(frozen=True)
@@ -102,6 +107,7 @@ class Search:
     trials: tuple[Trial, ...]
     searched: tuple[str, ...]
     excluded: tuple[Excluded, ...]
+    score: str = "mean"
 
     @property
     def complete(self) -> tuple[Trial, ...]:
@@ -223,14 +229,18 @@ def dropped_settings(record: RunRecord) -> dict[str, str]:
 
 
 def summarise_search(records: Sequence[RunRecord], info: StudyInfo) -> Search:
-    """Return ranked trials. A trial's value is the mean of its seeds' best validation accuracies."""
+    """Return ranked trials. A trial's value is the mean of its seeds' best validation accuracies.
+
+    A trial with fewer seeds than others, which no pruner stopped, still runs.
+    """
     groups: dict[str, list[RunRecord]] = {}
     for record in in_order(records):
         groups.setdefault(record.run_id if record.trial is None else f"{record.trial}", []).append(record)
     searched = info.searched or varied_params(records)
-    trials = sorted((_trial(group, searched) for group in groups.values()), key=_rank)
+    most = max(map(len, groups.values()), default=1)
+    trials = sorted((_trial(group, searched, info.score, most) for group in groups.values()), key=_rank)
     excluded = [Excluded(r, why) for r in in_order(records) if (why := why_excluded(r, names.BEST_VAL_ACCURACY))]
-    return Search(tuple(trials), tuple(searched), tuple(excluded))
+    return Search(tuple(trials), tuple(searched), tuple(excluded), info.score)
 
 
 def varied_params(records: Sequence[RunRecord]) -> tuple[str, ...]:
@@ -239,12 +249,15 @@ def varied_params(records: Sequence[RunRecord]) -> tuple[str, ...]:
     return tuple(key for key in keys if len({record.params.get(key) for record in records}) > 1)
 
 
-def _trial(group: Sequence[RunRecord], searched: Sequence[str]) -> Trial:
+def _trial(group: Sequence[RunRecord], searched: Sequence[str], score: str, seeds: int) -> Trial:
     first = group[0]
     values = [value for record in group if (value := best_validation(record)) is not None]
     state = next((r.state for r in group if r.state != names.COMPLETE), names.COMPLETE)
     if state == names.COMPLETE and len(values) < len(group):
         state = names.FAILED  # a complete run without a number cannot be ranked
+    stopped = any(record.tags.get(names.TAG_STOPS_TRIAL) for record in group)
+    if state == names.COMPLETE and len(group) < seeds:
+        state = names.PRUNED if stopped else names.RUNNING
     return Trial(
         label=first.name or "?" if first.trial is None else str(first.trial),
         number=first.trial,
@@ -254,7 +267,15 @@ def _trial(group: Sequence[RunRecord], searched: Sequence[str]) -> Trial:
         epochs=max(_epochs(record) for record in group),
         params={key: first.params[key] for key in searched if key in first.params},
         records=tuple(group),
+        score=trial_score(values, score),
+        stopped=stopped,
     )
+
+
+def trial_score(values: Sequence[float], how: str) -> float:
+    """Return the mean, or the lower end of the one-sided 95 % t interval; NaN without values, or a bound's second one."""
+    bound = estimate(values, level=0.9)
+    return bound.mean if how != "lower_bound" else math.nan if bound.low is None else bound.low
 
 
 def _epochs(record: RunRecord) -> int:
@@ -265,5 +286,4 @@ def _epochs(record: RunRecord) -> int:
 
 def _rank(trial: Trial) -> tuple[int, float, float]:
     order = {names.COMPLETE: 0, names.PRUNED: 1}.get(trial.state, 2)
-    value = trial.value.mean
-    return order, math.inf if math.isnan(value) else -value, _or_inf(trial.number)
+    return order, math.inf if math.isnan(trial.score) else -trial.score, _or_inf(trial.number)

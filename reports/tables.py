@@ -167,12 +167,17 @@ def _identity(record: RunRecord) -> tuple[Cell, ...]:
     )
 
 
+RANKED_BY = {"mean": "mean", "lower_bound": "lower bound, the lower end of the one-sided 95 % t interval over seeds"}
+
+
 def trials_table(search: Search) -> Table:
     """Return the best trials: rank, trial, value, state, epochs and the searched parameters ("off": not active)."""
     shown = search.trials[:TOP_TRIALS]
     seeds = max((len(trial.records) for trial in search.trials), default=1)
     tested = any(trial.test.n for trial in shown)
     several = [Column("95 % interval", True), Column("n seeds", True)] if seeds > 1 else []
+    if bounded := search.score == "lower_bound":
+        several.insert(0, Column("Lower bound, %", True))
     heads = [
         Column("Rank", True),
         Column("Trial", True),
@@ -183,23 +188,32 @@ def trials_table(search: Search) -> Table:
     ]
     heads += [Column("Test, %", True)] * tested + [Column(name, True) for name in search.searched]
     ranks = {trial.label: rank for rank, trial in enumerate(search.complete, start=1)}
-    rows = tuple(_trial_row(trial, ranks.get(trial.label), search.searched, seeds > 1, tested) for trial in shown)
+    rows = tuple(
+        _trial_row(trial, ranks.get(trial.label), search.searched, seeds > 1, tested, bounded) for trial in shown
+    )
     return _without_empty(Table("Best trials", tuple(heads), rows, tuple(_trial_notes(search, seeds))))
 
 
 def _trial_row(
-    trial: Trial, rank: int | None, searched: Sequence[str], several: bool, tested: bool
+    trial: Trial, rank: int | None, searched: Sequence[str], several: bool, tested: bool, bounded: bool
 ) -> tuple[Cell, ...]:
     runs = tuple(record.run_id for record in trial.records)
     preset = trial.records[0].tags.get(names.TAG_PRESET, "")
     cells = [number(rank), Cell(f"{trial.label} ({preset})" if preset else trial.label, trial.number, runs)]
     cells.append(replace(number(trial.value.mean, percent(trial.value.mean)), runs=runs, best=rank == 1))
+    if bounded:
+        cells.append(number(trial.score, percent(trial.score)))
     if several:
         cells += [Cell(interval(trial.value), trial.value.low), number(trial.value.n)]
-    cells += [Cell(trial.state.replace("_", " "), trial.state), number(trial.epochs)]
+    state = f"stopped after {_counted(trial.value.n, 'seed')}" if trial.stopped else trial.state.replace("_", " ")
+    cells += [Cell(state, trial.state), number(trial.epochs)]
     if tested:
         cells.append(number(trial.test.mean, with_interval(trial.test) if several else percent(trial.test.mean)))
     return (*cells, *(setting(trial.params.get(name)) for name in searched))
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def setting(text: str | None) -> Cell:
@@ -219,7 +233,7 @@ def _trial_notes(search: Search, seeds: int) -> Iterable[str]:
         "retrain the winner on fresh seeds and test it before quoting it."
     )
     yield (
-        f"Each trial has {seeds} seeds; interval: {INTERVAL}."
+        f"Each trial has {seeds} seeds, fewer where it was stopped; interval: {INTERVAL}. Ranked by the {RANKED_BY.get(search.score, search.score)}."
         if seeds > 1
         else "Each trial has one seed (n = 1, no interval)."
     )

@@ -21,8 +21,9 @@ from trainers.normalise import Inert, Tree, flatten, merge, normalise, settings,
 from trainers.presets import PRESETS, preset
 from trainers.work import work
 
-from .optuna_parts import make_pruner, make_sampler
+from .optuna_parts import WILCOXON, make_pruner, make_sampler
 from .sections import AblationSection, BudgetSection, ExecutionSection, Named, SpecFile, StudySection
+from .seed_groups import FEWEST_SEEDS
 
 Kind = Literal["search", "ablation", "train"]
 T = TypeVar("T")
@@ -78,6 +79,11 @@ class StudyConfig:
         """Seeds of each trial, of each arm, or of the one run."""
         count = self.ablation.seeds if self.ablation else self.study.seeds_per_trial
         return tuple(range(self.study.seed, self.study.seed + count))
+
+    @property
+    def goes_seed_by_seed(self) -> bool:
+        """Whether a trial's seeds are trained one after another, so that a pruner can stop it in between."""
+        return self.kind == "search" and self.pruner is not None and self.pruner.name == WILCOXON
 
     @property
     def tests(self) -> bool:
@@ -146,7 +152,7 @@ def parse_spec(text: str) -> StudyConfig:
 
 
 _SEARCH_ONLY = (
-    "sampler", "pruner", "study.enqueue", "study.seeds_per_trial", "study.test", "budget.trials"
+    "sampler", "pruner", "study.enqueue", "study.seeds_per_trial", "study.score", "study.test", "budget.trials"
 )  # fmt: skip
 
 
@@ -235,15 +241,25 @@ def _search(spec: SpecFile, trainer: _Trainer, space: SearchSpace, common: Tree)
 
 
 def _default_pruner(spec: SpecFile) -> Named:
-    """Return successive halving: of the rules that depend on no number of trials, which may grow, it spends the least."""
-    return Named(name="none" if spec.study.seeds_per_trial > 1 else "successive_halving")
+    """Return what stops trials by default. It depends on nothing in [budget], which may change when a pruner may not.
+
+    One seed a trial: successive halving, which spends least on bad trials. From 5 seeds on: Wilcoxon's test, seed by seed.
+    """
+    seeds = spec.study.seeds_per_trial
+    return Named(name="successive_halving" if seeds == 1 else WILCOXON if seeds >= FEWEST_SEEDS else "none")
 
 
 def _pruner_and_seeds(pruner: Named, seeds: int) -> list[str]:
-    if pruner.name != "none" and seeds > 1:
+    if pruner.name == WILCOXON and seeds < FEWEST_SEEDS:
+        return [
+            f"pruner.name: {WILCOXON} compares seeds, which needs study.seeds_per_trial of at least {FEWEST_SEEDS}, not {seeds}; "
+            f'raise it, or choose a pruner of epochs ("successive_halving", "median", ...)'
+        ]
+    if pruner.name not in ("none", WILCOXON) and seeds > 1:
+        others = f'choose "{WILCOXON}"' if seeds >= FEWEST_SEEDS else 'choose "none"'
         return [
             f"pruner.name: {pruner.name} compares epochs, which needs study.seeds_per_trial = 1, not {seeds}; "
-            f'set it to 1, or choose "none"'
+            f"set it to 1, or {others}"
         ]
     return []
 

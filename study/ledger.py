@@ -178,7 +178,7 @@ class Ledger:
             for run in open_runs:
                 if run.run_id:
                     self._tracking.end_run(run.run_id, "interrupted")
-            self._trials.interrupt(run.plan for run in open_runs)
+            self._trials.interrupt()
             self._tracking.close(finished)
 
     def _apply(self, run: Run, event: Event, answered: bool) -> None:
@@ -206,10 +206,14 @@ class Ledger:
         run.run_id, run.logged = self._tracking.open_run(run.plan)
 
     def _end(self, run: Run, state: EndState, message: str = "", score: float | None = None) -> None:
-        """Write the end of a run: MLflow first, then Optuna, so that a trial that has ended needs nothing more."""
+        """Write the end of a run: MLflow first, then Optuna, so that a trial that has ended needs nothing more.
+
+        What a pruner says of a trial's seeds is stored before both.
+        """
+        stops = self._trials.judge_seed(run.plan, state, score)
         if state != "complete":
             self._tracking.log_partial_result(run.run_id, run.plan, run.epochs)
-        self._tracking.end_run(run.run_id, state, message, run.plan.label)
+        self._tracking.end_run(run.run_id, state, message, run.plan.label, stops_trial=stops)
         self._trials.end(run.plan, state, score)
         run.end = state
 

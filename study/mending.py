@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import statistics
 from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +14,7 @@ from .books import Books, key_of, state_of
 from .heartbeat import TAG
 from .journal import Journal
 from .ledger import Ledger
+from .seed_groups import Results, group_value
 from .snapshot import EndState
 from .tracking import STATUS, Tracking
 from .trials import FROZEN, RESULT, STATE, SUPERSEDED, Trials
@@ -54,7 +54,7 @@ def end_in_optuna(books: Books, run: Any, trial: FrozenTrial) -> None:
             return
     elif books.config.kind == "search":
         _report_epochs(books, run, trial)
-    _tell(books, trial, list(results.values()))
+    _tell(books, trial, {int(seed): result for seed, result in results.items()})
 
 
 def _report_epochs(books: Books, run: Any, trial: FrozenTrial) -> None:
@@ -63,14 +63,14 @@ def _report_epochs(books: Books, run: Any, trial: FrozenTrial) -> None:
             books.storage.set_trial_intermediate_value(trial._trial_id, point.step, point.value)
 
 
-def _tell(books: Books, trial: FrozenTrial, results: Sequence[tuple[str, float | None]]) -> None:
+def _tell(books: Books, trial: FrozenTrial, results: Results) -> None:
     from optuna.trial import TrialState
 
-    state = next((state for state, _ in results if state != records.COMPLETE), records.COMPLETE)
+    state = next((state for state, _ in results.values() if state != records.COMPLETE), records.COMPLETE)
     ends = {records.COMPLETE: TrialState.COMPLETE, records.PRUNED: TrialState.PRUNED}
     values = None
-    if state == records.COMPLETE:
-        values = [statistics.fmean(score for _, score in results if score is not None)]
+    if (value := group_value(results, books.config.study.score)) is not None:
+        values = [value]
     elif state == records.PRUNED and (reported := books.storage.get_trial(trial._trial_id).intermediate_values):
         values = [reported[max(reported)]]  # as Optuna's own `tell` does
     books.storage.set_trial_user_attr(trial._trial_id, STATE, state)

@@ -9,6 +9,8 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 from trainers.config import Section
 from trainers.data import DataConfig
 
+from .seed_groups import Score
+
 NAME = r"^[a-zA-Z0-9][a-zA-Z0-9._-]{0,63}$"
 
 Strings = Annotated[tuple[str, ...], Field(strict=False)]
@@ -22,6 +24,14 @@ class StudySection(Section):
         description="must be 1 to 64 letters, digits, dots, dashes and underscores, the first a letter or digit",
     )
 
+    @model_validator(mode="after")
+    def _a_bound_needs_two_seeds(self) -> StudySection:
+        if self.score == "lower_bound" and self.seeds_per_trial < 2:
+            raise ValueError(
+                f'score = "lower_bound" needs seeds_per_trial of at least 2, not {self.seeds_per_trial}; raise it, or leave score out'
+            )
+        return self
+
     @field_validator("name")
     @classmethod
     def _not_mlflows_own(cls, name: str) -> str:
@@ -31,6 +41,11 @@ class StudySection(Section):
 
     seed: int = Field(0, ge=0, description="first seed of the trainings, and seed of the sampler")
     seeds_per_trial: int = Field(1, ge=1, description="search only: trainings a trial, with seeds seed, seed + 1, ...")
+    score: Score = Field(
+        "mean",
+        description="search only: what is compared of a trial's seeds: the mean of their best validation accuracies, or the "
+        "lower end of its one-sided 95 % t interval",
+    )
     enqueue: Strings = Field((), description="search only: presets that are tried first")
     test: bool = Field(False, description="search only: whether every complete trial is tested too")
 

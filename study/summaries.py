@@ -1,39 +1,93 @@
-"""One MLflow run an arm with its mean, interval, difference and p, so that the UI's table and charts compare arms."""
+"""One MLflow run an arm, or a trial of several seeds, with its mean and interval, so that the UI's table and charts compare them."""
 
 from __future__ import annotations
 
 import math
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from reports import records
 from reports.comparison import Comparison
 from reports.records import RunRecord, StudyInfo
-from reports.summary import Ablation, Arm, summarise_ablation
+from reports.summary import Ablation, Arm, Trial, finite, summarise_ablation, summarise_search
 
 TAG_BASE = "base"
 
 
-def write_summaries(client: Any, info: StudyInfo, runs: Sequence[RunRecord], parent_id: str) -> None:
-    """Write a run with the role "summary" for each arm of an ablation, below the parent; those there are brought up to date.
+@dataclass(frozen=True)
+class Summary:
+    """What one summary run shows; its arm or trial among `tags` tells it from the others."""
 
-    A summary of an arm that the study no longer has is deleted.
+    name: str
+    tags: Mapping[str, str]
+    metrics: Mapping[str, float]
+
+    @property
+    def key(self) -> str:
+        """The arm or trial."""
+        return key_of(self.tags)
+
+
+def key_of(tags: Mapping[str, str]) -> str:
+    """Return the arm or trial of a summary run with these `tags`."""
+    return tags.get(records.TAG_ARM) or tags.get(records.TAG_TRIAL, "")
+
+
+def write_summaries(client: Any, info: StudyInfo, runs: Sequence[RunRecord], parent_id: str) -> None:
+    """Write a run with the role "summary" for each arm, or trial of several seeds, below the parent; those there are brought up to date.
+
+    A summary of what the study no longer has is deleted.
     """
-    if info.kind != records.ABLATION:
+    found = summaries_of(info, runs)
+    if not found:
         return
-    found = summarise_ablation(runs, info)
     where = f"tags.{records.TAG_ROLE} = '{records.ROLE_SUMMARY}'"
-    known = {run.data.tags[records.TAG_ARM]: run for run in client.search_runs([info.experiment_id], where)}
-    for arm in found.arms:
-        run = known.pop(arm.name, None)
-        comparison = next(iter(found.against(arm.name)), None)
-        run_id = run.info.run_id if run else _create(client, info, arm, parent_id, comparison)
-        _log(client, run_id, summary_metrics(found, arm), run.data.metrics if run else {})
+    there = client.search_runs([info.experiment_id], where, max_results=5000)
+    known = {key_of(run.data.tags): run for run in there}
+    for summary in found:
+        run = known.pop(summary.key, None)
+        run_id = run.info.run_id if run else _create(client, info, summary, parent_id)
+        _log(client, run_id, summary.metrics, run.data.metrics if run else {})
         if run is None:
             client.set_terminated(run_id)
     for gone in known.values():
         client.delete_run(gone.info.run_id)
+
+
+def summaries_of(info: StudyInfo, runs: Sequence[RunRecord]) -> list[Summary]:
+    """Return a summary for each arm of an ablation, or each trial of a search with several seeds a trial."""
+    if info.kind == records.ABLATION:
+        found = summarise_ablation(runs, info)
+        return [_of_arm(found, arm) for arm in found.arms]
+    if info.kind == records.SEARCH:
+        trials = [trial for trial in summarise_search(runs, info).trials if trial.number is not None]
+        if any(len(trial.records) > 1 for trial in trials):
+            return [_of_trial(trial) for trial in trials if trial.value.n]
+    return []
+
+
+def _of_arm(found: Ablation, arm: Arm) -> Summary:
+    comparison = next(iter(found.against(arm.name)), None)
+    tags = {records.TAG_ARM: arm.name, **({TAG_BASE: comparison.base} if comparison else {})}
+    return Summary(f"{arm.name} (mean over seeds)", tags, summary_metrics(found, arm))
+
+
+def _of_trial(trial: Trial) -> Summary:
+    first, metric = trial.records[0], records.BEST_VAL_ACCURACY
+    name = first.name.partition(" / seed ")[0]
+    work = [value for record in trial.records if (value := finite(record, records.WORK)) is not None]
+    values: dict[str, float | None] = {
+        f"{metric}_mean": trial.value.mean,
+        f"{metric}_ci95_low": trial.value.low,
+        f"{metric}_ci95_high": trial.value.high,
+        "n_seeds": trial.value.n,
+        "score": trial.score,
+        records.WORK: math.fsum(work) if work else None,
+    }
+    tags = {records.TAG_TRIAL: first.tags[records.TAG_TRIAL], records.TAG_STATE: trial.state}
+    return Summary(f"{name} (mean over {trial.value.n} seeds)", tags, _numbers(values))
 
 
 def summary_metrics(found: Ablation, arm: Arm) -> dict[str, float]:
@@ -48,6 +102,10 @@ def summary_metrics(found: Ablation, arm: Arm) -> dict[str, float]:
         "diverged": arm.counts.get(records.DIVERGED, 0),
         **(_difference(comparison) if comparison else {}),
     }
+    return _numbers(values)
+
+
+def _numbers(values: Mapping[str, float | None]) -> dict[str, float]:
     return {name: float(value) for name, value in values.items() if value is not None and math.isfinite(value)}
 
 
@@ -61,16 +119,15 @@ def _difference(found: Comparison) -> dict[str, float | None]:
     }
 
 
-def _create(client: Any, info: StudyInfo, arm: Arm, parent_id: str, comparison: Comparison | None) -> str:
+def _create(client: Any, info: StudyInfo, summary: Summary, parent_id: str) -> str:
     tags = {
         records.TAG_ROLE: records.ROLE_SUMMARY,
         records.TAG_PARENT: parent_id,
         records.TAG_STUDY: info.name,
         records.TAG_KIND: info.kind,
-        records.TAG_ARM: arm.name,
-        **({TAG_BASE: comparison.base} if comparison else {}),
+        **summary.tags,
     }
-    run = client.create_run(info.experiment_id, start_time=_now(), tags=tags, run_name=f"{arm.name} (mean over seeds)")
+    run = client.create_run(info.experiment_id, start_time=_now(), tags=tags, run_name=summary.name)
     run_id: str = run.info.run_id
     return run_id
 

@@ -184,11 +184,18 @@ class Tracking:
             }
             self._keep_metrics(run_id, values, epochs[-1])
 
-    def end_run(self, run_id: str, state: EndState, message: str = "", label: str = "") -> None:
-        """End a run in the way of its state; an interrupted one is open again later."""
+    def end_run(
+        self, run_id: str, state: EndState, message: str = "", label: str = "", *, stops_trial: bool = False
+    ) -> None:
+        """End a run in the way of its state; an interrupted one is open again later.
+
+        `stops_trial`: the trial has no further seeds, because a pruner stopped it.
+        """
         tags: dict[str, str] = {records.TAG_STATE: state}
         if message:
             tags[records.TAG_MESSAGE] = message[:TAG_LIMIT]
+        if stops_trial:
+            tags[records.TAG_STOPS_TRIAL] = "true"
         if state == "pruned":
             tags |= {"mlflow.runColor": PRUNED_COLOUR, records.TAG_RUN_NAME: f"{label} (pruned)"}
         self._tag(run_id, tags)
@@ -238,6 +245,7 @@ class Tracking:
         if self._config.space is not None:
             tags |= {
                 records.TAG_SEARCHED: json.dumps(sorted(self._config.space.dimensions)),
+                records.TAG_SCORE: self._config.study.score,
                 "space_hash": self._config.space.hash,
             }
         return tags

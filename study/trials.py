@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import statistics
 from collections import Counter, deque
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Sequence
 from typing import TYPE_CHECKING, Any
 
 from trainers.normalise import cell_id
@@ -12,6 +11,7 @@ from trainers.results import EpochResult
 
 from .config import StudyConfig
 from .plan import RunPlan, StudyChanged, frozen_json, planned_cells, refuse_change, sampler_seed, search_label
+from .seed_groups import Results, group_value
 from .snapshot import EndState
 
 if TYPE_CHECKING:
@@ -24,13 +24,18 @@ STATE = "mamlab.state"
 LABEL = "label"
 """Set when all parameters of a trial are sampled: a trial without it was caught in between."""
 VERDICT = "mamlab.verdict"
-"""[epoch, whether the run stops there, what the pruner remembers]; epochs that were reported without it went on."""
+"""[step, whether the trial stops there, what the pruner remembers]; steps that were reported without it went on.
+
+A step is an epoch; of a trial that goes seed by seed, its first, second, ... seed.
+"""
 SUPERSEDED = "mamlab.superseded"
 """Of the study: numbers of failed trials that others, their retries, replace; they count no more. (A trial that has ended takes no attribute.)"""
 RETRY_OF = "mamlab.retry_of"
 """Number of the trial that a search's trial replaces. (An ablation's has the same arm and seed.)"""
 RESULT = "mamlab.result."
 """+ seed: [state, score] of one of several runs of a trial."""
+STOPPED = "mamlab.stopped"
+"""Of a trial of several seeds that was stopped early: how many it had. Its value is the estimate from these."""
 
 
 class Trials:
@@ -57,6 +62,10 @@ class Trials:
         self._live: dict[int, Trial] = {}
         self._verdicts: dict[int, tuple[int, bool, dict[str, Any]]] = {}
         self._reported: dict[int, set[int]] = {}
+        self._one_by_one = config.goes_seed_by_seed
+        self._groups: dict[int, list[RunPlan]] = {}
+        self._following: deque[RunPlan] = deque()
+        self._spared = 0
         self._reconcile()
         self._enqueue()
         self._list_waiting()
@@ -65,7 +74,7 @@ class Trials:
     def planned(self) -> int:
         """Runs that the study wants in the end; 0 if only hours limit a search."""
         if self._config.kind == "search":
-            return (self._config.budget.trials or 0) * len(self._config.seeds)
+            return max(0, (self._config.budget.trials or 0) * len(self._config.seeds) - self._spared)
         return self.started - len(self._superseded)
 
     @property
@@ -73,7 +82,7 @@ class Trials:
         """Whether a trial is left to start."""
         trials = self._config.budget.trials
         left = trials is None or self.started - len(self._superseded) < trials
-        return bool(self._waiting) or (self._config.kind == "search" and left)
+        return bool(self._following or self._waiting) or (self._config.kind == "search" and left)
 
     @property
     def open_runs(self) -> list[tuple[int, int]]:
@@ -84,10 +93,13 @@ class Trials:
     def next(self) -> list[RunPlan]:
         """Start the next trial and return its runs that have no result yet; empty when there is none to start.
 
-        Empty also for a trial that only had to be ended.
+        Empty also for a trial that only had to be ended. A trial that goes seed by seed gives one run at a time, and
+        its next one before any other trial's.
         """
         import optuna
 
+        if self._following:
+            return [self._following.popleft()]
         if self._waiting:
             trial = self._restart(self._waiting.popleft())
         elif self.more:
@@ -101,15 +113,25 @@ class Trials:
         plans = self._search_plans(trial, frozen) if self._config.kind == "search" else [self._cell_plan(frozen)]
         results = _results(frozen)
         left = [plan for plan in plans if plan.seed not in results]
-        if not left:  # the last driver died between the end of its last run and its own
+        judged, stop, *notes = frozen.user_attrs.get(VERDICT, (0, False))
+        self._verdicts[trial.number] = (judged, stop, notes[0] if notes else {})
+        if self._decided(trial.number, results):  # the last driver died between the end of its last run and its own
             self._tell(trial, results, told=False)
             return []
         self._reported[trial.number] = set(frozen.intermediate_values)
-        judged, stop, *notes = frozen.user_attrs.get(VERDICT, (0, False))
-        self._verdicts[trial.number] = (judged, stop, notes[0] if notes else {})
         self._results[trial.number] = results
         self._live[trial.number] = trial
-        return left
+        if self._one_by_one:
+            self._groups[trial.number] = left[1:]
+        return left[:1] if self._one_by_one else left
+
+    def _decided(self, number: int, results: Results) -> bool:
+        """Whether a trial with these `results` is over: all its runs are; seed by seed, also by one that failed or a verdict."""
+        if len(results) == (len(self._config.seeds) if self._config.kind == "search" else 1):
+            return True
+        judged, stop, _ = self._verdicts[number]
+        failed = any(state != "complete" for state, _ in results.values())
+        return self._one_by_one and (failed or (stop and judged == len(results)))
 
     def put_first(self, numbers: Container[int]) -> int:
         """Let the waiting trials of these `numbers` be the next; return how many they are."""
@@ -135,31 +157,42 @@ class Trials:
         """
         if self._config.kind != "search" or len(self._config.seeds) > 1:
             return False
-        trial, reported = self._live[plan.trial], self._reported[plan.trial]
-        judged, stop, notes = self._verdicts[plan.trial]
-        if epoch.epoch in reported:
-            return stop and judged == epoch.epoch
-        if judged != epoch.epoch:
-            last = epoch.epoch >= plan.config.budget.epochs  # after it there is nothing to save
-            stop, notes = (False, {}) if answered or last else self._ask(trial, epoch)
+        last = epoch.epoch >= plan.config.budget.epochs  # after it there is nothing to save
+        return self._judge(plan.trial, epoch.epoch, epoch.val_accuracy, unasked=answered or last, answered=answered)
+
+    def judge_seed(self, plan: RunPlan, state: EndState, score: float | None) -> bool:
+        """Report a run that has ended to the pruner of trials that go seed by seed; return whether the trial stops there."""
+        if not self._one_by_one or state != "complete" or score is None:
+            return False
+        step = self._config.seeds.index(plan.seed) + 1
+        return self._judge(plan.trial, step, score, unasked=step == len(self._config.seeds))
+
+    def _judge(self, number: int, step: int, value: float, *, unasked: bool, answered: bool = False) -> bool:
+        """Store the verdict on a step of a trial, then report it. `unasked`: without the pruner, it goes on."""
+        trial, reported = self._live[number], self._reported[number]
+        judged, stop, notes = self._verdicts[number]
+        if step in reported:
+            return stop and judged == step
+        if judged != step:
+            stop, notes = (False, {}) if unasked else self._ask(trial, step, value)
         stop = stop and not answered
         if stop or notes or answered:
-            trial.set_user_attr(VERDICT, [epoch.epoch, stop, notes])
-            self._verdicts[plan.trial] = (epoch.epoch, stop, notes)
-        for key, value in notes.items():
-            self._storage.set_trial_system_attr(trial._trial_id, key, value)
-        trial.report(epoch.val_accuracy, epoch.epoch)
-        reported.add(epoch.epoch)
+            trial.set_user_attr(VERDICT, [step, stop, notes])
+            self._verdicts[number] = (step, stop, notes)
+        for key, noted in notes.items():
+            self._storage.set_trial_system_attr(trial._trial_id, key, noted)
+        trial.report(value, step)
+        reported.add(step)
         return stop
 
-    def _ask(self, trial: Trial, epoch: EpochResult) -> tuple[bool, dict[str, Any]]:
-        """Ask the pruner as if the epoch were reported; return its verdict, and what it wants to remember of the trial.
+    def _ask(self, trial: Trial, step: int, value: float) -> tuple[bool, dict[str, Any]]:
+        """Ask the pruner as if the step were reported; return its verdict, and what it wants to remember of the trial.
 
         Some pruners answer otherwise when asked twice, by what they remember: so it is stored with the verdict, and never
         without it.
         """
         frozen = self._storage.get_trial(trial._trial_id)
-        frozen.intermediate_values[epoch.epoch] = epoch.val_accuracy
+        frozen.intermediate_values[step] = value
         with self._storage.holding_back() as notes:
             stop = bool(self._study.pruner.prune(self._study, frozen))
         return stop, notes
@@ -172,18 +205,23 @@ class Trials:
         if len(seeds) > 1 and not told:
             trial.set_user_attr(f"{RESULT}{plan.seed}", [state, score])
         self._results[plan.trial] = results
-        if all(seed in results for seed in seeds):
+        if self._decided(plan.trial, results):
             self._tell(trial, results, told)
+            self._groups.pop(plan.trial, None)
             for book in (self._live, self._results, self._verdicts, self._reported):
                 del book[plan.trial]
+        elif self._one_by_one:
+            self._following.append(self._groups[plan.trial].pop(0))
         self.counts[state] += 1
 
-    def interrupt(self, plans: Iterable[RunPlan]) -> None:
-        """Set the trials of `plans` back to waiting: they keep number and parameters."""
+    def interrupt(self) -> None:
+        """Set what has not ended back to waiting: trials keep number and parameters."""
         from optuna.trial import TrialState
 
-        for number in {plan.trial for plan in plans}:
-            self._storage.set_trial_state_values(self._live.pop(number)._trial_id, TrialState.WAITING)
+        self._following.clear()
+        while self._live:
+            self._storage.set_trial_state_values(next(iter(self._live.values()))._trial_id, TrialState.WAITING)
+            del self._live[next(iter(self._live))]
 
     def _list_waiting(self) -> None:
         trials = self._study.get_trials(deepcopy=False)
@@ -192,21 +230,24 @@ class Trials:
             trial._trial_id for trial in trials if not trial.state.is_finished() and trial.number not in self._live
         )
 
-    def _tell(self, trial: Trial, results: Mapping[int, tuple[str, float | None]], told: bool) -> None:
+    def _tell(self, trial: Trial, results: Results, told: bool) -> None:
         """End a trial; if it was `told` already, before the answer was lost, only note what came of it."""
         from optuna.trial import TrialState
 
         state = next((state for state, _ in results.values() if state != "complete"), "complete")
-        value = (
-            statistics.fmean(score for _, score in results.values() if score is not None)
-            if state == "complete"
-            else None
-        )
+        value = group_value(results, self._config.study.score)
+        seeds = len(self._config.seeds) if self._config.kind == "search" else 1
+        spared = seeds - len(results)
+        if value is not None and spared and self.best is not None:
+            value = min(value, self.best[0])  # what was stopped for being worse cannot be the best
         if not told:
             ends = {"complete": TrialState.COMPLETE, "pruned": TrialState.PRUNED}
             trial.set_user_attr(STATE, state)
+            if value is not None and spared:
+                trial.set_user_attr(STOPPED, len(results))
             self._study.tell(trial, value, state=ends.get(state, TrialState.FAIL))
-        if value is not None:
+        self._spared += spared
+        if value is not None and not spared:
             self._note_best(value, trial.user_attrs[LABEL], trial.params)
 
     def _note_best(self, value: float, label: str, params: dict[str, Any]) -> None:
@@ -234,7 +275,9 @@ class Trials:
             self.counts.update(state for state, _ in results.values())
             if trial.state.is_finished() and not results:
                 self.counts[trial.user_attrs[STATE]] += 1
-            if trial.state == TrialState.COMPLETE:
+            if trial.state.is_finished() and self._one_by_one:
+                self._spared += len(self._config.seeds) - len(results)
+            if trial.state == TrialState.COMPLETE and STOPPED not in trial.user_attrs:
                 assert trial.value is not None
                 self._note_best(trial.value, trial.user_attrs[LABEL], trial.params)
 

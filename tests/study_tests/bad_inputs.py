@@ -518,11 +518,38 @@ percentile = 300.0
 [space]
 preset = "mamlpp"
 [pruner]
+name = "wilcox"
+""",
+        (
+            'pruner.name = "wilcox": unknown pruner; did you mean wilcoxon? (known: median, hyperband, successive_halving, percentile, patient, threshold, wilcoxon, none)',
+        ),
+    ),
+    "a pruner of seeds without seeds": (
+        SEARCH
+        + """
+[space]
+preset = "mamlpp"
+[pruner]
 name = "wilcoxon"
 """,
         (
-            'pruner.name = "wilcoxon": unknown pruner (known: median, hyperband, successive_halving, percentile, patient, threshold, none)',
+            "pruner.name: wilcoxon compares seeds, which needs study.seeds_per_trial of at least 5, not 1; raise it, "
+            'or choose a pruner of epochs ("successive_halving", "median", ...)',
         ),
+    ),
+    "a bound of one seed": (
+        """
+[study]
+name = "a"
+score = "lower_bound"
+[data]
+source = "glyphs"
+[budget]
+trials = 10
+[space]
+preset = "mamlpp"
+""",
+        ('study: score = "lower_bound" needs seeds_per_trial of at least 2, not 1; raise it, or leave score out',),
     ),
     "an epoch pruner with two seeds": (
         """

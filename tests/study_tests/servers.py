@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -15,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from .books import fresh_home
 
 
 class Postgres:
@@ -56,6 +59,7 @@ class MlflowServer:
             probe.bind(("127.0.0.1", 0))
             self._port = probe.getsockname()[1]
         self.url, self._folder = f"http://127.0.0.1:{self._port}", folder
+        shutil.copy(fresh_home(folder).mlflow_db, folder / "served.db")  # making its tables takes the server long
         self.start()
 
     def start(self) -> None:

@@ -20,6 +20,7 @@ from .ablation_tables import (
 from .design_figures import effects_plot, learned_rates, main_curves, msl_weights, shapley_bars, sweep_plot
 from .figures import arm_curves, expected_best_curve, forest_plot, history, importance_bars, trial_curves
 from .importance import Importance, parameter_importance
+from .origin import promotion_table
 from .paper import paper_table
 from .provenance import mixed, provenance_table
 from .records import ReportError, RunRecord, StudyInfo
@@ -141,8 +142,10 @@ def _ablation_sections(found: Ablation, records: Sequence[RunRecord], info: Stud
     if found.sweep:
         figure = sweep_plot(found.sweep, found.metric)
         sections.append(Section("Sweep", (sweep_table(found.sweep, found.metric),), _drawn(figure)))
+    promotion = promotion_table(found, info.origin) if info.origin else None
     return [
         *sections,
+        Section("From the search to other seeds", (promotion,) if promotion else ()),
         Section("Training", figures=_drawn(*curves)),
         Section("What was learned and planned", figures=_drawn(learned_rates(found), msl_weights(found))),
         Section("Audit", (audit,) if audit else ()),

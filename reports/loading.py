@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import records as names
 from .files import is_current, read_files
-from .records import Family, ReportError, RunRecord, StudyInfo, Sweep, factorial_of
+from .records import Family, ReportError, RunRecord, StudyInfo, Sweep, factorial_of, origin_of
 from .series import Curve
 
 if TYPE_CHECKING:
@@ -183,6 +183,7 @@ def _spec(client: MlflowClient, parent: Run) -> str:
 
 def _study(experiment: Experiment, tags: Mapping[str, str], children: list[RunRecord]) -> StudyInfo:
     base, design = _json(tags.get(names.TAG_BASE_ARM)), _json(tags.get(names.TAG_DESIGN)) or {}
+    origin = _json(tags.get(names.TAG_ORIGIN))
     return StudyInfo(
         name=experiment.name,
         kind=tags.get(names.TAG_KIND, children[0].kind if children else ""),
@@ -197,6 +198,7 @@ def _study(experiment: Experiment, tags: Mapping[str, str], children: list[RunRe
         sweep=Sweep(**design) if "path" in design else None,
         score=tags.get(names.TAG_SCORE, "mean"),
         searched=tuple(_json(tags.get(names.TAG_SEARCHED)) or ()),
+        origin=origin_of(origin) if origin else None,
     )
 
 

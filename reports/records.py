@@ -49,6 +49,10 @@ TAG_SCORE = "score"
 """How a search scores a trial of several seeds: "mean" or "lower_bound"."""
 TAG_SEARCHED = "searched"
 """JSON list of the dotted names that the search varied."""
+TAG_ORIGIN = "origin"
+"""JSON object of an ablation's `Origin`: the search whose trials its arms are."""
+TAG_ORIGIN_SEARCH = "origin_search"
+"""That search's name alone, to filter by: which studies follow from it."""
 
 ROLE_STUDY = "study"
 ROLE_RUN = "run"
@@ -200,6 +204,26 @@ class Sweep:
 
 
 @dataclass(frozen=True)
+class SearchedTrial:
+    """A trial as its search saw it: `score` is its validation accuracy, the mean over `seeds` trainings."""
+
+    number: int
+    score: float
+    seeds: int = 1
+
+
+@dataclass(frozen=True)
+class Origin:
+    """The search that an ablation follows from; `trials` maps an arm to the trial whose settings it has.
+
+    The scores are biased upward: the trials were chosen by them. What the arms reach on seeds that the search never saw is not.
+    """
+
+    search: str
+    trials: Mapping[str, SearchedTrial] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class StudyInfo:
     """What is said once for a whole study.
 
@@ -220,6 +244,7 @@ class StudyInfo:
     searched: tuple[str, ...] = ()
     score: str = "mean"
     """What ranks trials of several seeds: "mean", or "lower_bound", the lower end of the one-sided 95 % t interval."""
+    origin: Origin | None = None
     mlflow_address: str | None = None
     description: str = ""
     spec: str = ""
@@ -234,7 +259,7 @@ class StudyInfo:
         Raises TypeError, ValueError, KeyError or AttributeError for a tree of another form.
         """
         known = {field.name for field in fields(cls)}
-        factorial, sweep = tree.get("factorial"), tree.get("sweep")
+        factorial, sweep, origin = (tree.get(name) for name in ("factorial", "sweep", "origin"))
         return cls(
             **{key: value for key, value in tree.items() if key in known}
             | {
@@ -243,6 +268,7 @@ class StudyInfo:
                 "factorial": factorial and factorial_of(factorial),
                 "sweep": sweep and Sweep(sweep["path"], dict(sweep["values"])),
                 "searched": tuple(tree.get("searched", ())),
+                "origin": origin and origin_of(origin),
             }
         )
 
@@ -250,6 +276,11 @@ class StudyInfo:
 def factorial_of(tree: Mapping[str, Any]) -> Factorial:
     """Return the design that JSON made of a `Factorial`."""
     return Factorial(tuple(tree["factors"]), {arm: tuple(on) for arm, on in tree["arms"].items()})
+
+
+def origin_of(tree: Mapping[str, Any]) -> Origin:
+    """Return the origin that JSON made of an `Origin`."""
+    return Origin(tree["search"], {arm: SearchedTrial(**trial) for arm, trial in tree["trials"].items()})
 
 
 def _pairs(pairs: Iterable[Iterable[str]]) -> tuple[tuple[str, str], ...]:

@@ -14,13 +14,23 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from .addresses import redact
+from .cli_models import ablate_winner, export, promote
+from .cli_options import (
+    RUNS,
+    HomeOption,
+    QuietOption,
+    RetryOption,
+    SpecArgument,
+    WorkersOption,
+    conduct_study,
+    make_console,
+    make_home,
+    with_workers,
+)
 from .locks import DriverBusy
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from .config import StudyConfig
-    from .home import Home
 
 OURS = ("trainers", "search_spaces", "reports", "study", "__main__")
 RIGHT_COMMAND = {"search": "search", "ablation": "ablate", "train": "train"}
@@ -32,21 +42,6 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-HomeOption = Annotated[
-    Path,
-    typer.Option("--home", envvar="MAMLAB_HOME", help="Folder of all outputs: stores, checkpoints, reports, data."),
-]
-WorkersOption = Annotated[
-    int | None, typer.Option("--workers", min=1, help="Trainings side by side, instead of \\[execution] workers.")
-]
-RetryOption = Annotated[
-    bool, typer.Option("--retry-failed", help="Run again what failed or ran out of memory in an earlier start.")
-]
-QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No live view; only the result.")]
-SpecArgument = Annotated[Path, typer.Argument(help="The spec file (TOML).", show_default=False)]
-RUNS = Path("runs")
-FILE_COLUMNS = 100  # at least, in a pipe or a file: there is no window that tables must fit
 
 
 def _version(wanted: bool) -> None:
@@ -77,7 +72,7 @@ def demo(home: HomeOption = RUNS, workers: WorkersOption = None, quiet: QuietOpt
     """
     from .demo import run_demo
 
-    raise typer.Exit(run_demo(_home(home), _console(), workers, quiet))
+    raise typer.Exit(run_demo(make_home(home), make_console(), workers, quiet))
 
 
 @app.command()
@@ -111,7 +106,7 @@ def train(
             f"has no effect beside a spec file; say it in {spec}", param_hint=f"'{next(iter(given))}'"
         )
     config = _spec(spec, "train") if spec else quick_spec(preset, data, seed, epochs, set_ or [], name)
-    _conduct(config, _home(home), quiet)
+    conduct_study(config, make_home(home), quiet)
 
 
 @app.command()
@@ -127,26 +122,53 @@ def search(
 
     Example: mamlab search examples/omniglot_search.toml --trials 40
     """
-    _conduct(_change(_spec(spec, "search"), trials, workers), _home(home), quiet, retry_failed)
+    conduct_study(
+        with_workers(_with_trials(_spec(spec, "search"), trials), workers), make_home(home), quiet, retry_failed
+    )
 
 
 @app.command()
 def ablate(
-    spec: SpecArgument,
+    spec: Annotated[Path | None, typer.Argument(help="The spec file (TOML).", show_default=False)] = None,
+    source: Annotated[
+        str | None,
+        typer.Option("--from", metavar="STUDY", help="Instead of a spec file: ablate the winner of this search."),
+    ] = None,
+    trial: Annotated[int | None, typer.Option(min=0, help="--from: this trial instead of the best.")] = None,
+    seeds: Annotated[
+        int | None, typer.Option(min=1, help="--from: trainings an arm. Default: enough for a p value below 0.05.")
+    ] = None,
+    name: Annotated[str | None, typer.Option(help="--from: name of the new study. Default: STUDY-ablated.")] = None,
     workers: WorkersOption = None,
     retry_failed: RetryOption = False,
     home: HomeOption = RUNS,
     quiet: QuietOption = False,
 ) -> None:
-    """Measure what each component adds; the spec file has a section "ablation".
+    """Measure what each component adds; the spec file has a section "ablation", or --from names a search.
 
     Example: mamlab ablate examples/omniglot_ablation.toml --workers 2
+
+    Or: mamlab ablate --from demo-search
     """
     from .families import refuse_underpowered
 
+    if (spec is None) == (source is None):
+        raise typer.BadParameter(
+            "name a spec file, or a search with --from STUDY (one of the two)", param_hint="'SPEC'"
+        )
+    if spec is None:
+        ablate_winner(str(source), trial, seeds, name, home, workers, quiet)
+        return
+    for option, value in (("--trial", trial), ("--seeds", seeds), ("--name", name)):
+        if value is not None:
+            raise typer.BadParameter(f"has no effect beside a spec file; say it in {spec}", param_hint=f"'{option}'")
     config = _spec(spec, "ablation")
     refuse_underpowered(config)
-    _conduct(_change(config, None, workers), _home(home), quiet, retry_failed)
+    conduct_study(with_workers(config, workers), make_home(home), quiet, retry_failed)
+
+
+for command in (promote, export):
+    app.command()(command)
 
 
 @app.command()
@@ -172,7 +194,7 @@ def plan(
     from .config import load_spec
     from .plan_page import show_plan
 
-    show_plan(load_spec(spec), _home(home), _console(), budget, sd, source, json_, workers)
+    show_plan(load_spec(spec), make_home(home), make_console(), budget, sd, source, json_, workers)
 
 
 @app.command()
@@ -198,7 +220,7 @@ def report(
         raise typer.BadParameter("name a study, or a folder with --from FOLDER (one of the two)", param_hint="'STUDY'")
     from .outcome import report_from_files, report_from_store
 
-    console, place = _console(), _home(home)
+    console, place = make_console(), make_home(home)
     page = report_from_files(source, place, out, paper) if source else report_from_store(str(study), place, out, paper)
     console.print(f"Report: {page}", soft_wrap=True, highlight=False)
 
@@ -214,7 +236,7 @@ def verify(
     """
     from .verifying import verify_report
 
-    raise typer.Exit(verify_report(report, _home(home), _console()))
+    raise typer.Exit(verify_report(report, make_home(home), make_console()))
 
 
 @app.command()
@@ -230,8 +252,8 @@ def status(
     """
     from .status import read_studies, read_study, studies_table, study_page
 
-    place = _home(home)
-    _console().print(study_page(read_study(place, study)) if study else studies_table(read_studies(place)))
+    place = make_home(home)
+    make_console().print(study_page(read_study(place, study)) if study else studies_table(read_studies(place)))
 
 
 @app.command()
@@ -247,7 +269,7 @@ def doctor(
     """
     from .doctor import examine
 
-    raise typer.Exit(examine(_home(home), study, _console(), fix=fix, as_json=json_))
+    raise typer.Exit(examine(make_home(home), study, make_console(), fix=fix, as_json=json_))
 
 
 @app.command()
@@ -261,7 +283,7 @@ def clean(
     """
     from .clean import clean
 
-    clean(_home(home), _console(), yes=yes)
+    clean(make_home(home), make_console(), yes=yes)
 
 
 @app.command()
@@ -275,7 +297,7 @@ def ui(
     """
     from .ui import serve
 
-    serve(_home(home), port, _console())
+    serve(make_home(home), port, make_console())
 
 
 @app.command()
@@ -291,24 +313,7 @@ def data(
     """
     from .data_sheet import data_page, data_table
 
-    _console().print(data_page(name, _home(home)) if name else data_table(_home(home)))
-
-
-def _home(root: Path) -> Home:
-    from .home import Home
-
-    if root.exists() and not root.is_dir():
-        raise typer.BadParameter(f"{root} is a file, not a folder", param_hint="'--home'")
-    return Home(root)
-
-
-def _console() -> Console:
-    from rich.console import Console
-
-    console = Console()
-    if not console.is_terminal:
-        console.width = max(console.width, FILE_COLUMNS)
-    return console
+    make_console().print(data_page(name, make_home(home)) if name else data_table(make_home(home)))
 
 
 def _spec(path: Path, kind: str) -> StudyConfig:
@@ -320,23 +325,10 @@ def _spec(path: Path, kind: str) -> StudyConfig:
     return config
 
 
-def _change(config: StudyConfig, trials: int | None, workers: int | None) -> StudyConfig:
+def _with_trials(config: StudyConfig, trials: int | None) -> StudyConfig:
     from dataclasses import replace
 
-    budget = config.budget.model_copy(update={} if trials is None else {"trials": trials})
-    execution = config.execution.model_copy(update={} if workers is None else {"workers": workers})
-    return replace(config, budget=budget, execution=execution)
-
-
-def _conduct(config: StudyConfig, home: Home, quiet: bool, retry: bool = False) -> None:
-    from .outcome import conduct
-    from .retrying import retry_failed
-
-    console = _console()
-    if retry:
-        count = retry_failed(home, config.study.name)
-        console.print(f"{count or 'No'} trial{'' if count == 1 else 's'} to run again.", highlight=False)
-    raise typer.Exit(conduct(config, home, console, quiet))
+    return replace(config, budget=config.budget.model_copy(update={} if trials is None else {"trials": trials}))
 
 
 def run(args: Sequence[str]) -> int:

@@ -14,6 +14,7 @@ from reports import records as names
 from reports.build import build_report
 from reports.comparison import Comparison
 from reports.loading import from_files, from_mlflow
+from reports.origin import promoted, promotion_lines
 from reports.records import RunRecord, StudyInfo
 from reports.statistics import Estimate
 from reports.summary import Ablation, Search, count_states, summarise_ablation, summarise_search
@@ -138,6 +139,7 @@ def print_result(info: StudyInfo, records: Sequence[RunRecord], console: Console
         console.print(ablation_table(ablation))
         _say(console, "Intervals: Student t over seeds, 95 %. Difference: paired by seed, in points.")
         _say_left_out(console, len(ablation.excluded))
+        _say_origin(ablation, info, console)
     elif info.kind == names.SEARCH:
         print_search(summarise_search(records, info), console)
 
@@ -219,6 +221,15 @@ def _plain_table(first: str, numbers: Sequence[str]) -> Table:
 def _say_left_out(console: Console, count: int) -> None:
     if count:
         _say(console, f"{count} run{'s are' if count > 1 else ' is'} in no mean; the report says which and why.")
+
+
+def _say_origin(found: Ablation, info: StudyInfo, console: Console) -> None:
+    """Print what the search promised of the arms that are its trials, beside what other seeds gave; and the next step."""
+    if info.origin and (rows := promoted(found, info.origin)):
+        for line in promotion_lines(found, info.origin):
+            _say(console, line)
+        best = max(rows, key=lambda one: one.validation.mean)
+        _say(console, f'A model to use: mamlab export {info.name} DIR --arm "{best.arm}"')
 
 
 def _say(console: Console, text: str) -> None:

@@ -84,6 +84,21 @@ class FamilySection(Section):
     arms: Strings | None = Field(None, description="what is compared with it; absent: every other arm")
 
 
+class OriginTrial(Section):
+    """One arm of [ablation.origin.trials]: the trial whose settings it has."""
+
+    number: int = Field(ge=0, description="the trial's number in the search")
+    score: float = Field(description="its validation accuracy there, in [0, 1]; as a search's best biased upward")
+    seeds: int = Field(1, ge=1, description="trainings that the score is the mean of")
+
+
+class OriginSection(Section):
+    """[ablation.origin]: the search whose trials are trained again; written by `mamlab promote` and `mamlab ablate --from`."""
+
+    search: str = Field(pattern=NAME, description="name of the search")
+    trials: dict[str, OriginTrial] = Field(default_factory=dict, description="arm -> the trial that it was")
+
+
 class AblationSection(Section):
     """[ablation]: which arms are compared, over how many seeds."""
 
@@ -103,6 +118,7 @@ class AblationSection(Section):
     base: str | None = Field(
         None, description="the arm that [[ablation.arms]] are compared with; absent: MAML++, or the first arm"
     )
+    origin: OriginSection | None = Field(None, description="the search that the arms come from, for the report")
 
 
 class BudgetSection(Section):

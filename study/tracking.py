@@ -242,6 +242,8 @@ class Tracking:
         tags = {records.TAG_FAMILIES: json.dumps(families)} if families else {}
         if design := self._config.factorial or self._config.sweep:
             tags[records.TAG_DESIGN] = json.dumps(asdict(design))
+        if self._config.ablation and (origin := self._config.ablation.origin):
+            tags |= {records.TAG_ORIGIN: origin.model_dump_json(), records.TAG_ORIGIN_SEARCH: origin.search}
         if self._config.space is not None:
             tags |= {
                 records.TAG_SEARCHED: json.dumps(sorted(self._config.space.dimensions)),

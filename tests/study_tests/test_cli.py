@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from reports.files import PLAIN_FIELDS
-from study.cli import _console, is_ours, run
+from study.cli import is_ours, run
+from study.cli_options import make_console
 from study.config import StudyConfig, load_spec
 from study.demo import SPECS
 from study.home import Home
@@ -25,6 +26,9 @@ from .bad_commands import BAD_COMMANDS
 
 SMALL = ["--epochs", "1", "--set", "budget.iterations=1", "--set", "model.filters=2", "--set", "episodes.tasks=1"]
 SMALL += ["--set", "inner.steps=1", "--set", "evaluation.val_tasks=2", "--set", "evaluation.test_tasks=2"]
+COMMANDS = (
+    "demo", "train", "search", "ablate", "promote", "export", "plan", "report", "status", "doctor", "clean", "ui", "data",
+)  # fmt: skip
 
 
 @pytest.fixture
@@ -80,7 +84,7 @@ def test_help_answers_within_half_a_second_and_names_every_command() -> None:
         text = mamlab("--help").stdout
         seconds.append(time.perf_counter() - began)
     assert min(seconds) < 0.5
-    for command in ("demo", "train", "search", "ablate", "plan", "report", "status", "doctor", "clean", "ui", "data"):
+    for command in COMMANDS:
         assert command in text
 
 
@@ -92,9 +96,7 @@ def test_help_imports_no_heavy_library() -> None:
     assert result.stdout.strip() == "[]"
 
 
-@pytest.mark.parametrize(
-    "command", ["demo", "train", "search", "ablate", "plan", "report", "status", "doctor", "clean", "ui", "data"]
-)
+@pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_has_an_example(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run([command, "--help"]) == 0
     assert f"Example: mamlab {command}" in capsys.readouterr().out
@@ -108,7 +110,7 @@ def test_no_arguments_are_a_question_for_help(capsys: pytest.CaptureFixture[str]
 def test_tables_in_a_pipe_have_at_least_100_columns(monkeypatch: pytest.MonkeyPatch) -> None:
     for columns, width in (("60", 100), ("140", 140)):
         monkeypatch.setenv("COLUMNS", columns)
-        assert _console().width == width
+        assert make_console().width == width
 
 
 def test_a_value_error_of_ours_is_a_message_and_a_library_s_is_a_bug() -> None:

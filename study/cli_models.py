@@ -1,0 +1,91 @@
+"""Commands for what comes after a search: its best configs on other seeds, its winner's ablation, a model to use."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from .cli_options import (
+    RUNS,
+    HomeOption,
+    QuietOption,
+    WorkersOption,
+    conduct_study,
+    make_console,
+    make_home,
+    with_workers,
+)
+
+if TYPE_CHECKING:
+    from .config import StudyConfig
+    from .home import Home
+
+
+NameOption = Annotated[str | None, typer.Option(help="Name of the new study.", show_default=False)]
+
+
+def promote(
+    study: Annotated[str, typer.Argument(help="Name of a search in the home.", show_default=False)],
+    best: Annotated[int, typer.Option(min=1, help="How many of its best trials.")] = 3,
+    seeds: Annotated[int, typer.Option(min=1, help="Trainings of each, on seeds that the search never saw.")] = 8,
+    name: NameOption = None,
+    workers: WorkersOption = None,
+    home: HomeOption = RUNS,
+    quiet: QuietOption = False,
+) -> None:
+    """Train a search's best configs on fresh seeds and test them, beside the config that it started from.
+
+    A spec file is written, HOME/specs/STUDY-promoted.toml, and run.
+
+    Example: mamlab promote demo-search --best 3
+    """
+    from .following import promote as follow
+    from .following import read_search
+
+    place = make_home(home)
+    file, config = follow(read_search(study, place), place, best, seeds, name)
+    _run(file, config, place, workers, quiet)
+
+
+def ablate_winner(
+    study: str, trial: int | None, seeds: int | None, name: str | None, home: Path, workers: int | None, quiet: bool
+) -> None:
+    """Do `mamlab ablate --from STUDY`."""
+    from .following import ablate_winner as follow
+    from .following import read_search
+
+    place = make_home(home)
+    file, config = follow(read_search(study, place), place, trial, seeds, name)
+    _run(file, config, place, workers, quiet)
+
+
+def _run(file: Path, config: StudyConfig, home: Home, workers: int | None, quiet: bool) -> None:
+    make_console().print(f"Spec file: {file}", markup=False, highlight=False, soft_wrap=True)
+    conduct_study(with_workers(config, workers), home, quiet)
+
+
+def export(
+    study: Annotated[str, typer.Argument(help="Name of a study in the home.", show_default=False)],
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="Where to write the model: a new folder.", show_default=False)
+    ],
+    arm: Annotated[str | None, typer.Option(help="Which arm of an ablation. No default.", show_default=False)] = None,
+    trial: Annotated[
+        int | None, typer.Option(min=0, help="Which trial of a search. Default: the best.", show_default=False)
+    ] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(min=0, help="Which seed of several. Default: the best by validation.", show_default=False),
+    ] = None,
+    home: HomeOption = RUNS,
+) -> None:
+    """Write a trained model with a model card into a folder, and log it to its run in MLflow, ready to be served.
+
+    Python reads it with MAMLClassifier.load. Example: mamlab export demo-search model
+    """
+    from .exporting import Wanted
+    from .exporting import export as write
+
+    write(study, folder, make_home(home), make_console(), Wanted(arm, trial, seed))

@@ -1,0 +1,212 @@
+"""`mamlab export`: a run of a study as a model that classifies, with its card, in a folder and in MLflow."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from reports import records as names
+from reports.records import RunRecord, StudyInfo
+from reports.statistics import Estimate, estimate
+from reports.summary import best_validation, summarise_search
+from reports.tables import interval, percent
+from trainers.checkpoint import CheckpointFolder, State
+from trainers.config import TrainerConfig
+from trainers.data import DataError
+from trainers.data import load as load_data
+from trainers.data.classes import ClassData
+from trainers.data.preparation import preparation
+from trainers.exported import ExportedModel
+from trainers.training import Run
+
+from .addresses import redact
+from .config import StudyConfig, parse_spec
+from .home import Home
+from .model_card import model_card, told_apart
+from .model_logging import log_model
+from .outcome import load
+from .spec_files import retraining_spec
+from .stores import open_mlflow
+
+CARD_FILE = "README.md"
+
+
+class ExportError(ValueError):
+    """A run that cannot be exported; the message says what to do."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which run of a study: None leaves the choice to its validation accuracy."""
+
+    arm: str | None = None
+    trial: int | None = None
+    seed: int | None = None
+
+
+def export(study: str, folder: Path, home: Home, console: Console, wanted: Wanted) -> None:
+    """Write the model of a run into `folder`, log it to the run in MLflow, and print where it is and what it reaches.
+
+    Raises ExportError, ReportError for a study or run that is not there, ModelError for a folder that cannot take it, DataError.
+    """
+    info, records = load(study, home)
+    record = choose(info, records, wanted)
+    client = open_mlflow(home)
+    spec = parse_spec(info.spec)
+    config, state = read_config(client, record), _state(home, spec, client, record)
+    data = _data(home, spec, record)
+    scores = _scores(config, record, data, state, console)
+    model = build(spec, config, record, data, state, scores)
+    model.write(folder)
+    (folder / CARD_FILE).write_text(model_card(model), encoding="utf-8")
+    uri = log_model(client, folder, record)
+    _say(console, model, folder, scores)
+    console.print(f"MLflow:   {uri}", markup=False, highlight=False, soft_wrap=True)
+    console.print(
+        f"Serve:    MLFLOW_TRACKING_URI={redact(home.mlflow_url)} mlflow models serve -m {uri} --env-manager local -p 5002",
+        markup=False, highlight=False, soft_wrap=True,
+    )  # fmt: skip
+
+
+def choose(info: StudyInfo, records: Sequence[RunRecord], wanted: Wanted) -> RunRecord:
+    """Return the run to export: of a search's best trial, of the named arm, or the one training.
+
+    Where several seeds are left, the one with the highest validation accuracy; never by what was tested. Raises ExportError.
+    """
+    complete = [record for record in records if record.state == names.COMPLETE]
+    if not complete:
+        raise ExportError(
+            f'study "{info.name}" has no complete run yet, so there is no model; see: mamlab status {info.name}'
+        )
+    candidates = _of_kind(info, complete, wanted)
+    if wanted.seed is not None:
+        there = sorted({record.seed for record in candidates if record.seed is not None})
+        candidates = [record for record in candidates if record.seed == wanted.seed]
+        if not candidates:
+            raise ExportError(f"--seed {wanted.seed}: not among the complete runs; there are seeds {_listed(there)}")
+    return max(candidates, key=lambda record: (best_validation(record) or 0.0, -(record.seed or 0)))
+
+
+def _of_kind(info: StudyInfo, complete: Sequence[RunRecord], wanted: Wanted) -> list[RunRecord]:
+    for option, value, kind in (("--arm", wanted.arm, names.ABLATION), ("--trial", wanted.trial, names.SEARCH)):
+        if value is not None and info.kind != kind:
+            raise ExportError(f'{option}: "{info.name}" is {_article(info.kind)}, which has none; leave it out')
+    if info.kind == names.SEARCH:
+        trials = {trial.number: trial for trial in summarise_search(complete, info).complete}
+        number = next(iter(trials)) if wanted.trial is None else wanted.trial
+        if number not in trials:
+            raise ExportError(
+                f"--trial {number}: no complete trial; there are {_listed([n for n in trials if n is not None])}"
+            )
+        return list(trials[number].records)
+    if info.kind == names.ABLATION:
+        arms = list(dict.fromkeys(record.arm or "" for record in complete))
+        if wanted.arm not in arms:
+            which = "name one with --arm" if wanted.arm is None else f'--arm "{wanted.arm}": no complete run'
+            raise ExportError(f'{which}; the arms of "{info.name}" are: {", ".join(arms)}')
+        return [record for record in complete if record.arm == wanted.arm]
+    return list(complete)
+
+
+def read_config(client: Any, record: RunRecord) -> TrainerConfig:
+    """Return the config that a complete run trained, exactly."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = client.download_artifacts(record.run_id, names.CONFIG_FILE, folder)
+        return TrainerConfig.model_validate_json(Path(file).read_text(encoding="utf-8"))
+
+
+def _state(home: Home, spec: StudyConfig, client: Any, record: RunRecord) -> State:
+    """Return the final state of the run's cell. Raises ExportError, with the way to train it again, if it is gone."""
+    folder = CheckpointFolder(home.checkpoints / record.cell)
+    state = folder.peek() if folder.finished else None
+    if state is not None and state["best"]:
+        return state
+    assert record.seed is not None
+    name = f"{record.study[:40]}-run{record.trial or 0:03d}-seed{record.seed}"
+    file = retraining_spec(home, spec, read_config(client, record), record.seed, name)
+    raise ExportError(
+        f'the weights of "{record.name}" are gone ({folder.path} has no final.ckpt: [execution] keep = "none", or deleted); '
+        f"train it again with: mamlab train {file}, then: mamlab export {name} DIR"
+    )
+
+
+def _data(home: Home, spec: StudyConfig, record: RunRecord) -> ClassData:
+    data = load_data(spec.data, home.data)
+    if data.checksum != record.tags.get(names.TAG_DATA_CHECKSUM, data.checksum):
+        raise DataError(
+            f"{data.name}: the data changed since the study ran, so it cannot be said what the model saw; "
+            "put them back as they were"
+        )
+    return data
+
+
+def _scores(
+    config: TrainerConfig, record: RunRecord, data: ClassData, state: State, console: Console
+) -> dict[str, Estimate]:
+    """Return the accuracy of the best epoch's weights on the test tasks, with either way to normalise queries.
+
+    What the run has measured is taken; a search's run was never tested, and is now.
+    """
+    assert record.seed is not None
+    audit = dict(state["tested"].get("audit", {}))
+    if "running.top1" not in audit:
+        console.print(f"Testing on {config.evaluation.test_tasks} tasks ...", highlight=False)
+        run = Run(config, record.seed, data)
+        run.restore({**state, "best": state["best"][:1], "tested": {}})
+        audit = run.result(test=True).audit
+    return {way: estimate(list(audit[f"{way}.top1"])) for way in ("running", "batch")}
+
+
+def build(
+    spec: StudyConfig,
+    config: TrainerConfig,
+    record: RunRecord,
+    data: ClassData,
+    state: State,
+    scores: dict[str, Estimate],
+) -> ExportedModel:
+    """Return the best epoch of a run as a model, with what its card says about it."""
+    best = state["best"][0]
+    versions: dict[str, str] = {}
+    with suppress(ValueError):
+        versions = json.loads(record.tags.get(names.TAG_VERSIONS, "{}"))
+    about = {
+        "study": record.study, "kind": record.kind, "run": record.name, "run_id": record.run_id, "cell": record.cell,
+        "arm": record.arm, "trial": record.trial, "seed": record.seed, "epoch": best["epoch"],
+        "validation_accuracy": best["val_accuracy"],
+        "test_accuracy": {way: vars(found) for way, found in scores.items()},
+        "data": {
+            "name": data.name, "checksum": data.checksum, "settings": spec.data.model_dump(mode="json", exclude={"path"}),
+            "classes": {split: len(classes) for split, classes in data.splits.items()},
+        },
+        "git_commit": record.tags.get(names.TAG_GIT_COMMIT), "versions": versions,
+    }  # fmt: skip
+    return ExportedModel(config, preparation(spec.data, data), best["weights"], best["statistics"], about)
+
+
+def _say(console: Console, model: ExportedModel, folder: Path, scores: dict[str, Estimate]) -> None:
+    about = model.about
+    seen = f"{told_apart(about)}, epoch {about['epoch']} of {model.config.budget.epochs}"
+    tested = ", ".join(f"{percent(found.mean)} % {interval(found)} ({way})" for way, found in scores.items())
+    lines = (
+        f"Model:    {folder}, of {about['study']}: {seen}",
+        f"Accuracy: {tested}; {scores['running'].n} test tasks, queries normalised by running statistics or by their batch",
+        f"Card:     {folder / CARD_FILE}",
+    )
+    for line in lines:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _article(kind: str) -> str:
+    return {names.SEARCH: "a search", names.ABLATION: "an ablation"}.get(kind, "one training")
+
+
+def _listed(numbers: Sequence[int]) -> str:
+    return ", ".join(map(str, sorted(numbers)))

@@ -1,0 +1,111 @@
+"""An exported model in MLflow: a pyfunc made from code and safetensors, tied to the run that trained it."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import tempfile
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import trainers
+from reports.records import RunRecord
+from trainers.exported import WEIGHTS_FILE, read_model
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from mlflow.models import ModelSignature
+    from PIL.Image import Image
+
+CODE = Path(__file__).with_name("pyfunc_model.py")
+REQUIREMENTS = ("mlflow", "torch", "numpy", "pandas", "pydantic", "scikit-learn", "safetensors", "pillow")
+"""What the code needs where it is served; the package `trainers` travels with the model."""
+TAG_WEIGHTS = "weights_sha256"
+NAME = "few-shot-classifier"
+
+
+def log_model(client: Any, folder: Path, record: RunRecord) -> str:
+    """Log the model in `folder` to the run of `record` and return its address, models:/...; one that is there is not logged again."""
+    digest = hashlib.sha256((folder / WEIGHTS_FILE).read_bytes()).hexdigest()
+    if there := _find(client, record, digest):
+        return there
+    from mlflow.entities import LoggedModelOutput, LoggedModelStatus
+
+    made = client.create_logged_model(
+        record.experiment_id, name=NAME, source_run_id=record.run_id, tags={TAG_WEIGHTS: digest}
+    )
+    with tempfile.TemporaryDirectory() as place:
+        path = Path(place) / "model"
+        _save(path, folder, made, record.run_id)
+        client.log_model_artifacts(made.model_id, str(path))
+    client.finalize_logged_model(made.model_id, LoggedModelStatus.READY)
+    client.log_outputs(record.run_id, [LoggedModelOutput(made.model_id, 0)])
+    return f"models:/{made.model_id}"
+
+
+def _save(path: Path, folder: Path, made: Any, run_id: str) -> None:
+    """Write the pyfunc of the model in `folder` to `path`, with all the code that it takes."""
+    import mlflow.pyfunc
+    from mlflow.models import Model
+
+    told = Model(artifact_path=made.artifact_location, run_id=run_id, model_id=made.model_id, model_uuid=made.model_id)
+    mlflow.pyfunc.save_model(
+        str(path), python_model=str(CODE), artifacts={"model": str(folder)}, signature=signature(),
+        code_paths=[str(Path(trainers.__file__).parent)], input_example=(example(folder), {"transductive": False}),
+        pip_requirements=[f"{package}=={version(package)}" for package in REQUIREMENTS], mlflow_model=told,
+    )  # fmt: skip
+
+
+def example(folder: Path) -> pd.DataFrame:
+    """Return a request to the model in `folder`: a black and a white picture to learn, and a grey one to classify."""
+    import pandas as pd
+    from PIL import Image as Images
+
+    size = read_model(folder).preparation.size
+    return pd.DataFrame(
+        [
+            {"image": encoded(Images.new("L", (size, size), grey)), "label": label}
+            for grey, label in ((0, "black"), (255, "white"), (200, ""))
+        ]
+    )
+
+
+def encoded(picture: Image) -> str:
+    """Return a picture as a PNG file in base64."""
+    file = io.BytesIO()
+    picture.save(file, "PNG")
+    return base64.b64encode(file.getvalue()).decode()
+
+
+def signature() -> ModelSignature:
+    """Return what the served model takes and gives: a table with a row for each picture.
+
+    In: `image`, a picture file (PNG, JPEG, ...) in base64; `label`, its class, or nothing where that is asked for. Parameter
+    `transductive`. Out: for each row without label, in order: the label, its probability, and that of every class.
+    """
+    from mlflow.models import ModelSignature
+    from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema, TensorSpec
+    from mlflow.types.schema import Map
+
+    inputs: list[ColSpec | TensorSpec] = [
+        ColSpec(DataType.string, "image"),
+        ColSpec(DataType.string, "label", required=False),
+    ]
+    outputs: list[ColSpec | TensorSpec] = [
+        ColSpec(DataType.string, "label"), ColSpec(DataType.double, "probability"), ColSpec(Map(DataType.double), "probabilities"),
+    ]  # fmt: skip
+    return ModelSignature(
+        inputs=Schema(inputs), outputs=Schema(outputs),
+        params=ParamSchema([ParamSpec("transductive", DataType.boolean, False)]),
+    )  # fmt: skip
+
+
+def _find(client: Any, record: RunRecord, digest: str) -> str | None:
+    """Return the address of the model with these weights that the run has already."""
+    found = client.search_logged_models(
+        [record.experiment_id], filter_string=f"source_run_id = '{record.run_id}' AND tags.{TAG_WEIGHTS} = '{digest}'"
+    )
+    ready = [model for model in found if model.status == "READY"]
+    return f"models:/{ready[0].model_id}" if ready else None

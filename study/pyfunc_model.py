@@ -1,0 +1,80 @@
+"""What `mlflow models serve` runs: an exported model behind MLflow's pyfunc.
+
+This file is kept with each logged model, beside the package `trainers`, and is read there as code: nothing is unpickled.
+Nothing else imports it.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import io
+from typing import Any
+
+import pandas as pd
+from mlflow.exceptions import MlflowException
+from mlflow.models import set_model
+from mlflow.pyfunc.model import PythonModel
+from PIL import Image
+
+from trainers.classifier import MAMLClassifier
+
+
+class FewShotModel(PythonModel):
+    """Learns the rows of a table that have a label, and answers those that have none."""
+
+    def load_context(self, context: Any) -> None:
+        """Read the model once, when the server starts."""
+        self._folder = context.artifacts["model"]
+        MAMLClassifier.load(self._folder)
+
+    def predict(self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:
+        """Return a row for each row of `model_input` without label: label, its probability, those of every class.
+
+        Columns: `image`, a picture file in base64; `label`. Raises MlflowException, whose text the client reads.
+        """
+        try:
+            return self._answers(model_input, transductive=bool((params or {}).get("transductive", False)))
+        except ValueError as error:
+            raise MlflowException.invalid_parameter_value(str(error)) from None
+
+    def _answers(self, table: pd.DataFrame, transductive: bool) -> pd.DataFrame:
+        pictures = [_picture(row, text) for row, text in enumerate(table["image"])]
+        labels = [_label(value) for value in table.get("label", [None] * len(pictures))]
+        known = [row for row, label in enumerate(labels) if label]
+        asked = [row for row, label in enumerate(labels) if not label]
+        if not known or not asked:
+            raise ValueError(
+                f"{len(known)} rows with a label and {len(asked)} without: give the images to learn from with their label, "
+                "and those to classify with an empty one"
+            )
+        classifier = MAMLClassifier(self._folder, transductive=transductive)
+        classifier.fit([pictures[row] for row in known], [labels[row] for row in known])
+        found = classifier.predict_proba([pictures[row] for row in asked])
+        return pd.DataFrame([_answer(classifier.classes_.tolist(), row.tolist()) for row in found])
+
+
+def _answer(classes: list[str], probabilities: list[float]) -> dict[str, Any]:
+    best = max(range(len(classes)), key=probabilities.__getitem__)
+    return {
+        "label": classes[best],
+        "probability": probabilities[best],
+        "probabilities": dict(zip(classes, probabilities, strict=True)),
+    }
+
+
+def _label(value: Any) -> str:
+    return "" if value is None or value != value else str(value)
+
+
+def _picture(row: int, text: Any) -> Any:
+    try:
+        content = base64.b64decode(str(text).rpartition(",")[2], validate=True)  # a data: address has a head
+        picture = Image.open(io.BytesIO(content))
+        picture.load()
+    except (binascii.Error, OSError, ValueError) as error:
+        raise ValueError(f"row {row}: image must be a picture file (PNG, JPEG, ...) in base64 ({error})") from None
+    return picture
+
+
+set_model(FewShotModel())

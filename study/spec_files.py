@@ -1,0 +1,69 @@
+"""Spec files that mamlab writes: what follows from a study, as a file that can be read, changed, run again and cited."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+
+from trainers.config import TrainerConfig
+from trainers.normalise import COMPONENTS, Tree, same_training
+
+from .config import StudyConfig, load_spec, parse_spec
+from .home import Home
+
+
+def base_tables(config: StudyConfig, trainer: TrainerConfig, name: str, seed: int) -> Tree:
+    """Return the sections that a study of `trainer` on the data of `config` has, whatever it does: study, data, trainer, execution."""
+    data = {"source": config.data.source, **config.data.model_dump(mode="json", exclude_defaults=True)}
+    execution = config.execution.model_dump(mode="json", exclude_defaults=True, exclude={"keep"})
+    tables = {"study": {"name": name, "seed": seed}, "data": data, "trainer": trainer_table(trainer)}
+    return {**tables, "execution": execution} if execution else tables
+
+
+def trainer_table(config: TrainerConfig) -> Tree:
+    """Return [trainer] for exactly `config`: plain MAML, and every setting that differs from it."""
+    tree = config.model_dump(mode="json", exclude_defaults=True)
+    whole = config.model_dump(mode="json")
+    switched = {name: whole[name] for name in COMPONENTS if whole[name] != "off"}
+    return {"preset": "maml", "size": "omniglot", **tree, **switched}
+
+
+def write_spec(home: Home, tables: Tree, comment: str) -> tuple[Path, StudyConfig]:
+    """Write HOME/specs/NAME.toml, with `comment` above, and return the file and what it says.
+
+    A file that is there and says the same is left as it is. Raises ValueError, with the way out, if it says something else.
+    """
+    name = tables["study"]["name"]
+    file = home.root / "specs" / f"{name}.toml"
+    head = "".join(f"# {line}\n" for line in comment.splitlines())
+    text = f"{head}\n{tomli_w.dumps(tables, multiline_strings=False)}"
+    config = parse_spec(text)
+    if file.exists():
+        if _said(load_spec(file)) != _said(config):
+            raise ValueError(
+                f"{file} is there and says something else than would be written now; go on with it (arms and seeds may be "
+                f"added there) with: mamlab {_command(config)} {file}, or start another study with: --name NAME"
+            )
+        return file, load_spec(file)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text, encoding="utf-8")
+    return file, config
+
+
+def retraining_spec(home: Home, config: StudyConfig, trainer: TrainerConfig, seed: int, name: str) -> Path:
+    """Write the spec of one training, and return its file."""
+    tables = base_tables(config, trainer, name, seed)
+    file, found = write_spec(home, tables, f'One run of the study "{config.study.name}", to be trained again.')
+    assert same_training(found.base, trainer)
+    return file
+
+
+def _command(config: StudyConfig) -> str:
+    return {"search": "search", "ablation": "ablate", "train": "train"}[config.kind]
+
+
+def _said(config: StudyConfig) -> Any:
+    """Return what a spec asks for; who does the work may differ."""
+    return config.frozen_part(), config.seeds, config.ablation

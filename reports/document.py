@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 from urllib.parse import quote
 
 from . import records as names
@@ -17,6 +18,8 @@ from .ablation_tables import (
     shapley_table,
     sweep_table,
 )
+from .cost import TITLE as COST_TITLE
+from .cost import cost_plot, cost_table
 from .design_figures import effects_plot, learned_rates, main_curves, msl_weights, shapley_bars, sweep_plot
 from .figures import arm_curves, expected_best_curve, forest_plot, history, importance_bars, trial_curves
 from .importance import Importance, parameter_importance
@@ -40,6 +43,7 @@ from .tables import (
     with_interval,
 )
 
+T = TypeVar("T")
 MOST_LINKED = 50
 """Runs in one link; a longer address is refused by some servers."""
 
@@ -157,6 +161,10 @@ def _drawn(*figures: Figure | None) -> tuple[Figure, ...]:
     return tuple(figure for figure in figures if figure)
 
 
+def _made(part: T | None) -> tuple[T, ...]:
+    return () if part is None else (part,)
+
+
 def _arm_sentences(found: Ablation) -> list[str]:
     metric = METRIC_TITLES[found.metric].lower()
     ranked = sorted((arm for arm in found.arms if arm.values), key=lambda arm: -arm.estimate.mean)
@@ -208,6 +216,7 @@ def _search(found: Search, records: Sequence[RunRecord], info: StudyInfo) -> Par
     bars = importance_bars(importance)
     sections = [
         Section("What the search found", (trials_table(found),), tuple(drawn)),
+        Section(COST_TITLE, _made(cost_table(found)), _made(cost_plot(found))),
         Section("Which parameters mattered", (importance_table(importance),), (bars,) if bars else ()),
     ]
     return headline, sections, found.excluded

@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import random
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from pydantic import ValidationError
 
 from trainers.config import TrainerConfig
-from trainers.messages import explain
+from trainers.messages import explain, show
 from trainers.normalise import Inert, Tree, flatten, merge, normalise, settings
 
 from .dimensions import COMPONENTS_WITH_SETTINGS, Choice, Dimension, Range, read_dimension, setting_paths
@@ -66,6 +67,33 @@ class FixedParams:
         return self.params[name]
 
 
+class RandomParams:
+    """A trial whose answers are drawn uniformly, on the scale of each dimension, from `draws`."""
+
+    def __init__(self, draws: random.Random) -> None:
+        self._draws = draws
+
+    def suggest_float(
+        self, name: str, low: float, high: float, *, step: float | None = None, log: bool = False
+    ) -> float:
+        """Return a float in [low, high]."""
+        if log:
+            return min(high, max(low, math.exp(self._draws.uniform(math.log(low), math.log(high)))))
+        if step:
+            return min(high, low + step * self._draws.randint(0, math.floor((high - low) / step + 1e-9)))
+        return self._draws.uniform(low, high)
+
+    def suggest_int(self, name: str, low: int, high: int, *, step: int = 1, log: bool = False) -> int:
+        """Return an int in [low, high]."""
+        if log:
+            return round(self.suggest_float(name, low, high, log=True))
+        return low + step * self._draws.randint(0, (high - low) // step)
+
+    def suggest_categorical(self, name: str, choices: Any) -> Any:
+        """Return one of `choices`."""
+        return self._draws.choice(choices)
+
+
 @dataclass(frozen=True)
 class SearchSpace:
     """Dimensions by dotted TrainerConfig path; the paths are Optuna's parameter names.
@@ -74,11 +102,14 @@ class SearchSpace:
         dimensions: what varies. A component's own path ("msl") is its switch, with choices "on" and "off".
         fixed: values laid over the base (from a spec file's `fix`).
         asked_for: the dimensions that a user wrote, which must be able to have an effect.
+        max_work: the most operations that a config may take, as a multiple of the base's; None: any number. What counts them
+            is not here: whoever samples keeps to it.
     """
 
     dimensions: Mapping[str, Dimension]
     fixed: Mapping[str, Any] = field(default_factory=dict)
     asked_for: frozenset[str] = frozenset()
+    max_work: float | None = None
 
     def __post_init__(self) -> None:
         if not self.dimensions:
@@ -89,11 +120,11 @@ class SearchSpace:
 
     @classmethod
     def from_table(cls, table: Mapping[str, Any]) -> SearchSpace:
-        """Return the space that a [space] section describes: `preset`, `fix`, and dimensions by dotted path.
+        """Return the space that a [space] section describes: `preset`, `fix`, `max_work`, and dimensions by dotted path.
 
         Raises ValueError with a line for each thing that is wrong.
         """
-        tables, problems = _dimension_tables({k: v for k, v in table.items() if k not in ("preset", "fix")})
+        tables, problems = _dimension_tables({k: v for k, v in table.items() if k not in ("preset", "fix", "max_work")})
         dimensions = dict(space_preset(table["preset"])) if "preset" in table else {}
         fixed = flatten(merge({}, table["fix"])) if isinstance(table.get("fix"), dict) else {}
         problems += [
@@ -104,6 +135,13 @@ class SearchSpace:
         ]
         if "fix" in table and not isinstance(table["fix"], dict):
             problems.append(f'space.fix: must be a table such as {{ "inner.steps" = 3 }}, not {table["fix"]!r}')
+        max_work = table.get("max_work")
+        if max_work is not None and (
+            isinstance(max_work, bool) or not isinstance(max_work, int | float) or not 0 < max_work < math.inf
+        ):
+            problems.append(
+                f"space.max_work: must be a positive number, the most work as a multiple of the base's, not {show(max_work)}"
+            )
         for path, entry in tables.items():
             try:
                 dimensions[path] = read_dimension(path, entry)
@@ -113,7 +151,8 @@ class SearchSpace:
         problems += [line for path, value in fixed.items() for line in _wrong_value(path, value, "space.fix")]
         if problems:
             raise ValueError("\n".join(problems))
-        return cls({p: d for p, d in dimensions.items() if p not in fixed}, fixed, frozenset(tables))
+        searched = {p: d for p, d in dimensions.items() if p not in fixed}
+        return cls(searched, fixed, frozenset(tables), None if max_work is None else float(max_work))
 
     def suggest(self, trial: Trial, base: Mapping[str, Any]) -> tuple[TrainerConfig, tuple[Inert, ...]]:
         """Ask `trial` for every dimension that can have an effect; return the config and what was dropped from it.
@@ -183,7 +222,33 @@ class SearchSpace:
         ]
         if problems:
             raise ValueError("\n".join(problems))
-        return SearchSpace({p: d for p, d in self.dimensions.items() if p in seen}, self.fixed, self.asked_for & seen)
+        return replace(
+            self,
+            dimensions={p: d for p, d in self.dimensions.items() if p in seen},
+            asked_for=self.asked_for & seen,
+        )
+
+    def draws(self, count: int) -> Iterator[RandomParams]:
+        """Yield `count` trials that answer at random, the same ones each time."""
+        generator = random.Random(0)
+        for _ in range(count):
+            yield RandomParams(generator)
+
+    def samples(self, base: Mapping[str, Any], count: int) -> Iterator[tuple[TrainerConfig, tuple[Inert, ...]]]:
+        """Yield `count` configs drawn at random, the same ones each time, with what was dropped from each."""
+        return (self.suggest(draw, base) for draw in self.draws(count))
+
+    def reasons_idle(self, base: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+        """Return for each dimension why it is sometimes not asked for, as far as 200 random corners tell."""
+        draws, found = random.Random(0), {path: set[str]() for path in self.dimensions}
+        for _ in range(200):
+            tree = merge(base, self.fixed)
+            for path in self._order():
+                if (reason := self._reason(path, tree)) is not None:
+                    found[path].add(reason)
+                else:
+                    tree = _put(tree, path, draws.choice(self.dimensions[path].ends()))
+        return {path: tuple(sorted(reasons)) for path, reasons in found.items()}
 
     @property
     def hash(self) -> str:
@@ -193,7 +258,8 @@ class SearchSpace:
     def as_table(self) -> Tree:
         """Return the space as a [space] section would write it, without presets; ready for JSON."""
         table: Tree = {path: self.dimensions[path].as_table() for path in sorted(self.dimensions)}
-        return {**table, "fix": dict(sorted(self.fixed.items()))} if self.fixed else table
+        table |= {"fix": dict(sorted(self.fixed.items()))} if self.fixed else {}
+        return table if self.max_work is None else {**table, "max_work": self.max_work}
 
     def _order(self) -> list[str]:
         """Return the paths so that what decides whether another has an effect comes before it."""

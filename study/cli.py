@@ -380,5 +380,11 @@ def main() -> None:
     sys.exit(run(sys.argv[1:]))
 
 
+from . import cli_space  # noqa: E402, F401  (registers its commands on `app`)
+
 if __name__ == "__main__":
+    from study.cli import (
+        main,  # this file runs as another module then, and the commands are registered on that one's app
+    )
+
     main()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -47,7 +47,8 @@ class StudyConfig:
         base_tree: overrides that every config of the study starts from: preset, [trainer] and space.fix.
         base: the normalised config of `base_tree`; `dropped` is what had no effect in it.
         space, sampler, pruner: of a search; else None.
-        enqueued: of a search: preset name -> Optuna parameters of a first trial.
+        enqueued: of a search: name of a preset (or of what `study.warm_start` reads) -> Optuna parameters of a first trial.
+        typed, size: of a search: what [trainer] says, and the size of its preset.
         arms: of an ablation: arm name -> (config, what was dropped); `families` are its comparisons.
         factorial, sweep: of an ablation of that design; else None.
         notes: what the user should know and need not mend.
@@ -66,6 +67,8 @@ class StudyConfig:
     sampler: Named | None = None
     pruner: Named | None = None
     enqueued: dict[str, dict[str, Any]] = field(default_factory=dict)
+    typed: Tree = field(default_factory=dict)
+    size: str = "omniglot"
     ablation: AblationSection | None = None
     arms: dict[str, tuple[TrainerConfig, tuple[Inert, ...]]] = field(default_factory=dict)
     families: tuple[Family, ...] = ()
@@ -93,6 +96,21 @@ class StudyConfig:
     def work(self, config: TrainerConfig, epochs: int | None = None) -> float:
         """Return the counted operations of `config`'s first `epochs` epochs (None: all); 1 is the base's whole training."""
         return work(config, *self.data.image_shape, epochs) / work(self.base, *self.data.image_shape)
+
+    def preset_config(self, name: str) -> TrainerConfig:
+        """Return the preset `name` with what [trainer] and `space.fix` say."""
+        assert self.space is not None
+        return normalise(merge(preset(name, size=self.size), self.typed, self.space.fixed))[0]
+
+    def too_much_work(self, params: Mapping[str, Any]) -> str:
+        """Return why the config of Optuna parameters is beyond `space.max_work`; empty if it is not."""
+        assert self.space is not None
+        most = self.space.max_work
+        if most is None or (found := self.work(self.space.suggest(FixedParams(params), self.base_tree)[0])) <= most:
+            return ""
+        return (
+            f"it takes {found:.3g} times the base's work, and space.max_work is {most:g}; raise that, or leave it out"
+        )
 
     def frozen_part(self) -> Tree:
         """Return what may not change once the study has started, ready for JSON.
@@ -233,11 +251,30 @@ def _search(spec: SpecFile, trainer: _Trainer, space: SearchSpace, common: Tree)
     if problems or narrowed is None:
         raise SpecError(problems)
     base, dropped = normalise(base_tree)
-    enqueued, notes = _enqueue(spec.study.enqueue, trainer, narrowed, base_tree)
-    return StudyConfig(
+    presets = tuple(entry for entry in spec.study.enqueue if isinstance(entry, str))
+    enqueued, notes = _enqueue(presets, trainer, narrowed, base_tree)
+    found = StudyConfig(
         **common, kind="search", base_tree=base_tree, base=base, dropped=dropped, space=narrowed, sampler=sampler,
-        pruner=pruner, enqueued=enqueued, notes=notes,
+        pruner=pruner, enqueued=enqueued, notes=notes, typed=trainer.typed, size=trainer.size,
     )  # fmt: skip
+    if problems := _too_much_work(found):
+        raise SpecError(problems)
+    return found
+
+
+def _too_much_work(config: StudyConfig) -> list[str]:
+    """Return what of `space.max_work` no config keeps, as far as 200 random ones tell, and which presets do not."""
+    assert config.space is not None
+    if config.space.max_work is None:
+        return []
+    least = min(config.work(one) for one, _ in config.space.samples(config.base_tree, 200))
+    if least > config.space.max_work:
+        return [
+            f"space.max_work = {config.space.max_work:g}: of 200 random configs the cheapest takes {least:.3g} times the base's work; "
+            "raise it, or widen the space towards cheaper ones"
+        ]
+    tries = ((name, config.too_much_work(params)) for name, params in config.enqueued.items())
+    return [f'study.enqueue "{name}": {message}' for name, message in tries if message]
 
 
 def _default_pruner(spec: SpecFile) -> Named:

@@ -30,6 +30,7 @@ from .stopping import StopSignals
 from .stores import open_mlflow, open_optuna, wait_for
 from .tracking import Tracking
 from .trials import Trials
+from .warm_start import warm_started
 
 GRACE_SECONDS = 10.0
 """After a stop signal, workers have so long to reach the end of their epoch."""
@@ -63,10 +64,11 @@ def run_study(
     Raises DriverBusy if another driver runs the study, StudyChanged if it was started with another spec,
     DataError for unusable data, ValueError for what this machine, the data or a store's address cannot do (before
     anything is written), WorkersError if no worker process can be started, KeyboardInterrupt if it is stopped while it
-    waits for a store at its start. Later Ctrl-C, SIGTERM and SIGHUP do not raise: workers finish their epoch, and the
+    waits for a store at its start, SpecError for what [study] enqueue names and is not there. Later Ctrl-C, SIGTERM and SIGHUP do not raise: workers finish their epoch, and the
     snapshot says `interrupted`.
     """
     with driver_lock(home.locks / f"{config.study.name}.lock", config.study.name):
+        config = warm_started(config, home)
         data: ClassData = find(loader)(config.data, home.data)
         _check(config, data)
         with StopSignals() as stop:

@@ -64,8 +64,8 @@ def planned_cells(config: StudyConfig) -> Iterator[tuple[str | None, int]]:
             yield arm, seed
 
 
-def sampler_seed(study_seed: int, trial: int) -> int:
-    """Return the seed of the sampler for one trial: the first 4 bytes of a SHA-256 of both numbers."""
+def sampler_seed(study_seed: int, trial: int | str) -> int:
+    """Return the seed of the sampler for one trial (or "TRIAL/ATTEMPT"): the first 4 bytes of a SHA-256 of both numbers."""
     return int.from_bytes(hashlib.sha256(f"{study_seed}/{trial}".encode()).digest()[:4], "big")
 
 

@@ -16,6 +16,19 @@ NAME = r"^[a-zA-Z0-9][a-zA-Z0-9._-]{0,63}$"
 Strings = Annotated[tuple[str, ...], Field(strict=False)]
 
 
+class FormerBest(Section):
+    """One of [study] enqueue: the best of a study in the same home."""
+
+    study: str = Field(pattern=NAME, description="name of a study whose best configs are tried first")
+    best: int = Field(1, ge=1, description="how many of its best")
+
+
+class KnownConfigs(Section):
+    """One of [study] enqueue: a file of known configs."""
+
+    csv: str = Field(min_length=1, description="file whose columns are dotted settings and whose rows are configs")
+
+
 class StudySection(Section):
     """[study]: what the study is called, and where its randomness starts."""
 
@@ -46,7 +59,10 @@ class StudySection(Section):
         description="search only: what is compared of a trial's seeds: the mean of their best validation accuracies, or the "
         "lower end of its one-sided 95 % t interval",
     )
-    enqueue: Strings = Field((), description="search only: presets that are tried first")
+    enqueue: Annotated[tuple[str | FormerBest | KnownConfigs, ...], Field(strict=False)] = Field(
+        (),
+        description="search only: what is tried first: presets, { study = NAME, best = COUNT }, { csv = FILE }",
+    )
     test: bool = Field(False, description="search only: whether every complete trial is tested too")
 
 

@@ -27,6 +27,7 @@ class SoleWriter(_CachedStorage):
         self._loaded: set[int] = set()
         self._stale: set[int] = set()
         self._held: dict[str, Any] | None = None
+        self._drafting = False
 
     def forget(self) -> None:
         """Read again what is unfinished: a write that failed may have reached the store nevertheless."""
@@ -41,6 +42,15 @@ class SoleWriter(_CachedStorage):
             yield held
         finally:
             self._held = None
+
+    @contextmanager
+    def drafting(self) -> Iterator[None]:
+        """Let the block draw parameters of a trial without writing them."""
+        self._drafting = True
+        try:
+            yield
+        finally:
+            self._drafting = False
 
     def get_trial(self, trial_id: int) -> FrozenTrial:
         """Return a trial as it was last written, for the caller to keep."""
@@ -70,7 +80,9 @@ class SoleWriter(_CachedStorage):
     def set_trial_param(
         self, trial_id: int, param_name: str, param_value_internal: float, distribution: BaseDistribution
     ) -> None:
-        """Write a parameter."""
+        """Write a parameter, unless it is only drafted."""
+        if self._drafting:
+            return
         self._stale.add(trial_id)
         super().set_trial_param(trial_id, param_name, param_value_internal, distribution)
 

@@ -11,6 +11,7 @@ from trainers.results import EpochResult
 
 from .config import StudyConfig
 from .plan import RunPlan, StudyChanged, frozen_json, planned_cells, refuse_change, sampler_seed, search_label
+from .sections import Named
 from .seed_groups import Results, group_value
 from .snapshot import EndState
 
@@ -36,6 +37,10 @@ RESULT = "mamlab.result."
 """+ seed: [state, score] of one of several runs of a trial."""
 STOPPED = "mamlab.stopped"
 """Of a trial of several seeds that was stopped early: how many it had. Its value is the estimate from these."""
+
+
+SAMPLED_DRAWS, MOST_DRAWS = 20, 1000
+"""Draws of a config within [space] max_work: by the sampler, then at random."""
 
 
 class Trials:
@@ -334,19 +339,30 @@ class Trials:
             trial._cached_frozen_trial.params, trial._cached_frozen_trial.distributions = {}, {}
         return trial
 
-    def _sampler(self, number: int) -> Any:
+    def _sampler(self, number: int, attempt: int = 0) -> Any:
+        """Return the sampler of trial `number`; each `attempt` to draw it draws otherwise."""
         from .optuna_parts import make_sampler
 
         assert self._config.sampler is not None
+        if attempt:
+            section = self._config.sampler if attempt < SAMPLED_DRAWS else Named(name="random")
+            uniform = section.name in ("qmc", "brute_force")  # these have one point for each trial
+            again = sampler_seed(self._config.study.seed, f"{number}/{attempt}")
+            return make_sampler(Named(name="random") if uniform else section, again)
         if self._config.sampler.name != "qmc":
-            return make_sampler(self._config.sampler, sampler_seed(self._config.study.seed, number))
-        sampler: Any = make_sampler(self._config.sampler, self._config.study.seed)
+            sampler: Any = make_sampler(self._config.sampler, sampler_seed(self._config.study.seed, number))
+            if self._config.sampler.name == "brute_force":  # which would stop Optuna's own loop, and there is none
+                sampler.after_trial = lambda study, trial, state, values: None
+            return sampler
+        sampler = make_sampler(self._config.sampler, self._config.study.seed)
         # One sequence, and each trial its own point: Optuna's count would pass over that of a driver that died drawing it.
         sampler._find_sample_id = lambda study, search_space: number
         return sampler
 
     def _search_plans(self, trial: Trial, frozen: FrozenTrial) -> list[RunPlan]:
         assert self._config.space is not None
+        if self._config.space.max_work is not None and LABEL not in frozen.user_attrs and not trial._fixed_params:
+            trial._fixed_params = self._affordable(trial)
         config, dropped = self._config.space.suggest(trial, self._config.base_tree)
         preset = frozen.user_attrs.get("preset")
         label = search_label(trial.number, trial.params, preset)
@@ -359,6 +375,27 @@ class Trials:
             )
             for seed in self._config.seeds
         ]  # fmt: skip
+
+    def _affordable(self, trial: Trial) -> dict[str, Any]:
+        """Return parameters of a config within `space.max_work`: the first that the sampler draws, so no trial is spent on others.
+
+        Optuna's constraints are soft, and only some samplers know them. After 20 draws of the sampler that are all beyond it,
+        uniform ones follow.
+        """
+        import optuna
+
+        assert self._config.space is not None
+        for attempt in range(MOST_DRAWS):
+            self._study.sampler = self._sampler(trial.number, attempt)
+            with self._storage.drafting():
+                draft = optuna.trial.Trial(self._study, trial._trial_id)
+                draft._cached_frozen_trial.params, draft._cached_frozen_trial.distributions = {}, {}
+                self._config.space.suggest(draft, self._config.base_tree)
+            if not self._config.too_much_work(draft.params):
+                return draft.params
+        raise ValueError(
+            f"space.max_work = {self._config.space.max_work:g}: {MOST_DRAWS} draws were all beyond it; raise it, or make the space cheaper"
+        )
 
     def _cell_plan(self, frozen: FrozenTrial) -> RunPlan:
         arm, seed = frozen.user_attrs["arm"], frozen.user_attrs["seed"]

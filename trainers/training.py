@@ -70,6 +70,11 @@ def check(config: TrainerConfig, data: ClassData) -> None:
     height, width = data.images.shape[-2:]
     if height != width:
         raise DataError(f"{data.name}: images must be square, not {height} x {width}; resize them")
+    check_shape(config, width)
+
+
+def check_shape(config: TrainerConfig, width: int) -> None:
+    """Raise ValueError if the network shrinks square images of `width` pixels to nothing."""
     if config.model.downsample == "max_pool" and width >> config.model.blocks == 0:
         raise ValueError(
             f"model.blocks = {config.model.blocks} halves images of {width} pixels away; "

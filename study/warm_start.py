@@ -1,0 +1,161 @@
+"""What a search tries first: presets, the best of a former study, a CSV file of known configs, as Optuna parameters.
+
+Presets are read with the spec; the others when the search starts, from the home and the file system.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import tempfile
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from reports import records
+from trainers.config import TrainerConfig
+from trainers.messages import explain, nearest
+from trainers.normalise import Tree, merge, normalise
+
+from .config import SpecError, StudyConfig
+from .home import Home
+from .sections import FormerBest, KnownConfigs
+from .stores import open_mlflow
+
+Params = dict[str, Any]
+
+
+def warm_started(config: StudyConfig, home: Home) -> StudyConfig:
+    """Return `config` with all that `study.enqueue` names resolved to Optuna parameters.
+
+    Raises SpecError, a line for each row or trial that the space does not contain or that takes more work than it allows,
+    and for a file or a study that is not there.
+    """
+    found, problems = dict[str, Params](), list[str]()
+    for entry in config.study.enqueue:
+        if isinstance(entry, str):
+            found[entry] = config.enqueued[entry]
+            continue
+        try:
+            source = _former(config, home, entry) if isinstance(entry, FormerBest) else _known(config, entry)
+            found.update(source)
+        except ValueError as error:
+            problems += str(error).splitlines()
+    if problems:
+        raise SpecError(problems)
+    return replace(config, enqueued=found)
+
+
+def _former(config: StudyConfig, home: Home, entry: FormerBest) -> dict[str, Params]:
+    """Return the best complete trials of a search or runs of an ablation, by "STUDY best 1", ..."""
+    from .outcome import load
+
+    where = f'study.enqueue study = "{entry.study}"'
+    try:
+        info, runs = load(entry.study, home)
+    except records.ReportError as error:
+        raise ValueError(f"{where}: {error}") from None
+    from reports.summary import summarise_search
+
+    trials = summarise_search(runs, info).complete[: entry.best]
+    if not trials:
+        raise ValueError(f"{where}: it has no complete trial yet; let it run on, or leave it out")
+    found, problems = {}, []
+    for rank, trial in enumerate(trials, start=1):
+        own = _config_of(home, trial.records[0].run_id)
+        try:
+            found[f"{entry.study} best {rank}"] = _params(config, own)
+        except ValueError as error:
+            problems += [f"{where}: its trial {trial.label}: {line}" for line in str(error).splitlines()]
+    if problems:
+        raise ValueError("\n".join(problems))
+    return found
+
+
+def _config_of(home: Home, run_id: str) -> TrainerConfig:
+    with tempfile.TemporaryDirectory() as folder:
+        file = open_mlflow(home).download_artifacts(run_id, records.CONFIG_FILE, folder)
+        return normalise(json.loads(Path(file).read_text(encoding="utf-8")))[0]
+
+
+def _known(config: StudyConfig, entry: KnownConfigs) -> dict[str, Params]:
+    """Return the rows of a CSV file by "FILE:LINE"; its columns are dotted paths, an empty cell leaves the base's value."""
+    assert config.space is not None
+    path = Path(entry.csv).expanduser()
+    where = f'study.enqueue csv = "{entry.csv}"'
+    if not path.is_file():
+        raise ValueError(f"{where}: no such file (looked for {path.resolve()}); paths start where mamlab is started")
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        rows = csv.DictReader(file, skipinitialspace=True)
+        columns = list(rows.fieldnames or ())
+        if problems := list(_wrong_columns(where, columns, config)):
+            raise ValueError("\n".join(problems))
+        found = {}
+        for row in rows:
+            try:
+                found[f"{path.name}:{rows.line_num}"] = _params_of_row(config, row)
+            except ValueError as error:
+                problems += [f"{where}, line {rows.line_num}: {line}" for line in str(error).splitlines()]
+    if problems or not found:
+        raise ValueError("\n".join(problems) or f"{where}: it has no row below its head; add one, or leave it out")
+    return found
+
+
+def _wrong_columns(where: str, columns: list[str], config: StudyConfig) -> Iterator[str]:
+    assert config.space is not None
+    searched = config.space.dimensions
+    for name in columns:
+        if name not in searched:
+            guess = nearest(name, searched)
+            hint = f"; did you mean {guess}?" if guess else ""
+            yield f'{where}: column "{name}" is not searched{hint} (searched: {", ".join(sorted(searched))})'
+    if not columns:
+        yield f"{where}: the file is empty; its first line names settings, such as inner.lr,inner.steps"
+
+
+def _params_of_row(config: StudyConfig, row: dict[Any, Any]) -> Params:
+    if None in row or None in row.values():
+        raise ValueError("it has another number of cells than the first line has names")
+    typed: Tree = {path: read_value(text) for path, text in row.items() if text.strip()}
+    try:
+        own, dropped = normalise(merge(config.base_tree, _switched_on(typed)))
+    except ValidationError as error:
+        raise ValueError(explain(error, TrainerConfig)) from None
+    idle = [inert.message for inert in dropped if inert.path in typed and typed[inert.path] not in ("off", inert.value)]
+    if idle:
+        raise ValueError("\n".join(idle))
+    return _params(config, own)
+
+
+def _switched_on(typed: Tree) -> Tree:
+    """Leave out the "on" of a component whose settings stand in the row, too: they say it."""
+    return {
+        path: value
+        for path, value in typed.items()
+        if not (value == "on" and any(other.startswith(f"{path}.") for other in typed))
+    }
+
+
+def read_value(text: str) -> Any:
+    """Return the number, truth value or word that a cell holds."""
+    text = text.strip()
+    if text.lower() in ("true", "false"):
+        return text.lower() == "true"
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
+
+
+def _params(config: StudyConfig, own: TrainerConfig) -> Params:
+    """Return the parameters with which the search trains `own`'s values of what is searched. Raises ValueError."""
+    assert config.space is not None
+    params = config.space.params_of(own, config.base_tree)
+    if too_much := config.too_much_work(params):
+        raise ValueError(too_much)
+    return params

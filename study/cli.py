@@ -27,6 +27,7 @@ from .cli_options import (
     make_home,
     with_workers,
 )
+from .cli_space import space
 from .locks import DriverBusy
 
 if TYPE_CHECKING:
@@ -42,6 +43,8 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+app.add_typer(space, name="space")
 
 
 def _version(wanted: bool) -> None:
@@ -380,11 +383,5 @@ def main() -> None:
     sys.exit(run(sys.argv[1:]))
 
 
-from . import cli_space  # noqa: E402, F401  (registers its commands on `app`)
-
 if __name__ == "__main__":
-    from study.cli import (
-        main,  # this file runs as another module then, and the commands are registered on that one's app
-    )
-
     main()

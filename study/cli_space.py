@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .cli import RUNS, HomeOption, SpecArgument, _console, _home, _spec, app
+from .cli_options import RUNS, HomeOption, SpecArgument, make_console, make_home
+
+if TYPE_CHECKING:
+    from .config import StudyConfig
 
 space = typer.Typer(help="Look at the space of a search before its first trial.", no_args_is_help=True)
-app.add_typer(space, name="space")
-
 JsonOption = Annotated[bool, typer.Option("--json", help="Print it as JSON.")]
 
 
@@ -22,7 +24,7 @@ def show(spec: SpecArgument, json_: JsonOption = False) -> None:
     """
     from .space_page import show_space
 
-    show_space(_spec(spec, "search"), _console(), json_)
+    show_space(_search(spec), make_console(), json_)
 
 
 @space.command()
@@ -34,4 +36,15 @@ def check(spec: SpecArgument, json_: JsonOption = False, home: HomeOption = RUNS
     from .space_page import check_space
     from .warm_start import warm_started
 
-    check_space(warm_started(_spec(spec, "search"), _home(home)), _console(), json_)
+    check_space(warm_started(_search(spec), make_home(home)), make_console(), json_)
+
+
+def _search(path: Path) -> StudyConfig:
+    from .config import SpecError, load_spec
+
+    config = load_spec(path)
+    if config.kind != "search":
+        raise SpecError(
+            [f"{path} has no section [space], so nothing is searched; add one, or name the spec of a search"]
+        )
+    return config

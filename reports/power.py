@@ -1,56 +1,70 @@
 """Power: how likely a true difference is to be found, and the smallest that is found in 80 % of studies.
 
-Differences are in units of the standard deviation of one seed's mean difference (`NoiseSplit.sd_with`), normal over seeds.
+Studies are drawn from a model of the noise and go through the tests that reports use. `python -m benchmarks.coverage` compares
+with studies that are simulated run by run and task by task.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
 from scipy.optimize import brentq
+from scipy.stats import t as student_t
 
-from .permutation import ALPHA, sign_flip_p, smallest_p
+from .noise_model import NoiseModel
+from .permutation import ALPHA, Array, sign_flip_p, smallest_p
 
 POWER = 0.8
-_LARGEST = 50.0
-"""Standard deviations; no design that can be significant needs more."""
 _DRAWS, _DRAWS_OF_MANY, _MANY = 4000, 1000, 12
 
 
-def t_power(difference: float, seeds: int, alpha: float = ALPHA) -> float:
-    """Return the power of the paired two-sided t test over seeds; 0 with one seed."""
-    from statsmodels.stats.power import TTestPower  # seconds to import
-
-    return float(TTestPower().power(difference, seeds, alpha)) if seeds > 1 else 0.0
-
-
-def t_detectable(seeds: int, alpha: float = ALPHA, power: float = POWER) -> float | None:
-    """Return the smallest difference whose 95 % t interval leaves out 0 with that power; None with one seed."""
-    from statsmodels.stats.power import TTestPower  # seconds to import
-
-    return float(TTestPower().solve_power(nobs=seeds, alpha=alpha, power=power)) if seeds > 1 else None
+def t_power(noise: NoiseModel, difference: float, seeds: int, alpha: float = ALPHA) -> float:
+    """Return the share of studies whose Student t interval over seeds leaves out 0; 0 with one seed."""
+    if seeds < 2:
+        return 0.0
+    drawn = _drawn(noise, difference, seeds)
+    bound = student_t.ppf(1 - alpha / 2, seeds - 1) * drawn.std(1, ddof=1) / seeds**0.5
+    return float((np.abs(drawn.mean(1)) > bound).mean())
 
 
-def sign_flip_power(difference: float, seeds: int, family_size: int) -> float:
-    """Return the power of the Holm-adjusted sign-flip test for the only true difference of a family, the hardest case.
+def sign_flip_power(noise: NoiseModel, difference: float, seeds: int, family_size: int) -> float:
+    """Return the power of the Holm-adjusted sign-flip test for the only true difference of a family, the hardest case."""
+    return float((sign_flip_p(_drawn(noise, difference, seeds)) * family_size <= ALPHA).mean())
 
-    Simulated with 4,000 studies (1,000 beyond 12 seeds), the same ones for every difference.
-    """
-    noise = np.random.default_rng([3, seeds]).normal(size=(_DRAWS if seeds <= _MANY else _DRAWS_OF_MANY, seeds))
-    return float((sign_flip_p(noise + difference) * family_size <= ALPHA).mean())
+
+def _drawn(noise: NoiseModel, difference: float, seeds: int) -> Array:
+    return noise.differences(difference, seeds, _DRAWS if seeds <= _MANY else _DRAWS_OF_MANY)
 
 
 @lru_cache(maxsize=256)
-def sign_flip_detectable(seeds: int, family_size: int, power: float = POWER) -> float | None:
-    """Return the smallest difference that the Holm-adjusted sign-flip test finds with that power.
+def t_detectable(noise: NoiseModel, seeds: int, power: float = POWER) -> float | None:
+    """Return the smallest difference whose 95 % t interval leaves out 0 with that power, in both directions; None with one seed."""
+    return _both_ways(noise, lambda difference: t_power(noise, difference, seeds) - power)
 
-    None if the family is too large for its seeds: then no difference is ever found.
+
+@lru_cache(maxsize=256)
+def sign_flip_detectable(noise: NoiseModel, seeds: int, family_size: int, power: float = POWER) -> float | None:
+    """Return the smallest difference that the Holm-adjusted sign-flip test finds with that power, in both directions.
+
+    None if no difference is: the family is too large for its seeds.
     """
     if family_size * smallest_p(seeds) > ALPHA:
         return None
-    return float(
-        brentq(
-            lambda d: sign_flip_power(d, seeds, family_size) - power, 0.0, _LARGEST, xtol=0.005
-        )  # monotone, in steps
-    )
+    return _both_ways(noise, lambda difference: sign_flip_power(noise, difference, seeds, family_size) - power)
+
+
+def _both_ways(noise: NoiseModel, excess: Callable[[float], float]) -> float | None:
+    """Return the larger size of the smallest differences up and down; a direction in which none is found is left out, None for both."""
+    return max((abs(found) for limit in noise.limits if (found := smallest(excess, limit))), default=None)
+
+
+def smallest(excess: Callable[[float], float], limit: float) -> float | None:
+    """Return the difference between 0 and `limit` at which `excess`, which rises in steps, becomes positive; None if it never does.
+
+    Near 100 % there may be no room above in which a difference could be found.
+    """
+    if excess(limit) <= 0:
+        return None
+    return limit * float(brentq(lambda share: excess(share * limit), 0.0, 1.0, xtol=1e-4))

@@ -17,7 +17,8 @@ from .config import StudyConfig
 from .display import duration
 from .families import refuse_underpowered
 from .home import Home
-from .planning import FamilyPlan, Noise, Proposal, StudyPlan, make_plan, noise_from_folder, noise_from_store
+from .noise import Noise, noise_from_folder, noise_from_store
+from .planning import FamilyPlan, Proposal, StudyPlan, make_plan
 
 
 def show_plan(
@@ -99,16 +100,16 @@ def _size(plan: StudyPlan) -> Table:
 
 
 def families_table(families: Sequence[FamilyPlan], noise: Noise | None) -> Table:
-    """Return a row a family: size, smallest p, seeds needed, and the difference found in 80 % of studies."""
+    """Return a row a family: size, smallest p, seeds needed, and the differences found in 80 % of studies."""
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     table.add_column("family", overflow="fold")
-    for title in ("size", "smallest p (Holm)", "seeds needed", f"finds {'points' if noise else 'sd'}"):
+    unit = "points" if noise else "sd"
+    for title in ("size", "smallest p (Holm)", "seeds needed", f"finds, {unit}", f"t finds, {unit}"):
         table.add_column(title, justify="right")
     for family in families:
         p = Text(f"{family.smallest_p:.3g}", style="" if family.can_be_significant else "bold red")
-        table.add_row(
-            family.name, str(family.size), p, str(family.seeds_needed), detectable_text(family.detectable, noise)
-        )
+        found = (detectable_text(one, noise) for one in (family.detectable, family.t_detectable))
+        table.add_row(family.name, str(family.size), p, str(family.seeds_needed), *found)
     return table
 
 
@@ -116,16 +117,18 @@ def detectable_text(difference: float | None, noise: Noise | None) -> str:
     """Return a difference in points where the noise is known, else in its standard deviations; "never" for None."""
     if difference is None:
         return "never"
-    return f"{100 * difference * noise.sd:.2f}" if noise else f"{difference:.2f}"
+    return f"{100 * difference:.2f}" if noise else f"{difference:.2f}"
 
 
 def _power(plan: StudyPlan) -> Iterable[str]:
-    yield "finds: the smallest paired difference that the Holm-adjusted sign-flip test finds in 80 % of studies."
-    unit = "points" if plan.noise else "sd of a seed's paired difference"
-    if plan.t_detectable is not None:
-        yield f"A 95 % t interval leaves out 0 in 80 % of studies from {detectable_text(plan.t_detectable, plan.noise)} {unit} on."
+    yield (
+        "finds: the smallest paired difference, up or down, that the Holm-adjusted sign-flip test finds in 80 % of studies; "
+        "t finds: the same for a 95 % t interval that leaves out 0."
+    )
     if plan.noise:
         yield f"sd of a seed's paired difference: {100 * plan.noise.sd:.2f} points, from {plan.noise.source}."
+        if plan.noise.model is None:
+            yield "Differences are taken as normal, which they are not near 100 %: there a pilot, your own seeds or --from FOLDER, says more."
     else:
         yield "sd: standard deviation of a seed's paired difference. In points with --sd POINTS, or --from FOLDER of an earlier report."
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from reports.permutation import ALPHA, seeds_needed
 from reports.power import sign_flip_detectable, t_detectable
-from reports.records import Family, RunRecord, StudyInfo
-from reports.summary import summarise_ablation
+from reports.records import Family
 from trainers.checkpoint import CheckpointFolder
 from trainers.config import TrainerConfig
 from trainers.data.classes import ClassData
@@ -19,6 +17,7 @@ from trainers.normalise import cell_id
 from .config import StudyConfig, parse_spec
 from .families import smallest_adjusted
 from .home import Home
+from .noise import UNKNOWN, Noise
 from .pilot import Pilot
 
 SAMPLED = 4
@@ -29,9 +28,10 @@ SMALLER = ("leave_one_out", "add_one_in")
 
 @dataclass(frozen=True)
 class FamilyPlan:
-    """A family with the smallest Holm-adjusted p it can reach, and the difference that it finds in 80 % of studies.
+    """A family with the smallest Holm-adjusted p it can reach, and the differences that it finds in 80 % of studies.
 
-    `detectable` is in units of the standard deviation of a seed's paired difference; None if no difference can be found.
+    `detectable` is found by the sign-flip test, `t_detectable` has an interval without 0; None if no difference can be found. Both
+    as an accuracy in [0, 1], or, where the plan knows nothing of the noise, in standard deviations of a seed's paired difference.
     """
 
     name: str
@@ -39,19 +39,12 @@ class FamilyPlan:
     smallest_p: float
     seeds_needed: int
     detectable: float | None
+    t_detectable: float | None
 
     @property
     def can_be_significant(self) -> bool:
         """Whether the smallest p is at most 0.05."""
         return self.smallest_p <= ALPHA
-
-
-@dataclass(frozen=True)
-class Noise:
-    """Standard deviation of a seed's paired difference (accuracy in [0, 1]), and where it comes from."""
-
-    sd: float
-    source: str
 
 
 @dataclass(frozen=True)
@@ -85,7 +78,6 @@ class StudyPlan:
     workers: int
     disk: int
     pilot: str
-    t_detectable: float | None
     families: tuple[FamilyPlan, ...]
     noise: Noise | None
     budget_hours: float | None = None
@@ -127,34 +119,24 @@ def make_plan(
     )
     a_run = math.fsum(seconds.values()) / len(seconds)
     fitting = int(3600 * budget_hours * workers / a_run) if budget_hours else None
-    proposals = _proposals(config, pilot, workers, budget_hours) if budget_hours and config.kind == "ablation" else ()
+    proposals = (
+        _proposals(config, pilot, workers, budget_hours, noise) if budget_hours and config.kind == "ablation" else ()
+    )
     return StudyPlan(
         config.study.name, config.kind, len(config.arms), seeds, cells, trained, a_run,
-        left / workers, workers, kept, how, t_detectable(seeds), family_plans(config.families, seeds), noise, budget_hours, fitting, proposals,
+        left / workers, workers, kept, how, family_plans(config.families, seeds, noise), noise, budget_hours, fitting, proposals,
     )  # fmt: skip
 
 
-def family_plans(families: Sequence[Family], seeds: int) -> tuple[FamilyPlan, ...]:
+def family_plans(families: Sequence[Family], seeds: int, noise: Noise | None) -> tuple[FamilyPlan, ...]:
     """Return what each family can reach with so many seeds."""
-    return tuple(
-        FamilyPlan(
-            family.name, size, smallest_adjusted(size, seeds), seeds_needed(size), sign_flip_detectable(seeds, size)
-        )
-        for family in families
-        if (size := len(family.comparisons))
-    )
+    return tuple(_family_plan(family, seeds, noise) for family in families if family.comparisons)
 
 
-def noise_of(read: Callable[[], tuple[StudyInfo, list[RunRecord]]], source: str) -> Noise | None:
-    """Return the deviation that a study's comparisons had, pooled over them; None with less than two pairs in each."""
-    info, records = read()
-    variances = [
-        (len(values) - 1, sum((value - sum(values) / len(values)) ** 2 for value in values))
-        for comparison in summarise_ablation(records, info).comparisons
-        if len(values := list(comparison.differences.values())) > 1
-    ]
-    freedom = sum(degrees for degrees, _ in variances)
-    return Noise(math.sqrt(sum(total for _, total in variances) / freedom), source) if freedom else None
+def _family_plan(family: Family, seeds: int, noise: Noise | None) -> FamilyPlan:
+    size, model = len(family.comparisons), noise.against(family.comparisons[0][1]) if noise else UNKNOWN
+    found = sign_flip_detectable(model, seeds, size), t_detectable(model, seeds)
+    return FamilyPlan(family.name, size, smallest_adjusted(size, seeds), seeds_needed(size), *found)
 
 
 def _finished(home: Home, config: TrainerConfig, seed: int, checksum: str) -> bool:
@@ -172,7 +154,9 @@ def _configs(config: StudyConfig) -> dict[str, TrainerConfig]:
     return {str(n): config.space.suggest(sampled.ask(), config.base_tree)[0] for n in range(SAMPLED)}
 
 
-def _proposals(config: StudyConfig, pilot: Pilot, workers: int, hours: float) -> tuple[Proposal, ...]:
+def _proposals(
+    config: StudyConfig, pilot: Pilot, workers: int, hours: float, noise: Noise | None
+) -> tuple[Proposal, ...]:
     """Return the spec's design with the seeds that fit, then smaller designs until one can be significant."""
     found: list[Proposal] = []
     for design, other in _designs(config):
@@ -181,7 +165,7 @@ def _proposals(config: StudyConfig, pilot: Pilot, workers: int, hours: float) ->
         enough = max((seeds_needed(len(family.comparisons)) for family in other.families), default=1)
         seeds = min(seeds, max(enough, len(config.seeds)))  # more are for the user to ask for
         found.append(
-            Proposal(design, len(other.arms), seeds, seeds * block / 3600, family_plans(other.families, seeds))
+            Proposal(design, len(other.arms), seeds, seeds * block / 3600, family_plans(other.families, seeds, noise))
         )
         if found[-1].works:
             break
@@ -199,21 +183,3 @@ def _designs(config: StudyConfig) -> list[tuple[str, StudyConfig]]:
         (design, parse_spec(config.spec_text.replace(keyword, f'design = "{design}"'))) for design in SMALLER
         if keyword in config.spec_text
     ]  # fmt: skip
-
-
-def noise_from_folder(folder: Path) -> Noise | None:
-    """Return the deviation in an earlier report's files."""
-    from reports.loading import from_files
-
-    return noise_of(lambda: from_files(folder), f"the report in {folder}")
-
-
-def noise_from_store(home: Home, study: str) -> Noise | None:
-    """Return the deviation of the study's own finished seeds; None if it has not started."""
-    from reports.loading import from_mlflow
-    from reports.records import ReportError
-
-    try:
-        return noise_of(lambda: from_mlflow(home.mlflow_url, study), f"the finished seeds of {study}")
-    except ReportError:
-        return None

@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from scipy.stats import norm
 
 from reports.files import write_files
 from reports.records import StudyInfo
@@ -14,9 +15,10 @@ from study.cli import run
 from study.config import SpecError, StudyConfig, parse_spec
 from study.families import refuse_underpowered
 from study.home import Home
+from study.noise import noise_from_folder
 from study.pilot import Pilot
 from study.plan_page import parse_hours
-from study.planning import make_plan, noise_from_folder
+from study.planning import make_plan
 from tests.reports_tests.example import record
 from trainers.checkpoint import CheckpointFolder
 from trainers.data import Glyphs, load
@@ -130,6 +132,8 @@ def test_the_noise_of_an_earlier_report_is_pooled_over_its_comparisons(tmp_path:
     noise = noise_from_folder(tmp_path)
     assert noise is not None
     assert noise.sd**2 == pytest.approx(0.02)
+    assert noise.levels == {"B": 0.0}  # the logit of 0.5
+    assert noise.against("B") == noise.model
 
 
 def test_the_plan_of_a_search_counts_trials_and_what_fits(tmp_path: Path, data: ClassData) -> None:
@@ -148,8 +152,12 @@ def test_the_plan_as_json_has_every_number(
     spec.write_text(BOTH + "seeds = 7\n")
     assert run(["plan", str(spec), "--json", "--sd", "2", "--budget", "1h", "--home", str(tmp_path / "home")]) == 0
     tree = json.loads(capsys.readouterr().out)
-    assert (tree["cells"], tree["noise"], tree["budget_hours"]) == (42, {"sd": 0.02, "source": "your guess"}, 1.0)
+    noise = {"sd": 0.02, "source": "your guess", "model": None, "levels": {}}
+    assert (tree["cells"], tree["noise"], tree["budget_hours"]) == (42, noise, 1.0)
     assert tree["families"][0]["smallest_p"] == 4 / 128
+    assert tree["families"][0]["detectable"] == pytest.approx(
+        0.02 * norm.ppf(0.8 ** (1 / 7)), rel=0.05
+    )  # all 7 signs equal
     assert not list((tmp_path / "home").glob("*.db"))
 
 

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from .comparison import Comparison
-from .factorial import FactorialEffects
 from .noise import NoiseSplit
 from .paper import Paper
 from .permutation import RANDOM_FLIPS
-from .statistics import Estimate, estimate
+from .statistics import Estimate
 from .summary import Ablation, Arm
-from .sweep import SweepCurve
 from .tables import (
     INTERVAL,
     METRIC_MEANINGS,
@@ -21,9 +19,9 @@ from .tables import (
     Column,
     Table,
     interval,
+    mean_columns,
     number,
     percent,
-    setting,
     states_text,
     with_interval,
 )
@@ -50,15 +48,11 @@ def family_table(ablation: Ablation, family: str, paper: Paper | None = None) ->
         )
         cells += _difference_cells(by_arm.get(name), known)
         rows.append((*cells, *((paper.cell(name),) if paper else ())))
-    columns = [Column("Arm"), *_mean_columns(ablation.metric)]
+    columns = [Column("Arm"), *mean_columns(ablation.metric)]
     columns += [Column(title, True) for title in ("Difference, points", "95 % interval", "Holm p")]
     columns += [Column(paper.column, True)] if paper else []
     title = family[:1].upper() + family[1:]
     return Table(title, tuple(columns), tuple(rows), tuple(_family_notes(ablation, comparisons, paper)))
-
-
-def _mean_columns(metric: str) -> list[Column]:
-    return [Column(title, True) for title in ("n", f"{METRIC_TITLES[metric]}, %", "95 % interval")]
 
 
 def _best(arms: Sequence[Arm]) -> str:
@@ -178,7 +172,7 @@ def arms_table(ablation: Ablation) -> Table:
     ensemble = any(arm.ensemble.n for arm in ablation.arms)
     columns = [
         Column("Arm"),
-        *_mean_columns(ablation.metric),
+        *mean_columns(ablation.metric),
         *[Column("Ensemble, %", True)] * ensemble,
         Column("Runs by state"),
     ]
@@ -209,111 +203,3 @@ def _dropped_notes(arms: Sequence[Arm]) -> Iterable[str]:
     for (path, reason), own in groups.items():
         who = "All arms" if 1 < len(own) == len(arms) else ", ".join(own)
         yield f"{who}: the setting {path} was dropped, it has no effect there{f' ({reason})' if reason else ''}."
-
-
-def effects_table(found: FactorialEffects) -> Table:
-    """Return main effects and interactions of a full factorial, in points."""
-    heads = (
-        Column("Effect"),
-        *(Column(t, True) for t in ("Points", "95 % interval", "95 % interval by seed", "n seeds")),
-    )
-    rows = tuple(
-        (
-            Cell(" × ".join(effect.factors), " × ".join(effect.factors)),
-            number(effect.estimate.mean, percent(effect.estimate.mean, True)),
-            Cell(interval(effect.estimate, True), effect.estimate.low),
-            Cell(interval(effect.by_seed, True), effect.by_seed.low),
-            number(effect.estimate.n),
-        )
-        for effect in found.effects
-    )
-    notes = [
-        "Main effect: mean of all arms with the component minus mean of all arms without it. Interaction (×): half of what one brings with the other minus what it brings without.",
-        "Intervals: ordinary least squares on factors coded -1 and +1 with the seed as a block, residuals pooled over all effects; by seed: Student t over each seed's own contrast.",
-    ]
-    if found.missing:
-        notes.append(f"{found.missing} cells have no complete run; {len(found.complete_seeds)} seeds have every arm.")
-    return Table("Main effects and interactions", heads, rows, tuple(notes))
-
-
-def shapley_table(found: FactorialEffects) -> Table:
-    """Return each component's part of the whole gain."""
-    heads = (Column("Component"), *(Column(t, True) for t in ("Part, points", "95 % interval", "n seeds")))
-    named = [*found.shapley.items(), ("All together", found.gain)]
-    rows = tuple(
-        (Cell(name, name), number(e.mean, percent(e.mean, True)), Cell(interval(e, True), e.low), number(e.n))
-        for name, e in named
-    )
-    note = f"Shapley values: what a component adds, averaged over all orders of switching the components on; the parts sum to the whole gain. Intervals: {INTERVAL}, over seeds with every arm."
-    return Table("Split of the whole gain", heads, rows, (note,))
-
-
-def sweep_table(curve: SweepCurve, metric: str) -> Table:
-    """Return a row a value of the swept setting."""
-    rows = tuple(
-        (
-            setting(str(p.value)),
-            number(p.estimate.n),
-            number(p.estimate.mean, percent(p.estimate.mean)),
-            Cell(interval(p.estimate), p.estimate.low),
-        )
-        for p in curve.points
-    )
-    note = f"{METRIC_TITLES[metric]}: {METRIC_MEANINGS[metric]}. Intervals: {INTERVAL}."
-    return Table(f"Sweep of {curve.path}", (Column(curve.path, True), *_mean_columns(metric)), rows, (note,))
-
-
-def audit_table(ablation: Ablation) -> Table | None:
-    """Return the same checkpoints' test accuracies measured in other ways; None if no run was audited."""
-    runs = {
-        arm.name: {r.seed: {k: _mean(v) for k, v in r.per_task.items() if ".top" in k} for r in arm.used}
-        for arm in ablation.arms
-    }
-    ways = sorted({way for seeds in runs.values() for means in seeds.values() for way in means}, key=_way_order)
-    if not ways:
-        return None
-    top = max(int(way.rpartition("top")[2]) for way in ways)
-    pairs = [
-        ("batch.top1", "running.top1", "batch - running"),
-        *(
-            (f"{norm}.top{top}", f"{norm}.top1", f"{norm}: top {top} - top 1")
-            for norm in ("batch", "running")
-            if top > 1
-        ),
-    ]
-    pairs = [(a, b, title) for a, b, title in pairs if a in ways and b in ways]
-    rows = [_audit_row(name, seeds.values(), ways, pairs) for name, seeds in runs.items() if any(seeds.values())]
-    heads = (
-        Column("Arm"),
-        Column("n", True),
-        *(Column(f"{way.replace('.top', ', top ')}, %", True) for way in ways),
-        *(Column(f"{title}, points", True) for *_, title in pairs),
-    )
-    notes = (
-        "The same checkpoints on the same test tasks. batch: test queries are normalised by their own batch (transductive, as in all published numbers); running: by running statistics.",
-        f"top k: mean of the logits of the k best validation epochs. Intervals: {INTERVAL}; differences paired by seed.",
-    )
-    return Table("Audit: the same checkpoints, measured in other ways", heads, tuple(rows), notes)
-
-
-def _way_order(way: str) -> tuple[str, int]:
-    norm, _, top = way.partition(".top")
-    return norm, int(top)
-
-
-def _audit_row(
-    name: str, seeds: Iterable[Mapping[str, float]], ways: Sequence[str], pairs: Sequence[tuple[str, str, str]]
-) -> tuple[Cell, ...]:
-    means = [found for found in seeds if found]
-    levels = [estimate([m[way] for m in means if way in m]) for way in ways]
-    gaps = [estimate([m[a] - m[b] for m in means if a in m and b in m]) for a, b, _ in pairs]
-    return (
-        Cell(name, name),
-        number(len(means)),
-        *(number(e.mean, f"{percent(e.mean)} {interval(e) if e.n > 1 else ''}".strip()) for e in levels),
-        *(number(e.mean, f"{percent(e.mean, True)} {interval(e, True) if e.n > 1 else ''}".strip()) for e in gaps),
-    )
-
-
-def _mean(values: Sequence[float]) -> float:
-    return sum(values) / len(values)

@@ -9,24 +9,20 @@ from typing import TypeVar
 from urllib.parse import quote
 
 from . import records as names
-from .ablation_tables import (
-    arms_table,
-    audit_table,
-    details_table,
-    effects_table,
-    family_table,
-    shapley_table,
-    sweep_table,
-)
+from .ablation_tables import arms_table, details_table, family_table
+from .audit_table import audit_tables
 from .cost import TITLE as COST_TITLE
 from .cost import cost_plot, cost_table
-from .design_figures import effects_plot, learned_rates, main_curves, msl_weights, shapley_bars, sweep_plot
-from .figures import arm_curves, expected_best_curve, forest_plot, history, importance_bars, trial_curves
+from .curve_figures import arm_curves, main_curves
+from .design_figures import effects_plot, forest_plot, shapley_bars, sweep_plot
+from .design_tables import effects_table, shapley_table, sweep_table
 from .importance import Importance, parameter_importance
+from .mechanism_figures import learned_rates, msl_weights
 from .origin import promotion_table
 from .paper import paper_table
 from .provenance import mixed, provenance_table
 from .records import ReportError, RunRecord, StudyInfo
+from .search_figures import expected_best_curve, history, importance_bars, trial_curves
 from .summary import Ablation, Excluded, Search, count_states, in_order, summarise_ablation, summarise_search
 from .svg import Figure
 from .tables import (
@@ -45,7 +41,7 @@ from .tables import (
 
 T = TypeVar("T")
 MOST_LINKED = 50
-"""Runs in one link; a longer address is refused by some servers."""
+"""Runs in one link, as a longer address is refused by some servers; a number of more runs leads to the list of all runs."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +82,10 @@ class Report:
         base = f"{self.address.rstrip('/')}/#"
         if len(cell.runs) == 1:
             return f"{base}/experiments/{quote(self.experiment_id)}/runs/{quote(cell.runs[0])}"
-        runs = quote(json.dumps(cell.runs[:MOST_LINKED]))
+        if len(cell.runs) > MOST_LINKED:
+            filtered = quote(f"tags.{names.TAG_ROLE} = '{names.ROLE_RUN}'")
+            return f"{base}/experiments/{quote(self.experiment_id)}/runs?workflowType=machine_learning&searchFilter={filtered}"
+        runs = quote(json.dumps(cell.runs))
         return f"{base}/compare-runs?runs={runs}&experiments={quote(json.dumps([self.experiment_id]))}"
 
 
@@ -130,7 +129,6 @@ def _ablation(found: Ablation, records: Sequence[RunRecord], info: StudyInfo) ->
 def _ablation_sections(found: Ablation, records: Sequence[RunRecord], info: StudyInfo) -> list[Section]:
     paper = paper_table(info.paper, records) if info.paper else None
     curves = (main_curves(found), arm_curves(found, names.VAL_ACCURACY), arm_curves(found, names.VAL_LOSS))
-    audit = audit_table(found)
     sections = [
         Section("Accuracy", () if found.comparisons else (arms_table(found),)),
         Section(
@@ -140,19 +138,19 @@ def _ablation_sections(found: Ablation, records: Sequence[RunRecord], info: Stud
         ),
     ]
     if found.factorial:
-        tables = (effects_table(found.factorial), shapley_table(found.factorial))
+        tables = (effects_table(found.factorial, found), shapley_table(found.factorial, found))
         figures = (shapley_bars(found.factorial, found.metric), effects_plot(found.factorial, found.metric))
         sections.append(Section("Effects and interactions", tables, _drawn(*figures)))
     if found.sweep:
         figure = sweep_plot(found.sweep, found.metric)
-        sections.append(Section("Sweep", (sweep_table(found.sweep, found.metric),), _drawn(figure)))
+        sections.append(Section("Sweep", (sweep_table(found.sweep, found),), _drawn(figure)))
     promotion = promotion_table(found, info.origin) if info.origin else None
     return [
         *sections,
         Section("From the search to other seeds", (promotion,) if promotion else ()),
         Section("Training", figures=_drawn(*curves)),
         Section("What was learned and planned", figures=_drawn(learned_rates(found), msl_weights(found))),
-        Section("Audit", (audit,) if audit else ()),
+        Section("Audit", audit_tables(found)),
         Section("Details", (details_table(found), arms_table(found)) if found.comparisons else ()),
     ]
 

@@ -38,7 +38,7 @@ class Effect:
 
 @dataclass(frozen=True)
 class FactorialEffects:
-    """Effects in the order of their factors, main effects first; none while too many cells are missing.
+    """Effects in the order of their factors, main effects first; none while too many cells are missing. `arms`: all 2^k.
 
     `gain` is all factors on minus all off. `shapley` maps each factor to its part of it: its marginal difference, averaged over
     all orders in which the factors can be switched on; the parts sum to the gain. Both need every arm of a seed:
@@ -46,6 +46,7 @@ class FactorialEffects:
     """
 
     factors: tuple[str, ...]
+    arms: tuple[str, ...]
     effects: tuple[Effect, ...]
     gain: Estimate
     shapley: Mapping[str, Estimate]
@@ -64,6 +65,7 @@ def factorial_effects(design: Factorial, cells: Cells) -> FactorialEffects:
     parts = whole @ _shapley_weights(len(design.factors)).T
     return FactorialEffects(
         design.factors,
+        tuple(arms),
         _effects(design.factors, values, whole),
         estimate((whole[:, -1] - whole[:, 0]).tolist()),
         {factor: estimate(parts[:, i].tolist()) for i, factor in enumerate(design.factors)},

@@ -52,6 +52,8 @@ STYLE: dict[Any, Any] = {
     "savefig.facecolor": "none",
 }
 FONTS = "system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', sans-serif"
+WIDTH = 9.2
+"""Inches of a full figure."""
 COLOURS = "svg.mamlab{color:#1c2127}@media (prefers-color-scheme:dark){svg.mamlab{color:#e4e8ed}}"
 
 
@@ -110,6 +112,17 @@ def to_pdf(drawing: Canvas) -> bytes:
     buffer = io.BytesIO()
     drawing.savefig(buffer, format="pdf", metadata={"CreationDate": None, "Creator": None, "Producer": None})
     return buffer.getvalue()
+
+
+def finish(drawing: Canvas, name: str, title: str, caption: str) -> Figure:
+    """Return the drawing as a `Figure`, in both formats."""
+    return Figure(name, title, caption, to_svg(drawing, name, f"{title}. {caption}"), to_pdf(drawing))
+
+
+def shorten(text: str, most: int = 34) -> str:
+    """Return `text` on one line, cut to a label's length."""
+    text = clean(text)
+    return text if len(text) <= most else text[: most - 1] + "…"
 
 
 def clean(text: str) -> str:

@@ -62,6 +62,11 @@ class Table:
         return re.sub(r"[^a-z0-9]+", "-", self.title.lower().replace("++", "pp")).strip("-") or "table"
 
 
+def mean_columns(metric: str) -> list[Column]:
+    """Return the headings of n, a metric's mean, and its interval."""
+    return [Column(title, True) for title in ("n", f"{METRIC_TITLES[metric]}, %", "95 % interval")]
+
+
 def percent(value: float | None, signed: bool = False) -> str:
     """Return a share of 1 as percent with two decimals ("97.12"), or a dash for what is not a finite number."""
     if value is None or not math.isfinite(value):
@@ -199,17 +204,24 @@ def _trial_row(
 ) -> tuple[Cell, ...]:
     runs = tuple(record.run_id for record in trial.records)
     preset = trial.records[0].tags.get(names.TAG_PRESET, "")
-    cells = [number(rank), Cell(f"{trial.label} ({preset})" if preset else trial.label, trial.number, runs)]
-    cells.append(replace(number(trial.value.mean, percent(trial.value.mean)), runs=runs, best=rank == 1))
+    label = f"{trial.label} ({preset})" if preset else trial.label
+    cells = [number(rank), Cell(label, trial.number)]
+    cells.append(replace(number(trial.value.mean, percent(trial.value.mean)), best=rank == 1))
     if bounded:
         cells.append(number(trial.score, percent(trial.score)))
     if several:
         cells += [Cell(interval(trial.value), trial.value.low), number(trial.value.n)]
     state = f"stopped after {_counted(trial.value.n, 'seed')}" if trial.stopped else trial.state.replace("_", " ")
-    cells += [Cell(state, trial.state), number(trial.epochs)]
+    ended = [Cell(state, trial.state), number(trial.epochs)]
     if tested:
-        cells.append(number(trial.test.mean, with_interval(trial.test) if several else percent(trial.test.mean)))
-    return (*cells, *(setting(trial.params.get(name)) for name in searched))
+        test = number(trial.test.mean, with_interval(trial.test) if several else percent(trial.test.mean))
+        ended += linked([test], runs)
+    return (*linked(cells, runs), *ended, *(setting(trial.params.get(name)) for name in searched))
+
+
+def linked(cells: Iterable[Cell], runs: tuple[str, ...]) -> tuple[Cell, ...]:
+    """Return the cells of a row, those that show something leading to `runs` unless they lead to others already."""
+    return tuple(replace(cell, runs=runs) if cell.text != NONE and not cell.runs else cell for cell in cells)
 
 
 def _counted(count: int, noun: str) -> str:
@@ -229,7 +241,7 @@ def setting(text: str | None) -> Cell:
 
 def _trial_notes(search: Search, seeds: int) -> Iterable[str]:
     yield (
-        "Value: validation accuracy of a trial's best epoch. The best of many is biased upward by the search itself: "
+        "Validation: accuracy of a trial's best epoch. The best of many is biased upward by the search itself: "
         "retrain the winner on fresh seeds and test it before quoting it."
     )
     yield (

@@ -9,14 +9,14 @@ import pytest
 
 from reports.ablation_tables import arms_table, details_table, family_table
 from reports.build import build_report
-from reports.document import compose
-from reports.figures import trial_curves
+from reports.document import Report, compose
 from reports.html import to_html
 from reports.importance import parameter_importance
 from reports.latex import escape as latex
 from reports.loading import from_files, from_mlflow
 from reports.markdown import escape, to_markdown
 from reports.records import Factorial, ReportError, StudyInfo, Sweep
+from reports.search_figures import trial_curves
 from reports.summary import summarise_ablation, summarise_search
 from reports.tables import Cell, trials_table
 
@@ -182,11 +182,17 @@ def test_the_audit_pairs_the_same_checkpoints() -> None:
     audit = {"batch.top1": [0.9, 0.8], "running.top1": [0.8, 0.8], "batch.top3": [1.0, 0.8]}
     records = [example.record(i, arm=arm, per_task=audit) for i, arm in enumerate("AB")]
     report = compose(records, StudyInfo("s", "ablation", base_arm="A"))
-    table = next(table for table in report.tables if table.title.startswith("Audit"))
-    assert [column.title for column in table.columns][2:] == [
-        "batch, top 1, %", "batch, top 3, %", "running, top 1, %", "batch - running, points", "batch: top 3 - top 1, points",
-    ]  # fmt: skip
-    assert [cell.text for cell in table.rows[0]] == ["A", "1", "85.00", "90.00", "80.00", "+5.00", "+5.00"]
+    levels, gaps = (table for table in report.tables if table.title.startswith("Audit"))
+    assert [column.title for column in levels.columns][2:] == [
+        "batch, top 1, %",
+        "batch, top 3, %",
+        "running, top 1, %",
+    ]
+    assert [cell.text for cell in levels.rows[0]] == ["A", "1", "85.00 (n = 1)", "90.00 (n = 1)", "80.00 (n = 1)"]
+    titles = ["batch, top 1 − running, top 1, points", "batch, top 3 − batch, top 1, points"]
+    assert [column.title for column in gaps.columns][2:] == titles
+    assert [cell.text for cell in gaps.rows[0]] == ["A", "1", "+5.00 (n = 1)", "+5.00 (n = 1)"]
+    assert {cell.runs for table in (levels, gaps) for cell in table.rows[0]} == {(records[0].run_id,)}
 
 
 def test_learned_rates_and_msl_weights_are_drawn_where_runs_have_them() -> None:
@@ -227,6 +233,19 @@ def test_a_factorial_and_a_sweep_have_their_tables_and_figures() -> None:
     ]
     assert tables["Sweep of inner.steps"][0][:3] == ["1", "3", "51.00"]
     assert [figure.name for figure in report.figures][:3] == ["shapley", "effects", "sweep"]
+    leads_to = {table.title: [{len(cell.runs) for cell in row} for row in table.rows] for table in report.tables}
+    assert leads_to["Main effects and interactions"] == [{12}] * 3
+    assert leads_to["Split of the whole gain"] == [{12}] * 3
+    assert leads_to["Sweep of inner.steps"] == [{3}] * 4
+
+
+def test_a_number_of_more_runs_than_an_address_can_name_leads_to_all_runs() -> None:
+    report = Report("s", (), (), "http://127.0.0.1:5000/", "7")
+    few, many = (report.link(Cell("1", 1, tuple(f"{i:x}" for i in range(n)))) for n in (50, 51))
+    assert few is not None
+    assert few.startswith("http://127.0.0.1:5000/#/compare-runs?runs=%5B%220%22")
+    filtered = "searchFilter=tags.role%20%3D%20%27run%27"
+    assert many == f"http://127.0.0.1:5000/#/experiments/7/runs?workflowType=machine_learning&{filtered}"
 
 
 def test_the_best_complete_trial_is_first_and_pruned_ones_have_no_rank() -> None:

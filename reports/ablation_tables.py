@@ -51,7 +51,7 @@ def family_table(ablation: Ablation, family: str, paper: Paper | None = None) ->
     columns = [Column("Arm"), *mean_columns(ablation.metric)]
     columns += [Column(title, True) for title in ("Difference, points", "95 % interval", "Holm p")]
     columns += [Column(paper.column, True)] if paper else []
-    title = family[:1].upper() + family[1:]
+    title = family if "." in family.split()[0] else family[:1].upper() + family[1:]  # a setting keeps its name
     return Table(title, tuple(columns), tuple(rows), tuple(_family_notes(ablation, comparisons, paper)))
 
 

@@ -89,7 +89,7 @@ def msl_weights(ablation: Ablation) -> Figure | None:
         for i, (step, points) in enumerate(curves.items()):
             part = i / (len(curves) - 1)
             width = 4.2 - 2.4 * part  # steps of equal weight stay visible below each other
-            colour = colormaps["viridis"](0.9 * part)
+            colour = colormaps["viridis"](0.25 + 0.55 * part)  # seen on light and on dark pages
             axes.plot([e for e, _ in points], [w for _, w in points], label=step, color=colour, linewidth=width)
         if first_order:
             axes.axvspan(

@@ -56,7 +56,7 @@ def test_a_file_in_another_encoding_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "kind", "arms"),
     [
-        ("glyphs_train", "train", 0), ("image_folder_search", "search", 0), ("omniglot_ablation", "ablation", 12),
+        ("glyphs_train", "train", 0), ("image_folder_search", "search", 0), ("omniglot_ablation", "ablation", 12), ("glyphs_factorial", "ablation", 8), ("glyphs_sweep", "ablation", 5),
         ("paper/ablation", "ablation", 12), ("paper/stability", "ablation", 2), ("paper/inner_steps", "ablation", 5),
         ("paper/released", "ablation", 10), ("paper/search", "search", 0),
     ],

@@ -25,10 +25,11 @@ import pytest
 from reports import records
 from reports.loading import from_mlflow
 from study.cli import run
+from study.config import load_spec
 from study.home import Home
 from study.stores import open_mlflow
-from tests.pictures import make_pictures
 from trainers import MAMLClassifier
+from trainers.normalise import cell_id
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGES = ("own_images.md", "models.md")
@@ -46,8 +47,9 @@ class Newcomer:
         return Home(self.here / "runs")
 
 
-def blocks(page: str, language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```", (DOCS / page).read_text(), re.MULTILINE | re.DOTALL)
+def blocks(page: str) -> list[tuple[str, str]]:
+    """(language, text) of the fenced blocks that are to be run or written."""
+    return re.findall(r"^```(sh|bash|python|py|toml)\n(.*?)^```", (DOCS / page).read_text(), re.MULTILINE | re.DOTALL)
 
 
 @contextmanager
@@ -74,24 +76,28 @@ def mamlab(command: str) -> str:
 @pytest.fixture(scope="module")
 def newcomer(tmp_path_factory: pytest.TempPathFactory) -> Newcomer:
     here = tmp_path_factory.mktemp("newcomer")
-    make_pictures(here / "pictures")
-    (here / "pictures.toml").write_text(blocks("own_images.md", "toml")[0])
     printed: dict[str, str] = {}
     with inside(here):
         for page in PAGES:
-            for block in blocks(page, "sh"):
-                for command in block.splitlines():
-                    printed[command] = mamlab(command)
-            for number, code in enumerate(blocks(page, "python")):
-                (here / "snippet.py").write_text(code)
-                with redirect_stdout(io.StringIO()) as out:
-                    runpy.run_path(str(here / "snippet.py"))
-                printed[f"{page} {number}"] = out.getvalue()
+            for language, text in blocks(page):
+                if language == "toml":
+                    Path(text.splitlines()[0].removeprefix("# file: ")).write_text(text)
+                elif language in ("python", "py"):
+                    printed[f"{page} python"] = follow(text)
+                else:
+                    printed |= {command: mamlab(command) for command in text.splitlines()}
     return Newcomer(here, printed)
 
 
+def follow(code: str) -> str:
+    Path("snippet.py").write_text(code)
+    with redirect_stdout(io.StringIO()) as out:
+        runpy.run_path("snippet.py")
+    return out.getvalue()
+
+
 def test_the_classifier_names_the_new_pictures(newcomer: Newcomer) -> None:
-    first = newcomer.printed["own_images.md 0"].splitlines()[0]
+    first = newcomer.printed["own_images.md python"].splitlines()[0]
     assert set(re.findall(r"class\d\d", first)) <= {"class00", "class01", "class02"}
     assert len(re.findall(r"class\d\d", first)) == 3
 
@@ -169,6 +175,22 @@ def test_an_export_again_is_the_same_model_in_mlflow(newcomer: Newcomer) -> None
         assert uri_of(mamlab("mamlab export pictures model")) == uri_of(
             newcomer.printed["mamlab export pictures model"]
         )
+
+
+def test_weights_that_are_gone_are_an_error_with_a_spec_that_trains_them_again(
+    newcomer: Newcomer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, runs = from_mlflow(newcomer.home.mlflow_url, "pictures-promoted")
+    lost = next(one for one in runs if one.arm == "base (maml)" and one.seed == 2)
+    (newcomer.home.checkpoints / lost.cell / "final.ckpt").unlink()
+    with inside(newcomer.here):
+        assert run(["export", "pictures-promoted", "lost", "--arm", "base (maml)", "--seed", "2"]) == 2
+        message = capsys.readouterr().err
+        (spec,) = re.findall(r"train it again with: mamlab train (\S+), then: mamlab export \S+ DIR", message)
+        again = load_spec(Path(spec))
+    assert again.seeds == (2,)
+    assert cell_id(again.base, 2, lost.tags[records.TAG_DATA_CHECKSUM]) == lost.cell
+    assert not (newcomer.here / "lost").exists()
 
 
 def uri_of(printed: str) -> str:

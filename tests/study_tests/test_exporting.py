@@ -1,0 +1,199 @@
+"""Which run is exported, and what a spec that follows from a search holds; the whole path is in test_own_images.py."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reports.origin import promoted, promotion_lines, promotion_table
+from reports.records import Origin, SearchedTrial, StudyInfo
+from reports.statistics import estimate
+from reports.summary import Trial, summarise_ablation
+from study.config import parse_spec
+from study.exporting import ExportError, Wanted, choose
+from study.following import FollowError, Searched, Winner, ablate_winner, difference, promote
+from study.home import Home
+from study.spec_files import retraining_spec, trainer_table
+from tests.reports_tests.example import record
+from trainers.config import TrainerConfig
+from trainers.normalise import cell_id, merge, normalise
+from trainers.presets import PRESETS, preset
+
+SPEC = """
+[study]
+name = "s"
+seed = 3
+seeds_per_trial = 2
+[data]
+source = "glyphs"
+[trainer]
+preset = "mamlpp"
+[space]
+preset = "mamlpp"
+[pruner]
+name = "none"
+[budget]
+trials = 4
+[execution]
+workers = 1
+keep = "none"
+"""
+
+
+def config(**overrides: Any) -> TrainerConfig:
+    return normalise(merge(preset("mamlpp"), overrides))[0]
+
+
+def trial(number: int) -> Trial:
+    return Trial(str(number), number, "complete", estimate([0.8, 0.9]), estimate([]), 5, {}, (), score=0.85)
+
+
+def searched(*configs: TrainerConfig) -> Searched:
+    """A search over the seeds 3 and 4 with a trial for each config, the best first."""
+    winners = [Winner(trial(n), one) for n, one in enumerate(configs)]
+    return Searched("s", parse_spec(SPEC), tuple(winners))
+
+
+def search_runs() -> list[Any]:
+    """Trial 0 is better on average, trial 1 has the best single seed; trial 2 was pruned."""
+    scores = {0: (0.8, 0.9), 1: (0.5, 0.95)}
+    runs = [
+        record(2 * trial + seed, trial=trial, seed=seed, accuracy=score, kind="search")
+        for trial, pair in scores.items()
+        for seed, score in enumerate(pair)
+    ]
+    return [*runs, record(9, "pruned", trial=2, kind="search")]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found"),
+    [(Wanted(), (0, 1)), (Wanted(trial=1), (1, 1)), (Wanted(trial=1, seed=0), (1, 0)), (Wanted(seed=0), (0, 0))],
+)
+def test_the_best_trial_and_its_best_seed_are_exported_unless_others_are_named(
+    wanted: Wanted, found: tuple[int, int]
+) -> None:
+    chosen = choose(StudyInfo("s", "search"), search_runs(), wanted)
+    assert (chosen.trial, chosen.seed) == found
+
+
+def test_a_seed_is_chosen_by_validation_and_never_by_test() -> None:
+    low, high = ({"best_val_accuracy": v, "test_accuracy": t} for v, t in ((0.6, 0.9), (0.7, 0.1)))
+    runs = [record(seed, arm="a", seed=seed, metrics=metrics) for seed, metrics in enumerate((low, high))]
+    assert choose(StudyInfo("s", "ablation"), runs, Wanted(arm="a")).seed == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "wanted", "message"),
+    [
+        ("search", Wanted(trial=2), "--trial 2: no complete trial; there are 0, 1"),
+        ("search", Wanted(arm="x"), '--arm: "s" is a search, which has none; leave it out'),
+        ("search", Wanted(seed=7), "--seed 7: not among the complete runs; there are seeds 0, 1"),
+        ("ablation", Wanted(), 'name one with --arm; the arms of "s" are: a, b'),
+        ("ablation", Wanted(arm="c"), '--arm "c": no complete run; the arms of "s" are: a, b'),
+        ("ablation", Wanted(trial=0), '--trial: "s" is an ablation, which has none'),
+        ("train", Wanted(arm="x"), '--arm: "s" is one training, which has none'),
+    ],
+)
+def test_a_run_that_is_not_there_is_named_with_those_that_are(kind: str, wanted: Wanted, message: str) -> None:
+    runs = search_runs() if kind == "search" else [record(n, arm=arm) for n, arm in enumerate("ab")]
+    with pytest.raises(ExportError) as caught:
+        choose(StudyInfo("s", kind), runs, wanted)
+    assert message in str(caught.value)
+
+
+def test_a_study_without_a_complete_run_has_no_model() -> None:
+    with pytest.raises(ExportError, match="has no complete run yet"):
+        choose(StudyInfo("s", "train"), [record(0, "failed")], Wanted())
+
+
+@pytest.mark.parametrize("name", list(PRESETS))
+@pytest.mark.parametrize("size", ["omniglot", "mini_imagenet"])
+def test_a_written_trainer_section_is_exactly_that_config(tmp_path: Path, name: str, size: str) -> None:
+    wanted = normalise(preset(name, size))[0]
+    file = retraining_spec(Home(tmp_path), parse_spec(SPEC), wanted, 5, "again")
+    found = parse_spec(file.read_text())
+    assert found.base == wanted
+    assert (found.kind, found.seeds) == ("train", (5,))
+    assert trainer_table(wanted)["preset"] == "maml"
+
+
+def test_promoted_arms_train_the_trials_cells_on_seeds_that_the_search_never_had(tmp_path: Path) -> None:
+    first, second = config(inner={"steps": 1}, da="off"), config(msl={"schedule": "ema", "tau": 0.3}, lslr="off")
+    file, found = promote(searched(first, config(), second), Home(tmp_path), 2, 8, None)
+    assert list(found.arms) == ["base (mamlpp)", "trial 0", "trial 2"]  # trial 1 is the base itself
+    assert found.seeds == tuple(range(5, 13))
+    for arm, wanted in (("base (mamlpp)", config()), ("trial 0", first), ("trial 2", second)):
+        assert cell_id(found.arms[arm][0], 5, "") == cell_id(wanted, 5, "")
+    (family,) = found.families
+    assert family.comparisons == (("trial 0", "base (mamlpp)"), ("trial 2", "base (mamlpp)"))
+    assert found.execution.workers == 1
+    assert found.execution.keep == "best"  # or there would be no model to export
+    assert found.ablation is not None
+    assert found.ablation.origin is not None
+    assert found.ablation.origin.trials["trial 2"].model_dump() == {"number": 2, "score": 0.85, "seeds": 2}
+    assert not found.ablation.allow_underpowered
+    assert file == tmp_path / "specs" / "s-promoted.toml"
+
+
+def test_the_winner_s_ablation_leaves_out_what_is_on_with_enough_seeds(tmp_path: Path) -> None:
+    _, found = ablate_winner(searched(config(da="off", ca="off", bnwb="off")), Home(tmp_path), None, None, None)
+    assert list(found.arms) == ["trial 0", "trial 0 without MSL", "trial 0 without LSLR"]
+    assert (found.arms["trial 0 without MSL"][0].msl, found.arms["trial 0 without LSLR"][0].lslr) == ("off", "off")
+    assert len(found.seeds) == 7  # 2 * 2 / 2^7 = 0.031, and 2 * 2 / 2^6 = 0.0625
+    assert found.ablation is not None
+    assert not found.ablation.allow_underpowered
+
+
+def test_too_few_seeds_are_allowed_and_said(tmp_path: Path) -> None:
+    file, found = ablate_winner(searched(config()), Home(tmp_path), 0, 2, "few")
+    assert found.ablation is not None
+    assert found.ablation.allow_underpowered
+    assert "2 seeds are too few for any p value to reach 0.05" in file.read_text()
+
+
+def test_a_spec_that_was_changed_is_not_written_over(tmp_path: Path) -> None:
+    search = searched(config(da="off"))
+    file, _ = promote(search, Home(tmp_path), 1, 8, None)
+    file.write_text(file.read_text() + "\n# mine\n")
+    assert promote(search, Home(tmp_path), 1, 8, None)[0] == file  # a comment changes nothing
+    assert file.read_text().endswith("# mine\n")
+    with pytest.raises(
+        ValueError, match=r"says something else .* mamlab ablate .*, or start another study with: --name"
+    ):
+        promote(search, Home(tmp_path), 1, 9, None)
+    assert promote(search, Home(tmp_path), 1, 9, "other")[1].study.name == "other"
+
+
+def test_what_cannot_follow_is_said(tmp_path: Path) -> None:
+    with pytest.raises(FollowError, match="is its base config itself"):
+        promote(searched(config()), Home(tmp_path), 3, 8, None)
+    off = dict.fromkeys(("msl", "da", "lslr", "ca", "bnwb", "bnrs"), "off")
+    with pytest.raises(FollowError, match="has no component on, so none can be left out; name another with --trial"):
+        ablate_winner(searched(config(**off)), Home(tmp_path), None, None, None)
+    with pytest.raises(FollowError, match=r'--trial 5: no complete trial of "s"; there are 0'):
+        ablate_winner(searched(config()), Home(tmp_path), 5, None, None)
+
+
+def test_an_arm_s_overrides_are_what_differs() -> None:
+    assert difference(config(), config(inner={"steps": 3}, da="off")) == {"inner.steps": 3, "da": "off"}
+    more = config(inner={"evaluation_steps": 10})
+    assert difference(more, config()) == {"inner.evaluation_steps": 5}  # as many as in training, which is the default
+
+
+def test_the_search_s_score_stands_beside_that_of_fresh_seeds() -> None:
+    origin = Origin("s", {"trial 4": SearchedTrial(4, 0.95), "gone": SearchedTrial(5, 0.99)})
+    runs = [record(n, arm="trial 4", seed=n, accuracy=accuracy) for n, accuracy in enumerate((0.69, 0.71))]
+    found = summarise_ablation(runs, replace(StudyInfo("s", "ablation"), origin=origin))
+    (one,) = promoted(found, origin)
+    assert (one.trial.score, one.result.n) == (0.95, 2)
+    assert one.validation.mean == pytest.approx(0.7)
+    table = promotion_table(found, origin)
+    assert table is not None
+    assert [cell.text for cell in table.rows[0]] == ["trial 4", "95.00", "1", *["70.00 [57.29, 82.71], n = 2"] * 2]
+    assert promotion_lines(found, origin) == [
+        "trial 4: validation 95.00 % in the search (n = 1, biased upward), 70.00 [57.29, 82.71], n = 2 on other seeds; "
+        "test accuracy there 70.00 [57.29, 82.71], n = 2"
+    ]

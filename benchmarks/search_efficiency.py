@@ -22,9 +22,8 @@ from study.home import Home
 from study.snapshot import Snapshot
 
 from .search_efficiency_page import write_page
-from .search_efficiency_statistics import Curve, curve_of
+from .search_efficiency_statistics import REPETITIONS, Curve, curve_of
 
-REPETITIONS = 5
 TRIALS = {"random": 30, "tpe": 30, "default": 60}
 """Of each search. A pruned search has more, for what it saves; its trials beyond random's work show in the figure only."""
 METHODS = {
@@ -120,11 +119,12 @@ def main() -> int:
     parser.add_argument("--home", type=Path, default=Path("runs"), help="where the studies are (runs)")
     parser.add_argument("--out", type=Path, default=Path("docs/results"), help="where the page goes (docs/results)")
     parser.add_argument("--problem", choices=DATA, action="append", help="run only this one's searches")
+    parser.add_argument("--page", action="store_true", help="run nothing; write the page of what there is")
     chosen = parser.parse_args()
     home = Home(chosen.home)
     home.root.mkdir(parents=True, exist_ok=True)
     try:
-        for problem in chosen.problem or DATA:
+        for problem in () if chosen.page else chosen.problem or DATA:
             run(problem, home, lambda line: print(line, flush=True))
     except KeyboardInterrupt:
         print("Stopped. The same command goes on where it was.")

@@ -11,7 +11,7 @@ import numpy as np
 from reports.svg import BLUE, GREEN, ORANGE, canvas, style, to_svg
 
 from .header import header
-from .search_efficiency_statistics import Curve, Ratio, expected_random, mean_best, ratio
+from .search_efficiency_statistics import REPETITIONS, Curve, Ratio, expected_random, mean_best, ratio
 
 AIM = 0.25
 FIGURE = "search-efficiency.svg"
@@ -41,7 +41,8 @@ def page(problems: Mapping[str, Curves], spec: str, trials: Mapping[str, int]) -
         f"{trials['default']}, most of them stopped early. Nothing is enqueued. The ratio is the work after which a method's "
         "mean best reaches the target, over random's full work; work is counted operations, of stopped trainings too. "
         f"The aim, set beforehand, is a ratio of at most {AIM:g} for the default. Intervals: 95 % percentile bootstrap over "
-        "repetitions, drawn in pairs by seed; of so few they are rather too narrow.", "",
+        "repetitions, drawn in pairs by seed; of so few they are rather too narrow. A repetition's three searches have the same "
+        "seed, and so the same first draws.", "",
         *(line for name, curves in problems.items() for line in _problem(name, curves)),
         *([f"![Expected best validation accuracy against work]({FIGURE})", ""] if any(c["random"] for c in problems.values()) else []),
         "## How it was run", "", *about, "", "Each search, with the names filled in:", "", "```toml", spec.strip(), "```", "",
@@ -58,8 +59,13 @@ def _problem(name: str, curves: Curves) -> list[str]:
     full = _mean([curve.ends for curve in curves["random"]])
     rows = [_row(method, own, curves["random"], full) for method, own in curves.items()]
     found = ratio(curves["default"], curves["random"])
-    verdict = "a hit" if found.value <= AIM else "a miss"
-    sentence = f"The default needs {_ratio_text(found)} of random's work: {verdict} (aim {AIM:g})."
+    needs = f"the default needs {_ratio_text(found)} of random's work"
+    verdict = f"a {'hit' if found.value <= AIM else 'miss'} (aim {AIM:g})"
+    sentence = f"{needs.capitalize()}: {verdict}."
+    if found.n < REPETITIONS:
+        sentence = (
+            f"So far {found.n} of {REPETITIONS} repetitions are done: {needs}. The verdict waits for all of them."
+        )
     return [f"## {name}", "", sentence, "", *head, *rows, ""]
 
 
@@ -74,6 +80,8 @@ def _row(method: str, own: Sequence[Curve], random: Sequence[Curve], full: float
 
 
 def _ratio_text(found: Ratio) -> str:
+    if found.n < 2:
+        return f"{_number(found.value)} (n = 1, no interval)"
     return f"{_number(found.value)} [{_number(found.low)}, {_number(found.high)}]"
 
 

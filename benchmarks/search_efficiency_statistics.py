@@ -13,6 +13,7 @@ from reports.budget import expected_best
 from reports.records import RunRecord
 from reports.summary import best_validation, in_order
 
+REPETITIONS = 5
 DRAWS = 10_000
 LEVEL = 0.95
 

@@ -82,23 +82,27 @@ def _config_of(home: Home, run_id: str) -> TrainerConfig:
 
 
 def _known(config: StudyConfig, entry: KnownConfigs) -> dict[str, Params]:
-    """Return the rows of a CSV file by "FILE:LINE"; its columns are dotted paths, an empty cell leaves the base's value."""
+    """Return the rows of a CSV file by "FILE:LINE"; its columns are dotted paths, an empty cell leaves the base's value.
+
+    Lines that begin with # are passed over.
+    """
     assert config.space is not None
     path = Path(entry.csv).expanduser()
     where = f'study.enqueue csv = "{entry.csv}"'
     if not path.is_file():
         raise ValueError(f"{where}: no such file (looked for {path.resolve()}); paths start where mamlab is started")
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        rows = csv.DictReader(file, skipinitialspace=True)
-        columns = list(rows.fieldnames or ())
-        if problems := list(_wrong_columns(where, columns, config)):
-            raise ValueError("\n".join(problems))
-        found = {}
-        for row in rows:
-            try:
-                found[f"{path.name}:{rows.line_num}"] = _params_of_row(config, row)
-            except ValueError as error:
-                problems += [f"{where}, line {rows.line_num}: {line}" for line in str(error).splitlines()]
+    lines = [line for line in enumerate(path.read_text(encoding="utf-8-sig").splitlines(), 1) if line[1][:1] != "#"]
+    rows = csv.DictReader((text for _, text in lines), skipinitialspace=True)
+    columns = list(rows.fieldnames or ())
+    if problems := list(_wrong_columns(where, columns, config)):
+        raise ValueError("\n".join(problems))
+    found = {}
+    for row in rows:
+        line = lines[rows.line_num - 1][0]
+        try:
+            found[f"{path.name}:{line}"] = _params_of_row(config, row)
+        except ValueError as error:
+            problems += [f"{where}, line {line}: {text}" for text in str(error).splitlines()]
     if problems or not found:
         raise ValueError("\n".join(problems) or f"{where}: it has no row below its head; add one, or leave it out")
     return found

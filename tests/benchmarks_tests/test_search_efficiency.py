@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.search_efficiency import METHODS, SPEC, TRIALS, study_of
+from benchmarks.search_efficiency import SPEC, TRIALS, study_of
 from benchmarks.search_efficiency_page import write_page
 from benchmarks.search_efficiency_statistics import Curve, curve_of, expected_random, ratio, work_to_reach
 from reports.records import RunRecord
@@ -51,12 +51,15 @@ def test_the_ratio_is_the_work_at_which_the_mean_best_reaches_the_others_best() 
     assert math.isinf(ratio([search((1.0, 0.5, True))], [RANDOM]).value)
 
 
-def test_the_page_says_what_missed_and_what_is_not_run_yet(tmp_path: Path) -> None:
-    curves = {"random": [RANDOM], "tpe": [RANDOM], "default": [PRUNED]}
-    text = write_page({"glyphs": curves, "omniglot": {m: [] for m in METHODS}}, SPEC, TRIALS, tmp_path)
+def test_the_page_gives_its_verdict_after_all_repetitions_and_no_interval_after_one(tmp_path: Path) -> None:
+    def curves(count: int) -> dict[str, list[Curve]]:
+        return {"random": [RANDOM] * count, "tpe": [RANDOM] * count, "default": [PRUNED] * count}
+
+    text = write_page({"glyphs": curves(5), "omniglot": curves(1), "none": curves(0)}, SPEC, TRIALS, tmp_path)
     assert "The default needs 0.50 [0.50, 0.50] of random's work: a miss (aim 0.25)." in text
-    assert "| default | 1 | 0.50 | 2.0 of 3 | 70.00 | 50.00 | 0.50 [0.50, 0.50] |" in text
-    assert "## omniglot\n\nNot run yet." in text
+    assert "| default | 5 | 0.50 | 2.0 of 3 | 70.00 | 50.00 | 0.50 [0.50, 0.50] |" in text
+    assert "So far 1 of 5 repetitions are done: the default needs 0.50 (n = 1, no interval) of random's work." in text
+    assert "## none\n\nNot run yet." in text
     assert (tmp_path / "search.md").read_text() == text
     assert "<svg" in (tmp_path / "search-efficiency.svg").read_text()
 

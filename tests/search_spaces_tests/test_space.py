@@ -6,6 +6,7 @@ import optuna
 import pytest
 
 from search_spaces import SPACES, Choice, FixedParams, Range, SearchSpace
+from search_spaces.dimensions import setting_paths
 from trainers.normalise import merge, settings
 from trainers.presets import preset
 
@@ -112,3 +113,64 @@ def test_a_component_that_the_base_makes_too_short_is_searched_if_its_length_is(
     space = SearchSpace.from_table({"preset": "mamlpp"})
     base = merge(preset("mamlpp"), {"budget": {"epochs": 4}})  # a tenth of 4 epochs is none
     assert {"msl", "msl.schedule", "msl.epochs"} <= space.fit(base).dimensions.keys()
+
+
+EVERY_SETTING: dict[str, dict[str, Any]] = {
+    "episodes.ways": {"low": 2, "high": 10},
+    "episodes.shots": {"low": 1, "high": 5},
+    "episodes.queries": {"low": 1, "high": 15, "step": 2},
+    "episodes.tasks": {"low": 1, "high": 16, "log": True},
+    "model.filters": {"low": 8, "high": 64, "step": 8},
+    "model.blocks": {"low": 2, "high": 4},
+    "model.downsample": {"choices": ["max_pool", "stride"]},
+    "model.init_seed": {"low": 0, "high": 9},
+    "inner.steps": {"low": 2, "high": 5},
+    "inner.evaluation_steps": {"low": 6, "high": 10},
+    "inner.lr": {"low": 0.01, "high": 1.0, "log": True},
+    "msl": {"choices": ["on", "off"]},
+    "msl.schedule": {"choices": ["linear", "ema", "cosine", "constant"]},
+    "msl.epochs": {"low": 1, "high": 50},
+    "msl.tau": {"low": 0.2, "high": 0.8},
+    "da": {"choices": ["on", "off"]},
+    "da.first_order_epochs": {"low": 0.1, "high": 1.0},
+    "lslr": {"choices": ["on", "off"]},
+    "lslr.granularity": {"choices": ["shared", "per_layer", "per_layer_per_step", "per_parameter"]},
+    "ca": {"choices": ["on", "off"]},
+    "ca.min_lr": {"low": 1e-6, "high": 1e-4, "log": True},
+    "ca.period": {"low": 0.1, "high": 0.5},
+    "ca.period_mult": {"low": 1, "high": 3},
+    "ca.restart_decay": {"low": 0.5, "high": 1.0, "step": 0.1},
+    "bnrs": {"choices": ["on", "off"]},
+    "bnwb": {"choices": ["on", "off"]},
+    "norm.queries": {"choices": ["batch", "running"]},
+    "norm.momentum": {"low": 0.05, "high": 0.5},
+    "outer.lr": {"low": 1e-4, "high": 1e-2, "log": True},
+    "outer.beta1": {"low": 0.8, "high": 0.95},
+    "outer.beta2": {"low": 0.95, "high": 0.999},
+    "outer.weight_decay": {"low": 1e-6, "high": 1e-3, "log": True},
+    "outer.clip": {"low": 1.0, "high": 10.0, "log": True},
+    "budget.epochs": {"low": 50, "high": 150, "step": 50},
+    "budget.iterations": {"low": 100, "high": 500, "log": True},
+    "evaluation.val_tasks": {"low": 100, "high": 600},
+    "evaluation.test_tasks": {"low": 100, "high": 600},
+    "evaluation.top_k": {"low": 1, "high": 5},
+    "precision": {"choices": ["float32", "float64"]},
+    "tasks_at_once": {"choices": ["auto", 1, 4]},
+    "compile": {"choices": [False, True]},
+}
+"""Log, step, whole numbers, shares and epochs, choices, switches."""
+
+
+def test_every_setting_of_a_training_can_be_searched_alone_and_all_can_be_together() -> None:
+    assert EVERY_SETTING.keys() == setting_paths().keys()
+    together = SearchSpace.from_table(EVERY_SETTING)
+    seen: dict[str, set[Any]] = {path: set() for path in EVERY_SETTING}
+    for draw in together.draws(100):
+        config, _ = together.suggest(draw, BASE)
+        for path, value in settings(config).items():
+            if path in seen:
+                seen[path].add(value)
+    assert {path: len(values) for path, values in seen.items() if len(values) < 2} == {}
+    for path, table in EVERY_SETTING.items():
+        alone = SearchSpace.from_table({path: table})
+        assert alone.params_of(alone.suggest(next(alone.draws(1)), BASE)[0], BASE).keys() <= {path}

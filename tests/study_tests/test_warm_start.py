@@ -34,13 +34,13 @@ def test_the_best_of_a_former_study_are_tried_first_in_their_order(tmp_path: Pat
 
 def test_rows_of_a_file_are_tried_first_and_an_empty_cell_leaves_the_base_as_it_is(tmp_path: Path) -> None:
     home = fresh_home(tmp_path)
-    (tmp_path / "known.csv").write_text("inner.steps, outer.lr\n3, 0.01\n,0.02\n")
+    (tmp_path / "known.csv").write_text("# known\ninner.steps, outer.lr\n3, 0.01\n,0.02\n")
     config = search("hunt", f'\nenqueue = [{{ csv = "{tmp_path / "known.csv"}" }}]')
     run(config, home)
     first, second = optuna_trials(home, "hunt")[:2]
-    assert (first.user_attrs["preset"], first.params) == ("known.csv:2", {"inner.steps": 3, "outer.lr": 0.01})
-    assert (second.user_attrs["preset"], second.params) == ("known.csv:3", {"inner.steps": 5, "outer.lr": 0.02})
-    assert "known.csv:2" in first.user_attrs["label"]
+    assert (first.user_attrs["preset"], first.params) == ("known.csv:3", {"inner.steps": 3, "outer.lr": 0.01})
+    assert (second.user_attrs["preset"], second.params) == ("known.csv:4", {"inner.steps": 5, "outer.lr": 0.02})
+    assert "known.csv:3" in first.user_attrs["label"]
 
 
 @pytest.mark.parametrize(

@@ -115,8 +115,15 @@ def _draw(axes: object, curves: Sequence[Curve], method: str, full: float, colou
         points = [np.array(expected_random(curve)) for curve in curves]
         each = [np.interp(grid * full, found[:, 0], found[:, 1], left=np.nan) for found in points]
     else:
-        each = [np.array([curve.at(share * full) or np.nan for share in grid]) for curve in curves]
+        each = [_steps(curve, grid * full) for curve in curves]
     for values in each:
         axes.plot(grid, 100 * values, color=colour, linewidth=0.6, alpha=0.35)  # type: ignore[attr-defined]
-    mean = np.mean(each, axis=0)  # from where every repetition has a complete trial
+    mean = np.mean(each, axis=0)  # only where every repetition has a value
     axes.plot(grid, 100 * mean, color=colour, label=label)  # type: ignore[attr-defined]
+
+
+def _steps(
+    curve: Curve, work: np.ndarray[tuple[int], np.dtype[np.float64]]
+) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    """Return the best value at each `work`; NaN before the first complete trial and after the search's end."""
+    return np.array([(curve.at(spent) or np.nan) if spent <= curve.ends else np.nan for spent in work])

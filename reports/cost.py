@@ -94,6 +94,7 @@ def cost_plot(search: Search) -> Figure | None:
                 trial.label, (_work(trial), 100 * trial.value.mean), (4, 4), textcoords="offset points", fontsize=8
             )
         axes.set(xlabel="Work, as a multiple of the base config's", ylabel="Validation accuracy, %")
+        axes.margins(y=0.12)
         _scale(axes, [_work(trial) for trial in [*complete, *pruned]])
         axes.legend(loc="lower right")
         caption = (

@@ -17,6 +17,7 @@ from rich.text import Text
 
 from reports import records
 from reports.statistics import Estimate, estimate
+from reports.summary import trial_score
 from reports.tables import setting
 
 from .display import COLOURS, percent, short_label, states
@@ -46,11 +47,12 @@ class RunStatus:
 
 @dataclass(frozen=True)
 class BestTrial:
-    """The trial of the highest mean over its runs; `value` is their validation accuracy."""
+    """The trial of the highest score over its runs; `value` is their validation accuracy."""
 
     label: str
     value: Estimate
     params: dict[str, str]
+    score: float
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,8 @@ class StudyStatus:
     runs: tuple[RunStatus, ...]
     driver: str = ""
     """Who runs it now: host, process, since when; empty if nobody does."""
+    score: str = "mean"
+    """What ranks trials of several seeds, as in [study] score."""
 
     @property
     def counts(self) -> dict[str, int]:
@@ -77,18 +81,21 @@ class StudyStatus:
         for run in self.runs:
             trials.setdefault(run.trial, []).append(run)
         most = max(map(len, trials.values()), default=0)  # a trial with fewer runs waits for its other seeds
-        known = [_summary(runs) for runs in trials.values() if len(runs) == most and all(map(_counts, runs))]
-        return max(known, key=lambda trial: trial.value.mean, default=None)
+        known = [
+            _summary(runs, self.score) for runs in trials.values() if len(runs) == most and all(map(_counts, runs))
+        ]
+        return max(known, key=lambda trial: trial.score, default=None)
 
 
 def _counts(run: RunStatus) -> bool:
     return run.state == records.COMPLETE and run.best is not None
 
 
-def _summary(runs: list[RunStatus]) -> BestTrial:
+def _summary(runs: list[RunStatus], score: str) -> BestTrial:
     first = runs[0]
     label = first.label if len(runs) == 1 else first.label.partition(" / seed ")[0]
-    return BestTrial(label, estimate([run.best for run in runs if run.best is not None]), first.params)
+    values = [run.best for run in runs if run.best is not None]
+    return BestTrial(label, estimate(values), first.params, trial_score(values, score))
 
 
 def read_studies(home: Home) -> list[StudyStatus]:
@@ -129,7 +136,8 @@ def _read(client: Any, home: Home, experiment: Any) -> StudyStatus | None:
         if run.data.tags.get(records.TAG_ROLE) == records.ROLE_RUN
     )
     kind = tags.get(records.TAG_KIND, "")
-    return StudyStatus(experiment.name, kind, experiment.experiment_id, searched, children, driver)
+    score = tags.get(records.TAG_SCORE, "mean")
+    return StudyStatus(experiment.name, kind, experiment.experiment_id, searched, children, driver, score)
 
 
 def driver_of(home: Home, study: str, tag: str) -> str:

@@ -80,6 +80,20 @@ def test_status_shows_the_best_trial_by_its_mean() -> None:
     assert written(to).rstrip().endswith(INTERVAL)
 
 
+@pytest.mark.parametrize(("score", "best"), [("mean", "trial-0000"), ("lower_bound", "trial-0001")])
+def test_status_ranks_trials_as_the_search_scores_them(score: str, best: str) -> None:
+    """Means 0.725 and 0.70, but the seeds of the first lie far apart."""
+    values = {"0000": (0.90, 0.55), "0001": (0.69, 0.71)}
+    runs = tuple(
+        RunStatus(f"trial-{trial} / seed {seed}", trial, "complete", value)
+        for trial, pair in values.items()
+        for seed, value in enumerate(pair)
+    )
+    found = StudyStatus("hunt", "search", "1", (), runs, score=score).best
+    assert found is not None
+    assert found.label == best
+
+
 def test_a_sampler_that_unpickles_from_the_store_is_noted_with_the_store_that_must_be_trusted() -> None:
     home, text = Home(Path("there")), books.search().spec_text
     assert notes_on(parse_spec(text), home) == []

@@ -117,7 +117,7 @@ def _named() -> Iterator[str]:
     yield "## `[sampler]` and `[pruner]`"
     yield (
         "`name` is one of these; every other key is an option of Optuna's class, by its name there. What is left out keeps "
-        "mamlab's default."
+        "mamlab's default: [search.md](search.md)."
     )
     yield _table([f"| `{name}` | `{cls}` |" for name, cls in SAMPLERS.items()], "| sampler | in Optuna |\n|---|---|")
     yield _table([f"| `{name}` | `{cls}` |" for name, cls in PRUNERS.items()], "| pruner | in Optuna |\n|---|---|")

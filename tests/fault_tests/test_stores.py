@@ -81,7 +81,7 @@ def test_the_mlflow_server_away_for_20_seconds(
 
 def hanging() -> Case:
     """The arms, and one whose worker says nothing in epoch 2."""
-    text = arms(retries=1, extra="timeout = 8.0").config.spec_text
+    text = arms(retries=1, extra="timeout = 45.0").config.spec_text  # a worker starts in it, on a busy machine too
     return Case(parse_spec(text + '[[ablation.arms]]\nname = "hangs"\nset = { "outer.beta1" = 0.87 }\n'), 10)
 
 

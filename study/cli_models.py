@@ -83,7 +83,9 @@ def export(
 ) -> None:
     """Write a trained model with a model card into a folder, and log it to its run in MLflow, ready to be served.
 
-    Python reads it with MAMLClassifier.load. Example: mamlab export demo-search model
+    Python reads it with MAMLClassifier.load.
+
+    Example: mamlab export demo-search model
     """
     from .exporting import Wanted
     from .exporting import export as write

@@ -21,6 +21,17 @@ BAD_COMMANDS: dict[str, tuple[list[str], str]] = {
     "a spec file that is not there": (["search", "{here}/absent.toml"], "absent.toml: no such file"),
     "a misspelt spec file": (["search", "{here}/serach.toml"], "did you mean {here}/search.toml?"),
     "an ablation given to search": (["search", "{ablation}"], "run it with: mamlab ablate {ablation}"),
+    "an ablation of nothing": (["ablate"], "name a spec file, or a search with --from STUDY"),
+    "an ablation of both": (["ablate", "{ablation}", "--from", "s"], "name a spec file, or a search with --from STUDY"),
+    "a trial beside a spec file": (
+        ["ablate", "{ablation}", "--trial", "3"],
+        "has no effect beside a spec file; say it in",
+    ),
+    "a model of a study that is not there": (
+        ["export", "s", "{here}/m", "--home", "{home}"],
+        "there is no MLflow store",
+    ),
+    "a search to promote that is not there": (["promote", "s", "--home", "{home}"], "there is no MLflow store"),
     "a search given to ablate": (["ablate", "{search}"], "run it with: mamlab search {search}"),
     "a search given to train": (["train", "{search}"], "run it with: mamlab search {search}"),
     "options beside a spec": (

@@ -21,7 +21,7 @@ from .books import LOADER, SEARCH, TRAINER, check_books, fresh_home, mlflow_runs
 from .test_faults import KILLER
 
 
-def groups(trials: int = 8, workers: int = 1, score: str = "mean", seeds: int = 5) -> StudyConfig:
+def groups(trials: int = 5, workers: int = 1, score: str = "mean", seeds: int = 5) -> StudyConfig:
     """Return a search by the default pruner of so many seeds."""
     text = SEARCH.format(trials=trials, workers=workers)
     text = text[: text.index("[pruner]")] + text[text.index("[budget]") :]
@@ -47,7 +47,7 @@ def test_a_trial_that_is_worse_with_its_first_seeds_is_stopped_and_its_estimate_
     whole = [trial for trial in trials if trial not in stopped]
     assert last.finished
     assert stopped
-    assert last.counts == {"complete": sum(map(_seeds, trials))} == check_books(home, config, 8)
+    assert last.counts == {"complete": sum(map(_seeds, trials))} == check_books(home, config, 5)
     assert last.planned == last.counts["complete"]
     for trial in trials:
         scores = [trial.intermediate_values[step] for step in sorted(trial.intermediate_values)]
@@ -85,7 +85,7 @@ def test_a_driver_killed_between_two_seeds_goes_on_as_if_nothing_had_been(tmp_pa
     run(config, calm)
     spec = tmp_path / "spec.toml"
     spec.write_text(config.spec_text)
-    kill = "len(calls) == 2 and os.kill(os.getpid(), signal.SIGKILL)"
+    kill = "len(calls) == 1 and os.kill(os.getpid(), signal.SIGKILL)"
     commands = {"before": "pass", "after": "pass"} | {when: kill}
     code = KILLER.format(
         method="set_trial_user_attr",
@@ -100,7 +100,7 @@ def test_a_driver_killed_between_two_seeds_goes_on_as_if_nothing_had_been(tmp_pa
     assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
     assert run(config, rough).finished
     assert outcomes(rough, "hunt") == outcomes(calm, "hunt")
-    assert check_books(rough, config, 8) == check_books(calm, config, 8)
+    assert check_books(rough, config, 5) == check_books(calm, config, 5)
 
 
 def _home(folder: Path) -> Home:
@@ -112,7 +112,7 @@ def test_a_report_says_which_trials_were_stopped_and_each_trial_has_a_summary_ru
     from reports.document import compose
     from reports.markdown import to_markdown
 
-    home, config = fresh_home(tmp_path), groups(workers=2, score="lower_bound")
+    home, config = fresh_home(tmp_path), groups(score="lower_bound")
     run(config, home)
     info, records = load("hunt", home)
     parent = mlflow_runs(home, "hunt")[0].data.tags["mlflow.parentRunId"]

@@ -70,8 +70,6 @@ def test_check_counts_what_random_configs_cost_and_what_has_no_effect_in_them(
     assert 0 < found["work_low"] < found["work_median"] < found["work_high"] < 1  # the base takes 5 steps
     assert found["within_max_work"] == 200
     assert found["without_effect"]["bnwb: inner.steps = 1 leaves no step axis"] > 40  # a third, on in half of them
-    assert run(["space", "check", str(spec), "--home", str(tmp_path)]) == 0
-    assert "all of 200 random configs can be trained; 200 of them differ" in capsys.readouterr().out
 
 
 def test_check_refuses_a_space_with_configs_that_cannot_be_trained(

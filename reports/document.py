@@ -83,8 +83,12 @@ class Report:
         if len(cell.runs) == 1:
             return f"{base}/experiments/{quote(self.experiment_id)}/runs/{quote(cell.runs[0])}"
         if len(cell.runs) > MOST_LINKED:
-            filtered = quote(f"tags.{names.TAG_ROLE} = '{names.ROLE_RUN}'")
-            return f"{base}/experiments/{quote(self.experiment_id)}/runs?workflowType=machine_learning&searchFilter={filtered}"
+            wanted = quote(f"tags.{names.TAG_ROLE} = '{names.ROLE_RUN}'")
+            order = quote(
+                f"metrics.`{names.BEST_VAL_ACCURACY}`"
+            )  # without it the UI shows the parent run, and folds these
+            where = f"{base}/experiments/{quote(self.experiment_id)}/runs?workflowType=machine_learning"
+            return f"{where}&searchFilter={wanted}&orderByKey={order}&orderByAsc=false"
         runs = quote(json.dumps(cell.runs))
         return f"{base}/compare-runs?runs={runs}&experiments={quote(json.dumps([self.experiment_id]))}"
 

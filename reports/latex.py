@@ -18,8 +18,8 @@ SPECIAL = {
     "→": r"$\to$", "[": "{[}", "]": "{]}", "*": "{*}",
 }  # fmt: skip
 """Brackets and stars are braced because a row that begins with one would be read as an option of the row before."""
-WIDE = 7
-"""A table with more columns is shrunk to the width of the text."""
+WIDE = 75
+"""A table of more characters side by side is shrunk to the width of the text (345 pt in LaTeX's article)."""
 
 
 def escape(text: str) -> str:
@@ -37,7 +37,7 @@ def _lines(table: Table) -> Iterator[str]:
     yield r"\centering\small"
     yield rf"\caption{{{escape(table.title)}}}"
     yield rf"\label{{tab:{table.name}}}"
-    wide = len(table.columns) > WIDE
+    wide = _characters(table) > WIDE
     if wide:
         yield r"\resizebox{\linewidth}{!}{%"
     yield from _tabular(table)
@@ -48,6 +48,12 @@ def _lines(table: Table) -> Iterator[str]:
         yield "\n".join(f"{escape(note)}\\par" for note in table.notes)
         yield r"\end{minipage}"
     yield r"\end{table}"
+
+
+def _characters(table: Table) -> int:
+    """Return the sum of the columns' longest texts, with two for each gap between columns."""
+    rows = [[column.title for column in table.columns], *([cell.text for cell in row] for row in table.rows)]
+    return sum(max(map(len, column)) + 2 for column in zip(*rows, strict=True))
 
 
 def _tabular(table: Table) -> Iterator[str]:

@@ -38,7 +38,8 @@ def key_of(tags: Mapping[str, str]) -> str:
 def write_summaries(client: Any, info: StudyInfo, runs: Sequence[RunRecord], parent_id: str) -> None:
     """Write a run with the role "summary" for each arm, or trial of several seeds, below the parent; those there are brought up to date.
 
-    A summary of what the study no longer has is deleted.
+    A summary of what the study no longer has is deleted, and one with a number that is gone (its runs are) is made anew: MLflow keeps a
+    metric's last value for good.
     """
     found = summaries_of(info, runs)
     if not found:
@@ -47,7 +48,11 @@ def write_summaries(client: Any, info: StudyInfo, runs: Sequence[RunRecord], par
     there = client.search_runs([info.experiment_id], where, max_results=5000)
     known = {key_of(run.data.tags): run for run in there}
     for summary in found:
-        run = known.pop(summary.key, None)
+        run = known.get(summary.key)
+        if run and run.data.metrics.keys() <= summary.metrics.keys():
+            del known[summary.key]
+        else:
+            run = None
         run_id = run.info.run_id if run else _create(client, info, summary, parent_id)
         _log(client, run_id, summary.metrics, run.data.metrics if run else {})
         if run is None:
@@ -133,7 +138,7 @@ def _create(client: Any, info: StudyInfo, summary: Summary, parent_id: str) -> s
 
 
 def _log(client: Any, run_id: str, values: Mapping[str, float], logged: Mapping[str, float]) -> None:
-    """Write what changed; a number that is gone (its runs are) stays at its last value, which `n_seeds` tells apart."""
+    """Write what changed."""
     from mlflow.entities import Metric
 
     changed = {name: value for name, value in values.items() if logged.get(name) != value}

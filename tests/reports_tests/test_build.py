@@ -15,6 +15,7 @@ from reports.importance import parameter_importance
 from reports.latex import escape as latex
 from reports.loading import from_files, from_mlflow
 from reports.markdown import escape, to_markdown
+from reports.paper import paper_table
 from reports.records import Factorial, ReportError, StudyInfo, Sweep
 from reports.search_figures import trial_curves
 from reports.summary import summarise_ablation, summarise_search
@@ -174,6 +175,8 @@ def test_a_paper_s_numbers_stand_beside_arms_of_the_same_name() -> None:
         "MAML + MSL": "91.53 (0.69)",
     }
     assert table.notes[-1] == "Differences of the protocol: data glyphs (paper: omniglot)."
+    assert paper_table("omniglot-20way-1shot", []).cell("MAML + BNWB").text == "95.35 (0.23)"
+    assert "BNWB + BNRS stands beside MAML + BNWB" in table.notes[-2]
     with pytest.raises(ReportError, match="paper = 'imagenet' is not known; choose one of: omniglot-20way-1shot"):
         compose(example.ablation(), dataclasses.replace(info, paper="imagenet"))
 
@@ -244,8 +247,8 @@ def test_a_number_of_more_runs_than_an_address_can_name_leads_to_all_runs() -> N
     few, many = (report.link(Cell("1", 1, tuple(f"{i:x}" for i in range(n)))) for n in (50, 51))
     assert few is not None
     assert few.startswith("http://127.0.0.1:5000/#/compare-runs?runs=%5B%220%22")
-    filtered = "searchFilter=tags.role%20%3D%20%27run%27"
-    assert many == f"http://127.0.0.1:5000/#/experiments/7/runs?workflowType=machine_learning&{filtered}"
+    asked = "searchFilter=tags.role%20%3D%20%27run%27&orderByKey=metrics.%60best_val_accuracy%60&orderByAsc=false"
+    assert many == f"http://127.0.0.1:5000/#/experiments/7/runs?workflowType=machine_learning&{asked}"
 
 
 def test_the_best_complete_trial_is_first_and_pruned_ones_have_no_rank() -> None:

@@ -30,3 +30,14 @@ def test_each_arm_has_one_summary_run_with_its_mean_interval_difference_and_p(tm
     assert "difference" not in found["A"].metrics
     write_summaries(client, replace(info, comparisons=()), records[:2], "parent")
     assert [run.data.tags["arm"] for run in client.search_runs([experiment], "tags.role = 'summary'")] == ["A"]
+
+
+def test_an_arm_that_lost_its_runs_loses_its_mean(tmp_path: Path) -> None:
+    client = MlflowClient(f"sqlite:///{tmp_path}/mlflow.db")
+    experiment = client.create_experiment("s", artifact_location=tmp_path.as_uri())
+    info = StudyInfo("s", "ablation", experiment)
+    record = example.record(0, arm="A", seed=0, accuracy=0.5, per_task={})
+    write_summaries(client, info, [record], "parent")
+    write_summaries(client, info, [replace(record, state="failed")], "parent")
+    (run,) = client.search_runs([experiment], "tags.role = 'summary'")
+    assert run.data.metrics == {"n_seeds": 0.0, "diverged": 0.0}

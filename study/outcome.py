@@ -177,8 +177,10 @@ def print_search(search: Search, console: Console, shown: int = 5) -> None:
     others = "; ".join(f"trial {trial.label} {accuracy(trial.value)}" for trial in complete[1:shown])
     if others:
         _say(console, f"Next: {others}")
-    if best.value.n > 1:
-        _say(console, "Intervals: Student t over seeds, 95 %.")
+    _say(
+        console,
+        "Intervals: Student t over seeds, 95 %." if best.value.n > 1 else "One seed each (n = 1): no intervals.",
+    )
     _say(console, "A search's best is biased upward: train it on other seeds before quoting it.")
 
 

@@ -63,6 +63,7 @@ def test_the_best_trial_of_several_seeds_is_shown_with_its_interval() -> None:
 def test_the_best_trial_of_one_seed_has_no_interval() -> None:
     lines = result([example.record(0, accuracy=0.7), example.record(1, accuracy=0.6)], "search").splitlines()
     assert lines[:2] == ["Best config: trial 0, validation accuracy 70.00 %", "Next: trial 1 60.00 %"]
+    assert lines[2] == "One seed each (n = 1): no intervals."
 
 
 def test_status_shows_the_best_trial_by_its_mean() -> None:

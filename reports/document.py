@@ -18,7 +18,7 @@ from .design_figures import effects_plot, forest_plot, shapley_bars, sweep_plot
 from .design_tables import effects_table, shapley_table, sweep_table
 from .importance import Importance, parameter_importance
 from .mechanism_figures import learned_rates, msl_weights
-from .origin import promotion_table
+from .origin import fresh_table, promotion_table
 from .paper import paper_table
 from .provenance import mixed, provenance_table
 from .records import ReportError, RunRecord, StudyInfo
@@ -79,18 +79,18 @@ class Report:
         """Return the MLflow page of the cell's runs, or None without an address that a browser opens."""
         if not cell.runs or not self.address or not self.address.startswith(("http://", "https://")):
             return None
-        base = f"{self.address.rstrip('/')}/#"
+        base, experiment = f"{self.address.rstrip('/')}/#", cell.experiment_id or self.experiment_id
         if len(cell.runs) == 1:
-            return f"{base}/experiments/{quote(self.experiment_id)}/runs/{quote(cell.runs[0])}"
+            return f"{base}/experiments/{quote(experiment)}/runs/{quote(cell.runs[0])}"
         if len(cell.runs) > MOST_LINKED:
             wanted = quote(f"tags.{names.TAG_ROLE} = '{names.ROLE_RUN}'")
             order = quote(
                 f"metrics.`{names.BEST_VAL_ACCURACY}`"
             )  # without it the UI shows the parent run, and folds these
-            where = f"{base}/experiments/{quote(self.experiment_id)}/runs?workflowType=machine_learning"
+            where = f"{base}/experiments/{quote(experiment)}/runs?workflowType=machine_learning"
             return f"{where}&searchFilter={wanted}&orderByKey={order}&orderByAsc=false"
         runs = quote(json.dumps(cell.runs))
-        return f"{base}/compare-runs?runs={runs}&experiments={quote(json.dumps([self.experiment_id]))}"
+        return f"{base}/compare-runs?runs={runs}&experiments={quote(json.dumps([experiment]))}"
 
 
 def compose(records: Sequence[RunRecord], info: StudyInfo) -> Report:
@@ -218,6 +218,7 @@ def _search(found: Search, records: Sequence[RunRecord], info: StudyInfo) -> Par
     bars = importance_bars(importance)
     sections = [
         Section("What the search found", (trials_table(found),), tuple(drawn)),
+        Section("What the best are worth", _made(fresh_table(info.fresh))),
         Section(COST_TITLE, _made(cost_table(found)), _made(cost_plot(found))),
         Section("Which parameters mattered", (importance_table(importance),), (bars,) if bars else ()),
     ]

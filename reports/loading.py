@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import records as names
 from .files import is_current, read_files
+from .followers import fresh_seeds
 from .records import Family, ReportError, RunRecord, StudyInfo, Sweep, factorial_of, origin_of
 from .series import Curve
 
@@ -52,6 +53,8 @@ def from_mlflow(
     children = [_record(client, run, earlier) for run in _runs(client, experiment, names.ROLE_RUN)]
     info = _study(experiment, parents[0].data.tags if parents else {}, children)
     info = replace(info, spec=_spec(client, parents[0]) if parents else "")
+    if info.searched:
+        info = replace(info, fresh=fresh_seeds(client, info.name))
     if tracking_uri.startswith(("http://", "https://")):
         info = replace(info, mlflow_address=tracking_uri)
     return info, children

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .records import Origin, SearchedTrial
+from .records import FreshSeeds, Origin, SearchedTrial
 from .statistics import Estimate, estimate
 from .summary import Ablation, Arm, best_validation
 from .tables import METRIC_TITLES, Cell, Column, Table, percent, with_interval
@@ -55,6 +56,32 @@ def promotion_table(found: Ablation, origin: Origin) -> Table | None:
         "on seeds that the search never saw nothing was chosen. Intervals: Student t over seeds, 95 %.",
     )
     return Table(f"From the search {origin.search}", columns, rows, notes)
+
+
+def fresh_table(found: Sequence[FreshSeeds]) -> Table | None:
+    """Return a search's trials as studies on fresh seeds found them; None without such studies."""
+    if not found:
+        return None
+    heads = ("Validation in the search, %", "Validation on fresh seeds, %", "Test on fresh seeds, %")
+    columns = (Column("Trial", True), Column("Study"), Column("Arm"), *(Column(head, True) for head in heads))
+    rows = tuple(
+        (
+            Cell(str(one.trial.number), one.trial.number),
+            Cell(one.study),
+            Cell(one.arm),
+            Cell(f"{percent(one.trial.score)}, n = {one.trial.seeds}", one.trial.score),
+            *(
+                Cell(with_interval(of_seeds), of_seeds.mean, one.runs, experiment_id=one.experiment_id)
+                for of_seeds in (estimate(one.validation), estimate(one.test))
+            ),
+        )
+        for one in found
+    )
+    notes = (
+        "The trials were chosen by their validation accuracy in this search, which is therefore biased upward; on seeds that the "
+        "search never saw nothing was chosen. Intervals: Student t over seeds, 95 %. Made by `mamlab promote` and `mamlab ablate --from`.",
+    )
+    return Table("The same settings on fresh seeds", columns, rows, notes)
 
 
 def promotion_lines(found: Ablation, origin: Origin) -> list[str]:

@@ -224,6 +224,19 @@ class Origin:
 
 
 @dataclass(frozen=True)
+class FreshSeeds:
+    """What a trial of a search reached in `study`, on seeds that the search never saw; accuracies in [0, 1], one a complete run."""
+
+    study: str
+    experiment_id: str
+    arm: str
+    trial: SearchedTrial
+    validation: tuple[float, ...]
+    test: tuple[float, ...]
+    runs: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class StudyInfo:
     """What is said once for a whole study.
 
@@ -245,6 +258,8 @@ class StudyInfo:
     score: str = "mean"
     """What ranks trials of several seeds: "mean", or "lower_bound", the lower end of the one-sided 95 % t interval."""
     origin: Origin | None = None
+    fresh: tuple[FreshSeeds, ...] = ()
+    """Of a search: its trials in the studies that follow from it."""
     mlflow_address: str | None = None
     description: str = ""
     spec: str = ""
@@ -269,6 +284,7 @@ class StudyInfo:
                 "sweep": sweep and Sweep(sweep["path"], dict(sweep["values"])),
                 "searched": tuple(tree.get("searched", ())),
                 "origin": origin and origin_of(origin),
+                "fresh": tuple(_fresh_of(one) for one in tree.get("fresh", ())),
             }
         )
 
@@ -281,6 +297,11 @@ def factorial_of(tree: Mapping[str, Any]) -> Factorial:
 def origin_of(tree: Mapping[str, Any]) -> Origin:
     """Return the origin that JSON made of an `Origin`."""
     return Origin(tree["search"], {arm: SearchedTrial(**trial) for arm, trial in tree["trials"].items()})
+
+
+def _fresh_of(tree: Mapping[str, Any]) -> FreshSeeds:
+    series = {name: tuple(tree[name]) for name in ("validation", "test", "runs")}
+    return FreshSeeds(tree["study"], tree["experiment_id"], tree["arm"], SearchedTrial(**tree["trial"]), **series)
 
 
 def _pairs(pairs: Iterable[Iterable[str]]) -> tuple[tuple[str, str], ...]:

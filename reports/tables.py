@@ -31,12 +31,16 @@ METRIC_MEANINGS = {
 
 @dataclass(frozen=True)
 class Cell:
-    """A text, what it sorts by (None: last), the runs that it comes from, and whether it is the best of its column."""
+    """A text, what it sorts by (None: last), the runs that it comes from, and whether it is the best of its column.
+
+    `experiment_id` is the runs' experiment in MLflow; empty for that of the report.
+    """
 
     text: str
     sort: float | str | None = None
     runs: tuple[str, ...] = ()
     best: bool = False
+    experiment_id: str = ""
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from reports.files import read_files
+from reports.files import RUNS, read_files
 from reports.records import ReportError
 from reports.verify import verify_documents, verify_records
 
@@ -21,7 +21,8 @@ def verify_report(report: Path, home: Home, console: Console) -> int:
 
     Raises ReportError if there is no such report, or its raw results cannot be read.
     """
-    folder = report if report.is_dir() else home.reports / report
+    named = home.reports / report  # a folder of pictures may have the study's name
+    folder = named if named.is_dir() and not (report / RUNS).is_file() else report
     info, records = read_files(folder)
     found = verify_documents(folder)
     compared = "the results agree with MLflow's"

@@ -268,7 +268,9 @@ def test_ray_that_is_not_installed_is_an_error_with_the_way_out(
         make_executor(ExecutionSection(executor="ray"), tmp_path)
 
 
-@pytest.mark.parametrize("end", [None, signal.SIGTERM, pytest.param(signal.SIGKILL, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "end", [None, *(pytest.param(kill, marks=pytest.mark.slow) for kill in (signal.SIGTERM, signal.SIGKILL))]
+)
 def test_without_an_address_a_ray_of_its_own_starts_on_127_0_0_1_and_ends_with_the_driver(
     tmp_path: Path, end: signal.Signals | None
 ) -> None:

@@ -23,7 +23,7 @@ from typing import Any
 import pytest
 
 from reports import records
-from reports.loading import from_mlflow
+from reports.loading import from_files, from_mlflow
 from study.cli import run
 from study.config import load_spec
 from study.home import Home
@@ -133,6 +133,23 @@ def test_the_search_s_followers_are_found_by_a_tag(newcomer: Newcomer) -> None:
     experiments = [one.experiment_id for one in client.search_experiments()]
     found = client.search_runs(experiments, f"tags.{records.TAG_ORIGIN_SEARCH} = 'pictures'")
     assert sorted(run.data.tags[records.TAG_STUDY] for run in found) == ["pictures-ablated", "pictures-promoted"]
+
+
+def test_the_search_s_own_report_has_what_fresh_seeds_gave(newcomer: Newcomer) -> None:
+    with inside(newcomer.here):
+        mamlab("mamlab report pictures")
+        assert "every table follows" in mamlab("mamlab verify pictures")
+    info, _ = from_mlflow(newcomer.home.mlflow_url, "pictures")
+    assert [(one.study, len(one.test), len(set(one.runs))) for one in info.fresh] == [
+        ("pictures-ablated", 2, 2), ("pictures-promoted", 2, 2),
+    ]  # fmt: skip
+    assert info.fresh[0].test == info.fresh[1].test  # the same cells
+    again, _ = from_files(newcomer.home.reports / "pictures")
+    assert again.fresh == info.fresh
+    report = (newcomer.home.reports / "pictures" / "report.md").read_text()
+    mean = 100 * sum(info.fresh[0].test) / 2
+    assert "What the best are worth" in report
+    assert f"{mean:.2f} " in report
 
 
 def test_the_spec_files_run_again_and_train_nothing(newcomer: Newcomer) -> None:

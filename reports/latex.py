@@ -13,7 +13,7 @@ from .tables import Cell, Column, Table
 SPECIAL = {
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#", "%": r"\%", "_": r"\_",
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}",
-    "`": r"\textasciigrave{}", "'": r"\textquotesingle{}", '"': r"\textquotedbl{}", "−": "$-$", "–": r"\textendash{}", "…": r"\dots{}",
+    "`": r"\textasciigrave{}", '"': "''", "−": "$-$", "–": r"\textendash{}", "…": r"\dots{}",
     "·": r"\textperiodcentered{}", "≤": r"$\le$", "≥": r"$\ge$", "×": r"$\times$", "²": r"\textsuperscript{2}",
     "→": r"$\to$", "[": "{[}", "]": "{]}", "*": "{*}",
 }  # fmt: skip

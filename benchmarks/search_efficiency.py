@@ -68,10 +68,10 @@ def study_of(problem: str, method: str, repetition: int) -> StudyConfig:
     return parse_spec(text)
 
 
-def curves(home: Home, problem: str) -> dict[str, list[Curve]]:
+def curves(home: Home, problem: str, commits: set[str]) -> dict[str, list[Curve]]:
     """Return the best value against work of each finished search, by method, repetition after repetition.
 
-    A repetition that lacks a search is left out.
+    A repetition that lacks a search is left out. The code's commits that they ran at are added to `commits`.
     """
     from reports.records import ReportError
     from study.outcome import load
@@ -86,6 +86,7 @@ def curves(home: Home, problem: str) -> dict[str, list[Curve]]:
                 break
             if len(ended := [record for record in records if "work" in record.metrics]) >= TRIALS[method]:
                 row[method] = curve_of(ended)
+                commits.update(record.tags["git_commit"][:7] for record in ended if "git_commit" in record.tags)
         if len(row) == len(METHODS):
             for method, curve in row.items():
                 found[method].append(curve)
@@ -129,7 +130,9 @@ def main() -> int:
     except KeyboardInterrupt:
         print("Stopped. The same command goes on where it was.")
         return 130
-    print(write_page({problem: curves(home, problem) for problem in DATA}, SPEC, TRIALS, chosen.out))
+    commits: set[str] = set()
+    found = {problem: curves(home, problem, commits) for problem in DATA}
+    print(write_page(found, SPEC, TRIALS, chosen.out, commits))
     return 0
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,20 +19,22 @@ LOOKS = {"random": (BLUE, "random, no pruning"), "tpe": (ORANGE, "TPE, no prunin
 Curves = Mapping[str, Sequence[Curve]]
 
 
-def write_page(problems: Mapping[str, Curves], spec: str, trials: Mapping[str, int], folder: Path) -> str:
+def write_page(
+    problems: Mapping[str, Curves], spec: str, trials: Mapping[str, int], folder: Path, commits: Collection[str] = ()
+) -> str:
     """Write search.md and its figure into `folder`; return the page's text."""
     folder.mkdir(parents=True, exist_ok=True)
     done = {name: curves for name, curves in problems.items() if curves["random"]}
     if done:
         (folder / FIGURE).write_text(figure(done), encoding="utf-8")
-    text = page(problems, spec, trials)
+    text = page(problems, spec, trials, commits)
     (folder / "search.md").write_text(text, encoding="utf-8")
     return text
 
 
-def page(problems: Mapping[str, Curves], spec: str, trials: Mapping[str, int]) -> str:
-    """Return the page, in Markdown."""
-    about = [f"- {name}: {value}" for name, value in header().items()]
+def page(problems: Mapping[str, Curves], spec: str, trials: Mapping[str, int], commits: Collection[str] = ()) -> str:
+    """Return the page, in Markdown; `commits` are those that the searches ran at."""
+    about = [f"- {name}: {value}" for name, value in {**header(), "commit": ", ".join(sorted(commits))}.items()]
     return "\n".join([
         "# Search: how much work it takes to find as much as random search", "",
         "Written by `make search-efficiency`, which runs the searches that are missing and takes up the others.", "",

@@ -7,30 +7,26 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from . import records as names
+from .mlflow_runs import runs_where
 from .records import FreshSeeds, origin_of
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
 
-MOST = 5000
-"""Runs of one study that are looked at."""
-
 
 def fresh_seeds(client: MlflowClient, search: str) -> tuple[FreshSeeds, ...]:
     """Return each trial of `search` that a promoted study, or an ablation of the winner, trained again; best of the search first."""
     everywhere = [experiment.experiment_id for experiment in client.search_experiments()]
-    quoted = search.replace("'", "\\'")
-    where = f"tags.{names.TAG_ORIGIN_SEARCH} = '{quoted}' and tags.{names.TAG_ROLE} = '{names.ROLE_STUDY}'"
-    parents = sorted(client.search_runs(everywhere, where), key=lambda run: run.data.tags[names.TAG_STUDY])
-    found = [one for parent in parents for one in _of_study(client, parent)]
+    where = f"tags.{names.TAG_ORIGIN_SEARCH} = '{search}' and tags.{names.TAG_ROLE} = '{names.ROLE_STUDY}'"
+    found = [one for parent in runs_where(client, everywhere, where) for one in _of_study(client, parent)]
     return tuple(sorted(found, key=lambda one: (one.study, -one.trial.score)))
 
 
 def _of_study(client: MlflowClient, parent: Run) -> Iterator[FreshSeeds]:
     complete = f"tags.{names.TAG_ROLE} = '{names.ROLE_RUN}' and tags.`{names.TAG_STATE}` = '{names.COMPLETE}'"
-    runs = client.search_runs([parent.info.experiment_id], complete, max_results=MOST)
-    runs.sort(key=lambda run: int(run.data.tags[names.TAG_SEED]))
+    found = runs_where(client, [parent.info.experiment_id], complete)
+    runs = sorted(found, key=lambda run: int(run.data.tags[names.TAG_SEED]))
     for arm, trial in origin_of(json.loads(parent.data.tags[names.TAG_ORIGIN])).trials.items():
         ours = [run for run in runs if run.data.tags.get(names.TAG_ARM) == arm]
         if ours:

@@ -14,15 +14,13 @@ from typing import TYPE_CHECKING, Any
 from . import records as names
 from .files import is_current, read_files
 from .followers import fresh_seeds
+from .mlflow_runs import runs_where
 from .records import Family, ReportError, RunRecord, StudyInfo, Sweep, factorial_of, origin_of
 from .series import Curve
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Experiment, Run
-
-PAGE = 1000
-"""Runs a request: ten thousand runs in one answer take 520 MB, in pages 64 MB."""
 
 
 def from_files(folder: Path) -> tuple[StudyInfo, list[RunRecord]]:
@@ -80,19 +78,7 @@ def _refuse_missing_file(tracking_uri: str) -> None:
 
 
 def _runs(client: MlflowClient, experiment: Experiment, role: str) -> Iterator[Run]:
-    token: str | None = None
-    while True:
-        page = client.search_runs(
-            [experiment.experiment_id],
-            f"tags.{names.TAG_ROLE} = '{role}'",
-            max_results=PAGE,
-            order_by=["attributes.start_time ASC"],
-            page_token=token,
-        )
-        yield from page
-        token = page.token
-        if not token:
-            return
+    return runs_where(client, [experiment.experiment_id], f"tags.{names.TAG_ROLE} = '{role}'")
 
 
 def _record(client: MlflowClient, run: Run, earlier: Mapping[str, RunRecord]) -> RunRecord:

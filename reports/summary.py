@@ -13,7 +13,7 @@ from . import records as names
 from .comparison import Comparison, compare, families_of
 from .factorial import FactorialEffects, factorial_effects
 from .records import RunRecord, StudyInfo
-from .statistics import Estimate, estimate
+from .statistics import Estimate, estimate, lower_bound
 from .sweep import SweepCurve, sweep_curve
 
 
@@ -273,9 +273,8 @@ def _trial(group: Sequence[RunRecord], searched: Sequence[str], score: str, seed
 
 
 def trial_score(values: Sequence[float], how: str) -> float:
-    """Return the mean, or the lower end of the one-sided 95 % t interval; NaN without values, or a bound's second one."""
-    bound = estimate(values, level=0.9)
-    return bound.mean if how != "lower_bound" else math.nan if bound.low is None else bound.low
+    """Return what ranks a trial: the mean of its seeds, or its lower bound. Without values NaN, or minus infinity."""
+    return lower_bound(values) if how == "lower_bound" else estimate(values).mean
 
 
 def _epochs(record: RunRecord) -> int:

@@ -24,8 +24,8 @@ DOCS = ROOT / "docs"
 PAGES = sorted(page.relative_to(ROOT).as_posix() for page in [ROOT / "README.md", *DOCS.rglob("*.md")])
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 FILE = re.compile(r"# file: (\S+)\n")
-ELSEWHERE = {"docs/own_images.md", "docs/models.md", "docs/search.md"}
-"""Pages that are followed by a test which brings what they need: test_own_images.py, and one for searches."""
+ELSEWHERE = {"docs/own_images.md", "docs/models.md"}
+"""Pages that are followed by a test which brings their pictures: test_own_images.py."""
 LINK = re.compile(r"\]\(([^)#]+)(?:#[^)]*)?\)")
 
 

@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 
 from reports.records import StudyInfo
+from reports.statistics import lower_bound
 from study.config import StudyConfig, parse_spec
 from study.home import Home
 from study.outcome import load
-from study.seed_groups import group_score, group_value, lower_bound
+from study.seed_groups import group_score, group_value
 from study.stores import open_mlflow
 from study.summaries import write_summaries
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reports import records
+from reports.mlflow_runs import DELETED, runs_where
 from trainers.checkpoint import CheckpointFolder
 from trainers.results import EpochResult
 
@@ -18,7 +19,7 @@ from .home import Home
 from .journal import Journal
 from .locks import holder
 from .plan import planned_cells
-from .status import PAGE, all_runs, driver_of, elsewhere, read_studies
+from .status import driver_of, elsewhere, read_studies
 from .stores import open_mlflow, open_optuna
 from .trials import SUPERSEDED
 from .ui import UIError, require_store
@@ -27,10 +28,6 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
     from .sole_writer import SoleWriter
-
-
-DELETED_ONLY = 2
-"""MLflow's `ViewType` of runs in its bin."""
 
 
 @dataclass(frozen=True)
@@ -79,10 +76,8 @@ class Books:
     @cached_property
     def binned(self) -> dict[tuple[int, int], Any]:
         """The runs in MLflow's bin by trial and seed, the newest of each."""
-        found = self.client.search_runs(
-            [self.parent.info.experiment_id], f"tags.{records.TAG_ROLE} = '{records.ROLE_RUN}'", DELETED_ONLY,
-            max_results=PAGE, order_by=["attributes.start_time ASC"],
-        )  # fmt: skip
+        runs = f"tags.{records.TAG_ROLE} = '{records.ROLE_RUN}'"
+        found = runs_where(self.client, [self.parent.info.experiment_id], runs, DELETED)
         return {key_of(run): run for run in found}
 
     @property
@@ -138,7 +133,7 @@ def read_books(home: Home, name: str, *, alone: bool = False) -> Books:
     require_store(home)
     client = open_mlflow(home)
     experiment = client.get_experiment_by_name(name)
-    runs = list(all_runs(client, experiment.experiment_id)) if experiment else []
+    runs = list(runs_where(client, [experiment.experiment_id])) if experiment else []
     parents = [run for run in runs if run.data.tags.get(records.TAG_ROLE) == records.ROLE_STUDY]
     if not parents:
         known = ", ".join(study.name for study in read_studies(home)) or "none"

@@ -18,13 +18,13 @@ from rich.console import Console
 from rich.table import Table
 
 from reports import records
+from reports.mlflow_runs import runs_where
 from trainers.checkpoint import CellBusy, CheckpointFolder
 
 from .addresses import shown
 from .home import Home
 from .locks import driver_lock, holder
 from .plan_page import size_text
-from .status import all_runs
 from .stores import open_mlflow, open_optuna
 from .ui import require_store
 
@@ -58,7 +58,7 @@ def read_needed(home: Home) -> Needed:
     there, deleted = _experiments(client, "active_only"), _experiments(client, "deleted_only")
     studies, cells = set(there), set[str]()
     for experiment_id in there.values():
-        cells |= {run.data.tags.get(records.TAG_CELL, "") for run in all_runs(client, experiment_id)}
+        cells |= {run.data.tags.get(records.TAG_CELL, "") for run in runs_where(client, [experiment_id])}
     for name, planned in _optuna_cells(home).items():
         if name not in deleted:
             studies.add(name)

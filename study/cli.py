@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from .config import StudyConfig
 
 OURS = ("trainers", "search_spaces", "reports", "study", "__main__")
-RIGHT_COMMAND = {"search": "search", "ablation": "ablate", "train": "train"}
 
 app = typer.Typer(
     help="Find out which parts of MAML++ matter, and how to set them.\n\nStart with: mamlab demo",
@@ -324,7 +323,7 @@ def _spec(path: Path, kind: str) -> StudyConfig:
 
     config = load_spec(path)
     if config.kind != kind:
-        raise SpecError([f"{path} describes a {config.kind}; run it with: mamlab {RIGHT_COMMAND[config.kind]} {path}"])
+        raise SpecError([f"{path} describes a {config.kind}; run it with: mamlab {config.command} {path}"])
     return config
 
 

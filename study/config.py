@@ -84,6 +84,11 @@ class StudyConfig:
         return tuple(range(self.study.seed, self.study.seed + count))
 
     @property
+    def command(self) -> str:
+        """The `mamlab` command that runs such a spec."""
+        return "ablate" if self.kind == "ablation" else self.kind
+
+    @property
     def goes_seed_by_seed(self) -> bool:
         """Whether a trial's seeds are trained one after another, so that a pruner can stop it in between."""
         return self.kind == "search" and self.pruner is not None and self.pruner.name == WILCOXON

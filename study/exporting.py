@@ -97,7 +97,7 @@ def choose(info: StudyInfo, records: Sequence[RunRecord], wanted: Wanted) -> Run
 def _of_kind(info: StudyInfo, complete: Sequence[RunRecord], wanted: Wanted) -> list[RunRecord]:
     for option, value, kind in (("--arm", wanted.arm, names.ABLATION), ("--trial", wanted.trial, names.SEARCH)):
         if value is not None and info.kind != kind:
-            raise ExportError(f'{option}: "{info.name}" is {_article(info.kind)}, which has none; leave it out')
+            raise ExportError(f'{option}: "{info.name}" is {called(info.kind)}, which has none; leave it out')
     if info.kind == names.SEARCH:
         trials = {trial.number: trial for trial in summarise_search(complete, info).complete}
         number = next(iter(trials)) if wanted.trial is None else wanted.trial
@@ -204,7 +204,8 @@ def _say(console: Console, model: ExportedModel, folder: Path, scores: dict[str,
         console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
-def _article(kind: str) -> str:
+def called(kind: str) -> str:
+    """Return what a study of this kind is in a sentence."""
     return {names.SEARCH: "a search", names.ABLATION: "an ablation"}.get(kind, "one training")
 
 

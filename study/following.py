@@ -13,20 +13,19 @@ from pathlib import Path
 from typing import Any
 
 from reports import records as names
-from reports.permutation import seeds_needed
+from reports.permutation import ALPHA, seeds_needed
 from reports.summary import Trial, summarise_search
 from trainers.config import TrainerConfig
 from trainers.normalise import COMPONENTS, Tree, flatten, same_training
 
 from .config import StudyConfig, parse_spec
-from .exporting import read_config
+from .exporting import called, read_config
 from .families import smallest_adjusted
 from .home import Home
 from .outcome import load
 from .spec_files import base_tables, write_spec
 from .stores import open_mlflow
 
-ALPHA = 0.05
 LEAVE_ONE_OUT = "leave one out"
 AGAINST_BASE = "against the base"
 
@@ -80,7 +79,7 @@ def read_search(study: str, home: Home) -> Searched:
     info, records = load(study, home)
     if info.kind != names.SEARCH:
         raise FollowError(
-            f'"{study}" is {_called(info.kind)}, not a search; name a search (mamlab status lists the studies)'
+            f'"{study}" is {called(info.kind)}, not a search; name a search (mamlab status lists the studies)'
         )
     complete = summarise_search(records, info).complete
     if not complete:
@@ -172,7 +171,3 @@ def _base_name(spec: StudyConfig) -> str:
     """Return the base's name as an arm: the preset that the search's spec starts from."""
     typed = tomllib.loads(spec.spec_text).get("trainer", {}).get("preset", "mamlpp")
     return f"base ({typed})"
-
-
-def _called(kind: str) -> str:
-    return {names.ABLATION: "an ablation", names.TRAIN: "one training"}.get(kind, f"a study of kind {kind!r}")

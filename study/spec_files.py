@@ -44,7 +44,7 @@ def write_spec(home: Home, tables: Tree, comment: str) -> tuple[Path, StudyConfi
         if _said(load_spec(file)) != _said(config):
             raise ValueError(
                 f"{file} is there and says something else than would be written now; go on with it (arms and seeds may be "
-                f"added there) with: mamlab {_command(config)} {file}, or start another study with: --name NAME"
+                f"added there) with: mamlab {config.command} {file}, or start another study with: --name NAME"
             )
         return file, load_spec(file)
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -58,10 +58,6 @@ def retraining_spec(home: Home, config: StudyConfig, trainer: TrainerConfig, see
     file, found = write_spec(home, tables, f'One run of the study "{config.study.name}", to be trained again.')
     assert same_training(found.base, trainer)
     return file
-
-
-def _command(config: StudyConfig) -> str:
-    return {"search": "search", "ablation": "ablate", "train": "train"}[config.kind]
 
 
 def _said(config: StudyConfig) -> Any:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from reports import records
+from reports.mlflow_runs import runs_where
 from reports.statistics import Estimate, estimate
 from reports.summary import trial_score
 from reports.tables import setting
@@ -27,8 +27,6 @@ from .locks import holder
 from .outcome import accuracy, searched_settings
 from .stores import open_mlflow
 from .ui import UIError, require_store
-
-PAGE = 1000
 
 
 @dataclass(frozen=True)
@@ -123,7 +121,7 @@ def _client(home: Home) -> Any:
 
 def _read(client: Any, home: Home, experiment: Any) -> StudyStatus | None:
     """Return the study in `experiment`, None if mamlab did not make it."""
-    runs = list(all_runs(client, experiment.experiment_id))
+    runs = list(runs_where(client, [experiment.experiment_id]))
     parents = [run for run in runs if run.data.tags.get(records.TAG_ROLE) == records.ROLE_STUDY]
     if not parents:
         return None
@@ -151,19 +149,6 @@ def elsewhere(home: Home, tag: str) -> str:
     if other is None or other["home"] == str(home.root):
         return ""
     return f"host {other['host']}, process {other['process']}, since {other['since']}"
-
-
-def all_runs(client: Any, experiment_id: str) -> Iterator[Any]:
-    """Yield the runs of an experiment, the oldest first."""
-    token = None
-    while True:
-        page = client.search_runs(
-            [experiment_id], max_results=PAGE, order_by=["attributes.start_time ASC"], page_token=token
-        )
-        yield from page
-        token = page.token
-        if not token:
-            return
 
 
 def _run_status(client: Any, run: Any, driven: bool) -> RunStatus:

@@ -10,6 +10,7 @@ from typing import Any
 
 from reports import records
 from reports.comparison import Comparison
+from reports.mlflow_runs import runs_where
 from reports.records import RunRecord, StudyInfo
 from reports.summary import Ablation, Arm, Trial, finite, summarise_ablation, summarise_search
 
@@ -45,8 +46,7 @@ def write_summaries(client: Any, info: StudyInfo, runs: Sequence[RunRecord], par
     if not found:
         return
     where = f"tags.{records.TAG_ROLE} = '{records.ROLE_SUMMARY}'"
-    there = client.search_runs([info.experiment_id], where, max_results=5000)
-    known = {key_of(run.data.tags): run for run in there}
+    known = {key_of(run.data.tags): run for run in runs_where(client, [info.experiment_id], where)}
     for summary in found:
         run = known.get(summary.key)
         if run and run.data.metrics.keys() <= summary.metrics.keys():

@@ -8,7 +8,6 @@ import platform
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reports import records
+from reports.mlflow_runs import runs_where
 from trainers.normalise import settings
 from trainers.results import EpochResult, TrainResult
 
@@ -42,7 +42,6 @@ WALL = "mamlab.wall_seconds"
 PRUNED_COLOUR = "#9e9e9e"
 PACKAGES = ("mamlab", "torch", "torchvision", "numpy", "optuna", "mlflow")
 TAG_LIMIT = 4000
-PAGE = 1000
 WRITE_SECONDS = 5.0
 """Epochs that follow one another faster than this are written together."""
 METRICS_AT_ONCE = 500
@@ -75,7 +74,7 @@ class Tracking:
         """Read which runs there are, and the seconds that the ended ones took: at the start, and after an outage."""
         self._known: dict[str, Run] = {}
         self.spent = {CPU: 0.0, GPU: 0.0}
-        for run in self._all_runs():
+        for run in runs_where(self._client, [self.experiment_id]):
             if run.info.status in ENDED and records.TAG_REUSED_FROM not in run.data.tags:
                 self.spent[kind(run.data.tags.get(records.TAG_DEVICE, ""))] += run.data.metrics.get(
                     records.SECONDS, 0.0
@@ -220,15 +219,6 @@ class Tracking:
             )
         experiment_id: str = there.experiment_id
         return experiment_id
-
-    def _all_runs(self) -> Iterator[Run]:
-        token = None
-        while True:
-            page = self._client.search_runs([self.experiment_id], max_results=PAGE, page_token=token)
-            yield from page
-            token = page.token
-            if not token:
-                return
 
     def _create(self, name: str, tags: dict[str, str]) -> str:
         run = self._client.create_run(

@@ -21,13 +21,12 @@ from .config import Section, TrainerConfig
 from .data.preparation import Preparation
 from .mamlpp.inner_loop import Learner
 from .models.conv4 import Conv4, Weights
+from .normalise import MACHINE
 
 FORMAT = 1
 """Of the files; raised when an older reader could not make sense of them."""
 WEIGHTS_FILE = "model.safetensors"
 CONFIG_FILE = "config.json"
-_MACHINE = {"device", "tasks_at_once", "compile"}
-"""Settings of the machine that trained, which say nothing about the model."""
 
 
 class ModelError(ValueError):
@@ -88,7 +87,7 @@ class ExportedModel:
             images=self.preparation, about=self.about,
         )  # fmt: skip
         _write(folder / WEIGHTS_FILE, content)
-        tree = told.model_dump(mode="json", exclude={"trainer": _MACHINE})
+        tree = told.model_dump(mode="json", exclude={"trainer": MACHINE})
         _write(folder / CONFIG_FILE, json.dumps(tree, indent=2).encode() + b"\n")
 
     def _tensors(self) -> Weights:

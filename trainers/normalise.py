@@ -24,6 +24,9 @@ POSITIONS = ("msl.epochs", "da.first_order_epochs", "ca.period")
 COMPONENTS = ("msl", "da", "lslr", "ca", "bnwb", "bnrs")
 """What can be on or off, in the order of the paper's table."""
 
+MACHINE = {"device", "tasks_at_once", "compile"}
+"""Settings of where and how fast, which change no number."""
+
 Tree = dict[str, Any]
 
 
@@ -167,9 +170,9 @@ def cell_id(config: TrainerConfig, seed: int, data_checksum: str) -> str:
     """Return the identity of one training: 64 hexadecimal digits.
 
     SHA-256 of the settings that differ from their defaults, the seed, the data's checksum and `NUMERICS`.
-    The device, how many tasks are computed at once and whether torch compiles are no part of it.
+    What `MACHINE` names is no part of it.
     """
-    tree = config.model_dump(exclude_defaults=True, exclude={"device", "tasks_at_once", "compile"})
+    tree = config.model_dump(exclude_defaults=True, exclude=MACHINE)
     for path in POSITIONS:
         component, _, name = path.partition(".")
         if component in tree:

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from .comparison import Comparison
 from .noise import NoiseSplit
-from .paper import Paper
 from .permutation import RANDOM_FLIPS
 from .statistics import Estimate
 from .summary import Ablation, Arm
@@ -34,7 +33,7 @@ def p_value(p: float | None) -> str:
     return f"{p:.2g}" if p >= 0.0001 else "<0.0001"
 
 
-def family_table(ablation: Ablation, family: str, paper: Paper | None = None) -> Table:
+def family_table(ablation: Ablation, family: str) -> Table:
     """Return the arms of one family beside their base: means, and differences with interval and adjusted p."""
     comparisons = ablation.families[family]
     rows = []
@@ -46,13 +45,11 @@ def family_table(ablation: Ablation, family: str, paper: Paper | None = None) ->
         cells = (
             _mean_cells(known[name], best) if name in known else [Cell(name, name), number(0), Cell(NONE), Cell(NONE)]
         )
-        cells += _difference_cells(by_arm.get(name), known)
-        rows.append((*cells, *((paper.cell(name),) if paper else ())))
+        rows.append((*cells, *_difference_cells(by_arm.get(name), known)))
     columns = [Column("Arm"), *mean_columns(ablation.metric)]
     columns += [Column(title, True) for title in ("Difference, points", "95 % interval", "Holm p")]
-    columns += [Column(paper.column, True)] if paper else []
     title = family if "." in family.split()[0] else family[:1].upper() + family[1:]  # a setting keeps its name
-    return Table(title, tuple(columns), tuple(rows), tuple(_family_notes(ablation, comparisons, paper)))
+    return Table(title, tuple(columns), tuple(rows), tuple(_family_notes(ablation, comparisons)))
 
 
 def _best(arms: Sequence[Arm]) -> str:
@@ -88,7 +85,7 @@ def _pair_runs(comparison: Comparison, arms: Mapping[str, Arm]) -> tuple[str, ..
     return tuple(record.run_id for arm in both for record in arm.used if record.seed in comparison.differences)
 
 
-def _family_notes(ablation: Ablation, comparisons: Sequence[Comparison], paper: Paper | None) -> Iterable[str]:
+def _family_notes(ablation: Ablation, comparisons: Sequence[Comparison]) -> Iterable[str]:
     size = len(comparisons)
     yield f"{METRIC_TITLES[ablation.metric]}: {METRIC_MEANINGS[ablation.metric]}; mean over n seeds. Bold: the highest mean."
     yield f"Difference: arm minus {comparisons[0].base}, paired by seed (same initial weights, same tasks). Intervals: {INTERVAL}, not corrected for their number."
@@ -100,7 +97,6 @@ def _family_notes(ablation: Ablation, comparisons: Sequence[Comparison], paper: 
     known = {arm.name: arm for arm in ablation.arms}
     for base in dict.fromkeys(c.base for c in comparisons if c.base not in known or not known[c.base].values):
         yield f"The base arm {base} has no complete run, so there is nothing to compare to it."
-    yield from paper.notes if paper else ()
 
 
 def _p_note(most: Comparison, size: int) -> str:

@@ -127,20 +127,21 @@ Parts = tuple[list[str], list[Section], Sequence[Excluded]]
 def _ablation(found: Ablation, records: Sequence[RunRecord], info: StudyInfo) -> Parts:
     seeds = len({record.seed for record in records})
     head = f"{_many(len(found.arms), 'arm')} over {_many(seeds, 'seed')}{_on(records)}: {_many(len(records), 'run')}, {_counts(records)}."
-    return [head, *_arm_sentences(found)], _ablation_sections(found, records, info), found.excluded
+    return [head, *_arm_sentences(found)], _ablation_sections(found, info), found.excluded
 
 
-def _ablation_sections(found: Ablation, records: Sequence[RunRecord], info: StudyInfo) -> list[Section]:
-    paper = paper_table(info.paper, records) if info.paper else None
+def _ablation_sections(found: Ablation, info: StudyInfo) -> list[Section]:
     curves = (main_curves(found), arm_curves(found, names.VAL_ACCURACY), arm_curves(found, names.VAL_LOSS))
     sections = [
         Section("Accuracy", () if found.comparisons else (arms_table(found),)),
         Section(
             "Which parts matter",
-            tuple(family_table(found, family, paper) for family in found.families),
+            tuple(family_table(found, family) for family in found.families),
             _drawn(forest_plot(found) if found.comparisons else None),
         ),
     ]
+    if info.paper:
+        sections.append(Section("Beside the paper", (paper_table(found, info.paper),)))
     if found.factorial:
         tables = (effects_table(found.factorial, found), shapley_table(found.factorial, found))
         figures = (shapley_bars(found.factorial, found.metric), effects_plot(found.factorial, found.metric))

@@ -41,6 +41,12 @@ def provenance_table(records: Sequence[RunRecord], info: StudyInfo) -> Table:
     rows += (
         [("Reused", f"{reused} runs take their numbers from an earlier training of the same cell")] if reused else []
     )
+    resumed = [int(times) for r in records if (times := r.tags.get(names.TAG_RESUMED, "")).isdecimal()]
+    rows += (
+        [("Interrupted", f"{len(resumed)} runs were interrupted and resumed, {sum(resumed)} times in all")]
+        if resumed
+        else []
+    )
     rows += [(label, _counted(Counter(r.tags.get(tag, "unknown") for r in records))) for tag, label in LABELS.items()]
     versions = [f"{package} {_counted(count)}" for package, count in _packages(records).items()]
     rows += [("Versions", "; ".join(versions) or "unknown")]

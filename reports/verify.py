@@ -22,6 +22,9 @@ from .summary import in_order
 TOLERANCE = 1e-9
 """Between a test accuracy and the mean of its tasks: both are double precision, summed in another order."""
 
+TIMED = {names.SECONDS, names.EPOCH_SECONDS, names.TASKS_PER_SECOND}
+"""Metrics that differ whenever a training is repeated."""
+
 
 @dataclass(frozen=True)
 class Difference:
@@ -64,6 +67,19 @@ def verify_records(ours: Sequence[RunRecord], theirs: Sequence[RunRecord]) -> li
             found += _record_differences(record, other)
     found += [Difference(f"run {r.name} ({r.run_id})", "not in the report", "in MLflow") for r in stored.values()]
     return found
+
+
+def verify_repeats(ours: Sequence[RunRecord], others: Sequence[RunRecord]) -> tuple[int, list[Difference]]:
+    """Return how many trainings (config, seed, data) are complete in both, and where what they reached differs, to the last bit."""
+    trained = {record.cell: record for record in others if record.state == names.COMPLETE and record.cell}
+    pairs = [(r, trained[r.cell]) for r in in_order(ours) if r.state == names.COMPLETE and r.cell in trained]
+    found: list[Difference] = []
+    for record, other in pairs:
+        for group in ("metrics", "per_task", "curves"):
+            mine, theirs = getattr(record, group), getattr(other, group)
+            for key in sorted((mine.keys() & theirs.keys()) - TIMED):
+                found += _value_difference(f"{record.name}, {group} {key}", mine[key], theirs[key])
+    return len(pairs), found
 
 
 def _record_differences(ours: RunRecord, theirs: RunRecord) -> Iterator[Difference]:

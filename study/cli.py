@@ -212,6 +212,9 @@ def report(
         str | None,
         typer.Option(help="Published numbers to stand beside yours, such as omniglot-20way-1shot.", show_default=False),
     ] = None,
+    links: Annotated[
+        bool, typer.Option(help="Lead from every number to its runs in MLflow. Without: a report to publish.")
+    ] = True,
     home: HomeOption = RUNS,
 ) -> None:
     """Write the report of a study: index.html, report.md, tables for LaTeX, figures, and the raw results.
@@ -220,16 +223,23 @@ def report(
     """
     if (study is None) == (source is None):
         raise typer.BadParameter("name a study, or a folder with --from FOLDER (one of the two)", param_hint="'STUDY'")
-    from .outcome import report_from_files, report_from_store
+    from .outcome import ReportChoices, report_from_files, report_from_store
 
     console, place = make_console(), make_home(home)
-    page = report_from_files(source, place, out, paper) if source else report_from_store(str(study), place, out, paper)
+    choices = ReportChoices(out, paper, links)
+    page = report_from_files(source, place, choices) if source else report_from_store(str(study), place, choices)
     console.print(f"Report: {page}", soft_wrap=True, highlight=False)
 
 
 @app.command()
 def verify(
     report: Annotated[Path, typer.Argument(help="A report's folder, or the name of a study.", show_default=False)],
+    against: Annotated[
+        Path | None,
+        typer.Option(
+            help="A report made elsewhere: did the trainings that both have reach the same?", show_default=False
+        ),
+    ] = None,
     home: HomeOption = RUNS,
 ) -> None:
     """Check a report: its tables against its raw results, and these against MLflow's. Exit status 1 if any differ.
@@ -238,7 +248,7 @@ def verify(
     """
     from .verifying import verify_report
 
-    raise typer.Exit(verify_report(report, make_home(home), make_console()))
+    raise typer.Exit(verify_report(report, make_home(home), make_console(), against))
 
 
 @app.command()

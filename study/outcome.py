@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rich.console import Console
@@ -73,19 +73,33 @@ def finish(last: Snapshot, home: Home, console: Console) -> int:
     return int(last.finished and not any(record.state == names.COMPLETE for record in records))
 
 
-def report_from_store(study: str, home: Home, out: Path | None = None, paper: str | None = None) -> Path:
+@dataclass(frozen=True)
+class ReportChoices:
+    """Where a report is written (None: with the home's reports), beside which paper's table, with links into MLflow or without."""
+
+    out: Path | None = None
+    paper: str | None = None
+    links: bool = True
+
+    def applied(self, info: StudyInfo) -> StudyInfo:
+        """Return the study as it is to be reported."""
+        info = info if self.paper is None else replace(info, paper=self.paper)
+        return info if self.links else replace(info, mlflow_address=None)
+
+
+def report_from_store(study: str, home: Home, choices: ReportChoices = ReportChoices()) -> Path:
     """Write the report of a study in `home`; return its page. Raises ReportError if there is no such study."""
     info, records = load(study, home)
-    page = build_report(records, _beside(info, paper), out or home.reports / info.name)
-    if out is None:
+    page = build_report(records, choices.applied(info), choices.out or home.reports / info.name)
+    if choices.out is None:
         _attach(home, info, records, page.parent)
     return page
 
 
-def report_from_files(source: Path, home: Home, out: Path | None = None, paper: str | None = None) -> Path:
+def report_from_files(source: Path, home: Home, choices: ReportChoices = ReportChoices()) -> Path:
     """Write a report from the files of an earlier one; return its page. Raises ReportError if they are not all there."""
     info, records = from_files(source)
-    return build_report(records, _beside(info, paper), out or home.reports / info.name)
+    return build_report(records, choices.applied(info), choices.out or home.reports / info.name)
 
 
 def notes_on(config: StudyConfig, home: Home) -> list[str]:
@@ -112,10 +126,6 @@ def load(study: str, home: Home, afresh: bool = False) -> tuple[StudyInfo, list[
         f"MLflow's store {shown(home.mlflow_url)}",
     )
     return replace(info, mlflow_address=info.mlflow_address or UI_ADDRESS), records
-
-
-def _beside(info: StudyInfo, paper: str | None) -> StudyInfo:
-    return info if paper is None else replace(info, paper=paper)
 
 
 def _attach(home: Home, info: StudyInfo, records: Sequence[RunRecord], folder: Path) -> None:

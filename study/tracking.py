@@ -130,6 +130,7 @@ class Tracking:
             run_id, logged = self._create(plan.label, tags), set[int]()
         else:
             run_id = run.info.run_id
+            tags[records.TAG_RESUMED] = str(int(run.data.tags.get(records.TAG_RESUMED, 0)) + 1)
             self._client.update_run(run_id, status="RUNNING", name=plan.label)
             self._tag(run_id, tags)
             logged = {m.step for m in self._client.get_metric_history(run_id, records.VAL_ACCURACY)}

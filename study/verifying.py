@@ -8,7 +8,7 @@ from rich.console import Console
 
 from reports.files import RUNS, read_files
 from reports.records import ReportError
-from reports.verify import verify_documents, verify_records
+from reports.verify import verify_documents, verify_records, verify_repeats
 
 from .home import Home
 from .outcome import load
@@ -16,20 +16,25 @@ from .outcome import load
 MOST_SHOWN = 50
 
 
-def verify_report(report: Path, home: Home, console: Console) -> int:
+def verify_report(report: Path, home: Home, console: Console, against: Path | None = None) -> int:
     """Print what differs in the report at the path, or of the study of that name; return 1 if anything does.
 
+    With `against`, the folder of another report, the trainings that both have are compared too.
     Raises ReportError if there is no such report, or its raw results cannot be read.
     """
     named = home.reports / report  # a folder of pictures may have the study's name
     folder = named if named.is_dir() and not (report / RUNS).is_file() else report
     info, records = read_files(folder)
     found = verify_documents(folder)
-    compared = "the results agree with MLflow's"
+    compared = ["the results agree with MLflow's"]
     try:
         found += verify_records(records, load(info.name, home, afresh=True)[1])
     except ReportError as error:
-        compared = f"the results were not compared with MLflow's: {error}"
+        compared = [f"the results were not compared with MLflow's: {error}"]
+    if against:
+        shared, differences = verify_repeats(records, read_files(against)[1])
+        found += differences
+        compared.append(f"{shared} trainings were repeated in {against} and gave the same to the last bit")
     for difference in found[:MOST_SHOWN]:
         console.print(str(difference), markup=False, highlight=False, soft_wrap=True)
     if len(found) > MOST_SHOWN:
@@ -37,6 +42,6 @@ def verify_report(report: Path, home: Home, console: Console) -> int:
     if found:
         console.print(f"{len(found)} differences in {folder}", highlight=False, soft_wrap=True)
         return 1
-    text = f"{folder}: every table follows from its {len(records)} runs; {compared}"
+    text = "; ".join([f"{folder}: every table follows from its {len(records)} runs", *compared])
     console.print(text, markup=False, highlight=False, soft_wrap=True)
     return 0

@@ -15,11 +15,10 @@ from reports.importance import parameter_importance
 from reports.latex import escape as latex
 from reports.loading import from_files, from_mlflow
 from reports.markdown import escape, to_markdown
-from reports.paper import paper_table
 from reports.records import Factorial, ReportError, StudyInfo, Sweep
 from reports.search_figures import trial_curves
 from reports.summary import summarise_ablation, summarise_search
-from reports.tables import Cell, trials_table
+from reports.tables import Cell, Table, trials_table
 
 from . import example
 
@@ -167,18 +166,44 @@ def test_markdown_and_latex_are_as_they_were_looked_at(name: str) -> None:
 
 def test_a_paper_s_numbers_stand_beside_arms_of_the_same_name() -> None:
     info = dataclasses.replace(example.ABLATION, paper="omniglot-20way-1shot")
-    report = compose(example.ablation(), info)
-    table = next(table for table in report.tables if table.title == "Arms against MAML")
-    assert {row[0].text: row[-1].text for row in table.rows} == {
-        "MAML": "91.27 (1.07)",
-        "MAML + LSLR": "95.77 (0.38)",
-        "MAML + MSL": "91.53 (0.69)",
-    }
+    table = next(t for t in compose(example.ablation(), info).tables if t.title == "Beside the paper")
+    titles = [column.title for column in table.columns]
+    rows = [dict(zip(titles, (cell.text for cell in row), strict=True)) for row in table.rows]
+    assert [(r["Arm"], r["Paper, % (sd)"], r["Paper's gain, points"], r["Paper's rank"]) for r in rows] == [
+        ("MAML", "91.27 (1.07)", "–", "4"),
+        ("MAML + MSL", "91.53 (0.69)", "+0.26", "3"),
+        ("MAML + LSLR", "95.77 (0.38)", "+4.50", "2"),
+        ("MAML++", "97.65 (0.05)", "+6.38", "1"),
+    ]
     assert table.notes[-1] == "Differences of the protocol: data glyphs (paper: omniglot)."
-    assert paper_table("omniglot-20way-1shot", []).cell("MAML + BNWB").text == "95.35 (0.23)"
-    assert "BNWB + BNRS stands beside MAML + BNWB" in table.notes[-2]
     with pytest.raises(ReportError, match="paper = 'imagenet' is not known; choose one of: omniglot-20way-1shot"):
         compose(example.ablation(), dataclasses.replace(info, paper="imagenet"))
+    with pytest.raises(ReportError, match="no complete arm of this study is in that table, which has MAML, MAML"):
+        compose([example.record(0, arm="mine")], StudyInfo("s", "ablation", paper="omniglot-20way-1shot"))
+
+
+def _beside_the_paper(accuracies: dict[str, list[float]]) -> Table:
+    cells = [(arm, seed, value) for arm, values in accuracies.items() for seed, value in enumerate(values)]
+    records = [
+        example.record(place, arm=arm, seed=seed, metrics={"test_accuracy": value})
+        for place, (arm, seed, value) in enumerate(cells)
+    ]
+    report = compose(records, StudyInfo("s", "ablation", base_arm="MAML", paper="omniglot-20way-1shot"))
+    return next(table for table in report.tables if table.title == "Beside the paper")
+
+
+def test_the_order_is_compared_with_the_paper_s() -> None:
+    order = ["MAML", "MAML + MSL", "MAML + DA", "MAML + CA", "MAML + BNWB", "MAML + LSLR", "MAML++"]
+    same = _beside_the_paper({arm: [0.9 + place / 100, 0.91 + place / 100] for place, arm in enumerate(order)})
+    assert "over 7 arms is 1.00 [1.00, 1.00]" in " ".join(same.notes)
+    assert "BNWB + BNRS stands beside MAML + BNWB" in " ".join(same.notes)
+    assert [row[6].text for row in same.rows] == list("7654321")
+    assert [row[4].text for row in same.rows][:3] == ["–", "+1.00", "+2.00"]
+    swapped = [order[1], order[0], *order[2:]]  # one pair of 21 in the other order: (20 - 1) / 21
+    assert "over 7 arms is 0.90 [0.90, 0.90]" in " ".join(
+        _beside_the_paper({arm: [0.9 + place / 100, 0.91 + place / 100] for place, arm in enumerate(swapped)}).notes
+    )
+    assert not any("Kendall" in note for note in _beside_the_paper({arm: [0.9] for arm in order}).notes)
 
 
 def test_the_audit_pairs_the_same_checkpoints() -> None:

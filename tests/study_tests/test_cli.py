@@ -212,6 +212,20 @@ def test_a_report_is_made_again_from_the_store_and_from_its_own_files(trained: H
         done = mamlab("report", *source, "--home", str(trained.root), "--out", str(tmp_path / out))
         assert done.stdout.strip() == f"Report: {tmp_path / out / 'index.html'}", done.stderr
     assert (tmp_path / "one" / "runs.csv").read_bytes() == (tmp_path / "two" / "runs.csv").read_bytes()
+    assert "http://127.0.0.1" in (tmp_path / "two" / "report.md").read_text(encoding="utf-8")
+
+
+def test_a_report_to_publish_has_no_links_and_says_which_trainings_another_one_repeats(
+    trained: Home, tmp_path: Path
+) -> None:
+    out = str(tmp_path / "public")
+    assert mamlab("report", "tiny", "--no-links", "--home", str(trained.root), "--out", out).returncode == 0
+    files = [path for path in (tmp_path / "public").rglob("*") if path.suffix in {".md", ".html", ".json"}]
+    assert len(files) == 3
+    assert not any("127.0.0.1" in path.read_text(encoding="utf-8") for path in files)
+    done = mamlab("verify", out, "--against", out, "--home", str(trained.root))
+    assert done.returncode == 0, done.stdout
+    assert f"agree with MLflow's; 1 trainings were repeated in {out} and gave the same to the last bit" in done.stdout
 
 
 def test_data_lists_the_sets_and_draws_a_sheet(trained: Home, capsys: pytest.CaptureFixture[str]) -> None:

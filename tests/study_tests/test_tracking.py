@@ -58,6 +58,19 @@ def test_epochs_in_quick_succession_are_written_together_and_at_the_latest_with_
     assert written() == [1, 2, 3]
 
 
+def test_a_run_says_how_often_it_was_taken_up_again(tmp_path: Path) -> None:
+    home, config = fresh_home(tmp_path), ablation({"a": "{}", "b": '{ "outer.lr" = 0.1 }'}, seeds=1)
+    plan = RunPlan(0, 0, "a", config.arms["a"][0], (), "cell")
+    found = []
+    for _ in range(3):
+        tracking = Tracking(open_mlflow(home), home, config, "x")
+        tracking.start([])
+        run_id, _ = tracking.open_run(plan)
+        tracking.close(finished=False)
+        found.append(open_mlflow(home).get_run(run_id).data.tags.get("resumed"))
+    assert found == [None, "1", "2"]
+
+
 def test_a_run_carries_all_settings_tags_and_files(tmp_path: Path) -> None:
     home, config = fresh_home(tmp_path), ablation({"a": "{}", "b": '{ "outer.lr" = 0.1 }'}, seeds=1)
     run(config, home)

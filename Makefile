@@ -31,6 +31,7 @@ test-docs: $(STAMP)
 
 docs: $(STAMP)
 	$(BIN)/python -m study.spec_reference > docs/spec.md
+	for report in docs/results/*/; do $(BIN)/mamlab report --from $$report --out $$report; done
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from .comparison import Comparison
 from .noise import NoiseSplit
 from .permutation import RANDOM_FLIPS
-from .statistics import Estimate
+from .records import DIVERGED
+from .statistics import Estimate, spread, spread_ratio
 from .summary import Ablation, Arm
 from .tables import (
     INTERVAL,
@@ -18,6 +19,7 @@ from .tables import (
     Column,
     Table,
     interval,
+    linked,
     mean_columns,
     number,
     percent,
@@ -161,6 +163,39 @@ def _noise(found: NoiseSplit | None, runs: tuple[str, ...]) -> Cell:
     if found is None:
         return Cell(NONE)
     return Cell(f"{100 * found.share:.0f} [{100 * found.low:.0f}, {100 * found.high:.0f}]", found.share, runs)
+
+
+def stability_table(ablation: Ablation) -> Table:
+    """Return how far the seeds of each arm end from each other, and how that compares to the arm's base."""
+    titles = ("n", "Lowest, %", "Highest, %", "Standard deviation, points", "95 % interval")
+    heads = (Column("Arm"), *(Column(title, True) for title in titles), Column("Diverged", True), Column("Base"))
+    heads += (Column("Ratio to the base's", True), Column("95 % interval", True))
+    known = {arm.name: arm for arm in ablation.arms}
+    rows = tuple(_stability_row(arm, ablation.against(arm.name), known) for arm in ablation.arms)
+    notes = (
+        f"{METRIC_TITLES[ablation.metric]} of single seeds, and their standard deviation with its chi-squared interval. Diverged runs are in no number but their own.",
+        "Ratio: the arm's standard deviation as a multiple of its base's, over the seeds that both have, with the interval of Morgan and Pitman for pairs. Below 1 the arm is steadier. Both intervals take accuracies for normal.",
+    )
+    return Table("Stability", heads, rows, notes)
+
+
+def _stability_row(arm: Arm, comparisons: Sequence[Comparison], known: Mapping[str, Arm]) -> tuple[Cell, ...]:
+    values, found = list(arm.values.values()), spread(list(arm.values.values()))
+    base = next((known[c.base] for c in comparisons if c.base in known), None)
+    ratio = spread_ratio(arm.values, base.values) if base else None
+    runs = tuple(record.run_id for record in arm.used)
+    cells = [Cell(arm.name, arm.name), Cell(str(found.n), found.n)]
+    cells += [number(value, percent(value)) for value in ((min(values), max(values)) if values else (None, None))]
+    cells += [number(found.mean, percent(found.mean)), Cell(interval(found) if found.n > 1 else NONE, found.low)]
+    cells += [number(arm.counts.get(DIVERGED, 0)), Cell(base.name, base.name) if base else Cell(NONE)]
+    cells += [number(ratio.mean, f"{ratio.mean:.2f}"), _ratio_interval(ratio)] if ratio else [Cell(NONE), Cell(NONE)]
+    return linked(cells, runs)
+
+
+def _ratio_interval(found: Estimate) -> Cell:
+    if found.low is None or found.high is None:
+        return Cell(NONE)
+    return Cell(f"[{found.low:.2f}, {found.high:.2f}]", found.low)
 
 
 def arms_table(ablation: Ablation) -> Table:

@@ -19,7 +19,7 @@ CURVES = {names.VAL_ACCURACY: ("Validation accuracy, %", 100.0), names.VAL_LOSS:
 
 PANELS_A_ROW = 4
 
-MOST_PANELS = 8
+MOST_PANELS = 12
 """Arms that have a panel; beyond, it says of how many these are the first."""
 COLOURS = (ORANGE, BLUE, GREEN, RED, FAINT)
 
@@ -34,19 +34,25 @@ def main_curves(ablation: Ablation) -> Figure | None:
         drawing = canvas(WIDTH, 3.4)
         axes = drawing.add_subplot()
         for arm, colour in zip(arms, COLOURS, strict=False):
-            points = band(_curves(arm))
-            label = f"{shorten(arm.name)} (n = {len(_curves(arm))})"
+            curves = _curves(arm)
+            for curve in curves if len(curves) > 1 else ():
+                axes.plot(
+                    list(curve), [100 * value for value in curve.values()], color=colour, alpha=0.35, linewidth=0.6
+                )
+            points = band(curves)
+            label = f"{shorten(arm.name)} (n = {len(curves)})"
             band_line(axes, [step for step, _ in points], [e for _, e in points], colour, label, "-")
         axes.set(xlabel="Epoch", ylabel=CURVES[names.VAL_ACCURACY][0])
         drawing.legend(loc="outside upper left", ncols=3)
         caption = (
-            "Mean over the complete seeds; band: 95 % interval at each epoch (Student t over seeds, none for n = 1)."
+            "Thick: mean over the complete seeds; band: 95 % interval at each epoch (Student t over seeds, none for n = 1). "
+            "Thin: single seeds."
         )
         return finish(drawing, "main_curves", "Validation accuracy of the arms that others are compared to", caption)
 
 
-def _curves(arm: Arm) -> list[dict[int, float]]:
-    return [dict(curve) for record in arm.used if (curve := record.curves.get(names.VAL_ACCURACY))]
+def _curves(arm: Arm, metric: str = names.VAL_ACCURACY) -> list[dict[int, float]]:
+    return [dict(curve) for record in arm.used if (curve := record.curves.get(metric))]
 
 
 def band_line(
@@ -64,7 +70,7 @@ def band_line(
 
 def arm_curves(ablation: Ablation, metric: str) -> Figure | None:
     """Draw the mean of a validation metric by epoch with its band, a panel an arm; None if no arm has a curve."""
-    curves = {arm.name: _seed_curves(arm, metric) for arm in ablation.arms}
+    curves = {arm.name: _curves(arm, metric) for arm in ablation.arms}
     every = [arm for arm in ablation.arms if curves[arm.name]]
     arms = every[:MOST_PANELS]
     if not arms:
@@ -83,10 +89,6 @@ def arm_curves(ablation: Ablation, metric: str) -> Figure | None:
         caption = "Mean over the complete seeds of an arm; band: 95 % interval at each epoch (Student t over seeds, none for n = 1). Dashed: the base arm."
         caption += f" The first {len(arms)} of {len(every)} arms." if len(every) > len(arms) else ""
         return finish(drawing, f"curves_{metric}", f"{title.removesuffix(', %')} by epoch", caption)
-
-
-def _seed_curves(arm: Arm, metric: str) -> list[dict[int, float]]:
-    return [dict(curve) for record in arm.used if (curve := record.curves.get(metric))]
 
 
 def _arm_panel(

@@ -9,7 +9,7 @@ from typing import TypeVar
 from urllib.parse import quote
 
 from . import records as names
-from .ablation_tables import arms_table, details_table, family_table
+from .ablation_tables import arms_table, details_table, family_table, stability_table
 from .audit_table import audit_tables
 from .cost import TITLE as COST_TITLE
 from .cost import cost_plot, cost_table
@@ -131,17 +131,17 @@ def _ablation(found: Ablation, records: Sequence[RunRecord], info: StudyInfo) ->
 
 
 def _ablation_sections(found: Ablation, info: StudyInfo) -> list[Section]:
+    compared = tuple(family_table(found, family) for family in found.families)
+    beside = (paper_table(found, info.paper),) if info.paper else ()
     curves = (main_curves(found), arm_curves(found, names.VAL_ACCURACY), arm_curves(found, names.VAL_LOSS))
     sections = [
         Section("Accuracy", () if found.comparisons else (arms_table(found),)),
         Section(
             "Which parts matter",
-            tuple(family_table(found, family) for family in found.families),
+            (*compared, *beside),
             _drawn(forest_plot(found) if found.comparisons else None),
         ),
     ]
-    if info.paper:
-        sections.append(Section("Beside the paper", (paper_table(found, info.paper),)))
     if found.factorial:
         tables = (effects_table(found.factorial, found), shapley_table(found.factorial, found))
         figures = (shapley_bars(found.factorial, found.metric), effects_plot(found.factorial, found.metric))
@@ -153,7 +153,7 @@ def _ablation_sections(found: Ablation, info: StudyInfo) -> list[Section]:
     return [
         *sections,
         Section("From the search to other seeds", (promotion,) if promotion else ()),
-        Section("Training", figures=_drawn(*curves)),
+        Section("Training and stability", (stability_table(found),), _drawn(*curves)),
         Section("What was learned and planned", figures=_drawn(learned_rates(found), msl_weights(found))),
         Section("Audit", audit_tables(found)),
         Section("Details", (details_table(found), arms_table(found)) if found.comparisons else ()),

@@ -41,6 +41,8 @@ NUMBERS: dict[str, dict[str, Value]] = {
     },
     "omniglot-20way-5shot": {"MAML": (98.78, None), "MAML++": (99.33, 0.03)},
 }
+UNCHECKED = ("MAML + DA", "MAML + CA")
+"""Rows whose numbers were read in a second source only."""
 JOINT_ROW = "The paper's row BNWB + BNRS stands beside MAML + BNWB: where queries are normalised by their own batch, as there, BNRS has no effect."
 PROTOCOL = {
     "budget.epochs": "150",
@@ -86,9 +88,11 @@ def paper_table(found: Ablation, name: str) -> Table:
     columns += [Column(title, True) for title in titles]
     ranks = {arm.name: 1 + sum(other.estimate.mean > arm.estimate.mean for other in arms) for arm in arms}
     rows = tuple(_row(arm, base, ranks[arm.name], theirs, len(arms) - place) for place, arm in enumerate(arms))
+    unchecked = [arm.name for arm in arms if arm.name in UNCHECKED]
     notes = (
         f"{METRIC_TITLES[found.metric]}: {METRIC_MEANINGS[found.metric]}. Gains are paired by seed. Intervals: {INTERVAL}. Rank 1 is the highest.",
         f"Paper: {VERSION}; in parentheses the standard deviation over its 3 runs, which shared one initialisation in the released code. Not an interval.",
+        *([f"The paper's numbers of {' and '.join(unchecked)} were read in a second source: check them before you quote them."] if unchecked else []),
         *_order_note(arms, [theirs[arm.name][0] for arm in arms]),
         *([JOINT_ROW] if any(arm.name == "MAML + BNWB" for arm in arms) else []),
         _differences(name, [record for arm in arms for record in arm.records]),

@@ -10,8 +10,9 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from statistics import fmean
+from statistics import correlation, fmean, stdev
 
+from scipy.stats import chi2
 from scipy.stats import t as student_t
 
 LEVEL = 0.95
@@ -55,6 +56,35 @@ def lower_bound(values: Sequence[float]) -> float:
     """
     low = estimate(values, level=2 * LEVEL - 1).low
     return -math.inf if low is None else low
+
+
+def spread(values: Sequence[float]) -> Estimate:
+    """Return the standard deviation of `values` (as `mean`) with its chi-squared 95 % interval, which takes them for normal."""
+    n = len(values)
+    if n < 2:
+        return Estimate(math.nan, None, None, n)
+    deviation, freedom = stdev(values), n - 1
+    upper, lower = chi2.ppf([(1 + LEVEL) / 2, (1 - LEVEL) / 2], freedom)
+    return Estimate(deviation, deviation * math.sqrt(freedom / upper), deviation * math.sqrt(freedom / lower), n)
+
+
+def spread_ratio(values: Mapping[int, float], base: Mapping[int, float]) -> Estimate:
+    """Return sd(values) / sd(base) over common seeds, with the 95 % interval for pairs (Morgan 1939, Pitman 1939; normal).
+
+    NaN where fewer than two pairs, or a base that does not vary, leave no ratio; no interval below three pairs.
+    """
+    seeds = sorted(values.keys() & base.keys())
+    ours, theirs = [values[seed] for seed in seeds], [base[seed] for seed in seeds]
+    n = len(seeds)
+    if n < 2 or not stdev(theirs):
+        return Estimate(math.nan, None, None, n)
+    ratio = stdev(ours) / stdev(theirs)
+    if n < 3 or not ratio:
+        return Estimate(ratio, None, None, n)
+    unexplained = max(0.0, 1 - correlation(ours, theirs) ** 2)
+    k = 1 + 2 * _critical(LEVEL, n - 2) ** 2 * unexplained / (n - 2)
+    reach = math.sqrt(k + math.sqrt(k * k - 1))
+    return Estimate(ratio, ratio / reach, ratio * reach, n)
 
 
 @lru_cache

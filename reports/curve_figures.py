@@ -43,6 +43,7 @@ def main_curves(ablation: Ablation) -> Figure | None:
             label = f"{shorten(arm.name)} (n = {len(curves)})"
             band_line(axes, [step for step, _ in points], [e for _, e in points], colour, label, "-")
         axes.set(xlabel="Epoch", ylabel=CURVES[names.VAL_ACCURACY][0])
+        axes.xaxis.set_major_locator(MaxNLocator(12, integer=True))
         drawing.legend(loc="outside upper left", ncols=3)
         caption = (
             "Thick: mean over the complete seeds; band: 95 % interval at each epoch (Student t over seeds, none for n = 1). "

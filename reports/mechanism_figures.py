@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from matplotlib import colormaps
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 
 from . import records as names
 from .records import RunRecord
@@ -101,6 +102,7 @@ def msl_weights(ablation: Ablation) -> Figure | None:
                 label="first-order epochs (DA)",
             )
         axes.set(xlabel="Epoch", ylabel="Weight of the step's loss", ylim=(0, 1.05))
+        axes.xaxis.set_major_locator(MaxNLocator(12, integer=True))
         drawing.legend(loc="outside right upper")
         caption = f"As the config of {shorten(arm.name)} plans it, so there is no interval. When the annealing is over, the last step has all the weight."
         return finish(drawing, "msl_weights", "MSL: weights of the inner steps' losses", caption)

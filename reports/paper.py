@@ -17,6 +17,7 @@ from .tables import (
     INTERVAL,
     METRIC_MEANINGS,
     METRIC_TITLES,
+    MINUS,
     NONE,
     Cell,
     Column,
@@ -130,9 +131,10 @@ def _order_note(arms: Sequence[Arm], theirs: Sequence[float]) -> Iterator[str]:
     drawn = np.random.default_rng([3, len(seeds)]).integers(0, len(seeds), (ORDER_DRAWS, len(seeds)))
     low, high = np.quantile(_tau(values[:, drawn].mean(2), theirs), [0.025, 0.975])
     tau = float(_tau(values.mean(1, keepdims=True), theirs)[0])
+    shown, least, most = (f"{value:.2f}".replace("-", MINUS) for value in (tau, low, high))
     yield (
-        f"Order: Kendall's tau between our means and the paper's over {len(arms)} arms is {tau:.2f} [{low:.2f}, {high:.2f}] (1: the same "
-        f"order, 0: none in common, -1: reversed); 95 % percentile bootstrap over {len(seeds)} seeds, of so few rather too narrow."
+        f"Order: Kendall's tau between our means and the paper's over {len(arms)} arms is {shown} [{least}, {most}] (1: the same order, "
+        f"0: none in common, {MINUS}1: reversed); 95 % percentile bootstrap over {len(seeds)} seeds, of so few rather too narrow."
     )
 
 

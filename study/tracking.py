@@ -65,6 +65,8 @@ class Tracking:
         self._common |= {records.TAG_DATA: config.data.source, records.TAG_DATA_CHECKSUM: data_checksum}
         self._waiting: dict[str, list[Metric]] = {}
         self._written: dict[str, float] = {}
+        self._resumed: dict[str, int] = {}
+        """Of the runs that have started before: how often they were taken up again."""
         self.parent_id = self._driver = ""
         self.earlier_seconds, self._began = 0.0, time.monotonic()
         self._heartbeat = Heartbeat(home)
@@ -130,7 +132,7 @@ class Tracking:
             run_id, logged = self._create(plan.label, tags), set[int]()
         else:
             run_id = run.info.run_id
-            tags[records.TAG_RESUMED] = str(int(run.data.tags.get(records.TAG_RESUMED, 0)) + 1)
+            self._resumed[run_id] = int(run.data.tags.get(records.TAG_RESUMED, 0))
             self._client.update_run(run_id, status="RUNNING", name=plan.label)
             self._tag(run_id, tags)
             logged = {m.step for m in self._client.get_metric_history(run_id, records.VAL_ACCURACY)}
@@ -138,10 +140,12 @@ class Tracking:
         return run_id, logged
 
     def note_start(self, run_id: str, plan: RunPlan, device: str, reused: bool) -> None:
-        """Write where the run trains, or which run's numbers it uses again."""
-        tags = {records.TAG_DEVICE: device}
+        """Write where the run trains, or which run's numbers it uses again; told once more if its worker died."""
+        resumed = self._resumed.get(run_id, -1) + 1
+        tags = {records.TAG_DEVICE: device} | ({records.TAG_RESUMED: str(resumed)} if resumed else {})
         origin = self._origin(run_id, plan.cell) if reused else None
         self._tag(run_id, tags | ({records.TAG_REUSED_FROM: origin} if origin else {}))
+        self._resumed[run_id] = resumed
 
     def log_epoch(self, run_id: str, epoch: EpochResult) -> None:
         """Write an epoch's metrics, with the time when the epoch ended.

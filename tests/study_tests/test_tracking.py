@@ -66,9 +66,12 @@ def test_a_run_says_how_often_it_was_taken_up_again(tmp_path: Path) -> None:
         tracking = Tracking(open_mlflow(home), home, config, "x")
         tracking.start([])
         run_id, _ = tracking.open_run(plan)
-        tracking.close(finished=False)
+        tracking.note_start(run_id, plan, "cpu", reused=False)
         found.append(open_mlflow(home).get_run(run_id).data.tags.get("resumed"))
-    assert found == [None, "1", "2"]
+        tracking.close(finished=False)
+    tracking.note_start(run_id, plan, "cpu", reused=False)  # its worker had died
+    found.append(open_mlflow(home).get_run(run_id).data.tags.get("resumed"))
+    assert found == [None, "1", "2", "3"]
 
 
 def test_a_run_carries_all_settings_tags_and_files(tmp_path: Path) -> None:

@@ -255,7 +255,7 @@ class _Driver:
             del self._live[run.plan.key]
 
     def _epoch(self, run: Run, event: EpochDone) -> None:
-        self._new_epochs += event.result.epoch not in run.logged
+        self._new_epochs += not run.reused and event.result.epoch not in run.logged
         self._ledger.write(run, event)
         if run.end is not None:
             self._note_end(run)
@@ -281,7 +281,7 @@ class _Driver:
 
     def _note_end(self, run: Run, message: str = "") -> None:
         assert run.end is not None
-        self._ended_runs += 1
+        self._ended_runs += not run.reused
         self._budget.add(run)
         self._just_ended.append((run.row, run.end))
         if message:

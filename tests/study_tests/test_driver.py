@@ -161,6 +161,9 @@ def test_a_trained_cell_is_used_again_by_another_study_at_no_cost(tmp_path: Path
     assert again.data.tags["reused_from"] == origin.info.run_id
     assert "reused_from" not in new.data.tags
     assert again.data.metrics == origin.data.metrics
+    seen: list[Snapshot] = []
+    run(ablation({"x": '{ "outer.lr" = 0.01 }', "y": '{ "outer.lr" = 0.1 }'}, seeds=1, name="third"), home, seen.append)
+    assert {snapshot.remaining for snapshot in seen} == {None}  # nothing was trained to tell the time by
 
 
 def test_the_score_of_a_trial_with_three_seeds_is_their_mean(tmp_path: Path) -> None:

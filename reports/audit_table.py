@@ -44,8 +44,8 @@ def audit_tables(ablation: Ablation) -> tuple[Table, ...]:
         ),
     )
     gaps = Table(
-        "Audit: differences",
-        (Column("Arm"), Column("n", True), *(Column(f"{_spoken(a)} − {_spoken(b)}, points", True) for a, b in pairs)),
+        "Audit: differences, points",
+        (Column("Arm"), Column("n", True), *(Column(_gap(a, b), True) for a, b in pairs)),
         tuple(_row(arm, [paired(arm.ways.get(a, {}), arm.ways.get(b, {})) for a, b in pairs], True) for arm in arms),
         (f"Paired by seed. Intervals: {INTERVAL}.",),
     )
@@ -70,6 +70,11 @@ def _way_order(way: str) -> tuple[str, int]:
 
 def _spoken(way: str) -> str:
     return way.replace(".top", ", top ")
+
+
+def _gap(way: str, other: str) -> str:
+    (norm, top), (other_norm, other_top) = _way_order(way), _way_order(other)
+    return f"{norm} − {other_norm}, top {top}" if norm != other_norm else f"{norm}, top {top} − top {other_top}"
 
 
 def _row(arm: _Audited, found: Sequence[Estimate], signed: bool) -> tuple[Cell, ...]:

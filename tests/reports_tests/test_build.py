@@ -217,7 +217,7 @@ def test_the_audit_pairs_the_same_checkpoints() -> None:
         "running, top 1, %",
     ]
     assert [cell.text for cell in levels.rows[0]] == ["A", "1", "85.00 (n = 1)", "90.00 (n = 1)", "80.00 (n = 1)"]
-    titles = ["batch, top 1 − running, top 1, points", "batch, top 3 − batch, top 1, points"]
+    titles = ["batch − running, top 1", "batch, top 3 − top 1"]
     assert [column.title for column in gaps.columns][2:] == titles
     assert [cell.text for cell in gaps.rows[0]] == ["A", "1", "+5.00 (n = 1)", "+5.00 (n = 1)"]
     assert {cell.runs for table in (levels, gaps) for cell in table.rows[0]} == {(records[0].run_id,)}

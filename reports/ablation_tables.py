@@ -109,7 +109,7 @@ def _p_note(most: Comparison, size: int) -> str:
     if not pairs:
         return text
     end = "." if test.can_be_significant else ", so nothing here can be significant at 0.05: train more seeds."
-    reach = p_value(test.smallest_adjusted)
+    reach = f"{test.smallest_adjusted:.2g}"
     return f"{text} With {pairs} pair{'s' * (pairs > 1)} in each it cannot fall below {reach}{end}"
 
 

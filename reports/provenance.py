@@ -39,7 +39,14 @@ def provenance_table(records: Sequence[RunRecord], info: StudyInfo) -> Table:
     ]
     rows += [("Seeds", _seeds(records)), ("Training time", f"{duration(sum(trained))} over {len(trained)} runs")]
     rows += (
-        [("Reused", f"{reused} runs take their numbers from an earlier training of the same cell")] if reused else []
+        [
+            (
+                "Reused",
+                f"{reused} runs take their numbers from an earlier training of the same cell; its study has the commit",
+            )
+        ]
+        if reused
+        else []
     )
     resumed = [int(times) for r in records if (times := r.tags.get(names.TAG_RESUMED, "")).isdecimal()]
     rows += (

@@ -1,0 +1,39 @@
+"""The reports in docs/results: each follows from its raw results, and what the pages quote stands in one of them."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from reports.build import build_report
+from reports.loading import from_files
+
+DOCS = Path(__file__).parents[2] / "docs"
+PUBLISHED = sorted(path.parent for path in (DOCS / "results").glob("*/runs.csv"))
+QUOTED = re.compile(r"([+−]?\d+\.\d\d)(?: points)? (\[[^]]*\d\])")
+"""A number with its interval."""
+
+
+@pytest.mark.parametrize("folder", PUBLISHED, ids=lambda folder: folder.name)
+def test_a_published_report_is_made_again_from_its_raw_results_byte_for_byte(folder: Path, tmp_path: Path) -> None:
+    info, records = from_files(folder)
+    build_report(records, info, tmp_path)
+    published, made = (
+        {path.relative_to(place): path.read_bytes() for place in [root] for path in root.rglob("*") if path.is_file()}
+        for root in (folder, tmp_path)
+    )
+    different = [name for name in published.keys() | made.keys() if published.get(name) != made.get(name)]
+    assert not different, "if the reports were meant to change: make docs"
+
+
+@pytest.mark.parametrize("page", ["results/README.md", "../README.md"])
+def test_every_interval_that_a_page_quotes_stands_in_a_published_report(page: Path | str) -> None:
+    reports = "".join((folder / "report.md").read_text(encoding="utf-8") for folder in PUBLISHED).replace("\\", "")
+    quoted = QUOTED.findall((DOCS / page).read_text(encoding="utf-8"))
+    assert quoted
+    missing = [
+        (mean, interval)
+        for mean, interval in quoted
+        if not re.search(rf"(?<![\d.]){re.escape(mean)}\*?\*?( \| | ){re.escape(interval)}", reports)
+    ]
+    assert not missing

@@ -31,7 +31,7 @@ test-docs: $(STAMP)
 
 docs: $(STAMP)
 	$(BIN)/python -m study.spec_reference > docs/spec.md
-	for report in docs/results/*/; do $(BIN)/mamlab report --from $$report --out $$report; done
+	for report in docs/results/*/; do $(BIN)/mamlab report --from $$report --out $$report || exit 1; done
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

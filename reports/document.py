@@ -101,6 +101,10 @@ def compose(records: Sequence[RunRecord], info: StudyInfo) -> Report:
         )
     records = in_order(records)
     if info.kind == names.SEARCH:
+        if info.paper:
+            raise ReportError(
+                f"paper = {info.paper!r}: a search has no arms to stand beside a paper's; leave --paper out"
+            )
         headline, sections, excluded = _search(summarise_search(records, info), records, info)
     else:
         headline, sections, excluded = _ablation(summarise_ablation(records, info), records, info)

@@ -38,22 +38,11 @@ def provenance_table(records: Sequence[RunRecord], info: StudyInfo) -> Table:
         ("Runs", f"{len(records)}: {states_text(count_states(records))}"),
     ]
     rows += [("Seeds", _seeds(records)), ("Training time", f"{duration(sum(trained))} over {len(trained)} runs")]
-    rows += (
-        [
-            (
-                "Reused",
-                f"{reused} runs take their numbers from an earlier training of the same cell; its study has the commit",
-            )
-        ]
-        if reused
-        else []
-    )
-    resumed = [int(times) for r in records if (times := r.tags.get(names.TAG_RESUMED, "")).isdecimal()]
-    rows += (
-        [("Interrupted", f"{len(resumed)} runs were interrupted and resumed, {sum(resumed)} times in all")]
-        if resumed
-        else []
-    )
+    if reused:
+        told = f"{reused} runs take their numbers from an earlier training of the same cell; its study has the commit"
+        rows.append(("Reused", told))
+    if resumed := [int(times) for r in records if (times := r.tags.get(names.TAG_RESUMED, "")).isdecimal()]:
+        rows.append(("Interrupted", f"{len(resumed)} runs were interrupted and resumed, {sum(resumed)} times in all"))
     rows += [(label, _counted(Counter(r.tags.get(tag, "unknown") for r in records))) for tag, label in LABELS.items()]
     versions = [f"{package} {_counted(count)}" for package, count in _packages(records).items()]
     rows += [("Versions", "; ".join(versions) or "unknown")]

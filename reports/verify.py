@@ -16,14 +16,14 @@ from .document import compose
 from .files import read_files
 from .html import to_html
 from .markdown import to_markdown
-from .records import RunRecord
+from .records import ReportError, RunRecord
 from .summary import in_order
 
 TOLERANCE = 1e-9
 """Between a test accuracy and the mean of its tasks: both are double precision, summed in another order."""
 
-TIMED = {names.SECONDS, names.EPOCH_SECONDS, names.TASKS_PER_SECOND}
-"""Metrics that differ whenever a training is repeated."""
+NOT_REACHED = {names.SECONDS, names.EPOCH_SECONDS, names.TASKS_PER_SECOND, names.WORK}
+"""Metrics that say nothing of what a training reached: times, and work as a multiple of what its own study's base takes."""
 
 
 @dataclass(frozen=True)
@@ -70,14 +70,19 @@ def verify_records(ours: Sequence[RunRecord], theirs: Sequence[RunRecord]) -> li
 
 
 def verify_repeats(ours: Sequence[RunRecord], others: Sequence[RunRecord]) -> tuple[int, list[Difference]]:
-    """Return how many trainings (config, seed, data) are complete in both, and where what they reached differs, to the last bit."""
+    """Return how many trainings (config, seed, data) are complete in both, and where what they reached differs, to the last bit.
+
+    Raises ReportError if none is, as nothing was compared then.
+    """
     trained = {record.cell: record for record in others if record.state == names.COMPLETE and record.cell}
     pairs = [(r, trained[r.cell]) for r in in_order(ours) if r.state == names.COMPLETE and r.cell in trained]
+    if not pairs:
+        raise ReportError("no training is complete in both reports: they must have config, seed and data in common")
     found: list[Difference] = []
     for record, other in pairs:
         for group in ("metrics", "per_task", "curves"):
             mine, theirs = getattr(record, group), getattr(other, group)
-            for key in sorted((mine.keys() & theirs.keys()) - TIMED):
+            for key in sorted((mine.keys() & theirs.keys()) - NOT_REACHED):
                 found += _value_difference(f"{record.name}, {group} {key}", mine[key], theirs[key])
     return len(pairs), found
 

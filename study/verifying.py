@@ -20,7 +20,7 @@ def verify_report(report: Path, home: Home, console: Console, against: Path | No
     """Print what differs in the report at the path, or of the study of that name; return 1 if anything does.
 
     With `against`, the folder of another report, the trainings that both have are compared too.
-    Raises ReportError if there is no such report, or its raw results cannot be read.
+    Raises ReportError if there is no such report, or its raw results cannot be read, or `against` repeats nothing of it.
     """
     named = home.reports / report  # a folder of pictures may have the study's name
     folder = named if named.is_dir() and not (report / RUNS).is_file() else report
@@ -34,7 +34,7 @@ def verify_report(report: Path, home: Home, console: Console, against: Path | No
     if against:
         shared, differences = verify_repeats(records, read_files(against)[1])
         found += differences
-        compared.append(f"{shared} trainings were repeated in {against} and gave the same to the last bit")
+        compared.append(f"trainings that were repeated in {against}: {shared}, the same to the last bit")
     for difference in found[:MOST_SHOWN]:
         console.print(str(difference), markup=False, highlight=False, soft_wrap=True)
     if len(found) > MOST_SHOWN:

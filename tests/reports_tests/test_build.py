@@ -178,6 +178,8 @@ def test_a_paper_s_numbers_stand_beside_arms_of_the_same_name() -> None:
     assert table.notes[-1] == "Differences of the protocol: data glyphs (paper: omniglot)."
     with pytest.raises(ReportError, match="paper = 'imagenet' is not known; choose one of: omniglot-20way-1shot"):
         compose(example.ablation(), dataclasses.replace(info, paper="imagenet"))
+    with pytest.raises(ReportError, match="a search has no arms to stand beside a paper's; leave --paper out"):
+        compose(example.search(), dataclasses.replace(example.SEARCH, paper="omniglot-20way-1shot"))
     with pytest.raises(ReportError, match="no complete arm of this study is in that table, which has MAML, MAML"):
         compose([example.record(0, arm="mine")], StudyInfo("s", "ablation", paper="omniglot-20way-1shot"))
 

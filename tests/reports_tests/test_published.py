@@ -27,7 +27,7 @@ def test_a_published_report_is_made_again_from_its_raw_results_byte_for_byte(fol
 
 
 @pytest.mark.parametrize("page", ["results/README.md", "../README.md"])
-def test_every_interval_that_a_page_quotes_stands_in_a_published_report(page: Path | str) -> None:
+def test_every_interval_that_a_page_quotes_stands_in_a_published_report(page: str) -> None:
     reports = "".join((folder / "report.md").read_text(encoding="utf-8") for folder in PUBLISHED).replace("\\", "")
     quoted = QUOTED.findall((DOCS / page).read_text(encoding="utf-8"))
     assert quoted

@@ -225,7 +225,7 @@ def test_a_report_to_publish_has_no_links_and_says_which_trainings_another_one_r
     assert not any("127.0.0.1" in path.read_text(encoding="utf-8") for path in files)
     done = mamlab("verify", out, "--against", out, "--home", str(trained.root))
     assert done.returncode == 0, done.stdout
-    assert f"agree with MLflow's; 1 trainings were repeated in {out} and gave the same to the last bit" in done.stdout
+    assert f"agree with MLflow's; trainings that were repeated in {out}: 1, the same to the last bit" in done.stdout
 
 
 def test_data_lists_the_sets_and_draws_a_sheet(trained: Home, capsys: pytest.CaptureFixture[str]) -> None:

@@ -15,6 +15,8 @@ from .tables import (
     METRIC_MEANINGS,
     METRIC_TITLES,
     NONE,
+    WORK_COLUMN,
+    WORK_NOTE,
     Cell,
     Column,
     Table,
@@ -25,6 +27,7 @@ from .tables import (
     percent,
     states_text,
     with_interval,
+    work_cell,
 )
 
 
@@ -199,12 +202,13 @@ def _ratio_interval(found: Estimate) -> Cell:
 
 
 def arms_table(ablation: Ablation) -> Table:
-    """Return a row an arm: its mean, the ensemble's, and how its runs ended."""
+    """Return a row an arm: its mean, the ensemble's, its work, and how its runs ended."""
     ensemble = any(arm.ensemble.n for arm in ablation.arms)
     columns = [
         Column("Arm"),
         *mean_columns(ablation.metric),
         *[Column("Ensemble, %", True)] * ensemble,
+        *[WORK_COLUMN] * ablation.has_work,
         Column("Runs by state"),
     ]
     best = _best(ablation.arms)
@@ -213,15 +217,18 @@ def arms_table(ablation: Ablation) -> Table:
         f"Intervals: {INTERVAL}; n counts the seeds with a complete run. With n = 1 there is a number and no interval. Bold: the highest mean.",
     ]
     notes += ["Ensemble: mean of the logits of the best epochs' weights, on the same test tasks."] * ensemble
-    rows = tuple(_arm_row(arm, best, ensemble) for arm in ablation.arms)
+    notes += [WORK_NOTE] * ablation.has_work
+    rows = tuple(_arm_row(arm, best, ensemble, ablation.has_work) for arm in ablation.arms)
     return Table("Arms", tuple(columns), rows, (*notes, *_dropped_notes(ablation.arms)))
 
 
-def _arm_row(arm: Arm, best: str, ensemble: bool) -> tuple[Cell, ...]:
+def _arm_row(arm: Arm, best: str, ensemble: bool, work: bool) -> tuple[Cell, ...]:
     used = tuple(record.run_id for record in arm.used)
     cells = _mean_cells(arm, best)
     if ensemble:
         cells.append(Cell(with_interval(arm.ensemble), arm.ensemble.mean, used) if arm.ensemble.n else Cell(NONE))
+    if work:
+        cells.append(work_cell(arm.used))
     return (*cells, Cell(states_text(arm.counts), len(arm.records) - len(arm.used)))
 
 

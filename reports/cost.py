@@ -4,25 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from statistics import fmean
 
 from matplotlib.axes import Axes
 from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
 
 from . import records as names
-from .summary import Search, Trial, finite
+from .summary import Search, Trial, finite, mean_metric
 from .svg import BLUE, GREEN, ORANGE, Figure, canvas, style, to_pdf, to_svg
-from .tables import Cell, Column, Table, duration, interval, number, percent
+from .tables import WORK_COLUMN, WORK_NOTE, Cell, Column, Table, duration, interval, number, percent, work_cell
 
 TITLE = "Accuracy against work"
 LOG_FROM = 4.0
 """Work whose largest value is so many times its smallest is drawn on a log scale."""
-
-
-def trial_mean(trial: Trial, metric: str) -> float | None:
-    """Return the mean of `metric` over the trial's runs that have it; None without any."""
-    values = [value for record in trial.records if (value := finite(record, metric)) is not None]
-    return fmean(values) if values else None
 
 
 def pareto_front(search: Search) -> list[Trial]:
@@ -40,21 +33,17 @@ def cost_table(search: Search) -> Table | None:
     if not front:
         return None
     several = any(len(trial.records) > 1 for trial in search.trials)
-    heads = [Column("Trial", True), Column("Work, x base", True), Column("Validation, %", True)]
+    heads = [Column("Trial", True), WORK_COLUMN, Column("Validation, %", True)]
     heads += [Column("95 % interval", True), Column("n seeds", True)] if several else []
     rows = tuple(_row(trial, several) for trial in front)
     return Table("Cheapest configs for their accuracy", (*heads, Column("Time", True)), rows, tuple(_notes(search)))
 
 
 def _row(trial: Trial, several: bool) -> tuple[Cell, ...]:
-    runs, work, seconds = (
-        tuple(r.run_id for r in trial.records),
-        _work(trial),
-        trial_mean(trial, names.SECONDS),
-    )
+    runs, seconds = tuple(r.run_id for r in trial.records), mean_metric(trial.records, names.SECONDS)
     cells = [
         Cell(trial.label, trial.number, runs),
-        number(work, f"{work:.3g}"),
+        work_cell(trial.records),
         number(trial.value.mean, percent(trial.value.mean)),
     ]
     if several:
@@ -66,8 +55,7 @@ def _notes(search: Search) -> list[str]:
     spent = math.fsum(value for t in search.trials for r in t.records if (value := finite(r, names.WORK)) is not None)
     stopped = [t for t in search.trials if t.state == names.PRUNED]
     return [
-        "Complete trials that no other one equals with less work (the Pareto front). Work: counted operations of a training "
-        "with its validation (convolutions and matrix products), as a multiple of the base config's. Time is of one "
+        f"Complete trials that no other one equals with less work (the Pareto front). {WORK_NOTE} Time is of one "
         "training, and depends on the machine and on what ran beside it.",
         f"The whole search took the work of {spent:.3g} trainings of the base; {len(stopped)} of {len(search.trials)} trials were stopped early.",
     ]
@@ -116,11 +104,11 @@ def _scale(axes: Axes, work: Sequence[float]) -> None:
 
 
 def _with_work(trials: Iterable[Trial]) -> list[Trial]:
-    return [t for t in trials if trial_mean(t, names.WORK) and not math.isnan(t.score)]
+    return [t for t in trials if mean_metric(t.records, names.WORK) and not math.isnan(t.score)]
 
 
 def _work(trial: Trial) -> float:
-    found = trial_mean(trial, names.WORK)
+    found = mean_metric(trial.records, names.WORK)
     assert found is not None
     return found
 

@@ -11,6 +11,8 @@ from .tables import (
     INTERVAL,
     METRIC_MEANINGS,
     METRIC_TITLES,
+    WORK_COLUMN,
+    WORK_NOTE,
     Cell,
     Column,
     Table,
@@ -20,6 +22,7 @@ from .tables import (
     number,
     percent,
     setting,
+    work_cell,
 )
 
 
@@ -67,7 +70,8 @@ def shapley_table(found: FactorialEffects, ablation: Ablation) -> Table:
 
 
 def sweep_table(curve: SweepCurve, ablation: Ablation) -> Table:
-    """Return a row a value of the swept setting."""
+    """Return a row a value of the swept setting, with its work."""
+    used = {arm.name: arm.used for arm in ablation.arms}
     rows = tuple(
         linked(
             (
@@ -75,13 +79,15 @@ def sweep_table(curve: SweepCurve, ablation: Ablation) -> Table:
                 number(p.estimate.n),
                 number(p.estimate.mean, percent(p.estimate.mean)),
                 Cell(interval(p.estimate), p.estimate.low),
+                *[work_cell(used.get(p.arm, ()))] * ablation.has_work,
             ),
             _runs(ablation, (p.arm,)),
         )
         for p in curve.points
     )
-    note = f"{METRIC_TITLES[ablation.metric]}: {METRIC_MEANINGS[ablation.metric]}. Intervals: {INTERVAL}."
-    return Table(f"Sweep of {curve.path}", (Column(curve.path, True), *mean_columns(ablation.metric)), rows, (note,))
+    heads = (Column(curve.path, True), *mean_columns(ablation.metric), *[WORK_COLUMN] * ablation.has_work)
+    notes = [f"{METRIC_TITLES[ablation.metric]}: {METRIC_MEANINGS[ablation.metric]}. Intervals: {INTERVAL}."]
+    return Table(f"Sweep of {curve.path}", heads, rows, (*notes, *[WORK_NOTE] * ablation.has_work))
 
 
 def _runs(ablation: Ablation, arms: Collection[str], seeds: Collection[int] | None = None) -> tuple[str, ...]:

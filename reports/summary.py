@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from statistics import fmean
 
 from . import records as names
 from .comparison import Comparison, compare, families_of
@@ -72,6 +73,11 @@ class Ablation:
         named = dict.fromkeys(comparison.family for comparison in self.comparisons)
         return {name: tuple(c for c in self.comparisons if c.family == name) for name in named}
 
+    @property
+    def has_work(self) -> bool:
+        """Whether the work of any run was counted."""
+        return any(mean_metric(arm.used, names.WORK) for arm in self.arms)
+
     def arm(self, name: str) -> Arm:
         """Return the arm of that name."""
         return next(arm for arm in self.arms if arm.name == name)
@@ -135,6 +141,12 @@ def finite(record: RunRecord, metric: str) -> float | None:
     """Return the metric if it was logged and is a finite number; MLflow keeps infinity as the largest double."""
     value = record.metrics.get(metric)
     return value if value is not None and math.isfinite(value) and abs(value) < 1e300 else None
+
+
+def mean_metric(records: Sequence[RunRecord], metric: str) -> float | None:
+    """Return the mean of `metric` over the runs that have a finite value of it; None without any."""
+    values = [value for record in records if (value := finite(record, metric)) is not None]
+    return fmean(values) if values else None
 
 
 def best_validation(record: RunRecord) -> float | None:

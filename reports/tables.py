@@ -13,11 +13,12 @@ from dataclasses import dataclass, replace
 from . import records as names
 from .records import RunRecord
 from .statistics import Estimate
-from .summary import Excluded, Search, Trial, best_validation, finite
+from .summary import Excluded, Search, Trial, best_validation, finite, mean_metric
 
 NONE = "–"
 MINUS = "−"
 INTERVAL = "Student t over seeds, 95 %"
+WORK_NOTE = "Work: counted operations of a training with its validation (convolutions and matrix products), as a multiple of the base config's (that of the spec's [trainer])."
 TOP_TRIALS = 25
 MOST_RUNS = 500
 EVERY_RUN = "Runs"
@@ -66,6 +67,9 @@ class Table:
         return re.sub(r"[^a-z0-9]+", "-", self.title.lower().replace("++", "pp")).strip("-") or "table"
 
 
+WORK_COLUMN = Column("Work, x base", True)
+
+
 def mean_columns(metric: str) -> list[Column]:
     """Return the headings of n, a metric's mean, and its interval."""
     return [Column(title, True) for title in ("n", f"{METRIC_TITLES[metric]}, %", "95 % interval")]
@@ -98,6 +102,12 @@ def number(value: float | None, text: str | None = None) -> Cell:
     if value is None or not math.isfinite(value):
         return Cell(NONE)
     return Cell(text if text is not None else f"{value:g}", value)
+
+
+def work_cell(records: Sequence[RunRecord]) -> Cell:
+    """Return the runs' mean work under WORK_COLUMN."""
+    work = mean_metric(records, names.WORK)
+    return number(work, None if work is None else f"{work:.3g}")
 
 
 def states_text(counts: dict[str, int]) -> str:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from reports.ablation_tables import arms_table
 from reports.cost import cost_plot, cost_table, pareto_front
-from reports.summary import Search, summarise_search
+from reports.design_tables import sweep_table
+from reports.records import StudyInfo, Sweep
+from reports.summary import Search, summarise_ablation, summarise_search
 
 from . import example
 
@@ -55,3 +58,20 @@ def test_the_figure_shows_complete_and_pruned_trials_apart() -> None:
 def test_runs_without_counted_work_have_no_front() -> None:
     found = summarise_search(example.search(), example.SEARCH)
     assert (cost_table(found), cost_plot(found)) == (None, None)
+
+
+def test_an_ablation_shows_the_work_of_each_arm_and_of_each_value_of_a_sweep() -> None:
+    info = StudyInfo("s", "ablation", sweep=Sweep("inner.steps", {"one": 1, "three": 3, "waiting": 5}))
+    runs = [
+        example.record(i, arm=arm, accuracy=0.9, metrics={"test_accuracy": 0.9, "work": work})
+        for i, (arm, work) in enumerate((("three", 1.0), ("one", 0.4086)))
+    ]
+    found = summarise_ablation(runs, info)
+    assert found.sweep is not None
+    for table, works in (
+        (arms_table(found), {"three": "1", "one": "0.409"}),
+        (sweep_table(found.sweep, found), {"1": "0.409", "3": "1", "5": "–"}),
+    ):
+        at = [column.title for column in table.columns].index("Work, x base")
+        assert {row[0].text: row[at].text for row in table.rows} == works
+        assert any("counted operations" in note for note in table.notes)

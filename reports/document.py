@@ -16,7 +16,7 @@ from .cost import cost_plot, cost_table
 from .curve_figures import arm_curves, main_curves
 from .design_figures import effects_plot, forest_plot, shapley_bars, sweep_plot
 from .design_tables import effects_table, shapley_table, sweep_table
-from .importance import Importance, parameter_importance
+from .importance import Importance, early_importance, parameter_importance
 from .mechanism_figures import learned_rates, msl_weights
 from .origin import fresh_table, promotion_table
 from .paper import paper_table
@@ -27,6 +27,7 @@ from .summary import Ablation, Excluded, Search, count_states, in_order, summari
 from .svg import Figure
 from .tables import (
     METRIC_TITLES,
+    MINUS,
     Cell,
     Column,
     Table,
@@ -201,7 +202,7 @@ def _arm_sentences(found: Ablation) -> list[str]:
 
 
 def _search(found: Search, records: Sequence[RunRecord], info: StudyInfo) -> Parts:
-    importance = parameter_importance(found)
+    importance, early = parameter_importance(found), early_importance(found)
     head = (
         f"{_many(len(found.trials), 'trial')} over {_many(len(found.searched), 'parameter')}{_on(records)}: "
         f"{_many(len(records), 'run')}, {_counts(records)}."
@@ -217,25 +218,29 @@ def _search(found: Search, records: Sequence[RunRecord], info: StudyInfo) -> Par
         )
     else:
         headline.append("No trial is complete yet, so there is no best one.")
-    if importance.parameters:
-        headline.append(_importance_sentence(importance))
+    mattered = (importance, *_made(early))
+    headline += [_importance_sentence(one) for one in mattered if one.parameters]
     drawn = [figure for figure in (history(found), trial_curves(found), expected_best_curve(found)) if figure]
-    bars = importance_bars(importance)
     sections = [
         Section("What the search found", (trials_table(found),), tuple(drawn)),
         Section("What the best are worth", _made(fresh_table(info.fresh))),
         Section(COST_TITLE, _made(cost_table(found)), _made(cost_plot(found))),
-        Section("Which parameters mattered", (importance_table(importance),), (bars,) if bars else ()),
+        Section(
+            "Which parameters mattered", tuple(map(importance_table, mattered)), _drawn(*map(importance_bars, mattered))
+        ),
     ]
     return headline, sections, found.excluded
 
 
 def _importance_sentence(found: Importance) -> str:
+    over = f"{found.n_trials} {'complete trials' if found.epoch is None else f'trials after epoch {found.epoch}'}"
+    if found.forest_r2 is not None and found.forest_r2 < 0:
+        return f"What mattered cannot be told from the {over}: the forest predicts them worse than their mean does."
     forest, anova = found.parameters[0], max(found.parameters, key=lambda parameter: parameter.ped_anova)
     if forest is anova:
-        return f"Both measures rank {forest.name} first: {100 * forest.forest:.0f} % of the forest's importance, {100 * anova.ped_anova:.0f} % of PED-ANOVA's."
+        return f"Both measures rank {forest.name} first over the {over}: {100 * forest.forest:.0f} % of the forest's importance, {100 * anova.ped_anova:.0f} % of PED-ANOVA's."
     return (
-        f"The two measures of importance disagree: the forest ranks {forest.name} first ({100 * forest.forest:.0f} %), "
+        f"The two measures of importance disagree over the {over}: the forest ranks {forest.name} first ({100 * forest.forest:.0f} %), "
         f"PED-ANOVA {anova.name} ({100 * anova.ped_anova:.0f} %)."
     )
 
@@ -256,11 +261,11 @@ def importance_table(found: Importance) -> Table:
     if found.forest_r2 is not None and found.quantile is not None:
         trust = " It predicts worse than the mean: do not rely on its ranking." if found.forest_r2 < 0 else ""
         notes += [
-            f"Forest: permutation importance of scikit-learn's random forest; a parameter that was not active is a value of its own (off). Out-of-bag R² {found.forest_r2:.2f}.{trust}",
+            f"Forest: permutation importance of scikit-learn's random forest; a parameter that was not active is a value of its own (off). Out-of-bag R² {f'{found.forest_r2:.2f}'.replace('-', MINUS)}.{trust}",
             f"PED-ANOVA (Optuna): what sets the best {100 * found.quantile:.0f} % of trials apart; a conditional parameter is judged where it was active. "
             "Ranges, and log scales where values span a factor of 20, are taken from the trials.",
         ]
-    return Table("Parameter importance", heads if rows else (), rows, tuple(notes))
+    return Table(found.title, heads if rows else (), rows, tuple(notes))
 
 
 def _many(count: int, noun: str) -> str:

@@ -10,12 +10,15 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from . import records as names
+from .records import RunRecord
+from .statistics import estimate
 from .summary import Search, Trial
 
 FEWEST_TRIALS = 8
@@ -42,13 +45,22 @@ class ParameterImportance:
 
 @dataclass(frozen=True)
 class Importance:
-    """Parameters, the most important first; empty where `explanation` says why. `forest_r2` is out of bag."""
+    """Parameters, the most important first; empty where `explanation` says why. `forest_r2` is out of bag.
+
+    `epoch` is None for the trials' final values, else the epoch after which they were compared.
+    """
 
     parameters: tuple[ParameterImportance, ...]
     n_trials: int
     forest_r2: float | None
     quantile: float | None
     explanation: str
+    epoch: int | None = None
+
+    @property
+    def title(self) -> str:
+        """The heading of its table and figure."""
+        return "Parameter importance" if self.epoch is None else f"Parameter importance after epoch {self.epoch}"
 
 
 def parameter_importance(search: Search) -> Importance:
@@ -70,6 +82,38 @@ def parameter_importance(search: Search) -> Importance:
     return Importance(
         tuple(sorted(found, key=lambda p: (-p.forest, p.name))), len(trials), r2, quantile, _explain(search, columns)
     )
+
+
+def early_importance(search: Search) -> Importance | None:
+    """Return the importance for the accuracy reached early, after the last epoch that all complete and pruned trials reached.
+
+    Pruning leaves few complete trials, and alike ones; here every trial counts. None where no trial was pruned, or there are too few.
+    """
+    trials = [trial for trial in search.trials if trial.state in (names.COMPLETE, names.PRUNED) and trial.value.n]
+    if len(trials) == len(search.complete) or len(trials) < FEWEST_TRIALS:
+        return None
+    epoch = min(_epochs(record) for trial in trials for record in trial.records)
+    if epoch < 1:
+        return None
+    then = tuple(
+        replace(trial, state=names.COMPLETE, value=estimate([_best(record, epoch) for record in trial.records]))
+        for trial in trials
+    )
+    found = parameter_importance(replace(search, trials=then))
+    many = "1 epoch" if epoch == 1 else f"{epoch} epochs"
+    text = (
+        f"For the best validation accuracy in the first {many}, which all {len(then)} complete and pruned trials reached: what learns fast, which need "
+        "not be what ends best."
+    )
+    return replace(found, explanation=text, epoch=epoch) if found.parameters else None
+
+
+def _epochs(record: RunRecord) -> int:
+    return max((epoch for epoch, _ in record.curves.get(names.VAL_ACCURACY, ())), default=0)
+
+
+def _best(record: RunRecord, last: int) -> float:
+    return max(value for epoch, value in record.curves[names.VAL_ACCURACY] if epoch <= last)
 
 
 def _refusal(trials: Sequence[Trial], columns: dict[str, Values], search: Search) -> str:

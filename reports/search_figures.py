@@ -187,5 +187,11 @@ def importance_bars(importance: Importance) -> Figure | None:
         axes.set_xlabel("Share of the importance, %")
         axes.grid(False, axis="y")
         drawing.legend(loc="outside upper left", ncols=2)
-        caption = f"n = {importance.n_trials} complete trials. Whisker: standard deviation over refits of the forest, not an interval over searches."
-        return finish(drawing, "importance", "Parameter importance", caption)
+        early = importance.epoch is not None
+        what = (
+            f"n = {importance.n_trials} trials after epoch {importance.epoch}"
+            if early
+            else f"n = {importance.n_trials} complete trials"
+        )
+        caption = f"{what}. Whisker: standard deviation over refits of the forest, not an interval over searches."
+        return finish(drawing, "importance_early" if early else "importance", importance.title, caption)

@@ -30,6 +30,12 @@ def promote(
     study: Annotated[str, typer.Argument(help="Name of a search in the home.", show_default=False)],
     best: Annotated[int, typer.Option(min=1, help="How many of its best trials.")] = 3,
     seeds: Annotated[int, typer.Option(min=1, help="Trainings of each, on seeds that the search never saw.")] = 8,
+    equal_work: Annotated[
+        bool,
+        typer.Option(
+            "--equal-work", help="Train the config beside them longer, with the work of the costliest of them."
+        ),
+    ] = False,
     name: NameOption = None,
     workers: WorkersOption = None,
     home: HomeOption = RUNS,
@@ -37,7 +43,7 @@ def promote(
 ) -> None:
     """Train a search's best configs on fresh seeds and test them, beside the config that it started from.
 
-    A spec file is written, HOME/specs/STUDY-promoted.toml, and run.
+    A spec file is written, HOME/specs/STUDY-promoted.toml (with --equal-work STUDY-promoted-equal-work.toml), and run.
 
     Example: mamlab promote demo-search --best 3
     """
@@ -45,7 +51,7 @@ def promote(
     from .following import read_search
 
     place = make_home(home)
-    file, config = follow(read_search(study, place), place, best, seeds, name)
+    file, config = follow(read_search(study, place), place, best, seeds, name, equal_work)
     _run(file, config, place, workers, quiet)
 
 

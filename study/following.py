@@ -6,6 +6,7 @@ that the search never saw; the spec names the search, the trials and their score
 
 from __future__ import annotations
 
+import math
 import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -94,24 +95,31 @@ def read_search(study: str, home: Home) -> Searched:
     return Searched(study, parse_spec(info.spec), tuple(winners))
 
 
-def promote(search: Searched, home: Home, best: int, seeds: int, name: str | None) -> tuple[Path, StudyConfig]:
+def promote(
+    search: Searched, home: Home, best: int, seeds: int, name: str | None, equal_work: bool = False
+) -> tuple[Path, StudyConfig]:
     """Write the spec that trains the `best` trials of a search, and its base config, on `seeds` fresh seeds; return file and study.
 
-    Raises FollowError, ValueError for a spec file of that name which says something else.
+    With `equal_work` the base trains on more iterations, as many as take the work of the costliest of these trials. Raises FollowError, ValueError for a spec file of that name which says something else.
     """
-    base = _base_name(search.spec)
+    base = _base_name(search.spec) + (", longer" if equal_work else "")
     chosen = [winner for winner in search.winners if not same_training(winner.config, search.spec.base)][:best]
     if not chosen:
         raise FollowError(f'the best of "{search.name}" is its base config itself: there is nothing to compare it with')
+    trainer, named = search.spec.base, f"{base}, the config that the search started from."
+    if equal_work:
+        trainer, before = _longer(search.spec, chosen), trainer.budget.iterations
+        named = f"{base}, which trains {trainer.budget.iterations} iterations an epoch for {before}: the work of the costliest of them."
     arms: list[Tree] = [
         {"name": base},
-        *({"name": w.arm, "set": difference(search.spec.base, w.config)} for w in chosen),
+        *({"name": w.arm, "set": difference(trainer, w.config)} for w in chosen),
     ]
     comment = (
         f'The best {len(chosen)} of {len(search.winners)} complete trials of the search "{search.name}", trained again on seeds that it never '
-        f"saw, and tested.\nBeside them: {base}, the config that the search started from."
+        f"saw, and tested.\nBeside them: {named}"
     )
-    return _write(search, home, name or f"{search.name}-promoted", search.spec.base, chosen, seeds, base, arms, comment)
+    chosen_name = name or f"{search.name}-promoted" + ("-equal-work" if equal_work else "")
+    return _write(search, home, chosen_name, trainer, chosen, seeds, base, arms, comment)
 
 
 def ablate_winner(
@@ -165,6 +173,18 @@ def _write(
     for winner in chosen:
         assert same_training(found.arms[winner.arm][0], winner.config), winner.arm
     return file, found
+
+
+def _longer(spec: StudyConfig, winners: Sequence[Winner]) -> TrainerConfig:
+    """Return the base with so many iterations an epoch that none of the winners takes more work (which is linear in them)."""
+    base, iterations = spec.base, spec.base.budget.iterations
+
+    def trained(count: int) -> TrainerConfig:
+        return base.model_copy(update={"budget": base.budget.model_copy(update={"iterations": count})})
+
+    missing = max(spec.work(winner.config) for winner in winners) - spec.work(base)
+    of_one = (spec.work(trained(2 * iterations)) - spec.work(base)) / iterations
+    return trained(iterations + max(0, math.ceil(missing / of_one)))
 
 
 def _base_name(spec: StudyConfig) -> str:

@@ -138,6 +138,29 @@ def test_promoted_arms_train_the_trials_cells_on_seeds_that_the_search_never_had
     assert file == tmp_path / "specs" / "s-promoted.toml"
 
 
+def test_at_equal_work_the_base_trains_longer_until_no_promoted_trial_takes_more_work(tmp_path: Path) -> None:
+    costly, cheap = config(da="off", msl={"epochs": 1.0, "schedule": "constant"}), config(inner={"steps": 1})
+    search = searched(costly, cheap)
+    file, found = promote(search, Home(tmp_path), 2, 8, None, equal_work=True)
+    assert (found.study.name, list(found.arms)) == (
+        "s-promoted-equal-work",
+        ["base (mamlpp), longer", "trial 0", "trial 1"],
+    )
+    more = search.spec.work(costly) * config().budget.iterations  # about: validation does not grow
+    assert found.base.budget.iterations == pytest.approx(more, rel=0.05)
+    assert 0.99 < found.work(costly) <= 1 > found.work(cheap)
+    less = found.base.budget.model_copy(update={"iterations": found.base.budget.iterations - 1})
+    assert search.spec.work(found.base.model_copy(update={"budget": less})) < search.spec.work(
+        costly
+    )  # no more than needed
+    for arm, wanted in (("trial 0", costly), ("trial 1", cheap)):
+        assert cell_id(found.arms[arm][0], 5, "") == cell_id(wanted, 5, "")
+    assert (
+        f"trains {found.base.budget.iterations} iterations an epoch for {config().budget.iterations}"
+        in file.read_text()
+    )
+
+
 def test_the_winner_s_ablation_leaves_out_what_is_on_with_enough_seeds(tmp_path: Path) -> None:
     _, found = ablate_winner(searched(config(da="off", ca="off", bnwb="off")), Home(tmp_path), None, None, None)
     assert list(found.arms) == ["trial 0", "trial 0 without MSL", "trial 0 without LSLR"]

@@ -134,7 +134,11 @@ def ablate(
     spec: Annotated[Path | None, typer.Argument(help="The spec file (TOML).", show_default=False)] = None,
     source: Annotated[
         str | None,
-        typer.Option("--from", metavar="STUDY", help="Instead of a spec file: ablate the winner of this search."),
+        typer.Option(
+            "--from",
+            metavar="STUDY",
+            help="Instead of a spec file: ablate the winner of this search, or of the report in this folder.",
+        ),
     ] = None,
     trial: Annotated[int | None, typer.Option(min=0, help="--from: this trial instead of the best.")] = None,
     seeds: Annotated[

@@ -27,7 +27,7 @@ NameOption = Annotated[str | None, typer.Option(help="Name of the new study.", s
 
 
 def promote(
-    study: Annotated[str, typer.Argument(help="Name of a search in the home.", show_default=False)],
+    study: Annotated[str, typer.Argument(help="Name of a search, or the folder of its report.", show_default=False)],
     best: Annotated[int, typer.Option(min=1, help="How many of its best trials.")] = 3,
     seeds: Annotated[int, typer.Option(min=1, help="Trainings of each, on seeds that the search never saw.")] = 8,
     equal_work: Annotated[

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 
@@ -24,6 +22,7 @@ from trainers.data import load as load_data
 from trainers.data.classes import ClassData
 from trainers.data.preparation import preparation
 from trainers.exported import ExportedModel
+from trainers.normalise import from_settings
 from trainers.training import Run
 
 from .addresses import redact
@@ -60,7 +59,7 @@ def export(study: str, folder: Path, home: Home, console: Console, wanted: Wante
     record = choose(info, records, wanted)
     client = open_mlflow(home)
     spec = parse_spec(info.spec)
-    config, state = read_config(client, record), _state(home, spec, client, record)
+    config, state = from_settings(record.params), _state(home, spec, record)
     data = _data(home, spec, record)
     scores = _scores(config, record, data, state, console)
     model = build(spec, config, record, data, state, scores)
@@ -115,14 +114,7 @@ def _of_kind(info: StudyInfo, complete: Sequence[RunRecord], wanted: Wanted) -> 
     return list(complete)
 
 
-def read_config(client: Any, record: RunRecord) -> TrainerConfig:
-    """Return the config that a complete run trained, exactly."""
-    with tempfile.TemporaryDirectory() as folder:
-        file = client.download_artifacts(record.run_id, names.CONFIG_FILE, folder)
-        return TrainerConfig.model_validate_json(Path(file).read_text(encoding="utf-8"))
-
-
-def _state(home: Home, spec: StudyConfig, client: Any, record: RunRecord) -> State:
+def _state(home: Home, spec: StudyConfig, record: RunRecord) -> State:
     """Return the final state of the run's cell. Raises ExportError, with the way to train it again, if it is gone."""
     folder = CheckpointFolder(home.checkpoints / record.cell)
     state = folder.peek() if folder.finished else None
@@ -130,7 +122,7 @@ def _state(home: Home, spec: StudyConfig, client: Any, record: RunRecord) -> Sta
         return state
     assert record.seed is not None
     name = f"{record.study[:40]}-run{record.trial or 0:03d}-seed{record.seed}"
-    file = retraining_spec(home, spec, read_config(client, record), record.seed, name)
+    file = retraining_spec(home, spec, from_settings(record.params), record.seed, name)
     raise ExportError(
         f'the weights of "{record.name}" are gone ({folder.path} has no final.ckpt: [execution] keep = "none", or deleted); '
         f"train it again with: mamlab train {file}, then: mamlab export {name} DIR"

@@ -14,18 +14,19 @@ from pathlib import Path
 from typing import Any
 
 from reports import records as names
+from reports.files import RUNS, STUDY
+from reports.loading import from_files
 from reports.permutation import ALPHA, seeds_needed
 from reports.summary import Trial, summarise_search
 from trainers.config import TrainerConfig
-from trainers.normalise import COMPONENTS, Tree, flatten, same_training
+from trainers.normalise import COMPONENTS, Tree, flatten, from_settings, same_training
 
 from .config import StudyConfig, parse_spec
-from .exporting import called, read_config
+from .exporting import called
 from .families import smallest_adjusted
 from .home import Home
 from .outcome import load
 from .spec_files import base_tables, write_spec
-from .stores import open_mlflow
 
 LEAVE_ONE_OUT = "leave one out"
 AGAINST_BASE = "against the base"
@@ -76,8 +77,12 @@ class Searched:
 
 
 def read_search(study: str, home: Home) -> Searched:
-    """Return the search `study`. Raises FollowError if it is none, or has no complete trial, ReportError if there is no such study."""
-    info, records = load(study, home)
+    """Return the search of that name, or of the report in that folder.
+
+    Raises FollowError if it is none, or has no complete trial, ReportError if there is no such study.
+    """
+    folder = Path(study)
+    info, records = from_files(folder) if (folder / RUNS).is_file() else load(study, home)
     if info.kind != names.SEARCH:
         raise FollowError(
             f'"{study}" is {called(info.kind)}, not a search; name a search (mamlab status lists the studies)'
@@ -87,12 +92,14 @@ def read_search(study: str, home: Home) -> Searched:
         raise FollowError(
             f'the search "{study}" has no complete trial yet; go on with it first, see: mamlab status {study}'
         )
-    client, winners = open_mlflow(home), list[Winner]()
+    if not info.spec:
+        raise FollowError(f"{folder} has no {STUDY}, which says what was searched; give the whole folder of the report")
+    winners = list[Winner]()
     for trial in complete:
-        config = read_config(client, trial.records[0])
+        config = from_settings(trial.records[0].params)
         if not any(same_training(winner.config, config) for winner in winners):
             winners.append(Winner(trial, config))
-    return Searched(study, parse_spec(info.spec), tuple(winners))
+    return Searched(info.name, parse_spec(info.spec), tuple(winners))
 
 
 def promote(

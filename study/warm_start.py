@@ -6,8 +6,6 @@ Presets are read with the spec; the others when the search starts, from the home
 from __future__ import annotations
 
 import csv
-import json
-import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -18,12 +16,11 @@ from pydantic import ValidationError
 from reports import records
 from trainers.config import TrainerConfig
 from trainers.messages import explain, nearest
-from trainers.normalise import Tree, merge, normalise
+from trainers.normalise import Tree, from_settings, merge, normalise, read_value
 
 from .config import SpecError, StudyConfig
 from .home import Home
 from .sections import FormerBest, KnownConfigs
-from .stores import open_mlflow
 
 Params = dict[str, Any]
 
@@ -65,7 +62,7 @@ def _former(config: StudyConfig, home: Home, entry: FormerBest) -> dict[str, Par
         raise ValueError(f"{where}: it has no complete trial yet; let it run on, or leave it out")
     found, problems = {}, []
     for rank, trial in enumerate(trials, start=1):
-        own = _config_of(home, trial.records[0].run_id)
+        own = from_settings(trial.records[0].params)
         try:
             found[f"{entry.study} best {rank}"] = _params(config, own)
         except ValueError as error:
@@ -73,12 +70,6 @@ def _former(config: StudyConfig, home: Home, entry: FormerBest) -> dict[str, Par
     if problems:
         raise ValueError("\n".join(problems))
     return found
-
-
-def _config_of(home: Home, run_id: str) -> TrainerConfig:
-    with tempfile.TemporaryDirectory() as folder:
-        file = open_mlflow(home).download_artifacts(run_id, records.CONFIG_FILE, folder)
-        return normalise(json.loads(Path(file).read_text(encoding="utf-8")))[0]
 
 
 def _known(config: StudyConfig, entry: KnownConfigs) -> dict[str, Params]:
@@ -141,19 +132,6 @@ def _switched_on(typed: Tree) -> Tree:
         for path, value in typed.items()
         if not (value == "on" and any(other.startswith(f"{path}.") for other in typed))
     }
-
-
-def read_value(text: str) -> Any:
-    """Return the number, truth value or word that a cell holds."""
-    text = text.strip()
-    if text.lower() in ("true", "false"):
-        return text.lower() == "true"
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            continue
-    return text
 
 
 def _params(config: StudyConfig, own: TrainerConfig) -> Params:

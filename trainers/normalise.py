@@ -161,6 +161,28 @@ def settings(config: TrainerConfig) -> dict[str, Any]:
     return {name: "on" for name in COMPONENTS if isinstance(tree[name], dict)} | flatten(tree)
 
 
+def from_settings(recorded: Mapping[str, str]) -> TrainerConfig:
+    """Return the config whose `settings` were recorded as text, such as a run's parameters in MLflow or in a report.
+
+    Raises `pydantic.ValidationError` for settings that this version does not have.
+    """
+    ordered = {path: read_value(recorded[path]) for path in sorted(recorded)}  # "msl" before "msl.epochs"
+    return normalise(merge(ordered))[0]
+
+
+def read_value(text: str) -> Any:
+    """Return the number, truth value, None or word that `text` says."""
+    text = text.strip()
+    if text.lower() in ("true", "false"):
+        return text.lower() == "true"
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return None if text == "None" else text
+
+
 def same_training(one: TrainerConfig, other: TrainerConfig) -> bool:
     """Whether two configs train the same on any data and seed, however their positions in time are written."""
     return cell_id(one, 0, "") == cell_id(other, 0, "")

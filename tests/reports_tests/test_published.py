@@ -7,6 +7,7 @@ import pytest
 
 from reports.build import build_report
 from reports.loading import from_files
+from trainers.normalise import cell_id, from_settings
 
 DOCS = Path(__file__).parents[2] / "docs"
 PUBLISHED = sorted(path.parent for path in (DOCS / "results").glob("*/runs.csv"))
@@ -24,6 +25,13 @@ def test_a_published_report_is_made_again_from_its_raw_results_byte_for_byte(fol
     )
     different = [name for name in published.keys() | made.keys() if published.get(name) != made.get(name)]
     assert not different, "if the reports were meant to change: make docs"
+
+
+@pytest.mark.parametrize("folder", PUBLISHED, ids=lambda folder: folder.name)
+def test_a_published_run_s_parameters_say_the_whole_of_its_training(folder: Path) -> None:
+    for run in from_files(folder)[1]:
+        assert run.seed is not None
+        assert cell_id(from_settings(run.params), run.seed, run.tags["data_checksum"]) == run.cell, run.name
 
 
 @pytest.mark.parametrize("page", ["results/README.md", "../README.md"])

@@ -8,19 +8,23 @@ from typing import Any
 
 import pytest
 
+from reports.files import write_files
+from reports.loading import from_files
 from reports.origin import promoted, promotion_lines, promotion_table
 from reports.records import Origin, SearchedTrial, StudyInfo
 from reports.statistics import estimate
 from reports.summary import Trial, summarise_ablation
 from study.config import parse_spec
 from study.exporting import ExportError, Wanted, choose
-from study.following import FollowError, Searched, Winner, ablate_winner, difference, promote
+from study.following import FollowError, Searched, Winner, ablate_winner, difference, promote, read_search
 from study.home import Home
 from study.spec_files import retraining_spec, trainer_table
 from tests.reports_tests.example import record
 from trainers.config import TrainerConfig
 from trainers.normalise import cell_id, merge, normalise
 from trainers.presets import PRESETS, preset
+
+PUBLISHED = Path(__file__).parents[2] / "docs" / "results" / "paper_search"
 
 SPEC = """
 [study]
@@ -198,6 +202,21 @@ def test_what_cannot_follow_is_said(tmp_path: Path) -> None:
         ablate_winner(searched(config(**off)), Home(tmp_path), None, None, None)
     with pytest.raises(FollowError, match=r'--trial 5: no complete trial of "s"; there are 0'):
         ablate_winner(searched(config()), Home(tmp_path), 5, None, None)
+
+
+def test_a_search_is_followed_from_its_report_where_its_home_is_gone(tmp_path: Path) -> None:
+    info, runs = from_files(PUBLISHED)
+    search = read_search(str(PUBLISHED), Home(tmp_path))
+    assert (search.name, search.fresh_seed) == ("paper-search", 1001)
+    scores = [winner.trial.value.mean for winner in search.winners]
+    assert scores == sorted(scores, reverse=True)
+    best = next(run for run in runs if run.trial == search.winners[0].trial.number)
+    assert cell_id(search.winners[0].config, 1000, best.tags["data_checksum"]) == best.cell
+    assert promote(search, Home(tmp_path), 1, 8, None)[1].study.name == "paper-search-promoted"
+    write_files(runs, info, tmp_path / "mailed")
+    (tmp_path / "mailed" / "study.json").unlink()
+    with pytest.raises(FollowError, match=r"mailed has no study.json, .*; give the whole folder of the report"):
+        read_search(str(tmp_path / "mailed"), Home(tmp_path))
 
 
 def test_an_arm_s_overrides_are_what_differs() -> None:

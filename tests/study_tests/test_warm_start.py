@@ -8,7 +8,7 @@ import pytest
 
 from study.config import SpecError, StudyConfig, parse_spec
 from study.home import Home
-from study.warm_start import read_value, warm_started
+from study.warm_start import warm_started
 
 from .books import SEARCH, fresh_home, optuna_trials, run
 
@@ -72,7 +72,3 @@ def test_a_file_and_a_study_that_are_not_there_are_named(tmp_path: Path) -> None
     first, second = refused.value.problems
     assert first.startswith('study.enqueue csv = "no.csv": no such file (looked for ')
     assert second.startswith("study.enqueue study = \"none\": there is no study 'none'")
-
-
-def test_cells_are_numbers_truth_values_or_words() -> None:
-    assert [read_value(text) for text in (" 3", "0.5", "1e-3", "true", "linear")] == [3, 0.5, 1e-3, True, "linear"]

@@ -6,7 +6,8 @@ import pytest
 from pydantic import ValidationError
 
 from trainers.config import DA, LSLR, MSL, TrainerConfig, resolve
-from trainers.normalise import cell_id, flatten, merge, normalise, settings
+from trainers.normalise import cell_id, flatten, from_settings, merge, normalise, read_value, settings
+from trainers.presets import PRESETS, preset
 
 INERT: list[tuple[dict[str, Any], str]] = [
     ({"inner.steps": 1, "msl": "on"}, "msl"),
@@ -88,6 +89,19 @@ def test_a_cell_is_the_training_and_not_how_it_is_written() -> None:
 def test_settings_are_flat() -> None:
     flat = settings(TrainerConfig())
     assert (flat["inner.steps"], flat["msl"], flat["outer.clip"]) == (5, "off", "off")
+
+
+def test_cells_are_numbers_truth_values_or_words() -> None:
+    texts = (" 3", "0.5", "1e-3", "true", "linear", "None")
+    assert [read_value(text) for text in texts] == [3, 0.5, 1e-3, True, "linear", None]
+
+
+@pytest.mark.parametrize("name", list(PRESETS))
+def test_a_config_is_read_back_from_its_record(name: str) -> None:
+    config = normalise(merge(preset(name), {"outer.lr": 0.1 + 0.2, "model.init_seed": 3}))[0]
+    recorded = {path: str(value) for path, value in settings(config).items()}
+    assert from_settings(recorded) == config
+    assert from_settings(dict(reversed(recorded.items()))) == config
 
 
 def test_a_runs_record_says_which_components_are_on() -> None:

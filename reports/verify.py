@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from html.parser import HTMLParser
 from itertools import zip_longest
 from pathlib import Path
+from statistics import mean, stdev
 
 from . import records as names
 from .build import latex_files
@@ -74,8 +75,7 @@ def verify_repeats(ours: Sequence[RunRecord], others: Sequence[RunRecord]) -> tu
 
     Raises ReportError if none is, as nothing was compared then.
     """
-    trained = {record.cell: record for record in others if record.state == names.COMPLETE and record.cell}
-    pairs = [(r, trained[r.cell]) for r in in_order(ours) if r.state == names.COMPLETE and r.cell in trained]
+    pairs = _repeated(ours, others)
     if not pairs:
         raise ReportError("no training is complete in both reports: they must have config, seed and data in common")
     found: list[Difference] = []
@@ -85,6 +85,25 @@ def verify_repeats(ours: Sequence[RunRecord], others: Sequence[RunRecord]) -> tu
             for key in sorted((mine.keys() & theirs.keys()) - NOT_REACHED):
                 found += _value_difference(f"{record.name}, {group} {key}", mine[key], theirs[key])
     return len(pairs), found
+
+
+def drift(ours: Sequence[RunRecord], others: Sequence[RunRecord]) -> str:
+    """Return how far apart, in points of test accuracy, the trainings ended that both have; "" if it cannot be told."""
+    both = [
+        (a.metrics.get(names.TEST_ACCURACY), b.metrics.get(names.TEST_ACCURACY)) for a, b in _repeated(ours, others)
+    ]
+    points = [100 * (theirs - mine) for mine, theirs in both if mine is not None and theirs is not None]
+    if len(points) < 2:
+        return ""
+    return (
+        f"test accuracy of the {len(points)} trainings that were repeated: there minus here {mean(points):+.2f} points on average, "
+        f"standard deviation {stdev(points):.2f} (another machine or version rounds differently, and training carries that on)"
+    )
+
+
+def _repeated(ours: Sequence[RunRecord], others: Sequence[RunRecord]) -> list[tuple[RunRecord, RunRecord]]:
+    trained = {record.cell: record for record in others if record.state == names.COMPLETE and record.cell}
+    return [(r, trained[r.cell]) for r in in_order(ours) if r.state == names.COMPLETE and r.cell in trained]
 
 
 def _record_differences(ours: RunRecord, theirs: RunRecord) -> Iterator[Difference]:

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from reports.files import RUNS, read_files
 from reports.records import ReportError
-from reports.verify import verify_documents, verify_records, verify_repeats
+from reports.verify import drift, verify_documents, verify_records, verify_repeats
 
 from .home import Home
 from .outcome import load
@@ -32,7 +32,8 @@ def verify_report(report: Path, home: Home, console: Console, against: Path | No
     except ReportError as error:
         compared = [f"the results were not compared with MLflow's: {error}"]
     if against:
-        shared, differences = verify_repeats(records, read_files(against)[1])
+        others = read_files(against)[1]
+        shared, differences = verify_repeats(records, others)
         found += differences
         compared.append(f"trainings that were repeated in {against}: {shared}, the same to the last bit")
     for difference in found[:MOST_SHOWN]:
@@ -40,6 +41,8 @@ def verify_report(report: Path, home: Home, console: Console, against: Path | No
     if len(found) > MOST_SHOWN:
         console.print(f"... and {len(found) - MOST_SHOWN} more", highlight=False)
     if found:
+        if against and differences and (text := drift(records, others)):
+            console.print(text, markup=False, highlight=False, soft_wrap=True)
         console.print(f"{len(found)} differences in {folder}", highlight=False, soft_wrap=True)
         return 1
     text = "; ".join([f"{folder}: every table follows from its {len(records)} runs", *compared])

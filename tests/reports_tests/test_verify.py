@@ -8,7 +8,7 @@ import pytest
 from reports.build import build_report
 from reports.files import read_files, write_files
 from reports.records import ReportError, RunRecord
-from reports.verify import verify_documents, verify_records, verify_repeats
+from reports.verify import drift, verify_documents, verify_records, verify_repeats
 
 from . import example
 
@@ -86,3 +86,13 @@ def test_repeated_trainings_are_compared_by_cell_to_the_last_bit_but_for_their_t
     assert (count, difference.where) == (2, "run 2, metrics test_accuracy")
     with pytest.raises(ReportError, match="no training is complete in both reports"):
         verify_repeats(ours, [replace(ours[0], state="pruned")])
+
+
+def test_how_far_repeated_trainings_ended_apart_is_told_in_points() -> None:
+    ours = [replace(one, metrics={"test_accuracy": 0.5}) for one in _records()[1:3]]
+    theirs = [replace(one, metrics={"test_accuracy": score}) for one, score in zip(ours, (0.51, 0.53), strict=True)]
+    assert (
+        "2 trainings that were repeated: there minus here +2.00 points on average, standard deviation 1.41 ("
+        in drift(ours, theirs)
+    )
+    assert drift(ours, theirs[:1]) == ""

@@ -12,8 +12,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic import ValidationError
+
 from .config import CA, DA, LSLR, MSL, TrainerConfig, resolve
 from .mamlpp.schedules import outer_lr
+from .messages import explain
 
 NUMERICS = 1
 """Raised when float64 results of this package change by more than 1e-9: old cells then count as untrained."""
@@ -164,10 +167,13 @@ def settings(config: TrainerConfig) -> dict[str, Any]:
 def from_settings(recorded: Mapping[str, str]) -> TrainerConfig:
     """Return the config whose `settings` were recorded as text, such as a run's parameters in MLflow or in a report.
 
-    Raises `pydantic.ValidationError` for settings that this version does not have.
+    Raises ValueError for settings that this version does not have.
     """
     ordered = {path: read_value(recorded[path]) for path in sorted(recorded)}  # "msl" before "msl.epochs"
-    return normalise(merge(ordered))[0]
+    try:
+        return normalise(merge(ordered))[0]
+    except ValidationError as error:
+        raise ValueError(f"a recorded run has settings of another version: {explain(error, TrainerConfig)}") from None
 
 
 def read_value(text: str) -> Any:

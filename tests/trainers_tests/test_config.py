@@ -104,6 +104,11 @@ def test_a_config_is_read_back_from_its_record(name: str) -> None:
     assert from_settings(dict(reversed(recorded.items()))) == config
 
 
+def test_a_record_of_another_version_is_said_to_be_one() -> None:
+    with pytest.raises(ValueError, match=r"settings of another version: .*inner\.stepz"):
+        from_settings({"inner.stepz": "3"})
+
+
 def test_a_runs_record_says_which_components_are_on() -> None:
     recorded = settings(normalise({"msl": "on", "bnwb": "on"})[0])
     assert (recorded["msl"], recorded["msl.schedule"], recorded["bnwb"], recorded["ca"]) == (

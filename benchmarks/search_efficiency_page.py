@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from reports.svg import BLUE, GREEN, ORANGE, canvas, style, to_svg
+from study.rungs import rungs
+from study.sections import Named
 
 from .header import header
 from .search_efficiency_statistics import REPETITIONS, Curve, Ratio, expected_random, mean_best, ratio
@@ -40,7 +43,7 @@ def page(problems: Mapping[str, Curves], spec: str, trials: Mapping[str, int], c
         "Written by `make search-efficiency`, which runs the searches that are missing and takes up the others.", "",
         f"Random search without pruning ({trials['random']} trials) sets the target: the mean over repetitions of its best "
         f"validation accuracy. TPE without pruning has as many trials, the default (no [sampler], no [pruner] in the spec) "
-        f"{trials['default']}, most of them stopped early. Nothing is enqueued. The ratio is the work after which a method's "
+        f"{trials['default']}, most of them stopped early{_where(spec)}. Nothing is enqueued. The ratio is the work after which a method's "
         "mean best reaches the target, over random's full work; work is counted operations, of stopped trainings too. "
         f"The aim, set beforehand, is a ratio of at most {AIM:g} for the default. Intervals: 95 % percentile bootstrap over "
         "repetitions, drawn in pairs by seed; of so few they are rather too narrow. A repetition's three searches have the same "
@@ -49,6 +52,13 @@ def page(problems: Mapping[str, Curves], spec: str, trials: Mapping[str, int], c
         *([f"![Expected best validation accuracy against work]({FIGURE})", ""] if any(c["random"] for c in problems.values()) else []),
         "## How it was run", "", *about, "", "Each search, with the names filled in:", "", "```toml", spec.strip(), "```", "",
     ])  # fmt: skip
+
+
+def _where(spec: str) -> str:
+    """Return where the default stops trials of such a spec, as a part of a sentence."""
+    length = re.search(r"epochs = (\d+)", spec)
+    found = rungs(Named(name="successive_halving"), int(length[1])) if length else []
+    return f", at rungs after {' and '.join(map(str, found))} of {length[1]} epochs" if length and found else ""
 
 
 def _problem(name: str, curves: Curves) -> list[str]:

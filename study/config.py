@@ -22,6 +22,7 @@ from trainers.presets import PRESETS, preset
 from trainers.work import work
 
 from .optuna_parts import WILCOXON, make_pruner, make_sampler
+from .rungs import late_rungs
 from .sections import AblationSection, BudgetSection, ExecutionSection, Named, SpecFile, StudySection
 from .seed_groups import FEWEST_SEEDS
 
@@ -258,6 +259,7 @@ def _search(spec: SpecFile, trainer: _Trainer, space: SearchSpace, common: Tree)
     base, dropped = normalise(base_tree)
     presets = tuple(entry for entry in spec.study.enqueue if isinstance(entry, str))
     enqueued, notes = _enqueue(presets, trainer, narrowed, base_tree)
+    notes += _late_rungs(pruner, base.budget.epochs)
     found = StudyConfig(
         **common, kind="search", base_tree=base_tree, base=base, dropped=dropped, space=narrowed, sampler=sampler,
         pruner=pruner, enqueued=enqueued, notes=notes, typed=trainer.typed, size=trainer.size,
@@ -289,6 +291,16 @@ def _default_pruner(spec: SpecFile) -> Named:
     """
     seeds = spec.study.seeds_per_trial
     return Named(name="successive_halving" if seeds == 1 else WILCOXON if seeds >= FEWEST_SEEDS else "none")
+
+
+def _late_rungs(pruner: Named, epochs: int) -> tuple[str, ...]:
+    if not (late := late_rungs(pruner, epochs)):
+        return ()
+    after = ", ".join(map(str, late))
+    return (
+        f"pruner: {pruner.name} stops trials after epoch {after} of {epochs}, when more than half of the training is paid for; "
+        "leave min_resource and min_early_stopping_rate out for rungs up to half",
+    )
 
 
 def _pruner_and_seeds(pruner: Named, seeds: int) -> list[str]:

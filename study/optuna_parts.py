@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from trainers.messages import show, unknown
 
+from .rungs import HALVING, are_placed, halving_options, up_to_half
 from .sections import Named
 
 if TYPE_CHECKING:
@@ -79,7 +80,8 @@ def make_sampler(section: Named, seed: int) -> BaseSampler:
             own["group"] = False  # Optuna refuses group without multivariate
     elif section.name in ("gp", "cmaes"):
         own |= {"n_startup_trials": STARTUP_TRIALS}
-    made: BaseSampler = _make("sampler", SAMPLERS, optuna.samplers, section, own, hidden=("seed",))
+    make = _class("sampler", SAMPLERS, optuna.samplers, section)
+    made: BaseSampler = _make("sampler", make, section, own, hidden=("seed",))
     return made
 
 
@@ -87,37 +89,39 @@ def make_pruner(section: Named, epochs: int) -> BasePruner:
     """Return the pruner that [pruner] names, with defaults for runs of `epochs` epochs.
 
     Successive halving and Hyperband go on with the better third of the trials after a ninth of the epochs, and with the better
-    third of these after a third. The median and percentile rules spare the first 4 trials and a quarter of the epochs. The
-    patient pruner waits for as many epochs without improvement. Wilcoxon's test compares a trial's seeds with those of the best
-    trial: at p < 0.15, which three seeds reach if all are worse (p = 1/8).
+    third of these after a third; unless the options place the rungs, none is beyond half of the epochs. The median and percentile
+    rules spare the first 4 trials and a quarter of the epochs. The patient pruner waits for as many epochs without improvement.
+    Wilcoxon's test compares a trial's seeds with those of the best trial: at p < 0.15, which three seeds reach if all are worse
+    (p = 1/8).
 
     Raises ValueError for an unknown name or option, or a value that Optuna refuses.
     """
     import optuna.pruners
 
     quarter = max(1, epochs // 4)
-    thirds = {"min_resource": max(1, epochs // 9), "reduction_factor": 3}
     rule = {"n_startup_trials": 4, "n_warmup_steps": quarter}
     own: dict[str, dict[str, Any]] = {
         "median": rule,
         "percentile": {"percentile": 50.0, **rule},
-        "hyperband": {"max_resource": epochs, **thirds},
-        "successive_halving": thirds,
         WILCOXON: {"p_threshold": 0.15},
         "patient": {"wrapped_pruner": None, "patience": quarter},
     }
-    made: BasePruner = _make(
-        "pruner", PRUNERS, optuna.pruners, section, own.get(section.name, {}), hidden=("wrapped_pruner",)
-    )
+    halving = section.name in HALVING
+    options = halving_options(section, epochs) if halving else own.get(section.name, {})
+    make = _class("pruner", PRUNERS, optuna.pruners, section)
+    if halving and not are_placed(section):
+        make = up_to_half(make, epochs)
+    made: BasePruner = _make("pruner", make, section, options, hidden=("wrapped_pruner",))
     return made
 
 
-def _make(
-    what: str, names: dict[str, str], module: Any, section: Named, own: dict[str, Any], hidden: tuple[str, ...]
-) -> Any:
+def _class(what: str, names: dict[str, str], module: Any, section: Named) -> Any:
     if section.name not in names:
         raise ValueError(f"{what}.name = {show(section.name)}: {unknown(what, section.name, names)}")
-    make = getattr(module, names[section.name])
+    return getattr(module, names[section.name])
+
+
+def _make(what: str, make: Any, section: Named, own: dict[str, Any], hidden: tuple[str, ...]) -> Any:
     parameters = inspect.signature(make).parameters
     known = [name for name in parameters if name not in hidden and not _takes_code(name)]
     wrong = [f"{what}.{key}: {unknown('option', key, known)}" for key in section.options if key not in known]

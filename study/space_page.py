@@ -20,6 +20,7 @@ from trainers.normalise import cell_id, settings
 from trainers.presets import PRESETS
 
 from .config import SpecError, StudyConfig
+from .rungs import EPOCHS, rungs, rungs_text
 
 POINTS = 200
 """Random configs that `check` looks at."""
@@ -112,7 +113,14 @@ def _tables(config: StudyConfig, found: list[Parameter], width: int) -> Renderab
         table.add_row(*(cells if wide else [*cells[:2], cells[3], cells[5]]))
         if not wide and one.no_effect_if:
             table.add_row("", "", Text(f"not if {'; '.join(one.no_effect_if)}", style="dim"), "")
-    return Group(_head(config, found), "", table, "", *_presets(config))
+    rungs = _rungs_text(config)
+    return Group(_head(config, found), *([Text(rungs)] if rungs else []), "", table, "", *_presets(config))
+
+
+def _rungs_text(config: StudyConfig) -> str:
+    assert config.space is not None
+    assert config.pruner is not None
+    return rungs_text(config.pruner, config.base.budget.epochs, searched=EPOCHS in config.space.dimensions)
 
 
 def _head(config: StudyConfig, found: list[Parameter]) -> Text:
@@ -168,9 +176,11 @@ def check_space(config: StudyConfig, console: Console, as_json: bool) -> None:
             ]
         )
     most = config.space.max_work
+    assert config.pruner is not None
     facts = {
         "configs": POINTS, "different": len(cells), "work_low": min(work), "work_median": median(work), "work_high": max(work),
         "within_max_work": None if most is None else sum(w <= most for w in work), "without_effect": dict(inert.most_common()),
+        "epochs": config.base.budget.epochs, "rungs": rungs(config.pruner, config.base.budget.epochs),
     }  # fmt: skip
     if as_json:
         print(json.dumps(facts, indent=2))
@@ -187,6 +197,9 @@ def _print_facts(config: StudyConfig, facts: Mapping[str, object], console: Cons
         lines.append(
             f"Within space.max_work: {facts['within_max_work']} of {POINTS}; the others are drawn again before they cost anything."
         )
+    if text := _rungs_text(config):
+        lines.append(text)
+    lines += [f"Note: {note}" for note in config.notes]
     for line in lines:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
     inert = facts["without_effect"]

@@ -27,11 +27,14 @@ TIMEOUTS = {
 """libpq's own settings: a server whose machine is gone is noticed within seconds, not hours."""
 
 _USER_INFO = re.compile(r"(?P<head>\b[a-zA-Z][\w+.-]*://[^\s:/@]*):\S+@")
-_PASSWORD = re.compile(r"(?P<head>\bpass(?:word|wd)\s*=\s*)('[^']*'|[^\s&'\"]+)", re.IGNORECASE)
+_PASSWORD = re.compile(
+    r"(?P<head>\bpass(?:word|wd)\s*=\s*|\bRAY_AUTH_TOKEN\s*=\s*|\bauthorization\W+Bearer\s+)('[^']*'|[^\s&'\"]+)",
+    re.IGNORECASE,
+)
 
 
 def redact(text: str) -> str:
-    """Return `text` with *** for every password: in addresses (user:password@host) and in password=... settings."""
+    """Return `text` with *** for every password and token: user:password@host, password=..., RAY_AUTH_TOKEN=..., Authorization: Bearer ..."""
     return _PASSWORD.sub(r"\g<head>***", _USER_INFO.sub(r"\g<head>:***@", text))
 
 

@@ -158,7 +158,7 @@ class LocalExecutor:
 
     def _environment(self, slot: int) -> Mapping[str, str]:
         environment = {**os.environ, "OMP_NUM_THREADS": str(self._threads), "MKL_NUM_THREADS": str(self._threads)}
-        for secret in VARIABLES.values():  # a worker holds no database
+        for secret in (*VARIABLES.values(), "RAY_AUTH_TOKEN"):  # a worker holds no database and starts no Ray
             environment.pop(secret, None)
         environment["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
         if self._gpus:

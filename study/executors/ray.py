@@ -6,25 +6,19 @@ its node, is a call that fails. Ray kills the actors of a driver that died. `stu
 
 from __future__ import annotations
 
-import logging
 import os
-import signal
 import sys
 import time
 import uuid
-from collections.abc import Generator, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..addresses import VARIABLES
 from ..jobs import LAST_EVENTS, Answer, EpochDone, Event, EventSource, Job, Lost
 from ..sections import ExecutionSection
 from .local import STILLBORN, WorkersError, last_lines
-
-OBJECT_STORE_BYTES = 256 * 2**20
-"""Of a Ray that is started here: events are small, and Ray would take a third of the memory."""
+from .ray_connection import connect, own_signals
 
 
 class RayWorker:
@@ -155,7 +149,7 @@ class RayExecutor:
             self._ray.kill(actor.handle)
         self._actors.clear()
         if self._stop_ray:
-            with _own_signals():
+            with own_signals():
                 self._ray.shutdown()
 
     def _receive(self, actor: _Actor) -> EventSource | None:
@@ -200,62 +194,11 @@ def ray_executor(section: ExecutionSection, logs: Path) -> RayExecutor:
 
     "auto" is as many workers as the cluster has room for now.
     """
-    stop = _connect(section.address)
+    stop = connect(section.address)
     cpus = section.threads if section.cpus_per_run is None else section.cpus_per_run
     gpus = _default_gpus() if section.gpus_per_run is None else section.gpus_per_run
     slots = _room(cpus, gpus) if section.workers == "auto" else section.workers
     return RayExecutor(max(1, slots), section.threads, logs, cpus=cpus, gpus=gpus, stop_ray=stop)
-
-
-def _connect(address: str | None) -> bool:
-    """Connect to the cluster at `address`, or start a Ray for this machine alone; False if Ray is connected already."""
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    if address is None or address.startswith(("127.0.0.1:", "localhost:")):
-        # Else Ray would listen on every network of this machine, and call 127.0.0.1 by another name.
-        os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
-    try:
-        import ray
-    except ImportError:
-        raise WorkersError(
-            '[execution] executor = "ray" needs Ray, which is not installed: pip install "mamlab[ray]", '
-            'or write executor = "local"'
-        ) from None
-    if ray.is_initialized():
-        return False
-    own: dict[str, Any] = {"object_store_memory": OBJECT_STORE_BYTES, "include_dashboard": False}
-    with _own_signals(), _no_secrets():
-        try:
-            ray.init(
-                address=address or "local", logging_level=logging.ERROR, log_to_driver=False, **({} if address else own)
-            )
-        except (ConnectionError, ValueError, RuntimeError) as error:
-            raise WorkersError(
-                f'[execution] address = "{address}": no Ray cluster answers there ({error}); start one with `ray start`, '
-                "or leave address out to use this machine alone"
-            ) from None
-    return True
-
-
-@contextmanager
-def _own_signals() -> Iterator[None]:
-    """Keep the driver's signal handlers: Ray sets its own, which would end the driver at once."""
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
-    try:
-        yield
-    finally:
-        with suppress(ValueError):  # not in the main thread: Ray sets none there
-            for number, handler in before.items():
-                signal.signal(number, handler)
-
-
-@contextmanager
-def _no_secrets() -> Iterator[None]:
-    """Hide the stores' addresses, which may hold passwords, from a Ray that starts: a worker holds no database."""
-    hidden = {name: os.environ.pop(name) for name in VARIABLES.values() if name in os.environ}
-    try:
-        yield
-    finally:
-        os.environ.update(hidden)
 
 
 def _nodes() -> list[dict[str, float]]:

@@ -1,11 +1,16 @@
-"""A real Ray cluster of two nodes on this machine: two raylets of one CPU each, on 127.0.0.1, one of which can be killed."""
+"""Real Ray clusters on this machine, on 127.0.0.1 alone: of two nodes of one CPU, or made by `ray start`."""
 
 from __future__ import annotations
 
 import logging
 import os
+import socket
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
@@ -20,10 +25,10 @@ def two_nodes() -> Iterator[Any]:
     import ray
     from ray.cluster_utils import Cluster
 
-    from study.executors.ray import _own_signals
+    from study.executors.ray_connection import own_signals
 
     long_enough = {"STAND_IN_SECONDS": os.environ.get("STAND_IN_SECONDS", "0.2")}  # epochs that a node can die in
-    with _own_signals():
+    with own_signals():
         with patch.dict(os.environ, long_enough):  # nodes hand their environment to the workers
             cluster = Cluster(initialize_head=True, head_node_args=NODE)
             add_node(cluster)
@@ -43,3 +48,44 @@ def add_node(cluster: Any) -> Any:
 def kill_second_node(cluster: Any) -> None:
     """SIGKILL the raylet of the node that the driver is not connected to, and its workers with it."""
     cluster.remove_node(next(iter(cluster.worker_nodes)), allow_graceful=False)
+
+
+START = ["--node-ip-address=127.0.0.1", "--include-dashboard=false", "--object-store-memory", str(80 * 2**20)]
+
+
+@contextmanager
+def ray_start(folder: Path, *options: str, program: str = "") -> Iterator[str]:
+    """Yield the address of a cluster that `ray start --head` made, whose token, if it has one, is in `folder`/.ray.
+
+    `program` is run before Ray's command line is, in its process.
+    """
+    port = free_port()
+    command = [sys.executable, "-c", f"{program}\nfrom ray.scripts.scripts import main; main()", "start", "--block"]
+    with ray_process([*command, "--head", f"--port={port}", *START, *options], folder):
+        yield f"127.0.0.1:{port}"
+
+
+@contextmanager
+def ray_process(command: list[str], folder: Path) -> Iterator[None]:
+    """Run `ray start --block`, with `folder` as the user's own, from its "started" to its end."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("RAY_AUTH")}
+    log = folder / f"ray-{len(list(folder.glob('ray-*.log')))}.log"
+    with log.open("wb") as out:
+        node = subprocess.Popen(command, env=environment | {"HOME": str(folder)}, stdout=out, stderr=out)
+    try:
+        end = time.monotonic() + 60
+        while "Ray runtime started" not in log.read_text():
+            assert node.poll() is None, log.read_text()
+            assert time.monotonic() < end, log.read_text()
+            time.sleep(0.1)
+        yield
+    finally:
+        node.terminate()  # it ends what it started
+        node.wait(30)
+
+
+def free_port() -> int:
+    """Return a port of 127.0.0.1 at which nothing listens."""
+    with closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

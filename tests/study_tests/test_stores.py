@@ -54,6 +54,9 @@ def home(server: Postgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> H
         ("host=h password=s3cret dbname=d", "host=h password=*** dbname=d"),
         ("host=h password='two words' dbname=d", "host=h password=*** dbname=d"),
         ("postgresql://me@host/db?password=s3cret&x=1", "postgresql://me@host/db?password=***&x=1"),
+        ("RAY_AUTH_TOKEN=0123abcd ray start", "RAY_AUTH_TOKEN=*** ray start"),
+        ("{'Authorization': 'Bearer 0123abcd'}", "{'Authorization': 'Bearer ***'}"),
+        ("RAY_AUTH_TOKEN_PATH=/a/b, a bearer of news", "RAY_AUTH_TOKEN_PATH=/a/b, a bearer of news"),
         ("http://127.0.0.1:5000 and sqlite:////a/b.db", "http://127.0.0.1:5000 and sqlite:////a/b.db"),
     ],
 )  # fmt: skip

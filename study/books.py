@@ -14,6 +14,7 @@ from trainers.checkpoint import CheckpointFolder
 from trainers.results import EpochResult
 
 from .config import StudyConfig, parse_spec
+from .foreign import is_ours, notes_on
 from .heartbeat import TAG
 from .home import Home
 from .journal import Journal
@@ -43,6 +44,13 @@ class Books:
     runs: list[Any]
     driver: str
     """Who runs the study; empty if nobody does."""
+    others: tuple[FrozenTrial, ...] = ()
+    """Optuna's trials that are not ours."""
+
+    @property
+    def notes(self) -> list[str]:
+        """What to say of trials that are not ours."""
+        return notes_on(self.others, wishes=self.parent.data.tags.get(records.TAG_KIND) == records.SEARCH)
 
     @cached_property
     def config(self) -> StudyConfig:
@@ -147,8 +155,10 @@ def read_books(home: Home, name: str, *, alone: bool = False) -> Books:
         trials, attrs = [], {}
     tag = parents[0].data.tags.get(TAG, "")
     driver = elsewhere(home, tag) if alone else driver_of(home, name, tag)
-    counting = {trial.number: trial for trial in trials if trial.number not in attrs.get(SUPERSEDED, ())}
-    return Books(home, name, storage, client, counting, parents[0], children, driver)
+    ours = [trial for trial in trials if is_ours(trial) and trial.number not in attrs.get(SUPERSEDED, ())]
+    others = tuple(trial for trial in trials if not is_ours(trial))
+    counting = {trial.number: trial for trial in ours}
+    return Books(home, name, storage, client, counting, parents[0], children, driver, others)
 
 
 def _history(folder: CheckpointFolder) -> list[EpochResult]:

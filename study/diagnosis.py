@@ -11,8 +11,9 @@ from reports import records
 
 from . import mending
 from .books import Books, key_of, read_books, state_of
+from .foreign import LABEL, STATE
 from .tracking import STATUS
-from .trials import LABEL, RESULT, STATE
+from .trials import RESULT
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
@@ -146,8 +147,15 @@ def _lost(books: Books) -> Iterator[Disagreement]:
                 AGAIN,
                 partial(mending.run_again, books, [number]),
             )
+    others = {trial.number for trial in books.others if trial.state.is_finished()}
     for run in _runs(books):
-        if books.trial_of(run) is None:
+        number = key_of(run)[0]
+        if books.trial_of(run) is None and number in others:
+            yield Disagreement(
+                f"{run.info.run_name}: another tool has ended trial {number} in Optuna",
+                f"{RESTART}: another trial takes its place",
+            )
+        elif books.trial_of(run) is None:
             yield Disagreement(
                 f"{run.info.run_name}: a run in MLflow, Optuna has no trial {int(run.data.tags[records.TAG_TRIAL])}",
                 "no: put Optuna's store back from a copy",

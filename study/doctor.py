@@ -37,12 +37,14 @@ def examine(home: Home, name: str, console: Console, *, fix: bool, as_json: bool
         rows = [{"what": one.what, "mended": True} for one in mended]
         rows += [{"what": one.what, "mended": False, "fix": one.way} for one in left]
         console.print(
-            json.dumps({"study": name, "driver": books.driver, "disagreements": rows}, indent=2),
+            json.dumps({"study": name, "driver": books.driver, "disagreements": rows, "notes": books.notes}, indent=2),
             soft_wrap=True,
             markup=False,
             highlight=False,
         )
     else:
+        for note in books.notes:
+            console.print(f"note: {note}", markup=False, highlight=False, soft_wrap=True)
         _print(name, console, books.driver, mended, left)
     return int(bool(left))
 

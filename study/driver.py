@@ -87,7 +87,7 @@ def _open(config: StudyConfig, home: Home, checksum: str) -> tuple[Ledger, Budge
     """Open both books. Raises StoreAway."""
     trials = Trials(open_optuna(home), config, checksum)
     tracking = Tracking(open_mlflow(home), home, config, checksum)
-    tracking.start(trials.open_runs)
+    tracking.start(trials.open_runs, trials.not_ours)
     journal = Journal(home.journal / f"{config.study.name}.jsonl")
     return Ledger(trials, tracking, journal), Budget(
         config.budget, config.execution, tracking.spent, tracking.earlier_seconds
@@ -136,6 +136,7 @@ class _Driver:
                 self._executor.close(grace=0.5 if self._live else 5.0)
             self._interrupt(finished)
         last = self._snapshot(finished=finished, interrupted=bool(self._stop.count), spent=spent)
+        last = replace(last, notes=tuple(self._ledger.notes))
         self._show(last)
         return last
 

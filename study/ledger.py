@@ -77,6 +77,11 @@ class Ledger:
         return self._trials.best
 
     @property
+    def notes(self) -> list[str]:
+        """What to say of the stores: trials that are not ours."""
+        return self._trials.notes
+
+    @property
     def experiment_id(self) -> str:
         """MLflow's experiment."""
         return self._tracking.experiment_id
@@ -214,7 +219,8 @@ class Ledger:
         if state != "complete":
             self._tracking.log_partial_result(run.run_id, run.plan, run.epochs)
         self._tracking.end_run(run.run_id, state, message, run.plan.label, stops_trial=stops)
-        self._trials.end(run.plan, state, score)
+        if not self._trials.end(run.plan, state, score):
+            self._tracking.supersede(run.run_id)
         run.end = state
 
     def _lose(self, away: StoreAway) -> None:

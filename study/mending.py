@@ -11,13 +11,14 @@ from reports import records
 from trainers.results import EpochResult
 
 from .books import Books, key_of, state_of
+from .foreign import STATE
 from .heartbeat import TAG
 from .journal import Journal
 from .ledger import Ledger
 from .seed_groups import Results, group_value
 from .snapshot import EndState
 from .tracking import STATUS, Tracking
-from .trials import FROZEN, RESULT, STATE, SUPERSEDED, Trials
+from .trials import FROZEN, RESULT, SUPERSEDED, Trials
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
@@ -121,7 +122,7 @@ def replay(books: Books) -> None:
     checksum = json.loads(frozen)["data_checksum"]
     trials = Trials(books.storage, books.config, checksum)
     tracking = Tracking(books.client, books.home, books.config, checksum)
-    tracking.start(trials.open_runs)
+    tracking.start(trials.open_runs, trials.not_ours)
     ledger = Ledger(trials, tracking, Journal(books.journal.path))
     ledger.close(ledger.replay(), finished=before == records.COMPLETE)
     if ledger.behind:

@@ -45,6 +45,8 @@ def conduct(config: StudyConfig, home: Home, console: Console, quiet: bool = Fal
     try:
         with open_view(console, quiet) as view:
             last = run_study(config, home, view)
+        for note in last.notes:
+            _say(console, f"note: {note}")
         if not last.interrupted:
             return finish(last, home, console)
     except KeyboardInterrupt:

@@ -10,11 +10,11 @@ from __future__ import annotations
 from reports import records
 
 from .books import read_books
+from .foreign import STATE
 from .home import Home
 from .locks import driver_lock
 from .mending import run_again
 from .stores import open_mlflow
-from .trials import STATE
 from .ui import UIError
 
 RETRIED = (records.FAILED, records.OUT_OF_MEMORY)

@@ -56,5 +56,7 @@ class Snapshot:
     """MLflow's experiment."""
     messages: tuple[str, ...] = ()
     """The latest notices for the user (a run that failed, a worker that died), oldest first."""
+    notes: tuple[str, ...] = ()
+    """Of the last snapshot: what to say of the stores once more when the study has ended."""
     away: str = ""
     """Which store does not answer, since when, and what waits to be written; empty while both answer."""

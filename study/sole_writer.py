@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from optuna.storages._cached_storage import _CachedStorage
+from optuna.trial import FrozenTrial, TrialState
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
     from optuna.storages import RDBStorage
-    from optuna.trial import FrozenTrial, TrialState
 
 
 class SoleWriter(_CachedStorage):
     """Optuna's own cache reads all unfinished trials at every question; this one reads a trial once, and after rare writes.
 
-    A pruner asks after every epoch, and reading costs it more than writing. No other process may write the study
-    meanwhile: the driver's lock sees to that.
+    A pruner asks after every epoch, and reading costs it more than writing. No other mamlab may write the study
+    meanwhile: the driver's lock sees to that. What another tool writes is seen after `forget`.
     """
 
     def __init__(self, backend: RDBStorage) -> None:
@@ -28,6 +28,33 @@ class SoleWriter(_CachedStorage):
         self._stale: set[int] = set()
         self._held: dict[str, Any] | None = None
         self._drafting = False
+        self._shown: Callable[[FrozenTrial], bool] | None = None
+
+    def show_only(self, shown: Callable[[FrozenTrial], bool]) -> None:
+        """Hide the trials that are not to be `shown` from samplers, pruners and whoever else lists trials."""
+        self._shown = shown
+
+    def every_trial(self, study_id: int) -> list[FrozenTrial]:
+        """Return all trials by number, the hidden ones too; not to be changed."""
+        return super().get_all_trials(study_id, deepcopy=False)
+
+    def get_all_trials(
+        self, study_id: int, deepcopy: bool = True, states: Container[TrialState] | None = None
+    ) -> list[FrozenTrial]:
+        """Return the trials in one of the `states` by number, but hidden ones."""
+        if self._shown is None:
+            return super().get_all_trials(study_id, deepcopy, states)
+        trials = [trial for trial in super().get_all_trials(study_id, False, states) if self._shown(trial)]
+        return copy.deepcopy(trials) if deepcopy else trials
+
+    def get_best_trial(self, study_id: int) -> FrozenTrial:
+        """Return the complete trial of the highest value, of those that are shown. Raises ValueError if there is none."""
+        if self._shown is None:
+            return super().get_best_trial(study_id)
+        complete = self.get_all_trials(study_id, deepcopy=False, states=(TrialState.COMPLETE,))
+        if not complete:
+            raise ValueError("No trials are completed yet.")
+        return copy.deepcopy(max(complete, key=lambda trial: trial.value or 0.0))
 
     def forget(self) -> None:
         """Read again what is unfinished: a write that failed may have reached the store nevertheless."""
@@ -84,6 +111,9 @@ class SoleWriter(_CachedStorage):
         if self._drafting:
             return
         self._stale.add(trial_id)
+        study_id, _ = self._trial_id_to_study_id_and_number[trial_id]
+        # Another tool's trial may have a parameter of this name of another kind, which Optuna would compare with ours.
+        self._studies[study_id].param_distribution.setdefault(param_name, distribution)
         super().set_trial_param(trial_id, param_name, param_value_internal, distribution)
 
     def set_trial_state_values(self, trial_id: int, state: TrialState, values: Sequence[float] | None = None) -> bool:

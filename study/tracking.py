@@ -8,6 +8,7 @@ import platform
 import subprocess
 import tempfile
 import time
+from collections.abc import Container
 from contextlib import suppress
 from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
@@ -86,8 +87,11 @@ class Tracking:
             elif records.TAG_TRIAL in run.data.tags:
                 self._known[f"{int(run.data.tags[records.TAG_TRIAL])}/{run.data.tags[records.TAG_SEED]}"] = run
 
-    def start(self, open_runs: list[tuple[int, int]]) -> None:
-        """Start (again) the parent run; runs in `open_runs`, (trial, seed), that a dead driver left are set to interrupted."""
+    def start(self, open_runs: list[tuple[int, int]], not_ours: Container[int] = ()) -> None:
+        """Start (again) the parent run; runs in `open_runs`, (trial, seed), that a dead driver left are set to interrupted.
+
+        Runs of trials that are `not_ours`, because another tool ended them, count no more.
+        """
         if not self.parent_id:
             tags = {records.TAG_ROLE: records.ROLE_STUDY}
             self.parent_id = self._create(self._config.study.name, tags)
@@ -103,6 +107,12 @@ class Tracking:
             run = self._known.get(f"{trial}/{seed}")
             if run is not None and run.data.tags.get(records.TAG_STATE) != records.INTERRUPTED:
                 self.end_run(run.info.run_id, "interrupted")
+        for key in [key for key in self._known if int(key.partition("/")[0]) in not_ours]:
+            self.supersede(self._known.pop(key).info.run_id)
+
+    def supersede(self, run_id: str) -> None:
+        """Let a run count no more: another takes its place, or has."""
+        self._client.set_tag(run_id, records.TAG_ROLE, records.ROLE_SUPERSEDED)
 
     def beat(self) -> None:
         """Give a sign of life, if it is time. Raises DriverBusy if another driver has taken the study over meanwhile."""

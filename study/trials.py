@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Container, Sequence
+from collections.abc import Container, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from trainers.normalise import cell_id
 from trainers.results import EpochResult
 
 from .config import StudyConfig
+from .foreign import LABEL, OURS, PRESET, REFUSED, RETRY_OF, STATE, is_ours, is_wish, misfit, notes_on
 from .plan import RunPlan, StudyChanged, frozen_json, planned_cells, refuse_change, sampler_seed, search_label
 from .sections import Named
 from .seed_groups import Results, group_value
@@ -21,9 +23,6 @@ if TYPE_CHECKING:
     from .sole_writer import SoleWriter
 
 FROZEN = "mamlab.frozen"
-STATE = "mamlab.state"
-LABEL = "label"
-"""Set when all parameters of a trial are sampled: a trial without it was caught in between."""
 VERDICT = "mamlab.verdict"
 """[step, whether the trial stops there, what the pruner remembers]; steps that were reported without it went on.
 
@@ -31,8 +30,6 @@ A step is an epoch; of a trial that goes seed by seed, its first, second, ... se
 """
 SUPERSEDED = "mamlab.superseded"
 """Of the study: numbers of failed trials that others, their retries, replace; they count no more. (A trial that has ended takes no attribute.)"""
-RETRY_OF = "mamlab.retry_of"
-"""Number of the trial that a search's trial replaces. (An ablation's has the same arm and seed.)"""
 RESULT = "mamlab.result."
 """+ seed: [state, score] of one of several runs of a trial."""
 STOPPED = "mamlab.stopped"
@@ -44,10 +41,11 @@ SAMPLED_DRAWS, MOST_DRAWS = 20, 1000
 
 
 class Trials:
-    """The Optuna study of one spec; this process is its only writer.
+    """The Optuna study of one spec; this process is the only mamlab that writes it.
 
-    Opening it sets what a dead driver left running back to waiting, and enqueues what is missing of the plan.
-    Raises StudyChanged if the study was started with another spec.
+    Opening it sets what a dead driver left running back to waiting, and enqueues what is missing of the plan. Trials of
+    other tools are passed over, but those that wait in a search: they are taken up where they fit the space.
+    Raises StudyChanged if the study was started with another spec, ValueError if it is none that mamlab could have made.
     """
 
     def __init__(self, storage: SoleWriter, config: StudyConfig, data_checksum: str) -> None:
@@ -58,6 +56,8 @@ class Trials:
             study_name=config.study.name, storage=storage, direction="maximize", load_if_exists=True,
             sampler=optuna.samplers.RandomSampler(seed=0), pruner=_pruner(config),
         )  # fmt: skip
+        self._refuse_other_direction()
+        storage.show_only(is_ours)
         self._check_frozen()
         self.counts: Counter[str] = Counter()
         self.best: tuple[float, str, dict[str, Any]] | None = None
@@ -71,15 +71,29 @@ class Trials:
         self._groups: dict[int, list[RunPlan]] = {}
         self._following: deque[RunPlan] = deque()
         self._spared = 0
+        self._taken: set[int] = set()
+        """Trials of ours that another tool ended while we had them."""
         self._reconcile()
         self._enqueue()
         self._list_waiting()
 
     @property
+    def notes(self) -> list[str]:
+        """What to say of trials that are not ours."""
+        return notes_on(self._every_trial(), wishes=self._config.kind == "search")
+
+    @property
+    def not_ours(self) -> frozenset[int]:
+        """Numbers of the trials that are not ours and have ended."""
+        return frozenset(one.number for one in self._every_trial() if one.state.is_finished() and not is_ours(one))
+
+    @property
     def planned(self) -> int:
         """Runs that the study wants in the end; 0 if only hours limit a search."""
         if self._config.kind == "search":
-            return max(0, (self._config.budget.trials or 0) * len(self._config.seeds) - self._spared)
+            trials = self._config.budget.trials
+            wanted = max(trials, self.started + self._wishes - len(self._superseded)) if trials else 0
+            return max(0, wanted * len(self._config.seeds) - self._spared)
         return self.started - len(self._superseded)
 
     @property
@@ -101,19 +115,10 @@ class Trials:
         Empty also for a trial that only had to be ended. A trial that goes seed by seed gives one run at a time, and
         its next one before any other trial's.
         """
-        import optuna
-
         if self._following:
             return [self._following.popleft()]
-        if self._waiting:
-            trial = self._restart(self._waiting.popleft())
-        elif self.more:
-            self._study.sampler = self._sampler(self.started)
-            trial = self._study.ask()
-            self.started += 1
-        else:
+        if (trial := self._start()) is None:
             return []
-        assert isinstance(trial, optuna.trial.Trial)
         frozen = self._storage.get_trial(trial._trial_id)
         plans = self._search_plans(trial, frozen) if self._config.kind == "search" else [self._cell_plan(frozen)]
         results = _results(frozen)
@@ -129,6 +134,16 @@ class Trials:
         if self._one_by_one:
             self._groups[trial.number] = left[1:]
         return left[:1] if self._one_by_one else left
+
+    def _start(self) -> Trial | None:
+        """Return the next trial, which runs now: one that waits, or a new one."""
+        if self._config.kind == "search" and not self._waiting:
+            self._storage.forget()  # somebody may have wished for something
+            self._list_waiting()
+        while self._waiting:
+            if (trial := self._restart(self._waiting.popleft())) is not None:
+                return trial
+        return self._ask_next() if self.more else None
 
     def _decided(self, number: int, results: Results) -> bool:
         """Whether a trial with these `results` is over: all its runs are; seed by seed, also by one that failed or a verdict."""
@@ -181,12 +196,13 @@ class Trials:
         if judged != step:
             stop, notes = (False, {}) if unasked else self._ask(trial, step, value)
         stop = stop and not answered
-        if stop or notes or answered:
-            trial.set_user_attr(VERDICT, [step, stop, notes])
-            self._verdicts[number] = (step, stop, notes)
-        for key, noted in notes.items():
-            self._storage.set_trial_system_attr(trial._trial_id, key, noted)
-        trial.report(value, step)
+        with self._unless_taken(number):
+            if stop or notes or answered:
+                trial.set_user_attr(VERDICT, [step, stop, notes])
+                self._verdicts[number] = (step, stop, notes)
+            for key, noted in notes.items():
+                self._storage.set_trial_system_attr(trial._trial_id, key, noted)
+            trial.report(value, step)
         reported.add(step)
         return stop
 
@@ -202,22 +218,53 @@ class Trials:
             stop = bool(self._study.pruner.prune(self._study, frozen))
         return stop, notes
 
-    def end(self, plan: RunPlan, state: EndState, score: float | None) -> None:
-        """Write how a run ended; a trial ends with the last of its runs. Once more after a StoreAway is once."""
+    def end(self, plan: RunPlan, state: EndState, score: float | None) -> bool:
+        """Write how a run ended; a trial ends with the last of its runs. Once more after a StoreAway is once.
+
+        False if another tool has ended the trial meanwhile: its run counts for nothing, and another trial takes its place.
+        """
         trial, results = self._live[plan.trial], {**self._results[plan.trial], plan.seed: (state, score)}
-        told = self._storage.get_trial(trial._trial_id).state.is_finished()
-        seeds = self._config.seeds if self._config.kind == "search" else (plan.seed,)
-        if len(seeds) > 1 and not told:
-            trial.set_user_attr(f"{RESULT}{plan.seed}", [state, score])
-        self._results[plan.trial] = results
-        if self._decided(plan.trial, results):
-            self._tell(trial, results, told)
-            self._groups.pop(plan.trial, None)
-            for book in (self._live, self._results, self._verdicts, self._reported):
-                del book[plan.trial]
+        stored = self._storage.get_trial(trial._trial_id)
+        told, several = stored.state.is_finished(), self._config.kind == "search" and len(self._config.seeds) > 1
+        if told and not is_ours(stored):
+            self._taken.add(plan.trial)
+        with self._unless_taken(plan.trial):
+            if several and not told:
+                trial.set_user_attr(f"{RESULT}{plan.seed}", [state, score])
+            self._results[plan.trial] = results
+            if (decided := self._decided(plan.trial, results)) and plan.trial not in self._taken:
+                self._tell(trial, results, told)
+        if plan.trial in self._taken:
+            self._give_up(plan.trial)
+            return False
+        if decided:
+            self._drop(plan.trial)
         elif self._one_by_one:
             self._following.append(self._groups[plan.trial].pop(0))
         self.counts[state] += 1
+        return True
+
+    def _drop(self, number: int) -> None:
+        self._groups.pop(number, None)
+        for book in (self._live, self._results, self._verdicts, self._reported):
+            book.pop(number, None)
+
+    def _give_up(self, number: int) -> None:
+        """Leave a trial to the tool that ended it, and put what is missing of the plan into the queue again."""
+        self._drop(number)
+        self._enqueue()
+        self._list_waiting()
+
+    @contextmanager
+    def _unless_taken(self, number: int) -> Iterator[None]:
+        """Write of a trial of ours, unless another tool has ended it."""
+        from optuna.exceptions import UpdateFinishedTrialError
+
+        try:
+            yield
+        except UpdateFinishedTrialError:
+            self._taken.add(number)
+            self._storage.forget()
 
     def interrupt(self) -> None:
         """Set what has not ended back to waiting: trials keep number and parameters."""
@@ -225,15 +272,23 @@ class Trials:
 
         self._following.clear()
         while self._live:
-            self._storage.set_trial_state_values(next(iter(self._live.values()))._trial_id, TrialState.WAITING)
-            del self._live[next(iter(self._live))]
+            number, trial = next(iter(self._live.items()))
+            with self._unless_taken(number):
+                self._storage.set_trial_state_values(trial._trial_id, TrialState.WAITING)
+            del self._live[number]
 
     def _list_waiting(self) -> None:
-        trials = self._study.get_trials(deepcopy=False)
-        self.started = len(trials)
+        """List what is to be (re)started: of ours, and the wishes of others. `started` counts ours."""
+        searches = self._config.kind == "search"
+        trials = [one for one in self._every_trial() if is_ours(one) or (searches and is_wish(one))]
+        self._wishes = sum(map(is_wish, trials))
+        self.started = len(trials) - self._wishes
         self._waiting = deque(
             trial._trial_id for trial in trials if not trial.state.is_finished() and trial.number not in self._live
         )
+
+    def _every_trial(self) -> list[FrozenTrial]:
+        return self._storage.every_trial(self._study._study_id)
 
     def _tell(self, trial: Trial, results: Results, told: bool) -> None:
         """End a trial; if it was `told` already, before the answer was lost, only note what came of it."""
@@ -259,6 +314,14 @@ class Trials:
         if self.best is None or value > self.best[0]:
             self.best = (value, label, params)
 
+    def _refuse_other_direction(self) -> None:
+        found = [direction.name.lower() for direction in self._study.directions]
+        if found != ["maximize"]:
+            raise ValueError(
+                f"the study \"{self._config.study.name}\" in Optuna's store is not mamlab's: it is to {' and '.join(found)}; "
+                "give yours another name"
+            )
+
     def _check_frozen(self) -> None:
         now = frozen_json(self._config, self._checksum)
         before = self._study.user_attrs.get(FROZEN)
@@ -273,7 +336,8 @@ class Trials:
 
         for trial in self._study.get_trials(deepcopy=False):
             if trial.state == TrialState.RUNNING:
-                self._storage.set_trial_state_values(trial._trial_id, TrialState.WAITING)
+                with self._unless_taken(trial.number):
+                    self._storage.set_trial_state_values(trial._trial_id, TrialState.WAITING)
             if trial.number in self._superseded:
                 continue
             results = _results(trial)
@@ -290,10 +354,10 @@ class Trials:
         """Put what is missing of the plan into Optuna's queue, before anything starts."""
         trials = self._study.get_trials(deepcopy=False)
         if self._config.kind == "search":
-            there = {trial.user_attrs.get("preset") for trial in trials}
+            there = {trial.user_attrs.get(PRESET) for trial in trials}
             for name, params in self._config.enqueued.items():
                 if name not in there:
-                    self._study.enqueue_trial(params, user_attrs={"preset": name})
+                    self._study.enqueue_trial(params, user_attrs={PRESET: name})
             self._enqueue_retries(trials)
             return
         counting = [trial.user_attrs for trial in trials if trial.number not in self._superseded]
@@ -309,7 +373,7 @@ class Trials:
         retried = {trial.user_attrs.get(RETRY_OF) for trial in trials}
         for trial in trials:
             if trial.number in self._superseded and trial.number not in retried:
-                attrs = {RETRY_OF: trial.number, "preset": trial.user_attrs.get("preset")}
+                attrs = {RETRY_OF: trial.number, PRESET: trial.user_attrs.get(PRESET)}
                 self._study.enqueue_trial(
                     trial.params, {name: value for name, value in attrs.items() if value is not None}
                 )
@@ -326,18 +390,56 @@ class Trials:
                     f"{what} means another training than when the study started; give the new arm a new name"
                 )
 
-    def _restart(self, trial_id: int) -> Trial:
+    def _ask_next(self) -> Trial:
+        """Return a new trial, known as ours from the first moment."""
+        import optuna
+
+        new = optuna.trial.create_trial(state=optuna.trial.TrialState.RUNNING, user_attrs={OURS: True})
+        trial_id = self._storage.create_new_trial(self._study._study_id, new)
+        self._study.sampler = self._sampler(self._storage.get_trial_number_from_id(trial_id))
+        self.started += 1
+        return self._as_running(trial_id)
+
+    def _as_running(self, trial_id: int) -> Trial:
+        import optuna
+
+        self._study._thread_local.cached_all_trials = None  # as Optuna's own `ask`: samplers see what has ended since
+        return optuna.trial.Trial(self._study, trial_id)
+
+    def _restart(self, trial_id: int) -> Trial | None:
+        """Return a waiting trial as one that runs; None if another tool has ended it, or it was a wish that does not fit."""
         import optuna
 
         number = self._storage.get_trial_number_from_id(trial_id)
         if self._config.kind == "search":
             self._study.sampler = self._sampler(number)
-        self._storage.set_trial_state_values(trial_id, optuna.trial.TrialState.RUNNING)
-        trial = optuna.trial.Trial(self._study, trial_id)
+        with self._unless_taken(number):
+            if not self._grant(self._storage.get_trial(trial_id)):
+                return None
+            self._storage.set_trial_state_values(trial_id, optuna.trial.TrialState.RUNNING)
+        if number in self._taken:
+            self._give_up(number)
+            return None
+        trial = self._as_running(trial_id)
         if LABEL not in trial.user_attrs:
             # Parameters drawn before the driver died are drawn again, so that the later ones come out as they would have.
             trial._cached_frozen_trial.params, trial._cached_frozen_trial.distributions = {}, {}
         return trial
+
+    def _grant(self, trial: FrozenTrial) -> bool:
+        """Make a wish ours, or end it if it does not fit; True for what is to be trained."""
+        from optuna.trial import TrialState
+
+        if is_ours(trial):
+            return True
+        self._wishes -= 1
+        if why := misfit(trial, self._config):
+            self._storage.set_trial_user_attr(trial._trial_id, REFUSED, why)
+            self._storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
+            return False
+        self._storage.set_trial_user_attr(trial._trial_id, OURS, True)
+        self.started += 1
+        return True
 
     def _sampler(self, number: int, attempt: int = 0) -> Any:
         """Return the sampler of trial `number`; each `attempt` to draw it draws otherwise."""
@@ -361,10 +463,11 @@ class Trials:
 
     def _search_plans(self, trial: Trial, frozen: FrozenTrial) -> list[RunPlan]:
         assert self._config.space is not None
-        if self._config.space.max_work is not None and LABEL not in frozen.user_attrs and not trial._fixed_params:
+        whole = PRESET in frozen.user_attrs or RETRY_OF in frozen.user_attrs
+        if self._config.space.max_work is not None and LABEL not in frozen.user_attrs and not whole:
             trial._fixed_params = self._affordable(trial)
         config, dropped = self._config.space.suggest(trial, self._config.base_tree)
-        preset = frozen.user_attrs.get("preset")
+        preset = frozen.user_attrs.get(PRESET)
         label = search_label(trial.number, trial.params, preset)
         trial.set_user_attr(LABEL, label)
         several = len(self._config.seeds) > 1
@@ -393,6 +496,8 @@ class Trials:
                 self._config.space.suggest(draft, self._config.base_tree)
             if not self._config.too_much_work(draft.params):
                 return draft.params
+        if trial._fixed_params:  # what somebody wished is so dear whatever is drawn beside it
+            return dict(trial._fixed_params)
         raise ValueError(
             f"space.max_work = {self._config.space.max_work:g}: {MOST_DRAWS} draws were all beyond it; raise it, or make the space cheaper"
         )

@@ -1,15 +1,18 @@
-"""Write a report: the only part of this package, beside the export, that touches the disk."""
+"""Write a report into a folder."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from .document import Report, compose
-from .files import write_files
+from .files import STUDY, read_files, read_rows, write_files
 from .html import to_html
 from .latex import to_latex
+from .manifest import MANIFEST, REPORT, read_manifest
 from .markdown import to_markdown
+from .output_folder import Contents, refuse_foreign, writing_into
 from .records import ReportError, RunRecord, StudyInfo
 from .summary import in_order
 from .svg import Figure
@@ -20,18 +23,66 @@ def build_report(records: Sequence[RunRecord], info: StudyInfo, folder: Path) ->
     """Write the report of a study into `folder` and return the path of its index.html.
 
     Beside it: report.md, figures/*.svg and *.pdf, tables/*.tex, and the records (runs.csv, per_task.parquet, curves.parquet, study.json), from
-    which `from_files` makes the same report again, byte for byte. Figures and
-    tables of an earlier report there are deleted.
-    Raises ReportError if there are no records or the folder cannot be made.
+    which `from_files` makes the same report again, byte for byte; and manifest.json, which lists them. An earlier report of the study
+    is replaced; files that it did not write stay. What the folder held is whole until all of the new report is on the disk.
+    Raises ReportError if there are no records, or the folder holds something else or cannot be written.
     """
     records = in_order(records)
     report = compose(records, info)
-    _write_all(_figure_files(report.figures), folder / "figures", ("*.svg", "*.pdf"))
-    _write_all(latex_files(report), folder / "tables", ("*.tex",))
-    write_files(records, info, folder)
-    _write(folder / "report.md", to_markdown(report))
-    _write(folder / "index.html", to_html(report))
+    refuse_others(folder, records, info)
+    with writing_into(folder, _contents(info)) as place:
+        _write_all(_files(report), place)
+        write_files(records, info, place)
     return folder / "index.html"
+
+
+def _contents(info: StudyInfo) -> Contents:
+    return Contents(REPORT, info.name, _earlier_study, _earlier_files)
+
+
+def _earlier_study(folder: Path) -> str | None:
+    """Return the study of a report that was made before there were manifests; None if it is none."""
+    if (folder / STUDY).is_file():
+        with suppress(ReportError):
+            return read_rows(folder)[0].name
+    return None
+
+
+def _earlier_files(folder: Path, names: Collection[str]) -> set[str]:
+    """Return `names`, and those that the report there would have if it were written now."""
+    with suppress(ReportError):
+        info, records = read_files(folder, checked=False)
+        return {*names, *_files(compose(in_order(records), info))}
+    return {*names}
+
+
+def report_files(folder: Path) -> list[str]:
+    """Return the names of a report's own files in its folder, the manifest among them."""
+    manifest = read_manifest(folder)
+    return [*manifest.files, MANIFEST] if manifest else []
+
+
+def refuse_others(folder: Path, records: Sequence[RunRecord], info: StudyInfo) -> None:
+    """Raise ReportError if `folder` holds something else than a report of these runs: its results may be all that is left of others."""
+    if not folder.exists():
+        return
+    refuse_foreign(folder, _contents(info))
+    try:
+        there = {record.run_id for record in read_rows(folder)[1]}
+    except ReportError:
+        return  # no results, or damaged ones
+    if there and not there & {record.run_id for record in records}:
+        raise ReportError(
+            f'{folder} holds the results of {len(there)} other runs of a study "{info.name}"; name another one with --out FOLDER'
+        )
+
+
+def _files(report: Report) -> dict[str, bytes]:
+    """Return the documents, figures and tables of a report by their path in its folder."""
+    tables = {f"tables/{name}": content for name, content in latex_files(report).items()}
+    figures = {f"figures/{name}": content for name, content in _figure_files(report.figures).items()}
+    pages = {"report.md": to_markdown(report), "index.html": to_html(report)}
+    return {**figures, **tables, **{name: text.encode("utf-8", "replace") for name, text in pages.items()}}
 
 
 def latex_files(report: Report) -> dict[str, bytes]:
@@ -48,19 +99,7 @@ def _figure_files(figures: Sequence[Figure]) -> dict[str, bytes]:
     return drawn | {f"{figure.name}.pdf": figure.pdf for figure in figures}
 
 
-def _write_all(files: Mapping[str, bytes], folder: Path, kinds: Sequence[str]) -> None:
-    """Write `files` into `folder`; what an earlier report left there of these kinds is deleted."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ReportError(
-            f"the report's folder {folder.parent} cannot be made: {error.strerror}; name another one with --out FOLDER"
-        ) from error
-    for stale in {path for kind in kinds for path in folder.glob(kind) if path.name not in files}:
-        stale.unlink()
+def _write_all(files: Mapping[str, bytes], folder: Path) -> None:
     for name, content in files.items():
+        (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_bytes(content)
-
-
-def _write(path: Path, text: str) -> None:
-    path.write_text(text, encoding="utf-8", newline="\n", errors="replace")

@@ -17,10 +17,13 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from .manifest import MANIFEST, read_manifest
+from .output_folder import finish_writing
 from .records import ReportError, RunRecord, StudyInfo
 from .series import Curve, Series, Table, read_series, write_series
 
 RUNS, PER_TASK, CURVES, STUDY = "runs.csv", "per_task.parquet", "curves.parquet", "study.json"
+DATA = (STUDY, RUNS, PER_TASK, CURVES)
 
 FORMAT = 2
 """Raised when an export holds more of a run than before: older ones are read, but made anew from MLflow."""
@@ -55,24 +58,47 @@ def write_files(records: Sequence[RunRecord], info: StudyInfo, folder: Path) -> 
 
 
 def is_current(folder: Path) -> bool:
-    """Return whether `folder` holds a whole export of this version."""
+    """Return whether `folder` holds a whole export of this version: with a manifest whose checksums agree."""
     try:
+        manifest = read_manifest(folder)
+        if (
+            manifest is None
+            or manifest.adopted
+            or any(manifest.changed(folder, DATA))
+            or not {*DATA} <= {*manifest.files}
+        ):
+            return False
         tree = json.loads((folder / STUDY).read_text(encoding="utf-8-sig"))
     except (OSError, ValueError):
         return False
-    whole = all((folder / name).is_file() for name in (RUNS, PER_TASK, CURVES))
-    return whole and isinstance(tree, dict) and tree.get("format") == FORMAT
+    return isinstance(tree, dict) and tree.get("format") == FORMAT
 
 
-def read_files(folder: Path) -> tuple[StudyInfo, list[RunRecord]]:
-    """Return what `write_files` wrote. Raises ReportError naming the file that is missing or not of this form.
+def read_files(folder: Path, *, checked: bool = True) -> tuple[StudyInfo, list[RunRecord]]:
+    """Return what `write_files` wrote. Raises ReportError naming the file that is missing, damaged or not of this form.
 
-    study.json and the parquet files may be absent: a table in a mail is enough for everything but curves.
+    runs.csv alone is enough, a table in a mail: for everything but curves. Where a manifest or study.json says that there were
+    others, each of them must be there, and with `checked` be as the manifest has it.
     """
+    _refuse_absent(folder)
+    if checked:
+        _refuse_damaged(folder)
+    return _read(folder, read_series(folder / PER_TASK), read_series(folder / CURVES))
+
+
+def read_rows(folder: Path) -> tuple[StudyInfo, list[RunRecord]]:
+    """Return what runs.csv and study.json in `folder` say: the runs without curves and results per task. Raises ReportError."""
+    _refuse_absent(folder)
+    return _read(folder, {}, {})
+
+
+def _refuse_absent(folder: Path) -> None:
+    finish_writing(folder)
     if not (folder / RUNS).is_file():
         raise ReportError(f"{folder} holds no {RUNS}; give the folder of a report, or make one with `mamlab report`")
-    per_task = read_series(folder / PER_TASK)
-    curves = read_series(folder / CURVES)
+
+
+def _read(folder: Path, per_task: Table, curves: Table) -> tuple[StudyInfo, list[RunRecord]]:
     records = []
     for line, row in _read_rows(folder / RUNS):
         try:
@@ -82,6 +108,25 @@ def read_files(folder: Path) -> tuple[StudyInfo, list[RunRecord]]:
                 f"{folder / RUNS}, line {line}: {error!r}; write the file again with `mamlab report`"
             ) from error
     return _read_study(folder, records), records
+
+
+def _refuse_damaged(folder: Path) -> None:
+    """Raise ReportError naming each file of an export that is missing, or not as it was written."""
+    wrong = damaged_files(folder)
+    if wrong:
+        raise ReportError(
+            f"{folder}: {'; '.join(wrong)}. Write the report again with `mamlab report STUDY --out {folder}`, or bring the file back "
+            f"from a copy; if you changed it yourself and mean it, delete {MANIFEST} there"
+        )
+
+
+def damaged_files(folder: Path, names: Sequence[str] = DATA) -> list[str]:
+    """Return what is wrong with an export's files, a line each: "curves.parquet is missing"."""
+    manifest = read_manifest(folder)
+    if manifest is not None:
+        return list(manifest.changed(folder, names))
+    whole = (folder / STUDY).is_file()  # written before there were manifests, and never without the others
+    return [f"{name} is missing" for name in names if whole and name in DATA and not (folder / name).is_file()]
 
 
 def _read_rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:

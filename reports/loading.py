@@ -6,7 +6,7 @@ import json
 import os
 import tempfile
 from array import array
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +23,23 @@ if TYPE_CHECKING:
     from mlflow.entities import Experiment, Run
 
 
+RESULT_FILES = (names.PER_TASK_FILE, names.SCHEDULES_FILE, names.INNER_RATES_FILE)
+"""Artifacts that every complete run has."""
+MOST_NAMED = 10
+
+
+class IncompleteRuns(ReportError):
+    """Complete runs whose curve or results are not in MLflow: a report without them would say that there are none."""
+
+    def __init__(self, study: str, lacking: Sequence[str]) -> None:
+        more = [f"... and {len(lacking) - MOST_NAMED} more"] if len(lacking) > MOST_NAMED else []
+        runs = "\n".join([*lacking[:MOST_NAMED], *more])
+        super().__init__(
+            f'{len(lacking)} complete runs of the study "{study}" lack results in MLflow. What their checkpoints still have comes back '
+            f"with: mamlab doctor {study} --fix\n{runs}"
+        )
+
+
 def from_files(folder: Path) -> tuple[StudyInfo, list[RunRecord]]:
     """Return the study and its records from runs.csv, per_task.parquet, curves.parquet and study.json in `folder`."""
     return read_files(folder)
@@ -35,7 +52,7 @@ def from_mlflow(
 
     Of runs that have not changed since they were written to the folder `exported`, the histories and results per task
     are taken from there: asking MLflow for these is what takes time. Raises ReportError if the store or the experiment
-    does not exist.
+    does not exist, IncompleteRuns if a complete run has no curve or no results there.
     """
     _refuse_missing_file(tracking_uri)
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")  # a bar for each run's file
@@ -48,7 +65,10 @@ def from_mlflow(
         raise ReportError(f"there is no study {experiment_name!r} in {tracking_uri}; its studies are: {known}")
     parents = list(_runs(client, experiment, names.ROLE_STUDY))
     earlier = _earlier(exported)
-    children = [_record(client, run, earlier) for run in _runs(client, experiment, names.ROLE_RUN)]
+    lacking: list[str] = []
+    children = [_record(client, run, earlier, lacking) for run in _runs(client, experiment, names.ROLE_RUN)]
+    if lacking:
+        raise IncompleteRuns(experiment_name, lacking)
     info = _study(experiment, parents[0].data.tags if parents else {}, children)
     info = replace(info, spec=_spec(client, parents[0]) if parents else "")
     if info.searched:
@@ -81,8 +101,11 @@ def _runs(client: MlflowClient, experiment: Experiment, role: str) -> Iterator[R
     return runs_where(client, [experiment.experiment_id], f"tags.{names.TAG_ROLE} = '{role}'")
 
 
-def _record(client: MlflowClient, run: Run, earlier: Mapping[str, RunRecord]) -> RunRecord:
-    """Return a run's record; one that has ended and is the same as in `earlier` lends its series."""
+def _record(client: MlflowClient, run: Run, earlier: Mapping[str, RunRecord], lacking: list[str]) -> RunRecord:
+    """Return a run's record; one that has ended and is the same as in `earlier` lends its series.
+
+    What a complete run should have and has not is appended to `lacking`.
+    """
     record = _without_series(run)
     known = earlier.get(record.run_id)
     if known and record.state in names.ENDED and repr(record) == repr(replace(known, curves={}, per_task={})):
@@ -93,6 +116,11 @@ def _record(client: MlflowClient, run: Run, earlier: Mapping[str, RunRecord]) ->
         return replace(record, curves=curves)
     with tempfile.TemporaryDirectory() as folder:
         files = _Files(client, record.run_id, Path(folder))
+        absent = [] if curves.get(names.VAL_ACCURACY) else [f"no curve of {names.VAL_ACCURACY}"]
+        absent += [f"no {name}" for name in RESULT_FILES if name not in files]
+        if absent:
+            lacking.append(f"{record.name} ({record.run_id}): {', '.join(absent)}")
+            return record
         return replace(record, curves=dict(sorted({**curves, **_planned(files)}.items())), per_task=_per_task(files))
 
 
@@ -132,16 +160,17 @@ def _history(client: MlflowClient, run: Run, metric: str) -> Curve:
 
 
 class _Files:
-    """The JSON artifacts of a run; one that is not there is an empty object."""
+    """The JSON artifacts of a run."""
 
     def __init__(self, client: MlflowClient, run_id: str, folder: Path) -> None:
         self._client, self._run_id, self._folder = client, run_id, folder
         self._present = {artifact.path for artifact in client.list_artifacts(run_id)}
 
+    def __contains__(self, name: str) -> bool:
+        return name in self._present
+
     def read(self, name: str) -> dict[str, Any]:
         """Return the object in the artifact `name`."""
-        if name not in self._present:
-            return {}
         path = self._client.download_artifacts(self._run_id, name, str(self._folder))
         tree: dict[str, Any] = json.loads(Path(path).read_text(encoding="utf-8"))
         return tree

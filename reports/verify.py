@@ -14,7 +14,7 @@ from statistics import mean, stdev
 from . import records as names
 from .build import latex_files
 from .document import compose
-from .files import read_files
+from .files import damaged_files, read_files
 from .html import to_html
 from .markdown import to_markdown
 from .records import ReportError, RunRecord
@@ -42,12 +42,14 @@ class Difference:
 def verify_documents(folder: Path) -> list[Difference]:
     """Return where index.html, report.md and tables/*.tex in `folder` differ from what its raw results give.
 
-    Raises ReportError if the raw results cannot be read.
+    Also which raw results are no longer what was written. Raises ReportError if these cannot be read.
     """
-    info, records = read_files(folder)
+    info, records = read_files(folder, checked=False)
     report = compose(records, info)
     documents = {"index.html": (to_html(report), _html_cells), "report.md": (to_markdown(report), _markdown_cells)}
-    found: list[Difference] = []
+    found = [
+        Difference(str(folder), wrong, "as its manifest or its other files say") for wrong in damaged_files(folder)
+    ]
     for name, (text, cells) in documents.items():
         found += _compare(name, _read(folder / name), text, cells)
     for name, content in latex_files(report).items():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +11,8 @@ from pathlib import Path
 from rich.console import Console
 
 from reports import records as names
+from reports.manifest import MODEL
+from reports.output_folder import Contents, refuse_foreign, writing_into
 from reports.records import RunRecord, StudyInfo
 from reports.statistics import Estimate, estimate
 from reports.summary import best_validation, summarise_search
@@ -21,14 +23,14 @@ from trainers.data import DataError
 from trainers.data import load as load_data
 from trainers.data.classes import ClassData
 from trainers.data.preparation import preparation
-from trainers.exported import ExportedModel
+from trainers.exported import CONFIG_FILE, WEIGHTS_FILE, ExportedModel, is_export
 from trainers.normalise import from_settings
 from trainers.training import Run
 
 from .addresses import redact
 from .config import StudyConfig, parse_spec
 from .home import Home
-from .model_card import model_card, told_apart
+from .model_card import CARD_HEAD, model_card, told_apart
 from .model_logging import log_model
 from .outcome import load
 from .spec_files import retraining_spec
@@ -53,9 +55,11 @@ class Wanted:
 def export(study: str, folder: Path, home: Home, console: Console, wanted: Wanted) -> None:
     """Write the model of a run into `folder`, log it to the run in MLflow, and print where it is and what it reaches.
 
-    Raises ExportError, ReportError for a study or run that is not there, ModelError for a folder that cannot take it, DataError.
+    Raises ExportError, ReportError for a study that is not there or a folder that cannot take it, DataError.
     """
     info, records = load(study, home)
+    contents = Contents(MODEL, info.name, _earlier_study, _earlier_files)
+    refuse_foreign(folder, contents)
     record = choose(info, records, wanted)
     client = open_mlflow(home)
     spec = parse_spec(info.spec)
@@ -63,8 +67,9 @@ def export(study: str, folder: Path, home: Home, console: Console, wanted: Wante
     data = _data(home, spec, record)
     scores = _scores(config, record, data, state, console)
     model = build(spec, config, record, data, state, scores)
-    model.write(folder)
-    (folder / CARD_FILE).write_text(model_card(model), encoding="utf-8")
+    with writing_into(folder, contents) as place:
+        model.write(place)
+        (place / CARD_FILE).write_text(model_card(model), encoding="utf-8")
     uri = log_model(client, folder, record)
     _say(console, model, folder, scores)
     console.print(f"MLflow:   {uri}", markup=False, highlight=False, soft_wrap=True)
@@ -72,6 +77,21 @@ def export(study: str, folder: Path, home: Home, console: Console, wanted: Wante
         f"Serve:    MLFLOW_TRACKING_URI={redact(home.mlflow_url)} mlflow models serve -m {uri} --env-manager local -p 5002",
         markup=False, highlight=False, soft_wrap=True,
     )  # fmt: skip
+
+
+def _earlier_study(folder: Path) -> str | None:
+    """Return the study of a model that was exported before there were manifests; None if the folder holds none."""
+    if not is_export(folder):
+        return None
+    about = json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8")).get("about", {})
+    return str(about["study"]) if "study" in about else None
+
+
+def _earlier_files(folder: Path, names: Collection[str]) -> list[str]:
+    """Return the files of such an export; a card that does not begin as mamlab's do is somebody's own."""
+    card = folder / CARD_FILE
+    ours = card.is_file() and card.read_text(encoding="utf-8", errors="replace").startswith(CARD_HEAD)
+    return [WEIGHTS_FILE, CONFIG_FILE, *([CARD_FILE] if ours else [])]
 
 
 def choose(info: StudyInfo, records: Sequence[RunRecord], wanted: Wanted) -> RunRecord:

@@ -15,6 +15,8 @@ WAYS = {
     "running": "running statistics of training: `MAMLClassifier`'s default; an answer does not depend on its neighbours",
     "batch": "the statistics of the images asked for together: `transductive=True`, as published accuracies are measured",
 }
+CARD_HEAD = "---\nlibrary_name: mamlab\n"
+"""How every card begins."""
 INK = {"glyphs": " White ink on black.", "omniglot": " Black ink on white."}
 
 
@@ -29,7 +31,7 @@ def _head(model: ExportedModel) -> str:
     on = [name.upper() for name in COMPONENTS if getattr(model.config, name) != "off"]
     method = f"MAML with {', '.join(on)}" if on else "plain MAML"
     return (
-        "---\nlibrary_name: mamlab\npipeline_tag: image-classification\ntags: [few-shot-learning, meta-learning, maml]\n---\n\n"
+        f"{CARD_HEAD}pipeline_tag: image-classification\ntags: [few-shot-learning, meta-learning, maml]\n---\n\n"
         f"# {about['study']}: {told_apart(about)}\n\n"
         f"A few-shot image classifier: it learns up to {model.ways} classes from a few images of each, in "
         f"{model.config.evaluation_steps} gradient steps. Meta-learned by {method} on {episodes.ways}-way {episodes.shots}-shot tasks of "

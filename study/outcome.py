@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from reports import records as names
-from reports.build import build_report
+from reports.build import build_report, refuse_others, report_files
 from reports.comparison import Comparison
 from reports.loading import from_files, from_mlflow
 from reports.origin import promoted, promotion_lines
-from reports.records import RunRecord, StudyInfo
+from reports.records import ReportError, RunRecord, StudyInfo
 from reports.statistics import Estimate
 from reports.summary import Ablation, Search, count_states, summarise_ablation, summarise_search
 from reports.tables import METRIC_TITLES, interval, percent, setting, states_text
@@ -67,7 +68,7 @@ def finish(last: Snapshot, home: Home, console: Console) -> int:
         _say(console, "No run has ended.")
         return 0
     info, records = load(last.study, home)
-    page = build_report(records, info, home.reports / info.name)
+    page = build_report(records, info, _default_folder(home, info, records))
     _attach(home, info, records, page.parent)
     console.print()
     print_result(info, records, console)
@@ -92,7 +93,8 @@ class ReportChoices:
 def report_from_store(study: str, home: Home, choices: ReportChoices = ReportChoices()) -> Path:
     """Write the report of a study in `home`; return its page. Raises ReportError if there is no such study."""
     info, records = load(study, home)
-    page = build_report(records, choices.applied(info), choices.out or home.reports / info.name)
+    folder = choices.out or _default_folder(home, info, records)
+    page = build_report(records, choices.applied(info), folder)
     if choices.out is None:
         _attach(home, info, records, page.parent)
     return page
@@ -101,7 +103,18 @@ def report_from_store(study: str, home: Home, choices: ReportChoices = ReportCho
 def report_from_files(source: Path, home: Home, choices: ReportChoices = ReportChoices()) -> Path:
     """Write a report from the files of an earlier one; return its page. Raises ReportError if they are not all there."""
     info, records = from_files(source)
-    return build_report(records, choices.applied(info), choices.out or home.reports / info.name)
+    return build_report(records, choices.applied(info), choices.out or _default_folder(home, info, records))
+
+
+def _default_folder(home: Home, info: StudyInfo, records: Sequence[RunRecord]) -> Path:
+    """Return HOME/reports/STUDY; what lies there and is no report of these runs is set aside, as STUDY.1 and so on."""
+    folder = home.reports / info.name
+    try:
+        refuse_others(folder, records, info)
+    except ReportError:
+        numbers = itertools.count(1)
+        folder.rename(next(place for n in numbers if not (place := folder.with_name(f"{folder.name}.{n}")).exists()))
+    return folder
 
 
 def notes_on(config: StudyConfig, home: Home) -> list[str]:
@@ -134,7 +147,10 @@ def _attach(home: Home, info: StudyInfo, records: Sequence[RunRecord], folder: P
     """Keep the report with the study's parent run, and a summary run for each arm below it, for the MLflow UI."""
     client = open_mlflow(home)
     for run in client.search_runs([info.experiment_id], f"tags.{names.TAG_ROLE} = '{names.ROLE_STUDY}'", max_results=1):
-        client.log_artifacts(run.info.run_id, str(folder), names.REPORT_FOLDER)
+        for name in report_files(folder):
+            client.log_artifact(
+                run.info.run_id, str(folder / name), str(PurePosixPath(names.REPORT_FOLDER, name).parent)
+            )
         write_summaries(client, info, records, run.info.run_id)
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
 import tomli_w
 
+from reports.output_folder import write_file
 from trainers.config import TrainerConfig
 from trainers.normalise import COMPONENTS, Tree, same_training
 
@@ -33,23 +35,33 @@ def trainer_table(config: TrainerConfig) -> Tree:
 def write_spec(home: Home, tables: Tree, comment: str) -> tuple[Path, StudyConfig]:
     """Write HOME/specs/NAME.toml, with `comment` above, and return the file and what it says.
 
-    A file that is there and says the same is left as it is. Raises ValueError, with the way out, if it says something else.
+    A file that is there and says the same is left as it is. Raises ValueError, with the way out, if it says something else, or
+    is no spec file, or cannot be written.
     """
     name = tables["study"]["name"]
     file = home.root / "specs" / f"{name}.toml"
     head = "".join(f"# {line}\n" for line in comment.splitlines())
     text = f"{head}\n{tomli_w.dumps(tables, multiline_strings=False)}"
     config = parse_spec(text)
-    if file.exists():
-        if _said(load_spec(file)) != _said(config):
+    if os.path.lexists(file):
+        there = _load(file)
+        if _said(there) != _said(config):
             raise ValueError(
                 f"{file} is there and says something else than would be written now; go on with it (arms and seeds may be "
                 f"added there) with: mamlab {config.command} {file}, or start another study with: --name NAME"
             )
-        return file, load_spec(file)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(text, encoding="utf-8")
+        return file, there
+    write_file(file, text)
     return file, config
+
+
+def _load(file: Path) -> StudyConfig:
+    try:
+        return load_spec(file)
+    except ValueError as error:
+        raise ValueError(
+            f"{error}\n{file} is where the new spec file would be written; mend it, move it away, or start another study with: --name NAME"
+        ) from None
 
 
 def retraining_spec(home: Home, config: StudyConfig, trainer: TrainerConfig, seed: int, name: str) -> Path:

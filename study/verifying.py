@@ -7,6 +7,7 @@ from pathlib import Path
 from rich.console import Console
 
 from reports.files import RUNS, read_files
+from reports.loading import IncompleteRuns
 from reports.records import ReportError
 from reports.verify import drift, verify_documents, verify_records, verify_repeats
 
@@ -24,11 +25,13 @@ def verify_report(report: Path, home: Home, console: Console, against: Path | No
     """
     named = home.reports / report  # a folder of pictures may have the study's name
     folder = named if named.is_dir() and not (report / RUNS).is_file() else report
-    info, records = read_files(folder)
+    info, records = read_files(folder, checked=False)
     found = verify_documents(folder)
     compared = ["the results agree with MLflow's"]
     try:
         found += verify_records(records, load(info.name, home, afresh=True)[1])
+    except IncompleteRuns:
+        raise
     except ReportError as error:
         compared = [f"the results were not compared with MLflow's: {error}"]
     if against:

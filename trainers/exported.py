@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -23,6 +26,8 @@ from .mamlpp.inner_loop import Learner
 from .models.conv4 import Conv4, Weights
 from .normalise import MACHINE
 
+BESIDE = ".tmp"
+"""Ends the name of a file while it is written."""
 FORMAT = 1
 """Of the files; raised when an older reader could not make sense of them."""
 WEIGHTS_FILE = "model.safetensors"
@@ -72,23 +77,19 @@ class ExportedModel:
         return Learner(self.config, Conv4(self.config, self.preparation.channels, self.preparation.size))
 
     def write(self, folder: Path) -> None:
-        """Write the two files into `folder`, which is made. Raises ModelError if there is something else in it, OSError."""
-        if folder.exists() and not folder.is_dir():
-            raise ModelError(f"{folder} is a file; name a folder")
-        others = {file.name for file in folder.iterdir()} if folder.is_dir() else set()
-        if others and CONFIG_FILE not in others:
-            raise ModelError(
-                f"{folder} holds other files ({sorted(others)[0]}); name a new folder, or an earlier export"
-            )
-        folder.mkdir(parents=True, exist_ok=True)
+        """Write the two files into `folder`, which is made. Raises ModelError if there is anything but an earlier export in it, OSError."""
+        _refuse_foreign(folder)
         content = save(self._tensors())
         told = _Contents(
             format=FORMAT, weights_sha256=hashlib.sha256(content).hexdigest(), trainer=self.config,
             images=self.preparation, about=self.about,
         )  # fmt: skip
-        _write(folder / WEIGHTS_FILE, content)
         tree = told.model_dump(mode="json", exclude={"trainer": MACHINE})
-        _write(folder / CONFIG_FILE, json.dumps(tree, indent=2).encode() + b"\n")
+        files = {WEIGHTS_FILE: content, CONFIG_FILE: json.dumps(tree, indent=2).encode() + b"\n"}
+        if folder.is_dir() and any(folder.iterdir()):
+            _write(files, folder)
+        else:
+            _write_new(files, folder)
 
     def _tensors(self) -> Weights:
         groups = {"weights": self.weights, "statistics": self.statistics}
@@ -144,7 +145,46 @@ def _contents(folder: Path, text: str) -> _Contents:
         raise ModelError(f"{folder / CONFIG_FILE} is not an export's ({first}); export it again") from None
 
 
-def _write(file: Path, content: bytes) -> None:
-    temporary = file.with_name(f"{file.name}.tmp")
-    temporary.write_bytes(content)
-    temporary.replace(file)
+def _refuse_foreign(folder: Path) -> None:
+    """Raise ModelError if `folder` is a file, or holds anything but the two files of an earlier export."""
+    if folder.exists() and not folder.is_dir():
+        raise ModelError(f"{folder} is a file; name a folder")
+    there = sorted(folder.iterdir()) if folder.is_dir() else []
+    ours = {WEIGHTS_FILE, CONFIG_FILE, f"{WEIGHTS_FILE}{BESIDE}", f"{CONFIG_FILE}{BESIDE}"}
+    others = [file.name for file in there if file.name not in ours or file.is_symlink() or not file.is_file()]
+    if others or (there and not is_export(folder)):
+        name = others[0] if others else there[0].name
+        raise ModelError(f"{folder} holds other files ({name}); name a new folder, or an earlier export")
+
+
+def is_export(folder: Path) -> bool:
+    """Return whether the `config.json` in `folder` is an export's; any model's folder may have a file of that name."""
+    try:
+        _contents(folder, (folder / CONFIG_FILE).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, ModelError):
+        return False
+    return True
+
+
+def _write(files: Mapping[str, bytes], folder: Path) -> None:
+    """Write each file whole or not at all."""
+    for name, content in files.items():
+        beside = folder / f"{name}{BESIDE}"
+        try:
+            with beside.open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            beside.replace(folder / name)
+        finally:
+            beside.unlink(missing_ok=True)
+
+
+def _write_new(files: Mapping[str, bytes], folder: Path) -> None:
+    """Make the folder with all its files, or none."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{folder.name}", suffix=BESIDE, dir=folder.parent) as place:
+        made = Path(place) / "model"
+        made.mkdir()
+        _write(files, made)
+        made.replace(folder)

@@ -17,6 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from reports import ReportError
+from reports.files import DATA, RUNS, STUDY
 from reports.loading import from_files
 from study.config import SpecError, parse_spec
 from tests.study_tests.books import ablation, search
@@ -78,25 +79,26 @@ def test_a_mutated_spec_is_read_or_refused_line_by_line(text: str, edits: list[E
 
 
 @functools.cache
-def report_files() -> dict[str, str]:
-    """Return the text files of a real report."""
+def report_files() -> dict[str, bytes]:
+    """Return the raw results of a real report, without the manifest, which would give every change away."""
     from study.outcome import report_from_store
 
     with tempfile.TemporaryDirectory() as folder:
         home = new_home(Path(folder), "home")
         assert arms().run(home).finished
         page = report_from_store("arms", home)
-        return {file.name: file.read_text() for file in page.parent.iterdir() if file.suffix in (".csv", ".json")}
+        return {name: (page.parent / name).read_bytes() for name in DATA}
 
 
 @examples
 @given(st.data(), EDITS)
 def test_a_mutated_table_is_read_or_refused_with_its_name(data: st.DataObject, edits: list[Edit]) -> None:
     files = report_files()
-    name = data.draw(st.sampled_from(sorted(files)))
+    name = data.draw(st.sampled_from([RUNS, STUDY]))
     with tempfile.TemporaryDirectory() as folder:
-        for other, text in files.items():
-            Path(folder, other).write_text(mutate(text, edits) if other == name else text, newline="")
+        for other, content in files.items():
+            Path(folder, other).write_bytes(content)
+        Path(folder, name).write_text(mutate(files[name].decode(), edits), newline="")
         try:
             from_files(Path(folder))
         except ReportError as error:

@@ -55,19 +55,10 @@ def test_the_page_needs_no_other_file_and_its_figures_are_well_formed(tmp_path: 
         ET.parse(path)
 
 
-def test_figures_of_an_earlier_report_are_deleted_and_other_files_are_kept(tmp_path: Path) -> None:
-    build_report(example.ablation(2), example.ABLATION, tmp_path)
-    (tmp_path / "figures" / "mine.png").touch()
-    build_report([example.record(0, accuracy=0.9)], StudyInfo("one", "train"), tmp_path)
-    names = {path.name for path in (tmp_path / "figures").iterdir()}
-    curves = ("curves_val_accuracy", "curves_val_loss")
-    assert names == {f"{name}.{kind}" for name in curves for kind in ("svg", "pdf")} | {"mine.png"}  # no differences
-
-
 def test_a_report_into_a_file_is_an_error_that_names_the_option(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(
-        ReportError, match=r"folder .*file cannot be made: Not a directory; name another one with --out"
+        ReportError, match=r"folder .*file cannot be made: File exists; name another one with --out FOLDER"
     ):
         build_report([example.record(0)], StudyInfo("s", "train"), tmp_path / "file")
 

@@ -9,7 +9,6 @@ import pytest
 from mlflow import MlflowClient
 
 from reports.build import build_report
-from reports.files import write_files
 from reports.loading import from_files, from_mlflow
 from reports.records import Family, ReportError, Sweep
 
@@ -92,7 +91,7 @@ def test_mlflow_and_the_files_of_its_report_give_the_same_records(uri: str, tmp_
 def test_only_runs_that_changed_are_read_in_full_again(uri: str, tmp_path: Path) -> None:
     info, records = from_mlflow(uri, "demo")
     marked = [replace(record, per_task={"single": array("d", [0.5])}) for record in records]
-    write_files([marked[0], replace(marked[1], metrics={}), marked[2]], info, tmp_path)
+    build_report([marked[0], replace(marked[1], metrics={}), marked[2]], info, tmp_path)
     again = from_mlflow(uri, "demo", exported=tmp_path)[1]
     assert repr(again[0]) == repr(marked[0])  # the same in MLflow: its tasks come from the file
     assert repr(again[1:]) == repr(records[1:])  # changed since, and still running

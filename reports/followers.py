@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from . import records as names
+from .facts import read_facts
 from .mlflow_runs import runs_where
 from .records import FreshSeeds, origin_of
 
@@ -27,7 +27,7 @@ def _of_study(client: MlflowClient, parent: Run) -> Iterator[FreshSeeds]:
     complete = f"tags.{names.TAG_ROLE} = '{names.ROLE_RUN}' and tags.`{names.TAG_STATE}` = '{names.COMPLETE}'"
     found = runs_where(client, [parent.info.experiment_id], complete)
     runs = sorted(found, key=lambda run: int(run.data.tags[names.TAG_SEED]))
-    for arm, trial in origin_of(json.loads(parent.data.tags[names.TAG_ORIGIN])).trials.items():
+    for arm, trial in origin_of(read_facts(client, parent)[names.TAG_ORIGIN]).trials.items():
         ours = [run for run in runs if run.data.tags.get(names.TAG_ARM) == arm]
         if ours:
             validation, test = (

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import records as names
+from .facts import read_facts
 from .files import is_current, read_files
 from .followers import fresh_seeds
 from .mlflow_runs import runs_where
@@ -65,11 +66,13 @@ def from_mlflow(
         raise ReportError(f"there is no study {experiment_name!r} in {tracking_uri}; its studies are: {known}")
     parents = list(_runs(client, experiment, names.ROLE_STUDY))
     earlier = _earlier(exported)
+    kind = parents[0].data.tags.get(names.TAG_KIND, "") if parents else ""
+    facts = read_facts(client, parents[0]) if parents else {}
     lacking: list[str] = []
     children = [_record(client, run, earlier, lacking) for run in _runs(client, experiment, names.ROLE_RUN)]
     if lacking:
         raise IncompleteRuns(experiment_name, lacking)
-    info = _study(experiment, parents[0].data.tags if parents else {}, children)
+    info = _study(experiment, kind, facts, children)
     info = replace(info, spec=_spec(client, parents[0]) if parents else "")
     if info.searched:
         info = replace(info, fresh=fresh_seeds(client, info.name))
@@ -199,30 +202,21 @@ def _spec(client: MlflowClient, parent: Run) -> str:
         return Path(path).read_text(encoding="utf-8")
 
 
-def _study(experiment: Experiment, tags: Mapping[str, str], children: list[RunRecord]) -> StudyInfo:
-    base, design = _json(tags.get(names.TAG_BASE_ARM)), _json(tags.get(names.TAG_DESIGN)) or {}
-    origin = _json(tags.get(names.TAG_ORIGIN))
+def _study(experiment: Experiment, kind: str, facts: Mapping[str, Any], children: list[RunRecord]) -> StudyInfo:
+    base, design = facts.get(names.TAG_BASE_ARM), facts.get(names.TAG_DESIGN, {})
     return StudyInfo(
         name=experiment.name,
-        kind=tags.get(names.TAG_KIND, children[0].kind if children else ""),
+        kind=kind or (children[0].kind if children else ""),
         experiment_id=experiment.experiment_id,
         base_arm=base if isinstance(base, str) else None,
         comparisons=tuple((arm, other) for arm, other in base) if isinstance(base, list) else (),
         families=tuple(
             Family(name, tuple((arm, other) for arm, other in pairs))
-            for name, pairs in _json(tags.get(names.TAG_FAMILIES)) or ()
+            for name, pairs in facts.get(names.TAG_FAMILIES, ())
         ),
         factorial=factorial_of(design) if "factors" in design else None,
         sweep=Sweep(**design) if "path" in design else None,
-        score=tags.get(names.TAG_SCORE, "mean"),
-        searched=tuple(_json(tags.get(names.TAG_SEARCHED)) or ()),
-        origin=origin_of(origin) if origin else None,
+        score=facts.get(names.TAG_SCORE, "mean"),
+        searched=tuple(facts.get(names.TAG_SEARCHED, ())),
+        origin=origin_of(facts[names.TAG_ORIGIN]) if names.TAG_ORIGIN in facts else None,
     )
-
-
-def _json(text: str | None) -> Any:
-    """Return the JSON value of `text`; text that is none stands for itself."""
-    try:
-        return json.loads(text) if text else None
-    except ValueError:
-        return text

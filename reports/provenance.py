@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Sequence
 
 from . import records as names
+from .facts import json_tag
 from .records import RunRecord, StudyInfo
 from .summary import count_states, finite
 from .tables import Cell, Column, Table, duration, states_text
@@ -68,11 +68,7 @@ def _packages(records: Sequence[RunRecord]) -> dict[str, Counter[str]]:
     """Return package -> version -> number of runs; a tag that is no JSON object counts as one package "environment"."""
     found: dict[str, Counter[str]] = {}
     for record in records:
-        text = record.tags.get(names.TAG_VERSIONS)
-        try:
-            tree = json.loads(text) if text else {}
-        except ValueError:
-            tree = text
+        tree = json_tag(record, names.TAG_VERSIONS) or {}
         for package, version in (tree if isinstance(tree, dict) else {"environment": tree}).items():
             found.setdefault(package, Counter())[str(version)] += 1
     return dict(sorted(found.items()))

@@ -40,7 +40,7 @@ TAG_STOPS_TRIAL = "stops_trial"
 TAG_PARENT = "mlflow.parentRunId"
 TAG_RUN_NAME = "mlflow.runName"
 
-# Tags of the parent run alone.
+# Tags of the parent run alone. The artifact `FACTS_FILE` says the same: a tag that would be too long only names it.
 TAG_BASE_ARM = "base_arm"
 """JSON list of [arm, base] pairs: which arm is compared to which. (A plain name: all arms to this one.)"""
 TAG_FAMILIES = "families"
@@ -134,6 +134,8 @@ SCHEDULES_FILE = "schedules.json"
 """What the config plans by epoch: name of a curve -> its value at each epoch from 1."""
 INNER_RATES_PICTURE = "inner_rates.svg"
 SPEC_FILE = "spec.toml"
+FACTS_FILE = "study_facts.json"
+"""Of the parent run: JSON object of what is said once for the study, by the names of its tags (`reports.facts`)."""
 REPORT_FOLDER = "report"
 
 SINGLE = "single"

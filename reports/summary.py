@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -13,6 +12,7 @@ from statistics import fmean
 from . import records as names
 from .comparison import Comparison, compare, families_of
 from .factorial import FactorialEffects, factorial_effects
+from .facts import json_tag
 from .records import RunRecord, StudyInfo
 from .statistics import Estimate, estimate, lower_bound
 from .sweep import SweepCurve, sweep_curve
@@ -227,11 +227,7 @@ def _arm(name: str, own: Sequence[RunRecord], metric: str, excluded: list[Exclud
 
 def dropped_settings(record: RunRecord) -> dict[str, str]:
     """Return path -> reason of the settings that normalising dropped; a tag of another form stands for itself."""
-    text = record.tags.get(names.TAG_DROPPED, "")
-    try:
-        tree = json.loads(text) if text else {}
-    except ValueError:
-        return {text: ""}
+    tree = json_tag(record, names.TAG_DROPPED) or {}
     if isinstance(tree, dict):
         return {str(path): str(reason) for path, reason in tree.items()}
     items = tree if isinstance(tree, list) else [tree]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
@@ -89,8 +90,11 @@ def compile_arms(base: Mapping[str, Any], arms: Sequence[Arm]) -> dict[str, tupl
     training, naming both.
     """
     compiled: dict[str, tuple[TrainerConfig, tuple[Inert, ...]]] = {}
-    problems: list[str] = []
+    problems, shown = list[str](), dict[str, str]()
     for arm in arms:
+        if problem := _name_problem(arm.name, shown):
+            problems.append(f"ablation.arms: {problem}")
+            continue
         if arm.name in compiled:
             problems.append(f'ablation.arms: the name "{arm.name}" stands there twice; give each arm its own')
             continue
@@ -107,6 +111,17 @@ def compile_arms(base: Mapping[str, Any], arms: Sequence[Arm]) -> dict[str, tupl
     if problems:
         raise ValueError("\n".join(problems))
     return compiled
+
+
+def _name_problem(name: str, shown: dict[str, str]) -> str:
+    """Return what is wrong with an arm's name as it is seen; `shown` maps names as they are seen to names."""
+    seen = unicodedata.normalize("NFC", " ".join(name.split()))
+    seen = "".join(one for one in seen if unicodedata.category(one) not in ("Cc", "Cf"))
+    if not seen or "\0" in name:
+        return f"the name {name!r} has {'the character NUL' if seen else 'nothing to see'}; give the arm another"
+    if shown.setdefault(seen, name) != name:
+        return f"the names {shown[seen]!r} and {name!r} look the same; give each arm its own"
+    return ""
 
 
 def varied(components: Sequence[str] | None, base: Mapping[str, Any]) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -10,6 +10,7 @@ from trainers.messages import unknown
 from trainers.normalise import flatten, merge, normalise, settings
 
 from .ablations import FULL, PLAIN, Arm, add_one_in, factorial, leave_one_out, sweep, varied
+from .dimensions import confused, means_same
 
 Design = Literal["leave_one_out", "add_one_in", "both", "factorial", "sweep", "arms"]
 Pairs = tuple[tuple[str, str], ...]
@@ -148,14 +149,17 @@ def _sweep(swept: Mapping[str, Any] | None) -> Plan:
             'ablation.sweep: design = "sweep" varies one setting over at least two values; '
             'write sweep = { "inner.steps" = [1, 2, 3, 4, 5] }'
         )
+    if not any(isinstance(value, list | dict) for value in values) and (problem := confused(values)):
+        raise ValueError(f"ablation.sweep.{path}: {problem}")
     arms = sweep(path, values)
     return Plan(tuple(arms), {}, path=path, values={arm.name: arm.overrides[path] for arm in arms})
 
 
 def _reference(found: Plan, base: Mapping[str, Any]) -> str | None:
     """Return the arm whose value is that of the base."""
-    now = settings(normalise(base)[0]).get(found.path)
-    return next((arm for arm, value in found.values.items() if value == now), None)
+    config = normalise(base)[0]
+    now, epochs = settings(config).get(found.path), config.budget.epochs
+    return next((arm for arm, value in found.values.items() if means_same(value, now, epochs, found.path)), None)
 
 
 def _declared(families: Sequence[FamilyOf], names: Sequence[str]) -> dict[str, Pairs]:

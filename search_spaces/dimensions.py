@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
 from trainers.config import TrainerConfig, resolve
-from trainers.messages import nearest, unknown
+from trainers.messages import nearest, show, unknown
 from trainers.normalise import COMPONENTS as SWITCHES
 from trainers.normalise import POSITIONS
 
@@ -71,9 +72,16 @@ class Range:
 
 @dataclass(frozen=True)
 class Choice:
-    """One of `choices`."""
+    """One of `choices`: numbers, texts, truth values or None, no two of them equal to Python.
+
+    Optuna finds a choice by its value, so of 1 and 1.0 (or True) it keeps the first for both. Raises ValueError.
+    """
 
     choices: tuple[Any, ...]
+
+    def __post_init__(self) -> None:
+        if problem := confused(self.choices):
+            raise ValueError(f"choices: {problem}")
 
     def suggest(self, trial: Trial, name: str) -> Any:
         """Return `trial`'s value of the parameter `name`."""
@@ -81,14 +89,16 @@ class Choice:
 
     def contains(self, value: Any) -> bool:
         """Whether the dimension can take `value`."""
-        return value in self.choices
+        return any(type(choice) is type(value) and choice == value for choice in self.choices)
 
     def convert(self, value: Any, epochs: int, path: str) -> Any:
-        """Return the choice that means `value`: a position may be chosen in epochs or as a share."""
-        if path in POSITIONS and isinstance(value, int | float):
-            same = (c for c in self.choices if resolve(c, epochs) == resolve(value, epochs))
-            return next(same, value)
-        return value
+        """Return the choice that means `value`: a position may be chosen in epochs or as a share, a rate as 1 or 1.0."""
+        return next((choice for choice in self.choices if means_same(choice, value, epochs, path)), value)
+
+    def alike(self, epochs: int, path: str) -> tuple[Any, Any] | None:
+        """Return two choices that mean the same in a run of `epochs` epochs, None if all differ."""
+        pairs = combinations(self.choices, 2)
+        return next((pair for pair in pairs if means_same(*pair, epochs, path)), None)
 
     def ends(self) -> list[Any]:
         """Return all values."""
@@ -100,6 +110,40 @@ class Choice:
 
     def __str__(self) -> str:
         return "the choices " + ", ".join(map(str, self.choices))
+
+
+def means_same(choice: Any, value: Any, epochs: int, path: str) -> bool:
+    """Whether two values of the setting `path` are the same one in a run of `epochs` epochs."""
+    numbers = all(isinstance(one, int | float) and not isinstance(one, bool) for one in (choice, value))
+    if path in POSITIONS and numbers:
+        return resolve(choice, epochs) == resolve(value, epochs)
+    return bool(choice == value) and (numbers or type(choice) is type(value))
+
+
+def confused(values: Sequence[Any]) -> str:
+    """Return why not all of `values` can be told apart by their value, with what to do; empty if they can."""
+    for value in values:
+        if not isinstance(value, bool | int | float | str | None):
+            return f"each must be a number, a text or true/false, not {value!r}"
+        if isinstance(value, float) and not math.isfinite(value):
+            return f"{value!r} is no number that can be chosen; leave it out"
+    for one, other in combinations(values, 2):
+        if one == other and repr(one) == repr(other):
+            return f"a value stands there twice in {list(values)!r}; write each once"
+        if one == other:
+            return (
+                f"{show(one)} and {show(other)} are equal as numbers, so they cannot be told apart; {_way_out(one, other)} "
+                "(a study that was started with both goes on under a new name, and finds what it has trained)"
+            )
+    return ""
+
+
+def _way_out(one: Any, other: Any) -> str:
+    if {type(one), type(other)} == {int, float} and one == 1:
+        return (
+            "where 1 means one epoch and 1.0 the whole run, write the number of its epochs for 1.0; else leave one out"
+        )
+    return "leave one out"
 
 
 Dimension = Range | Choice
@@ -152,10 +196,8 @@ def _read_choice(where: str, path: str, table: Mapping[str, Any]) -> Choice:
         raise ValueError(f"{where}: choices stand alone; leave out {', '.join(k for k in table if k != 'choices')}")
     if not isinstance(choices, list) or not choices:
         raise ValueError(f"{where}.choices: must be a list with at least one value, not {choices!r}")
-    if any(isinstance(choice, list | dict) for choice in choices):
-        raise ValueError(f"{where}.choices: each must be a number, a text or true/false, not a list or a table")
-    if len(set(map(repr, choices))) < len(choices):
-        raise ValueError(f"{where}.choices: a value stands there twice in {choices!r}; write each once")
+    if problem := confused(choices):
+        raise ValueError(f"{where}.choices: {problem}")
     if path in SWITCHES and not set(choices) <= {"on", "off"}:
         raise ValueError(f'{where}.choices: {path} is switched, so choose from "on" and "off", not {choices!r}')
     return Choice(tuple(choices))

@@ -220,6 +220,7 @@ class SearchSpace:
             for path in idle
             if path in self.asked_for
         ]
+        problems += self._alike(merge(base, self.fixed))
         if problems:
             raise ValueError("\n".join(problems))
         return replace(
@@ -227,6 +228,16 @@ class SearchSpace:
             dimensions={p: d for p, d in self.dimensions.items() if p in seen},
             asked_for=self.asked_for & seen,
         )
+
+    def _alike(self, tree: Tree) -> Iterator[str]:
+        """Yield a line for each dimension with two choices that are one training, where every trial has the same epochs."""
+        if "budget.epochs" in self.dimensions:
+            return
+        epochs = normalise(tree)[0].budget.epochs
+        for path, dimension in self.dimensions.items():
+            if isinstance(dimension, Choice) and (pair := dimension.alike(epochs, path)):
+                one, other = map(show, pair)
+                yield f"space.{path}.choices: {one} and {other} are the same in a run of {epochs} epochs; leave one out"
 
     def draws(self, count: int) -> Iterator[RandomParams]:
         """Yield `count` trials that answer at random, the same ones each time."""

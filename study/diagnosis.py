@@ -173,9 +173,9 @@ def _running(books: Books) -> Iterator[Disagreement]:
                 partial(mending.set_waiting, books, trial),
             )
     for run in _runs(books):
-        if state_of(run) == records.RUNNING and not _ended_in_optuna(books, run):
+        if state_of(run) in (records.RUNNING, records.WAITING) and not _ended_in_optuna(books, run):
             yield Disagreement(
-                f"{run.info.run_name}: running in MLflow, {told}",
+                f"{run.info.run_name}: {state_of(run)} in MLflow, {told}",
                 "set to interrupted",
                 partial(mending.set_state, books, run, records.INTERRUPTED),
             )

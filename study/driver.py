@@ -23,6 +23,7 @@ from .home import Home
 from .jobs import Busy, Ended, EpochDone, Event, Finished, Job, Lost, Started, Stopped, find
 from .journal import Journal
 from .ledger import Ledger
+from .limits import refuse_too_long
 from .locks import driver_lock
 from .run import Run
 from .snapshot import EndState, RunningRow, Snapshot
@@ -68,6 +69,7 @@ def run_study(
     snapshot says `interrupted`.
     """
     with driver_lock(home.locks / f"{config.study.name}.lock", config.study.name):
+        refuse_too_long(config, home)
         config = warm_started(config, home)
         data: ClassData = find(loader)(config.data, home.data)
         _check(config, data)

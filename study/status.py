@@ -5,7 +5,6 @@ Counting needs the runs' tags and last metrics, never their curves: quick for th
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from reports import records
+from reports.facts import read_facts
 from reports.mlflow_runs import runs_where
 from reports.statistics import Estimate, estimate
 from reports.summary import trial_score
@@ -66,6 +66,8 @@ class StudyStatus:
     """Who runs it now: host, process, since when; empty if nobody does."""
     score: str = "mean"
     """What ranks trials of several seeds, as in [study] score."""
+    problem: str = ""
+    """What of the study cannot be read, and what mends it."""
 
     @property
     def counts(self) -> dict[str, int]:
@@ -126,7 +128,7 @@ def _read(client: Any, home: Home, experiment: Any) -> StudyStatus | None:
     if not parents:
         return None
     tags = parents[0].data.tags
-    searched = tuple(json.loads(tags.get(records.TAG_SEARCHED, "[]")))
+    facts, problem = _facts(client, parents[0])
     driver = driver_of(home, experiment.name, tags.get(TAG, ""))
     children = tuple(
         _run_status(client, run, bool(driver))
@@ -134,8 +136,19 @@ def _read(client: Any, home: Home, experiment: Any) -> StudyStatus | None:
         if run.data.tags.get(records.TAG_ROLE) == records.ROLE_RUN
     )
     kind = tags.get(records.TAG_KIND, "")
-    score = tags.get(records.TAG_SCORE, "mean")
-    return StudyStatus(experiment.name, kind, experiment.experiment_id, searched, children, driver, score)
+    searched, score = (
+        tuple(facts.get(records.TAG_SEARCHED, ())),
+        facts.get(records.TAG_SCORE, tags.get(records.TAG_SCORE, "mean")),
+    )
+    return StudyStatus(experiment.name, kind, experiment.experiment_id, searched, children, driver, score, problem)
+
+
+def _facts(client: Any, parent: Any) -> tuple[dict[str, Any], str]:
+    """Return the study's facts; what cannot be read of them is said beside its runs, which can."""
+    try:
+        return read_facts(client, parent), ""
+    except records.ReportError as error:
+        return {}, str(error)
 
 
 def driver_of(home: Home, study: str, tag: str) -> str:
@@ -190,6 +203,8 @@ def study_page(study: StudyStatus) -> RenderableType:
         _states(study),
         Text(f"driver   {study.driver}" if study.driver else "driver   none: not running", style="dim"),
     ]
+    if study.problem:
+        parts.append(Text(study.problem, style="yellow"))
     for run in study.runs:
         if run.state == records.RUNNING:
             parts.append(Text(_running_line(study, run), style="cyan"))

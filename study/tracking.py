@@ -23,9 +23,10 @@ from trainers.results import EpochResult, TrainResult
 from .addresses import redact
 from .budget import CPU, GPU, kind
 from .config import StudyConfig
+from .facts import facts_of, sentence, tags_of, write_facts
 from .heartbeat import TAG, Heartbeat
 from .home import Home
-from .plan import RunPlan
+from .plan import RunPlan, StudyChanged
 from .snapshot import EndState
 from .views import write_views
 
@@ -42,7 +43,6 @@ WALL = "mamlab.wall_seconds"
 """Of the study's own run: seconds that its drivers have lived, of all starts; at most one sign of life behind."""
 PRUNED_COLOUR = "#9e9e9e"
 PACKAGES = ("mamlab", "torch", "torchvision", "numpy", "optuna", "mlflow")
-TAG_LIMIT = 4000
 WRITE_SECONDS = 5.0
 """Epochs that follow one another faster than this are written together."""
 METRICS_AT_ONCE = 500
@@ -98,11 +98,12 @@ class Tracking:
         self.earlier_seconds = float(self._client.get_run(self.parent_id).data.tags.get(WALL, 0.0))
         self._heartbeat.refuse_other(self._config.study.name, self._driver)
         self._client.log_text(self.parent_id, redact(self._config.spec_text), records.SPEC_FILE)
+        facts = facts_of(self._config)
+        write_facts(self._client, self.parent_id, self._config.study.name, facts)
         write_views(self._client, self.experiment_id, self._config)
         self._client.update_run(self.parent_id, status="RUNNING")
-        self._tag(
-            self.parent_id, {records.TAG_STATE: records.RUNNING, TAG: self._heartbeat.sign(), **self._study_tags()}
-        )
+        tags = {records.TAG_STATE: records.RUNNING, TAG: self._heartbeat.sign(), **tags_of(facts), **self._origin_tag()}
+        self._tag(self.parent_id, tags)
         for trial, seed in open_runs:
             run = self._known.get(f"{trial}/{seed}")
             if run is not None and run.data.tags.get(records.TAG_STATE) != records.INTERRUPTED:
@@ -136,18 +137,30 @@ class Tracking:
 
     def open_run(self, plan: RunPlan) -> tuple[str, set[int]]:
         """Return the id of the plan's run, new or found again, and the epochs that it already holds."""
-        run = self._known.pop(plan.key, None)
-        tags = self._run_tags(plan)
+        run = self._known.get(plan.key)
+        tags, params = self._run_tags(plan), {path: str(value) for path, value in settings(plan.config).items()}
         if run is None:
-            run_id, logged = self._create(plan.label, tags), set[int]()
-        else:
-            run_id = run.info.run_id
-            self._resumed[run_id] = int(run.data.tags.get(records.TAG_RESUMED, 0))
-            self._client.update_run(run_id, status="RUNNING", name=plan.label)
-            self._tag(run_id, tags)
-            logged = {m.step for m in self._client.get_metric_history(run_id, records.VAL_ACCURACY)}
-        self._log(run_id, params={path: str(value) for path, value in settings(plan.config).items()})
-        return run_id, logged
+            waiting = {**tags, records.TAG_STATE: records.WAITING}
+            run_id = self._create(plan.label, waiting)
+            self._log(run_id, params=params, tags=tags)  # MLflow writes params first: what it refuses has not started
+            return run_id, set()
+        self._refuse_other_params(run, plan, params)
+        run_id = run.info.run_id
+        self._log(run_id, params=params, tags=tags)
+        self._client.update_run(run_id, status="RUNNING", name=plan.label)
+        self._resumed[run_id] = int(run.data.tags.get(records.TAG_RESUMED, 0))
+        del self._known[plan.key]
+        return run_id, {m.step for m in self._client.get_metric_history(run_id, records.VAL_ACCURACY)}
+
+    def _refuse_other_params(self, run: Run, plan: RunPlan, params: dict[str, str]) -> None:
+        """Raise StudyChanged if the run was recorded with other settings: MLflow never changes a parameter."""
+        stored = run.data.params
+        if other := [path for path in sorted(params) if stored.get(path, params[path]) != params[path]]:
+            changed = ", ".join(f"{path} = {stored[path]}, and the trial now means {params[path]}" for path in other)
+            raise StudyChanged(
+                f'study "{self._config.study.name}", run "{plan.label}" ({run.info.run_id}): MLflow has it with {changed}; '
+                "nothing was written. Delete the run in the MLflow UI: the same command then trains it anew"
+            )
 
     def note_start(self, run_id: str, plan: RunPlan, device: str, reused: bool) -> None:
         """Write where the run trains, or which run's numbers it uses again; told once more if its worker died."""
@@ -207,7 +220,7 @@ class Tracking:
         """
         tags: dict[str, str] = {records.TAG_STATE: state}
         if message:
-            tags[records.TAG_MESSAGE] = message[:TAG_LIMIT]
+            tags[records.TAG_MESSAGE] = sentence(message)
         if stops_trial:
             tags[records.TAG_STOPS_TRIAL] = "true"
         if state == "pruned":
@@ -242,20 +255,9 @@ class Tracking:
         run_id: str = run.info.run_id
         return run_id
 
-    def _study_tags(self) -> dict[str, str]:
-        families = [[family.name, family.comparisons] for family in self._config.families]
-        tags = {records.TAG_FAMILIES: json.dumps(families)} if families else {}
-        if design := self._config.factorial or self._config.sweep:
-            tags[records.TAG_DESIGN] = json.dumps(asdict(design))
-        if self._config.ablation and (origin := self._config.ablation.origin):
-            tags |= {records.TAG_ORIGIN: origin.model_dump_json(), records.TAG_ORIGIN_SEARCH: origin.search}
-        if self._config.space is not None:
-            tags |= {
-                records.TAG_SEARCHED: json.dumps(sorted(self._config.space.dimensions)),
-                records.TAG_SCORE: self._config.study.score,
-                "space_hash": self._config.space.hash,
-            }
-        return tags
+    def _origin_tag(self) -> dict[str, str]:
+        origin = self._config.ablation.origin if self._config.ablation else None
+        return {records.TAG_ORIGIN_SEARCH: origin.search} if origin else {}
 
     def _run_tags(self, plan: RunPlan) -> dict[str, str]:
         tags = {
@@ -267,7 +269,7 @@ class Tracking:
             records.TAG_CELL: plan.cell,
             records.TAG_ARM: plan.arm or "",
             records.TAG_PRESET: plan.preset or "",
-            records.TAG_DROPPED: json.dumps({inert.path: inert.reason for inert in plan.dropped})[:TAG_LIMIT],
+            records.TAG_DROPPED: json.dumps({inert.path: inert.reason for inert in plan.dropped}),
         }
         return {name: value for name, value in tags.items() if value}
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from study.home import Home
-from study.plan import RunPlan
+from study.plan import RunPlan, StudyChanged
 from study.stores import open_mlflow, patiently
 from study.tracking import Tracking
 from study.ui import serving
@@ -88,7 +88,7 @@ def test_a_run_carries_all_settings_tags_and_files(tmp_path: Path) -> None:
     assert one.data.metrics["work"] == config.work(config.arms["b"][0]) == 1.0  # another rate costs nothing
     parent = client.get_run(one.data.tags["mlflow.parentRunId"])
     assert (parent.info.status, parent.data.tags["role"]) == ("FINISHED", "study")
-    assert [file.path for file in client.list_artifacts(parent.info.run_id)] == ["spec.toml"]
+    assert [file.path for file in client.list_artifacts(parent.info.run_id)] == ["spec.toml", "study_facts.json"]
     tags = client.get_experiment(one.info.experiment_id).tags
     view = json.loads(tags["mlflow.sharedViewState.arms"])
     assert view["name"] == "Arms, means over seeds"
@@ -176,3 +176,42 @@ def test_home_is_absolute_and_named_by_the_environment(tmp_path: Path, monkeypat
     assert Home().optuna_url == f"sqlite:///{tmp_path}/there/optuna.db"
     monkeypatch.delenv("MAMLAB_HOME")
     assert Home().root == Path("runs").absolute()
+
+
+def test_a_run_that_mlflow_has_with_other_settings_is_one_line_and_nothing_is_written(tmp_path: Path) -> None:
+    home, config = fresh_home(tmp_path), ablation({"a": "{}", "b": '{ "outer.lr" = 0.1 }'}, seeds=1)
+    client, (a, b) = open_mlflow(home), (config.arms[arm][0] for arm in "ab")
+    first = Tracking(client, home, config, "x")
+    first.start([])
+    run_id, _ = first.open_run(RunPlan(0, 1, "a", a, (), "cell"))
+    first.end_run(run_id, "interrupted")
+    again = Tracking(client, home, config, "x")
+    again.start([])
+    before = client.get_run(run_id)
+    told = rf'study "arms", run "a" \({run_id}\): MLflow has it with outer.lr = 0.001, and the trial now means 0.1; nothing was written'
+    with pytest.raises(StudyChanged, match=told):
+        again.open_run(RunPlan(0, 1, "a", b, (), "cell"))
+    after = client.get_run(run_id)
+    assert (after.info.status, after.data.to_dictionary()) == (before.info.status, before.data.to_dictionary())
+    client.delete_run(run_id)  # the way out that the message names
+    third = Tracking(client, home, config, "x")
+    third.start([])
+    anew, _ = third.open_run(RunPlan(0, 1, "a", b, (), "cell"))
+    assert client.get_run(anew).data.params["outer.lr"] == "0.1"
+
+
+def test_a_run_whose_settings_mlflow_refuses_has_not_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home, config = fresh_home(tmp_path), ablation({"a": "{}", "b": '{ "outer.lr" = 0.1 }'}, seeds=1)
+    tracking, client = Tracking(open_mlflow(home), home, config, "x"), open_mlflow(home)
+    tracking.start([])
+    monkeypatch.setattr("mlflow.utils.validation.MAX_PARAM_VAL_LENGTH", 3)
+    monkeypatch.setenv("MLFLOW_TRUNCATE_LONG_VALUES", "false")
+    plan = RunPlan(0, 1, "a", config.arms["a"][0], (), "cell")
+    with pytest.raises(Exception, match="exceeds the maximum length of 3 characters"):
+        tracking.open_run(plan)
+    assert mlflow_runs(home, "arms")[0].data.tags["mamlab.state"] == "waiting"
+    monkeypatch.undo()
+    tracking.resync()
+    run_id, _ = tracking.open_run(plan)
+    assert [one.info.run_id for one in mlflow_runs(home, "arms")] == [run_id]  # the same one, not a second
+    assert client.get_run(run_id).data.tags["mamlab.state"] == "running"

@@ -1,0 +1,156 @@
+"""What is said once for a study is kept whole in MLflow, or nothing is trained."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mlflow import MlflowClient
+
+from reports.facts import json_tag, read_facts
+from reports.loading import from_mlflow
+from reports.records import ReportError, RunRecord
+from study.config import StudyConfig, parse_spec
+from study.facts import TAG_LIMIT, facts_of, sentence, write_facts
+from study.home import Home
+from study.outcome import report_from_store
+from study.status import read_study
+from study.stores import open_mlflow
+from study.tracking import Tracking
+from study.views import views_of
+
+from .books import ABLATION, SEARCH, check_books, fresh_home, run
+
+FAMILIES = "families"
+
+
+def many_arms(arms: int = 8, length: int = 700, seeds: int = 1) -> StudyConfig:
+    """Return an ablation "many" with so many characters in the names of its arms that its families are too long for a tag."""
+    text = ABLATION.format(name="many", seeds=seeds, workers=2, retries=0).replace("epochs = 3", "epochs = 1")
+    for number in range(1, arms + 1):
+        arm = f"arm {number:02d}".ljust(length, "x")
+        text += f'[[ablation.arms]]\nname = "{arm}"\nset = {{ "inner.lr" = 0.{number:02d} }}\n'
+    return parse_spec(text)
+
+
+def parent_of(client: Any, name: str) -> Any:
+    experiment = client.get_experiment_by_name(name).experiment_id
+    return client.search_runs([experiment], "tags.role = 'study'")[0]
+
+
+def start(home: Home, config: StudyConfig) -> Any:
+    """Start and end a study that trains nothing; return its own run."""
+    tracking = Tracking(open_mlflow(home), home, config, "x")
+    tracking.start([])
+    tracking.close(finished=False)
+    return parent_of(open_mlflow(home), config.study.name)
+
+
+@pytest.mark.parametrize("truncate", ["true", "false"])
+def test_a_study_whose_families_are_too_long_for_a_tag_runs_and_reports_all_of_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, truncate: str
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRUNCATE_LONG_VALUES", truncate)
+    home, config = fresh_home(tmp_path), many_arms()
+    if truncate == "true":
+        start(home, config)
+    else:
+        assert run(config, home).finished
+        assert check_books(home, config, 8) == {"complete": 8}
+        assert "x" * 141 in report_from_store("many", home).read_text()
+    assert len(str(facts_of(config)[FAMILIES])) > 8000
+    assert from_mlflow(home.mlflow_url, "many")[0].families == config.families
+    tag = parent_of(open_mlflow(home), "many").data.tags[FAMILIES]
+    assert tag == "too long for a tag; see the artifact study_facts.json"
+
+
+def test_a_tag_that_was_cut_is_no_value_and_the_next_start_mends_it(tmp_path: Path) -> None:
+    home, config = fresh_home(tmp_path), many_arms()
+    parent, client = start(home, config), open_mlflow(home)
+    Path(parent.info.artifact_uri.removeprefix("file://"), "study_facts.json").unlink()
+    client.set_tag(parent.info.run_id, FAMILIES, '[["own arms", [["arm 02", "ar')  # as the version before left it
+    told = (
+        'study "many": the tag "families" (29 characters) of its own run in MLflow is not whole, so what it says of the study '
+        "cannot be read. Start the study again with its spec file (mamlab ablate SPEC): that writes it anew and trains nothing "
+        "that is done"
+    )
+    with pytest.raises(ReportError) as caught:
+        from_mlflow(home.mlflow_url, "many")
+    assert str(caught.value) == told
+    assert read_study(home, "many").problem == told
+    start(home, config)
+    assert from_mlflow(home.mlflow_url, "many")[0].families == config.families
+    assert read_study(home, "many").problem == ""
+
+
+def test_a_tag_that_only_names_the_artifact_is_no_value_either(tmp_path: Path) -> None:
+    home, config = fresh_home(tmp_path), many_arms()
+    parent = start(home, config)
+    Path(parent.info.artifact_uri.removeprefix("file://"), "study_facts.json").unlink()
+    with pytest.raises(ReportError, match=r'the tag "families" \(53 characters\)'):
+        from_mlflow(home.mlflow_url, "many")
+
+
+def test_an_artifact_that_is_not_whole_is_no_value(tmp_path: Path) -> None:
+    home, config = fresh_home(tmp_path), many_arms()
+    parent = start(home, config)
+    Path(parent.info.artifact_uri.removeprefix("file://"), "study_facts.json").write_text('{"families": [["own')
+    with pytest.raises(
+        ReportError, match=r'study "many": the artifact study_facts.json of its own run .* is not whole'
+    ):
+        from_mlflow(home.mlflow_url, "many")
+
+
+def test_short_facts_are_tags_too_for_the_ui_and_for_readers_of_before(tmp_path: Path) -> None:
+    home, config = fresh_home(tmp_path), parse_spec(SEARCH.format(trials=3, workers=1))
+    parent = start(home, config)
+    found = read_facts(open_mlflow(home), parent)
+    assert found == {"searched": ["inner.steps", "outer.lr"], "score": "mean"}
+    tags = parent.data.tags
+    assert (tags["searched"], tags["score"], len(tags["space_hash"])) == ('["inner.steps", "outer.lr"]', "mean", 64)
+
+
+class Deaf:
+    """A store that takes a text and gives back another."""
+
+    def __init__(self, client: MlflowClient, back: str) -> None:
+        self._client, self._back = client, back
+
+    def log_text(self, run_id: str, text: str, name: str) -> None:
+        self._client.log_text(run_id, self._back, name)
+
+    def download_artifacts(self, run_id: str, name: str, folder: str) -> str:
+        return self._client.download_artifacts(run_id, name, folder)
+
+
+@pytest.mark.parametrize("back", ["", '{"families": [', "{}", "[]"])
+def test_facts_that_cannot_be_read_back_stop_a_study_before_it_trains(tmp_path: Path, back: str) -> None:
+    client = open_mlflow(fresh_home(tmp_path))
+    one = client.create_run(client.create_experiment("x", (tmp_path / "artifacts").as_uri())).info.run_id
+    with pytest.raises(ValueError, match=r'study "many": MLflow does not give back study_facts.json as it was written'):
+        write_facts(Deaf(client, back), one, "many", {"score": "mean"})
+
+
+def test_a_long_message_is_marked_as_shortened_and_holds_nothing_that_a_database_refuses() -> None:
+    assert sentence("short") == "short"
+    assert len(sentence("x" * 9000)) == TAG_LIMIT
+    assert sentence("x" * 9000).endswith("x [...]")
+    assert sentence("a\0b\ud800c") == "a\\0b\\ud800c"
+
+
+def test_a_broken_tag_of_a_run_is_an_error_that_names_it() -> None:
+    record = RunRecord(
+        "0a", "1", "many", "ablation", "arm / seed 0", "arm", 0, 0, "complete", "", tags={"dropped": '{"m'}
+    )
+    with pytest.raises(ReportError, match=r'study "many", run "arm / seed 0" \(0a\): its tag "dropped" is not whole'):
+        json_tag(record, "dropped")
+
+
+def test_views_of_every_setting_fit_into_a_tag_of_an_experiment() -> None:
+    from search_spaces.dimensions import setting_paths
+
+    class Everything:
+        space: Any = type("Space", (), {"dimensions": setting_paths()})
+
+    assert max(len(view.state()) for view in views_of(Everything())) < 5000  # type: ignore[arg-type]

@@ -6,7 +6,7 @@ The driver hands a `Snapshot` to a view whenever something happened; a view only
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -89,6 +89,7 @@ class PlainView:
 
     def __call__(self, snapshot: Snapshot) -> None:
         """Print what is new in `snapshot`."""
+        print_notes(self._console, snapshot.notes)
         for line in new_lines(snapshot, self._told_messages):
             self._print(line)
         self._told_messages = snapshot.messages
@@ -102,6 +103,12 @@ class PlainView:
 
     def _print(self, line: str) -> None:
         self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def print_notes(console: Console, notes: Iterable[str]) -> None:
+    """Print a line for each note."""
+    for note in notes:
+        console.print(f"note: {note}", markup=False, highlight=False, soft_wrap=True)
 
 
 def new_lines(snapshot: Snapshot, told: tuple[str, ...] = ()) -> list[str]:
@@ -151,6 +158,7 @@ class LiveView:
 
     def __call__(self, snapshot: Snapshot) -> None:
         """Show `snapshot` from now on."""
+        print_notes(self._console, snapshot.notes)
         self._snapshot, self._shown_at = snapshot, time.monotonic()
 
     def _draw(self) -> RenderableType:

@@ -75,6 +75,7 @@ def run_study(
         _check(config, data)
         with StopSignals() as stop:
             waiting = Snapshot(config.study.name, config.kind, planned=0)
+            show(replace(waiting, notes=data.notes))
             ledger, budget = wait_for(
                 lambda: _open(config, home, data.checksum),
                 lambda away: show(replace(waiting, away=f"{away}. Waiting for it")),
@@ -236,7 +237,7 @@ class _Driver:
                 self._write(run, event)
             case EpochDone():
                 self._epoch(run, event)
-            case Ended(state="failed", message=message) | Lost(message=message) if run.end is None:
+            case Ended(state="failed", message=message, for_good=False) | Lost(message=message) if run.end is None:
                 self._retry(run, message)
             case Ended(state="out_of_memory") if not run.halve:
                 run.halve = True

@@ -74,10 +74,11 @@ class Stopped:
 
 @dataclass(frozen=True)
 class Ended:
-    """The training ended without a result; `message` is for the user."""
+    """The training ended without a result; `message` is for the user. `for_good`: it would end alike if tried again."""
 
     state: Literal["diverged", "out_of_memory", "failed"]
     message: str
+    for_good: bool = False
 
 
 @dataclass(frozen=True)

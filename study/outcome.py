@@ -23,7 +23,7 @@ from reports.tables import METRIC_TITLES, interval, percent, setting, states_tex
 
 from .addresses import shown
 from .config import StudyConfig
-from .display import duration, open_view
+from .display import duration, open_view, print_notes
 from .home import Home
 from .snapshot import Snapshot
 from .stores import open_mlflow, patiently
@@ -40,8 +40,7 @@ def conduct(config: StudyConfig, home: Home, console: Console, quiet: bool = Fal
     from .driver import run_study
 
     _make_folder(home)
-    for note in notes_on(config, home):
-        console.print(f"note: {note}", markup=False, highlight=False, soft_wrap=True)
+    print_notes(console, notes_on(config, home))
     last = Snapshot(config.study.name, config.kind, planned=0)
     try:
         with open_view(console, quiet) as view:

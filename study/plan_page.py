@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from .config import StudyConfig
-from .display import duration
+from .display import duration, print_notes
 from .families import refuse_underpowered
 from .home import Home
 from .noise import Noise, noise_from_folder, noise_from_store
@@ -41,7 +41,10 @@ def show_plan(
     else:
         noise = noise_from_folder(source) if source else noise_from_store(home, config.study.name)
     torch.set_num_threads(config.execution.threads)
-    plan = make_plan(config, home, load(config.data, home.data), workers or workers_of(config), noise, hours)
+    data = load(config.data, home.data)
+    if not as_json:
+        print_notes(console, data.notes)
+    plan = make_plan(config, home, data, workers or workers_of(config), noise, hours)
     if as_json:
         console.print_json(json.dumps(asdict(plan)))
     else:

@@ -11,13 +11,19 @@ import binascii
 import io
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from mlflow.exceptions import MlflowException
 from mlflow.models import set_model
 from mlflow.pyfunc.model import PythonModel
-from PIL import Image
 
 from trainers.classifier import MAMLClassifier
+from trainers.data.arrays import Bytes
+from trainers.data.pictures import PictureError
+from trainers.data.preparation import Preparation
+from trainers.exported import read_model
+
+_FORM = "image must be a picture file (PNG, JPEG, ...) in base64"
 
 
 class FewShotModel(PythonModel):
@@ -39,7 +45,8 @@ class FewShotModel(PythonModel):
             raise MlflowException.invalid_parameter_value(str(error)) from None
 
     def _answers(self, table: pd.DataFrame, transductive: bool) -> pd.DataFrame:
-        pictures = [_picture(row, text) for row, text in enumerate(table["image"])]
+        preparation = read_model(self._folder).preparation
+        pictures = np.stack([_picture(preparation, row, text) for row, text in enumerate(table["image"])])
         labels = [_label(value) for value in table.get("label", [None] * len(pictures))]
         known = [row for row, label in enumerate(labels) if label]
         asked = [row for row, label in enumerate(labels) if not label]
@@ -49,8 +56,8 @@ class FewShotModel(PythonModel):
                 "and those to classify with an empty one"
             )
         classifier = MAMLClassifier(self._folder, transductive=transductive)
-        classifier.fit([pictures[row] for row in known], [labels[row] for row in known])
-        found = classifier.predict_proba([pictures[row] for row in asked])
+        classifier.fit(pictures[known], [labels[row] for row in known])
+        found = classifier.predict_proba(pictures[asked])
         return pd.DataFrame([_answer(classifier.classes_.tolist(), row.tolist()) for row in found])
 
 
@@ -67,14 +74,15 @@ def _label(value: Any) -> str:
     return "" if value is None or value != value else str(value)
 
 
-def _picture(row: int, text: Any) -> Any:
+def _picture(preparation: Preparation, row: int, text: Any) -> Bytes:
+    """Return a picture in base64 as the network's pixels. Raises ValueError naming the row, before decoding if it is too large."""
     try:
         content = base64.b64decode(str(text).rpartition(",")[2], validate=True)  # a data: address has a head
-        picture = Image.open(io.BytesIO(content))
-        picture.load()
-    except (binascii.Error, OSError, ValueError) as error:
-        raise ValueError(f"row {row}: image must be a picture file (PNG, JPEG, ...) in base64 ({error})") from None
-    return picture
+        return preparation.pixels(io.BytesIO(content), "the picture")
+    except binascii.Error as error:
+        raise ValueError(f"row {row}: {_FORM} ({error})") from None
+    except PictureError as error:
+        raise ValueError(f"row {row}: {f'{_FORM} ({error})' if 'cannot be read' in str(error) else error}") from None
 
 
 set_model(FewShotModel())

@@ -54,6 +54,8 @@ class Snapshot:
     """Which limit of [budget] ended the study before its plan was done, such as "[budget] hours = 2"."""
     experiment_id: str = ""
     """MLflow's experiment."""
+    notes: tuple[str, ...] = ()
+    """What the user should know of the data; told once, when the study starts."""
     messages: tuple[str, ...] = ()
     """The latest notices for the user (a run that failed, a worker that died), oldest first."""
     notes: tuple[str, ...] = ()

@@ -54,6 +54,8 @@ def run_job(job: Job) -> Generator[Event, Answer, None]:
         yield Ended("diverged", str(error))
     except (torch.OutOfMemoryError, MemoryError) as error:
         yield Ended("out_of_memory", f"out of memory: {error}")
+    except DataError as error:
+        yield Ended("failed", str(error), for_good=True)
     except Exception as error:  # whatever it is, the study goes on and the run says why it ended
         traceback.print_exc()
         out_of_memory = "DefaultCPUAllocator" in str(error)  # torch has no class of its own for the CPU's

@@ -74,9 +74,9 @@ def check(config: TrainerConfig, data: ClassData) -> None:
 
 
 def check_shape(config: TrainerConfig, width: int) -> None:
-    """Raise ValueError if the network shrinks square images of `width` pixels to nothing."""
+    """Raise DataError if the network shrinks square images of `width` pixels to nothing."""
     if config.model.downsample == "max_pool" and width >> config.model.blocks == 0:
-        raise ValueError(
+        raise DataError(
             f"model.blocks = {config.model.blocks} halves images of {width} pixels away; "
             f'use at most {width.bit_length() - 1} blocks, or model.downsample = "stride"'
         )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, get_args
 
 import torch
@@ -34,6 +35,8 @@ class ClassData:
         turn_training: whether a training task turns each of its classes by a random number of quarter turns.
         mean, std: per channel, on the scale of [0, 1]; a network sees (image / 255 - mean) / std.
         checksum: SHA-256 (hexadecimal) of all of the above: what an episode can depend on.
+        white: what is white in its pictures of more than 8 bits, by their kind, see `depths`.
+        notes: what its user should know: files that were passed over, pictures that are there twice or hold one colour.
     """
 
     name: str
@@ -43,6 +46,8 @@ class ClassData:
     mean: tuple[float, ...] = (0.0,)
     std: tuple[float, ...] = (1.0,)
     checksum: str = field(default="")
+    white: Mapping[str, float] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.checksum:
@@ -58,6 +63,4 @@ class ClassData:
 
     def to(self, device: torch.device) -> ClassData:
         """Return the same data with the images on `device`."""
-        return ClassData(
-            self.name, self.images.to(device), self.splits, self.turn_training, self.mean, self.std, self.checksum
-        )
+        return replace(self, images=self.images.to(device))

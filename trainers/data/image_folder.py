@@ -2,9 +2,8 @@
 
 Mini-ImageNet comes in this way: train, val and test with 64, 16 and 20 class folders of 600 images each.
 
-Every image becomes [3, size, size], or [1, size, size] in grey: the largest centred square, scaled with antialiasing;
-turned upright if its EXIF says so, transparent parts on white, 16 bits reduced to 8, the first picture of several.
-Hidden files and files that are no images by their extension are passed over.
+Every image becomes [3, size, size], or [1, size, size] in grey: see `pictures.prepare`. What of a folder is read, and how its
+splits may be called, is in `folders`.
 """
 
 from __future__ import annotations
@@ -20,36 +19,43 @@ from ..randomness import Source
 from .arrays import Arrays, Bytes, cached
 from .classes import SPLITS, ClassData, ClassRange, Split
 from .config import DataError, ImageFolder
-from .preparation import open_picture, prepare
+from .decoding import decode_all, white_in
+from .folders import Classes, capped, listed, look
+from .oddities import doubled, without_variation
+from .pictures import open_picture, prepare
 
-EXTENSIONS = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".pbm")
 FEWEST_IMAGES = 2  # one to learn from, one to ask for
-
-Classes = dict[str, list[Path]]
+DECODER = 2
+"""Raised when pictures come out otherwise than before, so that what was kept of them is not used again."""
 
 
 def load(config: ImageFolder, folder: Path) -> ClassData:
     """Return the classes of `config.path`; decoded images are kept in `folder`.
 
     Mean and standard deviation per channel are those of the training images. Raises `DataError`, naming it, for a
-    missing folder, an empty split, a class in two splits or with fewer than 2 images, or an unreadable file.
+    missing folder, an empty split, a class in two splits or with fewer than 2 images, unreadable files, and pictures that all
+    hold one colour.
     """
     try:
-        splits = _splits(config)
+        splits, passed_over = _splits(config)
+        _check(config.path, splits, passed_over)
+        files = [file for classes in splits.values() for images in classes.values() for file in images]
+        stats = [(str(f), s.st_size, s.st_mtime_ns) for f, s in ((f, f.stat()) for f in files)]
     except OSError as error:
         raise DataError(
             f"image_folder: {error.filename} cannot be read ({error.strerror}); change its rights"
         ) from error
-    for split, classes in splits.items():
-        _check(config.path, split, classes)
-    files = [file for classes in splits.values() for images in classes.values() for file in images]
-    key = repr([config.size, config.grayscale, *((str(f), f.stat().st_size, f.stat().st_mtime_ns) for f in files)])
+    key = repr([DECODER, config.size, config.grayscale, *stats])
     path = folder / f"image_folder-{hashlib.sha256(key.encode()).hexdigest()[:12]}.npz"
-    images = cached(path, lambda: _decoded(files, config))["images"]
-    training = sum(len(images) for images in splits["train"].values())
-    mean, std = _moments(images[:training])
-    turn = config.turns == "augment"
-    return ClassData(config.path.resolve().name, torch.from_numpy(images), _ranges(splits), turn, mean, std)
+    kept = cached(path, lambda: _decoded(files, config))
+    images, ranges = kept["images"], _ranges(splits)
+    odd = [*doubled(files, kept["digests"], ranges), *without_variation(files, images, ranges, config.path)]
+    notes = (*capped(passed_over), *kept["dark"].tolist(), *odd)
+    mean, std = _moments(images[: sum(one.count for one in ranges["train"])])
+    return ClassData(
+        config.path.resolve().name, torch.from_numpy(images), ranges, config.turns == "augment", mean, std,
+        white=white_in(kept), notes=notes,
+    )  # fmt: skip
 
 
 def _ranges(splits: dict[Split, Classes]) -> dict[Split, tuple[ClassRange, ...]]:
@@ -65,39 +71,22 @@ def _ranges(splits: dict[Split, Classes]) -> dict[Split, tuple[ClassRange, ...]]
     return result
 
 
-def _splits(config: ImageFolder) -> dict[Split, Classes]:
-    """Return the image files of each class of each split."""
-    root = config.path
-    if not root.is_dir():
-        raise DataError(f"image_folder: path {root} is not a folder; give the folder that holds the class folders")
-    folders = _folders(root)
-    present = [split for split in SPLITS if split in {f.name for f in folders}]
-    if not present:
-        return _cut(root, {f.name: _images(f) for f in folders}, config.fractions)
-    if others := [f.name for f in folders if f.name not in SPLITS]:
-        raise DataError(
-            f"image_folder: {root} has the split folder {present[0]} beside the folder {others[0]}; "
-            "put class folders into train, val and test only, or rename the class"
-        )
-    if missing := [split for split in SPLITS if split not in present]:
-        raise DataError(
-            f"image_folder: {root} has {' and '.join(present)} but no folder {missing[0]}; add it with class folders, "
-            "or put all class folders directly into one folder to have them split"
-        )
-    return _apart(root, {split: {f.name: _images(f) for f in _folders(root / split)} for split in SPLITS})
+def _splits(config: ImageFolder) -> tuple[dict[Split, Classes], list[str]]:
+    """Return the image files of each class of each split, and what was passed over."""
+    found = look(config.path)
+    splits = found.splits if found.flat is None else _cut(config.path, found.flat, config.fractions)
+    return _apart(config.path, splits), found.notes
 
 
 def _apart(root: Path, splits: dict[Split, Classes]) -> dict[Split, Classes]:
     """Return `splits`; raise `DataError` if a class is in two of them."""
     seen: dict[str, Split] = {}
+    twice = list[str]()
     for split, classes in splits.items():
-        for name in classes:
-            if name in seen:
-                raise DataError(
-                    f"image_folder: class {name} of {root} is in {seen[name]} and in {split}; "
-                    "a class may be in one split only"
-                )
-            seen[name] = split
+        twice += [f"class {name} of {root} is in {seen[name]} and in {split}" for name in classes if name in seen]
+        seen |= dict.fromkeys(classes, split)
+    if twice:
+        raise DataError(f"image_folder: {listed(twice, '; ')}; a class may be in one split only")
     return splits
 
 
@@ -117,37 +106,40 @@ def _cut(root: Path, classes: Classes, fractions: Sequence[float]) -> dict[Split
     return {split: {name: classes[name] for name in sorted(part)} for split, part in zip(SPLITS, parts, strict=True)}
 
 
-def _folders(root: Path) -> list[Path]:
-    return sorted(p for p in root.iterdir() if p.is_dir() and not p.name.startswith("."))
-
-
-def _images(folder: Path) -> list[Path]:
-    files = (p for p in folder.iterdir() if p.suffix.lower() in EXTENSIONS and not p.name.startswith("."))
-    return sorted(p for p in files if p.is_file())
-
-
-def _check(root: Path, split: Split, classes: Classes) -> None:
-    if not classes:
-        raise DataError(
-            f"image_folder: split {split} of {root} has no class folders; put at least one into {root / split}"
-        )
-    for name, images in classes.items():
-        if len(images) < FEWEST_IMAGES:
+def _check(root: Path, splits: dict[Split, Classes], notes: Sequence[str]) -> None:
+    """Raise DataError for a split without classes, and for all classes with too few images, with what `notes` say of them."""
+    for split, classes in splits.items():
+        if not classes:
             raise DataError(
-                f"image_folder: class {name} (split {split}) of {root} has {len(images)} images ({', '.join(EXTENSIONS)}), "
-                f"but needs at least {FEWEST_IMAGES}; add images or remove the folder"
+                f"image_folder: split {split} of {root} has no class folders; put at least one into {root / split}"
             )
+    few = {
+        name: (split, images)
+        for split, of in splits.items()
+        for name, images in of.items()
+        if len(images) < FEWEST_IMAGES
+    }
+    if few:
+        lines = [
+            f"class {name} (split {split}) of {root} has {len(images)} images (.png, .jpg, .tif, ...)"
+            for name, (split, images) in few.items()
+        ]
+        told = [note for note in notes if note.partition(":")[0].removeprefix("class ") in few]
+        raise DataError(
+            f"image_folder: {listed(lines, '; ')}, but needs at least {FEWEST_IMAGES}; add images or remove the folder"
+            + "".join(f"\n{note}" for note in capped(told))
+        )
 
 
 def _decoded(files: Sequence[Path], config: ImageFolder) -> Arrays:
-    images = np.empty((len(files), 1 if config.grayscale else 3, config.size, config.size), dtype=np.uint8)
-    for i, file in enumerate(files):
-        images[i] = decode(file, config.size, config.grayscale)
-    return {"images": images}
+    try:
+        return decode_all(files, config.size, config.grayscale)
+    except DataError as error:
+        raise DataError(f"image_folder: {error}") from None
 
 
 def decode(file: Path, size: int, grayscale: bool) -> Bytes:
-    """Return an image file as uint8 [1 or 3, size, size]; raises `DataError` if it cannot be read."""
+    """Return an image file alone as uint8 [1 or 3, size, size]; raises `DataError` if it cannot be read."""
     try:
         return open_picture(file, lambda image: prepare(image, size, grayscale))
     except DataError as error:

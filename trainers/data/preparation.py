@@ -5,7 +5,7 @@ Shapes: n images, C channels, H W image.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -18,11 +18,10 @@ from ..config import Section
 from .arrays import Bytes
 from .classes import ClassData
 from .config import CifarFS, DataConfig, DataError, Glyphs, ImageFolder, Omniglot
+from .pictures import LARGEST_GIVEN, Resize, named, open_picture, prepare, refuse_large
 
 if TYPE_CHECKING:
     from PIL.Image import Image
-
-Resize = Literal["bicubic", "bilinear", "nearest"]
 
 
 class Preparation(Section):
@@ -33,6 +32,10 @@ class Preparation(Section):
     resize: Resize = Field(description="filter with which pictures of another size are scaled")
     mean: tuple[float, ...] = Field(description="per channel, on the scale of [0, 1]")
     std: tuple[float, ...] = Field(description="per channel; the network sees (image - mean) / std")
+    white: dict[str, float] = Field(
+        default_factory=dict,
+        description="which value was white in the data set's pictures of more than 8 bits, by their kind",
+    )
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -56,15 +59,26 @@ class Preparation(Section):
             if isinstance(items, list) or getattr(kind, "kind", "") in "UO":
                 items = list(items)
                 if items and all(isinstance(one, str | Path) or hasattr(one, "convert") for one in items):
-                    return torch.from_numpy(np.stack([self.pixels(one) for one in items]))
+                    pixels = [self.pixels(one, f"picture {place}") for place, one in enumerate(items, 1)]
+                    return torch.from_numpy(np.stack(pixels))
             given = _tensor(items)
         return self._checked(given)
 
-    def pixels(self, picture: Any) -> Bytes:
-        """Return a file (path) or PIL image as uint8 [C, H, W], as the data set's loader would."""
+    def pixels(self, picture: Any, name: str = "the picture") -> Bytes:
+        """Return a file (path, or open for reading) or PIL image as uint8 [C, H, W], as the data set's loader would.
+
+        Raises DataError, which calls a path by its own name and anything else `name`; before decoding if it is too large.
+        """
         if isinstance(picture, str | Path):
-            return open_picture(Path(picture), lambda image: prepare(image, self.size, self.channels == 1, self.resize))
-        return prepare(picture, self.size, self.channels == 1, self.resize)
+            return open_picture(Path(picture), self._prepared, most=LARGEST_GIVEN)
+        if not hasattr(picture, "convert"):
+            return open_picture(picture, self._prepared, name, LARGEST_GIVEN)
+        with named(name):
+            refuse_large(picture.size, name, LARGEST_GIVEN)
+            return self._prepared(picture)
+
+    def _prepared(self, image: Image) -> Bytes:
+        return prepare(image, self.size, self.channels == 1, self.resize, self.white)
 
     def seen(self, images: Tensor, dtype: torch.dtype, device: torch.device) -> Tensor:
         """Return what the network sees of `images` [n, C, H, W], uint8 or floats in [0, 1]."""
@@ -114,45 +128,9 @@ def preparation(config: DataConfig, data: ClassData) -> Preparation:
         case Glyphs() | CifarFS() | ImageFolder():
             resize = "bicubic"
     channels: Literal[1, 3] = 3 if data.images.shape[1] == 3 else 1
-    return Preparation(channels=channels, size=size, resize=resize, mean=data.mean, std=data.std)
-
-
-def open_picture(file: Path, then: Callable[[Image], Bytes]) -> Bytes:
-    """Return what `then` makes of the image in `file`. Raises DataError if it cannot be read."""
-    from PIL import Image
-
-    try:
-        with Image.open(file) as opened:
-            return then(opened)
-    except Exception as error:  # decoders raise what they like
-        raise DataError(f"{file} cannot be read as an image ({error}); replace or remove it") from error
-
-
-def prepare(image: Image, size: int, grayscale: bool, resize: Resize = "bicubic") -> Bytes:
-    """Return an image as uint8 [1 or 3, size, size]: its largest centred square, scaled.
-
-    Turned upright if its EXIF says so, transparent parts on white, 16 bits reduced to 8, the first picture of several.
-    """
-    from PIL import Image as Images
-    from PIL import ImageOps
-
-    method = Images.Resampling[resize.upper()]
-    plain = _eight_bit(ImageOps.exif_transpose(image)).convert("L" if grayscale else "RGB")
-    pixels = np.asarray(ImageOps.fit(plain, (size, size), method))
-    return pixels.reshape(size, size, -1).transpose(2, 0, 1)
-
-
-def _eight_bit(image: Image) -> Image:
-    """Return an image that Pillow converts without loss of meaning: no transparency, no 16 bits."""
-    from PIL import Image as Images
-
-    if image.mode.startswith("I"):
-        values = np.asarray(image).astype(np.int64)
-        return Images.fromarray((values.clip(0, 65535) >> 8).astype(np.uint8))
-    if image.has_transparency_data:
-        white = Images.new("RGBA", image.size, "white")
-        return Images.alpha_composite(white, image.convert("RGBA"))
-    return image
+    return Preparation(
+        channels=channels, size=size, resize=resize, mean=data.mean, std=data.std, white=dict(data.white)
+    )
 
 
 def _tensor(given: Any) -> Tensor:

@@ -1,0 +1,168 @@
+"""Folders of pictures as people have them: which files belong to which class of which split, and which were passed over."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from .classes import SPLITS, Split
+from .config import DataError
+from .pictures import endings
+
+Classes = dict[str, list[Path]]
+
+AT_ONCE = 10
+"""So many things are named together; more are counted."""
+SYNONYMS: dict[Split, tuple[str, ...]] = {
+    "train": ("train", "training", "metatrain", "base"),
+    "val": ("val", "valid", "validation", "dev", "metaval", "metavalid", "metavalidation"),
+    "test": ("test", "testing", "metatest", "novel"),
+}
+PICTURES = ("images", "image", "imgs", "img", "pictures", "photos")
+"""What the one folder of a class is called that holds its pictures, beside others such as masks."""
+_SYSTEMS = ("@eadir", "__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini", "$recycle.bin", "lost+found", "icon\r")
+
+
+def hidden(name: str) -> bool:
+    """Whether a file or folder is none of the user's: hidden, or left by a system (Thumbs.db, __MACOSX, ...)."""
+    return name.startswith(".") or name.lower() in _SYSTEMS
+
+
+def listed(names: Iterable[str], between: str = ", ", most: int = AT_ONCE) -> str:
+    """Return the first `most` names and a count of the others."""
+    return between.join(capped(list(names), most))
+
+
+def capped(lines: Sequence[str], most: int = AT_ONCE) -> list[str]:
+    """Return the first `most` lines and a line with a count of the others."""
+    return [*lines[:most], *([f"and {len(lines) - most} more"] if len(lines) > most else [])]
+
+
+@dataclass
+class Found:
+    """What is in a folder: the pictures of each class of each split (or of the one flat folder, before it is cut), and notes."""
+
+    splits: dict[Split, Classes] = field(default_factory=dict)
+    flat: Classes | None = None
+    notes: list[str] = field(default_factory=list)
+
+
+def look(root: Path) -> Found:
+    """Return the pictures in `root`: class folders, or three folders of them, one for each split.
+
+    Names of splits may be any of `SYNONYMS`, in upper or lower case. A class may hold its pictures in one folder of its own.
+    Raises DataError for splits that cannot be told apart or are not all there, OSError for what cannot be listed.
+    """
+    if not root.is_dir():
+        raise DataError(f"image_folder: path {root} is not a folder; give the folder that holds the class folders")
+    found = Found()
+    while _wraps(root):
+        (root,) = _folders(root)
+    splits = _splits(root, _folders(root))
+    if splits is None:
+        found.flat = _classes(root, found.notes)
+    else:
+        _note(f"the folder {root.name}", _others(root), found.notes)
+        found.splits = {split: _classes(splits[split], found.notes) for split in SPLITS}
+    return found
+
+
+def _wraps(root: Path) -> bool:
+    """Whether all that `root` has is one folder of folders, as unpacked archives do."""
+    folders = _folders(root)
+    if len(folders) != 1 or any(_plain(folders[0].name) in names for names in SYNONYMS.values()):
+        return False
+    return bool(_folders(folders[0])) and not (_pictures(root) or _pictures(folders[0]))
+
+
+def _splits(root: Path, folders: Sequence[Path]) -> dict[Split, Path] | None:
+    """Return the folder of each split; None if the folders are classes."""
+    places = {split: [f for f in folders if _plain(f.name) in names] for split, names in SYNONYMS.items()}
+    present = [split for split in SPLITS if places[split]]
+    others = [f.name for f in folders if not any(f in found for found in places.values())]
+    exact = [f.name for f in folders if f.name in SPLITS]
+    if not exact and (len(present) < 2 or others):
+        return None
+    if twice := [found for found in places.values() if len(found) > 1]:
+        names = " and ".join(folder.name for folder in twice[0])
+        raise DataError(
+            f"image_folder: {root} has {names}, which are the same split; put all its classes into one of them"
+        )
+    if others:
+        raise DataError(
+            f"image_folder: {root} has the split folder {places[present[0]][0].name} beside the folder {others[0]}; "
+            "put class folders into train, val and test only, or rename the class"
+        )
+    if missing := [split for split in SPLITS if split not in present]:
+        have = " and ".join(places[split][0].name for split in present)
+        raise DataError(
+            f"image_folder: {root} has {have} but no folder {missing[0]}; add it with class folders, "
+            "or put all class folders directly into one folder to have them split"
+        )
+    return {split: places[split][0] for split in SPLITS}
+
+
+def _plain(name: str) -> str:
+    return name.lower().replace("_", "").replace("-", "").replace(" ", "")
+
+
+def _classes(root: Path, notes: list[str]) -> Classes:
+    """Return the pictures of each class folder in `root`; what is passed over goes into `notes`."""
+    _note(f"the folder {root.name}", [*_others(root), *_pictures(root)], notes)
+    return {folder.name: _class(folder, notes) for folder in _folders(root)}
+
+
+def _class(folder: Path, notes: list[str]) -> list[Path]:
+    """Return the pictures of a class: those in its folder, or else those in the one folder in it that has any."""
+    own, below = _pictures(folder), {f: _pictures(f) for f in _folders(folder)}
+    passed_over = _others(folder)
+    if not own:
+        full = [f for f, pictures in below.items() if pictures]
+        chosen = [f for f in full if f.name.lower() in PICTURES] or full
+        if len(chosen) > 1:
+            names = listed(f.name for f in chosen)
+            raise DataError(
+                f"image_folder: class {folder.name} ({folder}) has no pictures of its own but {len(chosen)} folders with pictures "
+                f"({names}); put its pictures into one folder, or give the folder whose folders are the classes"
+            )
+        if chosen:
+            own, passed_over = below.pop(chosen[0]), [*passed_over, *_others(chosen[0])]
+    _note(f"class {folder.name}", passed_over, notes)
+    for other in below:
+        inside = sum(not hidden(name) for _, _, names in os.walk(other) for name in names)
+        if inside:
+            notes.append(f"class {folder.name}: {_files(inside)} passed over (in its folder {other.name})")
+    return own
+
+
+def _note(where: str, files: Sequence[Path], notes: list[str]) -> None:
+    """Note the files that are passed over, by their endings; dead links by name."""
+    dead = [file.name for file in files if not file.exists()]
+    if dead:
+        notes.append(f"{where}: {_files(len(dead))} passed over (dead links: {listed(dead)})")
+    counts = Counter(file.suffix.lower() or "no ending" for file in files if file.exists())
+    if counts:
+        kinds = ", ".join(kind if len(counts) == 1 else f"{count} {kind}" for kind, count in sorted(counts.items()))
+        notes.append(f"{where}: {_files(counts.total())} passed over ({kinds})")
+
+
+def _files(count: int) -> str:
+    return f"{count} file{'' if count == 1 else 's'}"
+
+
+def _folders(root: Path) -> list[Path]:
+    return sorted(p for p in root.iterdir() if p.is_dir() and not hidden(p.name))
+
+
+def _pictures(folder: Path) -> list[Path]:
+    files = (p for p in folder.iterdir() if p.suffix.lower() in endings() and not hidden(p.name))
+    return sorted(p for p in files if p.is_file())
+
+
+def _others(folder: Path) -> list[Path]:
+    """Return the files in `folder` that are no pictures, and what cannot be followed."""
+    found = (p for p in folder.iterdir() if not hidden(p.name) and not p.is_dir())
+    return sorted(p for p in found if p.suffix.lower() not in endings() or not p.is_file())

@@ -89,7 +89,7 @@ class PlainView:
 
     def __call__(self, snapshot: Snapshot) -> None:
         """Print what is new in `snapshot`."""
-        print_notes(self._console, snapshot.notes)
+        print_notes(self._console, snapshot.data_notes)
         for line in new_lines(snapshot, self._told_messages):
             self._print(line)
         self._told_messages = snapshot.messages
@@ -158,7 +158,7 @@ class LiveView:
 
     def __call__(self, snapshot: Snapshot) -> None:
         """Show `snapshot` from now on."""
-        print_notes(self._console, snapshot.notes)
+        print_notes(self._console, snapshot.data_notes)
         self._snapshot, self._shown_at = snapshot, time.monotonic()
 
     def _draw(self) -> RenderableType:

@@ -75,7 +75,7 @@ def run_study(
         _check(config, data)
         with StopSignals() as stop:
             waiting = Snapshot(config.study.name, config.kind, planned=0)
-            show(replace(waiting, notes=data.notes))
+            show(replace(waiting, data_notes=data.notes))
             ledger, budget = wait_for(
                 lambda: _open(config, home, data.checksum),
                 lambda away: show(replace(waiting, away=f"{away}. Waiting for it")),

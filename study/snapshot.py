@@ -54,7 +54,7 @@ class Snapshot:
     """Which limit of [budget] ended the study before its plan was done, such as "[budget] hours = 2"."""
     experiment_id: str = ""
     """MLflow's experiment."""
-    notes: tuple[str, ...] = ()
+    data_notes: tuple[str, ...] = ()
     """What the user should know of the data; told once, when the study starts."""
     messages: tuple[str, ...] = ()
     """The latest notices for the user (a run that failed, a worker that died), oldest first."""

@@ -15,12 +15,12 @@ from trainers.results import EpochResult
 
 from .config import StudyConfig, parse_spec
 from .foreign import is_ours, notes_on
-from .heartbeat import TAG
+from .heartbeat import TAG, living
 from .home import Home
 from .journal import Journal
 from .locks import holder
 from .plan import planned_cells
-from .status import driver_of, elsewhere, read_studies
+from .status import driver_of, read_studies
 from .stores import open_mlflow, open_optuna
 from .trials import SUPERSEDED
 from .ui import UIError, require_store
@@ -134,7 +134,7 @@ def state_of(run: Any) -> str:
 
 
 def read_books(home: Home, name: str, *, alone: bool = False) -> Books:
-    """Read the study `name`; with `alone` this process holds its driver's lock.
+    """Read the study `name`; with `alone` this process holds its driver's lock, and waits to see whether one elsewhere lives.
 
     Raises UIError, naming the studies that there are, if it is none of them.
     """
@@ -154,11 +154,17 @@ def read_books(home: Home, name: str, *, alone: bool = False) -> Books:
     except KeyError:
         trials, attrs = [], {}
     tag = parents[0].data.tags.get(TAG, "")
-    driver = elsewhere(home, tag) if alone else driver_of(home, name, tag)
+    driver = _alive(client, home, name, parents[0].info.run_id) if alone else driver_of(home, name, tag)
     ours = [trial for trial in trials if is_ours(trial) and trial.number not in attrs.get(SUPERSEDED, ())]
     others = tuple(trial for trial in trials if not is_ours(trial))
     counting = {trial.number: trial for trial in ours}
     return Books(home, name, storage, client, counting, parents[0], children, driver, others)
+
+
+def _alive(client: Any, home: Home, name: str, parent_id: str) -> str:
+    """Return who runs the study from another home, empty if nobody does; see `study.heartbeat.living`."""
+    found = living(lambda: {name: client.get_run(parent_id).data.tags.get(TAG, "")}, home.root)
+    return str(found.get(name, ""))
 
 
 def _history(folder: CheckpointFolder) -> list[EpochResult]:

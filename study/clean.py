@@ -22,8 +22,9 @@ from reports.mlflow_runs import runs_where
 from trainers.checkpoint import CellBusy, CheckpointFolder
 
 from .addresses import shown
+from .heartbeat import TAG, living, read_sign
 from .home import Home
-from .locks import driver_lock, holder
+from .locks import DriverBusy, driver_lock, holder
 from .plan_page import size_text
 from .stores import open_mlflow, open_optuna
 from .ui import require_store
@@ -121,12 +122,14 @@ def _size(path: Path) -> int:
 def clean(home: Home, console: Console, *, yes: bool) -> None:
     """Print what no study needs, and with `yes` delete it.
 
-    Raises UIError if there is no store yet, DriverBusy with `yes` while a driver of the home lives.
+    Raises UIError if there is no store yet, DriverBusy with `yes` while a driver of the home lives, here or elsewhere.
     """
     with ExitStack() as locks:
         for lock in sorted(home.locks.glob("*.lock")) if yes else ():
             if lock.stem != STORES_LOCK:
                 locks.enter_context(driver_lock(lock, lock.stem))
+        if yes:
+            _refuse_drivers(home)
         needed = read_needed(home)
         found = find_unneeded(home, needed)
         gone = [one for one in found if _delete(one)] if yes else []
@@ -137,6 +140,21 @@ def clean(home: Home, console: Console, *, yes: bool) -> None:
         f"Studies: {len(needed.studies - {'Default'})}, by {shown(home.optuna_url)} and {shown(home.mlflow_url)}.",
         style="dim", markup=False, highlight=False,
     )  # fmt: skip
+
+
+def _refuse_drivers(home: Home) -> None:
+    """Raise DriverBusy if a driver of another machine works in this home, where its lock may not be seen."""
+    require_store(home)
+    client = open_mlflow(home)
+
+    def signs() -> dict[str, str]:
+        role = f"tags.{records.TAG_ROLE} = '{records.ROLE_STUDY}'"
+        runs = runs_where(client, list(_experiments(client, "active_only").values()), role)
+        tags = {run.data.tags.get(records.TAG_STUDY, run.info.run_id): run.data.tags.get(TAG, "") for run in runs}
+        return {study: tag for study, tag in tags.items() if (one := read_sign(tag)) and one.home == str(home.root)}
+
+    for study, driver in living(signs, home.root).items():
+        raise DriverBusy(f'study "{study}" is being run by {driver}, in this home; stop it there first')
 
 
 def _delete(one: Unneeded) -> bool:

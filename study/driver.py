@@ -19,6 +19,7 @@ from trainers.training import check
 from .budget import Budget
 from .config import StudyConfig
 from .executors import Executor, make_executor
+from .held import HeldRuns
 from .home import Home
 from .jobs import Busy, Ended, EpochDone, Event, Finished, Job, Lost, Started, Stopped, find
 from .journal import Journal
@@ -118,6 +119,7 @@ class _Driver:
         self._ledger, self._budget, self._executor = ledger, budget, executor
         self._queue: list[Run] = []
         self._live: dict[str, Run] = {}
+        self._held = HeldRuns()
         self._messages: deque[str] = deque(maxlen=MESSAGES_KEPT)
         self._just_ended: list[tuple[RunningRow, EndState]] = []
         self._new_epochs = self._ended_runs = self._interrupted = 0
@@ -234,6 +236,8 @@ class _Driver:
                 self._dispatch()
                 self._write(run, event)
             case Started() | Finished():
+                if self._held.end(run):
+                    self._ledger.note_held(self._held.told)
                 self._write(run, event)
             case EpochDone():
                 self._epoch(run, event)
@@ -244,7 +248,10 @@ class _Driver:
                 self._again(run, "out of memory; once more with half the tasks together")
             case Ended():
                 self._write(run, event)
-            case Busy():
+            case Busy(holder=holder):
+                if told := self._held.note(run, holder):
+                    self._messages.append(told)
+                    self._ledger.note_held(self._held.told)
                 self._again(run, pause=BUSY_PAUSE_SECONDS)
             case Stopped() if run.end is None:
                 self._again(run)

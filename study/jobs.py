@@ -83,9 +83,10 @@ class Ended:
 
 @dataclass(frozen=True)
 class Busy:
-    """Another process holds the cell; the job is to be tried again later."""
+    """Another process holds the cell; the job is to be tried again later. `holder`: its host, process, and since when."""
 
     message: str
+    holder: str = ""
 
 
 @dataclass(frozen=True)

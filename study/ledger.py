@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter, deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -141,6 +141,14 @@ class Ledger:
                 self._lose(away)
         self._keep(run, event)
         run.end = run.end or _end_of(event)
+
+    def note_held(self, cells: Mapping[str, str]) -> None:
+        """Keep, for whoever looks on, which runs wait for a training that another process holds; not while a store is away."""
+        if self._away is None:
+            try:
+                self._tracking.note_held(cells)
+            except StoreAway as away:
+                self._lose(away)
 
     def catch_up(self, *, now: bool = False) -> bool:
         """If a store is away and it is time (or `now`) to try again, write what waits; True if that brought it back.

@@ -5,7 +5,9 @@ Counting needs the runs' tags and last metrics, never their curves: quick for th
 
 from __future__ import annotations
 
+import json
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,7 +23,7 @@ from reports.summary import trial_score
 from reports.tables import setting
 
 from .display import COLOURS, percent, short_label, states
-from .heartbeat import TAG, living
+from .heartbeat import TAG, known_driver
 from .home import Home
 from .locks import holder
 from .outcome import accuracy, searched_settings
@@ -68,6 +70,8 @@ class StudyStatus:
     """What ranks trials of several seeds, as in [study] score."""
     problem: str = ""
     """What of the study cannot be read, and what mends it."""
+    held: tuple[str, ...] = ()
+    """Runs that wait because another process holds their training: a line each, which names it."""
 
     @property
     def counts(self) -> dict[str, int]:
@@ -135,12 +139,15 @@ def _read(client: Any, home: Home, experiment: Any) -> StudyStatus | None:
         for run in runs
         if run.data.tags.get(records.TAG_ROLE) == records.ROLE_RUN
     )
+    held = tuple(_held(home, tags.get(records.TAG_HELD, ""))) if driver else ()
     kind = tags.get(records.TAG_KIND, "")
     searched, score = (
         tuple(facts.get(records.TAG_SEARCHED, ())),
         facts.get(records.TAG_SCORE, tags.get(records.TAG_SCORE, "mean")),
     )
-    return StudyStatus(experiment.name, kind, experiment.experiment_id, searched, children, driver, score, problem)
+    return StudyStatus(
+        experiment.name, kind, experiment.experiment_id, searched, children, driver, score, problem, held
+    )
 
 
 def _facts(client: Any, parent: Any) -> tuple[dict[str, Any], str]:
@@ -153,15 +160,14 @@ def _facts(client: Any, parent: Any) -> tuple[dict[str, Any], str]:
 
 def driver_of(home: Home, study: str, tag: str) -> str:
     """Return who runs the study, empty if nobody does: by the lock in this home, or by the sign of life in the store."""
-    return holder(home.locks / f"{study}.lock") or elsewhere(home, tag)
+    return holder(home.locks / f"{study}.lock") or known_driver(tag, home.root)
 
 
-def elsewhere(home: Home, tag: str) -> str:
-    """Return who runs the study from another home, by its sign of life in the store; empty if nobody does."""
-    other = living(tag)
-    if other is None or other["home"] == str(home.root):
-        return ""
-    return f"host {other['host']}, process {other['process']}, since {other['since']}"
+def _held(home: Home, tag: str) -> Iterator[str]:
+    """Yield which runs wait for whom, by the lock files as they are now."""
+    for label, cell in (json.loads(tag) if tag else {}).items():
+        if who := holder(home.checkpoints / cell / "lock"):
+            yield f"{label}: its training is held by {who}"
 
 
 def _run_status(client: Any, run: Any, driven: bool) -> RunStatus:
@@ -208,6 +214,7 @@ def study_page(study: StudyStatus) -> RenderableType:
     for run in study.runs:
         if run.state == records.RUNNING:
             parts.append(Text(_running_line(study, run), style="cyan"))
+    parts += [Text(f"waits    {line}", style="yellow") for line in study.held]
     if best := study.best:
         label = short_label(best.label, study.kind)
         parts.append(Text.assemble("best     ", (accuracy(best.value), "bold green"), f"  {label}"))

@@ -8,6 +8,7 @@ from types import FrameType
 from typing import Any
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_entered: list[StopSignals] = []
 
 
 class StopSignals:
@@ -20,11 +21,20 @@ class StopSignals:
     def __enter__(self) -> StopSignals:
         if threading.current_thread() is threading.main_thread():
             self._before = {number: signal.signal(number, self._note) for number in SIGNALS}
+            _entered.append(self)
         return self
 
     def __exit__(self, *exception: object) -> None:
+        if self in _entered:
+            _entered.remove(self)
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         self.count += 1
+
+
+def raise_if_stopped() -> None:
+    """Raise KeyboardInterrupt if a stop signal was only counted: for who waits, deep in a call, for another process."""
+    if threading.current_thread() is threading.main_thread() and any(stop.count for stop in _entered):
+        raise KeyboardInterrupt

@@ -8,7 +8,7 @@ import platform
 import subprocess
 import tempfile
 import time
-from collections.abc import Container
+from collections.abc import Container, Mapping
 from contextlib import suppress
 from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
@@ -68,7 +68,7 @@ class Tracking:
         self._written: dict[str, float] = {}
         self._resumed: dict[str, int] = {}
         """Of the runs that have started before: how often they were taken up again."""
-        self.parent_id = self._driver = ""
+        self.parent_id = ""
         self.earlier_seconds, self._began = 0.0, time.monotonic()
         self._heartbeat = Heartbeat(home)
         self.resync()
@@ -83,7 +83,7 @@ class Tracking:
                     records.SECONDS, 0.0
                 )
             if run.data.tags.get(records.TAG_ROLE) == records.ROLE_STUDY:
-                self.parent_id, self._driver = run.info.run_id, run.data.tags.get(TAG, "")
+                self.parent_id = run.info.run_id
             elif records.TAG_TRIAL in run.data.tags:
                 self._known[f"{int(run.data.tags[records.TAG_TRIAL])}/{run.data.tags[records.TAG_SEED]}"] = run
 
@@ -95,8 +95,11 @@ class Tracking:
         if not self.parent_id:
             tags = {records.TAG_ROLE: records.ROLE_STUDY}
             self.parent_id = self._create(self._config.study.name, tags)
-        self.earlier_seconds = float(self._client.get_run(self.parent_id).data.tags.get(WALL, 0.0))
-        self._heartbeat.refuse_other(self._config.study.name, self._driver)
+        self._heartbeat.refuse_other(self._config.study.name, self._sign)
+        before = self._client.get_run(self.parent_id).data.tags
+        self.earlier_seconds = float(before.get(WALL, 0.0))
+        if before.get(records.TAG_HELD):  # of a driver that was killed
+            self.note_held({})
         self._client.log_text(self.parent_id, redact(self._config.spec_text), records.SPEC_FILE)
         facts = facts_of(self._config)
         write_facts(self._client, self.parent_id, self._config.study.name, facts)
@@ -118,9 +121,15 @@ class Tracking:
     def beat(self) -> None:
         """Give a sign of life, if it is time. Raises DriverBusy if another driver has taken the study over meanwhile."""
         if self._heartbeat.due:
-            now = self._client.get_run(self.parent_id).data.tags.get(TAG, "")
-            self._heartbeat.refuse_other(self._config.study.name, now)
+            self._heartbeat.refuse_successor(self._config.study.name, self._sign())
             self._tag(self.parent_id, {TAG: self._heartbeat.sign(), WALL: self._wall()})
+
+    def note_held(self, cells: Mapping[str, str]) -> None:
+        """Keep the cells, by label, of the runs that wait for another process which holds them."""
+        self._tag(self.parent_id, {records.TAG_HELD: json.dumps(cells) if cells else ""})
+
+    def _sign(self) -> str:
+        return str(self._client.get_run(self.parent_id).data.tags.get(TAG, ""))
 
     def close(self, finished: bool) -> None:
         """End the parent run: finished, or to go on later."""

@@ -49,7 +49,7 @@ def run_job(job: Job) -> Generator[Event, Answer, None]:
         folder.acquire()
         yield from _train(job, folder)
     except CellBusy as busy:
-        yield Busy(str(busy))
+        yield Busy(str(busy), busy.holder)
     except Diverged as error:
         yield Ended("diverged", str(error))
     except (torch.OutOfMemoryError, MemoryError) as error:

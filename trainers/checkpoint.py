@@ -7,7 +7,6 @@ file is damaged, the one before serves. A finished training keeps ``final.ckpt``
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import io
 import os
@@ -17,12 +16,18 @@ from typing import IO, Any
 
 import torch
 
+from .locks import UNKNOWN, holder, take
+
 State = dict[str, Any]
 _KEPT = 2
 
 
 class CellBusy(RuntimeError):
-    """Another process trains this cell."""
+    """Another process trains this cell: `holder` is its host, its process, and since when."""
+
+    def __init__(self, cell: str, holder: str) -> None:
+        self.holder = holder
+        super().__init__(f"{cell[:12]} is being trained by another process ({holder})")
 
 
 class StaleAttempt(RuntimeError):
@@ -45,14 +50,13 @@ class CheckpointFolder:
         self._lock: IO[str] | None = None
 
     def acquire(self) -> None:
-        """Take the cell's lock, which ends with the process at the latest. Raises CellBusy when another holds it."""
+        """Take the cell's lock, which ends with the process at the latest. Raises CellBusy when another holds it, OSError."""
         self.path.mkdir(parents=True, exist_ok=True)
-        lock = (self.path / "lock").open("a")
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        file = self.path / "lock"
+        lock = file.open("a")
+        if not take(lock):
             lock.close()
-            raise CellBusy(f"{self.path.name[:12]} is being trained by another process") from None
+            raise CellBusy(self.path.name, holder(file) or UNKNOWN)
         self._lock = lock
         _write(self.path / "attempt", self.token.encode())
 

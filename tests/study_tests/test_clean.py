@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from study import heartbeat
 from study.clean import find_unneeded, read_needed
 from study.cli import run as mamlab
+from study.heartbeat import TAG
 from study.home import Home
 from study.jobs import Started
 from study.journal import Journal, RunKey
@@ -17,6 +19,7 @@ from study.stores import open_mlflow
 from trainers.checkpoint import CheckpointFolder
 
 from .books import ablation, check_books, fresh_home, run
+from .far_driver import far_driver, far_sign
 
 ARMS = {"a": "{}", "b": '{ "outer.lr" = 0.1 }'}
 NOBODY = "f" * 64
@@ -98,6 +101,23 @@ def test_nothing_is_deleted_while_a_driver_of_the_home_lives(home: Home, capsys:
         assert clean(home, "--yes") == 2
     assert 'study "arms" is being run by host' in capsys.readouterr().err
     assert (home.checkpoints / NOBODY).exists()
+
+
+def test_nothing_is_deleted_while_a_driver_of_another_machine_lives_in_the_home(
+    home: Home, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(heartbeat, "DEAD_SECONDS", 2.0)
+    (home.checkpoints / NOBODY).mkdir()
+    client = open_mlflow(home)
+    experiment = client.get_experiment_by_name("arms").experiment_id
+    parent = client.search_runs([experiment], "tags.role = 'study'")[0].info.run_id
+    with far_driver(client, parent, clock=-90.0, home=str(home.root)):
+        assert clean(home, "--yes") == 2
+    assert 'study "arms" is being run by host far, process 7, since noon, in this home' in capsys.readouterr().err
+    assert (home.checkpoints / NOBODY).exists()
+    client.set_tag(parent, TAG, far_sign(4e9, home=str(home.root)))
+    assert clean(home, "--yes") == 0
+    assert not (home.checkpoints / NOBODY).exists()
 
 
 def test_a_cell_that_somebody_trains_stays(home: Home) -> None:

@@ -16,6 +16,7 @@ from optuna.trial import TrialState
 from rich.console import Console
 
 from reports import records
+from study import heartbeat
 from study.cli import run as mamlab
 from study.config import StudyConfig, parse_spec
 from study.doctor import examine
@@ -30,6 +31,7 @@ from trainers.checkpoint import CheckpointFolder
 from trainers.results import EpochResult
 
 from .books import ablation, check_books, fresh_home, mlflow_runs, optuna_trials, run, search
+from .far_driver import far_driver, far_sign
 
 ARMS = {"a": "{}", "b": '{ "outer.lr" = 0.1 }'}
 
@@ -335,11 +337,24 @@ def test_nothing_is_mended_while_a_driver_lives(study: Study) -> None:
         assert "arms is being run by host" in text
         with pytest.raises(DriverBusy, match="is being run by host"):
             study.doctor(fix=True)
-    elsewhere = {"host": "far", "process": 1, "home": "/elsewhere", "since": "noon", "beat": 4e9}
-    study.client.set_tag(study.run().data.tags["mlflow.parentRunId"], TAG, json.dumps(elsewhere))
-    with pytest.raises(UIError, match="is being run by host far, process 1"):
+    parent = study.run().data.tags["mlflow.parentRunId"]
+    with far_driver(study.client, parent), pytest.raises(UIError, match="is being run by host far, process 7"):
         study.doctor(fix=True)
     assert optuna_trials(study.home, "arms")[0].state == TrialState.RUNNING
+
+
+def test_a_driver_of_another_machine_that_died_is_watched_before_anything_is_mended(
+    study: Study, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    both_running(study)
+    study.client.set_tag(study.run().data.tags["mlflow.parentRunId"], TAG, far_sign(beat=4e9))
+    status, text = study.doctor()
+    assert status == 0
+    assert "arms is being run by host far, process 7, since noon; last sign of life at 2096-" in text
+    monkeypatch.setattr(heartbeat, "DEAD_SECONDS", 1.0)
+    study.doctor(fix=True)
+    assert "waiting up to 1 s to see whether it still lives" in capfd.readouterr().err
+    assert optuna_trials(study.home, "arms")[0].state == TrialState.WAITING
 
 
 def test_the_command_answers_in_json_and_by_its_exit_status(study: Study, capsys: pytest.CaptureFixture[str]) -> None:

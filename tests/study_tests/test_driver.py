@@ -1,20 +1,23 @@
 from __future__ import annotations
 
-import json
-import socket
 import time
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from study import heartbeat
 from study.executors import LocalExecutor
+from study.heartbeat import TAG
 from study.locks import DriverBusy, driver_lock
 from study.plan import StudyChanged, sampler_seed, search_label
+from study.retrying import retry_failed
 from study.snapshot import Snapshot
 from study.stores import open_mlflow
+from study.ui import UIError
 
 from .books import ablation, check_books, fresh_home, mlflow_runs, optuna_trials, run, search
+from .far_driver import far_driver, far_sign
 from .stand_in import accuracy
 
 ENDS = {
@@ -203,30 +206,26 @@ def test_a_second_driver_is_told_who_holds_the_study(tmp_path: Path) -> None:
         run(search(1), home)
 
 
-def test_a_driver_of_another_home_with_the_same_store_is_told_who_holds_the_study_until_it_gives_no_sign_of_life(
-    tmp_path: Path,
+def test_a_driver_of_another_machine_with_the_same_store_is_told_apart_by_whether_it_still_gives_signs_of_life(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Its clock is 90 s behind while it lives, and a day ahead when it is dead."""
+    monkeypatch.setattr(heartbeat, "DEAD_SECONDS", 2.0)
     home, config = fresh_home(tmp_path), ablation({"a": "{}", "b": '{ "outer.lr" = 0.1 }'}, seeds=1)
     run(config, home)
     client = open_mlflow(home)
     experiment = client.get_experiment_by_name("arms").experiment_id
     parent = client.search_runs([experiment], "tags.role = 'study'")[0].info.run_id
-    for age, host, busy in ((5, "far", True), (95, "far", False), (5, socket.gethostname(), False)):
-        other = {
-            "host": host,
-            "process": 2**22 + 1,
-            "home": "/elsewhere",
-            "since": "yesterday",
-            "beat": time.time() - age,
-        }
-        client.set_tag(parent, "mamlab.driver", json.dumps(other))  # on this host there is no such process
-        if busy:
-            with pytest.raises(
-                DriverBusy, match=r'"arms" is being run by host far, .* since yesterday; .* free in 8\d s'
-            ):
-                run(config, home)
-        else:
-            assert run(config, home).finished
+    with far_driver(client, parent, clock=-90.0):
+        with pytest.raises(
+            DriverBusy, match=r'"arms" is being run by host far, process 7, since noon, and gives signs'
+        ):
+            run(config, home)
+        with pytest.raises(UIError, match="is being run by host far, process 7, since noon"):
+            retry_failed(home, "arms")
+    client.set_tag(parent, TAG, far_sign(time.time() + 86400))
+    assert run(config, home).finished
+    assert client.get_run(parent).data.tags[TAG] == ""
 
 
 def test_the_seed_of_a_samplers_draw_depends_on_study_and_trial_alone() -> None:

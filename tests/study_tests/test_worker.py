@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+import socket
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -98,6 +100,7 @@ def test_a_cell_in_other_hands_is_busy(tmp_path: Path) -> None:
     holder.acquire()
     (busy,) = events(job(tmp_path))
     assert isinstance(busy, Busy)
+    assert busy.holder.startswith(f"host {socket.gethostname()}, process {os.getpid()}, since 20")
     holder.release()
     assert len(events(job(tmp_path))) == 5
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from io import BufferedRandom, BufferedReader
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from ..locks import held
 
 Floats = NDArray[np.float64]
 Bytes = NDArray[np.uint8]
@@ -24,21 +26,21 @@ _CHECKSUM_LENGTH = 64
 def cached(path: Path, make: Callable[[], Arrays]) -> Arrays:
     """Return the arrays in `path`; make and keep them if the file is missing or its checksum does not fit.
 
-    Processes that ask at once wait for one of them to make the file. In a folder that cannot be written to,
-    the arrays are made anew each time.
+    Processes that ask at once wait for one of them to make the file. In a folder that cannot be written to, or on a
+    full disk, the arrays are made anew each time.
     """
     if (arrays := _read(path)) is not None:
         return arrays
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        lock = path.with_suffix(".lock").open("w")
+        lock = path.with_suffix(".lock").open("a")
     except OSError:
         return make()
-    with lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with lock, held(lock, Path(lock.name)):
         if (arrays := _read(path)) is None:
             arrays = make()
-            _write(path, arrays)
+            with suppress(OSError):
+                _write(path, arrays)
         return arrays
 
 

@@ -1,0 +1,159 @@
+"""Locks say who holds them: a driver's, the stores', a training's, a data set's."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import StringIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+import trainers.locks
+from study import held
+from study.home import Home
+from study.locks import file_lock, holder
+from study.snapshot import Snapshot
+from study.status import read_study, study_page
+from trainers.data.arrays import cached
+
+from .books import ablation, fresh_home, run
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from trainers.locks import held
+path = Path(sys.argv[1])
+path.parent.mkdir(parents=True, exist_ok=True)
+with path.open("a") as file, held(file, path):
+    print("held", flush=True)
+    time.sleep(600)
+"""
+
+
+@contextmanager
+def another_holder(path: Path, stopped: bool = False) -> Iterator[int]:
+    """Let another process hold the lock on `path`; give its process id."""
+    one = subprocess.Popen([sys.executable, "-c", HOLD, str(path)], stdout=subprocess.PIPE, text=True)
+    assert one.stdout is not None
+    assert one.stdout.readline() == "held\n"
+    if stopped:
+        one.send_signal(signal.SIGSTOP)
+    yield one.pid
+    one.kill()
+    one.wait()
+    one.stdout.close()
+
+
+def who(process: int) -> str:
+    return f"host {socket.gethostname()}, process {process}, since 20"
+
+
+@pytest.mark.parametrize("before", ["", "an old version's words\n", "host h, process 1, since then\n" * 9])
+def test_a_lock_file_names_its_holder_whatever_was_in_it(tmp_path: Path, before: str) -> None:
+    path = tmp_path / "some.lock"
+    path.write_text(before)
+    assert holder(path) is None
+    with another_holder(path, stopped=True) as process:
+        assert re.fullmatch(rf"{who(process)}\S+ \S+", holder(path) or "")
+    assert holder(path) is None
+    assert holder(tmp_path / "none.lock") is None
+
+
+def test_a_lock_of_the_first_version_is_held_by_nobody_knows_whom(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    with path.open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        assert holder(path) == "an unknown process"
+
+
+def take_stores(folder: Path) -> None:
+    with file_lock(folder / "stores.lock"):
+        pass
+
+
+def take_data(folder: Path) -> None:
+    assert cached(folder / "set.npz", lambda: {"a": np.arange(3)})["a"].tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize(("take", "name"), [(take_stores, "stores.lock"), (take_data, "set.lock")])
+def test_who_waits_for_a_lock_says_for_which_and_who_holds_it(
+    take: object, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert callable(take)
+    monkeypatch.setattr(trainers.locks, "NOTICE_SECONDS", 0.3)
+    with another_holder(tmp_path / name, stopped=True) as process:
+        end = subprocess.Popen(["sh", "-c", f"sleep 1; kill -KILL {process}"])
+        take(tmp_path)
+        end.wait()
+    (line,) = capfd.readouterr().err.splitlines()
+    assert line.startswith(f"note: waiting for the lock {tmp_path / name}, held by {who(process)}")
+
+
+def test_ctrl_c_ends_the_wait_for_a_lock(tmp_path: Path) -> None:
+    code = """
+import sys
+from pathlib import Path
+from study.locks import file_lock
+from study.stopping import StopSignals
+with StopSignals():
+    print("ready", flush=True)
+    with file_lock(Path(sys.argv[1])):
+        print("mine")
+"""
+    path = tmp_path / "stores.lock"
+    with another_holder(path):
+        one = subprocess.Popen(
+            [sys.executable, "-c", code, str(path)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        assert one.stdout is not None
+        assert one.stdout.readline() == "ready\n"
+        time.sleep(0.3)
+        one.send_signal(signal.SIGTERM)
+        out, errors = one.communicate(timeout=10)
+    assert "KeyboardInterrupt" in errors
+    assert out == ""
+
+
+def test_a_run_whose_training_another_process_holds_is_named_with_its_holder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(held, "NOTICE_SECONDS", 0.5)
+    home, config = fresh_home(tmp_path), ablation({"a": "{}", "b": '{ "outer.lr" = 0.1 }'}, seeds=1, workers=1)
+    assert run(config, home).finished
+    more = ablation({"a": "{}", "b": '{ "outer.lr" = 0.1 }', "c": '{ "outer.lr" = 0.2 }'}, seeds=1, workers=1)
+    (tmp_path / "other").mkdir()
+    other = fresh_home(tmp_path / "other")
+    assert run(more, other).finished
+    (cell,) = {folder.name for folder in other.checkpoints.iterdir()} - {f.name for f in home.checkpoints.iterdir()}
+    pages = list[str]()
+
+    def show(snapshot: Snapshot) -> None:
+        if any(" waits" in message for message in snapshot.messages) and not pages:
+            pages.append(page_of(home))
+            os.kill(process, signal.SIGKILL)
+
+    with another_holder(home.checkpoints / cell / "lock", stopped=True) as process:
+        last = run(more, home, show)
+    told = f"c / seed 1 waits: its training is held by {who(process)}"
+    assert next(message for message in last.messages if " waits" in message).startswith(told)
+    assert f"waits    c / seed 1: its training is held by {who(process)}" in pages[0]
+    assert last.counts == {"complete": 3}
+    assert "waits" not in page_of(home)
+
+
+def page_of(home: Home) -> str:
+    console = Console(file=StringIO(), width=200)
+    console.print(study_page(read_study(home, "arms")))
+    assert isinstance(console.file, StringIO)
+    return console.file.getvalue()

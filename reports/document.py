@@ -41,6 +41,8 @@ from .tables import (
 )
 
 T = TypeVar("T")
+RECORDED = "Ranges, steps, log scales and choices are the search's own."
+ESTIMATED = "Ranges, and log scales where values span a factor of 20, are taken from the trials."
 MOST_LINKED = 50
 """Runs in one link, as a longer address is refused by some servers; a number of more runs leads to the list of all runs."""
 
@@ -263,7 +265,7 @@ def importance_table(found: Importance) -> Table:
         notes += [
             f"Forest: permutation importance of scikit-learn's random forest; a parameter that was not active is a value of its own (off). Out-of-bag R² {f'{found.forest_r2:.2f}'.replace('-', MINUS)}.{trust}",
             f"PED-ANOVA (Optuna): what sets the best {100 * found.quantile:.0f} % of trials apart; a conditional parameter is judged where it was active. "
-            "Ranges, and log scales where values span a factor of 20, are taken from the trials.",
+            f"{RECORDED if found.recorded else ESTIMATED}",
         ]
     return Table(found.title, heads if rows else (), rows, tuple(notes))
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 PLAIN = (names.TAG_SCORE,)
 """Facts whose tag is the text itself, not JSON."""
 FACTS = (
-    names.TAG_BASE_ARM, names.TAG_FAMILIES, names.TAG_DESIGN, names.TAG_ORIGIN, names.TAG_SEARCHED, *PLAIN
+    names.TAG_BASE_ARM, names.TAG_FAMILIES, names.TAG_DESIGN, names.TAG_ORIGIN, names.TAG_SEARCHED, names.TAG_SPACE, *PLAIN
 )  # fmt: skip
 
 

@@ -50,7 +50,8 @@ GROUPS = {"param": "params", "metric": "metrics", "tag": "tags"}
 def write_files(records: Sequence[RunRecord], info: StudyInfo, folder: Path) -> None:
     """Write the four files into `folder`. Floats keep every bit; the same records give the same bytes."""
     folder.mkdir(parents=True, exist_ok=True)
-    study = json.dumps({"format": FORMAT, **asdict(info)}, indent=2, ensure_ascii=False)
+    tree = {name: value for name, value in asdict(info).items() if name != "space" or value}  # only a search has one
+    study = json.dumps({"format": FORMAT, **tree}, indent=2, ensure_ascii=False)
     (folder / STUDY).write_text(study + "\n", encoding="utf-8", newline="\n")
     _write_runs(records, folder / RUNS)
     write_series(_per_task(records), ("which", "task", "accuracy"), folder / PER_TASK)

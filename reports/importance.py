@@ -1,7 +1,7 @@
 """Which searched parameters mattered, by two methods with different blind spots.
 
 PED-ANOVA (Watanabe et al., IJCAI 2023, arXiv 2304.10255) asks which parameters tell the best trials from the rest;
-Optuna judges a conditional parameter among the trials in which it was active. The forest asks whose shuffling
+Optuna judges a conditional parameter among the trials in which it was active, on the range, scale and steps that it was drawn from. The forest asks whose shuffling
 spoils a prediction of the value; a parameter that was not active is a value of its own there ("off").
 """
 
@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from . import records as names
+from .distributions import distribution, value_of
 from .records import RunRecord
 from .statistics import estimate
 from .summary import Search, Trial
@@ -27,9 +28,8 @@ SHUFFLES = 8
 MOST_SAMPLES, MOST_TRIALS = 500, 2000
 """Trials that a tree is grown from and that are shuffled, and those that a forest sees, drawn anew for each refit: more change
 the ranking little and take minutes."""
-LOG_RATIO = 20.0
-"""A positive parameter whose largest value is so many times its smallest is judged on a log scale."""
 
+Texts = list[str | None]
 Values = list[float | str | None]
 
 
@@ -47,7 +47,8 @@ class ParameterImportance:
 class Importance:
     """Parameters, the most important first; empty where `explanation` says why. `forest_r2` is out of bag.
 
-    `epoch` is None for the trials' final values, else the epoch after which they were compared.
+    `epoch` is None for the trials' final values, else the epoch after which they were compared. `recorded`: PED-ANOVA knows what
+    the parameters were drawn from, and need not take it from the trials.
     """
 
     parameters: tuple[ParameterImportance, ...]
@@ -56,6 +57,7 @@ class Importance:
     quantile: float | None
     explanation: str
     epoch: int | None = None
+    recorded: bool = False
 
     @property
     def title(self) -> str:
@@ -71,17 +73,17 @@ def parameter_importance(search: Search) -> Importance:
     trials = sorted(
         search.complete, key=lambda trial: (math.inf if trial.number is None else trial.number, trial.label)
     )
-    columns = {name: _column(trials, name) for name in search.searched}
-    columns = {name: values for name, values in columns.items() if len(set(values)) > 1}
+    texts = {name: [trial.params.get(name) for trial in trials] for name in search.searched}
+    columns = {name: values for name in search.searched if len(set(values := _column(texts[name]))) > 1}
     if why := _refusal(trials, columns, search):
         return Importance((), len(trials), None, None, why)
     quantile = max(0.1, min(0.5, 5 / len(trials)))
-    anova = _ped_anova(trials, columns, quantile)
+    anova = _ped_anova(trials, {name: texts[name] for name in columns}, search, quantile)
     forest, spread, r2 = _forest(trials, columns)
     found = [ParameterImportance(name, anova[name], forest[i], spread[i]) for i, name in enumerate(columns)]
-    return Importance(
-        tuple(sorted(found, key=lambda p: (-p.forest, p.name))), len(trials), r2, quantile, _explain(search, columns)
-    )
+    ranked = tuple(sorted(found, key=lambda p: (-p.forest, p.name)))
+    recorded = search.space.keys() >= columns.keys()
+    return Importance(ranked, len(trials), r2, quantile, _explain(search, columns), recorded=recorded)
 
 
 def early_importance(search: Search) -> Importance | None:
@@ -134,9 +136,8 @@ def _explain(search: Search, columns: dict[str, Values]) -> str:
     return text + (f" Never varied there, so not ranked: {', '.join(constant)}." if constant else "")
 
 
-def _column(trials: Sequence[Trial], name: str) -> Values:
-    """Return the parameter by trial: numbers if all present values are numbers, else texts; None: not active."""
-    texts = [trial.params.get(name) for trial in trials]
+def _column(texts: Texts) -> Values:
+    """Return a parameter by trial: numbers if all present values are numbers, else texts; None: not active."""
     try:
         numbers = [None if text is None else float(text) for text in texts]
     except ValueError:
@@ -144,21 +145,22 @@ def _column(trials: Sequence[Trial], name: str) -> Values:
     return list(numbers) if all(x is None or math.isfinite(x) for x in numbers) else list(texts)
 
 
-def _logarithmic(values: Sequence[float]) -> bool:
-    return min(values) > 0 and max(values) >= LOG_RATIO * min(values)
-
-
-def _ped_anova(trials: Sequence[Trial], columns: dict[str, Values], quantile: float) -> dict[str, float]:
+def _ped_anova(trials: Sequence[Trial], columns: dict[str, Texts], search: Search, quantile: float) -> dict[str, float]:
     import optuna  # seconds of imports that only searches need
     from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
 
-    spaces = {name: _distribution([value for value in values if value is not None]) for name, values in columns.items()}
+    spaces = {
+        name: distribution([text for text in texts if text is not None], search.space.get(name))
+        for name, texts in columns.items()
+    }
     loud = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.WARNING)  # a line about this study would tear a live table
     study = optuna.create_study(study_name="importance", direction="maximize")
     optuna.logging.set_verbosity(loud)
     for i, trial in enumerate(trials):
-        params = {name: value for name, values in columns.items() if (value := values[i]) is not None}
+        params = {
+            name: value_of(text, spaces[name]) for name, texts in columns.items() if (text := texts[i]) is not None
+        }
         active = {name: spaces[name] for name in params}
         study.add_trial(optuna.trial.create_trial(params=params, distributions=active, value=trial.value.mean))
     with warnings.catch_warnings():
@@ -166,16 +168,6 @@ def _ped_anova(trials: Sequence[Trial], columns: dict[str, Values], quantile: fl
         evaluator = PedAnovaImportanceEvaluator(target_quantile=quantile)
         found = get_param_importances(study, evaluator=evaluator, params=list(columns), normalize=False)
     return dict(zip(columns, _shares([found[name] for name in columns]), strict=True))
-
-
-def _distribution(values: Sequence[float | str]) -> Any:
-    """Return the smallest Optuna distribution that holds `values`; the search's own bounds are not recorded."""
-    from optuna.distributions import CategoricalDistribution, FloatDistribution
-
-    if isinstance(values[0], str):
-        return CategoricalDistribution(sorted({str(value) for value in values}))
-    numbers = [float(value) for value in values]
-    return FloatDistribution(min(numbers), max(numbers), log=_logarithmic(numbers))
 
 
 def _shares(values: Sequence[float]) -> list[float]:

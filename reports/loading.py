@@ -218,5 +218,6 @@ def _study(experiment: Experiment, kind: str, facts: Mapping[str, Any], children
         sweep=Sweep(**design) if "path" in design else None,
         score=facts.get(names.TAG_SCORE, "mean"),
         searched=tuple(facts.get(names.TAG_SEARCHED, ())),
+        space=facts.get(names.TAG_SPACE, {}),
         origin=origin_of(facts[names.TAG_ORIGIN]) if names.TAG_ORIGIN in facts else None,
     )

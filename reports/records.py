@@ -53,6 +53,8 @@ TAG_SEARCHED = "searched"
 """JSON list of the dotted names that the search varied."""
 TAG_HELD = "mamlab.held"
 """Of the study's own run, JSON object: label -> cell, of the runs that wait because another process holds their cell."""
+TAG_SPACE = "space"
+"""JSON object: dotted name -> what the search draws it from, as `StudyInfo.space` has it."""
 TAG_ORIGIN = "origin"
 """JSON object of an ablation's `Origin`: the search whose trials its arms are."""
 TAG_ORIGIN_SEARCH = "origin_search"
@@ -248,7 +250,8 @@ class StudyInfo:
 
     `families` hold the comparisons. Without them (records of earlier versions, or written by hand) the `comparisons`, (arm,
     base) pairs, make a family for each base; without these, every arm is compared to `base_arm`, if there is one.
-    `searched` are the dotted names that a search varied. `mlflow_address` is where the MLflow UI answers
+    `searched` are the dotted names that a search varied; `space` says what each was drawn from: {"low", "high"}, whole numbers if
+    both are, with "log" or "step", or {"choices"}. It is empty in records of earlier versions. `mlflow_address` is where the MLflow UI answers
     ("http://127.0.0.1:5000"); without it the report holds no links to runs.
     """
 
@@ -261,6 +264,7 @@ class StudyInfo:
     factorial: Factorial | None = None
     sweep: Sweep | None = None
     searched: tuple[str, ...] = ()
+    space: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     score: str = "mean"
     """What ranks trials of several seeds: "mean", or "lower_bound", the lower end of the one-sided 95 % t interval."""
     origin: Origin | None = None
@@ -289,6 +293,7 @@ class StudyInfo:
                 "factorial": factorial and factorial_of(factorial),
                 "sweep": sweep and Sweep(sweep["path"], dict(sweep["values"])),
                 "searched": tuple(tree.get("searched", ())),
+                "space": {name: dict(dimension) for name, dimension in tree.get("space", {}).items()},
                 "origin": origin and origin_of(origin),
                 "fresh": tuple(_fresh_of(one) for one in tree.get("fresh", ())),
             }

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from statistics import fmean
+from typing import Any
 
 from . import records as names
 from .comparison import Comparison, compare, families_of
@@ -108,12 +109,13 @@ class Trial:
 
 @dataclass(frozen=True)
 class Search:
-    """Trials, the best complete one first, then pruned ones, then the others; `searched` are the varied settings."""
+    """Trials, the best complete one first, then pruned ones, then the others; `searched` are the varied settings, from `space`."""
 
     trials: tuple[Trial, ...]
     searched: tuple[str, ...]
     excluded: tuple[Excluded, ...]
     score: str = "mean"
+    space: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @property
     def complete(self) -> tuple[Trial, ...]:
@@ -230,10 +232,8 @@ def dropped_settings(record: RunRecord) -> dict[str, str]:
     tree = json_tag(record, names.TAG_DROPPED) or {}
     if isinstance(tree, dict):
         return {str(path): str(reason) for path, reason in tree.items()}
-    items = tree if isinstance(tree, list) else [tree]
-    return dict(
-        (str(i.get("path", i)), str(i.get("reason", ""))) if isinstance(i, dict) else (str(i), "") for i in items
-    )
+    items = (i if isinstance(i, dict) else {"path": i} for i in (tree if isinstance(tree, list) else [tree]))
+    return {str(i.get("path", i)): str(i.get("reason", "")) for i in items}
 
 
 def summarise_search(records: Sequence[RunRecord], info: StudyInfo) -> Search:
@@ -248,7 +248,7 @@ def summarise_search(records: Sequence[RunRecord], info: StudyInfo) -> Search:
     most = max(map(len, groups.values()), default=1)
     trials = sorted((_trial(group, searched, info.score, most) for group in groups.values()), key=_rank)
     excluded = [Excluded(r, why) for r in in_order(records) if (why := why_excluded(r, names.BEST_VAL_ACCURACY))]
-    return Search(tuple(trials), tuple(searched), tuple(excluded), info.score)
+    return Search(tuple(trials), tuple(searched), tuple(excluded), info.score, info.space)
 
 
 def varied_params(records: Sequence[RunRecord]) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from reports import records
 from reports.facts import PLAIN, fetch_facts
 
 from .config import StudyConfig
+from .searched_space import dimensions
 
 TAG_LIMIT = 5000
 """Characters of a tag. MLflow takes 8,000, and cuts what is longer without a word; servers of earlier versions take 5,000."""
@@ -30,6 +31,7 @@ def facts_of(config: StudyConfig) -> dict[str, Any]:
     if config.space is not None:
         found |= {
             records.TAG_SEARCHED: sorted(config.space.dimensions),
+            records.TAG_SPACE: dimensions(config.space),
             records.TAG_SCORE: config.study.score,
             "space_hash": config.space.hash,
         }

@@ -25,6 +25,7 @@ from .addresses import shown
 from .config import StudyConfig
 from .display import duration, open_view, print_notes
 from .home import Home
+from .searched_space import with_space
 from .snapshot import Snapshot
 from .stores import open_mlflow, patiently
 from .summaries import write_summaries
@@ -102,6 +103,7 @@ def report_from_store(study: str, home: Home, choices: ReportChoices = ReportCho
 def report_from_files(source: Path, home: Home, choices: ReportChoices = ReportChoices()) -> Path:
     """Write a report from the files of an earlier one; return its page. Raises ReportError if they are not all there."""
     info, records = from_files(source)
+    info = with_space(info)
     return build_report(records, choices.applied(info), choices.out or _default_folder(home, info, records))
 
 
@@ -139,7 +141,7 @@ def load(study: str, home: Home, afresh: bool = False) -> tuple[StudyInfo, list[
         lambda: from_mlflow(home.mlflow_url, study, exported),
         f"MLflow's store {shown(home.mlflow_url)}",
     )
-    return replace(info, mlflow_address=info.mlflow_address or UI_ADDRESS), records
+    return replace(with_space(info), mlflow_address=info.mlflow_address or UI_ADDRESS), records
 
 
 def _attach(home: Home, info: StudyInfo, records: Sequence[RunRecord], folder: Path) -> None:

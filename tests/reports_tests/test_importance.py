@@ -1,12 +1,17 @@
 """Permutation importance against scikit-learn's; which trials it comes from, and when it ranks nothing."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 import pytest
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from sklearn.ensemble import RandomForestRegressor
 from sklearn.inspection import permutation_importance
 
+from reports.distributions import distribution, value_of
 from reports.document import compose
-from reports.importance import _losses, _shares, early_importance, parameter_importance
+from reports.importance import Importance, _losses, _shares, early_importance, parameter_importance
 from reports.records import StudyInfo
 from reports.summary import Search, summarise_search
 
@@ -69,3 +74,58 @@ def test_a_forest_worse_than_the_mean_ranks_nothing_in_the_headline() -> None:
         "What mattered cannot be told from the 12 complete trials: the forest predicts them worse than their mean does."
         in headline
     )
+
+
+def a_rate_and_a_whole_number(space: Mapping[str, Mapping[str, Any]]) -> Importance:
+    """Return the importance in 60 trials whose value follows x alone; k is 3 in the best, and mostly 3 elsewhere."""
+    draw = np.random.default_rng(1)
+    runs = []
+    for i in range(60):
+        x = float(draw.random())
+        k = 3 if x > 0.9 else int(draw.choice([1, 2, 3, 3, 3, 3]))
+        params = {"x": str(x), "k": str(k)}
+        runs.append(example.record(i, accuracy=0.5 + 0.4 * x, kind="search", params=params))
+    return parameter_importance(summarise_search(runs, StudyInfo("s", "search", searched=("x", "k"), space=space)))
+
+
+@pytest.mark.parametrize(
+    "space", [{"x": {"low": 0.0, "high": 1.0}, "k": {"low": 1, "high": 3}}, {}], ids=["recorded", "not recorded"]
+)
+def test_a_whole_number_that_is_often_the_same_matters_little_to_ped_anova(
+    space: Mapping[str, Mapping[str, Any]],
+) -> None:
+    shares = {parameter.name: parameter.ped_anova for parameter in a_rate_and_a_whole_number(space).parameters}
+    assert shares["k"] == pytest.approx(0.014, abs=0.002)  # as a float: 0.15
+    assert shares["x"] == pytest.approx(1 - shares["k"])
+
+
+@pytest.mark.parametrize(
+    ("texts", "dimension", "expected"),
+    [
+        (["1", "3"], {"low": 1, "high": 8}, IntDistribution(1, 8)),
+        (["1", "64"], {"low": 1, "high": 64, "log": True}, IntDistribution(1, 64, log=True)),
+        (["2", "6"], {"low": 2, "high": 10, "step": 4}, IntDistribution(2, 10, step=4)),
+        (["0.1", "0.2"], {"low": 1e-3, "high": 1.0, "log": True}, FloatDistribution(1e-3, 1.0, log=True)),
+        (["0.1", "0.3"], {"low": 0.1, "high": 0.5, "step": 0.2}, FloatDistribution(0.1, 0.5, step=0.2)),
+        (["64", "16"], {"choices": [64, 32, 16]}, CategoricalDistribution((64, 32, 16))),
+        (["on", "off"], {"choices": ["on", "off"]}, CategoricalDistribution(("on", "off"))),
+        (["True", "False"], {"choices": [True, False]}, CategoricalDistribution((True, False))),
+        (["1", "9"], {"low": 1, "high": 3}, IntDistribution(1, 9)),  # 9 was enqueued: what is recorded does not hold it
+        (["1", "40"], None, IntDistribution(1, 40, log=True)),
+        (["0.1", "0.2"], None, FloatDistribution(0.1, 0.2)),
+        (["1", "off"], None, CategoricalDistribution(("1", "off"))),
+        (["1", "3"], {"low": 1}, IntDistribution(1, 3)),  # written by hand
+    ],
+)
+def test_a_parameter_has_the_distribution_that_its_search_drew_it_from(
+    texts: list[str], dimension: Mapping[str, Any] | None, expected: BaseDistribution
+) -> None:
+    found = distribution(texts, dimension)
+    assert found == expected
+    assert [str(value_of(text, found)) for text in texts] == texts
+
+
+def test_a_choice_of_numbers_that_was_logged_in_another_spelling_is_found() -> None:
+    found = distribution(["0.9", "1.0"], {"choices": [0.9, 1]})
+    assert found == CategoricalDistribution((0.9, 1))
+    assert value_of("1.0", found) == 1

@@ -81,20 +81,26 @@ def read_files(folder: Path, *, checked: bool = True) -> tuple[StudyInfo, list[R
     runs.csv alone is enough, a table in a mail: for everything but curves. Where a manifest or study.json says that there were
     others, each of them must be there, and with `checked` be as the manifest has it.
     """
-    _refuse_absent(folder)
+    finish_writing(folder)
     if checked:
         _refuse_damaged(folder)
+    _refuse_absent(folder)
     return _read(folder, read_series(folder / PER_TASK), read_series(folder / CURVES))
 
 
 def read_rows(folder: Path) -> tuple[StudyInfo, list[RunRecord]]:
     """Return what runs.csv and study.json in `folder` say: the runs without curves and results per task. Raises ReportError."""
+    finish_writing(folder)
     _refuse_absent(folder)
     return _read(folder, {}, {})
 
 
+def is_export(folder: Path) -> bool:
+    """Return whether `folder` holds an export, or what is left of one."""
+    return any((folder / name).is_file() for name in (*DATA, MANIFEST))
+
+
 def _refuse_absent(folder: Path) -> None:
-    finish_writing(folder)
     if not (folder / RUNS).is_file():
         raise ReportError(f"{folder} holds no {RUNS}; give the folder of a report, or make one with `mamlab report`")
 

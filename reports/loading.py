@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from mlflow.entities import Experiment, Run
 
 
-RESULT_FILES = (names.PER_TASK_FILE, names.SCHEDULES_FILE, names.INNER_RATES_FILE)
-"""Artifacts that every complete run has."""
 MOST_NAMED = 10
 
 
@@ -36,8 +34,8 @@ class IncompleteRuns(ReportError):
         more = [f"... and {len(lacking) - MOST_NAMED} more"] if len(lacking) > MOST_NAMED else []
         runs = "\n".join([*lacking[:MOST_NAMED], *more])
         super().__init__(
-            f'{len(lacking)} complete runs of the study "{study}" lack results in MLflow. What their checkpoints still have comes back '
-            f"with: mamlab doctor {study} --fix\n{runs}"
+            f'{len(lacking)} complete runs of the study "{study}" lack results in MLflow, so no report is made. These come back with: '
+            f"mamlab doctor {study} --fix, and then, if it says so, by starting the study again\n{runs}"
         )
 
 
@@ -120,7 +118,7 @@ def _record(client: MlflowClient, run: Run, earlier: Mapping[str, RunRecord], la
     with tempfile.TemporaryDirectory() as folder:
         files = _Files(client, record.run_id, Path(folder))
         absent = [] if curves.get(names.VAL_ACCURACY) else [f"no curve of {names.VAL_ACCURACY}"]
-        absent += [f"no {name}" for name in RESULT_FILES if name not in files]
+        absent += [f"no {name}" for name in names.RESULT_FILES if name not in files]
         if absent:
             lacking.append(f"{record.name} ({record.run_id}): {', '.join(absent)}")
             return record

@@ -97,12 +97,12 @@ def finish_writing(folder: Path) -> None:
         ) from error
 
 
-def write_file(file: Path, text: str) -> None:
+def write_file(file: Path, content: str | bytes) -> None:
     """Write a file whole or not at all. Raises ReportError if it cannot be written."""
     beside = file.with_name(f".{file.name}.{os.getpid()}.tmp")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        beside.write_text(text, encoding="utf-8", newline="\n")
+        beside.write_bytes(content.encode() if isinstance(content, str) else content)
         _sync(beside)
         beside.replace(file)
         _sync(file.parent)

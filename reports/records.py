@@ -137,6 +137,8 @@ INNER_RATES_FILE = "inner_rates.json"
 SCHEDULES_FILE = "schedules.json"
 """What the config plans by epoch: name of a curve -> its value at each epoch from 1."""
 INNER_RATES_PICTURE = "inner_rates.svg"
+RESULT_FILES = (PER_TASK_FILE, SCHEDULES_FILE, INNER_RATES_FILE)
+"""Artifacts that every complete run has."""
 SPEC_FILE = "spec.toml"
 FACTS_FILE = "study_facts.json"
 """Of the parent run: JSON object of what is said once for the study, by the names of its tags (`reports.facts`)."""

@@ -7,7 +7,6 @@ are in its books; its checkpoints stay as long as one of its runs names their ce
 from __future__ import annotations
 
 import re
-import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from trainers.checkpoint import CellBusy, CheckpointFolder
 from .addresses import shown
 from .heartbeat import TAG, living, read_sign
 from .home import Home
+from .journal import Journal
 from .locks import DriverBusy, driver_lock, holder
 from .plan_page import size_text
 from .stores import open_mlflow, open_optuna
@@ -108,10 +108,20 @@ def _checkpoints(home: Home, needed: Needed) -> Iterator[Unneeded]:
 
 
 def _of_gone_studies(home: Home, needed: Needed) -> Iterator[Unneeded]:
-    for path in [*home.logs.glob("*"), *home.journal.glob("*.jsonl")]:
-        name = path.name.removesuffix(".jsonl")
-        if name not in needed.studies and not path.is_symlink():
+    """Logs and journals; other files there are somebody's own, and left."""
+    for path in home.logs.glob("*"):
+        if path.name not in needed.studies and not path.is_symlink() and (logs := _own_files(path)):
+            yield Unneeded(path, "its study is gone", sum(map(_size, logs)))
+    for path in home.journal.glob("*.jsonl"):
+        if path.stem not in needed.studies and not path.is_symlink() and Journal(path).read():
             yield Unneeded(path, "its study is gone", _size(path))
+
+
+def _own_files(folder: Path) -> list[Path]:
+    """Return the files that workers write into a folder of logs, or of checkpoints."""
+    patterns = ("worker-*.log", "*.ckpt", "*.damaged", "*.tmp-*", "attempt", "lock")
+    found = [file for pattern in patterns for file in folder.glob(pattern)]
+    return sorted({file for file in found if file.is_file() and not file.is_symlink()})
 
 
 def _size(path: Path) -> int:
@@ -158,19 +168,26 @@ def _refuse_drivers(home: Home) -> None:
 
 
 def _delete(one: Unneeded) -> bool:
-    """Delete, and return whether it is gone; a cell that somebody trains by now stays."""
+    """Delete, and return whether it is gone; a cell that somebody trains by now stays, and what is not mamlab's."""
     if one.path.is_dir() and CELL.fullmatch(one.path.name):
         folder = CheckpointFolder(one.path, "clean")
         with suppress(OSError, CellBusy):
             folder.acquire()
-            shutil.rmtree(one.path)
+            _delete_own(one.path)
         folder.release()
     elif one.path.is_dir():
-        shutil.rmtree(one.path, ignore_errors=True)
+        with suppress(OSError):
+            _delete_own(one.path)
     else:
         with suppress(OSError):
             one.path.unlink(missing_ok=True)
     return not one.path.exists()
+
+
+def _delete_own(folder: Path) -> None:
+    for file in _own_files(folder):
+        file.unlink(missing_ok=True)
+    folder.rmdir()
 
 
 def _print(home: Home, console: Console, found: list[Unneeded], *, yes: bool) -> None:

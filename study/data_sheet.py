@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import os
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,6 +12,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from reports.output_folder import write_file
+from reports.records import ReportError
 from trainers.data import CifarFS, DataConfig, DataError, Glyphs, Omniglot, load
 from trainers.messages import unknown
 
@@ -17,6 +22,7 @@ from .home import Home
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+    from PIL import Image
 
     from trainers.data.classes import ClassData
 
@@ -29,6 +35,8 @@ SOURCES: dict[str, tuple[DataConfig, str, str]] = {
 FOLDER_HINT = (
     'image_folder: any folder of class folders; say it in a spec file: [data] source = "image_folder", path = "..."'
 )
+DRAWN_BY = ("Software", "mamlab")
+"""What a sheet says in its PNG: only such a picture is replaced."""
 SHEET_CLASSES, SHEET_IMAGES = 12, 10
 
 
@@ -64,16 +72,39 @@ def data_page(name: str, home: Home) -> RenderableType:
 
 
 def draw_sheet(data: ClassData, path: Path) -> Path:
-    """Write a PNG with some classes (rows) of each split side by side (train, val, test); return its path."""
+    """Write a PNG with some classes (rows) of each split side by side (train, val, test); return its path.
+
+    Raises DataError if there is a picture that mamlab did not draw, or it cannot be written.
+    """
     import numpy as np
-    from PIL import Image
+    from PIL import Image, PngImagePlugin
 
     blocks = [_block(data, split) for split in ("train", "val", "test")]
     gap = np.full((*blocks[0].shape[:1], 8, *blocks[0].shape[2:]), 128, dtype=np.uint8)
     picture = np.concatenate([blocks[0], gap, blocks[1], gap, blocks[2]], axis=1)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(picture[..., 0] if picture.shape[-1] == 1 else picture).save(path)
+    sheet = Image.fromarray(picture[..., 0] if picture.shape[-1] == 1 else picture)
+    _refuse_foreign(path, sheet)
+    marked = PngImagePlugin.PngInfo()
+    marked.add_text(*DRAWN_BY)
+    content = io.BytesIO()
+    sheet.save(content, "png", pnginfo=marked)
+    try:
+        write_file(path, content.getvalue())
+    except ReportError as error:
+        raise DataError(str(error)) from None
     return path
+
+
+def _refuse_foreign(path: Path, sheet: Image.Image) -> None:
+    """Raise DataError if there is a file at `path` that is no sheet of mamlab's; those of earlier versions are known by their pixels."""
+    from PIL import Image
+
+    if not os.path.lexists(path):
+        return
+    with suppress(OSError, ValueError), Image.open(path) as there:
+        if not path.is_symlink() and (there.info.get(DRAWN_BY[0]) == DRAWN_BY[1] or there.tobytes() == sheet.tobytes()):
+            return
+    raise DataError(f"{path} is there, and mamlab did not draw it; move it away, or name another home with --home")
 
 
 def _block(data: ClassData, split: str) -> NDArray[np.uint8]:

@@ -36,7 +36,7 @@ def diagnose(books: Books) -> list[Disagreement]:
 
     While a driver lives, what it is just writing is left out.
     """
-    parts = [_doubled, _ends, _lost]
+    parts = [_doubled, _ends, _lost, _results]
     if not books.driver:
         parts += [_running, _journal, _unread, _epochs, _leftovers, _study]
     return [found for part in parts for found in part(books)]
@@ -159,6 +159,23 @@ def _lost(books: Books) -> Iterator[Disagreement]:
             yield Disagreement(
                 f"{run.info.run_name}: a run in MLflow, Optuna has no trial {int(run.data.tags[records.TAG_TRIAL])}",
                 "no: put Optuna's store back from a copy",
+            )
+
+
+def _results(books: Books) -> Iterator[Disagreement]:
+    """Complete runs of which MLflow lacks what a report needs, and what no checkpoint can write back."""
+    for run in _runs(books):
+        if state_of(run) != records.COMPLETE or books.trial_of(run) is None:
+            continue
+        there = {file.path for file in books.client.list_artifacts(run.info.run_id)}
+        lacking = [name for name in records.RESULT_FILES if name not in there]
+        if not books.steps[run.info.run_id] and not books.history(run):
+            lacking.insert(0, "its curves")
+        if lacking:
+            yield Disagreement(
+                f"{run.info.run_name}: complete, and MLflow lacks {', '.join(lacking)}",
+                AGAIN,
+                partial(mending.run_again, books, [key_of(run)[0]]),
             )
 
 

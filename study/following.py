@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from reports import records as names
-from reports.files import RUNS, STUDY
+from reports.files import STUDY, is_export
 from reports.loading import from_files
 from reports.permutation import ALPHA, seeds_needed
 from reports.summary import Trial, summarise_search
@@ -82,7 +82,7 @@ def read_search(study: str, home: Home) -> Searched:
     Raises FollowError if it is none, or has no complete trial, ReportError if there is no such study.
     """
     folder = Path(study)
-    info, records = from_files(folder) if (folder / RUNS).is_file() else load(study, home)
+    info, records = from_files(folder) if is_export(folder) else load(study, home)
     if info.kind != names.SEARCH:
         raise FollowError(
             f'"{study}" is {called(info.kind)}, not a search; name a search (mamlab status lists the studies)'

@@ -112,9 +112,13 @@ def _default_folder(home: Home, info: StudyInfo, records: Sequence[RunRecord]) -
     folder = home.reports / info.name
     try:
         refuse_others(folder, records, info)
-    except ReportError:
+    except ReportError as other:
         numbers = itertools.count(1)
-        folder.rename(next(place for n in numbers if not (place := folder.with_name(f"{folder.name}.{n}")).exists()))
+        aside = next(place for n in numbers if not (place := folder.with_name(f"{folder.name}.{n}")).exists())
+        try:
+            folder.rename(aside)
+        except OSError:
+            raise other from None
     return folder
 
 

@@ -9,7 +9,7 @@ from rich.console import Console
 from reports.files import RUNS, read_files
 from reports.loading import IncompleteRuns
 from reports.records import ReportError
-from reports.verify import drift, verify_documents, verify_records, verify_repeats
+from reports.verify import Difference, drift, verify_documents, verify_records, verify_repeats
 
 from .home import Home
 from .outcome import load
@@ -30,8 +30,8 @@ def verify_report(report: Path, home: Home, console: Console, against: Path | No
     compared = ["the results agree with MLflow's"]
     try:
         found += verify_records(records, load(info.name, home, afresh=True)[1])
-    except IncompleteRuns:
-        raise
+    except IncompleteRuns as error:
+        found.append(Difference("MLflow", str(error), "all results of complete runs"))
     except ReportError as error:
         compared = [f"the results were not compared with MLflow's: {error}"]
     if against:

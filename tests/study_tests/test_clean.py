@@ -143,3 +143,18 @@ def test_a_link_is_not_followed(home: Home, tmp_path: Path) -> None:
     (home.checkpoints / NOBODY).symlink_to(elsewhere)
     assert clean(home, "--yes") == 0
     assert (elsewhere / "final.ckpt").exists()
+
+
+def test_files_of_others_in_a_home_s_folders_stay(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
+    mine = ["logs/access.log", "logs/app/today.log", "logs/gone/notes.txt", "journal/2026.jsonl"]
+    mine += [f"checkpoints/{NOBODY}/thesis.txt"]
+    for name in mine:
+        (home.root / name).parent.mkdir(parents=True, exist_ok=True)
+        (home.root / name).write_text('{"years": "of work"}')
+    for name in ("logs/gone/worker-0.log", f"checkpoints/{NOBODY}/final.ckpt"):
+        (home.root / name).write_text("x")
+    assert clean(home, "--yes") == 0
+    assert "2 could not be deleted: in use, or not ours to delete." in capsys.readouterr().out
+    assert all((home.root / name).exists() for name in mine)
+    assert not (home.logs / "gone" / "worker-0.log").exists()
+    assert not (home.checkpoints / NOBODY / "final.ckpt").exists()

@@ -260,6 +260,11 @@ def result_lost(study: Study) -> None:
         database.commit()
 
 
+def artifact_lost(study: Study) -> None:
+    (file,) = study.home.artifacts.rglob(f"{study.run().info.run_id}/artifacts/{records.PER_TASK_FILE}")
+    file.unlink()
+
+
 def another_value(study: Study) -> None:
     with closing(sqlite3.connect(study.home.optuna_db)) as database:
         database.execute("UPDATE trial_values SET value = 2 WHERE trial_id = 1")
@@ -270,6 +275,7 @@ LOST: dict[Callable[[Study], None], str] = {
     run_lost: "ended in Optuna, MLflow has no run of it",
     result_lost: "interrupted in MLflow, complete in Optuna, and MLflow lacks its result",
     another_value: "in MLflow, 2.0 in Optuna",
+    artifact_lost: "a / seed 1: complete, and MLflow lacks per_task.json",
 }
 
 

@@ -220,7 +220,6 @@ class SearchSpace:
             for path in idle
             if path in self.asked_for
         ]
-        problems += self._alike(merge(base, self.fixed))
         if problems:
             raise ValueError("\n".join(problems))
         return replace(
@@ -229,15 +228,19 @@ class SearchSpace:
             asked_for=self.asked_for & seen,
         )
 
-    def _alike(self, tree: Tree) -> Iterator[str]:
-        """Yield a line for each dimension with two choices that are one training, where every trial has the same epochs."""
+    def alike(self, base: Mapping[str, Any]) -> list[str]:
+        """Return a line for each dimension with two choices that are one training, where every trial has the same epochs.
+
+        A new study refuses them; one that was started with them goes on.
+        """
         if "budget.epochs" in self.dimensions:
-            return
-        epochs = normalise(tree)[0].budget.epochs
-        for path, dimension in self.dimensions.items():
-            if isinstance(dimension, Choice) and (pair := dimension.alike(epochs, path)):
-                one, other = map(show, pair)
-                yield f"space.{path}.choices: {one} and {other} are the same in a run of {epochs} epochs; leave one out"
+            return []
+        epochs = normalise(merge(base, self.fixed))[0].budget.epochs
+        found = {p: pair for p, d in self.dimensions.items() if isinstance(d, Choice) and (pair := d.alike(epochs, p))}
+        return [
+            f"space.{path}.choices: {show(one)} and {show(other)} are the same in a run of {epochs} epochs; leave one out"
+            for path, (one, other) in found.items()
+        ]
 
     def draws(self, count: int) -> Iterator[RandomParams]:
         """Yield `count` trials that answer at random, the same ones each time."""

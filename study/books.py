@@ -13,13 +13,14 @@ from reports.mlflow_runs import DELETED, runs_where
 from trainers.checkpoint import CheckpointFolder
 from trainers.results import EpochResult
 
-from .config import StudyConfig, parse_spec
+from .config import StudyConfig
 from .foreign import is_ours, notes_on
 from .heartbeat import TAG, living
 from .home import Home
 from .journal import Journal
 from .locks import holder
 from .plan import planned_cells
+from .spec_files import stored_spec
 from .status import driver_of, read_studies
 from .stores import open_mlflow, open_optuna
 from .trials import SUPERSEDED
@@ -60,7 +61,7 @@ class Books:
             raise UIError(f'study "{self.name}" has no {records.SPEC_FILE} in MLflow; start it again, which writes it')
         with tempfile.TemporaryDirectory() as folder:
             file = self.client.download_artifacts(self.parent.info.run_id, records.SPEC_FILE, folder)
-            return parse_spec(Path(file).read_text(encoding="utf-8"))
+            return stored_spec(Path(file).read_text(encoding="utf-8"), self.name)
 
     @property
     def several(self) -> bool:

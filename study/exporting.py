@@ -28,12 +28,12 @@ from trainers.normalise import from_settings
 from trainers.training import Run
 
 from .addresses import redact
-from .config import StudyConfig, parse_spec
+from .config import StudyConfig
 from .home import Home
 from .model_card import CARD_HEAD, model_card, told_apart
 from .model_logging import log_model
 from .outcome import load
-from .spec_files import retraining_spec
+from .spec_files import retraining_spec, stored_spec
 from .stores import open_mlflow
 
 CARD_FILE = "README.md"
@@ -62,7 +62,7 @@ def export(study: str, folder: Path, home: Home, console: Console, wanted: Wante
     refuse_foreign(folder, contents)
     record = choose(info, records, wanted)
     client = open_mlflow(home)
-    spec = parse_spec(info.spec)
+    spec = stored_spec(info.spec, info.name)
     config, state = from_settings(record.params), _state(home, spec, record)
     data = _data(home, spec, record)
     scores = _scores(config, record, data, state, console)

@@ -21,12 +21,12 @@ from reports.summary import Trial, summarise_search
 from trainers.config import TrainerConfig
 from trainers.normalise import COMPONENTS, Tree, flatten, from_settings, same_training
 
-from .config import StudyConfig, parse_spec
+from .config import StudyConfig
 from .exporting import called
 from .families import smallest_adjusted
 from .home import Home
 from .outcome import load
-from .spec_files import base_tables, write_spec
+from .spec_files import base_tables, stored_spec, write_spec
 
 LEAVE_ONE_OUT = "leave one out"
 AGAINST_BASE = "against the base"
@@ -99,7 +99,7 @@ def read_search(study: str, home: Home) -> Searched:
         config = from_settings(trial.records[0].params)
         if not any(same_training(winner.config, config) for winner in winners):
             winners.append(Winner(trial, config))
-    return Searched(info.name, parse_spec(info.spec), tuple(winners))
+    return Searched(info.name, stored_spec(info.spec, info.name), tuple(winners))
 
 
 def promote(

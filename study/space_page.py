@@ -154,6 +154,8 @@ def check_space(config: StudyConfig, console: Console, as_json: bool) -> None:
     assert config.space is not None
     from trainers.training import check_shape
 
+    if problems := config.space.alike(config.base_tree):
+        raise SpecError(problems)
     wrong, inert, cells, work = Counter[str](), Counter[str](), set[str](), list[float]()
     for draw in config.space.draws(POINTS):
         try:

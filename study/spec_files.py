@@ -12,7 +12,7 @@ from reports.output_folder import write_file
 from trainers.config import TrainerConfig
 from trainers.normalise import COMPONENTS, Tree, same_training
 
-from .config import StudyConfig, load_spec, parse_spec
+from .config import SpecError, StudyConfig, load_spec, parse_spec
 from .home import Home
 
 
@@ -75,3 +75,11 @@ def retraining_spec(home: Home, config: StudyConfig, trainer: TrainerConfig, see
 def _said(config: StudyConfig) -> Any:
     """Return what a spec asks for; who does the work may differ."""
     return config.frozen_part(), config.seeds, config.ablation
+
+
+def stored_spec(text: str, study: str) -> StudyConfig:
+    """Return the study that the spec stored with its results describes. Raises SpecError, each line with the study's name."""
+    try:
+        return parse_spec(text)
+    except SpecError as error:
+        raise SpecError([f'the spec that study "{study}" ran with: {line}' for line in error.problems]) from None

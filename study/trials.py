@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from trainers.normalise import cell_id
 from trainers.results import EpochResult
 
-from .config import StudyConfig
+from .config import SpecError, StudyConfig
 from .foreign import LABEL, OURS, PRESET, REFUSED, RETRY_OF, STATE, is_ours, is_wish, misfit, notes_on
 from .plan import RunPlan, StudyChanged, frozen_json, planned_cells, refuse_change, sampler_seed, search_label
 from .sections import Named
@@ -326,6 +326,9 @@ class Trials:
         now = frozen_json(self._config, self._checksum)
         before = self._study.user_attrs.get(FROZEN)
         if before is None:
+            space = self._config.space
+            if space is not None and (problems := space.alike(self._config.base_tree)):
+                raise SpecError(problems)
             self._study.set_user_attr(FROZEN, now)
         else:
             refuse_change(self._config.study.name, before, now)

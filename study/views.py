@@ -128,7 +128,15 @@ def view_path(experiment_id: str, view: str = "") -> str:
 def saved_views(tags: Mapping[str, str]) -> dict[str, str]:
     """Return key and name of the views in an experiment's tags; one without a key or name where there are none."""
     stored = {tag.removeprefix(TAG): value for tag, value in tags.items() if tag.startswith(TAG)}
-    return {key: json.loads(value)["name"] for key, value in sorted(stored.items())} or {"": "Runs"}
+    return {key: name for key, value in sorted(stored.items()) if (name := _name(value))} or {"": "Runs"}
+
+
+def _name(value: str) -> str:
+    """Return the name of a stored view; empty for one that somebody shared from the UI, which is stored in another form."""
+    try:
+        return str(json.loads(value)["name"])
+    except (ValueError, KeyError, TypeError):
+        return ""
 
 
 def write_views(client: Any, experiment_id: str, config: StudyConfig) -> None:

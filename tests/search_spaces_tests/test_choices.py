@@ -60,11 +60,13 @@ def test_a_rate_may_be_chosen_as_a_whole_number() -> None:
     assert space.suggest(FixedParams({"inner.lr": 1}), BASE)[0].inner.lr == 1.0
 
 
-def test_choices_that_are_one_training_are_refused_where_the_epochs_are_known() -> None:
+def test_choices_that_are_one_training_are_found_where_the_epochs_are_known() -> None:
     space = SearchSpace.from_table({"msl.epochs": {"choices": [3, 0.1, 0.5]}})
-    with pytest.raises(ValueError, match=r"space\.msl\.epochs\.choices: 3 and 0\.1 are the same in a run of 30 epochs"):
-        space.fit(BASE)
-    assert len(space.fit(merge(BASE, {"budget.epochs": 100})).dimensions) == 1
+    told = "space.msl.epochs.choices: 3 and 0.1 are the same in a run of 30 epochs; leave one out"
+    assert space.alike(BASE) == [told]
+    assert space.alike(merge(BASE, {"budget.epochs": 100})) == []
+    both = SearchSpace.from_table({"msl.epochs": {"choices": [3, 0.1]}, "budget.epochs": {"low": 10, "high": 30}})
+    assert both.alike(BASE) == []  # the same in some trials only
 
 
 def test_equal_values_of_a_sweep_are_refused() -> None:

@@ -7,20 +7,26 @@ from typing import Any
 
 import pytest
 from mlflow import MlflowClient
+from rich.console import Console
 
 from reports.facts import json_tag, read_facts
 from reports.loading import from_mlflow
 from reports.records import ReportError, RunRecord
-from study.config import StudyConfig, parse_spec
+from study.config import SpecError, StudyConfig, parse_spec
 from study.facts import TAG_LIMIT, facts_of, sentence, write_facts
 from study.home import Home
 from study.outcome import report_from_store
+from study.plan import frozen_json
+from study.space_page import check_space
+from study.spec_files import stored_spec
 from study.status import read_study
-from study.stores import open_mlflow
+from study.stores import open_mlflow, open_optuna
 from study.tracking import Tracking
-from study.views import views_of
+from study.trials import FROZEN
+from study.views import saved_views, views_of
 
 from .books import ABLATION, SEARCH, check_books, fresh_home, run
+from .stand_in import load
 
 FAMILIES = "families"
 
@@ -155,3 +161,35 @@ def test_views_of_every_setting_fit_into_a_tag_of_an_experiment() -> None:
         space: Any = type("Space", (), {"dimensions": setting_paths()})
 
     assert max(len(view.state()) for view in views_of(Everything())) < 5000  # type: ignore[arg-type]
+
+
+SAME = '"msl.epochs" = { choices = [3, 0.75] }'
+"""Of four epochs."""
+
+
+def test_choices_that_are_one_training_stop_a_new_study_and_not_one_that_was_started_with_them(tmp_path: Path) -> None:
+    config = parse_spec(SEARCH.format(trials=2, workers=1).replace("[space]", f"[space]\n{SAME}"))
+    home, told = fresh_home(tmp_path), "3 and 0.75 are the same in a run of 4 epochs; leave one out"
+    with pytest.raises(SpecError, match=told):
+        run(config, home)
+    with pytest.raises(SpecError, match=told):
+        check_space(config, Console(), as_json=False)
+    storage = open_optuna(home)  # a version before, which did not ask, had started it
+    storage.set_study_user_attr(
+        storage.get_study_id_from_name("hunt"), FROZEN, frozen_json(config, load(config.data, home.data).checksum)
+    )
+    assert run(config, home).finished
+    assert check_books(home, config, 2).total() == 2
+
+
+def test_a_stored_spec_that_is_refused_now_is_a_line_with_the_study() -> None:
+    text = SEARCH.format(trials=2, workers=1).replace("[space]", '[space]\n"msl.epochs" = { choices = [1, 1.0] }')
+    with pytest.raises(
+        SpecError, match=r'the spec that study "hunt" ran with: space\.msl\.epochs\.choices: 1 and 1\.0 are equal'
+    ):
+        stored_spec(text, "hunt")
+
+
+def test_a_view_that_somebody_shared_from_the_ui_is_passed_over() -> None:
+    tags = {"mlflow.sharedViewState.a": "deflate;eJyrVg==", "mlflow.sharedViewState.b": '{"name": "B"}'}
+    assert saved_views(tags) == {"b": "B"}

@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 import traceback
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -25,15 +26,22 @@ from .cli_options import (
     conduct_study,
     make_console,
     make_home,
+    reading,
     with_workers,
 )
 from .cli_space import space
+from .failures import explained
 from .locks import DriverBusy
 
 if TYPE_CHECKING:
     from .config import StudyConfig
 
 OURS = ("trainers", "search_spaces", "reports", "study", "__main__")
+
+UNEXPECTED = (
+    "mamlab stopped on an unexpected error (above), which is a fault of mamlab.\n"
+    "What is saved of a study, `mamlab status` and `mamlab doctor STUDY` say"
+)
 
 app = typer.Typer(
     help="Find out which parts of MAML++ matter, and how to set them.\n\nStart with: mamlab demo",
@@ -200,7 +208,9 @@ def plan(
     from .config import load_spec
     from .plan_page import show_plan
 
-    show_plan(load_spec(spec), make_home(home), make_console(), budget, sd, source, json_, workers)
+    config = load_spec(spec)
+    with reading(home) as place:
+        show_plan(config, place, make_console(), budget, sd, source, json_, workers)
 
 
 @app.command()
@@ -229,9 +239,10 @@ def report(
         raise typer.BadParameter("name a study, or a folder with --from FOLDER (one of the two)", param_hint="'STUDY'")
     from .outcome import ReportChoices, report_from_files, report_from_store
 
-    console, place = make_console(), make_home(home)
+    console = make_console()
     choices = ReportChoices(out, paper, links)
-    page = report_from_files(source, place, choices) if source else report_from_store(str(study), place, choices)
+    with reading(home) as place:
+        page = report_from_files(source, place, choices) if source else report_from_store(str(study), place, choices)
     console.print(f"Report: {page}", soft_wrap=True, highlight=False)
 
 
@@ -252,7 +263,8 @@ def verify(
     """
     from .verifying import verify_report
 
-    raise typer.Exit(verify_report(report, make_home(home), make_console(), against))
+    with reading(home) as place:
+        raise typer.Exit(verify_report(report, place, make_console(), against))
 
 
 @app.command()
@@ -268,8 +280,8 @@ def status(
     """
     from .status import read_studies, read_study, studies_table, study_page
 
-    place = make_home(home)
-    make_console().print(study_page(read_study(place, study)) if study else studies_table(read_studies(place)))
+    with reading(home) as place:
+        make_console().print(study_page(read_study(place, study)) if study else studies_table(read_studies(place)))
 
 
 @app.command()
@@ -299,7 +311,8 @@ def clean(
     """
     from .clean import clean
 
-    clean(make_home(home), make_console(), yes=yes)
+    with nullcontext(make_home(home)) if yes else reading(home) as place:
+        clean(place, make_console(), yes=yes)
 
 
 @app.command()
@@ -313,7 +326,8 @@ def ui(
     """
     from .ui import serve
 
-    serve(make_home(home), port, make_console())
+    with reading(home) as place:
+        serve(place, port, make_console())
 
 
 @app.command()
@@ -367,10 +381,11 @@ def run(args: Sequence[str]) -> int:
         if is_ours(error):
             _complain(str(error))
             return 2
+        if text := explained(error):
+            _complain(text)
+            return 2
         print(redact("".join(traceback.format_exception(error))), end="", file=sys.stderr)
-        _complain(
-            "mamlab stopped on an unexpected error (above). Finished work is saved: the same command goes on from there"
-        )
+        _complain(UNEXPECTED)
         return 1
 
 

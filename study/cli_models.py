@@ -15,6 +15,7 @@ from .cli_options import (
     conduct_study,
     make_console,
     make_home,
+    reading,
     with_workers,
 )
 
@@ -96,4 +97,5 @@ def export(
     from .exporting import Wanted
     from .exporting import export as write
 
-    write(study, folder, make_home(home), make_console(), Wanted(arm, trial, seed))
+    with reading(home) as place:
+        write(study, folder, place, make_console(), Wanted(arm, trial, seed))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -36,6 +38,15 @@ def make_home(root: Path) -> Home:
     if root.exists() and not root.is_dir():
         raise typer.BadParameter(f"{root} is a file, not a folder", param_hint="'--home'")
     return Home(root)
+
+
+@contextmanager
+def reading(root: Path) -> Iterator[Home]:
+    """Yield the home at `root` to be read, also where it cannot be written. Raises typer.BadParameter for a file."""
+    from .reading import readable
+
+    with readable(make_home(root)) as home:
+        yield home
 
 
 def make_console() -> Console:

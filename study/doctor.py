@@ -12,27 +12,22 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from .books import read_books
+from .books import Books, read_books
 from .diagnosis import Disagreement, diagnose, mend
 from .home import Home
+from .locations import find_moved
 from .locks import driver_lock
+from .reading import readable
 from .ui import UIError
 
 
 def examine(home: Home, name: str, console: Console, *, fix: bool, as_json: bool) -> int:
     """Print what disagrees in the study `name`, mended if `fix`; return 1 if something is left, else 0.
 
-    Raises UIError for an unknown study, or with `fix` if a driver lives elsewhere; DriverBusy if one lives in this home.
+    Without `fix` nothing in the home is written. Raises UIError for an unknown study, or with `fix` if a driver lives
+    elsewhere; DriverBusy if one lives in this home; LocationError for artifacts that are not here.
     """
-    books = read_books(home, name)
-    if fix:
-        with driver_lock(home.locks / f"{name}.lock", name):
-            books = read_books(home, name, alone=True)
-            if books.driver:
-                raise UIError(f'study "{name}" is being run by {books.driver}; stop it there, then --fix')
-            mended, left = mend(books)
-    else:
-        mended, left = [], diagnose(books)
+    books, mended, left = _mended(home, name) if fix else _found(home, name)
     if as_json:
         rows = [{"what": one.what, "mended": True} for one in mended]
         rows += [{"what": one.what, "mended": False, "fix": one.way} for one in left]
@@ -47,6 +42,28 @@ def examine(home: Home, name: str, console: Console, *, fix: bool, as_json: bool
             console.print(f"note: {note}", markup=False, highlight=False, soft_wrap=True)
         _print(name, console, books.driver, mended, left)
     return int(bool(left))
+
+
+def _found(home: Home, name: str) -> tuple[Books, list[Disagreement], list[Disagreement]]:
+    """Return both books, nothing mended, and what disagrees."""
+    with readable(home, as_it_is=True) as place:
+        books = read_books(place, name)
+        left = diagnose(books)
+    if place is not home and (moved := find_moved(home)):
+        left.insert(0, Disagreement(moved.told(home), "rewritten", lambda: None))
+    return books, [], left
+
+
+def _mended(home: Home, name: str) -> tuple[Books, list[Disagreement], list[Disagreement]]:
+    """Mend; return both books as they were, what was mended and what is left."""
+    moved = find_moved(home)
+    read_books(home, name)  # which rewrites the locations of a home that was moved
+    with driver_lock(home.locks / f"{name}.lock", name):
+        books = read_books(home, name, alone=True)
+        if books.driver:
+            raise UIError(f'study "{name}" is being run by {books.driver}; stop it there, then --fix')
+        mended, left = mend(books)
+    return books, [*([Disagreement(moved.told(home), "rewritten")] if moved else []), *mended], left
 
 
 def _print(name: str, console: Console, driver: str, mended: list[Disagreement], left: list[Disagreement]) -> None:

@@ -70,8 +70,11 @@ def export(study: str, folder: Path, home: Home, console: Console, wanted: Wante
     with writing_into(folder, contents) as place:
         model.write(place)
         (place / CARD_FILE).write_text(model_card(model), encoding="utf-8")
-    uri = log_model(client, folder, record)
     _say(console, model, folder, scores)
+    if home.stores is not None:
+        console.print("MLflow:   not logged, since the home cannot be written now", highlight=False, soft_wrap=True)
+        return
+    uri = log_model(client, folder, record)
     console.print(f"MLflow:   {uri}", markup=False, highlight=False, soft_wrap=True)
     console.print(
         f"Serve:    MLFLOW_TRACKING_URI={redact(home.mlflow_url)} mlflow models serve -m {uri} --env-manager local -p 5002",

@@ -19,10 +19,13 @@ def default_root() -> Path:
 class Home:
     """The folder of all outputs; `root` is made absolute. Nothing is created until it is needed.
 
+    `stores`: a folder with copies of the SQLite stores that are read instead of the home's own (`study.reading`).
+
     Raises ValueError for a path with ?, # or %.
     """
 
     root: Path = field(default_factory=default_root)
+    stores: Path | None = None
 
     def __post_init__(self) -> None:
         root = Path(self.root).expanduser().absolute()
@@ -36,12 +39,12 @@ class Home:
     @property
     def optuna_db(self) -> Path:
         """Optuna's SQLite file."""
-        return self.root / "optuna.db"
+        return (self.stores or self.root) / "optuna.db"
 
     @property
     def mlflow_db(self) -> Path:
         """MLflow's SQLite file (a file of its own: Optuna refuses a shared one)."""
-        return self.root / "mlflow.db"
+        return (self.stores or self.root) / "mlflow.db"
 
     @property
     def optuna_url(self) -> str:
@@ -55,7 +58,9 @@ class Home:
 
     @cached_property
     def _stores(self) -> dict[str, str]:
-        return store_addresses(self.root)
+        found = store_addresses(self.root)
+        own = {"optuna": self.optuna_db, "mlflow": self.mlflow_db}
+        return {store: f"sqlite:///{own[store]}" if url.startswith("sqlite") else url for store, url in found.items()}
 
     @property
     def artifacts(self) -> Path:

@@ -85,7 +85,9 @@ def noise_from_store(home: Home, study: str) -> Noise | None:
     from reports.loading import from_mlflow
     from reports.records import ReportError
 
+    from .stores import mlflow_address
+
     try:
-        return noise_of(lambda: from_mlflow(home.mlflow_url, study), f"the finished seeds of {study}")
+        return noise_of(lambda: from_mlflow(mlflow_address(home), study), f"the finished seeds of {study}")
     except ReportError:
         return None

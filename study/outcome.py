@@ -27,7 +27,7 @@ from .display import duration, open_view, print_notes
 from .home import Home
 from .searched_space import with_space
 from .snapshot import Snapshot
-from .stores import open_mlflow, patiently
+from .stores import mlflow_address, open_mlflow, patiently
 from .summaries import write_summaries
 
 UI_ADDRESS = "http://127.0.0.1:5000"
@@ -42,6 +42,8 @@ def conduct(config: StudyConfig, home: Home, console: Console, quiet: bool = Fal
 
     _make_folder(home)
     print_notes(console, notes_on(config, home))
+    if home.mlflow_url.startswith("sqlite"):
+        open_mlflow(home)  # what it says of the store comes before the live view
     last = Snapshot(config.study.name, config.kind, planned=0)
     try:
         with open_view(console, quiet) as view:
@@ -138,12 +140,11 @@ def load(study: str, home: Home, afresh: bool = False) -> tuple[StudyInfo, list[
 
     Links lead to where `mamlab ui` serves, unless the store is a server. Raises StoreAway, ReportError.
     """
-    if not home.mlflow_url.startswith("sqlite"):
-        open_mlflow(home)  # says at once that a server is away, which MLflow itself would find out in minutes
+    address = mlflow_address(home)
     exported = None if afresh else home.reports / study
     info, records = patiently(
-        lambda: from_mlflow(home.mlflow_url, study, exported),
-        f"MLflow's store {shown(home.mlflow_url)}",
+        lambda: from_mlflow(address, study, exported),
+        f"MLflow's store {shown(address)}",
     )
     return replace(with_space(info), mlflow_address=info.mlflow_address or UI_ADDRESS), records
 

@@ -8,26 +8,28 @@ from __future__ import annotations
 
 import logging
 import os
-import sqlite3
+import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from .addresses import redact, shown
+from .failures import open_files_hint
 from .home import Home
+from .locations import settle
 from .locks import file_lock
+from .schema import mlflow_schema, optuna_schema
+from .sqlite_files import BUSY_SECONDS, StoreBroken, damaged, ready, use_wal, way_out
 
 if TYPE_CHECKING:
     from .sole_writer import SoleWriter
 
 T = TypeVar("T")
 
-BUSY_SECONDS = 60
-"""SQLite itself waits so long for another writer, and we as long again."""
 LONGEST_PAUSE = 30.0
 """Pauses between two tries to reach a store that is away grow to this."""
 ADVISORY_LOCK = 0x6D616D6C
@@ -51,20 +53,31 @@ class StoreAway(RuntimeError):
 def patiently(call: Callable[[], T], store: str = "the store", pause: float = 0.1) -> T:
     """Return what `call` returns; while SQLite says that it is locked, try again after growing pauses.
 
-    Raises StoreAway if the store does not answer, or is locked for a minute and more; any other error as it is.
+    Raises StoreAway if the store does not answer, or is locked for a minute and more, StoreBroken if its file is damaged; any
+    other error as it is.
     """
     deadline = time.monotonic() + BUSY_SECONDS
     while True:
         try:
             return call()
+        except StoreBroken:
+            raise
         except Exception as error:
+            if (file := _file_of(store)) and damaged(error):
+                raise StoreBroken(f"{file} is damaged ({_reason(error)}); {way_out(file)}") from None
             locked = any(word in text for text in _texts(error) for word in _LOCKED)
             if not locked or time.monotonic() > deadline:
                 if locked or _is_away(error):
-                    raise StoreAway(store, _reason(error)) from None
+                    raise StoreAway(store, _reason(error) + open_files_hint()) from None
                 raise
         time.sleep(pause)
         pause = min(2 * pause, 5.0)
+
+
+def _file_of(store: str) -> Path | None:
+    """Return the SQLite file that the name of a store ends with; None for a server."""
+    path = Path(store[store.find("/") :])
+    return path if path.suffix == ".db" and path.is_absolute() and "://" not in store else None
 
 
 def wait_for(call: Callable[[], T], show: Callable[[StoreAway], None], stopped: Callable[[], bool]) -> T:
@@ -107,7 +120,7 @@ def _is_away(error: BaseException) -> bool:
         if "MlflowHttpException" in names or "failed with exception HTTP" in text:
             return True
         if "OperationalError" in names:
-            if "sqlite3" in text:
+            if "sqlite3" in text or type(one).__module__ == "sqlite3":
                 return any(word in text for word in _FULL)
             return not any(word in text for word in _REFUSED)
         if getattr(one, "connection_invalidated", False):
@@ -134,7 +147,7 @@ class Patient:
 def open_optuna(home: Home) -> SoleWriter:
     """Return Optuna's storage of `home`, made if it is missing; what another process writes later may not be seen.
 
-    Raises StoreAway, ValueError.
+    Raises StoreAway, StoreBroken, ValueError.
     """
     import optuna
     from optuna.storages import RDBStorage
@@ -148,9 +161,11 @@ def open_optuna(home: Home) -> SoleWriter:
     with _making(home, url, name):
         sqlite = url.startswith("sqlite")
         options: dict[str, Any] = {"connect_args": {"timeout": BUSY_SECONDS}} if sqlite else {"pool_pre_ping": True}
+        if sqlite:
+            patiently(lambda: ready(home.optuna_db, optuna_schema(), tell), name)
         storage = patiently(lambda: RDBStorage(url, engine_kwargs=options), name)
         if sqlite:
-            _use_wal(home.optuna_db)
+            patiently(lambda: use_wal(home.optuna_db), name)
     for method in [
         *(one for one in dir(type(storage)) if one.startswith(("create", "delete", "get", "set"))),
         *_PRIVATE,
@@ -161,9 +176,10 @@ def open_optuna(home: Home) -> SoleWriter:
 
 
 def open_mlflow(home: Home) -> Any:
-    """Return a patient `MlflowClient` of `home`, its store made if it is missing. Raises StoreAway, ValueError.
+    """Return a patient `MlflowClient` of `home`, its store made if it is missing, the places of its artifacts this home's.
 
-    MLflow sets a busy timeout of 20 s in each of its SQLite sessions, so the patience has to be here.
+    Raises StoreAway, StoreBroken, LocationError, ValueError. MLflow sets a busy timeout of 20 s in each of its SQLite
+    sessions, so the patience has to be here.
     """
     for variable in ("MLFLOW_DISABLE_TELEMETRY", "DO_NOT_TRACK"):
         os.environ.setdefault(variable, "true")
@@ -179,18 +195,28 @@ def open_mlflow(home: Home) -> Any:
     url = home.mlflow_url
     name = f"MLflow's store {shown(url)}"
     with _making(home, url, name):
+        if url.startswith("sqlite"):
+            patiently(lambda: ready(home.mlflow_db, mlflow_schema(home.artifacts), tell), name)
         client = MlflowClient(tracking_uri=url)
         patiently(lambda: client.search_experiments(max_results=1), name)
         if url.startswith("sqlite"):
-            _use_wal(home.mlflow_db)
+            patiently(lambda: use_wal(home.mlflow_db), name)
+        patiently(lambda: settle(home, tell), name)
     return Patient(client, name)
+
+
+def mlflow_address(home: Home) -> str:
+    """Return MLflow's tracking URI of `home` for others to read from, its store looked at before. Raises as `open_mlflow`."""
+    if not home.mlflow_url.startswith("sqlite") or home.mlflow_db.exists():
+        open_mlflow(home)  # also says at once that a server is away, which MLflow itself would find out in minutes
+    return home.mlflow_url
 
 
 @contextmanager
 def _making(home: Home, url: str, name: str) -> Iterator[None]:
     """Be the only one, here and on the store's server, that makes its tables. Raises StoreAway, ValueError."""
     home.root.mkdir(parents=True, exist_ok=True)
-    with file_lock(home.locks / "stores.lock"):
+    with file_lock((home.stores or home.locks) / "stores.lock"):
         if url.startswith("http"):
             patiently(lambda: _ask(url), name)
             yield
@@ -238,11 +264,9 @@ def _patient(method: Callable[..., Any], store: str) -> Callable[..., Any]:
     return call
 
 
-def _use_wal(file: Path) -> None:
-    """Let readers and the writer of `file` go on side by side; the mode stays in the file."""
-    with closing(sqlite3.connect(file, timeout=BUSY_SECONDS)) as database:
-        if database.execute("PRAGMA journal_mode").fetchone() != ("wal",):
-            patiently(lambda: database.execute("PRAGMA journal_mode=WAL"))
+def tell(text: str) -> None:
+    """Tell the user what was done to a store, beside a command's output."""
+    print(f"note: {text}", file=sys.stderr, flush=True)
 
 
 def _quiet(logger: str) -> None:

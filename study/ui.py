@@ -70,7 +70,8 @@ def serving(home: Home, port: int = DEFAULT_PORT, log: Path | None = None) -> It
     """
     require_store(home)
     check_port(port)
-    log = log or home.root / "ui.log"
+    open_mlflow(home)  # the server would take a store as it is
+    log = log or (home.stores or home.root) / "ui.log"
     with log.open("wb") as output:
         # A session of its own: Ctrl-C reaches us alone, and we stop server and workers together.
         server = subprocess.Popen(
@@ -137,7 +138,7 @@ def serve(home: Home, port: int, console: Console) -> None:
         _print_addresses(home, f"http://{HOST}:{port}", console)
         console.print("Open one of these; Ctrl-C stops.", style="dim")
         server.wait()
-        raise UIError(f"the MLflow server ended by itself; {home.root / 'ui.log'} says why")
+        raise UIError(f"the MLflow server ended by itself; {(home.stores or home.root) / 'ui.log'} says why")
     console.print("Stopped.", style="dim")
 
 

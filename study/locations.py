@@ -109,9 +109,9 @@ def refuse_absent(moved: Moved, home: Home) -> None:
     first = moved.absent[0]
     here = home.artifacts / first.name
     if first.is_dir():
-        way = f"copy them: mkdir -p {home.artifacts} && cp -a {first} {here}"
+        way = f'copy them: mkdir -p {home.artifacts} && cp -a "{first}" "{here}"'
     else:
-        way = f"bring the folder along to {here}; if it is lost, go on without: mkdir -p {here}"
+        way = f'bring the folder along to {here}; if it is lost, go on without: mkdir -p "{here}"'
     raise LocationError(
         f"the artifacts of {len(moved.absent)} stud{'y are' if len(moved.absent) == 1 else 'ies are'} not in the home {home.root}: "
         f'its store says that those of "{first.name}" lie in {first}; {way}'

@@ -14,10 +14,10 @@ from pathlib import Path
 
 from .schema import Schema
 
-MAGIC = b"SQLite format 3\0"
+NO_DATABASE = "file is not a database"
 BUSY_SECONDS = 60
 """SQLite itself waits so long for another writer."""
-DAMAGED = ("file is not a database", "malformed", "file is encrypted", "no such table", "no such column")
+DAMAGED = (NO_DATABASE, "malformed", "file is encrypted", "no such table", "no such column")
 """What SQLite says of a file that has lost something."""
 OTHERS = {"MLflow": ("Optuna", {"studies", "trials"}), "Optuna": ("MLflow", {"experiments", "runs"})}
 """By library: the other one, and two of its tables."""
@@ -67,12 +67,8 @@ def way_out(file: Path) -> str:
 
 def _look(file: Path, schema: Schema) -> tuple[str, set[str]]:
     """Return the schema's revision, empty if there is none, and the tables. Raises StoreBroken."""
-    with file.open("rb") as opened:
-        head = opened.read(len(MAGIC))
-    if not head:
+    if not file.stat().st_size:
         raise StoreBroken(f"{file} is empty (0 bytes), so it is no store of {schema.library}; {way_out(file)}")
-    if head != MAGIC:
-        raise StoreBroken(f"{file} is not a SQLite database, so it is no store of {schema.library}; {way_out(file)}")
     try:
         with closing(sqlite3.connect(file, timeout=BUSY_SECONDS)) as database:
             tables = {name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
@@ -81,7 +77,8 @@ def _look(file: Path, schema: Schema) -> tuple[str, set[str]]:
     except sqlite3.OperationalError:
         raise
     except sqlite3.DatabaseError as error:
-        raise StoreBroken(f"{file} is damaged ({error}); {way_out(file)}") from None
+        what = "no SQLite database" if NO_DATABASE in str(error) else f"damaged ({error})"
+        raise StoreBroken(f"{file} is {what}; {way_out(file)}") from None
     return "".join(revisions), tables
 
 
@@ -128,18 +125,26 @@ def _migrate(file: Path, new: Path, schema: Schema, revision: str) -> Path:
             with closing(sqlite3.connect(copy)) as target:
                 database.backup(target)
         _flush(kept)
-        try:
-            schema.upgrade(new)
-        except Exception as error:
-            _remove(new)
-            kept.unlink()
-            _raise_broken(
-                file, schema,
-                f"is of the older schema {revision}, and could not be brought to that of {schema.installed} "
-                f"({str(error).splitlines()[0][:200]})",
-            )  # fmt: skip
-        _take_place(new, file)
+        failed = _failure(lambda: schema.upgrade(new))
+        if not failed:
+            _take_place(new, file)
+    if failed:
+        _remove(new)
+        kept.unlink()
+        _raise_broken(
+            file, schema,
+            f"is of the older schema {revision}, and could not be brought to that of {schema.installed} ({failed})",
+        )  # fmt: skip
     return kept
+
+
+def _failure(work: Callable[[], None]) -> str:
+    """Return what `work` failed of, in a line; empty if it did not."""
+    try:
+        work()
+    except Exception as error:
+        return (str(error).splitlines() or [""])[0][:200] or type(error).__name__
+    return ""
 
 
 @contextmanager
@@ -147,8 +152,15 @@ def _alone(file: Path) -> Iterator[sqlite3.Connection]:
     """Be the only one who has `file` open, and hold it; its log is merged into it. Raises StoreBroken."""
     with closing(sqlite3.connect(file, timeout=5, isolation_level=None)) as database:
         try:
-            database.execute("PRAGMA journal_mode=DELETE")
-            database.execute("BEGIN EXCLUSIVE")
+            for statement in (
+                "PRAGMA locking_mode=EXCLUSIVE",
+                "PRAGMA journal_mode=DELETE",
+                "BEGIN EXCLUSIVE",
+                "COMMIT",
+            ):
+                database.execute(
+                    statement
+                )  # an exclusive lock outlives the transaction, in which nothing could be copied
         except sqlite3.OperationalError as error:
             raise StoreBroken(
                 f"{file} is of an older schema and must be brought to a newer one, but another process has it open ({error}); "

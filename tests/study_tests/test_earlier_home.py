@@ -1,0 +1,80 @@
+"""A home that the version before left, at another place than where it was made: nothing in it is lost."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from reports.files import read_files
+from study.cli import run
+from study.home import Home
+from tests.homes import unpack
+
+from .books import check_books, mlflow_runs
+
+OLD = "/srv/mamlab/runs"
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of the unpacked home, which is the current one: specs name their pictures relative to it."""
+    folder = unpack(tmp_path)
+    monkeypatch.chdir(folder)
+    return folder
+
+
+def locations(home: Path) -> list[str]:
+    with closing(sqlite3.connect(home / "mlflow.db")) as database:
+        asked = "SELECT artifact_location FROM experiments UNION SELECT artifact_uri FROM runs"
+        return [place for (place,) in database.execute(asked)]
+
+
+def test_it_is_looked_at_reported_verified_and_exported(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = locations(place / "runs")
+    assert run(["doctor", "ab", "--home", "runs", "--json"]) == 1
+    (found,) = json.loads(capsys.readouterr().out)["disagreements"]
+    assert found["what"] == f"32 stored locations name {OLD}, not {place / 'runs'}"
+    assert locations(place / "runs") == before  # a look changes nothing
+    assert run(["status", "--home", "runs"]) == 0
+    said = capsys.readouterr()
+    assert f"This home was moved from {OLD}: 32 stored locations now name {place / 'runs'}." in said.err
+    assert "9 complete" in said.out
+    assert all(where.startswith(f"file://{place}/runs/artifacts/") for where in locations(place / "runs"))
+    assert run(["doctor", "ab", "--home", "runs"]) == 0
+    assert run(["report", "ab", "--home", "runs"]) == 0
+    info, records = read_files(place / "runs" / "reports" / "ab")
+    assert info.spec == (place / "ablation.toml").read_text()
+    assert [len(record.per_task) > 0 for record in records] == [True] * 9
+    assert run(["verify", "ab", "--home", "runs"]) == 0
+    assert run(["export", "se", "model", "--home", "runs"]) == 0
+    assert (place / "model" / "README.md").is_file()
+    assert f"now name {place / 'runs'}" not in capsys.readouterr().err  # said once
+    assert not Path(OLD).exists()
+
+
+def test_doctor_mends_it(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["doctor", "se", "--home", "runs", "--fix"]) == 0
+    assert "32 stored locations name" in " ".join(capsys.readouterr().out.split())
+    assert all(where.startswith(f"file://{place}/runs/artifacts/") for where in locations(place / "runs"))
+
+
+def test_its_stopped_study_goes_on_to_its_end(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    original = shutil.copytree(place / "runs", place / "original")
+    home = Home(place / "runs")
+    assert run(["ablate", "stopped.toml", "--home", "runs", "--quiet"]) == 0
+    runs = mlflow_runs(home, "stopped")
+    assert len(runs) == 12
+    with closing(sqlite3.connect(original / "mlflow.db")) as database:
+        asked = "SELECT run_uuid, end_time FROM runs JOIN tags USING (run_uuid) WHERE key = 'study' AND tags.value = 'stopped'"
+        ended = {run: end for run, end in database.execute(asked) if end}
+    assert len(ended) == 2
+    assert {one.info.run_id: one.info.end_time for one in runs if one.info.run_id in ended} == ended
+    from study.config import load_spec
+
+    assert check_books(home, load_spec(Path("stopped.toml")), 12) == {"complete": 12}
+    assert not Path(OLD).exists()

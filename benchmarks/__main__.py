@@ -15,6 +15,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from reports.output_folder import write_file
+
 from . import agreement, counts, iterations, memory, study_costs, whole_runs
 from .header import header
 from .measure import Row
@@ -54,14 +56,24 @@ def main() -> None:
     os.environ["CUDA_VISIBLE_DEVICES"] = ""  # before torch looks for a GPU: both sides stay on the CPU
     if unknown := set(given.tables) - TABLES.keys():
         parser.error(f"no table is called {', '.join(sorted(unknown))}; there are {', '.join(TABLES)}")
+    if given.out.exists() and not is_result(given.out):
+        parser.error(f"{given.out} is there and is no result of these benchmarks; name another file with --out")
     began, peer, head = time.monotonic(), checkout(), header()
     print("\n".join(f"{name}: {value}" for name, value in head.items()), flush=True)
     result: dict[str, object] = {"header": head}
     for name in given.tables or TABLES:
         result[name] = [asdict(row) | {"reached": row.reached} for row in print_table(name, peer)]
-        given.out.parent.mkdir(parents=True, exist_ok=True)
-        given.out.write_text(json.dumps(result, indent=1))
+        write_file(given.out, json.dumps(result, indent=1))
     print(f"\n{(time.monotonic() - began) / 60:.1f} minutes; {given.out}")
+
+
+def is_result(file: Path) -> bool:
+    """Return whether a file is what these benchmarks wrote, which the next ones may replace."""
+    try:
+        tree = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(tree, dict) and "header" in tree
 
 
 def print_table(name: str, peer: Path | None) -> list[Row]:

@@ -26,6 +26,8 @@ from reports import records as names
 from reports.build import build_report
 from reports.files import write_files
 from reports.loading import from_files, from_mlflow
+from reports.manifest import REPORT
+from reports.output_folder import Contents, writing_into
 from reports.records import RunRecord, StudyInfo
 from reports.series import Curve
 
@@ -111,6 +113,8 @@ def fill_store(uri: str, artifacts: Path, count: int, tasks: int) -> str:
         params = [Param(name, value) for name, value in record.params.items()]
         client.log_batch(run_id, [*final, *points], params, [RunTag("n", str(number))])
         client.log_dict(run_id, {name: list(values) for name, values in record.per_task.items()}, names.PER_TASK_FILE)
+        for name in (names.SCHEDULES_FILE, names.INNER_RATES_FILE):
+            client.log_dict(run_id, {}, name)
         client.set_terminated(run_id)
     return str(run_id)
 
@@ -119,7 +123,8 @@ def export_seconds(uri: str, folder: Path) -> float:
     """Return the seconds from MLflow to the files in `folder`, which may hold an earlier export."""
     begin = time.perf_counter()
     info, records = from_mlflow(uri, names.ABLATION, exported=folder)
-    write_files(records, info, folder)
+    with writing_into(folder, Contents(REPORT, info.name)) as place:
+        write_files(records, info, place)
     return time.perf_counter() - begin
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,12 +11,13 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from reports.records import RunRecord, StudyInfo
+from reports.records import ReportError, RunRecord, StudyInfo
 from study.config import parse_spec
 from study.home import Home
-from study.outcome import finish, notes_on, print_result
+from study.outcome import ReportChoices, finish, notes_on, print_result, report_from_store
 from study.snapshot import Snapshot
 from study.status import RunStatus, StudyStatus, studies_table, study_page
+from study.stores import open_mlflow
 from tests.reports_tests import example
 
 from . import books
@@ -125,3 +127,35 @@ def test_a_budget_that_is_spent_is_no_failure(diverged: tuple[Snapshot, Home], t
     empty = screen()
     assert finish(Snapshot("letters", "search", 20), books.fresh_home(tmp_path), empty) == 0
     assert "No run has ended." in written(empty)
+
+
+def test_only_a_report_s_own_files_go_to_mlflow(diverged: tuple[Snapshot, Home]) -> None:
+    _, home = diverged
+    report_from_store("arms", home)
+    (home.reports / "arms" / "figures" / "my_photo.pdf").write_text("mine")
+    report_from_store("arms", home)
+    client = open_mlflow(home)
+    parent = client.get_parent_run(books.mlflow_runs(home, "arms")[0].info.run_id)
+    there = {file.path for file in client.list_artifacts(parent.info.run_id, "report")}
+    assert {"report/index.html", "report/manifest.json", "report/runs.csv", "report/tables"} <= there
+    figures = {file.path for file in client.list_artifacts(parent.info.run_id, "report/figures")}
+    assert "report/figures/my_photo.pdf" not in figures
+
+
+def test_what_lies_in_the_place_of_a_study_s_report_is_set_aside(
+    diverged: tuple[Snapshot, Home], tmp_path: Path
+) -> None:
+    _, home = diverged
+    place = home.reports / "arms"
+    shutil.rmtree(place, ignore_errors=True)
+    for number in (1, 2):
+        (place / "figures").mkdir(parents=True)
+        (place / "figures" / "my_photo.pdf").write_text(f"{number}")
+        assert report_from_store("arms", home) == place / "index.html"
+        assert not (place / "figures" / "my_photo.pdf").exists()
+        assert (home.reports / f"arms.{number}" / "figures" / "my_photo.pdf").read_text() == f"{number}"
+        shutil.rmtree(place)
+    (tmp_path / "paper.txt").write_text("mine")
+    with pytest.raises(ReportError, match=r"is not empty \(paper\.txt\), and mamlab did not make it"):
+        report_from_store("arms", home, ReportChoices(tmp_path))
+    assert [file.name for file in tmp_path.iterdir()] == ["paper.txt"]

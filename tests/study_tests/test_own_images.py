@@ -8,6 +8,7 @@ import os
 import re
 import runpy
 import shlex
+import shutil
 import signal
 import socket
 import subprocess
@@ -192,6 +193,27 @@ def test_an_export_again_is_the_same_model_in_mlflow(newcomer: Newcomer) -> None
         assert uri_of(mamlab("mamlab export pictures model")) == uri_of(
             newcomer.printed["mamlab export pictures model"]
         )
+
+
+def test_an_export_leaves_the_files_of_others_and_refuses_their_folders(
+    newcomer: Newcomer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    theirs = {"config.json": '{"architectures": ["BertModel"]}', "model.safetensors": "theirs"}
+    with inside(newcomer.here):
+        Path("bert").mkdir()
+        for name, text in theirs.items():
+            Path("bert", name).write_text(text)
+        assert run(["export", "pictures", "bert"]) == 2
+        assert "error: bert is not empty (config.json), and mamlab did not make it" in capsys.readouterr().err
+        assert {file.name: file.read_text() for file in Path("bert").iterdir()} == theirs
+        shutil.copytree("model", "old")
+        Path("old", "manifest.json").unlink()  # as exports were before there were manifests
+        Path("old", "photo.png").write_text("mine")
+        mamlab("mamlab export pictures old")
+        assert Path("old", "photo.png").read_text() == "mine"
+        assert Path("old", "manifest.json").read_bytes() == Path("model", "manifest.json").read_bytes()
+        assert run(["export", "pictures-promoted", "old", "--arm", "base (maml)"]) == 2
+        assert 'old holds the model of the study "pictures"; name another one' in capsys.readouterr().err
 
 
 def test_weights_that_are_gone_are_an_error_with_a_spec_that_trains_them_again(

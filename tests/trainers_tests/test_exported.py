@@ -41,6 +41,29 @@ def test_a_folder_with_other_files_is_not_written_into(tmp_path: Path) -> None:
         trained()[1].write(tmp_path / "thesis.txt")
 
 
+@pytest.mark.parametrize(
+    "files",
+    [
+        {CONFIG_FILE: '{"architectures": ["BertModel"]}', WEIGHTS_FILE: "theirs"},
+        {CONFIG_FILE: '{"format": 1}'},
+        {WEIGHTS_FILE: "theirs"},
+    ],
+)
+def test_another_model_s_folder_is_not_written_into(tmp_path: Path, files: dict[str, str]) -> None:
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    with pytest.raises(ModelError, match=r"holds other files .*; name a new folder, or an earlier export"):
+        trained()[1].write(tmp_path)
+    assert {file.name: file.read_text() for file in tmp_path.iterdir()} == files
+
+
+def test_an_export_with_a_file_of_somebody_s_is_not_written_over(tmp_path: Path) -> None:
+    _, folder = written(tmp_path)
+    (folder / "README.md").write_text("mine")
+    with pytest.raises(ModelError, match=r"holds other files \(README\.md\)"):
+        trained()[1].write(folder)
+
+
 def test_a_folder_without_a_model_says_how_to_make_one(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"holds no config\.json, so no model; make one with: mamlab export STUDY"):
         read_model(tmp_path)

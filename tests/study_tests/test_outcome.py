@@ -132,14 +132,13 @@ def test_a_budget_that_is_spent_is_no_failure(diverged: tuple[Snapshot, Home], t
 def test_only_a_report_s_own_files_go_to_mlflow(diverged: tuple[Snapshot, Home]) -> None:
     _, home = diverged
     report_from_store("arms", home)
-    (home.reports / "arms" / "figures" / "my_photo.pdf").write_text("mine")
+    (home.reports / "arms" / "my_photo.pdf").write_text("mine")
     report_from_store("arms", home)
     client = open_mlflow(home)
     parent = client.get_parent_run(books.mlflow_runs(home, "arms")[0].info.run_id)
     there = {file.path for file in client.list_artifacts(parent.info.run_id, "report")}
     assert {"report/index.html", "report/manifest.json", "report/runs.csv", "report/tables"} <= there
-    figures = {file.path for file in client.list_artifacts(parent.info.run_id, "report/figures")}
-    assert "report/figures/my_photo.pdf" not in figures
+    assert "report/my_photo.pdf" not in there
 
 
 def test_what_lies_in_the_place_of_a_study_s_report_is_set_aside(

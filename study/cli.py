@@ -153,6 +153,10 @@ def ablate(
         int | None, typer.Option(min=1, help="--from: trainings an arm. Default: enough for a p value below 0.05.")
     ] = None,
     name: Annotated[str | None, typer.Option(help="--from: name of the new study. Default: STUDY-ablated.")] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(metavar="PATH", help="--from: the folder of its data, if it moved.", show_default=False),
+    ] = None,
     workers: WorkersOption = None,
     retry_failed: RetryOption = False,
     home: HomeOption = RUNS,
@@ -171,9 +175,9 @@ def ablate(
             "name a spec file, or a search with --from STUDY (one of the two)", param_hint="'SPEC'"
         )
     if spec is None:
-        ablate_winner(str(source), trial, seeds, name, home, workers, quiet)
+        ablate_winner(str(source), trial, seeds, name, data, home, workers, quiet)
         return
-    for option, value in (("--trial", trial), ("--seeds", seeds), ("--name", name)):
+    for option, value in (("--trial", trial), ("--seeds", seeds), ("--name", name), ("--data", data)):
         if value is not None:
             raise typer.BadParameter(f"has no effect beside a spec file; say it in {spec}", param_hint=f"'{option}'")
     config = _spec(spec, "ablation")

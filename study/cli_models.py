@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from .home import Home
 
 
+DataOption = Annotated[
+    Path | None,
+    typer.Option("--data", metavar="PATH", help="The folder of the study's data, if it moved.", show_default=False),
+]
 NameOption = Annotated[str | None, typer.Option(help="Name of the new study.", show_default=False)]
 
 
@@ -38,6 +42,7 @@ def promote(
         ),
     ] = False,
     name: NameOption = None,
+    data: DataOption = None,
     workers: WorkersOption = None,
     home: HomeOption = RUNS,
     quiet: QuietOption = False,
@@ -52,19 +57,20 @@ def promote(
     from .following import read_search
 
     place = make_home(home)
-    file, config = follow(read_search(study, place), place, best, seeds, name, equal_work)
+    file, config = follow(read_search(study, place, data), place, best, seeds, name, equal_work)
     _run(file, config, place, workers, quiet)
 
 
 def ablate_winner(
-    study: str, trial: int | None, seeds: int | None, name: str | None, home: Path, workers: int | None, quiet: bool
-) -> None:
+    study: str, trial: int | None, seeds: int | None, name: str | None, data: Path | None, home: Path,
+    workers: int | None, quiet: bool,
+) -> None:  # fmt: skip
     """Do `mamlab ablate --from STUDY`."""
     from .following import ablate_winner as follow
     from .following import read_search
 
     place = make_home(home)
-    file, config = follow(read_search(study, place), place, trial, seeds, name)
+    file, config = follow(read_search(study, place, data), place, trial, seeds, name)
     _run(file, config, place, workers, quiet)
 
 
@@ -86,6 +92,7 @@ def export(
         int | None,
         typer.Option(min=0, help="Which seed of several. Default: the best by validation.", show_default=False),
     ] = None,
+    data: DataOption = None,
     home: HomeOption = RUNS,
 ) -> None:
     """Write a trained model with a model card into a folder, and log it to its run in MLflow, ready to be served.
@@ -98,4 +105,4 @@ def export(
     from .exporting import export as write
 
     with reading(home) as place:
-        write(study, folder, place, make_console(), Wanted(arm, trial, seed))
+        write(study, folder, place, make_console(), Wanted(arm, trial, seed), data)

@@ -27,6 +27,7 @@ from .ledger import Ledger
 from .limits import refuse_too_long
 from .locks import driver_lock
 from .run import Run
+from .same_data import refuse_other_origin
 from .snapshot import EndState, RunningRow, Snapshot
 from .stopping import StopSignals
 from .stores import open_mlflow, open_optuna, wait_for
@@ -74,6 +75,7 @@ def run_study(
         config = warm_started(config, home)
         data: ClassData = find(loader)(config.data, home.data)
         _check(config, data)
+        refuse_other_origin(config, data.checksum)
         with StopSignals() as stop:
             waiting = Snapshot(config.study.name, config.kind, planned=0)
             show(replace(waiting, data_notes=data.notes))

@@ -19,8 +19,6 @@ from reports.summary import best_validation, summarise_search
 from reports.tables import interval, percent
 from trainers.checkpoint import CheckpointFolder, State
 from trainers.config import TrainerConfig
-from trainers.data import DataError
-from trainers.data import load as load_data
 from trainers.data.classes import ClassData
 from trainers.data.preparation import preparation
 from trainers.exported import CONFIG_FILE, WEIGHTS_FILE, ExportedModel, is_export
@@ -33,6 +31,7 @@ from .home import Home
 from .model_card import CARD_HEAD, model_card, told_apart
 from .model_logging import log_model
 from .outcome import load
+from .same_data import checksum_of, recorded_path, with_same_data
 from .spec_files import retraining_spec, stored_spec
 from .stores import open_mlflow
 
@@ -52,8 +51,12 @@ class Wanted:
     seed: int | None = None
 
 
-def export(study: str, folder: Path, home: Home, console: Console, wanted: Wanted) -> None:
+def export(
+    study: str, folder: Path, home: Home, console: Console, wanted: Wanted, data_folder: Path | None = None
+) -> None:
     """Write the model of a run into `folder`, log it to the run in MLflow, and print where it is and what it reaches.
+
+    `data_folder` is where the study's data lies, if that moved.
 
     Raises ExportError, ReportError for a study that is not there or a folder that cannot take it, DataError.
     """
@@ -62,9 +65,11 @@ def export(study: str, folder: Path, home: Home, console: Console, wanted: Wante
     refuse_foreign(folder, contents)
     record = choose(info, records, wanted)
     client = open_mlflow(home)
-    spec = stored_spec(info.spec, info.name)
+    recorded = recorded_path(client, info.experiment_id)
+    spec, data = with_same_data(
+        stored_spec(info.spec, info.name), checksum_of([record]), home, recorded=recorded, given=data_folder
+    )
     config, state = from_settings(record.params), _state(home, spec, record)
-    data = _data(home, spec, record)
     scores = _scores(config, record, data, state, console)
     model = build(spec, config, record, data, state, scores)
     with writing_into(folder, contents) as place:
@@ -150,16 +155,6 @@ def _state(home: Home, spec: StudyConfig, record: RunRecord) -> State:
         f'the weights of "{record.name}" are gone ({folder.path} has no final.ckpt: [execution] keep = "none", or deleted); '
         f"train it again with: mamlab train {file}, then: mamlab export {name} DIR"
     )
-
-
-def _data(home: Home, spec: StudyConfig, record: RunRecord) -> ClassData:
-    data = load_data(spec.data, home.data)
-    if data.checksum != record.tags.get(names.TAG_DATA_CHECKSUM, data.checksum):
-        raise DataError(
-            f"{data.name}: the data changed since the study ran, so it cannot be said what the model saw; "
-            "put them back as they were"
-        )
-    return data
 
 
 def _scores(

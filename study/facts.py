@@ -9,6 +9,7 @@ from typing import Any
 
 from reports import records
 from reports.facts import PLAIN, fetch_facts
+from trainers.data import ImageFolder
 
 from .config import StudyConfig
 from .searched_space import dimensions
@@ -17,6 +18,8 @@ TAG_LIMIT = 5000
 """Characters of a tag. MLflow takes 8,000, and cuts what is longer without a word; servers of earlier versions take 5,000."""
 ELSEWHERE = f"too long for a tag; see the artifact {records.FACTS_FILE}"
 MARK = " [...]"
+TEXTS = ("space_hash", records.TAG_DATA_PATH)
+"""Facts that no report reads, as plain texts."""
 
 
 def facts_of(config: StudyConfig) -> dict[str, Any]:
@@ -28,6 +31,8 @@ def facts_of(config: StudyConfig) -> dict[str, Any]:
         found[records.TAG_DESIGN] = asdict(design)
     if config.ablation and (origin := config.ablation.origin):
         found[records.TAG_ORIGIN] = origin.model_dump(mode="json")
+    if isinstance(config.data, ImageFolder):
+        found[records.TAG_DATA_PATH] = str(config.data.path)
     if config.space is not None:
         found |= {
             records.TAG_SEARCHED: sorted(config.space.dimensions),
@@ -55,7 +60,7 @@ def write_facts(client: Any, run_id: str, study: str, facts: Mapping[str, Any]) 
 
 def tags_of(facts: Mapping[str, Any]) -> dict[str, str]:
     """Return the facts as tags, to look at and to filter by; one that is too long only says where it is."""
-    text = {name: str(value) if name in (*PLAIN, "space_hash") else json.dumps(value) for name, value in facts.items()}
+    text = {name: str(value) if name in (*PLAIN, *TEXTS) else json.dumps(value) for name, value in facts.items()}
     return {name: value if len(value) <= TAG_LIMIT else ELSEWHERE for name, value in text.items()}
 
 

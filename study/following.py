@@ -26,7 +26,9 @@ from .exporting import called
 from .families import smallest_adjusted
 from .home import Home
 from .outcome import load
+from .same_data import checksum_of, recorded_path, with_same_data
 from .spec_files import base_tables, stored_spec, write_spec
+from .stores import open_mlflow
 
 LEAVE_ONE_OUT = "leave one out"
 AGAINST_BASE = "against the base"
@@ -60,7 +62,10 @@ class Searched:
 
     name: str
     spec: StudyConfig
+    """With the folder in which its data lies now."""
     winners: tuple[Winner, ...]
+    data_checksum: str = ""
+    """Of the data that its trials were trained on; "" if nobody knows."""
 
     @property
     def fresh_seed(self) -> int:
@@ -76,13 +81,15 @@ class Searched:
         return self.winners[0 if trial is None else numbers.index(trial)]
 
 
-def read_search(study: str, home: Home) -> Searched:
-    """Return the search of that name, or of the report in that folder.
+def read_search(study: str, home: Home, data: Path | None = None) -> Searched:
+    """Return the search of that name, or of the report in that folder; `data` is the folder of its data, if that moved.
 
-    Raises FollowError if it is none, or has no complete trial, ReportError if there is no such study.
+    Raises FollowError if it is none, or has no complete trial, ReportError if there is no such study, DataError if its data is
+    not found.
     """
     folder = Path(study)
-    info, records = from_files(folder) if is_export(folder) else load(study, home)
+    published = is_export(folder)
+    info, records = from_files(folder) if published else load(study, home)
     if info.kind != names.SEARCH:
         raise FollowError(
             f'"{study}" is {called(info.kind)}, not a search; name a search (mamlab status lists the studies)'
@@ -99,7 +106,10 @@ def read_search(study: str, home: Home) -> Searched:
         config = from_settings(trial.records[0].params)
         if not any(same_training(winner.config, config) for winner in winners):
             winners.append(Winner(trial, config))
-    return Searched(info.name, stored_spec(info.spec, info.name), tuple(winners))
+    recorded = "" if published else recorded_path(open_mlflow(home), info.experiment_id)
+    checksum = checksum_of(complete[0].records)
+    spec, _ = with_same_data(stored_spec(info.spec, info.name), checksum, home, recorded=recorded, given=data)
+    return Searched(info.name, spec, tuple(winners), checksum)
 
 
 def promote(
@@ -174,7 +184,10 @@ def _write(
         comment += f"\n{seeds} seeds are too few for any p value to reach 0.05: intervals only."
     ablation |= {
         "arms": arms, "families": [{"name": family, "base": base}],
-        "origin": {"search": search.name, "trials": {winner.arm: winner.origin for winner in chosen}},
+        "origin": {
+            "search": search.name, "trials": {winner.arm: winner.origin for winner in chosen},
+            **({"data_checksum": search.data_checksum} if search.data_checksum else {}),
+        },
     }  # fmt: skip
     file, found = write_spec(home, {**tables, "ablation": ablation}, comment)
     for winner in chosen:

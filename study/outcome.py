@@ -27,6 +27,7 @@ from .display import duration, open_view, print_notes
 from .home import Home
 from .searched_space import with_space
 from .snapshot import Snapshot
+from .spec_files import without_folder
 from .stores import mlflow_address, open_mlflow, patiently
 from .summaries import write_summaries
 
@@ -89,7 +90,7 @@ class ReportChoices:
     def applied(self, info: StudyInfo) -> StudyInfo:
         """Return the study as it is to be reported."""
         info = info if self.paper is None else replace(info, paper=self.paper)
-        return info if self.links else replace(info, mlflow_address=None)
+        return info if self.links else replace(info, mlflow_address=None, spec=without_folder(info.spec))
 
 
 def report_from_store(study: str, home: Home, choices: ReportChoices = ReportChoices()) -> Path:

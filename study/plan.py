@@ -30,6 +30,8 @@ SHORT_NAMES = {
 }
 """How a run's name calls what is searched, in this order; anything else follows by the last part of its path."""
 LABEL_LENGTH = 90
+DATA_PATH, CHECKSUM = "data.path", "data_checksum"
+"""Where the frozen part has the folder of the data, and what is in it."""
 
 
 class StudyChanged(ValueError):
@@ -87,13 +89,18 @@ def frozen_json(config: StudyConfig, data_checksum: str) -> str:
 
 
 def refuse_change(study: str, before: str, now: str) -> None:
-    """Raise StudyChanged, naming every difference, unless two results of `frozen_json` are the same."""
+    """Raise StudyChanged, naming every difference, unless two results of `frozen_json` are the same.
+
+    The folder of the data may change: the checksum says whether it is the same data.
+    """
     old, new = (flatten(json.loads(text)) for text in (before, now))
     changes = [
         f"  {path}: was {old.get(path, 'absent')!r}, is now {new.get(path, 'absent')!r}"
-        for path in sorted(old.keys() | new.keys())
+        for path in sorted((old.keys() | new.keys()) - {DATA_PATH})
         if old.get(path) != new.get(path)
     ]
+    if old.get(CHECKSUM) != new.get(CHECKSUM) and DATA_PATH in new:
+        changes.append(f"  the data in {new[DATA_PATH]} is not what the study started with, in {old.get(DATA_PATH)}")
     if changes:
         raise StudyChanged(
             f'study "{study}" has started with another spec:\n' + "\n".join(changes) + "\n"

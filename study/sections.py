@@ -113,6 +113,9 @@ class OriginSection(Section):
 
     search: str = Field(pattern=NAME, description="name of the search")
     trials: dict[str, OriginTrial] = Field(default_factory=dict, description="arm -> the trial that it was")
+    data_checksum: str | None = Field(
+        None, description="of the data that the search was trained on; other data is refused"
+    )
 
 
 class AblationSection(Section):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import tomllib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +37,7 @@ def trainer_table(config: TrainerConfig) -> Tree:
 def write_spec(home: Home, tables: Tree, comment: str) -> tuple[Path, StudyConfig]:
     """Write HOME/specs/NAME.toml, with `comment` above, and return the file and what it says.
 
-    A file that is there and says the same is left as it is. Raises ValueError, with the way out, if it says something else, or
+    A file that is there and says the same is left as it is, and goes on with the data that is meant now. Raises ValueError, with the way out, if it says something else, or
     is no spec file, or cannot be written.
     """
     name = tables["study"]["name"]
@@ -50,7 +52,7 @@ def write_spec(home: Home, tables: Tree, comment: str) -> tuple[Path, StudyConfi
                 f"{file} is there and says something else than would be written now; go on with it (arms and seeds may be "
                 f"added there) with: mamlab {config.command} {file}, or start another study with: --name NAME"
             )
-        return file, there
+        return file, replace(there, data=config.data)
     write_file(file, text)
     return file, config
 
@@ -72,9 +74,20 @@ def retraining_spec(home: Home, config: StudyConfig, trainer: TrainerConfig, see
     return file
 
 
+def without_folder(text: str) -> str:
+    """Return a spec's text to publish: of the absolute path of its data only the last name, as the rest is of the author's machine."""
+    path = tomllib.loads(text).get("data", {}).get("path", "") if text else ""
+    return text.replace(path, Path(path).name) if Path(path).is_absolute() and Path(path).name else text
+
+
 def _said(config: StudyConfig) -> Any:
-    """Return what a spec asks for; who does the work may differ."""
-    return config.frozen_part(), config.seeds, config.ablation
+    """Return what a spec asks for; who does the work may differ, and where the data lies."""
+    frozen = config.frozen_part()
+    frozen["data"].pop("path", None)
+    ablation = config.ablation.model_dump() if config.ablation else {}
+    if ablation.get("origin"):
+        del ablation["origin"]["data_checksum"]  # earlier versions did not write it
+    return frozen, config.seeds, ablation
 
 
 def stored_spec(text: str, study: str) -> StudyConfig:

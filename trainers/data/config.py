@@ -20,6 +20,14 @@ def _named(value: object) -> object:
     return value
 
 
+def _absolute(path: Path) -> Path:
+    """Return where `path` leads from here, so that it leads there from everywhere; ~ is the user's own folder."""
+    try:
+        return path.expanduser().absolute()
+    except RuntimeError:
+        raise ValueError(f"there is no user {path.parts[0]} here; write the whole path") from None
+
+
 class Glyphs(Section):
     """Letters of many scripts, drawn from the fonts that come with matplotlib: nothing to download."""
 
@@ -71,9 +79,10 @@ class ImageFolder(Section):
     """Any folder of class folders, flat or already split in train, val and test (as Mini-ImageNet is)."""
 
     source: Literal["image_folder"] = "image_folder"
-    path: Annotated[Path, BeforeValidator(_named), AfterValidator(Path.expanduser)] = Field(
+    path: Annotated[Path, BeforeValidator(_named), AfterValidator(_absolute)] = Field(
         strict=False,
-        description="the folder: either class folders, or the three folders train, val and test with class folders",
+        description="the folder: either class folders, or the three folders train, val and test with class folders; relative to "
+        "the folder in which the command is given",
     )
     size: int = Field(84, ge=8, le=512, description="side of the images in pixels")
     grayscale: bool = Field(False, description="one channel instead of three")

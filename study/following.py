@@ -19,6 +19,7 @@ from reports.loading import from_files
 from reports.permutation import ALPHA, seeds_needed
 from reports.summary import Trial, summarise_search
 from trainers.config import TrainerConfig
+from trainers.data import ImageFolder
 from trainers.normalise import COMPONENTS, Tree, flatten, from_settings, same_training
 
 from .config import StudyConfig
@@ -106,9 +107,12 @@ def read_search(study: str, home: Home, data: Path | None = None) -> Searched:
         config = from_settings(trial.records[0].params)
         if not any(same_training(winner.config, config) for winner in winners):
             winners.append(Winner(trial, config))
-    recorded = "" if published else recorded_path(open_mlflow(home), info.experiment_id)
-    checksum = checksum_of(complete[0].records)
-    spec, _ = with_same_data(stored_spec(info.spec, info.name), checksum, home, recorded=recorded, given=data)
+    spec, checksum = stored_spec(info.spec, info.name), checksum_of(complete[0].records)
+    if (
+        isinstance(spec.data, ImageFolder) or data is not None
+    ):  # others lie in the home, and the start compares checksums
+        recorded = "" if published else recorded_path(open_mlflow(home), info.experiment_id)
+        spec, _ = with_same_data(spec, checksum, home, recorded=recorded, given=data)
     return Searched(info.name, spec, tuple(winners), checksum)
 
 

@@ -6,12 +6,14 @@ import json
 import os
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
+
+from reports.loading import from_files
 
 from .config import StudyConfig
 from .display import duration, print_notes
@@ -19,6 +21,7 @@ from .families import refuse_underpowered
 from .home import Home
 from .noise import Noise, noise_from_folder, noise_from_store
 from .planning import FamilyPlan, Proposal, StudyPlan, make_plan
+from .same_data import checksum_of
 
 
 def show_plan(
@@ -42,6 +45,8 @@ def show_plan(
         noise = noise_from_folder(source) if source else noise_from_store(home, config.study.name)
     torch.set_num_threads(config.execution.threads)
     data = load(config.data, home.data)
+    if noise and source and checksum_of(from_files(source)[1]) not in ("", data.checksum):
+        noise = replace(noise, source=f"{noise.source}, a study of other data")
     if not as_json:
         print_notes(console, data.notes)
     plan = make_plan(config, home, data, workers or workers_of(config), noise, hours)

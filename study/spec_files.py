@@ -76,8 +76,11 @@ def retraining_spec(home: Home, config: StudyConfig, trainer: TrainerConfig, see
 
 def without_folder(text: str) -> str:
     """Return a spec's text to publish: of the absolute path of its data only the last name, as the rest is of the author's machine."""
-    path = tomllib.loads(text).get("data", {}).get("path", "") if text else ""
-    return text.replace(path, Path(path).name) if Path(path).is_absolute() and Path(path).name else text
+    try:
+        path = Path(tomllib.loads(text)["data"]["path"])
+    except (KeyError, TypeError, tomllib.TOMLDecodeError):  # no folder, or no spec that can be read
+        return text
+    return text.replace(str(path), path.name) if path.is_absolute() and path.name else text
 
 
 def _said(config: StudyConfig) -> Any:

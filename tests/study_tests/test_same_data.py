@@ -186,3 +186,14 @@ def test_a_report_to_publish_says_nothing_of_the_machine_s_folders() -> None:
     assert without_folder(SPEC.format(path="/home/ada/pics")) == SPEC.format(path="pics")
     assert without_folder(SPEC.format(path="pics")) == SPEC.format(path="pics")
     assert without_folder("") == ""
+
+
+def test_a_plan_says_when_its_noise_comes_from_other_data(
+    here: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spec = SPEC.format(path=here / "pics").partition("[space]")[0] + '[ablation]\ndesign = "leave_one_out"\nseeds = 8\n'
+    (tmp_path / "plan.toml").write_text(spec)
+    other = unpack(tmp_path) / "runs" / "reports" / "ab"
+    command = ["plan", str(tmp_path / "plan.toml"), "--from", str(other), "--home", str(tmp_path / "runs")]
+    assert run(command) == 0
+    assert f"the report in {other}, a study of other data" in capsys.readouterr().out.replace("\n", "")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -146,8 +146,9 @@ def clean(home: Home, console: Console, *, yes: bool) -> None:
     _print(home, console, gone if yes else found, yes=yes)
     if busy := len(found) - len(gone) if yes else 0:
         console.print(f"{busy} could not be deleted: in use, or not ours to delete.", highlight=False)
+    own = replace(home, stores=None)
     console.print(
-        f"Studies: {len(needed.studies - {'Default'})}, by {shown(home.optuna_url)} and {shown(home.mlflow_url)}.",
+        f"Studies: {len(needed.studies - {'Default'})}, by {shown(own.optuna_url)} and {shown(own.mlflow_url)}.",
         style="dim", markup=False, highlight=False,
     )  # fmt: skip
 

@@ -47,9 +47,10 @@ def examine(home: Home, name: str, console: Console, *, fix: bool, as_json: bool
 def _found(home: Home, name: str) -> tuple[Books, list[Disagreement], list[Disagreement]]:
     """Return both books, nothing mended, and what disagrees."""
     with readable(home, as_it_is=True) as place:
+        moved = find_moved(place)  # which are rewritten in the copy that is read
         books = read_books(place, name)
         left = diagnose(books)
-    if place is not home and (moved := find_moved(home)):
+    if moved:
         left.insert(0, Disagreement(moved.told(home), "rewritten", lambda: None))
     return books, [], left
 

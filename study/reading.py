@@ -17,6 +17,7 @@ from pathlib import Path
 
 from .home import Home
 from .locations import find_moved, living_driver
+from .sqlite_files import StoreBroken
 
 
 @contextmanager
@@ -32,7 +33,10 @@ def readable(home: Home, *, as_it_is: bool = False) -> Iterator[Home]:
         for file in (home.mlflow_db, home.optuna_db):
             if file.exists():
                 _copy(file, Path(folder) / file.name)
-        yield replace(home, stores=Path(folder))
+        try:
+            yield replace(home, stores=Path(folder))
+        except StoreBroken as error:  # which names the copy
+            raise StoreBroken(str(error).replace(folder, str(home.root))) from None
 
 
 def _must_copy(home: Home, as_it_is: bool) -> bool:

@@ -9,6 +9,7 @@ study.json       the `StudyInfo`
 from __future__ import annotations
 
 import csv
+import io
 import json
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,6 +22,7 @@ from .manifest import MANIFEST, read_manifest
 from .output_folder import finish_writing
 from .records import ReportError, RunRecord, StudyInfo
 from .series import Curve, Series, Table, read_series, write_series
+from .text_files import TextError, columns_twice, read_text, separator
 
 RUNS, PER_TASK, CURVES, STUDY = "runs.csv", "per_task.parquet", "curves.parquet", "study.json"
 DATA = (STUDY, RUNS, PER_TASK, CURVES)
@@ -137,19 +139,21 @@ def damaged_files(folder: Path, names: Sequence[str] = DATA) -> list[str]:
 
 
 def _read_rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
-    """Yield (line number, row); a byte order mark, which spreadsheets write, is no part of the first name."""
+    """Yield (line number, row); spreadsheets may have saved it, with a byte order mark or with semicolons."""
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file)
-            for row in reader:
-                if None in row or None in row.values():
-                    what = "more" if None in row else "fewer"
-                    raise ReportError(
-                        f"{path}, line {reader.line_num}: {what} cells than the header has columns; "
-                        "mend the line, or write the file again with `mamlab report`"
-                    )
-                yield reader.line_num, row
-    except (UnicodeDecodeError, csv.Error) as error:
+        text = read_text(path)
+        reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=separator(text.partition("\n")[0]))
+        if twice := columns_twice(list(reader.fieldnames or ())):
+            raise ReportError(f"{path}: column {twice[0]} stands there twice; leave one out")
+        for row in reader:
+            if None in row or None in row.values():
+                what = "more" if None in row else "fewer"
+                raise ReportError(
+                    f"{path}, line {reader.line_num}: {what} cells than the header has columns; "
+                    "mend the line, or write the file again with `mamlab report`"
+                )
+            yield reader.line_num, row
+    except (TextError, csv.Error) as error:
         raise ReportError(
             f"{path} is not a table in UTF-8 ({error}); save it as CSV in UTF-8, or write it again with `mamlab report`"
         ) from error

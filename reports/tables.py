@@ -14,6 +14,7 @@ from . import records as names
 from .records import RunRecord
 from .statistics import Estimate
 from .summary import Excluded, Search, Trial, best_validation, finite, mean_metric
+from .tasks import mixed_tasks
 
 NONE = "–"
 MINUS = "−"
@@ -263,6 +264,8 @@ def _trial_notes(search: Search, seeds: int) -> Iterable[str]:
         if seeds > 1
         else "Each trial has one seed (n = 1, no interval)."
     )
+    if mixed := mixed_tasks(search.searched):
+        yield mixed
     yield "Only complete trials have a rank; a pruned trial's value is its best until it was stopped. A parameter that was not active reads off."
     yield from _cut_note(len(search.trials), TOP_TRIALS, "trials")
 

@@ -13,6 +13,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
+from reports.text_files import read_text
+
 FILE = "stores.toml"
 VARIABLES = {"optuna": "MAMLAB_OPTUNA_URL", "mlflow": "MAMLAB_MLFLOW_URL"}
 EXAMPLES = {
@@ -67,8 +69,8 @@ def _read(file: Path) -> dict[str, str]:
     if not file.is_file():
         return {}
     try:
-        table = tomllib.loads(file.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        table = tomllib.loads(read_text(file))
+    except tomllib.TOMLDecodeError as error:
         raise ValueError(f"{file}: not valid TOML: {error}") from None
     for key, value in table.items():
         if key not in VARIABLES:

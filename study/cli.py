@@ -337,7 +337,11 @@ def ui(
 @app.command()
 def data(
     name: Annotated[
-        str | None, typer.Argument(help="The data set to prepare; without it, all are listed.", show_default=False)
+        str | None,
+        typer.Argument(
+            help="The data set to prepare, a folder of class folders, or a spec file; without it, all are listed.",
+            show_default=False,
+        ),
     ] = None,
     home: HomeOption = RUNS,
 ) -> None:

@@ -31,12 +31,15 @@ def show(spec: SpecArgument, json_: JsonOption = False) -> None:
 def check(spec: SpecArgument, json_: JsonOption = False, home: HomeOption = RUNS) -> None:
     r"""Draw 200 random configs: can all be trained, what do they cost, what has no effect? Exit status 2 if some cannot.
 
-    Also reads what \[study] enqueue names. Example: mamlab space check examples/omniglot_search.toml
+    They are compared with the data, if these are at hand. Also reads what \[study] enqueue names. Example: mamlab space check examples/omniglot_search.toml
     """
+    from .data_sheet import at_hand
     from .space_page import check_space
     from .warm_start import warm_started
 
-    check_space(warm_started(_search(spec), make_home(home)), make_console(), json_)
+    place = make_home(home)
+    config = warm_started(_search(spec), place)
+    check_space(config, make_console(), json_, at_hand(config.data, place))
 
 
 def _search(path: Path) -> StudyConfig:

@@ -11,6 +11,8 @@ from typing import Any, Literal, TypeVar
 from pydantic import ValidationError
 
 from reports.records import Factorial, Family, Sweep
+from reports.tasks import mixed_tasks
+from reports.text_files import TextError, read_text
 from search_spaces.ablations import Arm, compile_arms
 from search_spaces.designs import FamilyOf, plan
 from search_spaces.space import FixedParams, SearchSpace
@@ -142,9 +144,9 @@ def load_spec(path: Path) -> StudyConfig:
         )
         raise SpecError([f"{path}: no such file" + (f"; did you mean {path.parent / similar}?" if similar else "")])
     try:
-        return parse_spec(path.read_text(encoding="utf-8-sig"))
-    except UnicodeDecodeError:
-        raise SpecError(["the file is not UTF-8 text; save it as UTF-8"], path) from None
+        return parse_spec(read_text(path))
+    except TextError as error:
+        raise SpecError([str(error)]) from None
     except SpecError as error:
         raise SpecError(error.problems, path) from None
 
@@ -259,6 +261,7 @@ def _search(spec: SpecFile, trainer: _Trainer, space: SearchSpace, common: Tree)
     base, dropped = normalise(base_tree)
     presets = tuple(entry for entry in spec.study.enqueue if isinstance(entry, str))
     enqueued, notes = _enqueue(presets, trainer, narrowed, base_tree)
+    notes += (mixed,) if (mixed := mixed_tasks(narrowed.dimensions)) else ()
     notes += _late_rungs(pruner, base.budget.epochs)
     found = StudyConfig(
         **common, kind="search", base_tree=base_tree, base=base, dropped=dropped, space=narrowed, sampler=sampler,

@@ -14,9 +14,10 @@ from rich.text import Text
 
 from reports.output_folder import write_file
 from reports.records import ReportError
-from trainers.data import CifarFS, DataConfig, DataError, Glyphs, Omniglot, load
+from trainers.data import CifarFS, DataConfig, DataError, Glyphs, ImageFolder, Omniglot, load
 from trainers.messages import unknown
 
+from .config import load_spec
 from .home import Home
 
 if TYPE_CHECKING:
@@ -32,9 +33,7 @@ SOURCES: dict[str, tuple[DataConfig, str, str]] = {
     "cifar_fs": (CifarFS(), "cifar*", "100 classes of photographs (Bertinetto et al. 2019)"),
 }
 """Name -> settings, pattern of its files in the data folder, one line on what it is."""
-FOLDER_HINT = (
-    'image_folder: any folder of class folders; say it in a spec file: [data] source = "image_folder", path = "..."'
-)
+FOLDER_HINT = 'image_folder: any folder of class folders; give the folder (mamlab data FOLDER), or a spec file with [data] source = "image_folder", path = "..."'
 DRAWN_BY = ("Software", "mamlab")
 """What a sheet says in its PNG: only such a picture is replaced."""
 SHEET_CLASSES, SHEET_IMAGES = 12, 10
@@ -50,25 +49,58 @@ def data_table(home: Home) -> RenderableType:
         first = "drawn on first use, about 20 s" if name == "glyphs" else "downloaded on first use"
         table.add_row(name, Text("there", style="green") if there else first, what)
     table.add_row("image_folder", "your own", "any folder of class folders, such as Mini-ImageNet")
-    return Group(table, Text(f"folder: {home.data}   prepare one: mamlab data NAME", style="dim", overflow="fold"))
+    return Group(
+        table,
+        Text(f"folder: {home.data}   prepare one: mamlab data NAME, FOLDER or SPEC", style="dim", overflow="fold"),
+    )
+
+
+def at_hand(config: DataConfig, home: Home) -> ClassData | None:
+    """Return the data set if that takes no download and no drawing, else None. Raises DataError for unusable data."""
+    patterns = {type(settings): pattern for settings, pattern, _ in SOURCES.values()}
+    there = config.path.is_dir() if isinstance(config, ImageFolder) else any(home.data.glob(patterns[type(config)]))
+    return load(config, home.data) if there else None
 
 
 def data_page(name: str, home: Home) -> RenderableType:
-    """Prepare the data set `name`, draw its sheet into `home`, and return what is in it. Raises DataError."""
-    if name == "image_folder":
-        raise DataError(FOLDER_HINT)
-    if name not in SOURCES:
-        raise DataError(f"data set {name!r}: {unknown('data set', name, [*SOURCES, 'image_folder'])}")
-    data = load(SOURCES[name][0], home.data)
-    sheet = draw_sheet(data, home.data / f"{name}.png")
+    """Prepare a data set, draw its sheet into `home`, and return what is in it, with what is odd about it.
+
+    Args:
+        name: of one of `SOURCES`, or a folder of class folders, or a spec file, whose section [data] is meant.
+        home: where it is prepared.
+
+    Raises DataError, SpecError.
+    """
+    config = _config(name)
+    data = load(config, home.data)
+    sheet = draw_sheet(data, home.data / f"{name if name in SOURCES else data.name}.png")
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     for column in ("split", "classes", "images"):
         table.add_column(column, justify="left" if column == "split" else "right")
     for split, classes in data.splits.items():
         table.add_row(split, str(len(classes)), str(sum(one.count for one in classes)))
     size = " x ".join(map(str, data.images.shape[1:]))
-    facts = [f"{name}: images {size} (channels x height x width)", f"checksum: {data.checksum}", f"picture:  {sheet}"]
-    return Group(table, *(Text(line, overflow="fold") for line in facts))
+    facts = [
+        f"{data.name}: images {size} (channels x height x width)",
+        f"checksum: {data.checksum}",
+        f"picture:  {sheet}",
+    ]
+    notes = [f"note: {note}" for note in data.notes]
+    return Group(table, *(Text(line, overflow="fold") for line in [*facts, *notes]))
+
+
+def _config(name: str) -> DataConfig:
+    if name in SOURCES:
+        return SOURCES[name][0]
+    if Path(name).is_dir():
+        return ImageFolder(path=Path(name))
+    if Path(name).suffix == ".toml":
+        return load_spec(Path(name)).data
+    if name == "image_folder":
+        raise DataError(FOLDER_HINT)
+    raise DataError(
+        f"data set {name!r}: {unknown('data set', name, [*SOURCES, 'image_folder'])}, or a folder, or a spec file"
+    )
 
 
 def draw_sheet(data: ClassData, path: Path) -> Path:

@@ -14,7 +14,6 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from trainers.data.classes import ClassData
-from trainers.training import check
 
 from .budget import Budget
 from .config import StudyConfig
@@ -32,6 +31,7 @@ from .snapshot import EndState, RunningRow, Snapshot
 from .stopping import StopSignals
 from .stores import open_mlflow, open_optuna, wait_for
 from .tracking import Tracking
+from .trainable import refuse_untrainable
 from .trials import Trials
 from .warm_start import warm_started
 
@@ -67,14 +67,15 @@ def run_study(
     Raises DriverBusy if another driver runs the study, StudyChanged if it was started with another spec,
     DataError for unusable data, ValueError for what this machine, the data or a store's address cannot do (before
     anything is written), WorkersError if no worker process can be started, KeyboardInterrupt if it is stopped while it
-    waits for a store at its start, SpecError for what [study] enqueue names and is not there. Later Ctrl-C, SIGTERM and SIGHUP do not raise: workers finish their epoch, and the
+    waits for a store at its start, SpecError for what [study] enqueue names and is not there, and for a space
+    that the data do not allow. Later Ctrl-C, SIGTERM and SIGHUP do not raise: workers finish their epoch, and the
     snapshot says `interrupted`.
     """
     with driver_lock(home.locks / f"{config.study.name}.lock", config.study.name):
         refuse_too_long(config, home)
         config = warm_started(config, home)
         data: ClassData = find(loader)(config.data, home.data)
-        _check(config, data)
+        refuse_untrainable(config, data)
         refuse_other_origin(config, data.checksum)
         with StopSignals() as stop:
             waiting = Snapshot(config.study.name, config.kind, planned=0)
@@ -98,15 +99,6 @@ def _open(config: StudyConfig, home: Home, checksum: str) -> tuple[Ledger, Budge
     return Ledger(trials, tracking, journal), Budget(
         config.budget, config.execution, tracking.spent, tracking.earlier_seconds
     )
-
-
-def _check(config: StudyConfig, data: ClassData) -> None:
-    """Raise ValueError, naming the arm, for a config that cannot be trained on `data` here."""
-    for name, (one, _) in (config.arms or {"": (config.base, ())}).items():
-        try:
-            check(one, data)
-        except ValueError as error:
-            raise type(error)(f'arm "{name}": {error}' if name else str(error)) from None
 
 
 class _Driver:

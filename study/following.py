@@ -30,6 +30,7 @@ from .outcome import load
 from .same_data import checksum_of, recorded_path, with_same_data
 from .spec_files import base_tables, stored_spec, write_spec
 from .stores import open_mlflow
+from .trainable import started_from
 
 LEAVE_ONE_OUT = "leave one out"
 AGAINST_BASE = "against the base"
@@ -127,7 +128,7 @@ def promote(
     chosen = [winner for winner in search.winners if not same_training(winner.config, search.spec.base)][:best]
     if not chosen:
         raise FollowError(f'the best of "{search.name}" is its base config itself: there is nothing to compare it with')
-    trainer, named = search.spec.base, f"{base}, the config that the search started from."
+    trainer, named = started_from(search.spec), f"{base}, the config that the search started from."
     if equal_work:
         trainer, before = _longer(search.spec, chosen), trainer.budget.iterations
         named = f"{base}, which trains {trainer.budget.iterations} iterations an epoch for {before}: the work of the costliest of them."
@@ -201,7 +202,7 @@ def _write(
 
 def _longer(spec: StudyConfig, winners: Sequence[Winner]) -> TrainerConfig:
     """Return the base with so many iterations an epoch that none of the winners takes more work (which is linear in them)."""
-    base, iterations = spec.base, spec.base.budget.iterations
+    base, iterations = started_from(spec), spec.base.budget.iterations
 
     def trained(count: int) -> TrainerConfig:
         return base.model_copy(update={"budget": base.budget.model_copy(update={"iterations": count})})

@@ -20,6 +20,7 @@ from reports.records import ReportError, RunRecord, StudyInfo
 from reports.statistics import Estimate
 from reports.summary import Ablation, Search, count_states, summarise_ablation, summarise_search
 from reports.tables import METRIC_TITLES, interval, percent, setting, states_text
+from reports.tasks import mixed_tasks
 
 from .addresses import shown
 from .config import StudyConfig
@@ -216,6 +217,8 @@ def print_search(search: Search, console: Console, shown: int = 5) -> None:
         console,
         "Intervals: Student t over seeds, 95 %." if best.value.n > 1 else "One seed each (n = 1): no intervals.",
     )
+    if mixed := mixed_tasks(search.searched):
+        _say(console, mixed)
     _say(console, "A search's best is biased upward: train it on other seeds before quoting it.")
 
 

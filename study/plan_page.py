@@ -22,6 +22,7 @@ from .home import Home
 from .noise import Noise, noise_from_folder, noise_from_store
 from .planning import FamilyPlan, Proposal, StudyPlan, make_plan
 from .same_data import checksum_of
+from .trainable import refuse_untrainable
 
 
 def show_plan(
@@ -49,6 +50,7 @@ def show_plan(
         noise = replace(noise, source=f"{noise.source}, a study of other data")
     if not as_json:
         print_notes(console, data.notes)
+    refuse_untrainable(config, data)
     plan = make_plan(config, home, data, workers or workers_of(config), noise, hours)
     if as_json:
         console.print_json(json.dumps(asdict(plan)))

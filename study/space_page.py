@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from statistics import median
+from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 from rich.console import Console, Group, RenderableType
@@ -21,6 +22,9 @@ from trainers.presets import PRESETS
 
 from .config import SpecError, StudyConfig
 from .rungs import EPOCHS, rungs, rungs_text
+
+if TYPE_CHECKING:
+    from trainers.data.classes import ClassData
 
 POINTS = 200
 """Random configs that `check` looks at."""
@@ -149,18 +153,20 @@ def _presets(config: StudyConfig) -> list[Text]:
     return [Text(f"Presets in the space: {', '.join(inside) or 'none'}"), *lines]
 
 
-def check_space(config: StudyConfig, console: Console, as_json: bool) -> None:
-    """Draw 200 random configs and print what they are. Raises SpecError, a line a cause, if some cannot be trained."""
-    assert config.space is not None
-    from trainers.training import check_shape
+def check_space(config: StudyConfig, console: Console, as_json: bool, data: ClassData | None = None) -> None:
+    """Draw 200 random configs and print what they are; None: the data are not at hand.
 
-    if problems := config.space.alike(config.base_tree):
+    Raises SpecError, a line a cause, if some cannot be trained, on `data` or at all.
+    """
+    assert config.space is not None
+    from .trainable import space_problems
+
+    if problems := [*config.space.alike(config.base_tree), *space_problems(config, data)]:
         raise SpecError(problems)
     wrong, inert, cells, work = Counter[str](), Counter[str](), set[str](), list[float]()
     for draw in config.space.draws(POINTS):
         try:
             one, dropped = config.space.suggest(draw, config.base_tree)
-            check_shape(one, config.data.image_shape[1])
         except ValidationError as error:
             wrong.update(explain(error, TrainerConfig).splitlines())
             continue
@@ -183,6 +189,7 @@ def check_space(config: StudyConfig, console: Console, as_json: bool) -> None:
         "configs": POINTS, "different": len(cells), "work_low": min(work), "work_median": median(work), "work_high": max(work),
         "within_max_work": None if most is None else sum(w <= most for w in work), "without_effect": dict(inert.most_common()),
         "epochs": config.base.budget.epochs, "rungs": rungs(config.pruner, config.base.budget.epochs),
+        "data": None if data is None else data.name,
     }  # fmt: skip
     if as_json:
         print(json.dumps(facts, indent=2))
@@ -201,6 +208,8 @@ def _print_facts(config: StudyConfig, facts: Mapping[str, object], console: Cons
         )
     if text := _rungs_text(config):
         lines.append(text)
+    if facts["data"] is None:
+        lines.append("The data are not at hand, so ways, shots and queries were not compared with them.")
     lines += [f"Note: {note}" for note in config.notes]
     for line in lines:
         console.print(line, markup=False, highlight=False, soft_wrap=True)

@@ -5,7 +5,6 @@ Presets are read with the spec; the others when the search starts, from the home
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from reports import records
+from reports.text_files import TextError, columns_twice, read_text, table
 from trainers.config import TrainerConfig
 from trainers.messages import explain, nearest
 from trainers.normalise import Tree, from_settings, merge, normalise, read_value
@@ -82,8 +82,8 @@ def _known(config: StudyConfig, entry: KnownConfigs) -> dict[str, Params]:
     where = f'study.enqueue csv = "{entry.csv}"'
     if not path.is_file():
         raise ValueError(f"{where}: no such file (looked for {path.resolve()}); paths start where mamlab is started")
-    lines = [line for line in enumerate(path.read_text(encoding="utf-8-sig").splitlines(), 1) if line[1][:1] != "#"]
-    rows = csv.DictReader((text for _, text in lines), skipinitialspace=True)
+    lines = [line for line in enumerate(_text(where, path).splitlines(), 1) if line[1][:1] != "#"]
+    rows = table([text for _, text in lines])
     columns = list(rows.fieldnames or ())
     if problems := list(_wrong_columns(where, columns, config)):
         raise ValueError("\n".join(problems))
@@ -99,6 +99,13 @@ def _known(config: StudyConfig, entry: KnownConfigs) -> dict[str, Params]:
     return found
 
 
+def _text(where: str, path: Path) -> str:
+    try:
+        return read_text(path)
+    except (TextError, OSError) as error:
+        raise ValueError(f"{where}: {error}") from None
+
+
 def _wrong_columns(where: str, columns: list[str], config: StudyConfig) -> Iterator[str]:
     assert config.space is not None
     searched = config.space.dimensions
@@ -107,6 +114,8 @@ def _wrong_columns(where: str, columns: list[str], config: StudyConfig) -> Itera
             guess = nearest(name, searched)
             hint = f"; did you mean {guess}?" if guess else ""
             yield f'{where}: column "{name}" is not searched{hint} (searched: {", ".join(sorted(searched))})'
+    for name in columns_twice(columns):
+        yield f'{where}: column "{name}" stands there twice; leave one out'
     if not columns:
         yield f"{where}: the file is empty; its first line names settings, such as inner.lr,inner.steps"
 

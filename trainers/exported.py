@@ -112,7 +112,10 @@ def read_model(folder: Path | str) -> ExportedModel:
 
 @lru_cache(maxsize=4)
 def _read(folder: Path, *changed: int) -> ExportedModel:
-    text, content = (folder / CONFIG_FILE).read_text(encoding="utf-8"), (folder / WEIGHTS_FILE).read_bytes()
+    text, content = (
+        (folder / CONFIG_FILE).read_bytes().decode("utf-8-sig", errors="replace"),
+        (folder / WEIGHTS_FILE).read_bytes(),
+    )
     told = _contents(folder, text)
     if hashlib.sha256(content).hexdigest() != told.weights_sha256:
         raise ModelError(

@@ -10,7 +10,18 @@ from .config import CifarFS, DataConfig, DataError, Glyphs, ImageFolder, Omniglo
 if TYPE_CHECKING:
     from .classes import ClassData
 
-__all__ = ["CifarFS", "DataConfig", "DataError", "Glyphs", "ImageFolder", "Omniglot", "load", "require"]
+__all__ = [
+    "CifarFS",
+    "DataConfig",
+    "DataError",
+    "Glyphs",
+    "ImageFolder",
+    "Omniglot",
+    "load",
+    "require",
+    "require_classes",
+    "require_images",
+]
 
 
 def load(config: DataConfig, folder: Path) -> ClassData:
@@ -39,16 +50,27 @@ def load(config: DataConfig, folder: Path) -> ClassData:
 
 def require(data: ClassData, ways: int, shots: int, queries: int) -> None:
     """Raise `DataError` if a split has fewer classes than `ways`, or a class fewer images than a task takes of it."""
-    for split, classes in data.splits.items():
-        if len(classes) < ways:
-            raise DataError(
-                f"{data.name}: split {split} has {len(classes)} classes, but a task needs {ways} (ways); "
-                f"use at most {len(classes)} ways, or give {split} more classes"
-            )
-        for one in classes:
-            if one.count < shots + queries:
-                raise DataError(
-                    f"{data.name}: class {one.name} of split {split} has {one.count} images, but a task needs "
-                    f"{shots + queries} ({shots} shots + {queries} queries); add images, remove the class, "
-                    "or use fewer shots or queries"
-                )
+    require_classes(data, ways)
+    require_images(data, shots, queries)
+
+
+def require_classes(data: ClassData, ways: int) -> None:
+    """Raise `DataError` if a split has fewer classes than `ways`; it names the smallest."""
+    split, classes = min(data.splits.items(), key=lambda item: len(item[1]))
+    if len(classes) < ways:
+        raise DataError(
+            f"{data.name}: split {split} has {len(classes)} classes, but a task needs {ways} (ways); "
+            f"use at most {len(classes)} ways, or give {split} more classes"
+        )
+
+
+def require_images(data: ClassData, shots: int, queries: int) -> None:
+    """Raise `DataError` if a class has fewer images than a task takes of it; it names the smallest."""
+    found = [(one.count, split, one.name) for split, classes in data.splits.items() for one in classes]
+    count, split, name = min(found, key=lambda one: one[0])
+    if count < shots + queries:
+        raise DataError(
+            f"{data.name}: class {name} of split {split} has {count} images, but a task needs "
+            f"{shots + queries} ({shots} shots + {queries} queries); add images, remove the class, "
+            "or use fewer shots or queries"
+        )

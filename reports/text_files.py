@@ -1,0 +1,44 @@
+"""Text files that people wrote or saved: in UTF-8, with a byte order mark or without; CSV with commas or semicolons."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+from collections import Counter
+from pathlib import Path
+
+_OTHERS = {codecs.BOM_UTF16_LE: "UTF-16", codecs.BOM_UTF16_BE: "UTF-16"}
+
+
+class TextError(ValueError):
+    """A file that cannot be read as text or as a table; the message names it and the way out."""
+
+
+def read_text(path: Path) -> str:
+    """Return what is in `path`, without its byte order mark. Raises TextError if it is not UTF-8, OSError."""
+    content = path.read_bytes()
+    for mark, name in _OTHERS.items():
+        if content.startswith(mark):
+            raise TextError(f"{path} is in {name}; save it as UTF-8")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        raise TextError(
+            f"{path} is not UTF-8 text (line {line}, byte 0x{content[error.start]:02x}); save it as UTF-8"
+        ) from None
+
+
+def separator(head: str) -> str:
+    """Return what separates the columns of a CSV file whose first line is `head`: "," or, where that has none, ";" or a tab."""
+    return next((mark for mark in ",;\t" if mark in head), ",")
+
+
+def table(lines: list[str]) -> csv.DictReader[str]:
+    """Return a reader of the rows of a CSV file by its head, the first line."""
+    return csv.DictReader(lines, skipinitialspace=True, delimiter=separator(lines[0] if lines else ""))
+
+
+def columns_twice(names: list[str]) -> list[str]:
+    """Return the names of columns that stand twice in a head."""
+    return [name for name, count in Counter(names).items() if count > 1]

@@ -207,7 +207,7 @@ name = "a"
 source = "image_folder"
 """,
         (
-            "data.path: missing; the folder: either class folders, or the three folders train, val and test with class folders",
+            "data.path: missing; the folder: either class folders, or the three folders train, val and test with class folders; relative to the folder in which the command is given",
         ),
     ),
     "fractions that exceed one": (

@@ -113,6 +113,8 @@ def compose(records: Sequence[RunRecord], info: StudyInfo) -> Report:
         headline, sections, excluded = _ablation(summarise_ablation(records, info), records, info)
     if different := mixed(records):
         headline = [*headline, f"Careful: not all runs share the same {' and '.join(different)}."]
+    if info.missing:
+        headline = [*headline, f"Incomplete: {info.missing}."]
     left_out = [excluded_table(excluded)] if excluded else []
     sections += [
         Section("Where the numbers come from", (provenance_table(records, info), *left_out)),

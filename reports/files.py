@@ -52,12 +52,21 @@ GROUPS = {"param": "params", "metric": "metrics", "tag": "tags"}
 def write_files(records: Sequence[RunRecord], info: StudyInfo, folder: Path) -> None:
     """Write the four files into `folder`. Floats keep every bit; the same records give the same bytes."""
     folder.mkdir(parents=True, exist_ok=True)
-    tree = {name: value for name, value in asdict(info).items() if name != "space" or value}  # only a search has one
-    study = json.dumps({"format": FORMAT, **tree}, indent=2, ensure_ascii=False)
+    study = json.dumps({"format": FORMAT, **_tree(info)}, indent=2, ensure_ascii=False)
     (folder / STUDY).write_text(study + "\n", encoding="utf-8", newline="\n")
     _write_runs(records, folder / RUNS)
     write_series(_per_task(records), ("which", "task", "accuracy"), folder / PER_TASK)
     write_series(_curves(records), ("metric", "epoch", "value"), folder / CURVES)
+
+
+def _tree(info: StudyInfo) -> dict[str, Any]:
+    """Return the study as JSON has it: without what is seldom there, and what the reader's own store says."""
+    tree = asdict(info)
+    del tree["notes"]
+    for name in ("space", "missing"):
+        if not tree[name]:
+            del tree[name]
+    return tree
 
 
 def is_current(folder: Path) -> bool:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import records as names
+from .experiments import find_experiment, parent_of, renamed, study_of
 from .facts import read_facts
 from .files import is_current, read_files
 from .followers import fresh_seeds
@@ -58,20 +59,21 @@ def from_mlflow(
     from mlflow import MlflowClient  # a second of imports that reports from files do not need
 
     client = MlflowClient(tracking_uri)
-    experiment = client.get_experiment_by_name(experiment_name)
+    experiment = find_experiment(client, experiment_name)
     if experiment is None:
-        known = ", ".join(sorted(e.name for e in client.search_experiments() if e.name != "Default")) or "none yet"
+        known = ", ".join(sorted(study_of(e) for e in client.search_experiments() if e.name != "Default")) or "none yet"
         raise ReportError(f"there is no study {experiment_name!r} in {tracking_uri}; its studies are: {known}")
-    parents = list(_runs(client, experiment, names.ROLE_STUDY))
+    parent = parent_of(client, experiment.experiment_id)
     earlier = _earlier(exported)
-    kind = parents[0].data.tags.get(names.TAG_KIND, "") if parents else ""
-    facts = read_facts(client, parents[0]) if parents else {}
+    kind = parent.data.tags.get(names.TAG_KIND, "") if parent else ""
+    facts = read_facts(client, parent) if parent else {}
     lacking: list[str] = []
     children = [_record(client, run, earlier, lacking) for run in _runs(client, experiment, names.ROLE_RUN)]
     if lacking:
         raise IncompleteRuns(experiment_name, lacking)
     info = _study(experiment, kind, facts, children)
-    info = replace(info, spec=_spec(client, parents[0]) if parents else "")
+    info = replace(info, name=experiment_name, notes=tuple(filter(None, [renamed(experiment, experiment_name)])))
+    info = replace(info, spec=spec_of(client, parent) if parent else "")
     if info.searched:
         info = replace(info, fresh=fresh_seeds(client, info.name))
     if tracking_uri.startswith(("http://", "https://")):
@@ -192,7 +194,8 @@ def _planned(files: _Files) -> dict[str, Curve]:
     }
 
 
-def _spec(client: MlflowClient, parent: Run) -> str:
+def spec_of(client: MlflowClient, parent: Run) -> str:
+    """Return the spec file's text that a study's own run keeps; empty without one."""
     if names.SPEC_FILE not in {artifact.path for artifact in client.list_artifacts(parent.info.run_id)}:
         return ""
     with tempfile.TemporaryDirectory() as folder:

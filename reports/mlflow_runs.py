@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from .records import TAG_SEED, TAG_TRIAL
+
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
@@ -28,3 +30,8 @@ def runs_where(client: MlflowClient, experiments: Sequence[str], where: str = ""
         token = page.token
         if not token:
             return
+
+
+def key_of(run: Run) -> tuple[int, int]:
+    """Return the trial and seed of a study's run."""
+    return int(run.data.tags[TAG_TRIAL]), int(run.data.tags[TAG_SEED])

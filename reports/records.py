@@ -280,6 +280,10 @@ class StudyInfo:
     """The spec file's text, as the study last ran with it."""
     paper: str = ""
     """Name of the published table that stands beside ours, of `reports.paper`; empty for none."""
+    missing: str = ""
+    """Which runs that have ended are missing in MLflow, and how to bring them back; empty if none is."""
+    notes: tuple[str, ...] = ()
+    """What the store that it was read from has to say: sentences, which files do not keep."""
 
     @classmethod
     def from_tree(cls, tree: Mapping[str, Any]) -> StudyInfo:

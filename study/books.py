@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reports import records
-from reports.mlflow_runs import DELETED, runs_where
+from reports.experiments import find_experiment, parent_of
+from reports.mlflow_runs import DELETED, key_of, runs_where
 from trainers.checkpoint import CheckpointFolder
 from trainers.results import EpochResult
 
@@ -124,11 +125,6 @@ class Books:
         return [self.folder(cell) for cell in cells if not holder(self.home.checkpoints / cell / "lock")]
 
 
-def key_of(run: Any) -> tuple[int, int]:
-    """Return the trial and seed of an MLflow run."""
-    return int(run.data.tags[records.TAG_TRIAL]), int(run.data.tags[records.TAG_SEED])
-
-
 def state_of(run: Any) -> str:
     """Return the state of an MLflow run; one without a word is running."""
     return str(run.data.tags.get(records.TAG_STATE, records.RUNNING))
@@ -141,10 +137,10 @@ def read_books(home: Home, name: str, *, alone: bool = False) -> Books:
     """
     require_store(home)
     client = open_mlflow(home)
-    experiment = client.get_experiment_by_name(name)
+    experiment = find_experiment(client, name)
     runs = list(runs_where(client, [experiment.experiment_id])) if experiment else []
-    parents = [run for run in runs if run.data.tags.get(records.TAG_ROLE) == records.ROLE_STUDY]
-    if not parents:
+    parent = parent_of(client, experiment.experiment_id) if experiment else None
+    if parent is None:
         known = ", ".join(study.name for study in read_studies(home)) or "none"
         raise UIError(f"no study named {name!r} in {home.root} (there: {known})")
     children = [run for run in runs if run.data.tags.get(records.TAG_ROLE) == records.ROLE_RUN]
@@ -154,12 +150,12 @@ def read_books(home: Home, name: str, *, alone: bool = False) -> Books:
         trials, attrs = storage.get_all_trials(study_id), storage.get_study_user_attrs(study_id)
     except KeyError:
         trials, attrs = [], {}
-    tag = parents[0].data.tags.get(TAG, "")
-    driver = _alive(client, home, name, parents[0].info.run_id) if alone else driver_of(home, name, tag)
+    tag = parent.data.tags.get(TAG, "")
+    driver = _alive(client, home, name, parent.info.run_id) if alone else driver_of(home, name, tag)
     ours = [trial for trial in trials if is_ours(trial) and trial.number not in attrs.get(SUPERSEDED, ())]
     others = tuple(trial for trial in trials if not is_ours(trial))
     counting = {trial.number: trial for trial in ours}
-    return Books(home, name, storage, client, counting, parents[0], children, driver, others)
+    return Books(home, name, storage, client, counting, parent, children, driver, others)
 
 
 def _alive(client: Any, home: Home, name: str, parent_id: str) -> str:

@@ -235,19 +235,28 @@ def report(
     ] = True,
     home: HomeOption = RUNS,
 ) -> None:
-    """Write the report of a study: index.html, report.md, tables for LaTeX, figures, and the raw results.
+    """Write the report of a study: index.html, report.md, tables for LaTeX, figures, and the raw results. Exit status 1 if runs are missing in MLflow.
 
     Example: mamlab report demo-search
     """
     if (study is None) == (source is None):
         raise typer.BadParameter("name a study, or a folder with --from FOLDER (one of the two)", param_hint="'STUDY'")
-    from .outcome import ReportChoices, report_from_files, report_from_store
+    from .outcome import ReportChoices, report_from_files, report_of
 
     console = make_console()
     choices = ReportChoices(out, paper, links)
     with reading(home) as place:
-        page = report_from_files(source, place, choices) if source else report_from_store(str(study), place, choices)
+        if source:
+            console.print(f"Report: {report_from_files(source, place, choices)}", soft_wrap=True, highlight=False)
+            return
+        page, info = report_of(str(study), place, choices)
+    for line in [
+        *(f"note: {note}" for note in info.notes),
+        *([f"Incomplete: {info.missing}."] if info.missing else []),
+    ]:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
     console.print(f"Report: {page}", soft_wrap=True, highlight=False)
+    raise typer.Exit(int(bool(info.missing)))
 
 
 @app.command()
@@ -285,7 +294,9 @@ def status(
     from .status import read_studies, read_study, studies_table, study_page
 
     with reading(home) as place:
-        make_console().print(study_page(read_study(place, study)) if study else studies_table(read_studies(place)))
+        found = [read_study(place, study)] if study else read_studies(place)
+        make_console().print(study_page(found[0]) if study else studies_table(found))
+    raise typer.Exit(int(any(one.missing for one in found)))
 
 
 @app.command()
@@ -399,7 +410,7 @@ def run(args: Sequence[str]) -> int:
 
 def is_ours(error: Exception) -> bool:
     """Whether `error` is a message to the user: a busy study, a store that does not answer, or a ValueError that a line of mamlab raised, not a library."""
-    if isinstance(error, DriverBusy) or type(error).__name__ in ("WorkersError", "StoreAway"):
+    if isinstance(error, DriverBusy) or type(error).__name__ in ("WorkersError", "StoreAway", "StoreLost"):
         return True
     if not isinstance(error, ValueError):
         return False

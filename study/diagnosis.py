@@ -8,9 +8,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from reports import records
+from reports.mlflow_runs import key_of
 
 from . import mending
-from .books import Books, key_of, read_books, state_of
+from .books import Books, read_books, state_of
 from .foreign import LABEL, STATE
 from .tracking import STATUS
 from .trials import RESULT
@@ -36,7 +37,7 @@ def diagnose(books: Books) -> list[Disagreement]:
 
     While a driver lives, what it is just writing is left out.
     """
-    parts = [_doubled, _ends, _lost, _results]
+    parts = [_own_run, _doubled, _ends, _lost, _results]
     if not books.driver:
         parts += [_running, _journal, _unread, _epochs, _leftovers, _study]
     return [found for part in parts for found in part(books)]
@@ -53,6 +54,15 @@ def mend(books: Books) -> tuple[list[Disagreement], list[Disagreement]]:
         books = read_books(books.home, books.name, alone=True)
     left = diagnose(books)
     return [one for one in mended if one not in left], left
+
+
+def _own_run(books: Books) -> Iterator[Disagreement]:
+    if books.parent.info.lifecycle_stage == "deleted":
+        yield Disagreement(
+            f"study {books.name}: its own run is in MLflow's bin",
+            "taken out of the bin",
+            partial(mending.take_out, books, [books.parent]),
+        )
 
 
 def _doubled(books: Books) -> Iterator[Disagreement]:
@@ -201,6 +211,8 @@ def _running(books: Books) -> Iterator[Disagreement]:
 def _study(books: Books) -> Iterator[Disagreement]:
     """The study's own run: running without a driver, or interrupted when nothing is left to run."""
     state, done = state_of(books.parent), books.done
+    if books.parent.info.lifecycle_stage == "deleted":
+        return
     if state == records.RUNNING or (state == records.INTERRUPTED and done):
         end = records.COMPLETE if done else records.INTERRUPTED
         told = "all its runs have ended" if done else "nobody runs it"

@@ -29,7 +29,7 @@ from .run import Run
 from .same_data import refuse_other_origin
 from .snapshot import EndState, RunningRow, Snapshot
 from .stopping import StopSignals
-from .stores import open_mlflow, open_optuna, wait_for
+from .stores import StoreLost, open_mlflow, open_optuna, wait_for
 from .tracking import Tracking
 from .trainable import refuse_untrainable
 from .trials import Trials
@@ -42,6 +42,8 @@ BUSY_PAUSE_SECONDS = 1.0
 """A cell that another process trains is tried again after so long."""
 RETRY_PAUSE_SECONDS = 0.5
 """What is wrong with a machine for a moment may be over after so long; twice as long the second time."""
+LOST_SECONDS = 30.0
+"""So long a driver waits, when nothing trains any more, for a store's file to be put back."""
 MESSAGES_KEPT = 6
 
 
@@ -67,7 +69,7 @@ def run_study(
     Raises DriverBusy if another driver runs the study, StudyChanged if it was started with another spec,
     DataError for unusable data, ValueError for what this machine, the data or a store's address cannot do (before
     anything is written), WorkersError if no worker process can be started, KeyboardInterrupt if it is stopped while it
-    waits for a store at its start, SpecError for what [study] enqueue names and is not there, and for a space
+    waits for a store at its start, StoreLost if a store's file is gone at the end, SpecError for what [study] enqueue names and is not there, and for a space
     that the data do not allow. Later Ctrl-C, SIGTERM and SIGHUP do not raise: workers finish their epoch, and the
     snapshot says `interrupted`.
     """
@@ -91,9 +93,18 @@ def run_study(
 
 
 def _open(config: StudyConfig, home: Home, checksum: str) -> tuple[Ledger, Budget]:
-    """Open both books. Raises StoreAway."""
-    trials = Trials(open_optuna(home), config, checksum)
-    tracking = Tracking(open_mlflow(home), home, config, checksum)
+    """Open both stores; what has ended in Optuna and is lost in MLflow is to run again. Raises StoreAway."""
+    storage = open_optuna(home)
+    trials = Trials(storage, config, checksum)
+    tracking = Tracking(open_mlflow(home), home, config, checksum, trials.experiment_id)
+    if lost := tracking.lacking(trials.ended_runs):
+        trials.replace({trial for trial, _ in lost})
+        trials = Trials(storage, config, checksum)
+        many = "1 run that had ended was" if len(lost) == 1 else f"{len(lost)} runs that had ended were"
+        tracking.notes.append(
+            f"{many} missing in MLflow: taken again from the checkpoints, or trained where there is none"
+        )
+    trials.experiment_id = tracking.experiment_id
     tracking.start(trials.open_runs, trials.not_ours)
     journal = Journal(home.journal / f"{config.study.name}.jsonl")
     return Ledger(trials, tracking, journal), Budget(
@@ -135,11 +146,17 @@ class _Driver:
                 self._executor.close(grace=0.5 if self._live else 5.0)
             self._interrupt(finished)
         last = self._snapshot(finished=finished, interrupted=bool(self._stop.count), spent=spent)
-        last = replace(last, notes=tuple(self._ledger.notes))
+        if (lost := self._ledger.lost) and not self._stop.count:
+            raise StoreLost(
+                f"{lost.reason}. Then the same command goes on: what came since is in checkpoints and journal"
+            )
+        last = replace(last, notes=() if lost else tuple(self._ledger.notes))
         self._show(last)
         return last
 
     def _pending(self) -> bool:
+        if not self._live and (lost := self._ledger.lost) and time.time() - lost.since > LOST_SECONDS:
+            return False
         more = self._queue or self._ledger.more
         return bool(self._live or self._ledger.behind or (more and not self._spent()))
 

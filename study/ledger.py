@@ -19,7 +19,7 @@ from .locks import DriverBusy
 from .plan import RunPlan
 from .run import Run
 from .snapshot import EndState
-from .stores import LONGEST_PAUSE, StoreAway
+from .stores import LONGEST_PAUSE, StoreAway, StoreLost
 from .tracking import Tracking
 from .trials import Trials
 
@@ -57,6 +57,11 @@ class Ledger:
         return f"{self._away} (since {since}). Runs go on, {len(self._pending)} events wait to be written, nothing new starts"
 
     @property
+    def lost(self) -> StoreLost | None:
+        """What happened to the file of a store, if that is why it is away."""
+        return self._away if isinstance(self._away, StoreLost) else None
+
+    @property
     def counts(self) -> Counter[str]:
         """Ended runs by state, also those whose end is not written yet."""
         return self._trials.counts + Counter(end for _, event in self._pending if (end := _end_of(event)))
@@ -78,8 +83,8 @@ class Ledger:
 
     @property
     def notes(self) -> list[str]:
-        """What to say of the stores: trials that are not ours."""
-        return self._trials.notes
+        """What to say of the stores: trials that are not ours, an experiment that was renamed."""
+        return [*self._tracking.notes, *self._trials.notes]
 
     @property
     def experiment_id(self) -> str:
@@ -157,6 +162,7 @@ class Ledger:
         """
         if self._away is None:
             try:
+                self._check_files()
                 self._tracking.beat()
             except StoreAway as away:
                 self._lose(away)
@@ -167,6 +173,7 @@ class Ledger:
         if time.monotonic() < self._next_try and not now:
             return False
         try:
+            self._check_files()
             self._tracking.resync()  # a run may have been opened just before the store went
             while self._pending:
                 self._apply(*self._pending[0], answered=True)
@@ -176,11 +183,16 @@ class Ledger:
         except StoreAway as away:
             away.since = self._away.since
             self._away = away
-            self._next_try, self._pause = time.monotonic() + self._pause, min(2 * self._pause, LONGEST_PAUSE)
+            longest = 1.0 if isinstance(away, StoreLost) else LONGEST_PAUSE  # looking at a file costs nothing
+            self._next_try, self._pause = time.monotonic() + self._pause, min(2 * self._pause, longest)
             return False
         self._away = None
         self._forget_written()
         return True
+
+    def _check_files(self) -> None:
+        self._trials.check_file()
+        self._tracking.check_file()
 
     def close(self, open_runs: Sequence[Run], finished: bool) -> None:
         """Set what has not ended back to waiting, and end the study's own run; left to the next start while a store is away."""

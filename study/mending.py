@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reports import records
+from reports.mlflow_runs import key_of
 from trainers.results import EpochResult
 
-from .books import Books, key_of, state_of
+from .books import Books, state_of
 from .foreign import STATE
 from .heartbeat import TAG
 from .journal import Journal

@@ -14,6 +14,7 @@ from rich.text import Text
 from reports import records as names
 from reports.build import build_report, refuse_others, report_files
 from reports.comparison import Comparison
+from reports.experiments import parent_of
 from reports.loading import from_files, from_mlflow
 from reports.origin import promoted, promotion_lines
 from reports.records import ReportError, RunRecord, StudyInfo
@@ -26,6 +27,7 @@ from .addresses import shown
 from .config import StudyConfig
 from .display import duration, open_view, print_notes
 from .home import Home
+from .missing import Missing, find_missing
 from .searched_space import with_space
 from .snapshot import Snapshot
 from .spec_files import without_folder
@@ -57,6 +59,8 @@ def conduct(config: StudyConfig, home: Home, console: Console, quiet: bool = Fal
     except KeyboardInterrupt:
         pass
     kept = "What a store could not take is kept in the journal, and written at the next start. " if last.away else ""
+    if last.away:
+        _say(console, last.away)
     _say(console, f"Stopped. Everything is saved: the same command goes on where it was. {kept}".strip())
     return INTERRUPTED
 
@@ -64,7 +68,7 @@ def conduct(config: StudyConfig, home: Home, console: Console, quiet: bool = Fal
 def finish(last: Snapshot, home: Home, console: Console) -> int:
     """Write the report of a study, print its result and where everything is; return the exit status.
 
-    1 says that the study has ended without any complete run. A budget that is spent is no failure.
+    1 says that the study has ended without any complete run, or that runs which have ended are missing in MLflow. A budget that is spent is no failure.
     """
     if last.spent:
         _say(console, f"The budget is spent: {last.spent}. With a larger one, the same command goes on where it was.")
@@ -77,7 +81,9 @@ def finish(last: Snapshot, home: Home, console: Console) -> int:
     console.print()
     print_result(info, records, console)
     _say(console, f"\nReport:    {page}\nMLflow UI: mamlab ui --home {home.root}")
-    return int(last.finished and not any(record.state == names.COMPLETE for record in records))
+    if info.missing:
+        _say(console, f"Incomplete: {info.missing}.")
+    return int(bool(info.missing) or (last.finished and not any(one.state == names.COMPLETE for one in records)))
 
 
 @dataclass(frozen=True)
@@ -96,12 +102,17 @@ class ReportChoices:
 
 def report_from_store(study: str, home: Home, choices: ReportChoices = ReportChoices()) -> Path:
     """Write the report of a study in `home`; return its page. Raises ReportError if there is no such study."""
+    return report_of(study, home, choices)[0]
+
+
+def report_of(study: str, home: Home, choices: ReportChoices = ReportChoices()) -> tuple[Path, StudyInfo]:
+    """Write the report of a study in `home`; return its page, and the study as it was found. Raises ReportError if there is no such study."""
     info, records = load(study, home)
     folder = choices.out or _default_folder(home, info, records)
     page = build_report(records, choices.applied(info), folder)
     if choices.out is None:
         _attach(home, info, records, page.parent)
-    return page
+    return page, info
 
 
 def report_from_files(source: Path, home: Home, choices: ReportChoices = ReportChoices()) -> Path:
@@ -148,7 +159,16 @@ def load(study: str, home: Home, afresh: bool = False) -> tuple[StudyInfo, list[
         lambda: from_mlflow(address, study, exported),
         f"MLflow's store {shown(address)}",
     )
+    lost = _missing(home, info, records)
+    info = replace(info, missing=lost.text, notes=(*info.notes, *([lost.cannot] if lost.cannot else [])))
     return replace(with_space(info), mlflow_address=info.mlflow_address or UI_ADDRESS), records
+
+
+def _missing(home: Home, info: StudyInfo, records: Sequence[RunRecord]) -> Missing:
+    client = open_mlflow(home)
+    known = {(one.trial, one.seed) for one in records if one.trial is not None and one.seed is not None}
+    parent = parent_of(client, info.experiment_id)
+    return find_missing(home, client, info.name, info.experiment_id, info.spec, parent, known)
 
 
 def _attach(home: Home, info: StudyInfo, records: Sequence[RunRecord], folder: Path) -> None:

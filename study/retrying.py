@@ -8,6 +8,7 @@ is superseded. Each step can be done again, so a death in between is mended by t
 from __future__ import annotations
 
 from reports import records
+from reports.experiments import find_experiment
 
 from .books import read_books
 from .foreign import STATE
@@ -26,7 +27,7 @@ def retry_failed(home: Home, study: str) -> int:
 
     Raises DriverBusy, or UIError for a driver elsewhere, while the study is being run.
     """
-    if open_mlflow(home).get_experiment_by_name(study) is None:
+    if find_experiment(open_mlflow(home), study) is None:
         return 0
     with driver_lock(home.locks / f"{study}.lock", study):
         books = read_books(home, study, alone=True)

@@ -29,6 +29,8 @@ class SoleWriter(_CachedStorage):
         self._held: dict[str, Any] | None = None
         self._drafting = False
         self._shown: Callable[[FrozenTrial], bool] | None = None
+        self.check_file: Callable[[], None] = lambda: None
+        """Raises StoreLost if the store's file is no longer the one that was opened."""
 
     def show_only(self, shown: Callable[[FrozenTrial], bool]) -> None:
         """Hide the trials that are not to be `shown` from samplers, pruners and whoever else lists trials."""

@@ -16,8 +16,10 @@ from rich.table import Table
 from rich.text import Text
 
 from reports import records
+from reports.experiments import find_experiment, parent_of, renamed, study_of
 from reports.facts import read_facts
-from reports.mlflow_runs import runs_where
+from reports.loading import spec_of
+from reports.mlflow_runs import key_of, runs_where
 from reports.statistics import Estimate, estimate
 from reports.summary import trial_score
 from reports.tables import setting
@@ -26,6 +28,7 @@ from .display import COLOURS, percent, short_label, states
 from .heartbeat import TAG, known_driver
 from .home import Home
 from .locks import holder
+from .missing import find_missing
 from .outcome import accuracy, searched_settings
 from .stores import open_mlflow
 from .ui import UIError, require_store
@@ -72,6 +75,9 @@ class StudyStatus:
     """What of the study cannot be read, and what mends it."""
     held: tuple[str, ...] = ()
     """Runs that wait because another process holds their training: a line each, which names it."""
+    missing: str = ""
+    """Which runs that have ended are missing in MLflow, and how to bring them back; empty if none is."""
+    notes: tuple[str, ...] = ()
 
     @property
     def counts(self) -> dict[str, int]:
@@ -112,7 +118,7 @@ def read_studies(home: Home) -> list[StudyStatus]:
 def read_study(home: Home, name: str) -> StudyStatus:
     """Return one study. Raises UIError, naming the studies that there are, if `name` is none of them."""
     client = _client(home)
-    experiment = client.get_experiment_by_name(name)
+    experiment = find_experiment(client, name)
     status = _read(client, home, experiment) if experiment else None
     if status is None:
         known = ", ".join(study.name for study in read_studies(home)) or "none"
@@ -128,12 +134,12 @@ def _client(home: Home) -> Any:
 def _read(client: Any, home: Home, experiment: Any) -> StudyStatus | None:
     """Return the study in `experiment`, None if mamlab did not make it."""
     runs = list(runs_where(client, [experiment.experiment_id]))
-    parents = [run for run in runs if run.data.tags.get(records.TAG_ROLE) == records.ROLE_STUDY]
-    if not parents:
+    parent = parent_of(client, experiment.experiment_id)
+    if parent is None:
         return None
-    tags = parents[0].data.tags
-    facts, problem = _facts(client, parents[0])
-    driver = driver_of(home, experiment.name, tags.get(TAG, ""))
+    tags, name = parent.data.tags, study_of(experiment, parent)
+    facts, problem = _facts(client, parent)
+    driver = driver_of(home, name, tags.get(TAG, ""))
     children = tuple(
         _run_status(client, run, bool(driver))
         for run in runs
@@ -145,8 +151,11 @@ def _read(client: Any, home: Home, experiment: Any) -> StudyStatus | None:
         tuple(facts.get(records.TAG_SEARCHED, ())),
         facts.get(records.TAG_SCORE, tags.get(records.TAG_SCORE, "mean")),
     )
+    known = {key_of(run) for run in runs if run.data.tags.get(records.TAG_ROLE) == records.ROLE_RUN}
+    lost = find_missing(home, client, name, experiment.experiment_id, spec_of(client, parent), parent, known)
+    notes = tuple(filter(None, (renamed(experiment, name), lost.cannot)))
     return StudyStatus(
-        experiment.name, kind, experiment.experiment_id, searched, children, driver, score, problem, held
+        name, kind, experiment.experiment_id, searched, children, driver, score, problem, held, lost.text, notes
     )
 
 
@@ -191,15 +200,15 @@ def _epoch(client: Any, run: Any) -> int:
     return max((point.step for point in history), default=0)
 
 
-def studies_table(studies: list[StudyStatus]) -> Table:
-    """Return a row a study: name, kind, runs by state, best."""
+def studies_table(studies: list[StudyStatus]) -> RenderableType:
+    """Return a row a study: name, kind, runs by state, best; and a line for each that misses runs."""
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     for name in ("study", "kind", "runs", "states", "best"):
         table.add_column(name, justify="right" if name in ("runs", "best") else "left", overflow="fold")
     for study in studies:
         best = accuracy(study.best.value) if study.best else "-"
         table.add_row(study.name, study.kind, str(len(study.runs)), _states(study), best)
-    return table
+    return Group(table, *(Text(f"{study.name}: {study.missing}", style="yellow") for study in studies if study.missing))
 
 
 def study_page(study: StudyStatus) -> RenderableType:
@@ -211,6 +220,8 @@ def study_page(study: StudyStatus) -> RenderableType:
     ]
     if study.problem:
         parts.append(Text(study.problem, style="yellow"))
+    parts += [Text(study.missing, style="yellow")] if study.missing else []
+    parts += [Text(f"note     {note}", style="dim") for note in study.notes]
     for run in study.runs:
         if run.state == records.RUNNING:
             parts.append(Text(_running_line(study, run), style="cyan"))

@@ -24,8 +24,12 @@ from .locations import settle
 from .locks import file_lock
 from .schema import mlflow_schema, optuna_schema
 from .sqlite_files import BUSY_SECONDS, StoreBroken, damaged, ready, use_wal, way_out
+from .store_file import StoreFile
 
 if TYPE_CHECKING:
+    from optuna.storages import RDBStorage
+    from optuna.trial import FrozenTrial
+
     from .sole_writer import SoleWriter
 
 T = TypeVar("T")
@@ -48,6 +52,14 @@ class StoreAway(RuntimeError):
     def __init__(self, store: str, reason: str) -> None:
         self.store, self.reason, self.since = store, redact(reason), time.time()
         super().__init__(f"{store} does not answer: {self.reason}")
+
+
+class StoreLost(StoreAway):
+    """The file of a store was deleted, moved away or replaced; the message says what puts it back."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__("", reason)
+        self.args = (self.reason,)
 
 
 def patiently(call: Callable[[], T], store: str = "the store", pause: float = 0.1) -> T:
@@ -137,11 +149,15 @@ def _reason(error: BaseException) -> str:
 class Patient:
     """Any object, with each of its methods called through `patiently`."""
 
-    def __init__(self, target: Any, store: str) -> None:
-        self._target, self._store = target, store
+    def __init__(self, target: Any, store: str, file: StoreFile | None = None) -> None:
+        self._target, self._store, self._file = target, store, file
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
-        return _patient(getattr(self._target, name), self._store)
+        return _patient(getattr(self._target, name), self._store, self._file)
+
+    def check_file(self) -> None:
+        """Raise StoreLost if the store's file is no longer the one that was opened, StoreAway if that cannot be said."""
+        _check(self._file, self._store)
 
 
 def open_optuna(home: Home) -> SoleWriter:
@@ -166,13 +182,44 @@ def open_optuna(home: Home) -> SoleWriter:
         storage = patiently(lambda: RDBStorage(url, engine_kwargs=options), name)
         if sqlite:
             patiently(lambda: use_wal(home.optuna_db), name)
+    file = StoreFile(home.optuna_db, lambda: _close(storage)) if sqlite else None
     for method in [
         *(one for one in dir(type(storage)) if one.startswith(("create", "delete", "get", "set"))),
         *_PRIVATE,
     ]:
         if method not in ("get_heartbeat_interval", "get_heartbeat_stale_trial_callback"):
-            setattr(storage, method, _patient(getattr(storage, method), name))
-    return SoleWriter(storage)
+            setattr(storage, method, _patient(getattr(storage, method), name, file))
+    writer = SoleWriter(storage)
+    writer.check_file = lambda: _check(file, name)
+    return writer
+
+
+def open_trials(home: Home, study: str) -> tuple[list[FrozenTrial], frozenset[int]]:
+    """Return the trials of a study in Optuna's store, which is only read, and the numbers of those that others replace.
+
+    Raises StoreAway, FileNotFoundError if there is no store, KeyError if it does not know the study.
+    """
+    from optuna.storages import RDBStorage
+
+    url, name = home.optuna_url, f"Optuna's store {shown(home.optuna_url)}"
+    sqlite = url.startswith("sqlite")
+    if sqlite and not home.optuna_db.is_file():
+        raise FileNotFoundError(f"{home.optuna_db} is not there")
+    options: dict[str, Any] = {"connect_args": {"timeout": BUSY_SECONDS}} if sqlite else {"pool_pre_ping": True}
+    storage = RDBStorage(url, engine_kwargs=options, skip_compatibility_check=True, skip_table_creation=True)
+    try:
+        return patiently(lambda: _read_trials(storage, study), name)
+    except KeyError:
+        raise KeyError(f"{name} does not know the study") from None
+    finally:
+        storage.remove_session()
+        storage.engine.dispose()
+
+
+def _read_trials(storage: RDBStorage, study: str) -> tuple[list[FrozenTrial], frozenset[int]]:
+    study_id = storage.get_study_id_from_name(study)
+    superseded = storage.get_study_user_attrs(study_id).get("mamlab.superseded", ())
+    return storage.get_all_trials(study_id), frozenset(superseded)
 
 
 def open_mlflow(home: Home) -> Any:
@@ -202,7 +249,25 @@ def open_mlflow(home: Home) -> Any:
         if url.startswith("sqlite"):
             patiently(lambda: use_wal(home.mlflow_db), name)
         patiently(lambda: settle(home, tell), name)
-    return Patient(client, name)
+    sqlite = url.startswith("sqlite")
+    return Patient(
+        client, name, StoreFile(home.mlflow_db, client._tracking_client.store.engine.dispose) if sqlite else None
+    )
+
+
+def _close(storage: RDBStorage) -> None:
+    storage.remove_session()
+    storage.engine.dispose()
+
+
+def _check(file: StoreFile | None, store: str) -> None:
+    """Raise StoreLost if `file` is no longer the one that was opened, StoreAway if that cannot be said."""
+    try:
+        problem = file.problem() if file else ""
+    except OSError as error:
+        raise StoreAway(store, str(error)) from None
+    if problem:
+        raise StoreLost(problem)
 
 
 def mlflow_address(home: Home) -> str:
@@ -256,10 +321,13 @@ def _advisory_lock(url: str, name: str) -> Iterator[None]:
             connection.execute(sqlalchemy.text(f"SELECT pg_advisory_unlock({ADVISORY_LOCK})"))
 
 
-def _patient(method: Callable[..., Any], store: str) -> Callable[..., Any]:
+def _patient(method: Callable[..., Any], store: str, file: StoreFile | None = None) -> Callable[..., Any]:
     @wraps(method)
     def call(*args: Any, **kwargs: Any) -> Any:
-        return patiently(lambda: method(*args, **kwargs), store)
+        _check(file, store)
+        found = patiently(lambda: method(*args, **kwargs), store)
+        _check(file, store)  # what was written into a file that is gone was not written
+        return found
 
     return call
 

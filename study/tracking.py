@@ -8,7 +8,7 @@ import platform
 import subprocess
 import tempfile
 import time
-from collections.abc import Container, Mapping
+from collections.abc import Container, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reports import records
-from reports.mlflow_runs import runs_where
+from reports.experiments import STUDY_TAG, find_experiment, parent_of, renamed
+from reports.mlflow_runs import DELETED, key_of, runs_where
 from trainers.normalise import settings
 from trainers.results import EpochResult, TrainResult
 
@@ -56,12 +57,19 @@ class Tracking:
         client: a patient `MlflowClient`, from `study.stores.open_mlflow`.
         home: has the folder of all artifacts, unless a server keeps them.
         data_checksum: of the loaded data.
+        known_id: the experiment's id, as far as it is known.
+
+    Raises ReportError if the experiment was deleted, or two may be it.
     """
 
-    def __init__(self, client: Any, home: Home, config: StudyConfig, data_checksum: str) -> None:
+    def __init__(self, client: Any, home: Home, config: StudyConfig, data_checksum: str, known_id: str = "") -> None:
         self._client, self._config = client, config
+        self.notes: list[str] = []
+        """What to say of the experiment: that it is called otherwise by now."""
         served = home.mlflow_url.startswith("http")  # then the server says where artifacts go
-        self.experiment_id = self._experiment(None if served else (home.artifacts / config.study.name).as_uri())
+        self.experiment_id = self._experiment(
+            None if served else (home.artifacts / config.study.name).as_uri(), known_id
+        )
         self._common = {**_source_tags(), records.TAG_STUDY: config.study.name, records.TAG_KIND: config.kind}
         self._common |= {records.TAG_DATA: config.data.source, records.TAG_DATA_CHECKSUM: data_checksum}
         self._waiting: dict[str, list[Metric]] = {}
@@ -84,8 +92,12 @@ class Tracking:
                 )
             if run.data.tags.get(records.TAG_ROLE) == records.ROLE_STUDY:
                 self.parent_id = run.info.run_id
-            elif records.TAG_TRIAL in run.data.tags:
+            elif run.data.tags.get(records.TAG_ROLE) == records.ROLE_RUN:
                 self._known[f"{int(run.data.tags[records.TAG_TRIAL])}/{run.data.tags[records.TAG_SEED]}"] = run
+        if not self.parent_id and (binned := parent_of(self._client, self.experiment_id)):
+            self._client.restore_run(binned.info.run_id)
+            self.parent_id = binned.info.run_id
+            self.notes.append("the study's own run lay in MLflow's bin, and was taken out")
 
     def start(self, open_runs: list[tuple[int, int]], not_ours: Container[int] = ()) -> None:
         """Start (again) the parent run; runs in `open_runs`, (trial, seed), that a dead driver left are set to interrupted.
@@ -113,6 +125,19 @@ class Tracking:
                 self.end_run(run.info.run_id, "interrupted")
         for key in [key for key in self._known if int(key.partition("/")[0]) in not_ours]:
             self.supersede(self._known.pop(key).info.run_id)
+
+    def lacking(self, runs: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+        """Return those of the `runs`, (trial, seed), that are neither there nor in MLflow's bin, from which they can be taken out."""
+        lost = [(trial, seed) for trial, seed in runs if f"{trial}/{seed}" not in self._known]
+        where = f"tags.{records.TAG_ROLE} = '{records.ROLE_RUN}'"
+        binned = (
+            {key_of(run) for run in runs_where(self._client, [self.experiment_id], where, DELETED)} if lost else set()
+        )
+        return [one for one in lost if one not in binned]
+
+    def check_file(self) -> None:
+        """Raise StoreLost if the store's file is no longer the one that was opened."""
+        self._client.check_file()
 
     def supersede(self, run_id: str) -> None:
         """Let a run count no more: another takes its place, or has."""
@@ -243,17 +268,15 @@ class Tracking:
     def _wall(self) -> str:
         return f"{self.earlier_seconds + time.monotonic() - self._began:.3f}"
 
-    def _experiment(self, artifacts: str | None) -> str:
+    def _experiment(self, artifacts: str | None, known_id: str) -> str:
         name = self._config.study.name
-        there = self._client.get_experiment_by_name(name)
+        there = find_experiment(self._client, name, known_id)
         if there is None:
-            created: str = self._client.create_experiment(name, artifact_location=artifacts)
+            created: str = self._client.create_experiment(name, artifact_location=artifacts, tags={STUDY_TAG: name})
             return created
-        if there.lifecycle_stage != "active":
-            raise ValueError(
-                f'the MLflow experiment "{name}" was deleted in the UI; restore it with '
-                f"`mlflow experiments restore --experiment-id {there.experiment_id}`, or give the study a new name"
-            )
+        if STUDY_TAG not in there.tags:
+            self._client.set_experiment_tag(there.experiment_id, STUDY_TAG, name)
+        self.notes += filter(None, [renamed(there, name)])
         experiment_id: str = there.experiment_id
         return experiment_id
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Collection, Container, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +28,8 @@ VERDICT = "mamlab.verdict"
 
 A step is an epoch; of a trial that goes seed by seed, its first, second, ... seed.
 """
+EXPERIMENT = "mamlab.experiment"
+"""Of the study: the id of its experiment in MLflow."""
 SUPERSEDED = "mamlab.superseded"
 """Of the study: numbers of failed trials that others, their retries, replace; they count no more. (A trial that has ended takes no attribute.)"""
 RESULT = "mamlab.result."
@@ -77,10 +79,35 @@ class Trials:
         self._enqueue()
         self._list_waiting()
 
+    def check_file(self) -> None:
+        """Raise StoreLost if the store's file is no longer the one that was opened."""
+        self._storage.check_file()
+
     @property
     def notes(self) -> list[str]:
         """What to say of trials that are not ours."""
         return notes_on(self._every_trial(), wishes=self._config.kind == "search")
+
+    @property
+    def experiment_id(self) -> str:
+        """The id of the study's experiment in MLflow; empty before the first start."""
+        return str(self._study.user_attrs.get(EXPERIMENT, ""))
+
+    @experiment_id.setter
+    def experiment_id(self, known: str) -> None:
+        if known != self.experiment_id:
+            self._study.set_user_attr(EXPERIMENT, known)
+
+    @property
+    def ended_runs(self) -> list[tuple[int, int]]:
+        """(trial, seed) of the runs that have ended and count."""
+        ended = [one for one in self._study.get_trials(deepcopy=False) if one.state.is_finished()]
+        counting = [one for one in ended if one.number not in self._superseded]
+        return [(one.number, seed) for one in counting for seed in _results(one) or self._seeds(one)]
+
+    def replace(self, numbers: Collection[int]) -> None:
+        """Let others take the place of the trials of these `numbers`, as soon as the study is opened again."""
+        self._study.set_user_attr(SUPERSEDED, sorted({*self._superseded, *numbers}))
 
     @property
     def not_ours(self) -> frozenset[int]:

@@ -38,6 +38,11 @@ def address(server: str, experiment_id: str, view: str = "") -> str:
 def require_store(home: Home) -> None:
     """Raise UIError if no study was written to `home` yet."""
     if home.mlflow_url.startswith("sqlite") and not home.mlflow_db.exists():
+        if home.optuna_db.exists():
+            raise UIError(
+                f"{home.mlflow_db} is not there, but Optuna's store is: put it back, or start the study again, which takes what has "
+                "ended from the checkpoints"
+            )
         raise UIError(f"there are no runs yet in {home.root}; `mamlab demo` makes some, --home names another folder")
 
 

@@ -26,10 +26,11 @@ def verify_report(report: Path, home: Home, console: Console, against: Path | No
     named = home.reports / report  # a folder of pictures may have the study's name
     folder = named if named.is_dir() and not (report / RUNS).is_file() else report
     info, records = read_files(folder, checked=False)
-    found = verify_documents(folder)
+    found: list[object] = [*verify_documents(folder)]
     compared = ["the results agree with MLflow's"]
     try:
-        found += verify_records(records, load(info.name, home, afresh=True)[1])
+        now, stored = load(info.name, home, afresh=True)
+        found += [*([now.missing] if now.missing else []), *verify_records(records, stored)]
     except IncompleteRuns as error:
         found.append(Difference("MLflow", str(error), "all results of complete runs"))
     except ReportError as error:

@@ -1,0 +1,100 @@
+"""An SQLite store's file while a driver has it open: whether it is still the one that was opened, else what it held.
+
+SQLite goes on writing into a file that was deleted, and all of it is lost with the process.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+import weakref
+from collections.abc import Callable
+from contextlib import closing, suppress
+from pathlib import Path
+
+Identity = tuple[int, int] | None
+
+
+class StoreFile:
+    """The file of a store that this process has open.
+
+    Args:
+        path: of the file, which is there.
+        reopen: closes what the store's client has open, so that it opens the file anew when it is asked again.
+    """
+
+    def __init__(self, path: Path, reopen: Callable[[], None]) -> None:
+        self.path, self._reopen = path, reopen
+        self._rescued: Path | None = None
+        self._told: tuple[Identity, str] | None = None
+        self._open()
+
+    def problem(self) -> str:
+        """Return what happened to the file and what puts it back; empty while it is the one that was opened.
+
+        What a deleted file held is rescued into one beside it; when that is put into its place, it is the store. Raises OSError
+        if the file system does not answer.
+        """
+        now = _identity(self.path)
+        if self._rescued and now is not None and now in (self._identity, self._rescued_identity):
+            self._open()
+            self._rescued = self._told = None
+        elif now == self._identity:
+            self._told = None
+        elif self._told is None or self._told[0] != now:
+            self._told = (now, self._what_happened(now))
+        return self._told[1] if self._told else ""
+
+    def _open(self) -> None:
+        self._identity = _identity(self.path)
+        self._database = sqlite3.connect(self.path, check_same_thread=False)
+        with suppress(sqlite3.Error):  # whoever uses the store says what is wrong with it
+            self._database.execute("SELECT count(*) FROM sqlite_master").fetchone()  # now its journal is open too
+        weakref.finalize(self, self._database.close)
+
+    def _what_happened(self, now: Identity) -> str:
+        if now is None and (moved := self._moved_to()):
+            return f"{self.path} was moved away while the study ran; put it back: mv {moved} {self.path}"
+        what = "deleted" if now is None else "replaced by another file"
+        try:
+            kept = self._rescue()
+        except (OSError, sqlite3.Error) as error:
+            return f"{self.path} was {what} while the study ran, and what it held could not be kept ({error}); put it back from a copy"
+        first = "" if now is None else f"mv {self.path} {self.path}.other; "
+        return f"{self.path} was {what} while the study ran; what it held is kept, put it back: {first}mv {kept} {self.path}"
+
+    def _moved_to(self) -> Path | None:
+        """Return where the file lies now, None if it is deleted or that cannot be said."""
+        with suppress(OSError):
+            for link in Path("/proc/self/fd").iterdir():
+                with suppress(OSError):
+                    target = link.readlink()
+                    if _identity(link) == self._identity and _identity(target) == self._identity:
+                        return target
+        return None
+
+    def _rescue(self) -> Path:
+        if self._rescued is None:
+            kept = self.path.with_name(f"{self.path.name}.rescued-{time.strftime('%Y%m%d-%H%M%S')}")
+            with closing(sqlite3.connect(kept)) as copy:
+                self._database.backup(copy)
+            self._rescued, self._rescued_identity = kept, _identity(kept)
+            self._leave()
+        return self._rescued
+
+    def _leave(self) -> None:
+        """Close the file that is gone; what SQLite left beside it must not meet the one that is put back."""
+        self._reopen()
+        self._database.close()
+        if _identity(self.path) is None:
+            for ending in ("-wal", "-shm"):
+                self.path.with_name(self.path.name + ending).unlink(missing_ok=True)
+
+
+def _identity(path: Path) -> Identity:
+    """Return what tells a file from others, whatever its name; None if there is none. Raises OSError."""
+    try:
+        found = path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return found.st_dev, found.st_ino

@@ -1,0 +1,146 @@
+"""A store's file that is deleted, moved or replaced under a driver: nothing is lost, and nothing is called finished."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+import study.driver
+from study.cli import run as mamlab
+from study.home import Home
+from study.outcome import load
+from study.snapshot import Snapshot
+from study.stores import StoreLost, open_mlflow
+
+from .books import ablation, check_books, fresh_home, mlflow_runs, run
+
+CONFIG = ablation({"a": "{}", "b": '{ "outer.lr" = 0.1 }', "c": '{ "outer.lr" = 0.2 }'}, seeds=2, workers=1)
+STORES = ["mlflow.db", "optuna.db"]
+
+
+def after_two_runs(act: Callable[[], object]) -> Callable[[Snapshot], None]:
+    """Return what a driver shows itself to, which acts once."""
+    acted: list[int] = []
+
+    def show(snapshot: Snapshot) -> None:
+        if snapshot.counts.get("complete", 0) >= 2 and not acted:
+            acted.append(1)
+            act()
+
+    return show
+
+
+@pytest.mark.parametrize("store", STORES)
+def test_a_file_deleted_while_the_study_runs_is_rescued_and_the_study_does_not_end_well(
+    tmp_path: Path, store: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(study.driver, "LOST_SECONDS", 1.0)
+    home = fresh_home(tmp_path)
+    with pytest.raises(StoreLost) as lost:
+        run(CONFIG, home, after_two_runs((home.root / store).unlink))
+    (kept,) = [one for one in home.root.glob(f"{store}.rescued-*") if one.suffix not in ("-wal", "-shm")]
+    path = home.root / store
+    assert str(lost.value).startswith(
+        f"{path} was deleted while the study ran; what it held is kept, put it back: mv {kept} {path}. Then the same command"
+    )
+    assert not path.exists()
+    kept.rename(path)
+    assert run(CONFIG, home).counts == {"complete": 6}
+    assert check_books(home, CONFIG, 6) == {"complete": 6}
+
+
+@pytest.mark.parametrize("store", STORES)
+def test_a_file_moved_away_is_told_where_it_is_and_the_study_goes_on_when_it_is_back(
+    tmp_path: Path, store: str
+) -> None:
+    home, told = fresh_home(tmp_path), list[str]()
+    path, aside = home.root / store, tmp_path / "aside"
+    act = after_two_runs(lambda: path.rename(aside))
+
+    def show(snapshot: Snapshot) -> None:
+        act(snapshot)
+        if snapshot.away and aside.exists():
+            told.append(snapshot.away)
+            aside.rename(path)
+
+    assert run(CONFIG, home, show).counts == {"complete": 6}
+    assert told[0].startswith(f"{path} was moved away while the study ran; put it back: mv {aside} {path}")
+    assert check_books(home, CONFIG, 6) == {"complete": 6}
+
+
+@pytest.mark.parametrize("store", STORES)
+def test_a_rescued_file_that_is_put_back_while_the_driver_waits_is_gone_on_with(tmp_path: Path, store: str) -> None:
+    home = fresh_home(tmp_path)
+    path = home.root / store
+    act = after_two_runs(path.unlink)
+
+    def show(snapshot: Snapshot) -> None:
+        act(snapshot)
+        if snapshot.away:
+            for kept in home.root.glob(f"{store}.rescued-*"):
+                kept.rename(path)
+
+    assert run(CONFIG, home, show).counts == {"complete": 6}
+    assert check_books(home, CONFIG, 6) == {"complete": 6}
+
+
+def test_a_file_that_is_replaced_stays_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(study.driver, "LOST_SECONDS", 1.0)
+    home = fresh_home(tmp_path)
+
+    def replace() -> None:
+        home.mlflow_db.unlink()
+        with closing(sqlite3.connect(home.mlflow_db)) as other:
+            other.execute("CREATE TABLE other (x)")
+
+    with pytest.raises(
+        StoreLost, match=r"was replaced by another file while .*: mv .*mlflow.db .*mlflow.db.other; mv .*rescued"
+    ):
+        run(CONFIG, home, after_two_runs(replace))
+    with closing(sqlite3.connect(home.mlflow_db)) as other:
+        assert other.execute("SELECT name FROM sqlite_master").fetchall() == [("other",)]
+
+
+def test_a_file_deleted_at_the_very_end_is_no_good_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(study.driver, "LOST_SECONDS", 1.0)
+    home = fresh_home(tmp_path)
+
+    def show(snapshot: Snapshot) -> None:
+        if snapshot.counts.get("complete") == 6 and home.mlflow_db.exists():
+            home.mlflow_db.unlink()
+
+    with pytest.raises(StoreLost, match="was deleted while the study ran"):
+        run(CONFIG, Home(home.root), show)
+
+
+def test_mlflow_s_file_deleted_between_two_starts_is_filled_again_from_the_checkpoints(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    home = fresh_home(tmp_path)
+    assert run(CONFIG, home).finished
+    value = {one.data.tags["cell"]: one.data.metrics["best_val_accuracy"] for one in mlflow_runs(home, "arms")}
+    open_mlflow(home)._target._tracking_client.store.engine.dispose()  # as the end of the process does
+    for file in home.root.glob("mlflow.db*"):
+        file.unlink()
+    shutil.copy(fresh_home(_made(tmp_path / "empty")).mlflow_db, home.mlflow_db)  # making one takes seconds
+    last = run(CONFIG, home)
+    assert (last.finished, last.counts, last.planned) == (True, {"complete": 6}, 6)
+    assert last.notes == (
+        "6 runs that had ended were missing in MLflow: taken again from the checkpoints, or trained where there is none",
+    )
+    assert {one.data.tags["cell"]: one.data.metrics["best_val_accuracy"] for one in mlflow_runs(home, "arms")} == value
+    assert load("arms", home)[0].missing == ""
+    assert run(CONFIG, home).notes == ()
+    home.mlflow_db.unlink()
+    assert mamlab(["status", "arms", "--home", str(home.root)]) == 2
+    assert f"{home.mlflow_db} is not there, but Optuna's store is" in capsys.readouterr().err
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir()
+    return folder

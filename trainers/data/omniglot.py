@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import io
 import zipfile
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -19,6 +20,7 @@ from ..randomness import Source
 from .arrays import Arrays, Bytes, cached
 from .classes import ClassData, ClassRange, Split
 from .config import DataError, Omniglot
+from .folders import hidden
 
 PARTS = {"images_background": 964, "images_evaluation": 659}
 IMAGES_A_CLASS = 20
@@ -76,11 +78,30 @@ def pictures(folder: Path, part: str) -> list[Picture]:
     if (folder / part).is_dir():
         found = [
             Picture("/".join(p.parts[-3:-1]), p.name, p.stat().st_mtime_ns, p.read_bytes)
-            for p in (folder / part).glob("*/*/*.png")
+            for p in (folder / part).glob("*/*/*")
+            if _is_picture(p.relative_to(folder).parts) and p.is_file()
         ]
     else:
         found = _zipped(folder / f"{part}.zip")
-    return sorted(found, key=lambda picture: (picture.label, picture.name))
+    return _once(sorted(found, key=lambda picture: (picture.label, picture.name)))
+
+
+def _is_picture(parts: Sequence[str]) -> bool:
+    return parts[-1].lower().endswith(".png") and not any(map(hidden, parts))
+
+
+def _once(found: list[Picture]) -> list[Picture]:
+    """Leave out copies in classes with too many files: the same content under another name, or packed twice."""
+    counts = Counter(picture.label for picture in found)
+    seen, kept = set[tuple[str, bytes]](), list[Picture]()
+    for picture in found:
+        if counts[picture.label] > IMAGES_A_CLASS:
+            content = (picture.label, hashlib.sha256(picture.read()).digest())
+            if content in seen:
+                continue
+            seen.add(content)
+        kept.append(picture)
+    return kept
 
 
 def _zipped(path: Path) -> list[Picture]:
@@ -91,7 +112,7 @@ def _zipped(path: Path) -> list[Picture]:
     found = []
     for member in archive.infolist():
         place = PurePosixPath(member.filename)
-        if place.suffix == ".png" and len(place.parts) >= 4 and "__MACOSX" not in place.parts:
+        if len(place.parts) >= 4 and _is_picture(place.parts):
             label = "/".join(place.parts[-3:-1])
             found.append(Picture(label, place.name, member.CRC, lambda m=member: archive.read(m)))  # type: ignore[misc]
     return found

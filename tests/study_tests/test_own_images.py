@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 import os
@@ -11,10 +12,12 @@ import shlex
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import time
 import urllib.request
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
@@ -253,11 +256,23 @@ def test_the_logged_pyfunc_answers_as_the_classifier_does(newcomer: Newcomer) ->
     assert [sorted(row) for row in found["probabilities"]] == [["class00", "class01", "class02"]] * 3
     with pytest.raises(mlflow.exceptions.MlflowException, match="row 0: image must be a picture file"):
         model.predict(pd.DataFrame([{"image": "xxxx", "label": "a"}]))
+    with pytest.raises(mlflow.exceptions.MlflowException, match=r"row 0: the picture is too large \(14000 x 14000\)"):
+        model.predict(pd.DataFrame([{"image": base64.b64encode(bomb()).decode(), "label": "a"}]))
     with pytest.raises(mlflow.exceptions.MlflowException, match="0 rows with a label and 3 without"):
         model.predict(pd.DataFrame(request["dataframe_records"][3:]))
     kept = {file.suffix for file in (newcomer.home.artifacts / "pictures" / "models").rglob("*")}
     assert ".safetensors" in kept
     assert not kept & {".pkl", ".pickle", ".pt", ".pth"}
+
+
+def bomb() -> bytes:
+    """The head of a PNG that would take 200 MB."""
+    head = b"IHDR" + struct.pack(">IIBBBBB", 14000, 14000, 8, 0, 0, 0, 0)
+    data = b"IDAT" + zlib.compress(b"")
+    chunks = (
+        struct.pack(">I", len(one) - 4) + one + struct.pack(">I", zlib.crc32(one)) for one in (head, data, b"IEND")
+    )
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
 
 
 def wanted(newcomer: Newcomer) -> tuple[list[str], list[float]]:

@@ -140,7 +140,8 @@ def test_every_mode_comes_out_as_its_8_bit_picture_also_in_a_model(tmp_path: Pat
 def test_what_cannot_be_told_is_refused_by_name_also_in_a_model(tmp_path: Path, name: str) -> None:
     make, message = REFUSED[name]
     file = make(tmp_path / name)
-    for read in (lambda: image_folder.decode(file, 64, grayscale=True), lambda: GREY.pixels(file)):
+    readers: tuple[Callable[[], Any], ...] = (lambda: image_folder.decode(file, 64, True), lambda: GREY.pixels(file))
+    for read in readers:
         with pytest.raises(DataError, match=f"{name}.*{message}"):
             read()
     with pytest.raises(DataError, match=message):

@@ -59,10 +59,10 @@ def use_wal(file: Path) -> None:
 
 def way_out(file: Path) -> str:
     """Return what to do about a file that is damaged: nothing is removed, and what there is else."""
-    aside = f"set it aside with: mv {file} {file}.damaged"
+    then = "the next start of a study then brings its runs back from their checkpoints, or trains them"
     if file.name == "optuna.db":
-        return f"put a copy of it back, or {aside}"
-    return f"put a copy of it back, or {aside} (its results then are in no report; trained cells stay in checkpoints)"
+        then = "the next start of an ablation then takes its runs from their checkpoints; give a search a new name"
+    return f"put a copy of it back, or set it aside with: mv {file} {file}.damaged ({then})"
 
 
 def _look(file: Path, schema: Schema) -> tuple[str, set[str]]:

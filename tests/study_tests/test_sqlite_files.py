@@ -19,7 +19,7 @@ from study.home import Home
 from study.sqlite_files import StoreBroken
 from study.stores import open_mlflow, open_optuna
 
-from .books import fresh_home
+from .books import ablation, fresh_home, mlflow_runs, run
 
 EARLIER = "a1b2c3d4e5f6"
 """A revision of MLflow 3.2."""
@@ -182,3 +182,27 @@ def test_a_file_that_is_damaged_in_use_is_named_and_not_waited_for(tmp_path: Pat
         StoreBroken, match=r"mlflow.db is damaged \(no such table: runs\); put a copy of it back, or set it"
     ):
         client.search_runs(["0"])
+
+
+def trained_at(home: Home) -> set[tuple[str, ...]]:
+    """Return each run's cell with the times at which its epochs ended."""
+    client = open_mlflow(home)
+    histories = {
+        one.data.tags["cell"]: client.get_metric_history(one.info.run_id, "val_accuracy")
+        for one in mlflow_runs(home, "arms")
+    }
+    return {(cell, *sorted(str(point.timestamp) for point in points)) for cell, points in histories.items()}
+
+
+@pytest.mark.parametrize("store", ["optuna.db", "mlflow.db"])
+def test_an_ablation_whose_damaged_file_was_set_aside_goes_on_without_training(store: str, tmp_path: Path) -> None:
+    (tmp_path / "old").mkdir()
+    old, config = fresh_home(tmp_path / "old"), ablation({"a": "{}", "b": '{ "outer.lr" = 0.1 }'}, seeds=2)
+    assert run(config, old).counts == {"complete": 4}
+    home = Home(shutil.copytree(old.root, tmp_path / "home"))
+    for file in home.root.glob(f"{store}*"):
+        file.rename(file.with_name(f"{file.name}.damaged"))
+    last = run(config, home)
+    assert (last.finished, last.counts) == (True, {"complete": 4})
+    assert [one.data.tags["mamlab.state"] for one in mlflow_runs(home, "arms")] == ["complete"] * 4
+    assert trained_at(home) == trained_at(old)

@@ -103,6 +103,9 @@ class ThreadExecutor:
     def free(self) -> int:
         return sum(thread.key is None for thread in self._threads)
 
+    def notes(self) -> list[str]:
+        return []
+
     def submit(self, job: Job) -> None:
         thread = next(thread for thread in self._threads if thread.key is None)
         thread.key = job.key

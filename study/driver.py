@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from trainers.data.classes import ClassData
+from trainers.data.config import ImageFolder
 
 from .budget import Budget
 from .config import StudyConfig
@@ -87,7 +88,7 @@ def run_study(
                 lambda away: show(replace(waiting, away=f"{away}. Waiting for it")),
                 lambda: stop.count > 0,
             )
-            workers = executor or make_executor(config.execution, home.logs / config.study.name, config.base.device)
+            workers = executor or _workers(config, home)
             driver = _Driver(config, home, ledger, budget, workers, show, stop, (trainer, loader), data.checksum)
             return driver.run(keep_workers=executor is not None)
 
@@ -110,6 +111,11 @@ def _open(config: StudyConfig, home: Home, checksum: str) -> tuple[Ledger, Budge
     return Ledger(trials, tracking, journal), Budget(
         config.budget, config.execution, tracking.spent, tracking.earlier_seconds
     )
+
+
+def _workers(config: StudyConfig, home: Home) -> Executor:
+    outside = (config.data.path,) if isinstance(config.data, ImageFolder) else ()
+    return make_executor(config.execution, home, config.study.name, config.base.device, outside)
 
 
 class _Driver:
@@ -169,6 +175,7 @@ class _Driver:
     def _step(self, seconds: float) -> None:
         for key, event in self._executor.wait(seconds):
             self._handle(self._live[key], event)
+        self._messages.extend(self._executor.notes())
         self._kill_silent()
         self._prepare()
         if self._ledger.catch_up():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Protocol
 
+from ..home import Home
 from ..jobs import Answer, EventSource, Job
 from ..sections import ExecutionSection
 from .local import LocalExecutor, local_executor
@@ -35,15 +36,20 @@ class Executor(Protocol):
     def wait(self, timeout: float) -> list[EventSource]:
         """Return the next events, at most one a job, after at most `timeout` seconds."""
 
+    def notes(self) -> list[str]:
+        """Return what the user should know of the workers and was not told yet."""
+
     def close(self, grace: float = 5.0) -> None:
         """End all workers; one that still works after `grace` seconds is killed."""
 
 
-def make_executor(section: ExecutionSection, logs: Path, device: str = "auto") -> Executor:
-    """Return the workers that [execution] asks for; `logs` is the folder for what they print.
+def make_executor(
+    section: ExecutionSection, home: Home, name: str, device: str = "auto", paths: tuple[Path, ...] = ()
+) -> Executor:
+    """Return the workers that [execution] asks for, for the study `name`; `paths` are data outside the home.
 
     Raises WorkersError if Ray is asked for and is not installed, does not answer, or has no room for a run.
     """
     if section.executor == "ray":
-        return ray_executor(section, logs)
-    return local_executor(section, logs, device)
+        return ray_executor(section, home, name, paths)
+    return local_executor(section, home.logs / name, device)

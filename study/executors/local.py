@@ -96,6 +96,10 @@ class LocalExecutor:
                 events.append((key, event))
         return events
 
+    def notes(self) -> list[str]:
+        """Return nothing: what happens to workers of this machine is told with their jobs."""
+        return []
+
     def close(self, grace: float = 5.0) -> None:
         """End all workers; one that still works after `grace` seconds is killed."""
         for worker in self._workers.values():

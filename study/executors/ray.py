@@ -7,6 +7,7 @@ its node, is a call that fails. Ray kills the actors of a driver that died. `stu
 from __future__ import annotations
 
 import os
+import platform
 import sys
 import time
 import uuid
@@ -15,29 +16,35 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..home import Home
 from ..jobs import LAST_EVENTS, Answer, EpochDone, Event, EventSource, Job, Lost
 from ..sections import ExecutionSection
+from .handshake import Handshake, Question, Reply
+from .handshake import answer as answer_as
 from .local import STILLBORN, WorkersError, last_lines
 from .ray_connection import connect, own_signals
+from .ray_nodes import Nodes, default_gpus, node_of
 
 
 class RayWorker:
-    """What runs in an actor: job after job, an event a call. Prints to `log`, which the driver can read too."""
+    """What runs in an actor: job after job, an event a call."""
 
-    def __init__(self, threads: int, log: Path) -> None:
-        log.parent.mkdir(parents=True, exist_ok=True)
-        with log.open("ab") as file:
-            for stream in (sys.stdout, sys.stderr):
-                stream.flush()
-                os.dup2(file.fileno(), stream.fileno())
+    def __init__(self) -> None:
+        self._events: Generator[Event, Any, None] | None = None
+
+    def introduce(self, question: Question, threads: int, log: Path) -> Reply:
+        """Say where this is and what is seen here. From then on print to `log`, if it is the driver's home that is seen."""
+        import ray
+
+        node = ray.get_runtime_context().get_node_id()
+        machine = f"{ray.util.get_node_ip_address()} ({platform.node()})"
+        reply = answer_as(question, node, machine, os.getpid())
+        if reply.proof:
+            _print_to(log)
         import torch
 
         torch.set_num_threads(threads)
-        self._events: Generator[Event, Any, None] | None = None
-
-    def pid(self) -> int:
-        """Return this process's id, which says that the actor is there."""
-        return os.getpid()
+        return reply
 
     def start(self, job: Job) -> Event:
         """Take a job and return its first event."""
@@ -58,6 +65,14 @@ class RayWorker:
         next(self._events, None)
 
 
+def _print_to(log: Path) -> None:
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("ab") as file:
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+            os.dup2(file.fileno(), stream.fileno())
+
+
 @dataclass
 class _Actor:
     """An actor, the answer that is awaited of it, and the job that it has."""
@@ -65,9 +80,9 @@ class _Actor:
     handle: Any
     log: Path
     awaited: Any
-    """A reference to its process id at first, then to the next event; None while it is idle or waits for an answer."""
+    """A reference to its `Reply` at first, then to the next event; None while it is idle or waits for an answer."""
     pid: int | None = None
-    """None until the cluster has found a place for it."""
+    """None until it has a place, and has shown that it can work there."""
     key: str | None = None
 
 
@@ -80,24 +95,27 @@ class RayExecutor:
     Args:
         slots: number of workers.
         threads: torch threads of each worker.
-        logs: folder for what workers print, a file each; on a file system that all machines share.
+        home: what every worker must see; the workers' logs are there, a file each.
+        name: the study's name, which its logs' folder has.
+        paths: data outside the home, which every worker must see too.
         cpus: CPUs that Ray reserves for each worker.
         gpus: GPUs that Ray reserves for each worker; a fraction lets several share one.
         stop_ray: whether `close` leaves the cluster (and ends a Ray that was started for this driver).
 
-    Raises WorkersError if no node of the cluster is as large as a worker.
+    Raises WorkersError if no node of the cluster is as large as a worker, or the home cannot be written.
     """
 
     def __init__(
-        self, slots: int, threads: int, logs: Path, *, cpus: float, gpus: float = 0.0, stop_ray: bool = False
-    ) -> None:
+        self, slots: int, threads: int, home: Home, *, name: str = "", paths: tuple[Path, ...] = (), cpus: float,
+        gpus: float = 0.0, stop_ray: bool = False,
+    ) -> None:  # fmt: skip
         import ray
 
-        _check_room(cpus, gpus)
         self.slots = slots
-        self._ray, self._threads, self._logs, self._stop_ray = ray, threads, logs, stop_ray
+        self._nodes = Nodes(cpus, gpus)
+        self._handshake = _handshake(home, paths)
+        self._ray, self._threads, self._logs, self._stop_ray = ray, threads, home.logs / name, stop_ray
         self._class = ray.remote(num_cpus=cpus, num_gpus=gpus, max_restarts=0)(RayWorker)
-        self._stillborn = 0
         self._actors = [self._start() for _ in range(slots)]
 
     @property
@@ -140,6 +158,10 @@ class RayExecutor:
         events = [self._receive(by_reference[reference]) for reference in done]
         return [event for event in events if event is not None]
 
+    def notes(self) -> list[str]:
+        """Return what the user should know and was not told yet: nodes that get no runs, and why."""
+        return self._nodes.notes()
+
     def close(self, grace: float = 5.0) -> None:
         """End all workers; one that still works after `grace` seconds is killed."""
         working = [actor.awaited for actor in self._actors if actor.key is not None and actor.awaited is not None]
@@ -148,6 +170,7 @@ class RayExecutor:
         for actor in self._actors:
             self._ray.kill(actor.handle)
         self._actors.clear()
+        self._handshake.close()
         if self._stop_ray:
             with own_signals():
                 self._ray.shutdown()
@@ -162,7 +185,7 @@ class RayExecutor:
             lost = self._bury(actor, error)
             return None if key is None else (key, lost)
         if key is None:
-            actor.pid, self._stillborn = answer, 0
+            self._welcome(actor, answer)
             return None
         if isinstance(answer, LAST_EVENTS):
             actor.key = None
@@ -171,61 +194,55 @@ class RayExecutor:
             actor.awaited = actor.handle.go_on.remote(None)
         return key, answer
 
+    def _welcome(self, actor: _Actor, reply: Reply) -> None:
+        """Let an actor work that sees the home; another one goes, and its node gets no more of them."""
+        lack = self._handshake.lack(reply)
+        if not lack:
+            actor.pid = reply.pid
+            self._nodes.accept(reply.node)
+            return
+        self._actors.remove(actor)
+        self._ray.kill(actor.handle)
+        self._refuse(reply.node, f"Ray node {reply.machine} {lack}, or start Ray without that node")
+        self._actors.append(self._start())
+
+    def _refuse(self, node: str, why: str) -> None:
+        self._nodes.refuse(node, why)
+        self.slots = max(1, min(self.slots, self._nodes.room))
+
     def _bury(self, actor: _Actor, error: Exception) -> Lost:
         self._actors.remove(actor)
         self._ray.kill(actor.handle)  # an actor out of reach may be alive
         cause = " ".join(str(error).split())[:600]
         words = last_lines(actor.log) if actor.log.exists() else "(it has none)"
         message = f"the worker (a Ray actor) ended: {cause}\nLast lines of {actor.log}:\n{words}"
-        self._stillborn += actor.pid is None
-        if self._stillborn >= STILLBORN:
-            raise WorkersError(f"{STILLBORN} workers in a row died at their start; {message}")
+        if actor.pid is None and self._nodes.strike(node := node_of(actor.handle)):
+            self._refuse(node, f"{STILLBORN} workers in a row died at their start on one node; {message}")
         self._actors.append(self._start())
         return Lost(message)
 
     def _start(self) -> _Actor:
         log = self._logs / f"worker-{uuid.uuid4().hex[:8]}.log"
-        handle = self._class.remote(self._threads, log)
-        return _Actor(handle, log, handle.pid.remote())
+        handle = self._class.options(**self._nodes.options).remote()
+        return _Actor(handle, log, handle.introduce.remote(self._handshake.question, self._threads, log))
 
 
-def ray_executor(section: ExecutionSection, logs: Path) -> RayExecutor:
+def _handshake(home: Home, paths: tuple[Path, ...]) -> Handshake:
+    try:
+        return Handshake(home, paths)
+    except OSError as error:
+        raise WorkersError(f"the home {home.root} cannot be written, so no worker can be shown it: {error}") from None
+
+
+def ray_executor(section: ExecutionSection, home: Home, name: str = "", paths: tuple[Path, ...] = ()) -> RayExecutor:
     """Return the workers that [execution] asks for, on the cluster at `address` or on a Ray that is started here.
 
     "auto" is as many workers as the cluster has room for now.
     """
     stop = connect(section.address)
     cpus = section.threads if section.cpus_per_run is None else section.cpus_per_run
-    gpus = _default_gpus() if section.gpus_per_run is None else section.gpus_per_run
-    slots = _room(cpus, gpus) if section.workers == "auto" else section.workers
-    return RayExecutor(max(1, slots), section.threads, logs, cpus=cpus, gpus=gpus, stop_ray=stop)
-
-
-def _nodes() -> list[dict[str, float]]:
-    """Return what each living node of the cluster has in all."""
-    import ray
-
-    return [node["Resources"] for node in ray.nodes() if node["Alive"]]
-
-
-def _fits(node: dict[str, float], cpus: float, gpus: float) -> int:
-    """Return how many workers `node` has room for."""
-    return int(min(node.get(name, 0.0) / wanted for name, wanted in (("CPU", cpus), ("GPU", gpus)) if wanted))
-
-
-def _room(cpus: float, gpus: float) -> int:
-    return sum(_fits(node, cpus, gpus) for node in _nodes())
-
-
-def _default_gpus() -> float:
-    """Return 1 if the cluster has a GPU: a run takes it for itself unless `gpus_per_run` says less."""
-    return float(any(node.get("GPU") for node in _nodes()))
-
-
-def _check_room(cpus: float, gpus: float) -> None:
-    if not _room(cpus, gpus):
-        largest = {name: max((node.get(name, 0.0) for node in _nodes()), default=0.0) for name in ("CPU", "GPU")}
-        raise WorkersError(
-            f"[execution] cpus_per_run = {cpus:g}, gpus_per_run = {gpus:g}: no node of the Ray cluster has room for such a "
-            f"run (most on one node: {largest['CPU']:g} CPUs, {largest['GPU']:g} GPUs); ask for less, or add a node"
-        )
+    gpus = default_gpus() if section.gpus_per_run is None else section.gpus_per_run
+    slots = Nodes(cpus, gpus).room if section.workers == "auto" else section.workers
+    return RayExecutor(
+        max(1, slots), section.threads, home, name=name, paths=paths, cpus=cpus, gpus=gpus, stop_ray=stop
+    )

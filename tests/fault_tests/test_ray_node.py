@@ -44,7 +44,7 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
 def under_a_killed_node(case: Case, home: Home, cluster: Any, moment: float) -> bool:
     """Run the study, kill a node `moment` seconds after both runs have an epoch; return whether a run was on it."""
-    workers = ray_executor(ExecutionSection(executor="ray", workers=2), home.logs)
+    workers = ray_executor(ExecutionSection(executor="ray", workers=2), home)
     timers, told = list[threading.Timer](), set[str]()
 
     def kill(snapshot: Snapshot) -> None:

@@ -17,6 +17,7 @@ from study.config import parse_spec
 from study.executors import Executor, LocalExecutor, RayExecutor, make_executor
 from study.executors.local import WorkersError, slots_for
 from study.executors.ray import ray_executor
+from study.home import Home
 from study.jobs import Answer, Busy, Ended, EpochDone, Finished, Job, Lost, Started, Stopped
 from study.sections import ExecutionSection
 from trainers.checkpoint import CheckpointFolder
@@ -48,7 +49,7 @@ def make(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Make]:
         if request.param == "local":
             made.append(LocalExecutor(slots, 1, tmp_path / "logs"))
         else:
-            made.append(RayExecutor(slots, 1, tmp_path / "logs", cpus=1))
+            made.append(RayExecutor(slots, 1, Home(tmp_path), cpus=1))
         return made[-1]
 
     if request.param == "ray":
@@ -231,19 +232,19 @@ def test_a_run_larger_than_every_node_is_refused_with_what_there_is(cluster: Any
         WorkersError,
         match=r"cpus_per_run = 0.5, gpus_per_run = 0.25: no node .* \(most on one node: 1 CPUs, 0 GPUs\)",
     ):
-        make_executor(section, tmp_path)
+        make_executor(section, Home(tmp_path), "study")
 
 
 def test_auto_is_as_many_workers_as_the_cluster_has_room_for(cluster: Any, tmp_path: Path) -> None:
     for cpus, slots in ((None, 2), (0.5, 4), (0.4, 4)):
-        workers = make_executor(ExecutionSection(executor="ray", cpus_per_run=cpus), tmp_path / "logs")
+        workers = make_executor(ExecutionSection(executor="ray", cpus_per_run=cpus), Home(tmp_path), "study")
         assert workers.slots == slots
         workers.close()
 
 
 def test_a_study_goes_on_when_a_ray_node_dies_with_a_run_on_it(cluster: Any, tmp_path: Path) -> None:
     home, config = fresh_home(tmp_path), ablation({"a": "{}", "b": '{ "outer.lr" = 0.1 }'}, seeds=3, workers=2)
-    workers = ray_executor(ExecutionSection(executor="ray", workers=2), home.logs)
+    workers = ray_executor(ExecutionSection(executor="ray", workers=2), home)
     killed: list[float] = []
 
     def kill(snapshot: Any) -> None:
@@ -265,7 +266,7 @@ def test_ray_that_is_not_installed_is_an_error_with_the_way_out(
 ) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(WorkersError, match=r'pip install "mamlab\[ray\]", or write executor = "local"'):
-        make_executor(ExecutionSection(executor="ray"), tmp_path)
+        make_executor(ExecutionSection(executor="ray"), Home(tmp_path), "study")
 
 
 @pytest.mark.parametrize(

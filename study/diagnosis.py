@@ -39,7 +39,7 @@ def diagnose(books: Books) -> list[Disagreement]:
     """
     parts = [_own_run, _doubled, _ends, _lost, _results]
     if not books.driver:
-        parts += [_running, _journal, _unread, _epochs, _leftovers, _study]
+        parts += [_running, _journal, _unread, _epochs, _gone, _leftovers, _study]
     return [found for part in parts for found in part(books)]
 
 
@@ -257,6 +257,26 @@ def _epochs(books: Books) -> Iterator[Disagreement]:
                 "written into MLflow",
                 partial(mending.write_epochs, books, run, missing),
             )
+
+
+def _gone(books: Books) -> Iterator[Disagreement]:
+    """Complete runs whose checkpoint should be in the home and is not; once noted, that is no disagreement any more."""
+    if books.config.execution.keep == "none":
+        return
+    complete = [run for run in _runs(books) if state_of(run) == records.COMPLETE]
+    gone = [run for run in complete if records.TAG_CHECKPOINT not in run.data.tags and not _kept(books, run)]
+    if gone:
+        names = ", ".join(run.info.run_name for run in gone[:3])
+        more = f" and {len(gone) - 3} more" if len(gone) > 3 else ""
+        yield Disagreement(
+            f"{names}{more}: complete, the checkpoint is not in {books.home.checkpoints}",
+            "noted as gone: results stay, `mamlab export` says how to train it again (if that folder is another disk, mount it first)",
+            partial(mending.note_gone, books, gone),
+        )
+
+
+def _kept(books: Books, run: Any) -> bool:
+    return books.folder(run.data.tags[records.TAG_CELL]).finished
 
 
 def _leftovers(books: Books) -> Iterator[Disagreement]:

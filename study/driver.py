@@ -250,6 +250,9 @@ class _Driver:
 
     def _handle(self, run: Run, event: Event) -> None:
         match event:
+            case Finished() if not self._kept(run):
+                where = self._home.checkpoints / run.plan.cell
+                self._retry(run, f"its worker has finished, and its checkpoint is not in the home ({where})")
             case Finished() if self._queue and not self._stop.count:  # the next job first, then the books
                 self._dispatch()
                 self._write(run, event)
@@ -275,6 +278,10 @@ class _Driver:
                 self._again(run)
             case Stopped() | Lost():
                 del self._live[run.plan.key]
+
+    def _kept(self, run: Run) -> bool:
+        """Whether the checkpoint of a run that has finished is where the driver sees it, if it is to stay."""
+        return self._config.execution.keep == "none" or self._home.has_checkpoint(run.plan.cell)
 
     def _write(self, run: Run, event: Event) -> None:
         """Write what was told into the books; a run that has ended by it leaves its worker free."""

@@ -96,3 +96,10 @@ class Home:
     def locks(self) -> Path:
         """Lock files of drivers and of the stores' creation."""
         return self.root / "locks"
+
+    def has_checkpoint(self, cell: str) -> bool:
+        """Whether the final checkpoint of `cell` is there; its folder is listed, which a network file system answers anew."""
+        try:
+            return any(file.name == "final.ckpt" for file in (self.checkpoints / cell).iterdir())
+        except FileNotFoundError:
+            return False

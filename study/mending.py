@@ -43,6 +43,12 @@ def set_state(books: Books, run: Any, state: str) -> None:
         books.client.set_terminated(run.info.run_id, status=STATUS[state])
 
 
+def note_gone(books: Books, runs: Sequence[Any]) -> None:
+    """Note in MLflow that the checkpoints of `runs` are gone, so that nobody looks for them again."""
+    for run in runs:
+        books.client.set_tag(run.info.run_id, records.TAG_CHECKPOINT, "gone")
+
+
 def end_in_optuna(books: Books, run: Any, trial: FrozenTrial) -> None:
     """End a run in Optuna as MLflow says it ended; its trial ends with the last of its runs."""
     state, score = state_of(run), run.data.metrics.get(records.BEST_VAL_ACCURACY)

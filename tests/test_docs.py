@@ -19,6 +19,8 @@ import pytest
 from study.config import load_spec
 from study.spec_reference import reference
 
+from .study_tests.servers import Postgres
+
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 PAGES = sorted(page.relative_to(ROOT).as_posix() for page in [ROOT / "README.md", *DOCS.rglob("*.md")])
@@ -26,6 +28,10 @@ BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 FILE = re.compile(r"# file: (\S+)\n")
 ELSEWHERE = {"docs/own_images.md", "docs/models.md"}
 """Pages that are followed by a test which brings their pictures: test_own_images.py."""
+CLUSTERS = {"docs/ray.md", "docs/cluster.md"}
+"""Pages whose commands start a cluster: followed whole, where 10.0.0.1 and 10.0.0.2 are this machine's and nobody else's."""
+OWN_NETWORK = ["unshare", "--user", "--map-root-user", "--net", "--pid", "--fork", "--mount", "--mount-proc"]
+TWO_MACHINES = "ip link set lo up && ip addr add 10.0.0.1/24 dev lo && ip addr add 10.0.0.2/24 dev lo"
 LINK = re.compile(r"\]\(([^)#]+)(?:#[^)]*)?\)")
 
 
@@ -58,11 +64,11 @@ def test_the_reference_of_spec_files_is_what_the_types_say() -> None:
 
 @pytest.mark.docs
 @pytest.mark.parametrize(
-    "page", [p for p in PAGES if p not in ELSEWHERE and any(kind in ("sh", "python") for kind, _ in blocks(p))]
+    "page",
+    [p for p in PAGES if p not in ELSEWHERE | CLUSTERS and any(kind in ("sh", "python") for kind, _ in blocks(p))],
 )
 def test_a_page_can_be_followed(page: str, tmp_path: Path) -> None:
-    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT)}
-    environment |= {"MAMLAB_HOME": str(tmp_path / "runs"), "OMP_NUM_THREADS": "1"}
+    environment = _environment(tmp_path)
     _give_omniglot(tmp_path / "runs" / "data")
     for language, text in blocks(page):
         if name := FILE.match(text):
@@ -71,6 +77,44 @@ def test_a_page_can_be_followed(page: str, tmp_path: Path) -> None:
         if command := commands.get(language):
             done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=1200)
             assert done.returncode == 0, f"{page}:\n{text}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
+
+
+@pytest.mark.docs
+@pytest.mark.skipif(
+    shutil.which("unshare") is None or subprocess.run([*OWN_NETWORK, "true"], check=False).returncode != 0,
+    reason="no user namespaces here, so no network of its own for a cluster",
+)
+@pytest.mark.parametrize("page", sorted(CLUSTERS))
+def test_a_cluster_is_made_used_and_stopped_as_a_page_says(page: str, tmp_path: Path) -> None:
+    pytest.importorskip("ray", reason='pip install "mamlab[ray]"')
+    environment = _environment(tmp_path) | {"HOME": str(tmp_path)}
+    commands = [TWO_MACHINES, "set -x"]
+    for language, text in blocks(page):
+        if name := FILE.match(text):
+            (tmp_path / name[1]).write_text(text, encoding="utf-8")
+        elif language == "sh":
+            commands.append(text)
+    server = Postgres() if (tmp_path / "stores.toml").exists() else None
+    if server:
+        environment |= {f"MAMLAB_{store.upper()}_URL": server.database(store) for store in ("optuna", "mlflow")}
+    try:
+        followed = [*OWN_NETWORK, "bash", "-euo", "pipefail", "-c", "\n".join([*commands, "pgrep -c raylet || true"])]
+        done = subprocess.run(followed, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=1200)
+    finally:
+        if server:
+            server.close()
+    assert done.returncode == 0, f"{page}:\n{done.stdout[-6000:]}\n{done.stderr[-6000:]}"
+    assert "4 complete" in done.stdout
+    assert "Stopped all" in done.stdout + done.stderr
+    assert done.stdout.splitlines()[-1] == "0"
+
+
+def _environment(folder: Path) -> dict[str, str]:
+    """Return the environment of a reader with mamlab on his path, whose home is in `folder`."""
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    theirs = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
+    ours = {"PATH": path, "PYTHONPATH": str(ROOT), "MAMLAB_HOME": str(folder / "runs"), "OMP_NUM_THREADS": "1"}
+    return theirs | ours
 
 
 def _give_omniglot(data: Path) -> None:

@@ -97,10 +97,16 @@ def _knock(address: str) -> None:
     if place is None:  # "auto", and no cluster on this machine: Ray says so at once
         return
     _check_listens(address, place)
-    if os.environ.get(MODE) is None and _has_token():  # a cluster that asks for none takes it too
-        os.environ[MODE] = "token"
-        _inside().Config.initialize("")
     answer = _ask(place)
+    if os.environ.get(MODE) is None:
+        if isinstance(answer, AuthenticationError) and _has_token():
+            os.environ[MODE] = "token"
+            _inside().Config.initialize("")
+            answer = _ask(place)
+        elif (
+            address == "auto" and answer is None
+        ):  # Ray would give a token that is there, and refuse the cluster's own calls
+            os.environ[MODE] = "disabled"
     if isinstance(answer, AuthenticationError):
         raise _refused(address, _about_the_token())
     if answer is not None:
@@ -131,9 +137,23 @@ def _ask(place: str) -> Exception | None:
             answers.append(error)
 
     asking = threading.Thread(target=ask, daemon=True)  # what is no cluster is waited for by Ray for 40 seconds
-    asking.start()
-    asking.join(ANSWER_SECONDS)
+    with _silent():
+        asking.start()
+        asking.join(ANSWER_SECONDS)
     return answers[0] if answers else TimeoutError(f"no answer within {ANSWER_SECONDS:g} s")
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    """Keep Ray from writing its log of a refusal over what is on the screen."""
+    kept = os.dup(2)
+    try:
+        with Path(os.devnull).open("w") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
 
 
 def _inside() -> Any:

@@ -66,9 +66,10 @@ def node_of(handle: Any) -> str:
     from ray._private import state
 
     try:
-        return str(state.actors(handle._actor_id.hex())["Address"]["NodeID"])
+        node = str(state.actors(handle._actor_id.hex())["Address"]["NodeID"])
     except Exception:  # Ray's own table, which another version may keep otherwise
         return ""
+    return "" if set(node) == {"f"} else node  # it had no place yet
 
 
 def default_gpus() -> float:

@@ -33,13 +33,13 @@ from ray._private.node import Node
 from ray._private.parameter import RayParams
 signal.signal(signal.SIGTERM, lambda *_: sys.exit())
 Node(
-    RayParams(gcs_address=sys.argv[1], node_ip_address="127.0.0.1", num_cpus=1, object_store_memory=80 * 2**20),
+    RayParams(gcs_address=sys.argv[1], node_ip_address="127.0.0.2", num_cpus=1, object_store_memory=80 * 2**20),
     head=False, shutdown_at_exit=True, spawn_reaper=True,
 )
 print("Ray runtime started", flush=True)
 signal.pause()
 """
-"""`ray start --address` would listen on every network of this machine."""
+"""`ray start --address` would listen on every network of this machine. Another address: a driver joins the node that has its own."""
 
 
 @contextmanager

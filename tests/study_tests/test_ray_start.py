@@ -118,13 +118,20 @@ def test_an_address_without_a_cluster_is_said_at_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_cluster_without_tokens_is_joined_whether_or_not_there_is_one_here(tmp_path: Path) -> None:
+def test_a_cluster_without_tokens_does_a_study_of_a_user_who_has_one(
+    tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A driver that gave its token would ask one of the cluster, too, which then takes it for dead."""
+    home, config = fresh_home(tmp_path), ablation({"a": "{}", "b": '{ "outer.lr" = 0.1 }'}, seeds=1)
     bare = tmp_path / "bare"
     bare.mkdir()
+    monkeypatch.setenv("HOME", str(folder))
     with ray_start(bare) as address:
-        assert connect(address, bare) == "True"
-        assert connect(address, with_token(tmp_path / "user", TOKEN)) == "True"
-        assert connect(address, tmp_path / "user", RAY_AUTH_MODE="token") == "True"
+        text = config.spec_text.replace("workers = 2", f'workers = 2\nexecutor = "ray"\naddress = "{address}"')
+        driver = start(parse_spec(text), home, seconds=0.0)
+        _, errors = driver.communicate(timeout=240)
+    assert driver.returncode == 0, errors.decode()
+    assert check_books(home, config, 2) == {"complete": 2}
 
 
 @pytest.mark.slow

@@ -16,21 +16,23 @@ from dataclasses import replace
 from trainers.data.classes import ClassData
 from trainers.data.config import ImageFolder
 
+from .alike import Alike
 from .budget import Budget
 from .config import StudyConfig
 from .executors import Executor, make_executor
 from .held import HeldRuns
 from .home import Home
-from .jobs import Busy, Ended, EpochDone, Event, Finished, Job, Lost, Started, Stopped, find
+from .home_watch import HomeWatch, driving
+from .jobs import Busy, Ended, EpochDone, Event, Finished, HomeFault, Job, Lost, Started, Stopped, find
 from .journal import Journal
 from .ledger import Ledger
 from .limits import refuse_too_long
-from .locks import driver_lock
+from .progress import Progress
 from .run import Run
 from .same_data import refuse_other_origin
 from .snapshot import EndState, RunningRow, Snapshot
 from .stopping import StopSignals
-from .stores import StoreLost, open_mlflow, open_optuna, wait_for
+from .stores import StoreAway, StoreLost, open_mlflow, open_optuna, wait_for
 from .tracking import Tracking
 from .trainable import refuse_untrainable
 from .trials import Trials
@@ -45,6 +47,8 @@ RETRY_PAUSE_SECONDS = 0.5
 """What is wrong with a machine for a moment may be over after so long; twice as long the second time."""
 LOST_SECONDS = 30.0
 """So long a driver waits, when nothing trains any more, for a store's file to be put back."""
+FAULTS = 5
+"""A run that the home's disk fails so often in a row, although the driver can write there, has failed."""
 MESSAGES_KEPT = 6
 
 
@@ -74,43 +78,44 @@ def run_study(
     that the data do not allow. Later Ctrl-C, SIGTERM and SIGHUP do not raise: workers finish their epoch, and the
     snapshot says `interrupted`.
     """
-    with driver_lock(home.locks / f"{config.study.name}.lock", config.study.name):
+    waiting = Snapshot(config.study.name, config.kind, planned=0)
+
+    def show_away(away: StoreAway) -> None:
+        show(replace(waiting, away=f"{away}. Waiting for it"))
+
+    with driving(home, config.study.name, show_away) as watch:
         refuse_too_long(config, home)
         config = warm_started(config, home)
         data: ClassData = find(loader)(config.data, home.data)
         refuse_untrainable(config, data)
         refuse_other_origin(config, data.checksum)
         with StopSignals() as stop:
-            waiting = Snapshot(config.study.name, config.kind, planned=0)
             show(replace(waiting, data_notes=data.notes))
             ledger, budget = wait_for(
-                lambda: _open(config, home, data.checksum),
-                lambda away: show(replace(waiting, away=f"{away}. Waiting for it")),
-                lambda: stop.count > 0,
+                lambda: _open(config, home, watch, data.checksum), show_away, lambda: stop.count > 0
             )
             workers = executor or _workers(config, home)
             driver = _Driver(config, home, ledger, budget, workers, show, stop, (trainer, loader), data.checksum)
             return driver.run(keep_workers=executor is not None)
 
 
-def _open(config: StudyConfig, home: Home, checksum: str) -> tuple[Ledger, Budget]:
+def _open(config: StudyConfig, home: Home, watch: HomeWatch, checksum: str) -> tuple[Ledger, Budget]:
     """Open both stores; what has ended in Optuna and is lost in MLflow is to run again. Raises StoreAway."""
-    storage = open_optuna(home)
-    trials = Trials(storage, config, checksum)
-    tracking = Tracking(open_mlflow(home), home, config, checksum, trials.experiment_id)
-    if lost := tracking.lacking(trials.ended_runs):
-        trials.replace({trial for trial, _ in lost})
+    with watch.guard():
+        storage = open_optuna(home)
         trials = Trials(storage, config, checksum)
-        many = "1 run that had ended was" if len(lost) == 1 else f"{len(lost)} runs that had ended were"
-        tracking.notes.append(
-            f"{many} missing in MLflow: taken again from the checkpoints, or trained where there is none"
-        )
-    trials.experiment_id = tracking.experiment_id
-    tracking.start(trials.open_runs, trials.not_ours)
-    journal = Journal(home.journal / f"{config.study.name}.jsonl")
-    return Ledger(trials, tracking, journal), Budget(
-        config.budget, config.execution, tracking.spent, tracking.earlier_seconds
-    )
+        tracking = Tracking(open_mlflow(home), home, config, checksum, trials.experiment_id)
+        if lost := tracking.lacking(trials.ended_runs):
+            trials.replace({trial for trial, _ in lost})
+            trials = Trials(storage, config, checksum)
+            many = "1 run that had ended was" if len(lost) == 1 else f"{len(lost)} runs that had ended were"
+            tracking.notes.append(
+                f"{many} missing in MLflow: taken again from the checkpoints, or trained where there is none"
+            )
+        trials.experiment_id = tracking.experiment_id
+        tracking.start(trials.open_runs, trials.not_ours)
+        ledger = Ledger(trials, tracking, Journal(home.journal / f"{config.study.name}.jsonl"), watch)
+    return ledger, Budget(config.budget, config.execution, tracking.spent, tracking.earlier_seconds)
 
 
 def _workers(config: StudyConfig, home: Home) -> Executor:
@@ -130,28 +135,29 @@ class _Driver:
         self._ledger, self._budget, self._executor = ledger, budget, executor
         self._queue: list[Run] = []
         self._live: dict[str, Run] = {}
-        self._held = HeldRuns()
+        self._held, self._alike = HeldRuns(), Alike()
         self._messages: deque[str] = deque(maxlen=MESSAGES_KEPT)
         self._just_ended: list[tuple[RunningRow, EndState]] = []
-        self._new_epochs = self._ended_runs = self._interrupted = 0
+        self._progress, self._interrupted = Progress(), 0
 
     def run(self, keep_workers: bool = False) -> Snapshot:
         """Run until the plan is done, the budget is spent, or a signal stops it."""
-        finished, spent = False, ""
+        finished, spent, paused = False, "", ""
         try:
             while self._pending() and not self._stop.count:
                 self._dispatch()
                 self._step(SHOW_SECONDS)
             self._wind_down()
             all_done = not (self._live or self._queue or self._ledger.more or self._ledger.behind)
-            spent = "" if all_done or self._stop.count else self._spent()
+            paused = "" if all_done or self._stop.count else self._alike.reached
+            spent = "" if all_done or paused or self._stop.count else self._spent()
             # A search whose budget is spent is done; an ablation lacks cells of its plan.
-            finished = not self._stop.count and (all_done or self._config.kind == "search")
+            finished = not (self._stop.count or paused) and (all_done or self._config.kind == "search")
         finally:
             if self._live or not keep_workers:
                 self._executor.close(grace=0.5 if self._live else 5.0)
             self._interrupt(finished)
-        last = self._snapshot(finished=finished, interrupted=bool(self._stop.count), spent=spent)
+        last = self._snapshot(finished=finished, interrupted=bool(self._stop.count), spent=spent, paused=paused)
         if (lost := self._ledger.lost) and not self._stop.count:
             raise StoreLost(
                 f"{lost.reason}. Then the same command goes on: what came since is in checkpoints and journal"
@@ -164,7 +170,7 @@ class _Driver:
         if not self._live and (lost := self._ledger.lost) and time.time() - lost.since > LOST_SECONDS:
             return False
         more = self._queue or self._ledger.more
-        return bool(self._live or self._ledger.behind or (more and not self._spent()))
+        return bool(self._live or self._ledger.behind or (more and not (self._spent() or self._alike.reached)))
 
     def _spent(self) -> str:
         return self._budget.reached(self._open_runs())
@@ -178,8 +184,9 @@ class _Driver:
         self._messages.extend(self._executor.notes())
         self._kill_silent()
         self._prepare()
+        back = "the home can be written again" if self._ledger.home_away else "both stores answer again"
         if self._ledger.catch_up():
-            self._messages.append("both stores answer again, and everything that waited is written")
+            self._messages.append(f"{back}, and everything that waited is written")
         self._show(self._snapshot())
 
     def _kill_silent(self) -> None:
@@ -204,8 +211,8 @@ class _Driver:
         self._queue.clear()
 
     def _dispatch(self) -> None:
-        while self._executor.free and (run := self._next()) is not None:
-            if not self._ledger.reopen(run):
+        while not self._ledger.home_away and self._executor.free and (run := self._next()) is not None:
+            if not (self._ledger.check_home(write=False) and self._ledger.reopen(run)):
                 self._queue.insert(0, run)
                 return
             if run.end is not None:  # it had ended before the last driver died
@@ -213,7 +220,12 @@ class _Driver:
                 continue
             run.dispatch()
             self._live[run.plan.key] = run
-            self._executor.submit(self._job(run))
+            try:
+                self._executor.submit(self._job(run))
+            except OSError as error:  # the worker's log cannot be written
+                if not self._ledger.blame_home(error):
+                    raise
+                self._again(run)
             self._show(self._snapshot())
 
     def _prepare(self) -> None:
@@ -227,7 +239,7 @@ class _Driver:
 
     def _next(self) -> Run | None:
         """Return a run whose cell nobody here trains; runs of new trials are queued as far as workers are free."""
-        while not self._spent():
+        while not (self._spent() or self._alike.reached):
             training = {run.plan.cell for run in self._live.values()}
             for run in self._queue:
                 if run.plan.cell not in training and run.not_before <= time.monotonic():
@@ -274,9 +286,11 @@ class _Driver:
                     self._messages.append(told)
                     self._ledger.note_held(self._held.told)
                 self._again(run, pause=BUSY_PAUSE_SECONDS)
+            case HomeFault() if run.end is None:
+                self._home_fault(run, event)
             case Stopped() if run.end is None:
                 self._again(run)
-            case Stopped() | Lost():
+            case Stopped() | Lost() | HomeFault():
                 del self._live[run.plan.key]
 
     def _kept(self, run: Run) -> bool:
@@ -291,7 +305,9 @@ class _Driver:
             del self._live[run.plan.key]
 
     def _epoch(self, run: Run, event: EpochDone) -> None:
-        self._new_epochs += not run.reused and event.result.epoch not in run.logged
+        if not run.reused and event.result.epoch not in run.logged:
+            self._progress.epochs += 1
+            run.faults = 0
         self._ledger.write(run, event)
         if run.end is not None:
             self._note_end(run)
@@ -301,12 +317,25 @@ class _Driver:
         """Let a run that failed, or lost its worker, go on from its checkpoint; it may do so `retries` times."""
         if run.killed:
             message = f"silent for more than {self._config.execution.timeout:g} s ([execution] timeout), so {message}"
+        if not self._ledger.check_home():  # whatever it died of: that is no fault of the run
+            self._again(run)
+            return
         run.attempts += 1
         if run.attempts > self._config.execution.retries:
             self._write(run, Ended("failed", message))
         else:
             told = f"{message.splitlines()[0]}; the run goes on from its checkpoint"
             self._again(run, told, pause=RETRY_PAUSE_SECONDS * run.attempts)
+
+    def _home_fault(self, run: Run, fault: HomeFault) -> None:
+        """Let a run wait for the home's disk; if the driver finds nothing wrong with it, try again, and a few times only."""
+        here = self._ledger.check_home(fault.size)
+        run.faults += here
+        if run.faults > FAULTS:
+            self._retry(run, fault.message)
+        else:
+            told = f"{fault.message.splitlines()[0]}; the run goes on from its checkpoint"
+            self._again(run, told, pause=RETRY_PAUSE_SECONDS * 2**run.faults if here else 0.0)
 
     def _again(self, run: Run, message: str = "", pause: float = 0.0) -> None:
         """Let a run wait for a worker again, for `pause` seconds at least."""
@@ -317,35 +346,32 @@ class _Driver:
 
     def _note_end(self, run: Run, message: str = "") -> None:
         assert run.end is not None
-        self._ended_runs += not run.reused
+        self._progress.ended += not run.reused
+        self._alike.note(run, message)
         self._budget.add(run)
         self._just_ended.append((run.row, run.end))
         if message:
             self._messages.append(f"{run.plan.label}: {run.end}: {message.splitlines()[0]}")
 
-    def _snapshot(self, *, finished: bool = False, interrupted: bool = False, spent: str = "") -> Snapshot:
+    def _snapshot(
+        self, *, finished: bool = False, interrupted: bool = False, spent: str = "", paused: str = ""
+    ) -> Snapshot:
         rows = tuple(run.row for run in self._live.values() if run.end is None)
         counts, planned = dict(self._ledger.counts), self._ledger.planned
         left = max(0, planned - sum(counts.values()))
         counts |= {"running": len(rows), "waiting": max(0, left - len(rows))} if not (finished or interrupted) else {}
         counts["interrupted"] = self._interrupted
         value, label, params = self._ledger.best or (None, None, {})
+        epochs = self._config.base.budget.epochs
         just_ended, self._just_ended = tuple(self._just_ended), []
         return Snapshot(
             study=self._config.study.name, kind=self._config.kind, planned=planned,
             counts={state: count for state, count in counts.items() if count}, running=rows, just_ended=just_ended,
             best_label=label, best_value=value, best_params=params, elapsed=self._budget.elapsed,
-            remaining=self._remaining(left, rows), finished=finished, interrupted=interrupted, spent=spent,
-            experiment_id=self._ledger.experiment_id, messages=tuple(self._messages), away=self._ledger.away,
+            remaining=self._progress.remaining(left, sum(row.epoch for row in rows), epochs, self._budget.elapsed), finished=finished, interrupted=interrupted, spent=spent, paused=paused,
+            experiment_id=self._ledger.experiment_id, messages=tuple(self._messages), away=self._away(),
         )  # fmt: skip
 
-    def _remaining(self, left: int, rows: tuple[RunningRow, ...]) -> float | None:
-        """Estimate the seconds to the end by the epochs that were trained since the start."""
-        if not self._new_epochs or not left:
-            return None
-        done = sum(row.epoch for row in rows)
-        planned = self._config.base.budget.epochs
-        a_run = (
-            (self._new_epochs - done) / self._ended_runs if self._ended_runs and self._new_epochs > done else planned
-        )
-        return max(0.0, left * a_run - done) * self._budget.elapsed / self._new_epochs
+    def _away(self) -> str:
+        waiting = f"; {len(self._queue)} runs wait" if self._ledger.home_away else ""
+        return self._ledger.away + waiting

@@ -90,14 +90,22 @@ class Busy:
 
 
 @dataclass(frozen=True)
+class HomeFault:
+    """The home's disk failed: a checkpoint could not be written, or a file not be read. `size`: bytes that had no room."""
+
+    message: str
+    size: int = 0
+
+
+@dataclass(frozen=True)
 class Lost:
     """The worker process died; `message` ends with the last lines of its log. Sent by the executor."""
 
     message: str
 
 
-Event = Started | EpochDone | Finished | Stopped | Ended | Busy | Lost
-LAST_EVENTS = (Finished, Stopped, Ended, Busy, Lost)
+Event = Started | EpochDone | Finished | Stopped | Ended | Busy | HomeFault | Lost
+LAST_EVENTS = (Finished, Stopped, Ended, Busy, HomeFault, Lost)
 """The worker is free after one of these."""
 EventSource = tuple[str, Event]
 """A job's key, and what happened to it."""

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
+from .home_watch import HomeAway, HomeWatch, since
 from .jobs import Ended, EpochDone, Event, Finished, Started
 from .journal import Journal, RunKey
 from .locks import DriverBusy
@@ -31,10 +32,11 @@ class Ledger:
         trials: Optuna's side.
         tracking: MLflow's side; its parent run is started.
         journal: what an earlier driver could not write is read from it, and written when its run is opened.
+        watch: of the home that the workers write to, which may be away as a store may.
     """
 
-    def __init__(self, trials: Trials, tracking: Tracking, journal: Journal) -> None:
-        self._trials, self._tracking, self._journal = trials, tracking, journal
+    def __init__(self, trials: Trials, tracking: Tracking, journal: Journal, watch: HomeWatch) -> None:
+        self._trials, self._tracking, self._journal, self._watch = trials, tracking, journal, watch
         wanted = set(trials.open_runs)
         self._left = {key: events for key, events in journal.read().items() if (key.trial, key.seed) in wanted}
         self._pending: deque[tuple[Run, Event]] = deque()
@@ -53,8 +55,28 @@ class Ledger:
         """Which store is away, since when; empty if both answer."""
         if self._away is None:
             return ""
-        since = time.strftime("%H:%M:%S", time.localtime(self._away.since))
-        return f"{self._away} (since {since}). Runs go on, {len(self._pending)} events wait to be written, nothing new starts"
+        return f"{self._away} (since {since(self._away)}). Runs go on, {len(self._pending)} events wait to be written, nothing new starts"
+
+    @property
+    def home_away(self) -> bool:
+        """Whether it is the home that is away, so that no run can be given to a worker."""
+        return isinstance(self._away, HomeAway)
+
+    def check_home(self, size: int = 0, *, write: bool = True) -> bool:
+        """Whether the home is where it was and, with `write`, a file of `size` bytes can be written there; else it is away from now on."""
+        if not self.home_away:
+            try:
+                self._watch.probe(size) if write else self._watch.look()
+            except HomeAway as away:
+                self._lose(away)
+        return not self.home_away
+
+    def blame_home(self, error: OSError) -> bool:
+        """Whether `error` is about the home's disk, which is away from now on."""
+        away = self._watch.blame(error)
+        if away is not None:
+            self._lose(away)
+        return away is not None
 
     @property
     def lost(self) -> StoreLost | None:
@@ -173,6 +195,8 @@ class Ledger:
         if time.monotonic() < self._next_try and not now:
             return False
         try:
+            if isinstance(self._away, HomeAway):
+                self._watch.probe(self._away.size)
             self._check_files()
             self._tracking.resync()  # a run may have been opened just before the store went
             while self._pending:
@@ -208,6 +232,10 @@ class Ledger:
 
     def _apply(self, run: Run, event: Event, answered: bool) -> None:
         """Write an event into both books, in an order in which it can be written again. Raises StoreAway."""
+        with self._watch.guard():
+            self._write_event(run, event, answered)
+
+    def _write_event(self, run: Run, event: Event, answered: bool) -> None:
         if not run.run_id:
             self._open(run)
         match event:
@@ -258,7 +286,8 @@ class Ledger:
 
     def _forget_written(self) -> None:
         if not self._pending and not self._left:
-            self._journal.clear()
+            with suppress(OSError):  # what stays is written once more, without effect
+                self._journal.clear()
 
 
 def _end_of(event: Event) -> EndState | None:

@@ -14,6 +14,7 @@ from trainers.results import EpochResult
 from .books import Books, state_of
 from .foreign import STATE
 from .heartbeat import TAG
+from .home_watch import HomeWatch
 from .journal import Journal
 from .ledger import Ledger
 from .seed_groups import Results, group_value
@@ -130,7 +131,7 @@ def replay(books: Books) -> None:
     trials = Trials(books.storage, books.config, checksum)
     tracking = Tracking(books.client, books.home, books.config, checksum)
     tracking.start(trials.open_runs, trials.not_ours)
-    ledger = Ledger(trials, tracking, Journal(books.journal.path))
+    ledger = Ledger(trials, tracking, Journal(books.journal.path), HomeWatch(books.home))
     ledger.close(ledger.replay(), finished=before == records.COMPLETE)
     if ledger.behind:
         raise ValueError(f"the journal could not be written: {ledger.away}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
@@ -31,7 +32,7 @@ from .missing import Missing, find_missing
 from .searched_space import with_space
 from .snapshot import Snapshot
 from .spec_files import without_folder
-from .stores import mlflow_address, open_mlflow, patiently
+from .stores import StoreAway, StoreLost, mlflow_address, open_mlflow, patiently
 from .summaries import write_summaries
 
 UI_ADDRESS = "http://127.0.0.1:5000"
@@ -55,21 +56,38 @@ def conduct(config: StudyConfig, home: Home, console: Console, quiet: bool = Fal
         for note in last.notes:
             _say(console, f"note: {note}")
         if not last.interrupted:
-            return finish(last, home, console)
+            return _finish_safely(last, home, console)
     except KeyboardInterrupt:
         pass
-    kept = "What a store could not take is kept in the journal, and written at the next start. " if last.away else ""
+    kept = "What a store could not take is written at the next start. " if last.away else ""
     if last.away:
         _say(console, last.away)
     _say(console, f"Stopped. Everything is saved: the same command goes on where it was. {kept}".strip())
     return INTERRUPTED
 
 
+def _finish_safely(last: Snapshot, home: Home, console: Console) -> int:
+    """Do as `finish`; a report that cannot be written (a full disk, say) takes nothing from the study, and is 1."""
+    try:
+        return finish(last, home, console)
+    except (OSError, StoreAway, ReportError) as error:
+        other = isinstance(error, ReportError) and not isinstance(error.__cause__, OSError)
+        if other or isinstance(error, StoreLost):  # of these nothing says that the results are safe
+            raise
+        again = shlex.join(["mamlab", "report", last.study, "--home", str(home.root)])
+        _say(console, f"The study's results are safe in its stores, but its report could not be written: {error}")
+        _say(console, f"When that is mended, make it with: {again}")
+        return 1
+
+
 def finish(last: Snapshot, home: Home, console: Console) -> int:
     """Write the report of a study, print its result and where everything is; return the exit status.
 
-    1 says that the study has ended without any complete run, or that runs which have ended are missing in MLflow. A budget that is spent is no failure.
+    1 says that the study has ended without any complete run, that it stopped because its runs failed alike, or that runs which
+    have ended are missing in MLflow. A budget that is spent is no failure.
     """
+    if last.paused:
+        _say(console, _pause_lines(last))
     if last.spent:
         _say(console, f"The budget is spent: {last.spent}. With a larger one, the same command goes on where it was.")
     if not last.counts:
@@ -83,7 +101,17 @@ def finish(last: Snapshot, home: Home, console: Console) -> int:
     _say(console, f"\nReport:    {page}\nMLflow UI: mamlab ui --home {home.root}")
     if info.missing:
         _say(console, f"Incomplete: {info.missing}.")
-    return int(bool(info.missing) or (last.finished and not any(one.state == names.COMPLETE for one in records)))
+    return int(
+        bool(info.missing or last.paused) or (last.finished and not any(one.state == names.COMPLETE for one in records))
+    )
+
+
+def _pause_lines(last: Snapshot) -> str:
+    again = "" if last.kind == "train" else ", and with --retry-failed trains these again"
+    return (
+        f"No further run was started: {last.paused}\n"
+        f"Mend the cause first. Then the same command goes on with the runs that are left{again}."
+    )
 
 
 @dataclass(frozen=True)

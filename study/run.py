@@ -28,6 +28,8 @@ class Run:
     """Whether the cell had been trained before."""
     attempts: int = 0
     """How often it failed or lost its worker."""
+    faults: int = 0
+    """How often in a row the home's disk failed it, although the driver could write there."""
     halve: bool = False
     """It ran out of memory once, and computes half as many tasks together since."""
     killed: bool = False

@@ -52,6 +52,8 @@ class Snapshot:
     """True only for the last snapshot of a study that was stopped and can go on."""
     spent: str = ""
     """Which limit of [budget] ended the study before its plan was done, such as "[budget] hours = 2"."""
+    paused: str = ""
+    """Why no further run was started although some are left: the last runs failed alike; names them, and the error."""
     experiment_id: str = ""
     """MLflow's experiment."""
     data_notes: tuple[str, ...] = ()

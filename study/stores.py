@@ -17,6 +17,8 @@ from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from trainers.disk import DISK_ERRORS, chain
+
 from .addresses import redact, shown
 from .failures import open_files_hint
 from .home import Home
@@ -39,7 +41,10 @@ LONGEST_PAUSE = 30.0
 ADVISORY_LOCK = 0x6D616D6C
 """PostgreSQL's number for "mamlab makes tables": no two machines do so at once."""
 _LOCKED = ("database is locked", "database table is locked")
-_FULL = ("disk I/O error", "database or disk is full", "unable to open database file")
+_FULL = (
+    "disk I/O error", "database or disk is full", "unable to open database file", "attempt to write a readonly database",
+)  # fmt: skip
+_DISK_WORDS = tuple(os.strerror(number) for number in sorted(DISK_ERRORS))
 _REFUSED = ("authentication failed", "does not exist", "no pg_hba.conf entry", "permission denied")
 """What waiting does not mend."""
 _PRIVATE = ("_create_new_trial", "_set_trial_param", "_get_trials", "_get_best_trial_id")
@@ -111,20 +116,18 @@ def wait_for(call: Callable[[], T], show: Callable[[StoreAway], None], stopped: 
         pause = min(2 * pause, LONGEST_PAUSE)
 
 
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    while error is not None:
-        yield error
-        error = error.__cause__ or error.__context__
-
-
 def _texts(error: BaseException) -> list[str]:
-    return [str(one) for one in _chain(error)]
+    return [str(one) for one in chain(error)]
 
 
 def _is_away(error: BaseException) -> bool:
-    for one in _chain(error):
+    for one in chain(error):
         names = {kind.__name__ for kind in type(one).__mro__}
         text = str(one)
+        if isinstance(one, OSError) and (one.errno in DISK_ERRORS or any(word in text for word in _DISK_WORDS)):
+            return True
+        if "sqlite3.OperationalError" in text or type(one).__module__ == "sqlite3":
+            return any(word in text for word in _FULL)
         if names & {"ConnectionError", "Timeout", "InterfaceError"}:
             return True
         if "MlflowException" in names and getattr(one, "error_code", "") == "TEMPORARILY_UNAVAILABLE":
@@ -132,8 +135,6 @@ def _is_away(error: BaseException) -> bool:
         if "MlflowHttpException" in names or "failed with exception HTTP" in text:
             return True
         if "OperationalError" in names:
-            if "sqlite3" in text or type(one).__module__ == "sqlite3":
-                return any(word in text for word in _FULL)
             return not any(word in text for word in _REFUSED)
         if getattr(one, "connection_invalidated", False):
             return True

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import queue
 import signal
@@ -12,6 +13,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Generator
+from contextlib import suppress
 from functools import lru_cache
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -24,12 +26,13 @@ from trainers.checkpoint import CellBusy, CheckpointFolder
 from trainers.config import TrainerConfig
 from trainers.data import DataConfig, DataError
 from trainers.data.classes import ClassData
+from trainers.disk import disk_fault, size_of
 from trainers.divergence import Diverged
 from trainers.results import EpochResult, TrainResult
 from trainers.training import tasks_at_once
 
 from .artifacts import run_files
-from .jobs import Answer, Busy, Ended, EpochDone, Event, Finished, Job, Started, Stopped, find
+from .jobs import Answer, Busy, Ended, EpochDone, Event, Finished, HomeFault, Job, Started, Stopped, find
 
 Training = Generator[EpochResult, None, TrainResult]
 
@@ -58,6 +61,9 @@ def run_job(job: Job) -> Generator[Event, Answer, None]:
         yield Ended("failed", str(error), for_good=True)
     except Exception as error:  # whatever it is, the study goes on and the run says why it ended
         traceback.print_exc()
+        if fault := disk_fault(error, [job.checkpoint.parent, job.data_folder]):
+            yield HomeFault(f"{type(error).__name__}: {error}", size_of(fault))
+            return
         out_of_memory = "DefaultCPUAllocator" in str(error)  # torch has no class of its own for the CPU's
         yield Ended(
             "out_of_memory" if out_of_memory else "failed", f"{type(error).__name__}: {error}\n{traceback.format_exc()}"
@@ -82,15 +88,21 @@ def _train(job: Job, folder: CheckpointFolder) -> Generator[Event, Answer, None]
         except StopIteration as end:
             yield Finished(end.value, run_files(config, end.value))
             if job.keep == "none" and not trained_before:
-                folder.remove()
+                _remove(folder)
             return
         answer = yield EpochDone(epoch)
         if answer != "go":
             training.close()
             if answer == "prune" and not trained_before:  # a trained cell serves other studies
-                folder.remove()
+                _remove(folder)
             yield Stopped()
             return
+
+
+def _remove(folder: CheckpointFolder) -> None:
+    """Remove a cell's checkpoints; on a disk that fails they stay, and the run's end, which was told, is no other for it."""
+    with suppress(OSError):
+        folder.remove()
 
 
 def _device(config: TrainerConfig) -> str:
@@ -155,12 +167,31 @@ def _serve(job: Job, pipe: Connection, inbox: _Inbox) -> bool:
         events.close()
 
 
+class _Log(io.FileIO):
+    """A log that loses lines on a full disk, and never stops the process that writes into it."""
+
+    def write(self, data: Any) -> int:
+        try:
+            return super().write(data)
+        except OSError:
+            return memoryview(data).nbytes
+
+
+def keep_printing() -> None:
+    """Let what this process prints never be an error."""
+    sys.stdout, sys.stderr = (
+        io.TextIOWrapper(io.BufferedWriter(_Log(number, "w", closefd=False)), line_buffering=True, errors="replace")
+        for number in (1, 2)
+    )
+
+
 def main() -> None:
     """Serve the pipe whose file descriptor is the first argument, with as many torch threads as the second says."""
     for ignored in (signal.SIGINT, signal.SIGHUP):
         signal.signal(ignored, signal.SIG_IGN)
     descriptor, threads = (int(argument) for argument in sys.argv[1:3])
     torch.set_num_threads(threads)
+    keep_printing()
     with Connection(descriptor) as pipe:
         serve(pipe)
     os._exit(0)

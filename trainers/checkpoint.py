@@ -16,6 +16,7 @@ from typing import IO, Any
 
 import torch
 
+from .disk import naming
 from .locks import UNKNOWN, holder, take
 
 State = dict[str, Any]
@@ -121,8 +122,9 @@ class CheckpointFolder:
         return sorted(self.path.glob("epoch-*.ckpt"))
 
     def _write_state(self, file: Path, state: State) -> None:
-        self.path.mkdir(parents=True, exist_ok=True)
-        if self._lock is not None and (self.path / "attempt").read_text() != self.token:
+        if self._lock is None:  # else it was made with the lock: if it is gone, so is its disk
+            self.path.mkdir(parents=True, exist_ok=True)
+        elif (self.path / "attempt").read_text() != self.token:
             raise StaleAttempt(f"a newer attempt has taken over {self.path.name[:12]}; this one ({self.token}) stops")
         buffer = io.BytesIO()
         torch.save(state, buffer)
@@ -134,7 +136,7 @@ def _write(file: Path, content: bytes) -> None:
     """Write `file` whole or not at all."""
     temporary = file.with_name(f"{file.name}.tmp-{os.getpid()}")
     try:
-        with temporary.open("wb") as out:
+        with naming(file, len(content)), temporary.open("wb") as out:
             out.write(content)
             out.flush()
             os.fsync(out.fileno())
@@ -145,7 +147,8 @@ def _write(file: Path, content: bytes) -> None:
 
 def _payload(file: Path) -> bytes | None:
     """Return what follows the checksum in `file`, or None if the two do not fit."""
-    content = file.read_bytes()
+    with naming(file):
+        content = file.read_bytes()
     return content[32:] if hashlib.sha256(content[32:]).digest() == content[:32] else None
 
 

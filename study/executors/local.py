@@ -172,9 +172,12 @@ class LocalExecutor:
 
 def last_lines(log: Path, count: int = 12) -> str:
     """Return the last `count` lines of `log`, each at most 300 characters."""
-    with log.open("rb") as file:
-        file.seek(max(0, log.stat().st_size - 20_000))
-        lines = file.read().decode(errors="replace").splitlines()
+    try:
+        with log.open("rb") as file:
+            file.seek(max(0, log.stat().st_size - 20_000))
+            lines = file.read().decode(errors="replace").splitlines()
+    except OSError as error:
+        return f"(cannot be read: {error.strerror})"
     return "\n".join(line[:300] for line in lines[-count:]) or "(empty)"
 
 

@@ -43,6 +43,9 @@ class RayWorker:
             _print_to(log)
         import torch
 
+        from ..worker import keep_printing
+
+        keep_printing()
         torch.set_num_threads(threads)
         return reply
 

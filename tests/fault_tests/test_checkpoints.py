@@ -32,10 +32,18 @@ def can_mount() -> bool:
 @pytest.mark.parametrize("after", [1, 2, 3])
 def test_a_full_disk_stops_runs_only_until_there_is_room(after: int, tmp_path: Path) -> None:
     home = new_home(tmp_path, "home")
-    command = [*NAMESPACE, sys.executable, "-m", "tests.fault_tests.disk_full", str(home.root), str(after)]
+    command = [
+        *NAMESPACE,
+        sys.executable,
+        "-m",
+        "tests.fault_tests.disk_full",
+        str(home.root),
+        "checkpoints",
+        str(after),
+    ]
     done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False)
     assert done.returncode == 0, done.stderr
-    assert "the disk was full, and nothing was lost" in done.stdout
+    assert "the disk failed, and nothing was lost" in done.stdout
 
 
 def truncate(file: Path, moments: random.Random) -> None:

@@ -20,11 +20,13 @@ from trainers.checkpoint import CheckpointFolder
 from trainers.config import TrainerConfig
 from trainers.data.classes import SPLITS, ClassData, ClassRange
 from trainers.data.config import DataConfig
+from trainers.disk import naming
 from trainers.divergence import Diverged
 from trainers.normalise import cell_id
 from trainers.results import EpochResult, TrainResult
 
 ORDERS = {
+    "full": 0.79,
     "diverge": 0.81,
     "out_of_memory": 0.82,
     "raise": 0.83,
@@ -93,6 +95,9 @@ def _obey(config: TrainerConfig, epoch: int, checkpoint: CheckpointFolder | None
     order = next((order for order, value in ORDERS.items() if value == config.outer.beta1), "")
     if epoch != 2:
         return
+    if order == "full":
+        with naming(Path("/dev/full")):
+            Path("/dev/full").write_text("x")
     if order == "exhaust":
         _exhaust()
     if order == "hang":

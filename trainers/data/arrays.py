@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..disk import naming
 from ..locks import held
 
 Floats = NDArray[np.float64]
@@ -50,7 +51,7 @@ def _read(path: Path) -> Arrays | None:
         file = path.open("rb")
     except OSError:
         return None
-    with file:
+    with naming(path), file:
         checksum = file.read(_CHECKSUM_LENGTH)
         if checksum != _sha256(file):
             return None

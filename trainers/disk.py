@@ -1,0 +1,52 @@
+"""Errors of a disk, with the file that they are about: the operating system leaves it out when an open file is written."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+DISK_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.ESTALE, errno.EIO})
+"""What a disk says that is full, was mounted otherwise, or is gone for a while."""
+_GONE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.EPERM, errno.ENXIO, errno.ENODEV, errno.ENOTCONN})
+"""Of a folder that was unmounted or moved; elsewhere they say other things."""
+
+
+class DiskError(OSError):
+    """A file could not be written: `size` bytes of it were to be."""
+
+    size = 0
+
+
+@contextmanager
+def naming(file: Path, size: int = 0) -> Iterator[None]:
+    """Give an OSError from inside the name of `file` if it has none, and how many bytes were to be written. Raises DiskError."""
+    try:
+        yield
+    except OSError as error:
+        named = DiskError(error.errno, error.strerror, error.filename or str(file))
+        named.size = size
+        raise named from error
+
+
+def chain(error: BaseException | None) -> Iterator[BaseException]:
+    """Yield `error`, what it was raised from, and so on."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def disk_fault(error: BaseException, folders: Iterable[Path]) -> OSError | None:
+    """Return the error of the disk behind `error`, if it is about a file in one of `folders`."""
+    for one in chain(error):
+        if not isinstance(one, OSError) or one.errno not in DISK_ERRORS | _GONE or not one.filename:
+            continue
+        if any(Path(str(one.filename)).is_relative_to(folder) for folder in folders):
+            return one
+    return None
+
+
+def size_of(error: OSError) -> int:
+    """Return how many bytes were to be written, 0 if that is not known."""
+    return int(getattr(error, "size", 0))

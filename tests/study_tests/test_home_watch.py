@@ -79,7 +79,7 @@ def test_a_full_disk_is_an_outage_of_the_store_whoever_says_so(text: str) -> Non
     with pytest.raises(StoreAway, match="No space left on device"):
         patiently(lambda: Path("/dev/full").write_text("x"))
     with closing(sqlite3.connect(":memory:")) as store, pytest.raises(sqlite3.OperationalError, match="no such table"):
-        patiently(lambda: store.execute("select * from nothing"))
+        patiently(lambda: store.execute("select * from absent"))
 
 
 def test_an_error_of_another_disk_fails_the_run_with_its_path_after_the_retries(tmp_path: Path) -> None:

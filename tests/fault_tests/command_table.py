@@ -1,0 +1,186 @@
+"""The commands of the table, and what each says when nothing is wrong."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Command:
+    """What is typed (but --home), and what the answer has when nothing is wrong."""
+
+    args: tuple[str, ...]
+    right: str
+    study: str = ""
+    """The study that it trains."""
+    writes: str = ""
+    """The folder or file that the user or the command names, in which somebody else's lies."""
+    kill_within: float = 3.0
+    """Seconds after the imports in which it is killed."""
+
+
+def command(typed: str, right: str, study: str = "", writes: str = "", kill_within: float = 3.0) -> Command:
+    """Return the command that is typed so."""
+    return Command(tuple(typed.split()), right, study, writes, kill_within)
+
+
+READERS = {
+    "status": command("status", r"ab ablation 9 9 complete"),
+    "status ab": command("status ab", r"9 complete .*best 87\.50 %"),
+    "report": command("report ab", r"Report: .*/reports/ab/index\.html"),
+    "verify": command("verify ab", r"every table follows from its 9 runs; the results agree with MLflow's"),
+    "doctor": command("doctor ab", r"ab: the books, the checkpoints and the journal agree"),
+    "export": command("export ab model --arm MAML++", r"Accuracy: \d.*MLflow: "),
+    "plan": command("plan ablation.toml", r"3 arms x 3 seeds = 9, 9 of them trained in this home"),
+    "plan --from": command("plan ablation.toml --from runs/reports/ab", r"7\.22 points, from the report in runs/reports/ab"),
+    "promote": command("promote se --best 1 --seeds 1", r"se-promoted: 2 of 2 runs \| 2 complete", "se-promoted"),
+    "ablate --from": command("ablate --from se --seeds 1", r"se-ablated: (\d+) of \1 runs", "se-ablated"),
+    "clean": command("clean", r"Nothing to delete: studies need all that is here"),
+    "space check": command("space check search.toml", r"se: all of 200 random configs can be trained"),
+    "ui": command("ui --port PORT", r"Ctrl-C stops.*Stopped"),
+    "ablate": command("ablate ablation.toml", r"ab: 9 of 9 runs \| 9 complete"),
+    "search": command("search search.toml", r"se: 10 of 10 runs \| 9 complete, 1 pruned"),
+}  # fmt: skip
+"""Commands that read what is there; the last two have nothing left to train."""
+
+WRITERS = {
+    "report": command("report ab", r"Report: .*/reports/ab/index\.html", writes="runs/reports/ab"),
+    "report --out": command("report ab --out paper", r"Report: paper/index\.html", writes="paper"),
+    "report --from --out": command(
+        "report --from runs/reports/ab --out paper", r"Report: paper/index\.html", writes="paper"
+    ),
+    "export": command("export ab model --arm MAML++", r"Accuracy: \d.*MLflow: ", writes="model"),
+    "promote": READERS["promote"],
+    "ablate --from": READERS["ablate --from"],
+    "ablate": command("ablate few.toml", r"few: 4 of 4 runs \| 4 complete", "few"),
+    "search": command("search find.toml", r"find: 3 of 3 runs", "find"),
+    "train": command("train one.toml", r"one: 1 of 1 runs? \| 1 complete", "one"),
+    "first start": command("train one.toml", r"one: 1 of 1 runs? \| 1 complete", "one", kill_within=8.0),
+    "doctor --fix": command("doctor ab --fix", r"ab: .*agree|\d mended, 0 left"),
+    "clean --yes": command("clean --yes", r"Nothing to delete|deleted\."),
+    "data": command("data glyphs", r"glyphs"),
+}
+
+Cell = tuple[int, str]
+"""Exit status and what the answer has; no pattern stands for the command's own, when nothing is wrong."""
+RIGHT: Cell = (0, "")
+HOME_ONLY = "cannot happen: it reads nothing of that"
+
+GONE_RUN = (1, r"1 run that has ended is missing in MLflow, .*To bring back: mamlab doctor ab --fix")
+NO_MLFLOW = (2, r"error: there are no runs yet in|error: .*mlflow\.db")
+NO_OPTUNA = (0, r"whether runs are missing cannot be said: \S+/optuna\.db is not there")
+NO_DATA = (2, r"error: .*\S*pics")
+
+WHEN: dict[str, dict[str, Cell | str]] = {
+    "home moved": {"plan --from": (2, r"error: .*runs/reports/ab")},
+    "home copied": {},
+    "experiment renamed": {"space check": HOME_ONLY, "plan": HOME_ONLY, "plan --from": HOME_ONLY},
+    "run deleted": {
+        **dict.fromkeys(("status ab", "report", "verify", "doctor"), GONE_RUN),
+        "space check": HOME_ONLY,
+        "plan --from": HOME_ONLY,
+    },
+    "mlflow.db missing": {
+        **dict.fromkeys(READERS, NO_MLFLOW),
+        **dict.fromkeys(("ablate", "search"), (0, r"runs that had ended were missing in MLflow: taken again")),
+        "space check": HOME_ONLY,
+        "plan --from": RIGHT,
+    },
+    "optuna.db missing": {"report": NO_OPTUNA, "space check": HOME_ONLY, "plan --from": RIGHT},
+    "checkpoints missing": {
+        "doctor": (1, r"checkpoint"),
+        "export": (2, r"error: .*checkpoint"),
+        "space check": HOME_ONLY,
+        "status": HOME_ONLY,
+    },
+    "artifact missing": {
+        "report": (2, r"error: .*per_task\.json"),
+        "doctor": (1, r"per_task"),
+        "space check": HOME_ONLY,
+        "status": HOME_ONLY,
+    },
+    "report's file missing": {
+        "verify": (2, r"error: .*runs\.csv"),
+        "plan --from": (2, r"error: .*runs\.csv"),
+        "space check": HOME_ONLY,
+        "status": HOME_ONLY,
+    },
+    "data missing": {
+        **dict.fromkeys(("plan", "plan --from", "export", "promote", "ablate --from"), NO_DATA),
+        "space check": HOME_ONLY,
+        "status": HOME_ONLY,
+    },
+}
+"""What happens in each cell; where there is nothing, the command says what it says when nothing is wrong."""
+
+READ_ONLY: dict[str, Cell] = {
+    "report": (2, r"error: .*Read-only file system"),
+    "export": (0, r"MLflow: not logged, since the home cannot be written now"),
+    "promote": (2, r"error: .*Read-only file system"),
+    "ablate --from": (2, r"error: .*Read-only file system"),
+    "ablate": (2, r"error: .*Read-only file system"),
+    "search": (2, r"error: .*Read-only file system"),
+}
+AT_ONCE = {
+    ("status", "home moved"),
+    ("verify", "home copied"),
+    ("status ab", "run deleted"),
+    ("doctor", "experiment renamed"),
+    ("export", "checkpoints missing"),
+    ("space check", "home moved"),
+    ("clean", "optuna.db missing"),
+    ("plan", "data missing"),
+    ("ui", "mlflow.db missing"),
+    ("report", "artifact missing"),
+    ("plan --from", "report's file missing"),
+    ("promote", "data missing"),
+    ("ablate --from", "mlflow.db missing"),
+    ("ablate", "mlflow.db missing"),
+    ("search", "home copied"),
+}
+"""Cells of the readers that are tried in the suite."""
+
+NO_SPACE = r"error: .*No space left on device"
+FULL: dict[str, tuple[str, int, int, str] | str] = {
+    "report": ("runs/reports/ab", 40, 2, NO_SPACE),
+    "report --out": ("paper", 40, 2, NO_SPACE),
+    "report --from --out": ("paper", 40, 2, NO_SPACE),
+    "export": ("model", 8, 2, NO_SPACE),
+    "promote": ("runs", 0, 0, ""),
+    "ablate --from": ("runs", 0, 0, ""),
+    "ablate": ("runs", 100, 0, ""),
+    "search": ("runs", 100, 0, ""),
+    "train": ("runs", 100, 0, ""),
+    "first start": ("runs", 100, 2, NO_SPACE),
+    "doctor --fix": ("runs", 0, 2, NO_SPACE),
+    "clean --yes": ("runs", 0, 2, NO_SPACE),
+    "data": ("runs/data", 4, 2, NO_SPACE),
+}
+"""The folder whose disk is full, but for so many kB; the answer's status and text. When there is room, all goes through."""
+KILLED_AT_ONCE = ("first start", "doctor --fix", "clean --yes")
+"""Commands that are killed in the suite, too."""
+
+OTHERS = r"error: \S+ is not empty \(\S+\), and mamlab did not make it, so nothing is written there"
+NOT_THEIRS = (
+    ("report", "folder", "runs/reports/ab", 0, ""),
+    ("report --out", "folder", "paper", 2, OTHERS),
+    ("report --out", "file", "paper", 2, "error: .*paper"),
+    ("report --from --out", "folder", "paper", 2, OTHERS),
+    ("export", "folder", "model", 2, OTHERS),
+    ("export", "file", "model", 2, "error: .*model"),
+    ("promote", "file", "runs/specs/se-promoted.toml", 2, r"error: .*se-promoted\.toml"),
+    ("promote", "file", "runs/specs", 2, "error: .*specs"),
+    ("ablate --from", "file", "runs/specs/se-ablated.toml", 2, r"error: .*se-ablated\.toml"),
+    ("ablate", "file", "runs", 2, "error: .*runs is a file"),
+    ("ablate", "file", "runs/mlflow.db", 2, r"error: .*mlflow\.db"),
+    ("ablate", "folder", "runs/reports/few", 0, ""),
+    ("search", "file", "runs/optuna.db", 2, r"error: .*optuna\.db"),
+    ("train", "file", "runs/checkpoints", 2, "error: .*checkpoints"),
+    ("first start", "file", "runs/mlflow.db", 2, r"error: .*mlflow\.db"),
+    ("first start", "folder", "runs", 0, ""),
+    ("doctor --fix", "file", "runs/mlflow.db", 2, r"error: .*mlflow\.db"),
+    ("clean --yes", "file", "runs/optuna.db", 2, r"error: .*optuna\.db"),
+    ("data", "file", "runs/data", 2, "error: .*data"),
+    ("data", "file", "runs/data/glyphs.png", 2, r"error: .*glyphs\.png"),
+)
+"""A command, what of somebody else's lies where it writes, and the answer."""

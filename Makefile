@@ -1,24 +1,42 @@
-# Each target makes the virtual environment if it is missing or older than pyproject.toml.
+# Each target makes the virtual environment if it is missing or older than pyproject.toml or constraints.txt.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+JOBS ?= 2
 
-.PHONY: setup demo test test-slow test-faults test-statistics test-docs docs lint format bench search-efficiency clean
+.PHONY: setup demo test test-lowest test-slow test-faults test-statistics test-docs docs lint format bench search-efficiency
+.PHONY: release-check constraints clean
 
 setup: $(STAMP)
 
-$(STAMP): pyproject.toml
+$(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	touch $@
 
 demo: $(STAMP)
 	$(BIN)/mamlab demo
 
 test: $(STAMP) lint
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist loadfile
+
+# The same tests with the lowest releases that pyproject.toml allows, in an environment of its own.
+test-lowest:
+	$(PYTHON) -m venv $(VENV)-lowest
+	$(PYTHON) -m tests.lowest > $(VENV)-lowest/lowest.txt
+	$(VENV)-lowest/bin/python -m pip install --quiet --upgrade pip
+	$(VENV)-lowest/bin/python -m pip install --quiet --constraint $(VENV)-lowest/lowest.txt --editable '.[dev]'
+	OMP_NUM_THREADS=1 $(VENV)-lowest/bin/python -m pytest -n $(JOBS) --dist loadfile
+
+# The wheel, installed with constraints.txt into a bare environment, does the demo in an empty folder.
+release-check: $(STAMP)
+	.ci/release-check $(PYTHON) $(BIN)/python
+
+constraints: $(STAMP)
+	(head -2 constraints.txt; $(BIN)/python -m pip freeze --exclude-editable --exclude mamlab | grep -viE '^(nvidia-|cuda-|triton)') > constraints.new
+	mv constraints.new constraints.txt
 
 test-faults: $(STAMP)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m faults tests/fault_tests -v --durations=0
@@ -27,7 +45,7 @@ test-slow: $(STAMP)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m slow
 
 test-docs: $(STAMP)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m docs tests/test_docs.py -v
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m docs tests -v
 
 docs: $(STAMP)
 	$(BIN)/python -m study.spec_reference > docs/spec.md
@@ -52,4 +70,4 @@ bench: $(STAMP)
 	$(BIN)/python -m benchmarks
 
 clean:
-	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(VENV)-lowest build dist .mypy_cache .pytest_cache .ruff_cache

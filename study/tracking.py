@@ -5,7 +5,6 @@ from __future__ import annotations
 import getpass
 import json
 import platform
-import subprocess
 import tempfile
 import time
 from collections.abc import Container, Iterable, Mapping
@@ -23,6 +22,7 @@ from trainers.results import EpochResult, TrainResult
 
 from .addresses import redact
 from .budget import CPU, GPU, kind
+from .commit import source_commit
 from .config import StudyConfig
 from .facts import facts_of, sentence, tags_of, write_facts
 from .heartbeat import TAG, Heartbeat
@@ -351,9 +351,6 @@ def _source_tags() -> dict[str, str]:
     tags = {"mlflow.source.name": "mamlab", "mlflow.source.type": "LOCAL", records.TAG_VERSIONS: json.dumps(versions)}
     with suppress(OSError, KeyError, ImportError):  # a container's user may have no name
         tags["mlflow.user"] = getpass.getuser()
-    command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"]
-    with suppress(OSError):
-        answer = subprocess.run(command, capture_output=True, text=True, check=False)
-        if answer.returncode == 0:
-            tags |= {records.TAG_GIT_COMMIT: answer.stdout.strip(), "mlflow.source.git.commit": answer.stdout.strip()}
+    if commit := source_commit():
+        tags |= {records.TAG_GIT_COMMIT: commit, "mlflow.source.git.commit": commit}
     return tags

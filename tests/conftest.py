@@ -1,10 +1,48 @@
 from __future__ import annotations
 
+import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from trainers.data import Glyphs, load
+
+from .processes import end_what_is_left
+
+SERIAL = {"test_executors.py", "test_ray_start.py", "test_stores.py"}
+"""Start Ray or PostgreSQL: two at once would be no fault, and slow."""
+
+
+def _nothing(*arguments: object) -> None:
+    pass
+
+
+# A job in the background of a script, or one of nohup, inherits ignored signals and would hand them on to all that tests start.
+# Handlers are not inherited: with one that does nothing, this process still ignores the signal and its children do not.
+for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
+    if signal.getsignal(number) == signal.SIG_IGN:
+        signal.signal(number, _nothing)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """See to it that nothing outlives this process; with `-n`, the processes that run the tests do so."""
+    if not getattr(config.option, "numprocesses", None):
+        end_what_is_left()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """With `-n`, give each file to one process, and all files of SERIAL to the same one."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    def group(nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return "serial" if Path(file).name in SERIAL else file
+
+    scheduler: Any = LoadScopeScheduling(config, log)
+    scheduler._split_scope = group
+    return scheduler
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,7 @@
 """The house keeps its shape: who may import whom, what the wheel holds, what the package costs to import."""
 
 import ast
+import re
 import subprocess
 import sys
 import zipfile
@@ -67,9 +68,15 @@ def test_the_wheel_holds_exactly_the_four_packages(tmp_path: Path) -> None:
     wheel = tmp_path / done.stdout.split()[-1]
     with zipfile.ZipFile(wheel) as file:
         names = file.namelist()
+        metadata = next(file.read(name).decode() for name in names if name.endswith(".dist-info/METADATA"))
+    assert "Classifier: Typing :: Typed" in metadata
+    assert not re.search(r"\]\((?!https?:)", metadata.partition("\n\n")[2])  # an index shows it without the files
+    if "study/commit.txt" in names:  # not where there is no checkout
+        names.remove("study/commit.txt")
     tops = {name.partition("/")[0] for name in names}
     assert {top for top in tops if not top.endswith(".dist-info")} == PACKAGES
     for package in PACKAGES:
+        assert f"{package}/py.typed" in names
         ours = {
             str(f.relative_to(ROOT))
             for f in (ROOT / package).rglob("*")

@@ -14,7 +14,8 @@ import pytest
 from study.config import parse_spec
 from study.executors import LocalExecutor
 from study.snapshot import Snapshot
-from tests.study_tests.drivers import PATIENCE_SECONDS, ended, epoch_files, wait_for_new_epochs
+from tests.processes import PATIENCE_SECONDS
+from tests.study_tests.drivers import ended, epoch_files, wait_for_new_epochs
 
 from .cases import Case, arms, calm, new_home, real
 from .invariants import check_invariants, results

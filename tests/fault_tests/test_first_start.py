@@ -15,7 +15,7 @@ import pytest
 
 from study.home import Home
 from study.stores import open_mlflow, open_optuna
-from tests.study_tests.drivers import PATIENCE_SECONDS
+from tests.processes import PATIENCE_SECONDS
 
 FIRST_START = """
 import sys

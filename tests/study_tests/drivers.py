@@ -13,12 +13,11 @@ from study.config import StudyConfig, parse_spec
 from study.driver import run_study
 from study.home import Home
 
+from ..processes import PATIENCE_SECONDS as PATIENCE_SECONDS  # for those that wait for drivers
 from .books import LOADER, TRAINER
 
 EPOCH_SECONDS = 0.15
 """Of the stand-in, in drivers that are to be disturbed."""
-PATIENCE_SECONDS = 600.0
-"""So long may a driver take for what it does in seconds: a machine with ten times as many processes as cores is no fault."""
 STOPPED = 3
 """Exit status of a driver that was stopped by a signal."""
 

@@ -9,10 +9,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
+
+from ..processes import PATIENCE_SECONDS, running
 
 os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"  # listen on 127.0.0.1 alone; read when Ray is imported
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
@@ -31,9 +33,10 @@ def two_nodes() -> Iterator[Any]:
     with own_signals():
         with patch.dict(os.environ, long_enough):  # nodes hand their environment to the workers
             cluster = Cluster(initialize_head=True, head_node_args=NODE)
-            add_node(cluster)
-        ray.init(address=cluster.address, logging_level=logging.CRITICAL, log_to_driver=False)
         try:
+            with patch.dict(os.environ, long_enough):
+                add_node(cluster)
+            ray.init(address=cluster.address, logging_level=logging.CRITICAL, log_to_driver=False)
             yield cluster
         finally:
             ray.shutdown()
@@ -70,18 +73,21 @@ def ray_process(command: list[str], folder: Path) -> Iterator[None]:
     """Run `ray start --block`, with `folder` as the user's own, from its "started" to its end."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("RAY_AUTH")}
     log = folder / f"ray-{len(list(folder.glob('ray-*.log')))}.log"
-    with log.open("wb") as out:
-        node = subprocess.Popen(command, env=environment | {"HOME": str(folder)}, stdout=out, stderr=out)
-    try:
-        end = time.monotonic() + 60
+    with (
+        log.open("wb") as out,
+        running(command, env=environment | {"HOME": str(folder)}, stdout=out, stderr=out) as node,
+    ):
+        end = time.monotonic() + PATIENCE_SECONDS
         while "Ray runtime started" not in log.read_text():
             assert node.poll() is None, log.read_text()
             assert time.monotonic() < end, log.read_text()
             time.sleep(0.1)
-        yield
-    finally:
-        node.terminate()  # it ends what it started
-        node.wait(30)
+        try:
+            yield
+        finally:
+            node.terminate()  # it ends what it started
+            with suppress(subprocess.TimeoutExpired):  # `running` does, then
+                node.wait(30)
 
 
 def free_port() -> int:

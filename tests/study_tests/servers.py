@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from ..processes import PATIENCE_SECONDS
 from .books import fresh_home
 
 
@@ -60,7 +61,7 @@ class MlflowServer:
             self._port = probe.getsockname()[1]
         self.url, self._folder = f"http://127.0.0.1:{self._port}", folder
         shutil.copy(fresh_home(folder).mlflow_db, folder / "served.db")  # making its tables takes the server long
-        self.start()
+        self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         """Start the server and return when it answers."""
@@ -69,17 +70,19 @@ class MlflowServer:
         command += ["--artifacts-destination", str(self._folder / "served")]
         quiet = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
         with (self._folder / "server.log").open("ab") as log:
-            self._process = subprocess.Popen(
+            self._process = process = subprocess.Popen(
                 command, env=os.environ | quiet, stdout=log, stderr=log, start_new_session=True
             )
-        end = time.monotonic() + 300
+        end = time.monotonic() + PATIENCE_SECONDS
         while not self._answers():
             assert time.monotonic() < end, (self._folder / "server.log").read_text()
-            assert self._process.poll() is None, (self._folder / "server.log").read_text()
+            assert process.poll() is None, (self._folder / "server.log").read_text()
             time.sleep(0.2)
 
     def stop(self) -> None:
         """Kill the server and its children."""
+        if self._process is None:
+            return
         with suppress(ProcessLookupError):
             os.killpg(self._process.pid, 9)
         self._process.wait()
@@ -107,6 +110,7 @@ def mlflow_server(folder: Path) -> Iterator[MlflowServer]:
     """Give an MLflow server."""
     server = MlflowServer(folder)
     try:
+        server.start()
         yield server
     finally:
         server.stop()

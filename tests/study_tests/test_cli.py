@@ -5,9 +5,10 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 import urllib.request
+from contextlib import redirect_stderr, redirect_stdout
+from io import StringIO
 from pathlib import Path
 
 import pytest
@@ -22,10 +23,12 @@ from study.outcome import searched_settings
 from study.quick_spec import quick_spec
 from study.ui import UIError, address, check_port
 
+from ..processes import PATIENCE_SECONDS, running
 from .bad_commands import BAD_COMMANDS
 
 SMALL = ["--epochs", "1", "--set", "budget.iterations=1", "--set", "model.filters=2", "--set", "episodes.tasks=1"]
 SMALL += ["--set", "inner.steps=1", "--set", "evaluation.val_tasks=2", "--set", "evaluation.test_tasks=2"]
+MODULES_OF_HELP = 800
 COMMANDS = (
     "demo", "train", "search", "ablate", "promote", "export", "plan", "report", "status", "doctor", "clean", "ui", "data",
 )  # fmt: skip
@@ -56,8 +59,11 @@ def trained(tmp_path_factory: pytest.TempPathFactory, glyphs_folder: Path) -> Ho
 
 
 def mamlab(*args: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "study.cli", *args]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    """Run a command in this process, and return what it printed and its exit status."""
+    out, errors = StringIO(), StringIO()
+    with redirect_stdout(out), redirect_stderr(errors):
+        status = run(args)
+    return subprocess.CompletedProcess(args, status, out.getvalue(), errors.getvalue())
 
 
 @pytest.mark.parametrize("case", BAD_COMMANDS, ids=list(BAD_COMMANDS))
@@ -77,23 +83,15 @@ def test_at_least_twelve_command_lines_are_in_the_table() -> None:
     assert len(BAD_COMMANDS) >= 12
 
 
-def test_help_answers_within_half_a_second_and_names_every_command() -> None:
-    seconds = []
-    for _ in range(3):
-        began = time.perf_counter()
-        text = mamlab("--help").stdout
-        seconds.append(time.perf_counter() - began)
-    assert min(seconds) < 0.5
+def test_help_names_every_command_and_answers_at_once_since_it_imports_no_heavy_library() -> None:
+    code = "import sys, study.cli; print(study.cli.run(['--help'])); print(*sys.modules)"
+    lines = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.splitlines()
+    assert lines[-2] == "0"
     for command in COMMANDS:
-        assert command in text
-
-
-def test_help_imports_no_heavy_library() -> None:
-    code = (
-        "import sys, study.cli; print(sorted({'torch', 'mlflow', 'optuna', 'pandas', 'pydantic'} & set(sys.modules)))"
-    )
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert result.stdout.strip() == "[]"
+        assert command in "".join(lines[:-2])
+    modules = set(lines[-1].split())
+    assert not {"torch", "mlflow", "optuna", "pandas", "numpy", "pydantic", "sqlalchemy"} & modules
+    assert len(modules) < MODULES_OF_HELP
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -237,10 +235,10 @@ def test_data_lists_the_sets_and_draws_a_sheet(trained: Home, capsys: pytest.Cap
 
 def test_ctrl_c_ends_a_training_with_130_and_it_goes_on_afterwards(trained: Home) -> None:
     args = ["train", "--preset", "maml", *SMALL[2:], "--epochs", "400", "--name", "long", "--home", str(trained.root)]
-    process = subprocess.Popen([sys.executable, "-m", "study.cli", *args], stdout=subprocess.PIPE, text=True)
-    wait_for(lambda: len(list(trained.checkpoints.glob("*/epoch-*.ckpt"))) > 0)
-    process.send_signal(signal.SIGINT)
-    output, _ = process.communicate(timeout=60)
+    with running([sys.executable, "-m", "study.cli", *args], stdout=subprocess.PIPE, text=True) as process:
+        wait_for(lambda: len(list(trained.checkpoints.glob("*/epoch-*.ckpt"))) > 0)
+        process.send_signal(signal.SIGINT)
+        output, _ = process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == 130
     assert "the same command goes on where it was" in output
     assert "1 interrupted" in status_of(trained, "long")
@@ -250,7 +248,7 @@ def status_of(home: Home, study: str) -> str:
     return mamlab("status", study, "--home", str(home.root)).stdout
 
 
-def wait_for(ready: object, seconds: float = 60.0) -> None:
+def wait_for(ready: object, seconds: float = PATIENCE_SECONDS) -> None:
     assert callable(ready)
     end = time.monotonic() + seconds
     while not ready():
@@ -264,20 +262,19 @@ def test_the_ui_answers_prints_full_addresses_and_leaves_nothing_running(trained
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     command = [sys.executable, "-m", "study.cli", "ui", "--port", str(port), "--home", str(trained.root)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ | {"PYTHONUNBUFFERED": "1"})
-    assert process.stdout is not None
-    killer = threading.Timer(90, process.kill)
-    killer.start()
-    lines: list[str] = []
-    while "Ctrl-C stops" not in (line := process.stdout.readline()):
-        assert line, lines
-        lines.append(line)
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=10) as page:
-        assert page.status == 200
-    process.send_signal(how)
-    assert process.wait(20) == 0
-    process.stdout.close()
-    killer.cancel()
+    quick = {"PYTHONUNBUFFERED": "1"}
+    if how == signal.SIGINT:  # which a job in the background of a script inherits as ignored
+        command = ["sh", "-c", "trap '' INT; exec \"$@\"", "sh", *command]
+    with running(command, stdout=subprocess.PIPE, text=True, env=os.environ | quick) as process:
+        assert process.stdout is not None
+        lines: list[str] = []
+        while "Ctrl-C stops" not in (line := process.stdout.readline()):
+            assert line, lines
+            lines.append(line)
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=PATIENCE_SECONDS) as page:
+            assert page.status == 200
+        process.send_signal(how)
+        assert process.wait(PATIENCE_SECONDS) == 0
     assert any(
         f"http://127.0.0.1:{port}/#/experiments/" in line and "workflowType=machine_learning" in line for line in lines
     )
@@ -287,16 +284,15 @@ def test_the_ui_answers_prints_full_addresses_and_leaves_nothing_running(trained
 @pytest.mark.slow
 def test_the_demo_searches_ablates_and_reports_and_is_not_done_twice(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "study.cli", "demo", "--home", str(tmp_path)]
-    seconds = []
+    home, written = Home(tmp_path), []
     for _ in range(2):
-        began = time.perf_counter()
         done = subprocess.run(command, capture_output=True, text=True, check=False)
-        seconds.append(time.perf_counter() - began)
+        written.append({file: file.stat().st_mtime_ns for file in home.checkpoints.rglob("*.ckpt")})
         assert done.returncode == 0, done.stderr
         for part in ("Best config: trial", "MAML + LSLR", "Student t over seeds, 95 %", "mamlab ui --home"):
             assert part in done.stdout
-    search, ablation = status_of(Home(tmp_path), "demo-search"), status_of(Home(tmp_path), "demo-ablation")
+    search, ablation = status_of(home, "demo-search"), status_of(home, "demo-ablation")
     assert "18 runs" in search
     assert "pruned" in search
     assert "9 complete" in ablation
-    assert seconds[1] < seconds[0] / 4
+    assert written[0] == written[1] != {}

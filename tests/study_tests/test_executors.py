@@ -22,13 +22,14 @@ from study.jobs import Answer, Busy, Ended, EpochDone, Finished, Job, Lost, Star
 from study.sections import ExecutionSection
 from trainers.checkpoint import CheckpointFolder
 
+from ..processes import PATIENCE_SECONDS
 from .books import ablation, check_books, fresh_home, run
 from .drivers import start, wait_for_new_epochs
 from .ray_cluster import add_node, kill_second_node, two_nodes
 from .test_worker import job
 
 RUN = [Started, EpochDone, EpochDone, EpochDone, Finished]
-PATIENCE = 120.0
+PATIENCE = PATIENCE_SECONDS
 
 Make = Callable[[int], Any]
 

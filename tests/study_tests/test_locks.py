@@ -27,6 +27,7 @@ from study.snapshot import Snapshot
 from study.status import read_study, study_page
 from trainers.data.arrays import cached
 
+from ..processes import PATIENCE_SECONDS, running
 from .books import ablation, fresh_home, run
 
 HOLD = """
@@ -44,15 +45,12 @@ with path.open("a") as file, held(file, path):
 @contextmanager
 def another_holder(path: Path, stopped: bool = False) -> Iterator[int]:
     """Let another process hold the lock on `path`; give its process id."""
-    one = subprocess.Popen([sys.executable, "-c", HOLD, str(path)], stdout=subprocess.PIPE, text=True)
-    assert one.stdout is not None
-    assert one.stdout.readline() == "held\n"
-    if stopped:
-        one.send_signal(signal.SIGSTOP)
-    yield one.pid
-    one.kill()
-    one.wait()
-    one.stdout.close()
+    with running([sys.executable, "-c", HOLD, str(path)], stdout=subprocess.PIPE, text=True) as one:
+        assert one.stdout is not None
+        assert one.stdout.readline() == "held\n"
+        if stopped:
+            one.send_signal(signal.SIGSTOP)
+        yield one.pid
 
 
 def who(process: int) -> str:
@@ -113,14 +111,13 @@ with StopSignals():
 """
     path = tmp_path / "stores.lock"
     with another_holder(path):
-        one = subprocess.Popen(
-            [sys.executable, "-c", code, str(path)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
-        assert one.stdout is not None
-        assert one.stdout.readline() == "ready\n"
-        time.sleep(0.3)
-        one.send_signal(signal.SIGTERM)
-        out, errors = one.communicate(timeout=10)
+        command = [sys.executable, "-c", code, str(path)]
+        with running(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as one:
+            assert one.stdout is not None
+            assert one.stdout.readline() == "ready\n"
+            time.sleep(0.3)
+            one.send_signal(signal.SIGTERM)
+            out, errors = one.communicate(timeout=PATIENCE_SECONDS)
     assert "KeyboardInterrupt" in errors
     assert out == ""
 

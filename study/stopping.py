@@ -7,8 +7,13 @@ import threading
 from types import FrameType
 from typing import Any
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _entered: list[StopSignals] = []
+
+
+def stop_signals() -> list[signal.Signals]:
+    """Return what ends a command, also where a parent had it ignored; but a closed terminal does not end one of `nohup`."""
+    kept = signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+    return [signal.SIGINT, signal.SIGTERM, *([] if kept else [signal.SIGHUP])]
 
 
 class StopSignals:
@@ -20,7 +25,7 @@ class StopSignals:
 
     def __enter__(self) -> StopSignals:
         if threading.current_thread() is threading.main_thread():
-            self._before = {number: signal.signal(number, self._note) for number in SIGNALS}
+            self._before = {number: signal.signal(number, self._note) for number in stop_signals()}
             _entered.append(self)
         return self
 

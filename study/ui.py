@@ -18,7 +18,7 @@ from rich.text import Text
 
 from .addresses import redact
 from .home import Home
-from .stopping import SIGNALS
+from .stopping import stop_signals
 from .stores import open_mlflow
 from .views import CHARTS, saved_views, view_path
 
@@ -137,7 +137,7 @@ def serve(home: Home, port: int, console: Console) -> None:
         _print_addresses(home, home.mlflow_url, console)
         return
     check_port(port)
-    for ending in SIGNALS:  # all as Ctrl-C, also where a parent had them ignored: the server must not outlive us
+    for ending in stop_signals():  # all as Ctrl-C: the server must not outlive us
         signal.signal(ending, signal.default_int_handler)
     console.print("Starting the MLflow UI ...", style="dim")
     with suppress(KeyboardInterrupt), serving(home, port) as server:

@@ -28,7 +28,8 @@ from .bad_commands import BAD_COMMANDS
 
 SMALL = ["--epochs", "1", "--set", "budget.iterations=1", "--set", "model.filters=2", "--set", "episodes.tasks=1"]
 SMALL += ["--set", "inner.steps=1", "--set", "evaluation.val_tasks=2", "--set", "evaluation.test_tasks=2"]
-MODULES_OF_HELP = 800
+MODULES_OF_HELP = 500
+"""At most so many modules are loaded; torch alone brings a thousand."""
 COMMANDS = (
     "demo", "train", "search", "ablate", "promote", "export", "plan", "report", "status", "doctor", "clean", "ui", "data",
 )  # fmt: skip

@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -91,10 +92,20 @@ def test_who_waits_for_a_lock_says_for_which_and_who_holds_it(
     assert callable(take)
     monkeypatch.setattr(trainers.locks, "NOTICE_SECONDS", 0.3)
     with another_holder(tmp_path / name, stopped=True) as process:
-        end = subprocess.Popen(["sh", "-c", f"sleep 1; kill -KILL {process}"])
+        said = list[str]()
+
+        def end() -> None:
+            deadline = time.monotonic() + PATIENCE_SECONDS
+            while not said and time.monotonic() < deadline:
+                time.sleep(0.05)
+                said.extend(filter(None, capfd.readouterr().err.split("\n")))
+            os.kill(process, signal.SIGKILL)
+
+        listener = threading.Thread(target=end)
+        listener.start()
         take(tmp_path)
-        end.wait()
-    (line,) = capfd.readouterr().err.splitlines()
+        listener.join()
+    (line,) = filter(None, [*said, *capfd.readouterr().err.split("\n")])
     assert line.startswith(f"note: waiting for the lock {tmp_path / name}, held by {who(process)}")
 
 

@@ -35,6 +35,8 @@ from study.stores import open_mlflow
 from trainers import MAMLClassifier
 from trainers.normalise import cell_id
 
+from ..processes import PATIENCE_SECONDS
+
 DOCS = Path(__file__).parents[2] / "docs"
 PAGES = ("own_images.md", "models.md")
 
@@ -305,7 +307,7 @@ def test_the_model_is_served(newcomer: Newcomer) -> None:
 
 
 def ask(address: str, request: bytes, server: subprocess.Popen[bytes]) -> Any:
-    end = time.monotonic() + 120
+    end = time.monotonic() + PATIENCE_SECONDS
     while True:
         try:
             urllib.request.urlopen(f"{address}/ping", timeout=2).close()
@@ -315,5 +317,5 @@ def ask(address: str, request: bytes, server: subprocess.Popen[bytes]) -> Any:
             assert server.poll() is None
             time.sleep(0.3)
     asked = urllib.request.Request(f"{address}/invocations", request, {"Content-Type": "application/json"})
-    with urllib.request.urlopen(asked, timeout=60) as reply:
+    with urllib.request.urlopen(asked, timeout=PATIENCE_SECONDS) as reply:
         return json.load(reply)

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import optuna
 import pytest
 
 from search_spaces import FixedParams
@@ -177,6 +178,18 @@ def test_a_typed_setting_that_only_some_samples_use_is_kept() -> None:
 
 
 def test_an_option_overrules_the_default() -> None:
-    assert make_sampler(Named(name="tpe"), seed=1)._n_startup_trials == 8  # type: ignore[attr-defined]
-    options = {"n_startup_trials": 3, "multivariate": False}
-    assert make_sampler(Named(name="tpe", options=options), seed=1)._n_startup_trials == 3  # type: ignore[attr-defined]
+    blind = draws(optuna.samplers.RandomSampler(seed=1))
+    for options, startup in (({}, 8), ({"n_startup_trials": 3, "multivariate": False}, 3)):
+        found = draws(make_sampler(Named(name="tpe", options=options), seed=1))
+        assert found[:startup] == blind[:startup]
+        assert found[startup] != blind[startup]
+
+
+def draws(sampler: optuna.samplers.BaseSampler) -> list[float]:
+    """Return the values of twelve trials, each of which is worth what it drew."""
+    study, found = optuna.create_study(sampler=sampler), list[float]()
+    for _ in range(12):
+        trial = study.ask()
+        found.append(trial.suggest_float("x", 0, 1))
+        study.tell(trial, found[-1])
+    return found

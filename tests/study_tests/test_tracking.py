@@ -4,7 +4,6 @@ import json
 import socket
 import sqlite3
 import threading
-import time
 import urllib.request
 from contextlib import closing
 from pathlib import Path
@@ -125,7 +124,9 @@ def _poll(port: int, done: threading.Event, answers: list[int]) -> None:
     """Ask the UI's server for the runs again and again, as an open page does."""
     ask = json.dumps({"experiment_ids": ["0", "1"], "max_results": 100}).encode()
     address = f"http://127.0.0.1:{port}/api/2.0/mlflow/runs/search"
-    while not done.wait(0.05):
+    over = False
+    while not over:
+        over = done.wait(0.05)  # and once more, then
         request = urllib.request.Request(address, ask, {"Content-Type": "application/json"})
         with urllib.request.urlopen(request, timeout=PATIENCE_SECONDS) as reply:
             answers.append(len(json.load(reply).get("runs", [])))
@@ -141,11 +142,10 @@ def test_an_open_ui_does_not_stop_a_study_and_sees_its_runs(tmp_path: Path) -> N
         page = threading.Thread(target=_poll, args=(port, done, answers))
         page.start()
         assert run(config, home).finished
-        time.sleep(0.5)
         done.set()
         page.join()
     assert check_books(home, config, 4) == {"complete": 4}
-    assert len(answers) > 5
+    assert len(answers) > 1
     assert answers[-1] == 5  # four runs and their parent
 
 

@@ -400,13 +400,23 @@ class Trials:
                 self._study.enqueue_trial({}, {"arm": arm, "seed": seed, "cell": cell, LABEL: label})
 
     def _enqueue_retries(self, trials: Sequence[FrozenTrial]) -> None:
+        """Enqueue the parameters of superseded trials; of a result that was lost, what the pruner said stays true."""
+        from optuna.trial import TrialState, create_trial
+
         retried = {trial.user_attrs.get(RETRY_OF) for trial in trials}
         for trial in trials:
             if trial.number in self._superseded and trial.number not in retried:
-                attrs = {RETRY_OF: trial.number, PRESET: trial.user_attrs.get(PRESET)}
-                self._study.enqueue_trial(
-                    trial.params, {name: value for name, value in attrs.items() if value is not None}
+                lost = trial.state != TrialState.FAIL
+                kept = {
+                    name: trial.user_attrs[name] for name in (PRESET, *[VERDICT] * lost) if name in trial.user_attrs
+                }
+                again = create_trial(
+                    state=TrialState.WAITING,
+                    user_attrs={RETRY_OF: trial.number, **kept},
+                    system_attrs={**(trial.system_attrs if lost else {}), "fixed_params": trial.params},
+                    intermediate_values=trial.intermediate_values if lost else None,
                 )
+                self._study.add_trial(again)
 
     def _refuse_changed_arms(self, known: dict[Any, str], planned: dict[Any, str]) -> None:
         for (arm, seed), cell in known.items():

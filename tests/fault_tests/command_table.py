@@ -82,7 +82,8 @@ WHEN: dict[str, dict[str, Cell | str]] = {
     },
     "mlflow.db missing": {
         **dict.fromkeys(READERS, NO_MLFLOW),
-        **dict.fromkeys(("ablate", "search"), (0, r"runs that had ended were missing in MLflow: taken again")),
+        "ablate": (0, r"ab: 9 of 9 runs \| 9 complete .*9 runs that had ended were missing in MLflow: taken again"),
+        "search": (0, r"9 complete, 1 pruned .*10 runs that had ended were missing in MLflow: taken again"),
         "space check": HOME_ONLY,
         "plan --from": RIGHT,
     },
@@ -140,7 +141,7 @@ AT_ONCE = {
 }
 """Cells of the readers that are tried in the suite."""
 
-NO_SPACE = r"error: .*No space left on device"
+NO_SPACE = r"error: .*(No space left on device|database or disk is full)"
 FULL: dict[str, tuple[str, int, int, str] | str] = {
     "report": ("runs/reports/ab", 40, 2, NO_SPACE),
     "report --out": ("paper", 40, 2, NO_SPACE),

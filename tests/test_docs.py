@@ -96,6 +96,7 @@ def test_a_cluster_is_made_used_and_stopped_as_a_page_says(page: str, tmp_path: 
             commands.append(text)
     server = Postgres() if (tmp_path / "stores.toml").exists() else None
     if server:
+        server.open_to_all()
         environment |= {f"MAMLAB_{store.upper()}_URL": server.database(store) for store in ("optuna", "mlflow")}
     try:
         followed = [*OWN_NETWORK, "bash", "-euo", "pipefail", "-c", "\n".join([*commands, "pgrep -c raylet || true"])]

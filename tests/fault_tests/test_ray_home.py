@@ -60,7 +60,9 @@ def drive(config: StudyConfig, home: Home) -> tuple[int, str]:
     spec = home.root / "spec.toml"
     spec.write_text(config.spec_text)
     command = [sys.executable, "-m", "study.cli", config.command, str(spec), "--home", str(home.root)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False)
+    done = subprocess.run(
+        command, cwd=home.root, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False
+    )  # elsewhere than the source, which Ray would hand to the workers
     return done.returncode, done.stdout + done.stderr
 
 

@@ -114,12 +114,16 @@ def _workers(slots: int) -> LocalExecutor:
 
 
 def run(
-    config: StudyConfig, home: Home, show: Any = lambda snapshot: None, executor: Executor | None = None
+    config: StudyConfig,
+    home: Home,
+    show: Any = lambda snapshot: None,
+    executor: Executor | None = None,
+    trainer: str = TRAINER,
 ) -> Snapshot:
     """Run a study with the stand-in, on workers that stay for the next call."""
     assert config.execution.workers != "auto"
     workers = executor or _workers(config.execution.workers)
-    return run_study(config, home, show, trainer=TRAINER, loader=LOADER, executor=workers)
+    return run_study(config, home, show, trainer=trainer, loader=LOADER, executor=workers)
 
 
 def optuna_trials(home: Home, name: str) -> list[Any]:

@@ -38,6 +38,10 @@ class Postgres:
         self._server.psql(f'CREATE DATABASE "{name}" TEMPLATE "{like}"')
         return str(self._server.get_uri(name))
 
+    def open_to_all(self) -> None:
+        """Let in every user of this machine, such as the only one of a user namespace, until the server is stopped."""
+        Path(self._folder.name).chmod(0o711)
+
     def stop(self) -> None:
         """Stop the server at once; what was committed stays."""
         self._server.stop()

@@ -73,6 +73,15 @@ def train(
     )  # fmt: skip
 
 
+def train_elsewhere(
+    config: TrainerConfig, seed: int, data: ClassData, *, checkpoint: CheckpointFolder, test: bool = True
+) -> Generator[EpochResult, None, TrainResult]:
+    """Train as `train` does, and leave no checkpoint, as on a machine with another disk in the home's place."""
+    result = yield from train(config, seed, data, checkpoint=checkpoint, test=test)
+    checkpoint.remove()
+    return result
+
+
 def _state(history: list[EpochResult]) -> dict[str, object]:
     return {"history": [asdict(epoch) for epoch in history]}
 

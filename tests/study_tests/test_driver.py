@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from study import heartbeat
+from study.config import parse_spec
 from study.executors import LocalExecutor
 from study.heartbeat import TAG
 from study.locks import DriverBusy, driver_lock
@@ -237,3 +238,14 @@ def test_a_trials_name_is_short_and_says_what_was_searched() -> None:
     params = {"inner.steps": 5, "msl": "on", "msl.schedule": "linear", "lslr": "off", "inner.lr": 0.12345}
     assert search_label(12, params, "maml") == "trial-012 maml S=5 msl=linear lslr=off lr=0.12"
     assert len(search_label(1, {f"section.field{n}": 0.5 for n in range(40)}, None)) <= 90
+
+
+def test_a_run_whose_checkpoint_the_driver_does_not_see_is_not_complete(tmp_path: Path) -> None:
+    home, config = fresh_home(tmp_path), ablation({"a": "{}", "b": '{ "outer.lr" = 0.1 }'}, seeds=1, retries=0)
+    elsewhere = "tests.study_tests.stand_in:train_elsewhere"
+    last = run(config, home, trainer=elsewhere)
+    assert last.counts == {"failed": 2}
+    assert sum("its checkpoint is not in the home" in message for message in last.messages) == 2
+    assert retry_failed(home, "arms") == 2
+    thrown_away = parse_spec(config.spec_text.replace("retries = 0", 'retries = 0\nkeep = "none"'))
+    assert run(thrown_away, home, trainer=elsewhere).counts == {"complete": 2}

@@ -1,0 +1,66 @@
+"""What a worker must show before its first job; with real nodes: tests/fault_tests/test_ray_home.py."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from study.executors.handshake import Handshake, Question, answer, own_code
+from study.home import Home
+
+
+@pytest.fixture
+def handshake(tmp_path: Path) -> Handshake:
+    (tmp_path / "pictures").mkdir()
+    return Handshake(Home(tmp_path / "home"), (tmp_path / "pictures",))
+
+
+def lack(handshake: Handshake, question: Question) -> str:
+    return handshake.lack(answer(question, "node", "10.0.0.2 (b)", 1))
+
+
+def test_a_worker_that_sees_the_home_lacks_nothing_and_leaves_nothing(handshake: Handshake) -> None:
+    root = handshake.question.root
+    assert lack(handshake, handshake.question) == ""
+    assert [file for file in root.rglob("*") if file.is_file()] == [root / "locks" / handshake.question.name]
+    handshake.close()
+    assert not [file for file in root.rglob("*") if file.is_file()]
+
+
+def test_an_empty_folder_a_copy_and_a_folder_that_cannot_be_written_are_told_apart(
+    handshake: Handshake, tmp_path: Path
+) -> None:
+    asked = handshake.question
+    assert lack(handshake, replace(asked, root=tmp_path / "empty")).startswith(f"does not see the home {asked.root}: ")
+    assert not (tmp_path / "empty").exists()  # nothing is made where the home is not
+    copy = tmp_path / "copy"
+    shutil.copytree(asked.root, copy)
+    assert lack(handshake, replace(asked, root=copy)).startswith(
+        f"has another folder at {asked.root / 'checkpoints'}: "
+    )
+    shutil.rmtree(copy / "checkpoints")
+    assert lack(handshake, replace(asked, root=copy)).startswith("cannot write into ")
+    (asked.root / "locks" / asked.name).write_text("an older driver's")
+    assert lack(handshake, asked).startswith("does not see the home ")
+
+
+def test_data_outside_the_home_must_be_there_too(handshake: Handshake, tmp_path: Path) -> None:
+    (tmp_path / "pictures").rmdir()
+    assert lack(handshake, handshake.question).startswith(
+        f"does not see the data {tmp_path / 'pictures'}: mount or copy"
+    )
+
+
+@pytest.mark.parametrize(
+    ("field", "told"),
+    [("python", "python X"), ("torch", "torch X"), ("mamlab", "mamlab X"), ("source", "source of mamlab X")],
+)
+def test_other_versions_are_named_with_both(handshake: Handshake, field: str, told: str) -> None:
+    reply = answer(handshake.question, "node", "10.0.0.2 (b)", 1)
+    changes: dict[str, str] = {field: "X"}
+    other = replace(reply, code=replace(reply.code, **changes))
+    ours = getattr(own_code(), field)
+    assert handshake.lack(other) == f"has {told} (here {ours}): install the same there"

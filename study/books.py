@@ -21,10 +21,11 @@ from .home import Home
 from .journal import Journal
 from .locks import holder
 from .plan import planned_cells
+from .rebuilding import Lost, find_lost
 from .spec_files import stored_spec
 from .status import driver_of, read_studies
 from .stores import open_mlflow, open_optuna
-from .trials import SUPERSEDED
+from .trials import RESULT, SUPERSEDED
 from .ui import UIError, require_store
 
 if TYPE_CHECKING:
@@ -48,6 +49,8 @@ class Books:
     """Who runs the study; empty if nobody does."""
     others: tuple[FrozenTrial, ...] = ()
     """Optuna's trials that are not ours."""
+    lost: Lost | None = None
+    """What Optuna's store has lost and MLflow has."""
 
     @property
     def notes(self) -> list[str]:
@@ -80,8 +83,11 @@ class Books:
         return len(ended) == len(self.trials) and cells.issuperset(planned_cells(self.config))
 
     def seeds(self, trial: FrozenTrial) -> tuple[int, ...]:
-        """Return the seeds of a trial's runs."""
-        return self.config.seeds if self.config.kind == "search" else (trial.user_attrs["seed"],)
+        """Return the seeds of a trial's runs; of one that a pruner stopped between them, those that were trained."""
+        if self.config.kind != "search":
+            return (trial.user_attrs["seed"],)
+        trained = tuple(seed for seed in self.config.seeds if f"{RESULT}{seed}" in trial.user_attrs)
+        return trained if self.several and trial.state.is_finished() else self.config.seeds
 
     @cached_property
     def binned(self) -> dict[tuple[int, int], Any]:
@@ -155,7 +161,8 @@ def read_books(home: Home, name: str, *, alone: bool = False) -> Books:
     ours = [trial for trial in trials if is_ours(trial) and trial.number not in attrs.get(SUPERSEDED, ())]
     others = tuple(trial for trial in trials if not is_ours(trial))
     counting = {trial.number: trial for trial in ours}
-    return Books(home, name, storage, client, counting, parent, children, driver, others)
+    lost = None if driver else find_lost(storage, client, name)
+    return Books(home, name, storage, client, counting, parent, children, driver, others, lost)
 
 
 def _alive(client: Any, home: Home, name: str, parent_id: str) -> str:

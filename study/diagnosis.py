@@ -37,7 +37,7 @@ def diagnose(books: Books) -> list[Disagreement]:
 
     While a driver lives, what it is just writing is left out.
     """
-    parts = [_own_run, _doubled, _ends, _lost, _results]
+    parts = [_rebuilt, _own_run, _doubled, _ends, _lost, _results]
     if not books.driver:
         parts += [_running, _journal, _unread, _epochs, _gone, _leftovers, _study]
     return [found for part in parts for found in part(books)]
@@ -54,6 +54,15 @@ def mend(books: Books) -> tuple[list[Disagreement], list[Disagreement]]:
         books = read_books(books.home, books.name, alone=True)
     left = diagnose(books)
     return [one for one in mended if one not in left], left
+
+
+def _rebuilt(books: Books) -> Iterator[Disagreement]:
+    if books.lost is not None:
+        yield Disagreement(
+            f"{books.lost.told}; the next start rebuilds it from {books.lost.runs}",
+            f"rebuilt from {books.lost.runs}",
+            partial(mending.rebuild_trials, books),
+        )
 
 
 def _own_run(books: Books) -> Iterator[Disagreement]:
@@ -165,10 +174,10 @@ def _lost(books: Books) -> Iterator[Disagreement]:
                 f"{run.info.run_name}: another tool has ended trial {number} in Optuna",
                 f"{RESTART}: another trial takes its place",
             )
-        elif books.trial_of(run) is None:
+        elif books.trial_of(run) is None and not (books.lost and number in books.lost.trials):
             yield Disagreement(
-                f"{run.info.run_name}: a run in MLflow, Optuna has no trial {int(run.data.tags[records.TAG_TRIAL])}",
-                "no: put Optuna's store back from a copy",
+                f"{run.info.run_name}: a run in MLflow, Optuna has no trial {number}",
+                f"no: nothing made it; delete run {run.info.run_id} in the MLflow UI",
             )
 
 

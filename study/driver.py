@@ -28,6 +28,7 @@ from .journal import Journal
 from .ledger import Ledger
 from .limits import refuse_too_long
 from .progress import Progress
+from .rebuilding import rebuild
 from .run import Run
 from .same_data import refuse_other_origin
 from .snapshot import EndState, RunningRow, Snapshot
@@ -100,11 +101,16 @@ def run_study(
 
 
 def _open(config: StudyConfig, home: Home, watch: HomeWatch, checksum: str) -> tuple[Ledger, Budget]:
-    """Open both stores; what has ended in Optuna and is lost in MLflow is to run again. Raises StoreAway."""
+    """Open both stores; what Optuna has lost is made again from MLflow, and what has ended in Optuna and is lost in MLflow is to run again.
+
+    Raises StoreAway.
+    """
     with watch.guard():
-        storage = open_optuna(home)
+        storage, client = open_optuna(home), open_mlflow(home)
+        rebuilt = rebuild(storage, client, home, config, checksum)
         trials = Trials(storage, config, checksum)
-        tracking = Tracking(open_mlflow(home), home, config, checksum, trials.experiment_id)
+        tracking = Tracking(client, home, config, checksum, trials.experiment_id)
+        tracking.notes += filter(None, [rebuilt])
         if lost := tracking.lacking(trials.ended_runs):
             trials.replace({trial for trial, _ in lost})
             trials = Trials(storage, config, checksum)

@@ -23,6 +23,8 @@ OURS = "mamlab.ours"
 REFUSED = "mamlab.refused"
 """Why a wish was not trained."""
 PRESET = "preset"
+PLACEHOLDER = "mamlab.placeholder"
+"""Of a trial without content that a rebuilt study has where nothing is known, so that those behind it keep their numbers."""
 _MOST_NAMED = 10
 
 
@@ -35,6 +37,11 @@ def is_ours(trial: FrozenTrial) -> bool:
     if label is not None and "cell" not in attrs:
         return str(label).partition(" ")[0] == f"trial-{trial.number:03d}"
     return any(name in attrs for name in (OURS, LABEL, PRESET, RETRY_OF))
+
+
+def is_others(trial: FrozenTrial) -> bool:
+    """Whether another tool made, or ended, the trial."""
+    return not is_ours(trial) and PLACEHOLDER not in trial.user_attrs
 
 
 def is_wish(trial: FrozenTrial) -> bool:
@@ -61,7 +68,7 @@ def misfit(wish: FrozenTrial, config: StudyConfig) -> str:
 
 def notes_on(trials: Sequence[FrozenTrial], *, wishes: bool) -> list[str]:
     """Return what to say of those among a study's `trials` that are not ours; with `wishes`, those that wait are trained."""
-    others = [one for one in trials if not is_ours(one) and not (wishes and is_wish(one))]
+    others = [one for one in trials if is_others(one) and not (wishes and is_wish(one))]
     if not others:
         return []
     first = ", ".join(_called(one) for one in others[:_MOST_NAMED])

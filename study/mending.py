@@ -17,6 +17,7 @@ from .heartbeat import TAG
 from .home_watch import HomeWatch
 from .journal import Journal
 from .ledger import Ledger
+from .rebuilding import rebuild
 from .seed_groups import Results, group_value
 from .snapshot import EndState
 from .tracking import STATUS, Tracking
@@ -24,6 +25,12 @@ from .trials import FROZEN, RESULT, SUPERSEDED, Trials
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
+
+
+def rebuild_trials(books: Books) -> None:
+    """Make the trials again that Optuna has lost, from MLflow's runs."""
+    checksum = books.parent.data.tags.get(records.TAG_DATA_CHECKSUM, "")
+    rebuild(books.storage, books.client, books.home, books.config, checksum)
 
 
 def set_waiting(books: Books, trial: FrozenTrial) -> None:

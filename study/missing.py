@@ -12,7 +12,7 @@ from reports.mlflow_runs import ACTIVE, DELETED, key_of, runs_where
 from .config import parse_spec
 from .foreign import LABEL, is_ours
 from .home import Home
-from .plan import planned_cells
+from .plan import cell_label, planned_cells
 from .stores import open_trials
 
 if TYPE_CHECKING:
@@ -102,6 +102,4 @@ def _unplanned(client: Any, experiment_id: str, spec: str, parent: Any) -> tuple
     where = f"tags.{records.TAG_ROLE} = '{records.ROLE_RUN}'"
     tags = [run.data.tags for run in runs_where(client, [experiment_id], where)]
     there = {(one.get(records.TAG_ARM) or None, int(one[records.TAG_SEED])) for one in tags}
-    return tuple(
-        f"{arm or config.study.name} / seed {seed}" for arm, seed in planned_cells(config) if (arm, seed) not in there
-    )
+    return tuple(cell_label(config, arm, seed) for arm, seed in planned_cells(config) if (arm, seed) not in there)

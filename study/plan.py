@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from trainers.config import TrainerConfig
-from trainers.normalise import Inert, flatten
+from trainers.normalise import Inert, cell_id, flatten
 
 from .config import StudyConfig
+from .foreign import LABEL
 
 SHORT_NAMES = {
     "inner.steps": "S",
@@ -64,6 +65,21 @@ def planned_cells(config: StudyConfig) -> Iterator[tuple[str | None, int]]:
     for seed in config.seeds:
         for arm in config.arms or [None]:
             yield arm, seed
+
+
+def cell_label(config: StudyConfig, arm: str | None, seed: int) -> str:
+    """Return the name of a run of an ablation or a single training."""
+    return f"{arm or config.study.name} / seed {seed}"
+
+
+def cell_attributes(config: StudyConfig, arm: str | None, seed: int, cell: str) -> dict[str, Any]:
+    """Return what Optuna's trial of a cell of an ablation or a single training is marked with."""
+    return {"arm": arm, "seed": seed, "cell": cell, LABEL: cell_label(config, arm, seed)}
+
+
+def planned_cell(config: StudyConfig, arm: str | None, seed: int, data_checksum: str) -> str:
+    """Return what is trained of (arm, seed). Raises KeyError for an arm that the spec does not have."""
+    return cell_id(config.base if arm is None else config.arms[arm][0], seed, data_checksum)
 
 
 def sampler_seed(study_seed: int, trial: int | str) -> int:

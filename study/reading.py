@@ -24,7 +24,7 @@ from .sqlite_files import StoreBroken
 def readable(home: Home, *, as_it_is: bool = False) -> Iterator[Home]:
     """Yield `home`, or while the block lasts one that reads copies of its stores, if they cannot be written.
 
-    `as_it_is`: nothing in the home shall be rewritten, so a home that was moved is read from copies, too.
+    `as_it_is`: nothing in the home shall be written, so a home that was moved, or has lost Optuna's store, is read from copies, too.
     """
     if not (home.mlflow_url.startswith("sqlite") and home.mlflow_db.exists()) or not _must_copy(home, as_it_is):
         yield home
@@ -41,6 +41,8 @@ def readable(home: Home, *, as_it_is: bool = False) -> Iterator[Home]:
 
 def _must_copy(home: Home, as_it_is: bool) -> bool:
     if not os.access(home.root, os.W_OK) or not os.access(home.mlflow_db, os.W_OK):
+        return True
+    if as_it_is and home.optuna_url.startswith("sqlite") and not home.optuna_db.exists():
         return True
     return bool((as_it_is or living_driver(home)) and find_moved(home))
 

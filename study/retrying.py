@@ -14,7 +14,7 @@ from .books import read_books
 from .foreign import STATE
 from .home import Home
 from .locks import driver_lock
-from .mending import run_again
+from .mending import rebuild_trials, run_again
 from .stores import open_mlflow
 from .ui import UIError
 
@@ -33,6 +33,9 @@ def retry_failed(home: Home, study: str) -> int:
         books = read_books(home, study, alone=True)
         if books.driver:
             raise UIError(f'study "{study}" is being run by {books.driver}; stop it there first')
+        if books.lost:
+            rebuild_trials(books)
+            books = read_books(home, study, alone=True)
         failed = [
             one for one in books.trials.values() if one.state.is_finished() and one.user_attrs.get(STATE) in RETRIED
         ]

@@ -20,6 +20,12 @@ def group_score(values: Sequence[float], how: Score) -> float:
     return trial_score(values, how)
 
 
+def is_over(results: Results, seeds: int, *, one_by_one: bool, stop: bool) -> bool:
+    """Whether a trial of so many `seeds` with these `results` has ended: all have; seed by seed, also by one that failed or by a pruner's `stop`."""
+    failed = any(state != "complete" for state, _ in results.values())
+    return len(results) == seeds or (one_by_one and (failed or stop))
+
+
 def group_value(results: Results, how: Score) -> float | None:
     """Return the score of a group whose runs are all complete, else None."""
     scores = [score for state, score in results.values() if state == "complete" and score is not None]

@@ -61,7 +61,7 @@ def way_out(file: Path) -> str:
     """Return what to do about a file that is damaged: nothing is removed, and what there is else."""
     then = "the next start of a study then brings its runs back from their checkpoints, or trains them"
     if file.name == "optuna.db":
-        then = "the next start of an ablation then takes its runs from their checkpoints; give a search a new name"
+        then = "the next start of a study then makes its trials again from MLflow"
     return f"put a copy of it back, or set it aside with: mv {file} {file}.damaged ({then})"
 
 

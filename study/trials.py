@@ -12,12 +12,23 @@ from trainers.results import EpochResult
 
 from .config import SpecError, StudyConfig
 from .foreign import LABEL, OURS, PRESET, REFUSED, RETRY_OF, STATE, is_ours, is_wish, misfit, notes_on
-from .plan import RunPlan, StudyChanged, frozen_json, planned_cells, refuse_change, sampler_seed, search_label
+from .plan import (
+    RunPlan,
+    StudyChanged,
+    cell_attributes,
+    frozen_json,
+    planned_cell,
+    planned_cells,
+    refuse_change,
+    sampler_seed,
+    search_label,
+)
 from .sections import Named
-from .seed_groups import Results, group_value
+from .seed_groups import Results, group_value, is_over
 from .snapshot import EndState
 
 if TYPE_CHECKING:
+    from optuna.study import Study
     from optuna.trial import FrozenTrial, Trial
 
     from .sole_writer import SoleWriter
@@ -51,13 +62,8 @@ class Trials:
     """
 
     def __init__(self, storage: SoleWriter, config: StudyConfig, data_checksum: str) -> None:
-        import optuna
-
         self._storage, self._config, self._checksum = storage, config, data_checksum
-        self._study = optuna.create_study(
-            study_name=config.study.name, storage=storage, direction="maximize", load_if_exists=True,
-            sampler=optuna.samplers.RandomSampler(seed=0), pruner=_pruner(config),
-        )  # fmt: skip
+        self._study = open_study(storage, config)
         self._refuse_other_direction()
         storage.show_only(is_ours)
         self._check_frozen()
@@ -174,11 +180,9 @@ class Trials:
 
     def _decided(self, number: int, results: Results) -> bool:
         """Whether a trial with these `results` is over: all its runs are; seed by seed, also by one that failed or a verdict."""
-        if len(results) == (len(self._config.seeds) if self._config.kind == "search" else 1):
-            return True
         judged, stop, _ = self._verdicts[number]
-        failed = any(state != "complete" for state, _ in results.values())
-        return self._one_by_one and (failed or (stop and judged == len(results)))
+        seeds = len(self._config.seeds) if self._config.kind == "search" else 1
+        return is_over(results, seeds, one_by_one=self._one_by_one, stop=stop and judged == len(results))
 
     def put_first(self, numbers: Container[int]) -> int:
         """Let the waiting trials of these `numbers` be the next; return how many they are."""
@@ -392,12 +396,11 @@ class Trials:
             return
         counting = [trial.user_attrs for trial in trials if trial.number not in self._superseded]
         known = {(attrs["arm"], attrs["seed"]): attrs["cell"] for attrs in counting}
-        planned = {cell: self._cell(*cell) for cell in planned_cells(self._config)}
+        planned = {cell: planned_cell(self._config, *cell, self._checksum) for cell in planned_cells(self._config)}
         self._refuse_changed_arms(known, planned)
         for (arm, seed), cell in planned.items():
             if (arm, seed) not in known:
-                label = f"{arm or self._config.study.name} / seed {seed}"
-                self._study.enqueue_trial({}, {"arm": arm, "seed": seed, "cell": cell, LABEL: label})
+                self._study.enqueue_trial({}, cell_attributes(self._config, arm, seed, cell))
 
     def _enqueue_retries(self, trials: Sequence[FrozenTrial]) -> None:
         """Enqueue the parameters of superseded trials; of a result that was lost, what the pruner said stays true."""
@@ -552,11 +555,18 @@ class Trials:
     def _arm(self, arm: str | None) -> Any:
         return (self._config.base, self._config.dropped) if arm is None else self._config.arms[arm]
 
-    def _cell(self, arm: str | None, seed: int) -> str:
-        return cell_id(self._arm(arm)[0], seed, self._checksum)
-
     def _seeds(self, trial: FrozenTrial) -> tuple[int, ...]:
         return self._config.seeds if self._config.kind == "search" else (trial.user_attrs["seed"],)
+
+
+def open_study(storage: SoleWriter, config: StudyConfig) -> Study:
+    """Return Optuna's study of a spec, made if it is missing, with its pruner."""
+    import optuna
+
+    return optuna.create_study(
+        study_name=config.study.name, storage=storage, direction="maximize", load_if_exists=True,
+        sampler=optuna.samplers.RandomSampler(seed=0), pruner=_pruner(config),
+    )  # fmt: skip
 
 
 def _pruner(config: StudyConfig) -> Any:

@@ -49,7 +49,7 @@ test-docs: $(STAMP)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m docs tests -v
 
 docs: $(STAMP)
-	$(BIN)/python -m study.spec_reference > docs/spec.md
+	$(BIN)/python -m study.spec.reference > docs/spec.md
 	for report in docs/results/*/; do $(BIN)/mamlab report --from $$report --out $$report || exit 1; done
 
 lint: $(STAMP)

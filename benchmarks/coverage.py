@@ -14,9 +14,9 @@ from dataclasses import astuple, dataclass
 
 import numpy as np
 
-from reports.bootstrap import hierarchical_interval
-from reports.permutation import ALPHA, Array, holm, sign_flip_p
-from reports.statistics import estimate
+from reports.statistics.bootstrap import hierarchical_interval
+from reports.statistics.estimate import estimate
+from reports.statistics.permutation import ALPHA, Array, holm, sign_flip_p
 
 from .predicted import SMALL_PILOTS, Power, powers, small_pilots
 from .simulated import ACCURACIES, ARMS, QUERIES, SEEDS, SHARES, TASKS, differences, setting_with

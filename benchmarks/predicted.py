@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from reports.noise_model import LogitNoise, NormalNoise, logit_noise
-from reports.permutation import ALPHA, holm, sign_flip_p
-from reports.power import POWER, sign_flip_detectable, sign_flip_power, smallest, t_power
-from reports.statistics import estimate
+from reports.statistics.estimate import estimate
+from reports.statistics.noise_model import LogitNoise, NormalNoise, logit_noise
+from reports.statistics.permutation import ALPHA, holm, sign_flip_p
+from reports.statistics.power import POWER, sign_flip_detectable, sign_flip_power, smallest, t_power
 
 from .simulated import ARMS, SEEDS, TASKS, Setting, differences, scores, setting_with, shift_with
 

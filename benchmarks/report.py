@@ -24,12 +24,12 @@ import numpy as np
 
 from reports import records as names
 from reports.build import build_report
-from reports.files import write_files
-from reports.loading import from_files, from_mlflow
-from reports.manifest import REPORT
-from reports.output_folder import Contents, writing_into
+from reports.data.files import write_files
+from reports.data.loading import from_files, from_mlflow
+from reports.data.manifest import REPORT
+from reports.data.output_folder import Contents, writing_into
+from reports.data.series import Curve
 from reports.records import RunRecord, StudyInfo
-from reports.series import Curve
 
 EPOCHS = 100
 SEEDS = 100

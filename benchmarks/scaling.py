@@ -21,11 +21,11 @@ from pathlib import Path
 
 import torch
 
-from study.config import StudyConfig, parse_spec
-from study.driver import run_study
-from study.home import Home
-from study.jobs import LAST_EVENTS, Answer, EpochDone, Event, EventSource, Finished, Job, Started, Stopped
-from study.snapshot import Snapshot
+from study.engine.driver import run_study
+from study.engine.progress import Snapshot
+from study.spec.config import StudyConfig, parse_spec
+from study.stores.home import Home
+from study.workers.jobs import LAST_EVENTS, Answer, EpochDone, Event, EventSource, Finished, Job, Started, Stopped
 from trainers.data.classes import SPLITS, ClassData, ClassRange
 from trainers.data.config import DataConfig
 from trainers.results import EpochResult, TrainResult

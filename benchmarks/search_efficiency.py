@@ -15,11 +15,11 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from study.config import StudyConfig, parse_spec
-from study.driver import run_study
-from study.executors import LocalExecutor
-from study.home import Home
-from study.snapshot import Snapshot
+from study.engine.driver import run_study
+from study.engine.progress import Snapshot
+from study.spec.config import StudyConfig, parse_spec
+from study.stores.home import Home
+from study.workers.executors import LocalExecutor
 
 from .search_efficiency_page import write_page
 from .search_efficiency_statistics import REPETITIONS, Curve, curve_of
@@ -74,7 +74,7 @@ def curves(home: Home, problem: str, commits: set[str]) -> dict[str, list[Curve]
     A repetition that lacks a search is left out. The code's commits that they ran at are added to `commits`.
     """
     from reports.records import ReportError
-    from study.outcome import load
+    from study.results import load
 
     found: dict[str, list[Curve]] = {method: [] for method in METHODS}
     for repetition in range(REPETITIONS):

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from reports.svg import BLUE, GREEN, ORANGE, canvas, style, to_svg
-from study.rungs import rungs
-from study.sections import Named
+from reports.figures.style import BLUE, GREEN, ORANGE, canvas, style, to_svg
+from study.spec.rungs import rungs
+from study.spec.sections import Named
 
 from .header import header
 from .search_efficiency_statistics import REPETITIONS, Curve, Ratio, expected_random, mean_best, ratio

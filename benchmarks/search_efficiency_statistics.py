@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from reports import records as names
-from reports.budget import expected_best
 from reports.records import RunRecord
-from reports.summary import best_validation, in_order
+from reports.statistics.expected_best import expected_best
+from reports.statistics.summary import best_validation, in_order
 
 REPETITIONS = 5
 DRAWS = 10_000

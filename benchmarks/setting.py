@@ -9,7 +9,7 @@ import torch
 
 from trainers.config import TrainerConfig
 from trainers.data.classes import ClassData, ClassRange
-from trainers.normalise import Tree, merge, normalise
+from trainers.overrides import Tree, merge, normalise
 from trainers.presets import preset
 from trainers.training import Run
 

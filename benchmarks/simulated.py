@@ -14,7 +14,7 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.special import expit, logit
 
-from reports.permutation import Array
+from reports.statistics.permutation import Array
 
 ARMS, SEEDS, TASKS, QUERIES = 5, 8, 100, 25
 SHARES = (0.1, 0.3, 0.5, 0.8, 0.95)

@@ -17,12 +17,12 @@ from itertools import pairwise
 from pathlib import Path
 from statistics import median
 
-from study.config import StudyConfig, parse_spec
-from study.driver import run_study
-from study.executors import LocalExecutor
-from study.home import Home
-from study.jobs import LAST_EVENTS, EpochDone, Job
-from study.stores import open_mlflow
+from study.engine.driver import run_study
+from study.spec.config import StudyConfig, parse_spec
+from study.stores.connect import open_mlflow
+from study.stores.home import Home
+from study.workers.executors import LocalExecutor
+from study.workers.jobs import LAST_EVENTS, EpochDone, Job
 from trainers.checkpoint import CheckpointFolder
 from trainers.data import Glyphs
 

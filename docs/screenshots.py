@@ -14,10 +14,10 @@ from typing import Any
 from playwright.sync_api import sync_playwright
 
 from reports import records
-from study.home import Home
-from study.stores import open_mlflow
-from study.ui import serving
-from study.views import CHARTS, LAYOUT, view_path
+from study.engine.views import CHARTS, LAYOUT, view_path
+from study.mlflow_ui.server import serving
+from study.stores.connect import open_mlflow
+from study.stores.home import Home
 
 PORT = 5079
 IMAGES = Path(__file__).parent / "images"

@@ -6,17 +6,17 @@ from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from .data.files import STUDY, read_files, read_rows, write_files
+from .data.manifest import MANIFEST, REPORT, read_manifest
+from .data.output_folder import Contents, refuse_foreign, writing_into
 from .document import Report, compose
-from .files import STUDY, read_files, read_rows, write_files
-from .html import to_html
-from .latex import to_latex
-from .manifest import MANIFEST, REPORT, read_manifest
-from .markdown import to_markdown
-from .output_folder import Contents, refuse_foreign, writing_into
+from .figures.style import Figure
 from .records import ReportError, RunRecord, StudyInfo
-from .summary import in_order
-from .svg import Figure
-from .tables import EVERY_RUN
+from .render.html import to_html
+from .render.latex import to_latex
+from .render.markdown import to_markdown
+from .statistics.summary import in_order
+from .tables.cells import EVERY_RUN
 
 
 def build_report(records: Sequence[RunRecord], info: StudyInfo, folder: Path) -> Path:

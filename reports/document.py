@@ -9,23 +9,19 @@ from typing import TypeVar
 from urllib.parse import quote
 
 from . import records as names
-from .ablation_tables import arms_table, details_table, family_table, stability_table
-from .audit_table import audit_tables
-from .cost import TITLE as COST_TITLE
-from .cost import cost_plot, cost_table
-from .curve_figures import arm_curves, main_curves
-from .design_figures import effects_plot, forest_plot, shapley_bars, sweep_plot
-from .design_tables import effects_table, shapley_table, sweep_table
-from .importance import Importance, early_importance, parameter_importance
-from .mechanism_figures import learned_rates, msl_weights
-from .origin import fresh_table, promotion_table
-from .paper import paper_table
-from .provenance import mixed, provenance_table
+from .figures.compute import cost_plot
+from .figures.curves import arm_curves, main_curves
+from .figures.design import effects_plot, forest_plot, shapley_bars, sweep_plot
+from .figures.mechanism import learned_rates, msl_weights
+from .figures.search import expected_best_curve, history, importance_bars, trial_curves
+from .figures.style import Figure
 from .records import ReportError, RunRecord, StudyInfo
-from .search_figures import expected_best_curve, history, importance_bars, trial_curves
-from .summary import Ablation, Excluded, Search, count_states, in_order, summarise_ablation, summarise_search
-from .svg import Figure
-from .tables import (
+from .statistics.arms import Excluded, count_states
+from .statistics.importance import Importance, early_importance, parameter_importance
+from .statistics.summary import Ablation, Search, in_order, summarise_ablation, summarise_search
+from .tables.ablation import arms_table, details_table, family_table, stability_table
+from .tables.audit import audit_tables
+from .tables.cells import (
     METRIC_TITLES,
     MINUS,
     Cell,
@@ -39,6 +35,12 @@ from .tables import (
     trials_table,
     with_interval,
 )
+from .tables.compute import TITLE as COST_TITLE
+from .tables.compute import cost_table
+from .tables.design import effects_table, shapley_table, sweep_table
+from .tables.paper import paper_table
+from .tables.promotion import fresh_table, promotion_table
+from .tables.provenance import mixed, provenance_table
 
 T = TypeVar("T")
 RECORDED = "Ranges, steps, log scales and choices are the search's own."

@@ -145,7 +145,7 @@ RESULT_FILES = (PER_TASK_FILE, SCHEDULES_FILE, INNER_RATES_FILE)
 """Artifacts that every complete run has."""
 SPEC_FILE = "spec.toml"
 FACTS_FILE = "study_facts.json"
-"""Of the parent run: JSON object of what is said once for the study, by the names of its tags (`reports.facts`)."""
+"""Of the parent run: JSON object of what is said once for the study, by the names of its tags (`reports.data.facts`)."""
 REPORT_FOLDER = "report"
 
 SINGLE = "single"
@@ -281,7 +281,7 @@ class StudyInfo:
     spec: str = ""
     """The spec file's text, as the study last ran with it."""
     paper: str = ""
-    """Name of the published table that stands beside ours, of `reports.paper`; empty for none."""
+    """Name of the published table that stands beside ours, of `reports.tables.paper`; empty for none."""
     missing: str = ""
     """Which runs that have ended are missing in MLflow, and how to bring them back; empty if none is."""
     notes: tuple[str, ...] = ()

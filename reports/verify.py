@@ -13,12 +13,12 @@ from statistics import mean, stdev
 
 from . import records as names
 from .build import latex_files
+from .data.files import damaged_files, read_files
 from .document import compose
-from .files import damaged_files, read_files
-from .html import to_html
-from .markdown import to_markdown
 from .records import ReportError, RunRecord
-from .summary import in_order
+from .render.html import to_html
+from .render.markdown import to_markdown
+from .statistics.summary import in_order
 
 TOLERANCE = 1e-9
 """Between a test accuracy and the mean of its tasks: both are double precision, summed in another order."""

@@ -4,7 +4,8 @@ from .ablations import COMPONENTS, Arm, add_one_in, compile_arms, factorial, lea
 from .designs import FamilyOf, Plan, plan
 from .dimensions import Choice, Range
 from .presets import SPACES
-from .space import FixedParams, SearchSpace
+from .space import SearchSpace
+from .trials import FixedParams
 
 __all__ = [
     "COMPONENTS",

@@ -11,9 +11,11 @@ from typing import Any
 from pydantic import ValidationError
 
 from trainers.config import TrainerConfig
-from trainers.messages import explain, unknown
-from trainers.normalise import COMPONENTS as SWITCHES
-from trainers.normalise import Inert, merge, normalise, same_training
+from trainers.error_messages import explain, unknown
+from trainers.fingerprint import same_training
+from trainers.inert import Inert
+from trainers.overrides import merge, normalise
+from trainers.sections import COMPONENTS as SWITCHES
 
 COMPONENTS = tuple(name.upper() for name in SWITCHES)
 """The parts of MAML++; in a TrainerConfig each is `off` or on under its name in lower case."""

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from trainers.messages import unknown
-from trainers.normalise import flatten, merge, normalise, settings
+from trainers.error_messages import unknown
+from trainers.overrides import flatten, merge, normalise, settings
 
 from .ablations import FULL, PLAIN, Arm, add_one_in, factorial, leave_one_out, sweep, varied
 from .dimensions import confused, means_same

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
-from trainers.config import TrainerConfig, resolve
-from trainers.messages import nearest, show, unknown
-from trainers.normalise import COMPONENTS as SWITCHES
-from trainers.normalise import POSITIONS
+from trainers.config import TrainerConfig
+from trainers.error_messages import nearest, show, unknown
+from trainers.sections import COMPONENTS as SWITCHES
+from trainers.sections import POSITIONS, resolve
 
 if TYPE_CHECKING:
-    from .space import Trial
+    from .trials import Trial
 
 COMPONENTS_WITH_SETTINGS = ("msl", "da", "lslr", "ca")
 _KEYS = ("low", "high", "log", "step", "choices")

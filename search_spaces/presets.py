@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from trainers.messages import show, unknown
+from trainers.error_messages import show, unknown
 
 from .dimensions import Choice, Dimension, Range
 

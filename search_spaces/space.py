@@ -1,7 +1,7 @@
 """SearchSpace: which settings of a TrainerConfig a search varies, and how a trial becomes a config.
 
 A dimension is asked for only where it can change the training: a component's settings only when the component
-is on, a step-wise part only with more than one step, and so on. The rules are those of `trainers.normalise`,
+is on, a step-wise part only with more than one step, and so on. The rules are those of `trainers.inert`,
 tried out on the values chosen so far, so a space needs no conditions of its own.
 """
 
@@ -13,85 +13,21 @@ import math
 import random
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import Any
 
 from pydantic import ValidationError
 
 from trainers.config import TrainerConfig
-from trainers.messages import explain, show
-from trainers.normalise import Inert, Tree, flatten, merge, normalise, settings
+from trainers.error_messages import explain, show
+from trainers.inert import Inert
+from trainers.overrides import Tree, flatten, merge, normalise, settings
 
 from .dimensions import COMPONENTS_WITH_SETTINGS, Choice, Dimension, Range, read_dimension, setting_paths
 from .presets import space_preset
+from .trials import RandomParams, Trial
 
 _FIRST = ("inner.steps", "norm.queries", "budget.epochs", "outer.lr")
 _BEFORE_THEIR_SIBLINGS = ("msl.schedule", "ca.period", "ca.min_lr")
-
-
-class Trial(Protocol):
-    """What of an Optuna trial is used here."""
-
-    def suggest_float(
-        self, name: str, low: float, high: float, *, step: float | None = None, log: bool = False
-    ) -> float:
-        """Return a float in [low, high]."""
-        ...
-
-    def suggest_int(self, name: str, low: int, high: int, *, step: int = 1, log: bool = False) -> int:
-        """Return an int in [low, high]."""
-        ...
-
-    def suggest_categorical(self, name: str, choices: Any) -> Any:
-        """Return one of `choices`."""
-        ...
-
-
-class FixedParams:
-    """A trial whose answers are given; KeyError for a parameter that is not."""
-
-    def __init__(self, params: Mapping[str, Any]) -> None:
-        self.params = params
-
-    def suggest_float(
-        self, name: str, low: float, high: float, *, step: float | None = None, log: bool = False
-    ) -> float:
-        """Return the given value."""
-        return float(self.params[name])
-
-    def suggest_int(self, name: str, low: int, high: int, *, step: int = 1, log: bool = False) -> int:
-        """Return the given value."""
-        return int(self.params[name])
-
-    def suggest_categorical(self, name: str, choices: Any) -> Any:
-        """Return the given value."""
-        return self.params[name]
-
-
-class RandomParams:
-    """A trial whose answers are drawn uniformly, on the scale of each dimension, from `draws`."""
-
-    def __init__(self, draws: random.Random) -> None:
-        self._draws = draws
-
-    def suggest_float(
-        self, name: str, low: float, high: float, *, step: float | None = None, log: bool = False
-    ) -> float:
-        """Return a float in [low, high]."""
-        if log:
-            return min(high, max(low, math.exp(self._draws.uniform(math.log(low), math.log(high)))))
-        if step:
-            return min(high, low + step * self._draws.randint(0, math.floor((high - low) / step + 1e-9)))
-        return self._draws.uniform(low, high)
-
-    def suggest_int(self, name: str, low: int, high: int, *, step: int = 1, log: bool = False) -> int:
-        """Return an int in [low, high]."""
-        if log:
-            return round(self.suggest_float(name, low, high, log=True))
-        return low + step * self._draws.randint(0, (high - low) // step)
-
-    def suggest_categorical(self, name: str, choices: Any) -> Any:
-        """Return one of `choices`."""
-        return self._draws.choice(choices)
 
 
 @dataclass(frozen=True)
@@ -363,6 +299,3 @@ def _wrong_value(path: str, value: Any, prefix: str) -> list[str]:
     except ValidationError as error:
         return explain(error, TrainerConfig, prefix).splitlines()
     return []
-
-
-__all__ = ["Choice", "Dimension", "FixedParams", "Range", "SearchSpace", "Trial"]

@@ -13,14 +13,14 @@ from typing import Any
 from pydantic import ValidationError
 
 from reports import records
-from reports.text_files import TextError, columns_twice, read_text, table
+from reports.data.text_files import TextError, columns_twice, read_text, table
 from trainers.config import TrainerConfig
-from trainers.messages import explain, nearest
-from trainers.normalise import Tree, from_settings, merge, normalise, read_value
+from trainers.error_messages import explain, nearest
+from trainers.overrides import Tree, from_settings, merge, normalise, read_value
 
-from .config import SpecError, StudyConfig
-from .home import Home
-from .sections import FormerBest, KnownConfigs
+from .spec.config import SpecError, StudyConfig
+from .spec.sections import FormerBest, KnownConfigs
+from .stores.home import Home
 
 Params = dict[str, Any]
 
@@ -48,14 +48,14 @@ def warm_started(config: StudyConfig, home: Home) -> StudyConfig:
 
 def _former(config: StudyConfig, home: Home, entry: FormerBest) -> dict[str, Params]:
     """Return the best complete trials of a search or runs of an ablation, by "STUDY best 1", ..."""
-    from .outcome import load
+    from .results import load
 
     where = f'study.enqueue study = "{entry.study}"'
     try:
         info, runs = load(entry.study, home)
     except records.ReportError as error:
         raise ValueError(f"{where}: {error}") from None
-    from reports.summary import summarise_search
+    from reports.statistics.summary import summarise_search
 
     trials = summarise_search(runs, info).complete[: entry.best]
     if not trials:

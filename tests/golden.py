@@ -24,7 +24,7 @@ from trainers.data.classes import ClassData, ClassRange
 from trainers.data.episodes import TaskBatch
 from trainers.mamlpp.meta_step import Sweep, meta_gradient
 from trainers.mamlpp.schedules import msl_weights, outer_lr
-from trainers.normalise import normalise
+from trainers.overrides import normalise
 from trainers.training import Run
 
 LIMITS = {"loss": 1e-9, "logits": 1e-9, "gradients": 1e-9, "schedules": 1e-9, "final": 1e-6}

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from study.config import load_spec
-from study.spec_reference import reference
+from study.spec.config import load_spec
+from study.spec.reference import reference
 
 from .study_tests.servers import Postgres
 

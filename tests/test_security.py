@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from study.config import SpecError, parse_spec
+from study.spec.config import SpecError, parse_spec
 from tests.study_tests.books import ablation, fresh_home, run
 from trainers.data.config import Omniglot
 from trainers.data.omniglot import decode, pictures
 
-from .test_house import PACKAGES, ROOT
+from .test_architecture import PACKAGES, ROOT
 
 UNPICKLE = {"pickle", "cPickle", "dill", "joblib", "cloudpickle", "shelve", "marshal"}
 
@@ -122,7 +122,7 @@ def test_a_studys_name_cannot_be_a_path(name: str) -> None:
 
 
 def test_an_arms_name_never_becomes_a_path(tmp_path: Path) -> None:
-    from study.outcome import report_from_store
+    from study.cli.outcome import report_from_store
 
     names = ["../../outside", "/outside/b", "..", "<script>alert(1)</script>"]
     arms = {name: f'{{ "outer.lr" = {0.01 * (i + 1)} }}' for i, name in enumerate(names)}

@@ -9,7 +9,7 @@ import torch
 
 from trainers.config import TrainerConfig
 from trainers.data.classes import ClassData, ClassRange
-from trainers.normalise import merge, normalise
+from trainers.overrides import merge, normalise
 from trainers.randomness import Source
 
 PER_CLASS = 8

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from .config import TrainerConfig
     from .divergence import Diverged
     from .exported import ExportedModel, read_model
-    from .normalise import cell_id, normalise
+    from .fingerprint import cell_id
+    from .overrides import normalise
     from .presets import preset
     from .results import EpochResult, TrainResult
     from .training import fit, train

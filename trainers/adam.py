@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.optim.adam import adam
 
-from .config import Outer
+from .sections import Outer
 
 EPS = 1e-8
 

@@ -21,11 +21,11 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted, c
 from torch import Tensor
 
 from .arithmetic import arithmetic, pick_device, pick_dtype
-from .config import LSLR
 from .data.episodes import TaskBatch
 from .exported import ExportedModel, read_model
 from .models.conv4 import Weights
 from .models.norm import RunningStatistics
+from .sections import LSLR
 
 AT_ONCE = 256
 """Images that pass the network together where each answer is its own."""

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from .config import Queries
 from .data.episodes import EpisodeStream, TaskBatch
 from .mamlpp.inner_loop import Learner
 from .models.conv4 import Weights
 from .models.head import accuracy, cross_entropy
 from .models.norm import RunningStatistics
+from .sections import Queries
 
 
 @dataclass(frozen=True)

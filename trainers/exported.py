@@ -20,11 +20,12 @@ from pydantic import Field, ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 
-from .config import Section, TrainerConfig
+from .config import TrainerConfig
 from .data.preparation import Preparation
+from .fingerprint import MACHINE
 from .mamlpp.inner_loop import Learner
 from .models.conv4 import Conv4, Weights
-from .normalise import MACHINE
+from .sections import Section
 
 BESIDE = ".tmp"
 """Ends the name of a file while it is written."""

@@ -7,8 +7,8 @@ Storkey, "How to train your MAML" (ICLR 2019).
 
 from __future__ import annotations
 
-from .messages import unknown
-from .normalise import Tree, merge
+from .error_messages import unknown
+from .overrides import Tree, merge
 
 SIZES: dict[str, Tree] = {
     "omniglot": {

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from study.config import StudyConfig, parse_spec
-from study.driver import run_study
-from study.executors import Executor
-from study.home import Home
-from study.snapshot import Snapshot
+from study.engine.driver import run_study
+from study.engine.progress import Snapshot
+from study.spec.config import StudyConfig, parse_spec
+from study.stores.home import Home
+from study.workers.executors import Executor
 from tests.study_tests.books import LOADER, TRAINER, _workers, ablation, fresh_home, search
 from tests.study_tests.drivers import start
 from tests.toy import toy_data

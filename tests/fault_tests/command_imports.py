@@ -7,15 +7,15 @@ import optuna.storages
 import torch
 
 import reports.build
-import study.clean
-import study.doctor
-import study.driver
-import study.exporting
-import study.following
-import study.outcome
-import study.plan_page
-import study.space_page
-import study.status
-import study.ui
-import study.verifying
+import study.cli.outcome
+import study.cli.space_page
+import study.cli.status
+import study.cli.verifying
+import study.engine.driver
+import study.followup
+import study.mlflow_ui.server
+import study.models.export
+import study.planning.page
+import study.repair.clean
+import study.repair.doctor
 import tests.fault_tests.command_runner

@@ -16,7 +16,7 @@ import threading
 from dataclasses import asdict
 from pathlib import Path
 
-from study.cli import run
+from study.cli.main import run
 from tests.study_tests.ray_cluster import free_port
 
 from .command_homes import Answer, Place

@@ -14,9 +14,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from study.executors import LocalExecutor
-from study.home import Home
-from study.snapshot import Snapshot
+from study.engine.progress import Snapshot
+from study.stores.home import Home
+from study.workers.executors import LocalExecutor
 from tests.study_tests.books import fresh_home
 
 from .cases import Case, arms, calm, real

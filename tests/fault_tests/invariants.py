@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from reports import records
-from study.config import StudyConfig
-from study.home import Home
-from study.stores import open_mlflow
-from study.tracking import STATUS
+from study.engine.tracking import STATUS
+from study.spec.config import StudyConfig
+from study.stores.connect import open_mlflow
+from study.stores.home import Home
 from tests.study_tests.books import OPTUNA, mlflow_runs, optuna_trials, outcome
 from trainers.checkpoint import CheckpointFolder
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from study.config import parse_spec
-from study.executors import LocalExecutor
-from study.snapshot import Snapshot
+from study.engine.progress import Snapshot
+from study.spec.config import parse_spec
+from study.workers.executors import LocalExecutor
 from tests.processes import PATIENCE_SECONDS
 from tests.study_tests.drivers import ended, epoch_files, wait_for_new_epochs
 

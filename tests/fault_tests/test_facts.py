@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from reports.loading import from_mlflow
-from study.home import Home
-from study.outcome import report_from_store
+from reports.data.loading import from_mlflow
+from study.cli.outcome import report_from_store
+from study.stores.home import Home
 from tests.study_tests.books import check_books, fresh_home, run
 from tests.study_tests.servers import mlflow_server
 from tests.study_tests.test_facts import many_arms

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from study.home import Home
-from study.stores import open_mlflow, open_optuna
+from study.stores.connect import open_mlflow, open_optuna
+from study.stores.home import Home
 from tests.processes import PATIENCE_SECONDS
 
 FIRST_START = """

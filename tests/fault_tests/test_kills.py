@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from study.executors import LocalExecutor
-from study.executors.local import WorkersError
-from study.snapshot import Snapshot
+from study.engine.progress import Snapshot
+from study.workers.executors import LocalExecutor
+from study.workers.executors.local import WorkersError
 from tests.study_tests.drivers import EPOCH_SECONDS, STOPPED, ended, wait_for_new_epochs
 
 from .cases import arms, calm, hunt, new_home, real

@@ -17,9 +17,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from reports import ReportError
-from reports.files import DATA, RUNS, STUDY
-from reports.loading import from_files
-from study.config import SpecError, parse_spec
+from reports.data.files import DATA, RUNS, STUDY
+from reports.data.loading import from_files
+from study.spec.config import SpecError, parse_spec
 from tests.study_tests.books import ablation, search
 from trainers.checkpoint import CheckpointFolder
 
@@ -81,7 +81,7 @@ def test_a_mutated_spec_is_read_or_refused_line_by_line(text: str, edits: list[E
 @functools.cache
 def report_files() -> dict[str, bytes]:
     """Return the raw results of a real report, without the manifest, which would give every change away."""
-    from study.outcome import report_from_store
+    from study.cli.outcome import report_from_store
 
     with tempfile.TemporaryDirectory() as folder:
         home = new_home(Path(folder), "home")

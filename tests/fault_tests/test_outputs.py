@@ -17,8 +17,8 @@ from pathlib import Path
 import pytest
 
 from reports.build import build_report
-from reports.files import read_files
-from reports.output_folder import WRITING
+from reports.data.files import read_files
+from reports.data.output_folder import WRITING
 from reports.records import ReportError, RunRecord, StudyInfo
 from tests.reports_tests import example
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from study.cli import run as mamlab
-from study.config import StudyConfig, parse_spec
-from study.home import Home
+from study.cli.main import run as mamlab
+from study.spec.config import StudyConfig, parse_spec
+from study.stores.home import Home
 from tests.study_tests.books import check_books, mlflow_runs
 from tests.study_tests.drivers import PATIENCE_SECONDS
 from tests.study_tests.ray_cluster import ray_process, ray_start

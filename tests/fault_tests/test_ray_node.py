@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from study.config import parse_spec
-from study.executors.ray import ray_executor
-from study.home import Home
-from study.sections import ExecutionSection
-from study.snapshot import Snapshot
+from study.engine.progress import Snapshot
+from study.spec.config import parse_spec
+from study.spec.sections import ExecutionSection
+from study.stores.home import Home
+from study.workers.executors.ray import ray_executor
 from tests.study_tests.ray_cluster import add_node, kill_second_node, two_nodes
 
 from .cases import Case, arms, calm, new_home, real

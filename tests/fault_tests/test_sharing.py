@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from study.config import parse_spec
-from study.plan import StudyChanged
+from study.engine.plan import StudyChanged
+from study.spec.config import parse_spec
 from tests.study_tests.books import mlflow_runs
 from tests.study_tests.drivers import STOPPED, ended, wait_for_new_epochs
 

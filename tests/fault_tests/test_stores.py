@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from study.config import parse_spec
-from study.executors import LocalExecutor
-from study.home import Home
-from study.snapshot import Snapshot
-from study.stores import open_mlflow, open_optuna
+from study.engine.progress import Snapshot
+from study.spec.config import parse_spec
+from study.stores.connect import open_mlflow, open_optuna
+from study.stores.home import Home
+from study.workers.executors import LocalExecutor
 from tests.study_tests.servers import mlflow_server, postgres
 
 from .cases import Case, arms, calm, new_home

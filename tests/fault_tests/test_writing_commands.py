@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from reports.files import read_files
-from study.config import load_spec
-from study.home import Home
+from reports.data.files import read_files
+from study.spec.config import load_spec
+from study.stores.home import Home
 
 from .command_faults import delete_runs
 from .command_homes import Place, contents, theirs

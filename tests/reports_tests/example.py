@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from reports.document import compose
-from reports.latex import to_latex
-from reports.markdown import to_markdown
 from reports.records import RunRecord, StudyInfo
+from reports.render.latex import to_latex
+from reports.render.markdown import to_markdown
 
 VERSIONS = json.dumps({"python": "3.11.9", "torch": "2.11.0", "optuna": "5.0.0"})
 EFFECTS = {"MAML++": 0.0, "MAML++ without LSLR": -0.03, "MAML++ without MSL": -0.012, "MAML++ without CA": 0.001}

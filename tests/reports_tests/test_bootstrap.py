@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy.stats import bootstrap
 
-from reports.bootstrap import hierarchical_interval
-from reports.noise import noise_split
+from reports.statistics.bootstrap import hierarchical_interval
+from reports.statistics.noise import noise_split
 
 
 def test_with_one_task_a_seed_it_is_scipys_bca_over_seeds() -> None:

@@ -1,6 +1,6 @@
 import pytest
 
-from reports.budget import expected_best
+from reports.statistics.expected_best import expected_best
 
 
 def test_the_expected_best_of_one_is_the_mean_and_of_two_weighs_the_larger_with_three_quarters() -> None:

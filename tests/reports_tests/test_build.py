@@ -7,18 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from reports.ablation_tables import arms_table, details_table, family_table
 from reports.build import build_report
+from reports.data.loading import from_files, from_mlflow
 from reports.document import Report, compose
-from reports.html import to_html
-from reports.importance import parameter_importance
-from reports.latex import escape as latex
-from reports.loading import from_files, from_mlflow
-from reports.markdown import escape, to_markdown
+from reports.figures.search import trial_curves
 from reports.records import Factorial, ReportError, StudyInfo, Sweep
-from reports.search_figures import trial_curves
-from reports.summary import summarise_ablation, summarise_search
-from reports.tables import Cell, Table, trials_table
+from reports.render.html import to_html
+from reports.render.latex import escape as latex
+from reports.render.markdown import escape, to_markdown
+from reports.statistics.importance import parameter_importance
+from reports.statistics.summary import summarise_ablation, summarise_search
+from reports.tables.ablation import arms_table, details_table, family_table
+from reports.tables.cells import Cell, Table, trials_table
 
 from . import example
 

@@ -3,7 +3,7 @@
 import pytest
 
 from reports.records import Family, RunRecord, StudyInfo
-from reports.summary import summarise_ablation
+from reports.statistics.summary import summarise_ablation
 
 from .example import record
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from reports.ablation_tables import arms_table
-from reports.cost import cost_plot, cost_table, pareto_front
-from reports.design_tables import sweep_table
+from reports.figures.compute import cost_plot
 from reports.records import StudyInfo, Sweep
-from reports.summary import Search, summarise_ablation, summarise_search
+from reports.statistics.summary import Search, summarise_ablation, summarise_search
+from reports.tables.ablation import arms_table
+from reports.tables.compute import cost_table, pareto_front
+from reports.tables.design import sweep_table
 
 from . import example
 

@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 import statsmodels.formula.api as smf
 
-from reports.factorial import factorial_effects
 from reports.records import Factorial, StudyInfo, Sweep
-from reports.summary import summarise_ablation
+from reports.statistics.factorial import factorial_effects
+from reports.statistics.summary import summarise_ablation
 
 from .example import record
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from reports.files import RUNS, read_files, write_files
+from reports.data.files import RUNS, read_files, write_files
 from reports.records import Factorial, Family, ReportError, StudyInfo, Sweep
 
 from . import example

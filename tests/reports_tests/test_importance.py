@@ -9,11 +9,11 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from sklearn.ensemble import RandomForestRegressor
 from sklearn.inspection import permutation_importance
 
-from reports.distributions import distribution, value_of
 from reports.document import compose
-from reports.importance import Importance, _losses, _shares, early_importance, parameter_importance
 from reports.records import StudyInfo
-from reports.summary import Search, summarise_search
+from reports.statistics.distributions import distribution, value_of
+from reports.statistics.importance import Importance, _losses, _shares, early_importance, parameter_importance
+from reports.statistics.summary import Search, summarise_search
 
 from . import example
 

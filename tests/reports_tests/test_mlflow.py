@@ -9,7 +9,7 @@ import pytest
 from mlflow import MlflowClient
 
 from reports.build import build_report
-from reports.loading import from_files, from_mlflow
+from reports.data.loading import from_files, from_mlflow
 from reports.records import Family, ReportError, Sweep
 
 SPEC = '[study]\nname = "demo"\n'

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import permutation_test
 
-from reports.permutation import (
+from reports.statistics.permutation import (  # fmt: skip
     EXACT_UP_TO,
     RANDOM_FLIPS,
     family_tests,
@@ -15,7 +15,7 @@ from reports.permutation import (
     seeds_needed,
     sign_flip_p,
     smallest_p,
-)  # fmt: skip
+)
 
 
 def scipys_p(values: list[float]) -> float:

@@ -5,9 +5,9 @@ import pytest
 from scipy.special import expit, logit
 from scipy.stats import nct, norm, t
 
-from reports.noise_model import LogitNoise, NormalNoise, logit_noise
-from reports.permutation import Array, sign_flip_p
-from reports.power import sign_flip_detectable, sign_flip_power, t_detectable, t_power
+from reports.statistics.noise_model import LogitNoise, NormalNoise, logit_noise
+from reports.statistics.permutation import Array, sign_flip_p
+from reports.statistics.power import sign_flip_detectable, sign_flip_power, t_detectable, t_power
 
 UNIT = NormalNoise(1.0)
 ERROR = 4 * (0.25 / 4000) ** 0.5

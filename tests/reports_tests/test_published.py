@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from reports.build import build_report
-from reports.loading import from_files
+from reports.data.loading import from_files
 from reports.verify import verify_documents
-from trainers.normalise import cell_id, from_settings
+from trainers.fingerprint import cell_id
+from trainers.overrides import from_settings
 
 DOCS = Path(__file__).parents[2] / "docs"
 PUBLISHED = sorted(path.parent for path in (DOCS / "results").glob("*/runs.csv"))

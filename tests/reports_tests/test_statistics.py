@@ -3,7 +3,7 @@ import random
 
 import pytest
 
-from reports.statistics import band, differences, estimate, paired, spread, spread_ratio
+from reports.statistics.estimate import band, differences, estimate, paired, spread, spread_ratio
 
 
 def test_the_interval_of_1_2_3_is_student_t_with_2_degrees_of_freedom() -> None:

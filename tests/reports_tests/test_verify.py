@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from reports.build import build_report
-from reports.files import read_files, write_files
+from reports.data.files import read_files, write_files
 from reports.records import ReportError, RunRecord
 from reports.verify import drift, verify_documents, verify_records, verify_repeats
 

@@ -3,7 +3,7 @@
 import pytest
 
 from search_spaces import Arm, add_one_in, compile_arms, leave_one_out
-from trainers.normalise import settings
+from trainers.overrides import settings
 from trainers.presets import preset
 
 BASE = preset("mamlpp")

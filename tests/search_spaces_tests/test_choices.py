@@ -9,8 +9,9 @@ import pytest
 from search_spaces.ablations import Arm, compile_arms
 from search_spaces.designs import plan
 from search_spaces.dimensions import Choice
-from search_spaces.space import FixedParams, SearchSpace
-from trainers.normalise import merge, normalise
+from search_spaces.space import SearchSpace
+from search_spaces.trials import FixedParams
+from trainers.overrides import merge, normalise
 from trainers.presets import preset
 
 BASE = merge(preset("mamlpp"), {"budget": {"epochs": 30}})

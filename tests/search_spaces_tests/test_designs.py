@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from search_spaces import Arm, FamilyOf, compile_arms, plan
-from trainers.normalise import merge
+from trainers.overrides import merge
 from trainers.presets import preset
 
 BASE = preset("mamlpp")

@@ -7,7 +7,7 @@ import pytest
 
 from search_spaces import SPACES, Choice, FixedParams, Range, SearchSpace
 from search_spaces.dimensions import setting_paths
-from trainers.normalise import merge, settings
+from trainers.overrides import merge, settings
 from trainers.presets import preset
 
 BASE = preset("mamlpp")

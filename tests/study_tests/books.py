@@ -15,14 +15,14 @@ from typing import Any
 import pytest
 
 from reports import records
-from study.addresses import VARIABLES
-from study.config import StudyConfig, parse_spec
-from study.driver import run_study
-from study.executors import Executor, LocalExecutor
-from study.home import Home
-from study.snapshot import Snapshot
-from study.stores import open_mlflow, open_optuna
-from study.tracking import STATUS
+from study.engine.driver import run_study
+from study.engine.progress import Snapshot
+from study.engine.tracking import STATUS
+from study.spec.config import StudyConfig, parse_spec
+from study.stores.connect import open_mlflow, open_optuna
+from study.stores.home import Home
+from study.stores.urls import VARIABLES
+from study.workers.executors import Executor, LocalExecutor
 
 TRAINER = "tests.study_tests.stand_in:train"
 LOADER = "tests.study_tests.stand_in:load"

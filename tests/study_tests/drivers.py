@@ -9,9 +9,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from study.config import StudyConfig, parse_spec
-from study.driver import run_study
-from study.home import Home
+from study.engine.driver import run_study
+from study.spec.config import StudyConfig, parse_spec
+from study.stores.home import Home
 
 from ..processes import PATIENCE_SECONDS as PATIENCE_SECONDS  # for those that wait for drivers
 from .books import LOADER, TRAINER

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from study.heartbeat import TAG
+from study.stores.heartbeat import TAG
 
 
 def far_sign(beat: float, **more: Any) -> str:

@@ -27,7 +27,7 @@ def two_nodes() -> Iterator[Any]:
     import ray
     from ray.cluster_utils import Cluster
 
-    from study.executors.ray_connection import own_signals
+    from study.workers.executors.ray_connection import own_signals
 
     long_enough = {"STAND_IN_SECONDS": os.environ.get("STAND_IN_SECONDS", "0.2")}  # epochs that a node can die in
     with own_signals():

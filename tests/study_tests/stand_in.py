@@ -22,7 +22,7 @@ from trainers.data.classes import SPLITS, ClassData, ClassRange
 from trainers.data.config import DataConfig
 from trainers.disk import naming
 from trainers.divergence import Diverged
-from trainers.normalise import cell_id
+from trainers.fingerprint import cell_id
 from trainers.results import EpochResult, TrainResult
 
 ORDERS = {

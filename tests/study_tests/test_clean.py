@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from study import heartbeat
-from study.clean import find_unneeded, read_needed
-from study.cli import run as mamlab
-from study.heartbeat import TAG
-from study.home import Home
-from study.jobs import Started
-from study.journal import Journal, RunKey
-from study.locks import driver_lock
-from study.stores import open_mlflow
+from study.cli.main import run as mamlab
+from study.engine.journal import Journal, RunKey
+from study.repair.clean import find_unneeded, read_needed
+from study.stores import heartbeat
+from study.stores.connect import open_mlflow
+from study.stores.heartbeat import TAG
+from study.stores.home import Home
+from study.stores.locks import driver_lock
+from study.workers.jobs import Started
 from trainers.checkpoint import CheckpointFolder
 
 from .books import ablation, check_books, fresh_home, run

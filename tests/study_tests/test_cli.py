@@ -13,15 +13,16 @@ from pathlib import Path
 
 import pytest
 
-from reports.files import PLAIN_FIELDS
-from study.cli import is_ours, run
-from study.cli_options import make_console
-from study.config import StudyConfig, load_spec
-from study.demo import SPECS
-from study.home import Home
-from study.outcome import searched_settings
-from study.quick_spec import quick_spec
-from study.ui import UIError, address, check_port
+from reports.data.files import PLAIN_FIELDS
+from study.cli.demo import SPECS
+from study.cli.main import is_ours, run
+from study.cli.options import make_console
+from study.mlflow_ui.server import address, check_port
+from study.spec.config import StudyConfig, load_spec
+from study.spec.quick_spec import quick_spec
+from study.stores.home import Home
+from study.stores.study_names import UIError
+from study.text import searched_settings
 
 from ..processes import PATIENCE_SECONDS, running
 from .bad_commands import BAD_COMMANDS

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from study.data_sheet import draw_sheet
+from study.cli.data_sheet import draw_sheet
 from tests.toy import toy_data
 from trainers.data import DataError
 

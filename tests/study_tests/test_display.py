@@ -6,8 +6,9 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from study.display import PlainView, duration, ended, new_lines, open_view, percent, progress_line, render
-from study.snapshot import RunningRow, Snapshot
+from study.cli.display import PlainView, new_lines, open_view, progress_line, render
+from study.engine.progress import RunningRow, Snapshot
+from study.text import duration, ended, percent
 
 TRIAL_3 = RunningRow("trial 3", epoch=2, epochs=8, val_accuracy=0.4, best_val_accuracy=0.412, seconds=9.0)
 TRIAL_4 = RunningRow("trial 4", epoch=8, epochs=8, val_accuracy=0.7, best_val_accuracy=0.715, seconds=30.0)

@@ -16,17 +16,17 @@ from optuna.trial import TrialState
 from rich.console import Console
 
 from reports import records
-from study import heartbeat
-from study.cli import run as mamlab
-from study.config import StudyConfig, parse_spec
-from study.doctor import examine
-from study.heartbeat import TAG
-from study.home import Home
-from study.jobs import EpochDone, Started
-from study.journal import Journal, RunKey
-from study.locks import DriverBusy, driver_lock
-from study.stores import open_mlflow
-from study.ui import UIError
+from study.cli.main import run as mamlab
+from study.engine.journal import Journal, RunKey
+from study.repair.doctor import examine
+from study.spec.config import StudyConfig, parse_spec
+from study.stores import heartbeat
+from study.stores.connect import open_mlflow
+from study.stores.heartbeat import TAG
+from study.stores.home import Home
+from study.stores.locks import DriverBusy, driver_lock
+from study.stores.study_names import UIError
+from study.workers.jobs import EpochDone, Started
 from trainers.checkpoint import CheckpointFolder
 from trainers.results import EpochResult
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from reports.files import read_files
-from study.cli import run
-from study.home import Home
+from reports.data.files import read_files
+from study.cli.main import run
+from study.stores.home import Home
 from tests.homes import unpack
 
 from .books import check_books, mlflow_runs
@@ -74,7 +74,7 @@ def test_its_stopped_study_goes_on_to_its_end(place: Path, capsys: pytest.Captur
         ended = {run: end for run, end in database.execute(asked) if end}
     assert len(ended) == 2
     assert {one.info.run_id: one.info.end_time for one in runs if one.info.run_id in ended} == ended
-    from study.config import load_spec
+    from study.spec.config import load_spec
 
     assert check_books(home, load_spec(Path("stopped.toml")), 12) == {"complete": 12}
     assert not Path(OLD).exists()

@@ -13,13 +13,13 @@ from typing import Any
 
 import pytest
 
-from study.config import parse_spec
-from study.executors import Executor, LocalExecutor, RayExecutor, make_executor
-from study.executors.local import WorkersError, slots_for
-from study.executors.ray import ray_executor
-from study.home import Home
-from study.jobs import Answer, Busy, Ended, EpochDone, Finished, Job, Lost, Started, Stopped
-from study.sections import ExecutionSection
+from study.spec.config import parse_spec
+from study.spec.sections import ExecutionSection
+from study.stores.home import Home
+from study.workers.executors import Executor, LocalExecutor, RayExecutor, make_executor
+from study.workers.executors.local import WorkersError, slots_for
+from study.workers.executors.ray import ray_executor
+from study.workers.jobs import Answer, Busy, Ended, EpochDone, Finished, Job, Lost, Started, Stopped
 from trainers.checkpoint import CheckpointFolder
 
 from ..processes import PATIENCE_SECONDS
@@ -91,7 +91,7 @@ def kinds(events: list[Any]) -> list[type]:
 
 
 class TestExecutor:
-    """The contract of `study.executors.Executor`."""
+    """The contract of `study.workers.executors.Executor`."""
 
     def test_a_worker_does_job_after_job_in_one_process(self, make: Make, tmp_path: Path) -> None:
         executor, pids = make(1), set[int]()

@@ -8,20 +8,21 @@ from typing import Any
 
 import pytest
 
-from reports.files import write_files
-from reports.loading import from_files
-from reports.origin import promoted, promotion_lines, promotion_table
+from reports.data.files import write_files
+from reports.data.loading import from_files
 from reports.records import Origin, SearchedTrial, StudyInfo
-from reports.statistics import estimate
-from reports.summary import Trial, summarise_ablation
-from study.config import parse_spec
-from study.exporting import ExportError, Wanted, choose
-from study.following import FollowError, Searched, Winner, ablate_winner, difference, promote, read_search
-from study.home import Home
-from study.spec_files import retraining_spec, trainer_table
+from reports.statistics.estimate import estimate
+from reports.statistics.summary import Trial, summarise_ablation
+from reports.tables.promotion import promoted, promotion_lines, promotion_table
+from study.followup import FollowError, Searched, Winner, ablate_winner, difference, promote, read_search
+from study.models.export import ExportError, Wanted, choose
+from study.spec.config import parse_spec
+from study.spec.writing import retraining_spec, trainer_table
+from study.stores.home import Home
 from tests.reports_tests.example import record
 from trainers.config import TrainerConfig
-from trainers.normalise import cell_id, merge, normalise
+from trainers.fingerprint import cell_id
+from trainers.overrides import merge, normalise
 from trainers.presets import PRESETS, preset
 
 PUBLISHED = Path(__file__).parents[2] / "docs" / "results" / "paper_search"

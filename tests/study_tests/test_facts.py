@@ -9,21 +9,21 @@ import pytest
 from mlflow import MlflowClient
 from rich.console import Console
 
-from reports.facts import json_tag, read_facts
-from reports.loading import from_mlflow
+from reports.data.facts import json_tag, read_facts
+from reports.data.loading import from_mlflow
 from reports.records import ReportError, RunRecord
-from study.config import SpecError, StudyConfig, parse_spec
-from study.facts import TAG_LIMIT, facts_of, sentence, write_facts
-from study.home import Home
-from study.outcome import report_from_store
-from study.plan import frozen_json
-from study.space_page import check_space
-from study.spec_files import stored_spec
-from study.status import read_study
-from study.stores import open_mlflow, open_optuna
-from study.tracking import Tracking
-from study.trials import FROZEN
-from study.views import saved_views, views_of
+from study.cli.outcome import report_from_store
+from study.cli.space_page import check_space
+from study.engine.facts import TAG_LIMIT, facts_of, sentence, write_facts
+from study.engine.plan import frozen_json
+from study.engine.status import read_study
+from study.engine.tracking import Tracking
+from study.engine.trials import FROZEN
+from study.engine.views import saved_views, views_of
+from study.spec.config import SpecError, StudyConfig, parse_spec
+from study.spec.writing import stored_spec
+from study.stores.connect import open_mlflow, open_optuna
+from study.stores.home import Home
 
 from .books import ABLATION, SEARCH, check_books, fresh_home, run
 from .stand_in import load

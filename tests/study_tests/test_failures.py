@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from study.cli import run
-from study.failures import explained
+from study.cli.main import run
+from study.stores.failures import explained
 
 from .books import fresh_home
 

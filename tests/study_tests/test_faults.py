@@ -12,13 +12,13 @@ from typing import Any
 
 import pytest
 
-from study.config import parse_spec
-from study.executors import LocalExecutor
-from study.home import Home
-from study.snapshot import Snapshot
-from study.status import read_study
-from study.stores import open_optuna
-from study.trials import Trials
+from study.engine.progress import Snapshot
+from study.engine.status import read_study
+from study.engine.trials import Trials
+from study.spec.config import parse_spec
+from study.stores.connect import open_optuna
+from study.stores.home import Home
+from study.workers.executors import LocalExecutor
 
 from .books import LOADER, TRAINER, check_books, fresh_home, mlflow_runs, optuna_trials, outcomes, run, search
 from .drivers import EPOCH_SECONDS, start, wait_for_new_epochs

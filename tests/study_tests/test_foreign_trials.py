@@ -13,15 +13,15 @@ from optuna.trial import TrialState
 from rich.console import Console
 
 from reports import records
-from study.clean import read_needed
-from study.cli import run as mamlab
-from study.config import StudyConfig, parse_spec
-from study.doctor import examine
-from study.home import Home
-from study.outcome import load
-from study.retrying import retry_failed
-from study.snapshot import Snapshot
-from study.status import read_study
+from study.cli.main import run as mamlab
+from study.engine.progress import Snapshot
+from study.engine.status import read_study
+from study.repair.clean import read_needed
+from study.repair.doctor import examine
+from study.repair.retrying import retry_failed
+from study.results import load
+from study.spec.config import StudyConfig, parse_spec
+from study.stores.home import Home
 
 from .books import ablation, fresh_home, mlflow_runs, optuna_trials, outcomes, run, search
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from study.executors.handshake import Handshake, Question, answer, own_code
-from study.home import Home
+from study.stores.home import Home
+from study.workers.executors.handshake import Handshake, Question, answer, own_code
 
 
 @pytest.fixture

@@ -16,11 +16,11 @@ from typing import Any
 
 import pytest
 
-from study import heartbeat
-from study.heartbeat import TAG, Heartbeat, known_driver, living, read_sign
-from study.home import Home
-from study.locks import DriverBusy
-from study.machine import lives, started, this_machine
+from study.stores import heartbeat
+from study.stores.heartbeat import TAG, Heartbeat, known_driver, living, read_sign
+from study.stores.home import Home
+from study.stores.locks import DriverBusy
+from study.stores.machine import lives, started, this_machine
 
 from ..processes import PATIENCE_SECONDS, running
 from .far_driver import far_sign

@@ -14,12 +14,12 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from study import driver
-from study.alike import cause
-from study.home import Home
-from study.home_watch import HomeAway, HomeWatch
-from study.outcome import _finish_safely, finish
-from study.stores import StoreAway, patiently
+from study.cli.outcome import _finish_safely, finish
+from study.engine import driver
+from study.engine.alike import cause
+from study.engine.home_watch import HomeAway, HomeWatch
+from study.stores.connect import StoreAway, patiently
+from study.stores.home import Home
 from trainers.disk import disk_fault, naming, size_of
 
 from .books import ablation, fresh_home, mlflow_runs, run

@@ -13,12 +13,13 @@ from typing import Any
 import pytest
 
 from reports import records
-from reports.files import read_files
-from study.cli import run as mamlab
-from study.home import Home
-from study.outcome import finish, load
-from study.snapshot import Snapshot
-from study.stores import open_mlflow
+from reports.data.files import read_files
+from study.cli.main import run as mamlab
+from study.cli.outcome import finish
+from study.engine.progress import Snapshot
+from study.results import load
+from study.stores.connect import open_mlflow
+from study.stores.home import Home
 
 from .books import ablation, fresh_home, mlflow_runs, optuna_trials, run
 from .test_outcome import screen

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from study.home import Home
-from study.limits import refuse_too_long
+from study.spec.name_limits import refuse_too_long
+from study.stores.home import Home
 
 from .books import ablation, fresh_home, run
 

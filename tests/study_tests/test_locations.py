@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from reports import records
-from study.home import Home
-from study.locations import LocationError, find_moved
-from study.locks import driver_lock
-from study.reading import readable
-from study.stores import open_mlflow
+from study.stores.connect import open_mlflow
+from study.stores.home import Home
+from study.stores.locations import LocationError, find_moved
+from study.stores.locks import driver_lock
+from study.stores.reading import readable
 
 from .books import fresh_home
 

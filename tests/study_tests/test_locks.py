@@ -21,11 +21,12 @@ import pytest
 from rich.console import Console
 
 import trainers.locks
-from study import held
-from study.home import Home
-from study.locks import file_lock, holder
-from study.snapshot import Snapshot
-from study.status import read_study, study_page
+from study.cli.status import study_page
+from study.engine import held
+from study.engine.progress import Snapshot
+from study.engine.status import read_study
+from study.stores.home import Home
+from study.stores.locks import file_lock, holder
 from trainers.data.arrays import cached
 
 from ..processes import PATIENCE_SECONDS, running

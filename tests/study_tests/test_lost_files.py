@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-import study.driver
-from study.cli import run as mamlab
-from study.home import Home
-from study.outcome import load
-from study.snapshot import Snapshot
-from study.stores import StoreLost, open_mlflow
+import study.engine.driver
+from study.cli.main import run as mamlab
+from study.engine.progress import Snapshot
+from study.results import load
+from study.stores.connect import StoreLost, open_mlflow
+from study.stores.home import Home
 
 from .books import ablation, check_books, fresh_home, mlflow_runs, run
 
@@ -39,7 +39,7 @@ def after_two_runs(act: Callable[[], object]) -> Callable[[Snapshot], None]:
 def test_a_file_deleted_while_the_study_runs_is_rescued_and_the_study_does_not_end_well(
     tmp_path: Path, store: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(study.driver, "LOST_SECONDS", 1.0)
+    monkeypatch.setattr(study.engine.driver, "LOST_SECONDS", 1.0)
     home = fresh_home(tmp_path)
     with pytest.raises(StoreLost) as lost:
         run(CONFIG, home, after_two_runs((home.root / store).unlink))
@@ -90,7 +90,7 @@ def test_a_rescued_file_that_is_put_back_while_the_driver_waits_is_gone_on_with(
 
 
 def test_a_file_that_is_replaced_stays_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(study.driver, "LOST_SECONDS", 1.0)
+    monkeypatch.setattr(study.engine.driver, "LOST_SECONDS", 1.0)
     home = fresh_home(tmp_path)
 
     def replace() -> None:
@@ -107,7 +107,7 @@ def test_a_file_that_is_replaced_stays_as_it_is(tmp_path: Path, monkeypatch: pyt
 
 
 def test_a_file_deleted_at_the_very_end_is_no_good_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(study.driver, "LOST_SECONDS", 1.0)
+    monkeypatch.setattr(study.engine.driver, "LOST_SECONDS", 1.0)
     home = fresh_home(tmp_path)
 
     def show(snapshot: Snapshot) -> None:

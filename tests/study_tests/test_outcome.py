@@ -12,12 +12,13 @@ import pytest
 from rich.console import Console
 
 from reports.records import ReportError, RunRecord, StudyInfo
-from study.config import parse_spec
-from study.home import Home
-from study.outcome import ReportChoices, finish, notes_on, print_result, report_from_store
-from study.snapshot import Snapshot
-from study.status import RunStatus, StudyStatus, studies_table, study_page
-from study.stores import open_mlflow
+from study.cli.outcome import ReportChoices, finish, notes_on, print_result, report_from_store
+from study.cli.status import studies_table, study_page
+from study.engine.progress import Snapshot
+from study.engine.status import RunStatus, StudyStatus
+from study.spec.config import parse_spec
+from study.stores.connect import open_mlflow
+from study.stores.home import Home
 from tests.reports_tests import example
 
 from . import books

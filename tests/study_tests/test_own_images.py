@@ -27,13 +27,13 @@ from typing import Any
 import pytest
 
 from reports import records
-from reports.loading import from_files, from_mlflow
-from study.cli import run
-from study.config import load_spec
-from study.home import Home
-from study.stores import open_mlflow
+from reports.data.loading import from_files, from_mlflow
+from study.cli.main import run
+from study.spec.config import load_spec
+from study.stores.connect import open_mlflow
+from study.stores.home import Home
 from trainers import MAMLClassifier
-from trainers.normalise import cell_id
+from trainers.fingerprint import cell_id
 
 from ..processes import PATIENCE_SECONDS
 

@@ -9,21 +9,21 @@ from pathlib import Path
 import pytest
 from scipy.stats import norm
 
-from reports.files import write_files
+from reports.data.files import write_files
 from reports.records import StudyInfo
-from study.cli import run
-from study.config import SpecError, StudyConfig, parse_spec
-from study.families import refuse_underpowered
-from study.home import Home
-from study.noise import noise_from_folder
-from study.pilot import Pilot
-from study.plan_page import parse_hours
-from study.planning import make_plan
+from study.cli.main import run
+from study.planning.noise import noise_from_folder
+from study.planning.page import parse_hours
+from study.planning.pilot import Pilot
+from study.planning.plan import make_plan
+from study.spec.config import SpecError, StudyConfig, parse_spec
+from study.spec.families import refuse_underpowered
+from study.stores.home import Home
 from tests.reports_tests.example import record
 from trainers.checkpoint import CheckpointFolder
 from trainers.data import Glyphs, load
 from trainers.data.classes import ClassData
-from trainers.normalise import cell_id
+from trainers.fingerprint import cell_id
 from trainers.training import train
 
 HEAD = """

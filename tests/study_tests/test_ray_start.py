@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from study.config import parse_spec
+from study.spec.config import parse_spec
 
 from ..processes import PATIENCE_SECONDS
 from .books import ablation, check_books, fresh_home

@@ -19,14 +19,14 @@ import optuna
 import pytest
 from optuna.storages import RDBStorage
 
-from study.cli import run as mamlab
-from study.config import StudyConfig, load_spec, parse_spec
-from study.home import Home
-from study.outcome import load
-from study.plan import StudyChanged
-from study.retrying import retry_failed
-from study.snapshot import Snapshot
-from study.stores import open_mlflow
+from study.cli.main import run as mamlab
+from study.engine.plan import StudyChanged
+from study.engine.progress import Snapshot
+from study.repair.retrying import retry_failed
+from study.results import load
+from study.spec.config import StudyConfig, load_spec, parse_spec
+from study.stores.connect import open_mlflow
+from study.stores.home import Home
 from tests.homes import unpack
 
 from .books import ablation, check_books, fresh_home, mlflow_runs, optuna_trials, run, search

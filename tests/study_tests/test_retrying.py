@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 
 from reports import records
-from study.books import read_books
-from study.config import parse_spec
-from study.diagnosis import diagnose
-from study.home import Home
-from study.locks import DriverBusy, driver_lock
-from study.retrying import retry_failed
-from study.status import read_study
-from study.stores import open_mlflow
+from study.engine.status import read_study
+from study.repair.diagnosis import diagnose
+from study.repair.retrying import retry_failed
+from study.repair.state import read_books
+from study.spec.config import parse_spec
+from study.stores.connect import open_mlflow
+from study.stores.home import Home
+from study.stores.locks import DriverBusy, driver_lock
 
 from .books import ablation, fresh_home, mlflow_runs, optuna_trials, run, search
 

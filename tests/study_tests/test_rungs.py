@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from study.cli import run
-from study.config import parse_spec
-from study.optuna_parts import make_pruner
-from study.rungs import rungs
-from study.sections import Named
+from study.cli.main import run
+from study.spec.config import parse_spec
+from study.spec.optuna_parts import make_pruner
+from study.spec.rungs import rungs
+from study.spec.sections import Named
 
 LENGTHS = (1, 2, 3, 5, 20, 30, 100, 150, 1000)
 SPEC = """

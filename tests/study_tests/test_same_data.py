@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from study.cli import run
-from study.config import SpecError, load_spec, parse_spec
-from study.home import Home
-from study.plan import StudyChanged, frozen_json, refuse_change
-from study.spec_files import without_folder
-from study.stores import open_mlflow
+from study.cli.main import run
+from study.engine.plan import StudyChanged, frozen_json, refuse_change
+from study.spec.config import SpecError, load_spec, parse_spec
+from study.spec.writing import without_folder
+from study.stores.connect import open_mlflow
+from study.stores.home import Home
 from tests.homes import unpack
 
 SPEC = """

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from search_spaces.space import FixedParams
-from study.config import StudyConfig, parse_spec
-from study.optuna_parts import PRUNERS, SAMPLERS
+from search_spaces.trials import FixedParams
+from study.spec.config import StudyConfig, parse_spec
+from study.spec.optuna_parts import PRUNERS, SAMPLERS
 
 from .books import check_books, fresh_home, mlflow_runs, optuna_trials, run
 

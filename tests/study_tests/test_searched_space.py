@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from reports.data.files import read_files
 from reports.document import compose
-from reports.files import read_files
-from study.cli import run
-from study.searched_space import with_space
+from study.cli.main import run
+from study.spec.searched_space import with_space
 from tests.homes import unpack
 
 PUBLISHED = Path(__file__).parents[2] / "docs" / "results" / "paper_search"

@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 
 from reports.records import StudyInfo
-from reports.statistics import lower_bound
-from study.config import StudyConfig, parse_spec
-from study.home import Home
-from study.outcome import load
-from study.seed_groups import group_score, group_value
-from study.stores import open_mlflow
-from study.summaries import write_summaries
+from reports.statistics.estimate import lower_bound
+from study.mlflow_ui.summaries import write_summaries
+from study.results import load
+from study.spec.config import StudyConfig, parse_spec
+from study.spec.seed_groups import group_score, group_value
+from study.stores.connect import open_mlflow
+from study.stores.home import Home
 
 from .books import LOADER, SEARCH, TRAINER, check_books, fresh_home, mlflow_runs, optuna_trials, outcomes, run
 from .test_faults import KILLER
@@ -111,7 +111,7 @@ def _home(folder: Path) -> Home:
 
 def test_a_report_says_which_trials_were_stopped_and_each_trial_has_a_summary_run(tmp_path: Path) -> None:
     from reports.document import compose
-    from reports.markdown import to_markdown
+    from reports.render.markdown import to_markdown
 
     home, config = fresh_home(tmp_path), groups(score="lower_bound")
     run(config, home)

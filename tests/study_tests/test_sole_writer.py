@@ -7,7 +7,7 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
-from study.sole_writer import SoleWriter
+from study.stores.optuna_storage import SoleWriter
 
 from .books import fresh_home
 

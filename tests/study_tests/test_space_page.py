@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from study.cli import run
+from study.cli.main import run
 
 SPEC = """
 [study]

@@ -7,10 +7,10 @@ import optuna
 import pytest
 
 from search_spaces import FixedParams
-from study.config import SpecError, load_spec, parse_spec
-from study.optuna_parts import PRUNERS, SAMPLERS, make_pruner, make_sampler
-from study.sections import Named
-from trainers.normalise import cell_id
+from study.spec.config import SpecError, load_spec, parse_spec
+from study.spec.optuna_parts import PRUNERS, SAMPLERS, make_pruner, make_sampler
+from study.spec.sections import Named
+from trainers.fingerprint import cell_id
 
 from .bad_inputs import BAD_SPECS, HEAD, SEARCH
 

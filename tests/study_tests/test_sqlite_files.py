@@ -15,9 +15,9 @@ from alembic.script import ScriptDirectory
 from mlflow.store.db.utils import _get_alembic_config
 from mlflow.store.tracking.dbmodels.initial_models import Base as Initial
 
-from study.home import Home
-from study.sqlite_files import StoreBroken
-from study.stores import open_mlflow, open_optuna
+from study.stores.connect import open_mlflow, open_optuna
+from study.stores.home import Home
+from study.stores.sqlite_files import StoreBroken
 
 from .books import ablation, fresh_home, mlflow_runs, run
 

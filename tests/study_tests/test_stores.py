@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
-from study.addresses import redact, shown, store_addresses
-from study.executors import LocalExecutor
-from study.home import Home
-from study.snapshot import Snapshot
-from study.stores import StoreAway, open_mlflow, open_optuna, patiently
+from study.engine.progress import Snapshot
+from study.stores.connect import StoreAway, open_mlflow, open_optuna, patiently
+from study.stores.home import Home
+from study.stores.urls import redact, shown, store_addresses
+from study.workers.executors import LocalExecutor
 
 from .books import ablation, check_books, fresh_home, mlflow_runs, outcomes, run, search
 from .drivers import start, wait_for_new_epochs
@@ -164,7 +164,7 @@ def test_what_a_driver_that_died_in_an_outage_could_not_write_is_written_at_the_
     server: Postgres, home: Home
 ) -> None:
     """The checkpoints of complete runs are not kept, so that only the journal has their results."""
-    from study.config import parse_spec
+    from study.spec.config import parse_spec
 
     text = ablation({"a": "{}", "b": '{ "outer.lr" = 0.1 }'}, seeds=1).spec_text
     config = parse_spec(text.replace("[execution]", '[execution]\nkeep = "none"'))

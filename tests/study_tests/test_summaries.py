@@ -6,7 +6,7 @@ from pathlib import Path
 from mlflow import MlflowClient
 
 from reports.records import StudyInfo
-from study.summaries import write_summaries
+from study.mlflow_ui.summaries import write_summaries
 from tests.reports_tests import example
 
 

@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from study.home import Home
-from study.plan import RunPlan, StudyChanged
-from study.stores import open_mlflow, patiently
-from study.tracking import Tracking
-from study.ui import serving
-from trainers.normalise import settings
+from study.engine.plan import RunPlan, StudyChanged
+from study.engine.tracking import Tracking
+from study.mlflow_ui.server import serving
+from study.stores.connect import open_mlflow, patiently
+from study.stores.home import Home
+from trainers.overrides import settings
 from trainers.results import EpochResult
 
 from ..processes import PATIENCE_SECONDS

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from study.cli import run
-from study.config import SpecError, load_spec
-from study.home import Home
-from study.trainable import refuse_untrainable, space_problems, started_from
+from study.cli.main import run
+from study.spec.config import SpecError, load_spec
+from study.spec.trainable import refuse_untrainable, space_problems, started_from
+from study.stores.home import Home
 from trainers.data import load
 
 SPEC = """
@@ -125,8 +125,8 @@ def test_trials_of_different_tasks_are_not_ranked_without_a_note(
 
 
 def test_data_that_are_gone_fail_a_run_once_without_traceback(here: Path) -> None:
-    from study.jobs import Ended, Job
-    from study.worker import run_job
+    from study.workers.jobs import Ended, Job
+    from study.workers.worker import run_job
 
     config = load_spec(spec(here, **BLOCKS))
     data = config.data.model_copy(update={"path": here / "gone"}).model_dump_json()
@@ -185,7 +185,7 @@ def test_tables_that_spreadsheets_saved_are_read(here: Path, mark: bytes, betwee
 
 
 def test_spec_and_stores_files_may_begin_with_a_mark_and_are_named_if_they_are_no_utf_8(here: Path) -> None:
-    from study.addresses import store_addresses
+    from study.stores.urls import store_addresses
 
     file = spec(here, **BLOCKS)
     file.write_bytes(b"\xef\xbb\xbf" + file.read_bytes())

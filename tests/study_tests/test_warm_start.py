@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from study.config import SpecError, StudyConfig, parse_spec
-from study.home import Home
+from study.spec.config import SpecError, StudyConfig, parse_spec
+from study.stores.home import Home
 from study.warm_start import warm_started
 
 from .books import SEARCH, fresh_home, optuna_trials, run
@@ -20,15 +20,15 @@ def search(name: str, enqueue: str = "", trials: int = 4) -> StudyConfig:
 
 def test_the_best_of_a_former_study_are_tried_first_in_their_order(tmp_path: Path) -> None:
     home = fresh_home(tmp_path)
-    run(search("former"), home)
+    run(warm_started(search("former"), home), home)
     ranked = sorted(optuna_trials(home, "former"), key=lambda trial: -trial.value)
     later = search("later", '\nenqueue = ["maml", { study = "former", best = 2 }]')
-    run(later, home)
+    run(warm_started(later, home), home)
     trials = optuna_trials(home, "later")
     assert [trial.user_attrs.get("preset") for trial in trials] == ["maml", "former best 1", "former best 2", None]
     assert [trial.params for trial in trials[1:3]] == [trial.params for trial in ranked[:2]]
     assert [trial.value for trial in trials[1:3]] == [trial.value for trial in ranked[:2]]  # the same cells
-    run(search("later", '\nenqueue = ["maml", { study = "former", best = 2 }]', trials=5), home)
+    run(warm_started(search("later", '\nenqueue = ["maml", { study = "former", best = 2 }]', trials=5), home), home)
     assert [trial.params for trial in optuna_trials(home, "later")[:4]] == [trial.params for trial in trials]
 
 
@@ -36,7 +36,7 @@ def test_rows_of_a_file_are_tried_first_and_an_empty_cell_leaves_the_base_as_it_
     home = fresh_home(tmp_path)
     (tmp_path / "known.csv").write_text("# known\ninner.steps, outer.lr\n3, 0.01\n,0.02\n")
     config = search("hunt", f'\nenqueue = [{{ csv = "{tmp_path / "known.csv"}" }}]')
-    run(config, home)
+    run(warm_started(config, home), home)
     first, second = optuna_trials(home, "hunt")[:2]
     assert (first.user_attrs["preset"], first.params) == ("known.csv:3", {"inner.steps": 3, "outer.lr": 0.01})
     assert (second.user_attrs["preset"], second.params) == ("known.csv:4", {"inner.steps": 5, "outer.lr": 0.02})

@@ -10,11 +10,11 @@ from xml.etree import ElementTree
 import pytest
 from pydantic import TypeAdapter
 
-from study.artifacts import rates_picture, schedules
-from study.executors import LocalExecutor
-from study.executors.local import WorkersError, last_lines
-from study.jobs import Answer, Busy, Ended, EpochDone, Finished, Job, Lost, Started, Stopped
-from study.worker import load_data, run_job
+from study.workers.artifacts import rates_picture, schedules
+from study.workers.executors import LocalExecutor
+from study.workers.executors.local import WorkersError, last_lines
+from study.workers.jobs import Answer, Busy, Ended, EpochDone, Finished, Job, Lost, Started, Stopped
+from study.workers.worker import load_data, run_job
 from trainers.checkpoint import CheckpointFolder
 from trainers.config import TrainerConfig
 from trainers.data import CifarFS, DataConfig, Glyphs, ImageFolder, Omniglot

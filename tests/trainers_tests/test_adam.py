@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 
 from trainers.adam import Adam
-from trainers.config import Outer
+from trainers.sections import Outer
 
 OUTER = Outer(lr=0.01, beta1=0.8, beta2=0.95, weight_decay=0.1)
 

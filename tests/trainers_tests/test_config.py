@@ -5,9 +5,11 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from trainers.config import DA, LSLR, MSL, TrainerConfig, resolve
-from trainers.normalise import cell_id, flatten, from_settings, merge, normalise, read_value, settings
+from trainers.config import TrainerConfig
+from trainers.fingerprint import cell_id
+from trainers.overrides import flatten, from_settings, merge, normalise, read_value, settings
 from trainers.presets import PRESETS, preset
+from trainers.sections import DA, LSLR, MSL, resolve
 
 INERT: list[tuple[dict[str, Any], str]] = [
     ({"inner.steps": 1, "msl": "on"}, "msl"),

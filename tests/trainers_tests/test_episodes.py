@@ -4,10 +4,10 @@ import pytest
 import torch
 
 from tests.toy import PER_CLASS, toy_data
-from trainers.config import Episodes
 from trainers.data.classes import ClassData
 from trainers.data.episodes import EpisodeStream, TaskBatch
 from trainers.randomness import Source
+from trainers.sections import Episodes
 
 DATA = toy_data()
 

@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from trainers.config import TrainerConfig
-from trainers.messages import explain, nearest, unknown
+from trainers.error_messages import explain, nearest, unknown
 
 
 def _explained(tree: dict[str, Any], prefix: str = "trainer") -> str:

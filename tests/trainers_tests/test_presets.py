@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from trainers.config import resolve
-from trainers.normalise import flatten, merge, normalise, settings
+from trainers.overrides import flatten, merge, normalise, settings
 from trainers.presets import PRESETS, SIZES, preset
+from trainers.sections import resolve
 
 ALL = [(name, size) for name in PRESETS for size in SIZES]
 FIELDS = [(name, size, path, value) for name, size in ALL for path, value in flatten(preset(name, size)).items()]

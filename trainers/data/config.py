@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from ..config import Section
+from ..sections import Section
 
 
 class DataError(ValueError):

@@ -15,8 +15,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..config import Episodes
 from ..randomness import Source
+from ..sections import Episodes
 from .classes import ClassData, ClassRange, Split
 
 

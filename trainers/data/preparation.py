@@ -14,7 +14,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from ..config import Section
+from ..sections import Section
 from .arrays import Bytes
 from .classes import ClassData
 from .config import CifarFS, DataConfig, DataError, Glyphs, ImageFolder, Omniglot

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 
-from ..config import CA, MSL, TrainerConfig, resolve
+from ..sections import CA, MSL, Settings, resolve
 
 FLOOR = 0.03
 """Smallest weight of a step under the linear schedule, as a share of 1/S (released code of HTYM)."""
 
 
-def msl_weights(config: TrainerConfig, epoch: int) -> list[float]:
+def msl_weights(config: Settings, epoch: int) -> list[float]:
     """Return the weights [S] of the query losses after each inner step; they sum to 1.
 
     Once the annealing is over, and without MSL, all weight is on the last step. With e epochs done of E and S steps:
@@ -38,12 +38,12 @@ def _early_weight(msl: MSL, steps: int, epoch: int, length: int) -> float:
     return 1 / steps
 
 
-def second_order(config: TrainerConfig, epoch: int) -> bool:
+def second_order(config: Settings, epoch: int) -> bool:
     """Return whether the gradients of `epoch` are second-order: after DA's first-order epochs, always without DA."""
     return config.da == "off" or epoch >= resolve(config.da.first_order_epochs, config.budget.epochs)
 
 
-def outer_lr(config: TrainerConfig, epoch: int) -> float:
+def outer_lr(config: Settings, epoch: int) -> float:
     """Return the outer rate of `epoch`: constant without CA, else a cosine from `outer.lr` to `ca.min_lr`.
 
     Period i is period * period_mult^i epochs long and starts at outer.lr * restart_decay^i (Loshchilov and Hutter 2017,

@@ -1,0 +1,87 @@
+"""What is said once for a whole study, as its own run in MLflow keeps it: in one artifact, because tags are cut at a length."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .. import records as names
+from ..records import ReportError, RunRecord
+
+if TYPE_CHECKING:
+    from mlflow.entities import Run
+
+PLAIN = (names.TAG_SCORE,)
+"""Facts whose tag is the text itself, not JSON."""
+FACTS = (
+    names.TAG_BASE_ARM, names.TAG_FAMILIES, names.TAG_DESIGN, names.TAG_ORIGIN, names.TAG_SEARCHED, names.TAG_SPACE, *PLAIN
+)  # fmt: skip
+
+
+def read_facts(client: Any, parent: Run) -> dict[str, Any]:
+    """Return the facts of a study by the names of `FACTS`, those that it has, from its own run `parent`.
+
+    They are read from the artifact `study_facts.json`, and from the tags where there is none (earlier versions wrote only
+    these). Raises ReportError for an artifact or a tag that is not whole: it is never taken for a value.
+    """
+    if names.FACTS_FILE not in {artifact.path for artifact in client.list_artifacts(parent.info.run_id)}:
+        return facts_in(parent.data.tags)
+    try:
+        found = fetch_facts(client, parent.info.run_id)
+    except ValueError:
+        raise ReportError(_cut(f"the artifact {names.FACTS_FILE}", parent.data.tags)) from None
+    return {name: found[name] for name in FACTS if name in found}
+
+
+def fetch_facts(client: Any, run_id: str) -> dict[str, Any]:
+    """Return the object in a run's artifact `study_facts.json`. Raises ValueError if it holds no JSON object."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = client.download_artifacts(run_id, names.FACTS_FILE, folder)
+        tree = json.loads(Path(path).read_text(encoding="utf-8"))
+    if not isinstance(tree, dict):
+        raise ValueError("no JSON object")
+    return tree
+
+
+def facts_in(tags: Mapping[str, str]) -> dict[str, Any]:
+    """Return the facts in the tags of a study's own run. Raises ReportError for a tag that is not whole."""
+    return {name: _value(name, tags) for name in FACTS if tags.get(name)}
+
+
+def _value(name: str, tags: Mapping[str, str]) -> Any:
+    text = tags[name]
+    try:
+        return text if name in PLAIN else json.loads(text)
+    except ValueError:
+        if name == names.TAG_BASE_ARM and not text.startswith("["):  # the first versions wrote the arm's bare name
+            return text
+        raise ReportError(_cut(f'the tag "{name}" ({len(text)} characters)', tags)) from None
+
+
+def json_tag(record: RunRecord, name: str) -> Any:
+    """Return the JSON value of a run's tag, None without it; text of another form stands for itself.
+
+    Raises ReportError for JSON that is not whole.
+    """
+    text = record.tags.get(name, "")
+    try:
+        return json.loads(text) if text else None
+    except ValueError:
+        if not text.startswith(("{", "[")):
+            return text
+        raise ReportError(
+            f'study "{record.study}", run "{record.name}" ({record.run_id}): its tag "{name}" is not whole ({len(text)} characters of '
+            "broken JSON), so it says nothing. Delete the tag on the run's page in the MLflow UI (mamlab ui): then it counts as unknown"
+        ) from None
+
+
+def _cut(what: str, tags: Mapping[str, str]) -> str:
+    study, kind = tags.get(names.TAG_STUDY, ""), tags.get(names.TAG_KIND, "")
+    command = "mamlab " + {names.SEARCH: "search", names.ABLATION: "ablate"}.get(kind, "train")
+    return (
+        f'study "{study}": {what} of its own run in MLflow is not whole, so what it says of the study cannot be read. '
+        f"Start the study again with its spec file ({command} SPEC): that writes it anew and trains nothing that is done"
+    )

@@ -1,0 +1,228 @@
+"""A study's records as files, from which the same report can be made again without MLflow.
+
+runs.csv         a row a run; columns run_id ... ended_at, then param:NAME, metric:NAME, tag:NAME; an empty cell is absent
+per_task.parquet a row a test task: run_id, which (see `records.RunRecord.per_task`), task (0-based), accuracy in [0, 1]
+curves.parquet   a row an epoch: run_id, metric, epoch, value; for the inner rates "epoch" is the inner step
+study.json       the `StudyInfo`
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from array import array
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from ..records import ReportError, RunRecord, StudyInfo
+from .manifest import MANIFEST, read_manifest
+from .output_folder import finish_writing
+from .series import Curve, Series, Table, read_series, write_series
+from .text_files import TextError, columns_twice, read_text, separator
+
+RUNS, PER_TASK, CURVES, STUDY = "runs.csv", "per_task.parquet", "curves.parquet", "study.json"
+DATA = (STUDY, RUNS, PER_TASK, CURVES)
+
+FORMAT = 2
+"""Raised when an export holds more of a run than before: older ones are read, but made anew from MLflow."""
+
+TEXT_FIELDS = ("run_id", "experiment_id", "study", "kind", "name", "state", "cell")
+NUMBER_FIELDS: dict[str, type] = {"seed": int, "trial": int, "started_at": float, "ended_at": float}
+PLAIN_FIELDS = (
+    "run_id",
+    "name",
+    "arm",
+    "seed",
+    "trial",
+    "state",
+    "study",
+    "kind",
+    "experiment_id",
+    "cell",
+    "started_at",
+    "ended_at",
+)
+GROUPS = {"param": "params", "metric": "metrics", "tag": "tags"}
+
+
+def write_files(records: Sequence[RunRecord], info: StudyInfo, folder: Path) -> None:
+    """Write the four files into `folder`. Floats keep every bit; the same records give the same bytes."""
+    folder.mkdir(parents=True, exist_ok=True)
+    study = json.dumps({"format": FORMAT, **_tree(info)}, indent=2, ensure_ascii=False)
+    (folder / STUDY).write_text(study + "\n", encoding="utf-8", newline="\n")
+    _write_runs(records, folder / RUNS)
+    write_series(_per_task(records), ("which", "task", "accuracy"), folder / PER_TASK)
+    write_series(_curves(records), ("metric", "epoch", "value"), folder / CURVES)
+
+
+def _tree(info: StudyInfo) -> dict[str, Any]:
+    """Return the study as JSON has it: without what is seldom there, and what the reader's own store says."""
+    tree = asdict(info)
+    del tree["notes"]
+    for name in ("space", "missing"):
+        if not tree[name]:
+            del tree[name]
+    return tree
+
+
+def is_current(folder: Path) -> bool:
+    """Return whether `folder` holds a whole export of this version: with a manifest whose checksums agree."""
+    try:
+        manifest = read_manifest(folder)
+        if (
+            manifest is None
+            or manifest.adopted
+            or any(manifest.changed(folder, DATA))
+            or not {*DATA} <= {*manifest.files}
+        ):
+            return False
+        tree = json.loads((folder / STUDY).read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(tree, dict) and tree.get("format") == FORMAT
+
+
+def read_files(folder: Path, *, checked: bool = True) -> tuple[StudyInfo, list[RunRecord]]:
+    """Return what `write_files` wrote. Raises ReportError naming the file that is missing, damaged or not of this form.
+
+    runs.csv alone is enough, a table in a mail: for everything but curves. Where a manifest or study.json says that there were
+    others, each of them must be there, and with `checked` be as the manifest has it.
+    """
+    finish_writing(folder)
+    if checked:
+        _refuse_damaged(folder)
+    _refuse_absent(folder)
+    return _read(folder, read_series(folder / PER_TASK), read_series(folder / CURVES))
+
+
+def read_rows(folder: Path) -> tuple[StudyInfo, list[RunRecord]]:
+    """Return what runs.csv and study.json in `folder` say: the runs without curves and results per task. Raises ReportError."""
+    finish_writing(folder)
+    _refuse_absent(folder)
+    return _read(folder, {}, {})
+
+
+def is_export(folder: Path) -> bool:
+    """Return whether `folder` holds an export, or what is left of one."""
+    return any((folder / name).is_file() for name in (*DATA, MANIFEST))
+
+
+def _refuse_absent(folder: Path) -> None:
+    if not (folder / RUNS).is_file():
+        raise ReportError(f"{folder} holds no {RUNS}; give the folder of a report, or make one with `mamlab report`")
+
+
+def _read(folder: Path, per_task: Table, curves: Table) -> tuple[StudyInfo, list[RunRecord]]:
+    records = []
+    for line, row in _read_rows(folder / RUNS):
+        try:
+            records.append(_record(row, per_task, curves))
+        except (KeyError, TypeError, ValueError) as error:
+            raise ReportError(
+                f"{folder / RUNS}, line {line}: {error!r}; write the file again with `mamlab report`"
+            ) from error
+    return _read_study(folder, records), records
+
+
+def _refuse_damaged(folder: Path) -> None:
+    """Raise ReportError naming each file of an export that is missing, or not as it was written."""
+    wrong = damaged_files(folder)
+    if wrong:
+        raise ReportError(
+            f"{folder}: {'; '.join(wrong)}. Write the report again with `mamlab report STUDY --out {folder}`, or bring the file back "
+            f"from a copy; if you changed it yourself and mean it, delete {MANIFEST} there"
+        )
+
+
+def damaged_files(folder: Path, names: Sequence[str] = DATA) -> list[str]:
+    """Return what is wrong with an export's files, a line each: "curves.parquet is missing"."""
+    manifest = read_manifest(folder)
+    if manifest is not None:
+        return list(manifest.changed(folder, names))
+    whole = (folder / STUDY).is_file()  # written before there were manifests, and never without the others
+    return [f"{name} is missing" for name in names if whole and name in DATA and not (folder / name).is_file()]
+
+
+def _read_rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
+    """Yield (line number, row); spreadsheets may have saved it, with a byte order mark or with semicolons."""
+    try:
+        text = read_text(path)
+        reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=separator(text.partition("\n")[0]))
+        if twice := columns_twice(list(reader.fieldnames or ())):
+            raise ReportError(f"{path}: column {twice[0]} stands there twice; leave one out")
+        for row in reader:
+            if None in row or None in row.values():
+                what = "more" if None in row else "fewer"
+                raise ReportError(
+                    f"{path}, line {reader.line_num}: {what} cells than the header has columns; "
+                    "mend the line, or write the file again with `mamlab report`"
+                )
+            yield reader.line_num, row
+    except (TextError, csv.Error) as error:
+        raise ReportError(
+            f"{path} is not a table in UTF-8 ({error}); save it as CSV in UTF-8, or write it again with `mamlab report`"
+        ) from error
+
+
+def _write_runs(records: Sequence[RunRecord], path: Path) -> None:
+    names = [
+        (group, key) for group in GROUPS for key in sorted({k for r in records for k in getattr(r, GROUPS[group])})
+    ]
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow([*PLAIN_FIELDS, *(f"{group}:{key}" for group, key in names)])
+        for record in records:
+            plain = [getattr(record, name) for name in PLAIN_FIELDS]
+            writer.writerow([*plain, *(getattr(record, GROUPS[group]).get(key) for group, key in names)])
+
+
+def _per_task(records: Sequence[RunRecord]) -> Iterator[Series]:
+    for record in records:
+        for which, values in sorted(record.per_task.items()):
+            yield record.run_id, which, Curve(_places(len(values)), _array(values))
+
+
+@lru_cache
+def _places(count: int) -> array[int]:
+    """Return 0, 1, ...: most runs have as many test tasks, so the lists are the same."""
+    return array("q", range(count))
+
+
+def _array(values: Sequence[float]) -> array[float]:
+    return values if isinstance(values, array) else array("d", values)
+
+
+def _curves(records: Sequence[RunRecord]) -> Iterator[Series]:
+    for record in records:
+        for metric, points in sorted(record.curves.items()):
+            yield record.run_id, metric, points if isinstance(points, Curve) else Curve.of(points)
+
+
+def _record(row: Mapping[str, str], per_task: Table, curves: Table) -> RunRecord:
+    texts: dict[str, Any] = {name: row[name] for name in TEXT_FIELDS}
+    numbers: dict[str, Any] = {name: kind(row[name]) if row[name] else None for name, kind in NUMBER_FIELDS.items()}
+    groups: dict[str, Any] = {name: {} for name in GROUPS.values()}
+    for column, value in row.items():
+        group, colon, key = column.partition(":")
+        if colon and value:
+            groups[GROUPS[group]][key] = float(value) if group == "metric" else value
+    series: dict[str, Any] = {
+        "per_task": {which: curve.values for which, curve in per_task.get(texts["run_id"], {}).items()},
+        "curves": curves.get(texts["run_id"], {}),
+    }
+    return RunRecord(**texts, **numbers, **groups, **series, arm=row["arm"] or None)
+
+
+def _read_study(folder: Path, records: Sequence[RunRecord]) -> StudyInfo:
+    if not (folder / STUDY).is_file():
+        first = records[0] if records else None
+        return StudyInfo(first.study, first.kind, first.experiment_id) if first else StudyInfo(folder.name, "")
+    try:
+        tree = json.loads((folder / STUDY).read_text(encoding="utf-8-sig"))
+        return StudyInfo.from_tree(tree)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise ReportError(f"{folder / STUDY}: {error}; write the file again with `mamlab report`") from error

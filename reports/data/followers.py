@@ -1,0 +1,37 @@
+"""What became of a search's trials in the studies that follow from it, read from MLflow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from .. import records as names
+from ..records import FreshSeeds, origin_of
+from .facts import read_facts
+from .mlflow_runs import runs_where
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Run
+
+
+def fresh_seeds(client: MlflowClient, search: str) -> tuple[FreshSeeds, ...]:
+    """Return each trial of `search` that a promoted study, or an ablation of the winner, trained again; best of the search first."""
+    everywhere = [experiment.experiment_id for experiment in client.search_experiments()]
+    where = f"tags.{names.TAG_ORIGIN_SEARCH} = '{search}' and tags.{names.TAG_ROLE} = '{names.ROLE_STUDY}'"
+    found = [one for parent in runs_where(client, everywhere, where) for one in _of_study(client, parent)]
+    return tuple(sorted(found, key=lambda one: (one.study, -one.trial.score)))
+
+
+def _of_study(client: MlflowClient, parent: Run) -> Iterator[FreshSeeds]:
+    complete = f"tags.{names.TAG_ROLE} = '{names.ROLE_RUN}' and tags.`{names.TAG_STATE}` = '{names.COMPLETE}'"
+    found = runs_where(client, [parent.info.experiment_id], complete)
+    runs = sorted(found, key=lambda run: int(run.data.tags[names.TAG_SEED]))
+    for arm, trial in origin_of(read_facts(client, parent)[names.TAG_ORIGIN]).trials.items():
+        ours = [run for run in runs if run.data.tags.get(names.TAG_ARM) == arm]
+        if ours:
+            validation, test = (
+                tuple(run.data.metrics[name] for run in ours) for name in (names.BEST_VAL_ACCURACY, names.TEST_ACCURACY)
+            )
+            study, ids = parent.data.tags[names.TAG_STUDY], tuple(run.info.run_id for run in ours)
+            yield FreshSeeds(study, parent.info.experiment_id, arm, trial, validation, test, ids)

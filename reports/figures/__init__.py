@@ -1,0 +1,1 @@
+"""Figures: statistics in, SVG and PDF out."""

@@ -1,0 +1,62 @@
+"""Accuracy against counted work, drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from matplotlib.axes import Axes
+from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
+
+from .. import records as names
+from ..statistics.summary import Search, Trial
+from ..tables.compute import TITLE, pareto_front, with_work, work_of
+from .style import BLUE, GREEN, ORANGE, Figure, canvas, style, to_pdf, to_svg
+
+LOG_FROM = 4.0
+"""Work whose largest value is so many times its smallest is drawn on a log scale."""
+
+
+def cost_plot(search: Search) -> Figure | None:
+    """Draw validation accuracy against work, the front as a line, pruned trials hollow; None below three complete trials."""
+    complete, pruned = with_work(search.complete), with_work(t for t in search.trials if t.state == names.PRUNED)
+    if len(complete) < 3:
+        return None
+    front = pareto_front(search)
+    with style():
+        drawing = canvas(9.2, 3.2)
+        axes = drawing.add_subplot()
+        axes.plot(*_points(complete), linestyle="", marker="o", color=BLUE, label=f"complete ({len(complete)})")
+        if pruned:
+            axes.plot(
+                *_points(pruned), linestyle="", marker="o", markerfacecolor="none", color=ORANGE,
+                label=f"pruned ({len(pruned)}), at the work spent",
+            )  # fmt: skip
+        axes.plot(*_points(front), color=GREEN, drawstyle="steps-post", label="front")
+        for trial in front:
+            axes.annotate(
+                trial.label, (work_of(trial), 100 * trial.value.mean), (4, 4), textcoords="offset points", fontsize=8
+            )
+        axes.set(xlabel="Work, as a multiple of the base config's", ylabel="Validation accuracy, %")
+        axes.margins(y=0.12)
+        _scale(axes, [work_of(trial) for trial in [*complete, *pruned]])
+        axes.legend(loc="lower right")
+        caption = (
+            f"Each dot is a trial (n = {len(complete)} complete); the front joins those that no other one equals with less work. A pruned trial is shown with "
+            "its best accuracy so far and the work spent on it. Work: counted operations of a training and its validation."
+        )
+        text = f"{TITLE}. {caption}"
+        return Figure("cost", TITLE, caption, to_svg(drawing, "cost", text), to_pdf(drawing))
+
+
+def _scale(axes: Axes, work: Sequence[float]) -> None:
+    if max(work) < LOG_FROM * min(work):
+        return
+    axes.set_xscale("log")
+    axis = axes.xaxis
+    axis.set_major_locator(LogLocator(10, (1.0, 2.0, 5.0)))
+    axis.set_major_formatter(ScalarFormatter())
+    axis.set_minor_formatter(NullFormatter())
+
+
+def _points(trials: Sequence[Trial]) -> tuple[list[float], list[float]]:
+    return [work_of(trial) for trial in trials], [100 * trial.value.mean for trial in trials]

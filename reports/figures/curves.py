@@ -1,0 +1,123 @@
+"""Training curves of arms with their bands: the base arms in one picture, and a panel an arm."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
+
+from .. import records as names
+from ..statistics.arms import Arm
+from ..statistics.comparison import Comparison
+from ..statistics.estimate import Estimate, band
+from ..statistics.summary import Ablation
+from .style import BLUE, FAINT, GREEN, INK, ORANGE, RED, WIDTH, Figure, canvas, finish, shorten, style
+
+CURVES = {names.VAL_ACCURACY: ("Validation accuracy, %", 100.0), names.VAL_LOSS: ("Validation loss", 1.0)}
+
+PANELS_A_ROW = 4
+
+MOST_PANELS = 12
+"""Arms that have a panel; beyond, it says of how many these are the first."""
+COLOURS = (ORANGE, BLUE, GREEN, RED, FAINT)
+
+
+def main_curves(ablation: Ablation) -> Figure | None:
+    """Draw the base arms' validation accuracy by epoch in one picture: MAML against MAML++; None without two of them."""
+    wanted = dict.fromkeys(["MAML", "MAML++", *(c.base for c in ablation.comparisons)])
+    arms = [arm for arm in ablation.arms if arm.name in wanted and _curves(arm)][: len(COLOURS)]
+    if len(arms) < 2:
+        return None
+    with style():
+        drawing = canvas(WIDTH, 3.4)
+        axes = drawing.add_subplot()
+        for arm, colour in zip(arms, COLOURS, strict=False):
+            curves = _curves(arm)
+            for curve in curves if len(curves) > 1 else ():
+                axes.plot(
+                    list(curve), [100 * value for value in curve.values()], color=colour, alpha=0.35, linewidth=0.6
+                )
+            points = band(curves)
+            label = f"{shorten(arm.name)} (n = {len(curves)})"
+            band_line(axes, [step for step, _ in points], [e for _, e in points], colour, label, "-")
+        axes.set(xlabel="Epoch", ylabel=CURVES[names.VAL_ACCURACY][0])
+        axes.xaxis.set_major_locator(MaxNLocator(12, integer=True))
+        drawing.legend(loc="outside upper left", ncols=3)
+        caption = (
+            "Thick: mean over the complete seeds; band: 95 % interval at each epoch (Student t over seeds, none for n = 1). "
+            "Thin: single seeds."
+        )
+        return finish(drawing, "main_curves", "Validation accuracy of the arms that others are compared to", caption)
+
+
+def _curves(arm: Arm, metric: str = names.VAL_ACCURACY) -> list[dict[int, float]]:
+    return [dict(curve) for record in arm.used if (curve := record.curves.get(metric))]
+
+
+def band_line(
+    axes: Axes, places: Sequence[float], found: Sequence[Estimate], colour: str, label: str | None, look: str
+) -> None:
+    """Draw means in percent over `places`, and their intervals as a band."""
+    axes.plot(places, [100 * e.mean for e in found], look, color=colour, label=label)
+    bounded = [
+        (x, e.low, e.high) for x, e in zip(places, found, strict=True) if e.low is not None and e.high is not None
+    ]
+    if bounded:
+        low, high = [100 * low for _, low, _ in bounded], [100 * high for *_, high in bounded]
+        axes.fill_between([x for x, *_ in bounded], low, high, color=colour, alpha=0.18, linewidth=0)
+
+
+def arm_curves(ablation: Ablation, metric: str) -> Figure | None:
+    """Draw the mean of a validation metric by epoch with its band, a panel an arm; None if no arm has a curve."""
+    curves = {arm.name: _curves(arm, metric) for arm in ablation.arms}
+    every = [arm for arm in ablation.arms if curves[arm.name]]
+    arms = every[:MOST_PANELS]
+    if not arms:
+        return None
+    title, scale = CURVES[metric]
+    columns = min(PANELS_A_ROW, len(arms))
+    rows = math.ceil(len(arms) / columns)
+    with style():
+        drawing = canvas(WIDTH if columns > 2 else 3.6 * columns, 0.5 + 1.95 * rows)
+        grid = drawing.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
+        for panel, arm in zip(grid.flat, arms, strict=False):
+            _arm_panel(panel, arm, curves, ablation.against(arm.name), scale)
+        _arm_axes(grid, len(arms), columns)
+        drawing.supylabel(title, fontsize=9.5, color=INK)
+        drawing.supxlabel("Epoch", fontsize=9.5, color=INK)
+        caption = "Mean over the complete seeds of an arm; band: 95 % interval at each epoch (Student t over seeds, none for n = 1). Dashed: the base arm."
+        caption += f" The first {len(arms)} of {len(every)} arms." if len(every) > len(arms) else ""
+        return finish(drawing, f"curves_{metric}", f"{title.removesuffix(', %')} by epoch", caption)
+
+
+def _arm_panel(
+    panel: Axes, arm: Arm, curves: Mapping[str, list[dict[int, float]]], comparisons: Sequence[Comparison], scale: float
+) -> None:
+    base = comparisons[0].base if comparisons else None
+    if base and curves[base]:
+        mean = band(curves[base])
+        panel.plot(
+            [step for step, _ in mean], [scale * found.mean for _, found in mean], "--", color=FAINT, linewidth=1.4
+        )
+    points = band(curves[arm.name])
+    steps = [step for step, _ in points]
+    panel.plot(steps, [scale * found.mean for _, found in points], color=BLUE)
+    bounded = [
+        (step, found.low, found.high) for step, found in points if found.low is not None and found.high is not None
+    ]
+    if bounded:
+        low, high = [scale * low for _, low, _ in bounded], [scale * high for _, _, high in bounded]
+        panel.fill_between([step for step, *_ in bounded], low, high, color=BLUE, alpha=0.22, linewidth=0)
+    note = f"n = {len(curves[arm.name])}" + (f", dashed: {shorten(base, 22)}" if base else "")
+    panel.set_title(f"{shorten(arm.name, 26)}\n", fontsize=9)
+    panel.annotate(note, (0, 1), (0, 3), xycoords="axes fraction", textcoords="offset points", fontsize=8)
+
+
+def _arm_axes(grid: Any, count: int, columns: int) -> None:
+    for i, panel in enumerate(grid.flat):
+        panel.set_visible(i < count)
+        panel.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+        panel.tick_params(labelbottom=i + columns >= count)

@@ -1,0 +1,159 @@
+"""The pictures of comparisons and designs: paired differences, effects, Shapley's split, the curve of a sweep."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from matplotlib.axes import Axes
+
+from ..statistics.comparison import Comparison
+from ..statistics.estimate import Estimate
+from ..statistics.factorial import FactorialEffects
+from ..statistics.summary import Ablation
+from ..statistics.sweep import SweepCurve
+from ..tables.cells import METRIC_TITLES, interval, percent
+from .curves import band_line
+from .style import BLUE, FAINT, INK, RED, WIDTH, Figure, canvas, finish, shorten, style
+
+MOST_COMPARISONS = 40
+"""Comparisons in a figure; beyond, it says of how many these are the first."""
+
+
+def forest_plot(ablation: Ablation) -> Figure | None:
+    """Draw each comparison's mean paired difference with its interval and its seeds; None without any pair."""
+    every = [comparison for arm in ablation.arms for comparison in ablation.against(arm.name)]
+    comparisons = every[:MOST_COMPARISONS]
+    if not any(comparison.differences for comparison in comparisons):
+        return None
+    rows = _forest_rows(comparisons)
+    with style():
+        drawing = canvas(WIDTH, 0.9 + 0.31 * len(rows))
+        axes = drawing.add_subplot()
+        for y, row in enumerate(rows):
+            if isinstance(row, Comparison):
+                _forest_row(axes, y, row)
+        _forest_axes(axes, rows, METRIC_TITLES[ablation.metric])
+        caption = (
+            "Mean paired difference to the base arm with its 95 % interval (Student t over seeds); small dots are single seeds. "
+            "Filled: the interval leaves out 0. A hollow diamond is one pair: no interval."
+            + (f" The first {len(comparisons)} of {len(every)} comparisons." if len(every) > len(comparisons) else "")
+        )
+        return finish(drawing, "differences", "Difference to the base arm", caption)
+
+
+def _forest_rows(comparisons: Sequence[Comparison]) -> list[Comparison | str]:
+    """Return the rows from top to bottom: a heading for each base, then the arms compared to it."""
+    rows: list[Comparison | str] = []
+    for base in dict.fromkeys(comparison.base for comparison in comparisons):
+        rows += [f"minus {base}", *(comparison for comparison in comparisons if comparison.base == base)]
+    return rows
+
+
+def _forest_row(axes: Axes, y: int, row: Comparison) -> None:
+    found = row.estimate
+    text = (
+        "no pair"
+        if not found.n
+        else f"{percent(found.mean, True)}  {interval(found, True)}" + (f"  n = {found.n}" if found.n > 1 else "")
+    )
+    axes.annotate(text, (1.015, y), xycoords=("axes fraction", "data"), va="center", fontsize=8.5)
+    if not found.n:
+        return
+    colour = (BLUE if found.mean > 0 else RED) if found.excludes_zero else FAINT
+    seeds = [100 * value for value in row.differences.values()]
+    axes.plot(seeds, [y + 0.24] * len(seeds), "o", color=FAINT, markersize=2.6, alpha=0.9)
+    if found.low is not None and found.high is not None:
+        axes.plot([100 * found.low, 100 * found.high], [y, y], color=colour, linewidth=2.2)
+    marker = "D" if found.n == 1 else "o"
+    filled = colour if found.excludes_zero else "none"
+    axes.plot(100 * found.mean, y, marker, color=colour, markerfacecolor=filled, markersize=6.5, markeredgewidth=1.6)
+
+
+def _forest_axes(axes: Axes, rows: Sequence[Comparison | str], metric: str) -> None:
+    axes.axvline(0, color=INK, linewidth=1, alpha=0.7)
+    axes.set_yticks(range(len(rows)), [shorten(row if isinstance(row, str) else row.arm) for row in rows])
+    for row, label in zip(rows, axes.get_yticklabels(), strict=True):
+        label.set_fontweight("bold" if isinstance(row, str) else "normal")
+    axes.set_ylim(len(rows) - 0.4, -0.6)
+    axes.grid(False, axis="y")
+    axes.tick_params(axis="y", length=0)
+    axes.spines["left"].set_visible(False)
+    axes.set_xlabel(f"{metric}: difference, percentage points")
+
+
+def effects_plot(found: FactorialEffects, metric: str) -> Figure | None:
+    """Draw main effects and interactions with their intervals; None without any."""
+    if not found.effects:
+        return None
+    labels = [" × ".join(effect.factors) for effect in found.effects]
+    caption = (
+        f"Main effects, and interactions of two (×), with 95 % intervals (least squares with the seed as a block); "
+        f"n = {found.effects[0].estimate.n} seeds. Filled: the interval leaves out 0."
+    )
+    title = f"{METRIC_TITLES[metric]}: effect, percentage points"
+    return _dots(
+        "effects", "Main effects and interactions", caption, labels, [e.estimate for e in found.effects], title
+    )
+
+
+def shapley_bars(found: FactorialEffects, metric: str) -> Figure | None:
+    """Draw each component's part of the whole gain; None without a seed that has every arm."""
+    if not found.gain.n:
+        return None
+    caption = (
+        f"Shapley values with 95 % intervals (Student t over seeds); they sum to the whole gain. "
+        f"n = {found.gain.n} seeds with every arm."
+    )
+    values, labels = list(found.shapley.values()), list(found.shapley)
+    title = f"{METRIC_TITLES[metric]}: part of the gain, percentage points"
+    return _dots("shapley", "Split of the whole gain", caption, labels, values, title, bars=True)
+
+
+def _dots(
+    name: str,
+    title: str,
+    caption: str,
+    labels: Sequence[str],
+    values: Sequence[Estimate],
+    axis: str,
+    bars: bool = False,
+) -> Figure:
+    with style():
+        drawing = canvas(WIDTH, 0.9 + 0.31 * len(labels))
+        axes = drawing.add_subplot()
+        axes.axvline(0, color=INK, linewidth=1, alpha=0.7)
+        for y, found in enumerate(values):
+            _dot(axes, y, found, bars)
+        axes.set_yticks(range(len(labels)), [shorten(label) for label in labels])
+        axes.set_ylim(len(labels) - 0.4, -0.6)
+        axes.grid(False, axis="y")
+        axes.set_xlabel(axis)
+        return finish(drawing, name, title, caption)
+
+
+def _dot(axes: Axes, y: int, found: Estimate, bars: bool) -> None:
+    colour = (BLUE if found.mean > 0 else RED) if found.excludes_zero else FAINT
+    if bars:
+        axes.barh(y, 100 * found.mean, 0.6, color=colour, alpha=0.35)
+    if found.low is not None and found.high is not None:
+        axes.plot([100 * found.low, 100 * found.high], [y, y], color=colour, linewidth=2.2)
+    filled = colour if found.excludes_zero else "none"
+    axes.plot(100 * found.mean, y, "o", color=colour, markerfacecolor=filled, markersize=6.5, markeredgewidth=1.6)
+
+
+def sweep_plot(curve: SweepCurve, metric: str) -> Figure | None:
+    """Draw the metric over the swept setting with its band; None without a complete run."""
+    points = [point for point in curve.points if point.estimate.n]
+    if not points:
+        return None
+    numeric = all(isinstance(p.value, (int, float)) and not isinstance(p.value, bool) for p in points)
+    places = [float(p.value) for p in points] if numeric else [float(i) for i in range(len(points))]
+    with style():
+        drawing = canvas(WIDTH, 3.3)
+        axes = drawing.add_subplot()
+        band_line(axes, places, [p.estimate for p in points], BLUE, None, "o-")
+        axes.set_xticks(places, [f"{p.value:g}" if isinstance(p.value, float) else str(p.value) for p in points])
+        axes.set(xlabel=curve.path, ylabel=f"{METRIC_TITLES[metric]}, %")
+        seeds = sorted({p.estimate.n for p in points})
+        caption = f"Mean over seeds (n = {' or '.join(map(str, seeds))}); band: 95 % interval at each value (Student t over seeds)."
+        return finish(drawing, "sweep", f"{METRIC_TITLES[metric]} by {curve.path}", caption)

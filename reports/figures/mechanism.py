@@ -1,0 +1,120 @@
+"""What was learned and planned: inner rates by layer and step, MSL's weights by epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
+
+from .. import records as names
+from ..records import RunRecord
+from ..statistics.summary import Ablation
+from .style import ORANGE, WIDTH, Figure, canvas, finish, shorten, style
+
+MOST_RATES = 6
+"""Arms whose learned rates are drawn."""
+
+
+def learned_rates(ablation: Ablation) -> Figure | None:
+    """Draw the inner rates by layer and step of every arm that learned them, as heat maps; None if none did."""
+    tables = {arm.name: found for arm in ablation.arms if (found := _rates(arm.used))}
+    tables = {name: found for name, found in tables.items() if np.ptp(found[1]) > 1e-9}
+    if not tables:
+        return None
+    shown = dict(list(tables.items())[:MOST_RATES])
+    bound = max(float(np.abs(values).max()) for _, values, _ in shown.values())
+    rows = max(len(weights) for weights, *_ in shown.values())
+    columns = min(3, len(shown))
+    lines = -(-len(shown) // columns)
+    with style():
+        drawing = canvas(min(WIDTH, 3.2 * columns + 1.6), lines * (0.9 + 0.24 * rows))
+        grid = drawing.subplots(lines, columns, squeeze=False)
+        image: Any = None
+        for panel, (name, (weights, values, n)) in zip(grid.flat, shown.items(), strict=False):
+            image = panel.pcolormesh(values, cmap="RdBu_r", vmin=-bound, vmax=bound)
+            _rates_axes(panel, weights, values.shape[1], f"{shorten(name, 26)} (n = {n})")
+        for panel in grid.flat[len(shown) :]:
+            panel.set_visible(False)
+        drawing.colorbar(image, ax=grid, label="inner rate", shrink=0.8)
+        left_out = f" The first {MOST_RATES} of {len(tables)} arms." if len(tables) > MOST_RATES else ""
+        caption = f"Rate of each adapted weight at each inner step, of the best epoch; mean over seeds (no interval). Negative: away from the support set's minimum.{left_out}"
+        return finish(drawing, "learned_rates", "Learned inner rates by layer and step", caption)
+
+
+def _rates(records: Sequence[RunRecord]) -> tuple[list[str], Any, int] | None:
+    """Return weights, their mean rates [weights, steps] and the number of seeds."""
+    found = [
+        {
+            name.removeprefix(names.INNER_RATE): [v for _, v in curve]
+            for name, curve in r.curves.items()
+            if name.startswith(names.INNER_RATE)
+        }
+        for r in records
+    ]
+    found = [rates for rates in found if rates]
+    if not found:
+        return None
+    weights, steps = list(found[0]), max(len(row) for row in found[0].values())
+    stacked = np.array(
+        [[(rates[w] * steps)[:steps] if len(rates[w]) == 1 else rates[w] for w in weights] for rates in found]
+    )
+    return weights, stacked.mean(axis=0), len(found)
+
+
+def _rates_axes(panel: Axes, weights: Sequence[str], steps: int, title: str) -> None:
+    panel.set_yticks([i + 0.5 for i in range(len(weights))], [shorten(w, 24) for w in weights], fontsize=7.5)
+    panel.set_xticks([i + 0.5 for i in range(steps)], [str(i + 1) for i in range(steps)])
+    panel.invert_yaxis()
+    panel.grid(False)
+    panel.set_title(title, fontsize=9)
+    panel.set_xlabel("inner step")
+
+
+def msl_weights(ablation: Ablation) -> Figure | None:
+    """Draw the weight of each inner step's loss over the epochs, once for all arms with the same schedule; None without MSL."""
+    arm = next(
+        (arm for arm in ablation.arms if arm.used and len(_msl(arm.used[0])) > 1 and _annealed(arm.used[0])), None
+    )
+    if arm is None:
+        return None
+    record = arm.used[0]
+    curves = _msl(record)
+    first_order = [epoch for epoch, on in record.curves.get(names.SECOND_ORDER, ()) if not on]
+    with style():
+        drawing = canvas(WIDTH, 3.0)
+        axes = drawing.add_subplot()
+        for i, (step, points) in enumerate(curves.items()):
+            part = i / (len(curves) - 1)
+            width = 4.2 - 2.4 * part  # steps of equal weight stay visible below each other
+            colour = colormaps["viridis"](0.25 + 0.55 * part)  # seen on light and on dark pages
+            axes.plot([e for e, _ in points], [w for _, w in points], label=step, color=colour, linewidth=width)
+        if first_order:
+            axes.axvspan(
+                min(first_order) - 0.5,
+                max(first_order) + 0.5,
+                color=ORANGE,
+                alpha=0.15,
+                linewidth=0,
+                label="first-order epochs (DA)",
+            )
+        axes.set(xlabel="Epoch", ylabel="Weight of the step's loss", ylim=(0, 1.05))
+        axes.xaxis.set_major_locator(MaxNLocator(12, integer=True))
+        drawing.legend(loc="outside right upper")
+        caption = f"As the config of {shorten(arm.name)} plans it, so there is no interval. When the annealing is over, the last step has all the weight."
+        return finish(drawing, "msl_weights", "MSL: weights of the inner steps' losses", caption)
+
+
+def _msl(record: RunRecord) -> dict[str, Sequence[tuple[int, float]]]:
+    prefix = names.MSL_WEIGHT
+    return {
+        f"step {name.removeprefix(prefix)}": curve for name, curve in record.curves.items() if name.startswith(prefix)
+    }
+
+
+def _annealed(record: RunRecord) -> bool:
+    first = _msl(record).get("step 1", ())
+    return any(weight for _, weight in first)

@@ -1,0 +1,197 @@
+"""The pictures of a search: its history, its learning curves, what to expect of a budget, which parameters mattered."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
+
+from .. import records as names
+from ..records import RunRecord
+from ..statistics.expected_best import expected_best
+from ..statistics.importance import Importance
+from ..statistics.summary import Search, Trial
+from .style import BLUE, GREEN, INK, ORANGE, RED, WIDTH, Figure, canvas, finish, shorten, style
+
+CURVE_LOOKS: dict[str, dict[str, Any]] = {
+    "best trial": {"color": GREEN, "linewidth": 2.4, "zorder": 5},
+    names.COMPLETE: {"color": BLUE, "linewidth": 1.1, "alpha": 0.7},
+    names.PRUNED: {"color": ORANGE, "linewidth": 1.1, "alpha": 0.85, "linestyle": (0, (4, 2))},
+    "other ends": {"color": RED, "linewidth": 1.1, "linestyle": ":"},
+}
+"""Kinds of trials' curves in the order of the legend."""
+
+MOST_CURVES = 100
+"""Trials whose curves a figure draws; beyond, it says of how many these are the best."""
+
+
+def history(search: Search) -> Figure | None:
+    """Draw every trial's value by number, and the best complete one so far; None if no trial has a value."""
+    trials = sorted((t for t in search.trials if t.number is not None), key=lambda t: t.number or 0)
+    groups = {state: [t for t in trials if t.state == state and t.value.n] for state in (names.COMPLETE, names.PRUNED)}
+    lost = [t for t in trials if t.state not in groups]
+    if not any(groups.values()):
+        return None
+    with style():
+        drawing = canvas(WIDTH, 3.3)
+        axes = drawing.add_subplot()
+        _best_so_far(axes, groups[names.COMPLETE], last=max(t.number or 0 for t in trials))
+        _dots(axes, groups[names.COMPLETE], f"complete ({len(groups[names.COMPLETE])})", marker="o", color=BLUE)
+        _dots(
+            axes,
+            groups[names.PRUNED],
+            f"pruned, best until then ({len(groups[names.PRUNED])})",
+            marker="v",
+            color=ORANGE,
+            markerfacecolor="none",
+        )
+        if lost:
+            label = (
+                f"ended without result: {', '.join(sorted({t.state.replace('_', ' ') for t in lost}))} ({len(lost)})"
+            )
+            at = axes.get_xaxis_transform()
+            axes.plot(
+                [t.number or 0 for t in lost],
+                [0.02] * len(lost),
+                "x",
+                color=RED,
+                transform=at,
+                label=label,
+                clip_on=False,
+            )
+        axes.set(xlabel="Trial", ylabel="Validation accuracy, %")
+        axes.xaxis.set_major_locator(MaxNLocator(12, integer=True))
+        drawing.legend(loc="outside upper left", ncols=4)
+        caption = "Validation accuracy of each trial's best epoch. The line rises with the number of trials by chance alone: it is biased upward."
+        return finish(drawing, "history", "Optimisation history", caption)
+
+
+def _dots(axes: Axes, trials: Sequence[Trial], label: str, **look: Any) -> None:
+    if trials:
+        axes.plot(
+            [t.number or 0 for t in trials],
+            [100 * t.value.mean for t in trials],
+            linestyle="",
+            markersize=6,
+            label=label,
+            **look,
+        )
+
+
+def _best_so_far(axes: Axes, complete: Sequence[Trial], last: int) -> None:
+    best, steps = -math.inf, []
+    for trial in complete:
+        best = max(best, 100 * trial.value.mean)
+        steps.append((trial.number, best))
+    if steps:
+        steps.append((last, best))
+        axes.step(*zip(*steps, strict=True), where="post", color=GREEN, linewidth=1.5, label="best complete so far")
+
+
+def trial_curves(search: Search) -> Figure | None:
+    """Draw the validation accuracy of every trial by epoch, the best one on top; None without curves."""
+    best = search.complete[0].records if search.complete else ()
+    records = [
+        (trial, record)
+        for trial in reversed(search.trials[:MOST_CURVES])
+        for record in trial.records
+        if record.curves.get(names.VAL_ACCURACY)
+    ]
+    if not records:
+        return None
+    with style():
+        drawing = canvas(WIDTH, 3.3)
+        axes = drawing.add_subplot()
+        seen: set[str] = set()
+        for trial, record in records:
+            label = _curve_kind(trial.state, record in best)
+            _curve(axes, record, None if label in seen else label, CURVE_LOOKS[label])
+            seen.add(label)
+        axes.set(xlabel="Epoch", ylabel="Validation accuracy, %")
+        axes.xaxis.set_major_locator(MaxNLocator(12, integer=True))
+        handles, labels = axes.get_legend_handles_labels()
+        lines = dict(zip(labels, handles, strict=True))
+        shown = [name for name in CURVE_LOOKS if name in lines]
+        drawing.legend([lines[name] for name in shown], shown, loc="outside upper left", ncols=4)
+        caption = (
+            "One line a run (n = 1 each, no interval). A line of a pruned or diverged trial ends where it was stopped."
+        )
+        if len(search.trials) > MOST_CURVES:
+            caption += f" The best {MOST_CURVES} of {len(search.trials)} trials."
+        return finish(drawing, "trial_curves", "Learning curves of the trials", caption)
+
+
+def _curve_kind(state: str, best: bool) -> str:
+    if best:
+        return "best trial"
+    return state if state in CURVE_LOOKS else "other ends"
+
+
+def _curve(axes: Axes, record: RunRecord, label: str | None, look: Mapping[str, Any]) -> None:
+    points = record.curves[names.VAL_ACCURACY]
+    (line,) = axes.plot([step for step, _ in points], [100 * value for _, value in points], label=label, **look)
+    if record.state != names.COMPLETE or len(points) == 1:
+        axes.plot(points[-1][0], 100 * points[-1][1], "o", color=line.get_color(), markersize=3)
+
+
+def expected_best_curve(search: Search) -> Figure | None:
+    """Draw the expected best value against the number of trials; None below three complete trials."""
+    values = [trial.value.mean for trial in search.complete]
+    if len(values) < 3:
+        return None
+    found = expected_best(values)
+    with style():
+        drawing = canvas(WIDTH, 3.0)
+        axes = drawing.add_subplot()
+        axes.plot(found.trials, [100 * value for value in found.mean], color=BLUE)
+        low, high = [100 * value for value in found.low], [100 * value for value in found.high]
+        axes.fill_between(found.trials, low, high, color=BLUE, alpha=0.18, linewidth=0)
+        axes.set(xlabel="Complete trials", ylabel="Expected best validation accuracy, %")
+        axes.xaxis.set_major_locator(MaxNLocator(12, integer=True))
+        caption = (
+            f"Expected maximum of so many draws from the n = {len(values)} complete trials (Dodge et al. 2019); band: 95 % bootstrap over trials. "
+            "It treats trials as independent, which those of an adaptive sampler are not; pruned trials are left out."
+        )
+        return finish(drawing, "expected_best", "Expected best against budget", caption)
+
+
+def importance_bars(importance: Importance) -> Figure | None:
+    """Draw each parameter's share by both methods; None where there are no numbers."""
+    parameters = importance.parameters
+    if not parameters:
+        return None
+    with style():
+        drawing = canvas(WIDTH, 1.0 + 0.42 * len(parameters))
+        axes = drawing.add_subplot()
+        places = range(len(parameters))
+        forest, spread = [100 * p.forest for p in parameters], [100 * p.forest_sd for p in parameters]
+        error = {"ecolor": INK, "elinewidth": 1}
+        axes.barh(
+            [y - 0.18 for y in places],
+            forest,
+            0.33,
+            xerr=spread,
+            error_kw=error,
+            color=BLUE,
+            label="random forest, permutation",
+        )
+        axes.barh(
+            [y + 0.18 for y in places], [100 * p.ped_anova for p in parameters], 0.33, color=ORANGE, label="PED-ANOVA"
+        )
+        axes.set_yticks(places, [shorten(p.name, 40) for p in parameters])
+        axes.set_ylim(len(parameters) - 0.4, -0.6)
+        axes.set_xlim(0)
+        axes.set_xlabel("Share of the importance, %")
+        axes.grid(False, axis="y")
+        drawing.legend(loc="outside upper left", ncols=2)
+        early = importance.epoch is not None
+        what = (
+            f"n = {importance.n_trials} trials after epoch {importance.epoch}"
+            if early
+            else f"n = {importance.n_trials} complete trials"
+        )
+        caption = f"{what}. Whisker: standard deviation over refits of the forest, not an interval over searches."
+        return finish(drawing, "importance_early" if early else "importance", importance.title, caption)

@@ -1,0 +1,1 @@
+"""Rendering: a document in, HTML, Markdown or LaTeX out."""

@@ -1,0 +1,59 @@
+"""A report as Markdown that a forge renders: pipe tables, and links to the figures beside it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from ..document import Report
+from ..figures.style import clean
+from ..tables.cells import Cell, Table
+
+
+def escape(text: str) -> str:
+    """Return `text` so that it stands for itself on one line, also in a table's cell."""
+    text = clean(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return re.sub(r"([\\`*_\[\]|~$])", r"\\\1", text)
+
+
+def to_markdown(report: Report) -> str:
+    """Return the whole report; its figures are expected in figures/."""
+    return "\n".join(_lines(report)) + "\n"
+
+
+def _lines(report: Report) -> Iterator[str]:
+    yield f"# {escape(report.title)}"
+    for sentence in report.headline:
+        yield f"\n{escape(sentence)}"
+    for section in report.sections:
+        yield f"\n## {escape(section.title)}"
+        for table in section.tables:
+            yield f"\n### {escape(table.title)}\n"
+            yield from _table(report, table)
+        for figure in section.figures:
+            yield f"\n![{escape(figure.title)}](figures/{figure.name}.svg)\n"
+            yield f"*{escape(figure.title)}.* {escape(figure.caption)}"
+        if section.code:
+            fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", section.code)), default=0))
+            yield f"\n{fence}toml\n{section.code.rstrip()}\n{fence}"
+
+
+def _table(report: Report, table: Table) -> Iterator[str]:
+    if table.columns:
+        yield _row([escape(column.title) for column in table.columns])
+        yield _row(["--:" if column.numeric else ":--" for column in table.columns])
+        for row in table.rows:
+            yield _row([_cell(report, cell) for cell in row])
+        yield ""
+    for note in table.notes:
+        yield f"- {escape(note)}"
+
+
+def _cell(report: Report, cell: Cell) -> str:
+    link = report.link(cell)
+    text = f"**{escape(cell.text)}**" if cell.best else escape(cell.text)
+    return f"[{text}]({link})" if link else text
+
+
+def _row(cells: list[str]) -> str:
+    return f"| {' | '.join(cells)} |"

@@ -1,0 +1,253 @@
+"""From records to the statistics of a study: arms, comparisons, trials, and what was left out of them and why."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from statistics import fmean
+from typing import Any
+
+from .. import records as names
+from ..data.facts import json_tag
+from ..records import RunRecord, StudyInfo
+from .arms import Arm, Excluded
+from .comparison import Comparison, compare, families_of
+from .estimate import Estimate, estimate, lower_bound
+from .factorial import FactorialEffects, factorial_effects
+from .sweep import SweepCurve, sweep_curve
+
+
+@dataclass(frozen=True)
+class Ablation:
+    """Arms in the order of their comparisons, comparisons in that of their families; `metric` is the primary metric's name.
+
+    `factorial` and `sweep` are there for studies of that design.
+    """
+
+    metric: str
+    arms: tuple[Arm, ...]
+    comparisons: tuple[Comparison, ...]
+    excluded: tuple[Excluded, ...]
+    factorial: FactorialEffects | None = None
+    sweep: SweepCurve | None = None
+
+    @property
+    def families(self) -> dict[str, tuple[Comparison, ...]]:
+        """The comparisons of each family, by its name."""
+        named = dict.fromkeys(comparison.family for comparison in self.comparisons)
+        return {name: tuple(c for c in self.comparisons if c.family == name) for name in named}
+
+    @property
+    def has_work(self) -> bool:
+        """Whether the work of any run was counted."""
+        return any(mean_metric(arm.used, names.WORK) for arm in self.arms)
+
+    def arm(self, name: str) -> Arm:
+        """Return the arm of that name."""
+        return next(arm for arm in self.arms if arm.name == name)
+
+    def against(self, name: str) -> tuple[Comparison, ...]:
+        """Return the comparisons of the arm of that name."""
+        return tuple(comparison for comparison in self.comparisons if comparison.arm == name)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One configuration with its 1..k seeds; `value` is the validation accuracy of its best epoch.
+
+    `score` ranks it: the mean, or the lower bound. `stopped` after some of its seeds it counts as pruned.
+    """
+
+    label: str
+    number: int | None
+    state: str
+    value: Estimate
+    test: Estimate
+    epochs: int
+    params: Mapping[str, str]
+    records: tuple[RunRecord, ...]
+    score: float
+    stopped: bool = False
+
+
+@dataclass(frozen=True)
+class Search:
+    """Trials, the best complete one first, then pruned ones, then the others; `searched` are the varied settings, from `space`."""
+
+    trials: tuple[Trial, ...]
+    searched: tuple[str, ...]
+    excluded: tuple[Excluded, ...]
+    score: str = "mean"
+    space: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    @property
+    def complete(self) -> tuple[Trial, ...]:
+        """The complete trials, best first."""
+        return tuple(trial for trial in self.trials if trial.state == names.COMPLETE)
+
+
+def in_order(records: Sequence[RunRecord]) -> list[RunRecord]:
+    """Return `records` in the one order that every report uses, whatever order they came in."""
+    return sorted(records, key=lambda r: (_or_inf(r.trial), _or_inf(r.started_at), _or_inf(r.seed), r.run_id))
+
+
+def _or_inf(value: float | None) -> float:
+    return math.inf if value is None else value
+
+
+def finite(record: RunRecord, metric: str) -> float | None:
+    """Return the metric if it was logged and is a finite number; MLflow keeps infinity as the largest double."""
+    value = record.metrics.get(metric)
+    return value if value is not None and math.isfinite(value) and abs(value) < 1e300 else None
+
+
+def mean_metric(records: Sequence[RunRecord], metric: str) -> float | None:
+    """Return the mean of `metric` over the runs that have a finite value of it; None without any."""
+    values = [value for record in records if (value := finite(record, metric)) is not None]
+    return fmean(values) if values else None
+
+
+def best_validation(record: RunRecord) -> float | None:
+    """Return the best validation accuracy, read from the curve where the run did not live to log it."""
+    logged = finite(record, names.BEST_VAL_ACCURACY)
+    curve = [value for _, value in record.curves.get(names.VAL_ACCURACY, ()) if math.isfinite(value)]
+    return logged if logged is not None else max(curve, default=None)
+
+
+def primary_metric(records: Sequence[RunRecord]) -> str:
+    """Return test accuracy if any complete run was tested, else the best validation accuracy: never a mixture."""
+    tested = any(r.state == names.COMPLETE and finite(r, names.TEST_ACCURACY) is not None for r in records)
+    return names.TEST_ACCURACY if tested else names.BEST_VAL_ACCURACY
+
+
+def why_excluded(record: RunRecord, metric: str) -> str | None:
+    """Return why a run's `metric` is in no mean, or None if it is."""
+    message = record.tags.get(names.TAG_MESSAGE, "")
+    if record.state != names.COMPLETE:
+        return message or f"ended as {record.state.replace('_', ' ')}"
+    if metric not in record.metrics:
+        return f"complete, but {metric} was never logged"
+    return None if finite(record, metric) is not None else f"complete, but {metric} is {record.metrics[metric]}"
+
+
+def arm_name(record: RunRecord, info: StudyInfo) -> str:
+    """Return the record's arm; a run without one belongs to the study itself."""
+    return record.arm or info.name
+
+
+def summarise_ablation(records: Sequence[RunRecord], info: StudyInfo) -> Ablation:
+    """Return arms and paired comparisons. Blocks are seeds; of two complete runs of an arm and seed the first counts."""
+    records = in_order(records)
+    metric = primary_metric(records)
+    excluded: list[Excluded] = []
+    by_arm: dict[str, list[RunRecord]] = {}
+    for record in records:
+        by_arm.setdefault(arm_name(record, info), []).append(record)
+    families = families_of(info, list(by_arm))
+    order = _arm_order(list(by_arm), [pair for family in families for pair in family.comparisons])
+    arms = {name: _arm(name, by_arm.get(name, []), metric, excluded) for name in order}
+    values = {name: arm.values for name, arm in arms.items()}
+    return Ablation(
+        metric, tuple(arms.values()), compare(families, arms, metric), tuple(excluded),
+        factorial_effects(info.factorial, values) if info.factorial else None,
+        sweep_curve(info.sweep, values) if info.sweep else None,
+    )  # fmt: skip
+
+
+def _arm_order(arms: Sequence[str], pairs: Sequence[tuple[str, str]]) -> list[str]:
+    """Return each base followed by the arms that are compared to it, then arms without comparison."""
+    bases = dict.fromkeys(base for _, base in pairs)
+    grouped = [
+        name for base in bases for name in [base, *(arm for arm, other in pairs if other == base and arm not in bases)]
+    ]
+    return list(dict.fromkeys([*grouped, *arms]))
+
+
+def _arm(name: str, own: Sequence[RunRecord], metric: str, excluded: list[Excluded]) -> Arm:
+    used: dict[int, RunRecord] = {}
+    for record in own:
+        reason = why_excluded(record, metric)
+        if reason is None and record.seed is None:
+            reason = "complete, but without the tag seed, so it has no block"
+        if reason is None and record.seed in used:
+            reason = f"a second complete run of this arm and seed {record.seed}; the first one counts"
+        if reason is not None:
+            excluded.append(Excluded(record, reason))
+        elif record.seed is not None:
+            used[record.seed] = record
+    values = {seed: used[seed].metrics[metric] for seed in sorted(used)}
+    ensemble = [v for r in used.values() if (v := finite(r, names.ENSEMBLE_TEST_ACCURACY)) is not None]
+    dropped = {path: why for record in own for path, why in dropped_settings(record).items()}
+    return Arm(
+        name, values, estimate(list(values.values())), estimate(ensemble), tuple(own), tuple(used.values()), dropped
+    )
+
+
+def dropped_settings(record: RunRecord) -> dict[str, str]:
+    """Return path -> reason of the settings that normalising dropped; a tag of another form stands for itself."""
+    tree = json_tag(record, names.TAG_DROPPED) or {}
+    if isinstance(tree, dict):
+        return {str(path): str(reason) for path, reason in tree.items()}
+    items = (i if isinstance(i, dict) else {"path": i} for i in (tree if isinstance(tree, list) else [tree]))
+    return {str(i.get("path", i)): str(i.get("reason", "")) for i in items}
+
+
+def summarise_search(records: Sequence[RunRecord], info: StudyInfo) -> Search:
+    """Return ranked trials. A trial's value is the mean of its seeds' best validation accuracies.
+
+    A trial with fewer seeds than others, which no pruner stopped, still runs.
+    """
+    groups: dict[str, list[RunRecord]] = {}
+    for record in in_order(records):
+        groups.setdefault(record.run_id if record.trial is None else f"{record.trial}", []).append(record)
+    searched = info.searched or varied_params(records)
+    most = max(map(len, groups.values()), default=1)
+    trials = sorted((_trial(group, searched, info.score, most) for group in groups.values()), key=_rank)
+    excluded = [Excluded(r, why) for r in in_order(records) if (why := why_excluded(r, names.BEST_VAL_ACCURACY))]
+    return Search(tuple(trials), tuple(searched), tuple(excluded), info.score, info.space)
+
+
+def varied_params(records: Sequence[RunRecord]) -> tuple[str, ...]:
+    """Return the params that differ between records, a missing one counting as a value of its own."""
+    keys = sorted({key for record in records for key in record.params})
+    return tuple(key for key in keys if len({record.params.get(key) for record in records}) > 1)
+
+
+def _trial(group: Sequence[RunRecord], searched: Sequence[str], score: str, seeds: int) -> Trial:
+    first = group[0]
+    values = [value for record in group if (value := best_validation(record)) is not None]
+    state = next((r.state for r in group if r.state != names.COMPLETE), names.COMPLETE)
+    if state == names.COMPLETE and len(values) < len(group):
+        state = names.FAILED  # a complete run without a number cannot be ranked
+    stopped = any(record.tags.get(names.TAG_STOPS_TRIAL) for record in group)
+    if state == names.COMPLETE and len(group) < seeds:
+        state = names.PRUNED if stopped else names.RUNNING
+    return Trial(
+        label=first.name or "?" if first.trial is None else str(first.trial),
+        number=first.trial,
+        state=state,
+        value=estimate(values),
+        test=estimate([v for r in group if (v := finite(r, names.TEST_ACCURACY)) is not None]),
+        epochs=max(_epochs(record) for record in group),
+        params={key: first.params[key] for key in searched if key in first.params},
+        records=tuple(group),
+        score=trial_score(values, score),
+        stopped=stopped,
+    )
+
+
+def trial_score(values: Sequence[float], how: str) -> float:
+    """Return what ranks a trial: the mean of its seeds, or its lower bound. Without values NaN, or minus infinity."""
+    return lower_bound(values) if how == "lower_bound" else estimate(values).mean
+
+
+def _epochs(record: RunRecord) -> int:
+    logged = finite(record, names.EPOCHS_RUN)
+    curve = record.curves.get(names.VAL_ACCURACY, ())
+    return int(logged) if logged is not None else max((step for step, _ in curve), default=0)
+
+
+def _rank(trial: Trial) -> tuple[int, float, float]:
+    order = {names.COMPLETE: 0, names.PRUNED: 1}.get(trial.state, 2)
+    return order, math.inf if math.isnan(trial.score) else -trial.score, _or_inf(trial.number)

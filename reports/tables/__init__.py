@@ -1,0 +1,1 @@
+"""Tables: statistics in, columns and cells out."""

@@ -1,0 +1,284 @@
+"""Tables as values: columns, cells, notes. What they become (HTML, Markdown) is decided elsewhere.
+
+Accuracies are shown in percent with two decimals, differences in percentage points.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from .. import records as names
+from ..records import RunRecord
+from ..statistics.arms import Excluded
+from ..statistics.estimate import Estimate
+from ..statistics.summary import Search, Trial, best_validation, finite, mean_metric
+from ..statistics.tasks import mixed_tasks
+
+NONE = "–"
+MINUS = "−"
+INTERVAL = "Student t over seeds, 95 %"
+WORK_NOTE = "Work: counted operations of a training with its validation (convolutions and matrix products), as a multiple of the base config's (that of the spec's [trainer])."
+TOP_TRIALS = 25
+MOST_RUNS = 500
+EVERY_RUN = "Runs"
+
+METRIC_TITLES = {names.TEST_ACCURACY: "Test accuracy", names.BEST_VAL_ACCURACY: "Best validation accuracy"}
+METRIC_MEANINGS = {
+    names.TEST_ACCURACY: "test accuracy of the weights of the best validation epoch (single model)",
+    names.BEST_VAL_ACCURACY: "validation accuracy of the best epoch (these runs were not tested; a maximum over epochs is biased upward)",
+}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A text, what it sorts by (None: last), the runs that it comes from, and whether it is the best of its column.
+
+    `experiment_id` is the runs' experiment in MLflow; empty for that of the report.
+    """
+
+    text: str
+    sort: float | str | None = None
+    runs: tuple[str, ...] = ()
+    best: bool = False
+    experiment_id: str = ""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A heading; numbers stand right-aligned."""
+
+    title: str
+    numeric: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    """`rows` have a cell for each of `columns`; `notes` say how the numbers were made."""
+
+    title: str
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The title as a file name: "Arms against MAML++" is arms-against-mamlpp."""
+        return re.sub(r"[^a-z0-9]+", "-", self.title.lower().replace("++", "pp")).strip("-") or "table"
+
+
+WORK_COLUMN = Column("Work, x base", True)
+
+
+def mean_columns(metric: str) -> list[Column]:
+    """Return the headings of n, a metric's mean, and its interval."""
+    return [Column(title, True) for title in ("n", f"{METRIC_TITLES[metric]}, %", "95 % interval")]
+
+
+def percent(value: float | None, signed: bool = False) -> str:
+    """Return a share of 1 as percent with two decimals ("97.12"), or a dash for what is not a finite number."""
+    if value is None or not math.isfinite(value):
+        return NONE
+    number = round(100 * value, 2) + 0.0  # -0.0 becomes 0.0
+    return f"{number:{'+' if signed and number else ''}.2f}".replace("-", MINUS)
+
+
+def interval(found: Estimate, signed: bool = False) -> str:
+    """Return "[96.80, 97.44]", or why there is no interval."""
+    if found.low is None or found.high is None:
+        return "n = 1, no interval" if found.n == 1 else NONE
+    return f"[{percent(found.low, signed)}, {percent(found.high, signed)}]"
+
+
+def with_interval(found: Estimate, signed: bool = False) -> str:
+    """Return "97.12 [96.80, 97.44], n = 3" or "97.12 (n = 1, no interval)"; a dash for n = 0."""
+    if found.n < 2:
+        return f"{percent(found.mean, signed)} (n = 1, no interval)" if found.n else NONE
+    return f"{percent(found.mean, signed)} {interval(found, signed)}, n = {found.n}"
+
+
+def number(value: float | None, text: str | None = None) -> Cell:
+    """Return a numeric cell; what is missing or not finite sorts last and reads as a dash."""
+    if value is None or not math.isfinite(value):
+        return Cell(NONE)
+    return Cell(text if text is not None else f"{value:g}", value)
+
+
+def work_cell(records: Sequence[RunRecord]) -> Cell:
+    """Return the runs' mean work under WORK_COLUMN."""
+    work = mean_metric(records, names.WORK)
+    return number(work, None if work is None else f"{work:.3g}")
+
+
+def states_text(counts: dict[str, int]) -> str:
+    """Return "2 complete, 1 diverged"."""
+    return ", ".join(f"{count} {state.replace('_', ' ')}" for state, count in counts.items()) or "no runs"
+
+
+def duration(seconds: float) -> str:
+    """Return "41 s", "12 min" or "3.4 h"."""
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+
+
+def excluded_table(excluded: Sequence[Excluded]) -> Table:
+    """Return the runs that no mean contains, each with the reason."""
+    columns = (
+        Column("Run"),
+        Column("Arm"),
+        Column("Trial", True),
+        Column("Seed", True),
+        Column("State"),
+        Column("Why"),
+    )
+    rows = tuple(
+        (*_identity(e.record), Cell(e.record.state.replace("_", " "), e.record.state), Cell(e.reason, e.reason))
+        for e in excluded
+    )
+    return _without_empty(
+        Table("Runs that are in no mean", columns, rows[:MOST_RUNS], _cut_note(len(rows), MOST_RUNS, "runs"))
+    )
+
+
+def runs_table(records: Sequence[RunRecord]) -> Table:
+    """Return every run with its own numbers."""
+    columns = ("Test, %", "Ensemble, %", "Best validation, %", "Epochs", "Time")
+    heads = (
+        Column("Run"),
+        Column("Arm"),
+        Column("Trial", True),
+        Column("Seed", True),
+        Column("State"),
+        *(Column(c, True) for c in columns),
+    )
+    rows = tuple(_run_row(record) for record in records[:MOST_RUNS])
+    return _without_empty(Table(EVERY_RUN, heads, rows, _cut_note(len(records), MOST_RUNS, "runs")))
+
+
+def _run_row(record: RunRecord) -> tuple[Cell, ...]:
+    shares = (
+        finite(record, names.TEST_ACCURACY),
+        finite(record, names.ENSEMBLE_TEST_ACCURACY),
+        best_validation(record),
+    )
+    seconds = finite(record, names.SECONDS)
+    return (
+        *_identity(record),
+        Cell(record.state.replace("_", " "), record.state),
+        *(_of_run(record, share, percent(share)) for share in shares),
+        number(finite(record, names.EPOCHS_RUN)),
+        number(seconds, None if seconds is None else duration(seconds)),
+    )
+
+
+def _of_run(record: RunRecord, value: float | None, text: str) -> Cell:
+    return replace(number(value, text), runs=(record.run_id,) if value is not None else ())
+
+
+def _identity(record: RunRecord) -> tuple[Cell, ...]:
+    name = record.name or record.run_id[:8]
+    return (
+        Cell(name, name, (record.run_id,)),
+        Cell(record.arm or NONE, record.arm),
+        number(record.trial),
+        number(record.seed),
+    )
+
+
+RANKED_BY = {"mean": "mean", "lower_bound": "lower bound, the lower end of the one-sided 95 % t interval over seeds"}
+
+
+def trials_table(search: Search) -> Table:
+    """Return the best trials: rank, trial, value, state, epochs and the searched parameters ("off": not active)."""
+    shown = search.trials[:TOP_TRIALS]
+    seeds = max((len(trial.records) for trial in search.trials), default=1)
+    tested = any(trial.test.n for trial in shown)
+    several = [Column("95 % interval", True), Column("n seeds", True)] if seeds > 1 else []
+    if bounded := search.score == "lower_bound":
+        several.insert(0, Column("Lower bound, %", True))
+    heads = [
+        Column("Rank", True),
+        Column("Trial", True),
+        Column("Validation, %", True),
+        *several,
+        Column("State"),
+        Column("Epochs", True),
+    ]
+    heads += [Column("Test, %", True)] * tested + [Column(name, True) for name in search.searched]
+    ranks = {trial.label: rank for rank, trial in enumerate(search.complete, start=1)}
+    rows = tuple(
+        _trial_row(trial, ranks.get(trial.label), search.searched, seeds > 1, tested, bounded) for trial in shown
+    )
+    return _without_empty(Table("Best trials", tuple(heads), rows, tuple(_trial_notes(search, seeds))))
+
+
+def _trial_row(
+    trial: Trial, rank: int | None, searched: Sequence[str], several: bool, tested: bool, bounded: bool
+) -> tuple[Cell, ...]:
+    runs = tuple(record.run_id for record in trial.records)
+    preset = trial.records[0].tags.get(names.TAG_PRESET, "")
+    label = f"{trial.label} ({preset})" if preset else trial.label
+    cells = [number(rank), Cell(label, trial.number)]
+    cells.append(replace(number(trial.value.mean, percent(trial.value.mean)), best=rank == 1))
+    if bounded:
+        cells.append(number(trial.score, percent(trial.score)))
+    if several:
+        cells += [Cell(interval(trial.value), trial.value.low), number(trial.value.n)]
+    state = f"stopped after {_counted(trial.value.n, 'seed')}" if trial.stopped else trial.state.replace("_", " ")
+    ended = [Cell(state, trial.state), number(trial.epochs)]
+    if tested:
+        test = number(trial.test.mean, with_interval(trial.test) if several else percent(trial.test.mean))
+        ended += linked([test], runs)
+    return (*linked(cells, runs), *ended, *(setting(trial.params.get(name)) for name in searched))
+
+
+def linked(cells: Iterable[Cell], runs: tuple[str, ...]) -> tuple[Cell, ...]:
+    """Return the cells of a row, those that show something leading to `runs` unless they lead to others already."""
+    return tuple(replace(cell, runs=runs) if cell.text != NONE and not cell.runs else cell for cell in cells)
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
+def setting(text: str | None) -> Cell:
+    """Return a searched parameter: numbers with four digits, what was not active as "off"."""
+    if text is None:
+        return Cell("off")
+    try:
+        value = float(text)
+    except ValueError:
+        return Cell(text, text)
+    return Cell(f"{value:.4g}", value) if math.isfinite(value) else Cell(text, text)
+
+
+def _trial_notes(search: Search, seeds: int) -> Iterable[str]:
+    yield (
+        "Validation: accuracy of a trial's best epoch. The best of many is biased upward by the search itself: "
+        "retrain the winner on fresh seeds and test it before quoting it."
+    )
+    yield (
+        f"Each trial has {seeds} seeds, fewer where it was stopped; interval: {INTERVAL}. Ranked by the {RANKED_BY.get(search.score, search.score)}."
+        if seeds > 1
+        else "Each trial has one seed (n = 1, no interval)."
+    )
+    if mixed := mixed_tasks(search.searched):
+        yield mixed
+    yield "Only complete trials have a rank; a pruned trial's value is its best until it was stopped. A parameter that was not active reads off."
+    yield from _cut_note(len(search.trials), TOP_TRIALS, "trials")
+
+
+def _cut_note(count: int, most: int, what: str) -> tuple[str, ...]:
+    return (f"The first {most} of {count} {what}; runs.csv holds all of them.",) if count > most else ()
+
+
+def _without_empty(table: Table) -> Table:
+    """Leave out columns in which no row says anything."""
+    kept = [i for i in range(len(table.columns)) if not table.rows or any(row[i].text != NONE for row in table.rows)]
+    pick: Callable[[tuple[Cell, ...]], tuple[Cell, ...]] = lambda row: tuple(row[i] for i in kept)  # noqa: E731
+    return Table(
+        table.title, tuple(table.columns[i] for i in kept), tuple(pick(row) for row in table.rows), table.notes
+    )

@@ -1,0 +1,67 @@
+"""Accuracy against counted work: what a search's better configs cost, and which of them nothing cheaper beats."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+from .. import records as names
+from ..statistics.summary import Search, Trial, finite, mean_metric
+from .cells import WORK_COLUMN, WORK_NOTE, Cell, Column, Table, duration, interval, number, percent, work_cell
+
+TITLE = "Accuracy against work"
+
+
+def pareto_front(search: Search) -> list[Trial]:
+    """Return the complete trials that no other one matches for less work, nor beats for as much: from the cheapest up."""
+    found: list[Trial] = []
+    for trial in sorted(with_work(search.complete), key=lambda trial: (work_of(trial), -trial.score)):
+        if not found or trial.score > found[-1].score:
+            found.append(trial)
+    return found
+
+
+def cost_table(search: Search) -> Table | None:
+    """Return the trials of the front with work, accuracy and time; None if no run has counted work."""
+    front = pareto_front(search)
+    if not front:
+        return None
+    several = any(len(trial.records) > 1 for trial in search.trials)
+    heads = [Column("Trial", True), WORK_COLUMN, Column("Validation, %", True)]
+    heads += [Column("95 % interval", True), Column("n seeds", True)] if several else []
+    rows = tuple(_row(trial, several) for trial in front)
+    return Table("Cheapest configs for their accuracy", (*heads, Column("Time", True)), rows, tuple(_notes(search)))
+
+
+def _row(trial: Trial, several: bool) -> tuple[Cell, ...]:
+    runs, seconds = tuple(r.run_id for r in trial.records), mean_metric(trial.records, names.SECONDS)
+    cells = [
+        Cell(trial.label, trial.number, runs),
+        work_cell(trial.records),
+        number(trial.value.mean, percent(trial.value.mean)),
+    ]
+    if several:
+        cells += [Cell(interval(trial.value), trial.value.low), number(trial.value.n)]
+    return (*cells, number(seconds, None if seconds is None else duration(seconds)))
+
+
+def _notes(search: Search) -> list[str]:
+    spent = math.fsum(value for t in search.trials for r in t.records if (value := finite(r, names.WORK)) is not None)
+    stopped = [t for t in search.trials if t.state == names.PRUNED]
+    return [
+        f"Complete trials that no other one equals with less work (the Pareto front). {WORK_NOTE} Time is of one "
+        "training, and depends on the machine and on what ran beside it.",
+        f"The whole search took the work of {spent:.3g} trainings of the base; {len(stopped)} of {len(search.trials)} trials were stopped early.",
+    ]
+
+
+def with_work(trials: Iterable[Trial]) -> list[Trial]:
+    """Return the trials whose work was counted and that have a score."""
+    return [t for t in trials if mean_metric(t.records, names.WORK) and not math.isnan(t.score)]
+
+
+def work_of(trial: Trial) -> float:
+    """Return the mean work of a trial's runs, as a multiple of the base's."""
+    found = mean_metric(trial.records, names.WORK)
+    assert found is not None
+    return found

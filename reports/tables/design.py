@@ -1,0 +1,101 @@
+"""The tables of a design: effects of a full factorial and the split of its gain, the curve of a sweep."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from ..statistics.factorial import FactorialEffects
+from ..statistics.summary import Ablation
+from ..statistics.sweep import SweepCurve
+from .cells import (
+    INTERVAL,
+    METRIC_MEANINGS,
+    METRIC_TITLES,
+    WORK_COLUMN,
+    WORK_NOTE,
+    Cell,
+    Column,
+    Table,
+    interval,
+    linked,
+    mean_columns,
+    number,
+    percent,
+    setting,
+    work_cell,
+)
+
+
+def effects_table(found: FactorialEffects, ablation: Ablation) -> Table:
+    """Return main effects and interactions of a full factorial, in points."""
+    titles = ("Points", "95 % interval", "95 % interval by seed", "n seeds")
+    heads = (Column("Effect"), *(Column(title, True) for title in titles))
+    runs = _runs(ablation, found.arms)
+    rows = tuple(
+        linked(
+            (
+                Cell(" × ".join(effect.factors), " × ".join(effect.factors)),
+                number(effect.estimate.mean, percent(effect.estimate.mean, True)),
+                Cell(interval(effect.estimate, True), effect.estimate.low),
+                Cell(interval(effect.by_seed, True), effect.by_seed.low),
+                number(effect.estimate.n),
+            ),
+            runs,
+        )
+        for effect in found.effects
+    )
+    notes = [
+        "Main effect: mean of all arms with the component minus mean of all arms without it. Interaction (×): half of what one brings with the other minus what it brings without.",
+        "Intervals: ordinary least squares on factors coded -1 and +1 with the seed as a block, residuals pooled over all effects; by seed: Student t over each seed's own contrast.",
+        "Every number comes from all arms of the factorial.",
+    ]
+    if found.missing:
+        notes.append(f"{found.missing} cells have no complete run; {len(found.complete_seeds)} seeds have every arm.")
+    return Table("Main effects and interactions", heads, rows, tuple(notes))
+
+
+def shapley_table(found: FactorialEffects, ablation: Ablation) -> Table:
+    """Return each component's part of the whole gain."""
+    heads = (Column("Component"), *(Column(t, True) for t in ("Part, points", "95 % interval", "n seeds")))
+    runs = _runs(ablation, found.arms, found.complete_seeds)
+    rows = tuple(
+        linked(
+            (Cell(name, name), number(e.mean, percent(e.mean, True)), Cell(interval(e, True), e.low), number(e.n)),
+            runs,
+        )
+        for name, e in [*found.shapley.items(), ("All together", found.gain)]
+    )
+    note = f"Shapley values: what a component adds, averaged over all orders of switching the components on; the parts sum to the whole gain. Intervals: {INTERVAL}, over seeds with every arm."
+    return Table("Split of the whole gain", heads, rows, (note,))
+
+
+def sweep_table(curve: SweepCurve, ablation: Ablation) -> Table:
+    """Return a row a value of the swept setting, with its work."""
+    used = {arm.name: arm.used for arm in ablation.arms}
+    rows = tuple(
+        linked(
+            (
+                setting(str(p.value)),
+                number(p.estimate.n),
+                number(p.estimate.mean, percent(p.estimate.mean)),
+                Cell(interval(p.estimate), p.estimate.low),
+                *[work_cell(used.get(p.arm, ()))] * ablation.has_work,
+            ),
+            _runs(ablation, (p.arm,)),
+        )
+        for p in curve.points
+    )
+    heads = (Column(curve.path, True), *mean_columns(ablation.metric), *[WORK_COLUMN] * ablation.has_work)
+    notes = [f"{METRIC_TITLES[ablation.metric]}: {METRIC_MEANINGS[ablation.metric]}. Intervals: {INTERVAL}."]
+    return Table(f"Sweep of {curve.path}", heads, rows, (*notes, *[WORK_NOTE] * ablation.has_work))
+
+
+def _runs(ablation: Ablation, arms: Collection[str], seeds: Collection[int] | None = None) -> tuple[str, ...]:
+    """Return the runs whose numbers are used of these arms (and seeds)."""
+    return tuple(
+        run.run_id
+        for arm in ablation.arms
+        if arm.name in arms
+        for run in arm.used
+        if seeds is None or run.seed in seeds
+    )

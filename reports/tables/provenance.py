@@ -1,0 +1,81 @@
+"""Where the numbers come from: data, code, versions and devices, and whether these were mixed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from .. import records as names
+from ..data.facts import json_tag
+from ..records import RunRecord, StudyInfo
+from ..statistics.arms import count_states
+from ..statistics.summary import finite
+from .cells import Cell, Column, Table, duration, states_text
+
+MIXED = (names.TAG_DATA_CHECKSUM, names.TAG_GIT_COMMIT, names.TAG_DEVICE)
+LABELS = {
+    names.TAG_DATA: "Data",
+    names.TAG_DATA_CHECKSUM: "Data checksum",
+    names.TAG_GIT_COMMIT: "Commit",
+    names.TAG_DEVICE: "Device",
+}
+
+
+def mixed(records: Sequence[RunRecord]) -> tuple[str, ...]:
+    """Return what is not the same in all runs: "data checksum", "commit", "device", "versions of torch"."""
+    found = [LABELS[tag].lower() for tag in MIXED if len({r.tags[tag] for r in records if r.tags.get(tag)}) > 1]
+    packages = [package for package, count in _packages(records).items() if len(count) > 1]
+    return (*found, f"versions of {', '.join(packages)}") if packages else tuple(found)
+
+
+def provenance_table(records: Sequence[RunRecord], info: StudyInfo) -> Table:
+    """Return what somebody needs to judge or repeat the study."""
+    reused = sum(1 for record in records if record.tags.get(names.TAG_REUSED_FROM))
+    trained = [
+        s for r in records if not r.tags.get(names.TAG_REUSED_FROM) and (s := finite(r, names.SECONDS)) is not None
+    ]
+    rows = [
+        ("Study", f"{info.name} ({info.kind or 'kind unknown'})"),
+        ("Runs", f"{len(records)}: {states_text(count_states(records))}"),
+    ]
+    rows += [("Seeds", _seeds(records)), ("Training time", f"{duration(sum(trained))} over {len(trained)} runs")]
+    if reused:
+        told = f"{reused} runs take their numbers from an earlier training of the same cell; its study has the commit"
+        rows.append(("Reused", told))
+    if resumed := [int(times) for r in records if (times := r.tags.get(names.TAG_RESUMED, "")).isdecimal()]:
+        rows.append(("Interrupted", f"{len(resumed)} runs were interrupted and resumed, {sum(resumed)} times in all"))
+    rows += [(label, _counted(Counter(r.tags.get(tag, "unknown") for r in records))) for tag, label in LABELS.items()]
+    versions = [f"{package} {_counted(count)}" for package, count in _packages(records).items()]
+    rows += [("Versions", "; ".join(versions) or "unknown")]
+    different = mixed(records)
+    rows += [
+        (
+            "Mixed",
+            f"{'; '.join(different)}: compare with care"
+            if different
+            else "no: one data set, commit, device and set of versions",
+        )
+    ]
+    cells = tuple((Cell(name, name), Cell(text, text)) for name, text in rows)
+    return Table("Where the numbers come from", (Column("What"), Column("Value")), cells)
+
+
+def _seeds(records: Sequence[RunRecord]) -> str:
+    seeds = sorted({record.seed for record in records if record.seed is not None})
+    return ", ".join(map(str, seeds)) or "unknown"
+
+
+def _packages(records: Sequence[RunRecord]) -> dict[str, Counter[str]]:
+    """Return package -> version -> number of runs; a tag that is no JSON object counts as one package "environment"."""
+    found: dict[str, Counter[str]] = {}
+    for record in records:
+        tree = json_tag(record, names.TAG_VERSIONS) or {}
+        for package, version in (tree if isinstance(tree, dict) else {"environment": tree}).items():
+            found.setdefault(package, Counter())[str(version)] += 1
+    return dict(sorted(found.items()))
+
+
+def _counted(counts: Counter[str]) -> str:
+    if len(counts) == 1:
+        return next(iter(counts))
+    return ", ".join(f"{text} ({count} runs)" for text, count in sorted(counts.items()))

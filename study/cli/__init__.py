@@ -1,0 +1,5 @@
+"""The command line: each file is a group of commands, or what they print."""
+
+from .main import main, run
+
+__all__ = ["main", "run"]

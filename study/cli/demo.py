@@ -1,0 +1,75 @@
+"""`mamlab demo`: the whole story in a few minutes, on letters that are drawn on this machine."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from rich.console import Console
+from rich.text import Text
+
+from ..spec.config import StudyConfig, load_spec
+from ..stores.home import Home
+from .outcome import INTERRUPTED, conduct
+
+SPECS = Path(__file__).parent / "demo_specs"
+SEARCH = (
+    "Search: which components and rates are best?",
+    "Trials train side by side. After the first few random ones TPE proposes the settings, and the median rule stops "
+    "trials that fall behind.",
+)
+ABLATION = (
+    "Ablation: what does MAML++ add to MAML?",
+    "Every arm trains on the same three seeds: same initial weights, same tasks. So differences are paired.",
+)
+
+
+def run_demo(home: Home, console: Console, workers: int | None = None, quiet: bool = False) -> int:
+    """Draw the letters, search, ablate, report; return the exit status. What is done already is not done again."""
+    try:
+        _explain(console, 1, "Data: letters of many scripts", "Drawn from the fonts of matplotlib, once (about 20 s).")
+        _prepare_data(home, console)
+    except KeyboardInterrupt:
+        console.print("Stopped: the same command begins again.")
+        return INTERRUPTED
+    for number, (spec, (title, text)) in enumerate((("search", SEARCH), ("ablation", ABLATION)), start=2):
+        _explain(console, number, title, text)
+        status = conduct(_spec(spec, workers), home, console, quiet)
+        if status:
+            return status
+    _say_where(home, console)
+    return 0
+
+
+def _say_where(home: Home, console: Console) -> None:
+    console.print(Text("\nDone. Best config and table stand above; all the rest is here:", style="bold"))
+    for line in (
+        f"Reports:   {home.reports / 'demo-search' / 'index.html'}",
+        f"           {home.reports / 'demo-ablation' / 'index.html'}",
+        f"MLflow UI: mamlab ui --home {home.root}",
+        "Next:      copy a spec file from examples/, change it, run it with mamlab search or mamlab ablate",
+    ):
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _prepare_data(home: Home, console: Console) -> None:
+    from trainers.data import Glyphs, load
+
+    data = load(Glyphs(), home.data)
+    counts = ", ".join(f"{len(classes)} {split}" for split, classes in data.splits.items())
+    console.print(
+        f"Classes: {counts}; {data.images.shape[0]} images of {data.images.shape[2]}x{data.images.shape[3]}.",
+        highlight=False,
+    )
+
+
+def _spec(name: str, workers: int | None) -> StudyConfig:
+    config = load_spec(SPECS / f"{name}.toml")
+    if workers is None:
+        return config
+    return replace(config, execution=config.execution.model_copy(update={"workers": workers}))
+
+
+def _explain(console: Console, number: int, title: str, text: str) -> None:
+    console.print(Text(f"\n[{number}/3] {title}", style="bold"))
+    console.print(Text(text, style="dim"))

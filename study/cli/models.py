@@ -1,0 +1,108 @@
+"""Commands for what comes after a search: its best configs on other seeds, its winner's ablation, a model to use."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from .options import (
+    RUNS,
+    HomeOption,
+    QuietOption,
+    WorkersOption,
+    conduct_study,
+    make_console,
+    make_home,
+    reading,
+    with_workers,
+)
+
+if TYPE_CHECKING:
+    from ..spec.config import StudyConfig
+    from ..stores.home import Home
+
+
+DataOption = Annotated[
+    Path | None,
+    typer.Option("--data", metavar="PATH", help="The folder of the study's data, if it moved.", show_default=False),
+]
+NameOption = Annotated[str | None, typer.Option(help="Name of the new study.", show_default=False)]
+
+
+def promote(
+    study: Annotated[str, typer.Argument(help="Name of a search, or the folder of its report.", show_default=False)],
+    best: Annotated[int, typer.Option(min=1, help="How many of its best trials.")] = 3,
+    seeds: Annotated[int, typer.Option(min=1, help="Trainings of each, on seeds that the search never saw.")] = 8,
+    equal_work: Annotated[
+        bool,
+        typer.Option(
+            "--equal-work", help="Train the config beside them longer, with the work of the costliest of them."
+        ),
+    ] = False,
+    name: NameOption = None,
+    data: DataOption = None,
+    workers: WorkersOption = None,
+    home: HomeOption = RUNS,
+    quiet: QuietOption = False,
+) -> None:
+    """Train a search's best configs on fresh seeds and test them, beside the config that it started from.
+
+    A spec file is written, HOME/specs/STUDY-promoted.toml (with --equal-work STUDY-promoted-equal-work.toml), and run.
+
+    Example: mamlab promote demo-search --best 3
+    """
+    from ..followup import promote as follow
+    from ..followup import read_search
+
+    place = make_home(home)
+    file, config = follow(read_search(study, place, data), place, best, seeds, name, equal_work)
+    _run(file, config, place, workers, quiet)
+
+
+def ablate_winner(
+    study: str, trial: int | None, seeds: int | None, name: str | None, data: Path | None, home: Path,
+    workers: int | None, quiet: bool,
+) -> None:  # fmt: skip
+    """Do `mamlab ablate --from STUDY`."""
+    from ..followup import ablate_winner as follow
+    from ..followup import read_search
+
+    place = make_home(home)
+    file, config = follow(read_search(study, place, data), place, trial, seeds, name)
+    _run(file, config, place, workers, quiet)
+
+
+def _run(file: Path, config: StudyConfig, home: Home, workers: int | None, quiet: bool) -> None:
+    make_console().print(f"Spec file: {file}", markup=False, highlight=False, soft_wrap=True)
+    conduct_study(with_workers(config, workers), home, quiet)
+
+
+def export(
+    study: Annotated[str, typer.Argument(help="Name of a study in the home.", show_default=False)],
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="Where to write the model: a new folder.", show_default=False)
+    ],
+    arm: Annotated[str | None, typer.Option(help="Which arm of an ablation. No default.", show_default=False)] = None,
+    trial: Annotated[
+        int | None, typer.Option(min=0, help="Which trial of a search. Default: the best.", show_default=False)
+    ] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(min=0, help="Which seed of several. Default: the best by validation.", show_default=False),
+    ] = None,
+    data: DataOption = None,
+    home: HomeOption = RUNS,
+) -> None:
+    """Write a trained model with a model card into a folder, and log it to its run in MLflow, ready to be served.
+
+    Python reads it with MAMLClassifier.load.
+
+    Example: mamlab export demo-search model
+    """
+    from ..models.export import Wanted
+    from ..models.export import export as write
+
+    with reading(home) as place:
+        write(study, folder, place, make_console(), Wanted(arm, trial, seed), data)

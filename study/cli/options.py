@@ -1,0 +1,79 @@
+"""What the commands share: options, the home and the console that they name, a study run to its end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from ..spec.config import StudyConfig
+    from ..stores.home import Home
+
+HomeOption = Annotated[
+    Path,
+    typer.Option("--home", envvar="MAMLAB_HOME", help="Folder of all outputs: stores, checkpoints, reports, data."),
+]
+WorkersOption = Annotated[
+    int | None, typer.Option("--workers", min=1, help="Trainings side by side, instead of \\[execution] workers.")
+]
+RetryOption = Annotated[
+    bool, typer.Option("--retry-failed", help="Run again what failed or ran out of memory in an earlier start.")
+]
+QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No live view; only the result.")]
+SpecArgument = Annotated[Path, typer.Argument(help="The spec file (TOML).", show_default=False)]
+RUNS = Path("runs")
+FILE_COLUMNS = 100  # at least, in a pipe or a file: there is no window that tables must fit
+
+
+def make_home(root: Path) -> Home:
+    """Return the home at `root`. Raises typer.BadParameter for a file."""
+    from ..stores.home import Home
+
+    if root.exists() and not root.is_dir():
+        raise typer.BadParameter(f"{root} is a file, not a folder", param_hint="'--home'")
+    return Home(root)
+
+
+@contextmanager
+def reading(root: Path) -> Iterator[Home]:
+    """Yield the home at `root` to be read, also where it cannot be written. Raises typer.BadParameter for a file."""
+    from ..stores.reading import readable
+
+    with readable(make_home(root)) as home:
+        yield home
+
+
+def make_console() -> Console:
+    """Return the console to print on."""
+    from rich.console import Console
+
+    console = Console()
+    if not console.is_terminal:
+        console.width = max(console.width, FILE_COLUMNS)
+    return console
+
+
+def with_workers(config: StudyConfig, workers: int | None) -> StudyConfig:
+    """Return `config` with so many workers; None leaves what the spec says."""
+    from dataclasses import replace
+
+    execution = config.execution.model_copy(update={} if workers is None else {"workers": workers})
+    return replace(config, execution=execution)
+
+
+def conduct_study(config: StudyConfig, home: Home, quiet: bool, retry: bool = False) -> None:
+    """Run or go on with a study, print its result, and end the command with its exit status."""
+    from ..repair.retrying import retry_failed
+    from .outcome import conduct
+
+    console = make_console()
+    if retry:
+        count = retry_failed(home, config.study.name)
+        console.print(f"{count or 'No'} trial{'' if count == 1 else 's'} to run again.", highlight=False)
+    raise typer.Exit(conduct(config, home, console, quiet))

@@ -1,0 +1,299 @@
+"""A study from its start to what is printed at its end: the view, the report, the best config or the ablation table."""
+
+from __future__ import annotations
+
+import itertools
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from reports import records as names
+from reports.build import build_report, refuse_others, report_files
+from reports.data.loading import from_files
+from reports.records import ReportError, RunRecord, StudyInfo
+from reports.statistics.arms import count_states
+from reports.statistics.comparison import Comparison
+from reports.statistics.summary import Ablation, Search, summarise_ablation, summarise_search
+from reports.statistics.tasks import mixed_tasks
+from reports.tables.cells import METRIC_TITLES, interval, percent, setting, states_text
+from reports.tables.promotion import promoted, promotion_lines
+
+from ..engine.progress import Snapshot
+from ..mlflow_ui.summaries import write_summaries
+from ..results import load
+from ..spec.config import StudyConfig
+from ..spec.searched_space import with_space
+from ..spec.writing import without_folder
+from ..stores.connect import StoreAway, StoreLost, open_mlflow
+from ..stores.home import Home
+from ..stores.urls import shown
+from ..text import accuracy, duration, print_notes, searched_settings
+from ..warm_start import warm_started
+from .display import open_view
+
+INTERRUPTED = 130
+"""Exit status after Ctrl-C, as shells have it."""
+
+
+def conduct(config: StudyConfig, home: Home, console: Console, quiet: bool = False) -> int:
+    """Run the study, write its report, print its result; return the exit status (130 after Ctrl-C, else `finish`'s)."""
+    from ..engine.driver import run_study
+
+    _make_folder(home)
+    print_notes(console, notes_on(config, home))
+    if home.mlflow_url.startswith("sqlite"):
+        open_mlflow(home)  # what it says of the store comes before the live view
+    last = Snapshot(config.study.name, config.kind, planned=0)
+    try:
+        with open_view(console, quiet) as view:
+            last = run_study(warm_started(config, home), home, view)
+        for note in last.notes:
+            _say(console, f"note: {note}")
+        if not last.interrupted:
+            return _finish_safely(last, home, console)
+    except KeyboardInterrupt:
+        pass
+    kept = "What a store could not take is written at the next start. " if last.away else ""
+    if last.away:
+        _say(console, last.away)
+    _say(console, f"Stopped. Everything is saved: the same command goes on where it was. {kept}".strip())
+    return INTERRUPTED
+
+
+def _finish_safely(last: Snapshot, home: Home, console: Console) -> int:
+    """Do as `finish`; a report that cannot be written (a full disk, say) takes nothing from the study, and is 1."""
+    try:
+        return finish(last, home, console)
+    except (OSError, StoreAway, ReportError) as error:
+        other = isinstance(error, ReportError) and not isinstance(error.__cause__, OSError)
+        if other or isinstance(error, StoreLost):  # of these nothing says that the results are safe
+            raise
+        again = shlex.join(["mamlab", "report", last.study, "--home", str(home.root)])
+        _say(console, f"The study's results are safe in its stores, but its report could not be written: {error}")
+        _say(console, f"When that is mended, make it with: {again}")
+        return 1
+
+
+def finish(last: Snapshot, home: Home, console: Console) -> int:
+    """Write the report of a study, print its result and where everything is; return the exit status.
+
+    1 says that the study has ended without any complete run, that it stopped because its runs failed alike, or that runs which
+    have ended are missing in MLflow. A budget that is spent is no failure.
+    """
+    if last.paused:
+        _say(console, _pause_lines(last))
+    if last.spent:
+        _say(console, f"The budget is spent: {last.spent}. With a larger one, the same command goes on where it was.")
+    if not last.counts:
+        _say(console, "No run has ended.")
+        return 0
+    info, records = load(last.study, home)
+    page = build_report(records, info, _default_folder(home, info, records))
+    _attach(home, info, records, page.parent)
+    console.print()
+    print_result(info, records, console)
+    _say(console, f"\nReport:    {page}\nMLflow UI: mamlab ui --home {home.root}")
+    if info.missing:
+        _say(console, f"Incomplete: {info.missing}.")
+    return int(
+        bool(info.missing or last.paused) or (last.finished and not any(one.state == names.COMPLETE for one in records))
+    )
+
+
+def _pause_lines(last: Snapshot) -> str:
+    again = "" if last.kind == "train" else ", and with --retry-failed trains these again"
+    return (
+        f"No further run was started: {last.paused}\n"
+        f"Mend the cause first. Then the same command goes on with the runs that are left{again}."
+    )
+
+
+@dataclass(frozen=True)
+class ReportChoices:
+    """Where a report is written (None: with the home's reports), beside which paper's table, with links into MLflow or without."""
+
+    out: Path | None = None
+    paper: str | None = None
+    links: bool = True
+
+    def applied(self, info: StudyInfo) -> StudyInfo:
+        """Return the study as it is to be reported."""
+        info = info if self.paper is None else replace(info, paper=self.paper)
+        return info if self.links else replace(info, mlflow_address=None, spec=without_folder(info.spec))
+
+
+def report_from_store(study: str, home: Home, choices: ReportChoices = ReportChoices()) -> Path:
+    """Write the report of a study in `home`; return its page. Raises ReportError if there is no such study."""
+    return report_of(study, home, choices)[0]
+
+
+def report_of(study: str, home: Home, choices: ReportChoices = ReportChoices()) -> tuple[Path, StudyInfo]:
+    """Write the report of a study in `home`; return its page, and the study as it was found. Raises ReportError if there is no such study."""
+    info, records = load(study, home)
+    folder = choices.out or _default_folder(home, info, records)
+    page = build_report(records, choices.applied(info), folder)
+    if choices.out is None:
+        _attach(home, info, records, page.parent)
+    return page, info
+
+
+def report_from_files(source: Path, home: Home, choices: ReportChoices = ReportChoices()) -> Path:
+    """Write a report from the files of an earlier one; return its page. Raises ReportError if they are not all there."""
+    info, records = from_files(source)
+    info = with_space(info)
+    return build_report(records, choices.applied(info), choices.out or _default_folder(home, info, records))
+
+
+def _default_folder(home: Home, info: StudyInfo, records: Sequence[RunRecord]) -> Path:
+    """Return HOME/reports/STUDY; what lies there and is no report of these runs is set aside, as STUDY.1 and so on."""
+    folder = home.reports / info.name
+    try:
+        refuse_others(folder, records, info)
+    except ReportError as other:
+        numbers = itertools.count(1)
+        aside = next(place for n in numbers if not (place := folder.with_name(f"{folder.name}.{n}")).exists())
+        try:
+            folder.rename(aside)
+        except OSError:
+            raise other from None
+    return folder
+
+
+def notes_on(config: StudyConfig, home: Home) -> list[str]:
+    """Return what a user should know before the study starts: of the spec, and of what it trusts."""
+    if config.sampler is None or config.sampler.name != "cmaes":
+        return [*config.notes]
+    return [
+        *config.notes,
+        f"Optuna's CMA-ES sampler unpickles its state from the store: whoever can write to {shown(home.optuna_url)} can run "
+        "code here, so use a store that you trust",
+    ]
+
+
+def _attach(home: Home, info: StudyInfo, records: Sequence[RunRecord], folder: Path) -> None:
+    """Keep the report with the study's parent run, and a summary run for each arm below it, for the MLflow UI."""
+    client = open_mlflow(home)
+    for run in client.search_runs([info.experiment_id], f"tags.{names.TAG_ROLE} = '{names.ROLE_STUDY}'", max_results=1):
+        for name in report_files(folder):
+            client.log_artifact(
+                run.info.run_id, str(folder / name), str(PurePosixPath(names.REPORT_FOLDER, name).parent)
+            )
+        write_summaries(client, info, records, run.info.run_id)
+
+
+def print_result(info: StudyInfo, records: Sequence[RunRecord], console: Console) -> None:
+    """Print the ablation table, the search's best configs, or the one training's result; or that no run is complete."""
+    states = count_states(records)
+    if info.kind not in (names.ABLATION, names.SEARCH):
+        for record in records:
+            console.print(_training_line(record), highlight=False, soft_wrap=True)
+    if not states.get(names.COMPLETE):
+        _say(console, f"No run is complete ({states_text(states)}), so there is no result; the report says why.")
+    elif info.kind == names.ABLATION:
+        ablation = summarise_ablation(records, info)
+        console.print(ablation_table(ablation))
+        _say(console, "Intervals: Student t over seeds, 95 %. Difference: paired by seed, in points.")
+        _say_left_out(console, len(ablation.excluded))
+        _say_origin(ablation, info, console)
+    elif info.kind == names.SEARCH:
+        print_search(summarise_search(records, info), console)
+
+
+def ablation_table(ablation: Ablation) -> Table:
+    """Return a row for each arm and base: n, mean with its 95 % interval, paired difference with its own."""
+    table = _plain_table("arm", ("n", f"{METRIC_TITLES[ablation.metric].lower()}, %", "difference", "to"))
+    bases = {comparison.base for comparison in ablation.comparisons}
+    for arm in ablation.arms:
+        mean = f"{percent(arm.estimate.mean)} {interval(arm.estimate)}"
+        for comparison in ablation.against(arm.name) or (None,):
+            name = Text(arm.name, style="bold" if arm.name in bases else "")
+            table.add_row(name, str(arm.estimate.n), mean, *_difference(comparison))
+    return table
+
+
+def _difference(comparison: Comparison | None) -> tuple[str, str]:
+    if comparison is None:
+        return "", ""
+    found = comparison.estimate
+    return f"{percent(found.mean, signed=True)} {interval(found, signed=True)}", comparison.base
+
+
+def print_search(search: Search, console: Console, shown: int = 5) -> None:
+    """Print the best trial with all that was searched, and the next best in a line each."""
+    complete = search.complete
+    if not complete:
+        _say(console, "No trial is complete, so there is no best config; the report says how each ended.")
+        return
+    best = complete[0]
+    head = ("Best config: ", (f"trial {best.label}", "bold"), f", validation accuracy {accuracy(best.value)}")
+    console.print(Text.assemble(*head), soft_wrap=True)
+    for name, value in searched_settings(search.searched, best.records[0].params).items():
+        _say(console, f"  {name} = {setting(value).text}")
+    others = "; ".join(f"trial {trial.label} {accuracy(trial.value)}" for trial in complete[1:shown])
+    if others:
+        _say(console, f"Next: {others}")
+    _say(
+        console,
+        "Intervals: Student t over seeds, 95 %." if best.value.n > 1 else "One seed each (n = 1): no intervals.",
+    )
+    if mixed := mixed_tasks(search.searched):
+        _say(console, mixed)
+    _say(console, "A search's best is biased upward: train it on other seeds before quoting it.")
+
+
+def _training_line(record: RunRecord) -> Text:
+    metrics, message = record.metrics, record.tags.get(names.TAG_MESSAGE, "").partition("\n")[0]
+    parts = [f"{record.name}: {record.state.replace('_', ' ')}"]
+    if record.state != names.COMPLETE and message:
+        parts[0] += f": {message}"
+    for title, metric in (
+        ("validation", names.BEST_VAL_ACCURACY),
+        ("test", names.TEST_ACCURACY),
+        ("ensemble", names.ENSEMBLE_TEST_ACCURACY),
+    ):
+        if metric in metrics:
+            parts.append(f"{title} {percent(metrics[metric])} %")
+    if names.SECONDS in metrics:
+        parts.append(duration(metrics[names.SECONDS]))
+    note = " (n = 1, no interval)" if names.BEST_VAL_ACCURACY in metrics else ""
+    return Text(", ".join(parts) + note)
+
+
+def _plain_table(first: str, numbers: Sequence[str]) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    table.add_column(first, overflow="fold")
+    for title in numbers:
+        table.add_column(title, justify="right", no_wrap=True)
+    return table
+
+
+def _say_left_out(console: Console, count: int) -> None:
+    if count:
+        _say(console, f"{count} run{'s are' if count > 1 else ' is'} in no mean; the report says which and why.")
+
+
+def _say_origin(found: Ablation, info: StudyInfo, console: Console) -> None:
+    """Print what the search promised of the arms that are its trials, beside what other seeds gave; and the next step."""
+    if info.origin and (rows := promoted(found, info.origin)):
+        for line in promotion_lines(found, info.origin):
+            _say(console, line)
+        best = max(rows, key=lambda one: one.validation.mean)
+        _say(console, f'A model to use: mamlab export {info.name} DIR --arm "{best.arm}"')
+
+
+def _say(console: Console, text: str) -> None:
+    console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def _make_folder(home: Home) -> None:
+    try:
+        home.root.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ValueError(
+            f"--home {home.root} cannot be made: {error.strerror}; name a folder that you may write to"
+        ) from None

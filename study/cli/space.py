@@ -1,0 +1,53 @@
+"""`mamlab space`: look at a search's space before the first trial."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from .options import RUNS, HomeOption, SpecArgument, make_console, make_home
+
+if TYPE_CHECKING:
+    from ..spec.config import StudyConfig
+
+space = typer.Typer(help="Look at the space of a search before its first trial.", no_args_is_help=True)
+JsonOption = Annotated[bool, typer.Option("--json", help="Print it as JSON.")]
+
+
+@space.command()
+def show(spec: SpecArgument, json_: JsonOption = False) -> None:
+    """Show every parameter with its range, when it has no effect, and which presets lie in it.
+
+    Example: mamlab space show examples/omniglot_search.toml
+    """
+    from .space_page import show_space
+
+    show_space(_search(spec), make_console(), json_)
+
+
+@space.command()
+def check(spec: SpecArgument, json_: JsonOption = False, home: HomeOption = RUNS) -> None:
+    r"""Draw 200 random configs: can all be trained, what do they cost, what has no effect? Exit status 2 if some cannot.
+
+    They are compared with the data, if these are at hand. Also reads what \[study] enqueue names. Example: mamlab space check examples/omniglot_search.toml
+    """
+    from ..warm_start import warm_started
+    from .data_sheet import at_hand
+    from .space_page import check_space
+
+    place = make_home(home)
+    config = warm_started(_search(spec), place)
+    check_space(config, make_console(), json_, at_hand(config.data, place))
+
+
+def _search(path: Path) -> StudyConfig:
+    from ..spec.config import SpecError, load_spec
+
+    config = load_spec(path)
+    if config.kind != "search":
+        raise SpecError(
+            [f"{path} has no section [space], so nothing is searched; add one, or name the spec of a search"]
+        )
+    return config

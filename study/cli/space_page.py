@@ -1,0 +1,226 @@
+"""What `mamlab space show` and `mamlab space check` print."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from statistics import median
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from search_spaces.dimensions import Dimension, Range
+from trainers.config import TrainerConfig
+from trainers.error_messages import explain
+from trainers.fingerprint import cell_id
+from trainers.overrides import settings
+from trainers.presets import PRESETS
+
+from ..spec.config import SpecError, StudyConfig
+from ..spec.rungs import EPOCHS, rungs, rungs_text
+
+if TYPE_CHECKING:
+    from trainers.data.classes import ClassData
+
+POINTS = 200
+"""Random configs that `check` looks at."""
+PARTS = {
+    "msl": "MSL", "da": "DA", "lslr": "LSLR", "ca": "CA", "bnrs": "BNRS", "bnwb": "BNWB", "inner": "inner loop",
+    "outer": "outer loop", "norm": "batch norm", "model": "network", "episodes": "tasks", "budget": "length",
+    "evaluation": "evaluation",
+}  # fmt: skip
+"""First word of a setting's path -> the part of MAML++ that it belongs to."""
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One searched setting. `presets` are those whose value it can take (or that do not use it)."""
+
+    name: str
+    part: str
+    kind: str
+    range: str
+    log: bool
+    no_effect_if: tuple[str, ...]
+    presets: tuple[str, ...]
+
+
+def parameters(config: StudyConfig) -> list[Parameter]:
+    """Return the searched settings, part by part."""
+    assert config.space is not None
+    idle = config.space.reasons_idle(config.base_tree)
+    presets = {name: config.preset_config(name) for name in PRESETS}
+    found = [
+        Parameter(
+            path, PARTS.get(path.partition(".")[0], path), _kind(dimension), _range(dimension),
+            isinstance(dimension, Range) and dimension.log, idle[path],
+            tuple(name for name, one in presets.items() if _holds(dimension, path, one)),
+        )
+        for path, dimension in config.space.dimensions.items()
+    ]  # fmt: skip
+    order = list(PARTS.values())
+    return sorted(found, key=lambda p: (order.index(p.part) if p.part in order else len(order), p.name))
+
+
+def _kind(dimension: Dimension) -> str:
+    if not isinstance(dimension, Range):
+        return "switch" if set(dimension.choices) == {"on", "off"} else "choice"
+    return "integer" if isinstance(dimension.low, int) else "float"
+
+
+def _range(dimension: Dimension) -> str:
+    if isinstance(dimension, Range):
+        return str(dimension) + (", log" if dimension.log else "")
+    return " | ".join(str(choice) for choice in dimension.choices)
+
+
+def _holds(dimension: Dimension, path: str, config: TrainerConfig) -> bool:
+    values = settings(config)
+    return path not in values or dimension.contains(dimension.convert(values[path], config.budget.epochs, path))
+
+
+def show_space(config: StudyConfig, console: Console, as_json: bool) -> None:
+    """Print the searched settings as tables, or as JSON."""
+    found = parameters(config)
+    if as_json:
+        print(json.dumps([asdict(parameter) for parameter in found], indent=2))
+        return
+    console.print(_tables(config, found, console.width))
+
+
+WIDE = 130
+"""Columns from which on every fact of a parameter has its own."""
+
+
+def _tables(config: StudyConfig, found: list[Parameter], width: int) -> RenderableType:
+    wide = width >= WIDE
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    for title in ("part", "parameter", "kind", "range", "no effect if", "presets"):
+        if wide or title not in ("kind", "no effect if"):
+            table.add_column(title, overflow="fold", justify="right" if title == "presets" else "left")
+    last = ""
+    for one in found:
+        part, last = ("" if one.part == last else one.part), one.part
+        inside = f"{len(one.presets)} of {len(PRESETS)}"
+        cells: list[RenderableType] = [
+            Text(part, style="bold"),
+            one.name,
+            one.kind,
+            one.range,
+            "; ".join(one.no_effect_if),
+            inside,
+        ]
+        table.add_row(*(cells if wide else [*cells[:2], cells[3], cells[5]]))
+        if not wide and one.no_effect_if:
+            table.add_row("", "", Text(f"not if {'; '.join(one.no_effect_if)}", style="dim"), "")
+    rungs = _rungs_text(config)
+    return Group(_head(config, found), *([Text(rungs)] if rungs else []), "", table, "", *_presets(config))
+
+
+def _rungs_text(config: StudyConfig) -> str:
+    assert config.space is not None
+    assert config.pruner is not None
+    return rungs_text(config.pruner, config.base.budget.epochs, searched=EPOCHS in config.space.dimensions)
+
+
+def _head(config: StudyConfig, found: list[Parameter]) -> Text:
+    assert config.space is not None
+    assert config.sampler is not None
+    assert config.pruner is not None
+    trials = "no limit of trials" if config.budget.trials is None else f"{config.budget.trials} trials"
+    seeds = len(config.seeds)
+    parts = [f"{len(found)} parameters", trials, f"{seeds} seed{'s' if seeds > 1 else ''} a trial"]
+    parts += [f"sampler {config.sampler.name}", f"pruner {config.pruner.name}"]
+    if config.space.max_work is not None:
+        parts.append(f"at most {config.space.max_work:g} times the base's work")
+    return Text.assemble((config.study.name, "bold"), ": ", ", ".join(parts))
+
+
+def _presets(config: StudyConfig) -> list[Text]:
+    """Return which presets lie in the space, so that they can be enqueued, and why the others do not, a line each."""
+    assert config.space is not None
+    inside, lines = [], []
+    for name in PRESETS:
+        try:
+            config.space.params_of(config.preset_config(name), config.base_tree)
+            inside.append(name)
+        except ValueError as error:
+            lines.append(Text(f"Preset {name} is outside: {'; '.join(str(error).splitlines())}"))
+    return [Text(f"Presets in the space: {', '.join(inside) or 'none'}"), *lines]
+
+
+def check_space(config: StudyConfig, console: Console, as_json: bool, data: ClassData | None = None) -> None:
+    """Draw 200 random configs and print what they are; None: the data are not at hand.
+
+    Raises SpecError, a line a cause, if some cannot be trained, on `data` or at all.
+    """
+    assert config.space is not None
+    from ..spec.trainable import space_problems
+
+    if problems := [*config.space.alike(config.base_tree), *space_problems(config, data)]:
+        raise SpecError(problems)
+    wrong, inert, cells, work = Counter[str](), Counter[str](), set[str](), list[float]()
+    for draw in config.space.draws(POINTS):
+        try:
+            one, dropped = config.space.suggest(draw, config.base_tree)
+        except ValidationError as error:
+            wrong.update(explain(error, TrainerConfig).splitlines())
+            continue
+        except ValueError as error:
+            wrong.update(str(error).splitlines())
+            continue
+        inert.update(f"{drop.path}: {drop.reason}" for drop in dropped)
+        cells.add(cell_id(one, 0, ""))
+        work.append(config.work(one))
+    if wrong:
+        raise SpecError(
+            [
+                f"space: {count} of {POINTS} random configs cannot be trained: {what}"
+                for what, count in wrong.most_common()
+            ]
+        )
+    most = config.space.max_work
+    assert config.pruner is not None
+    facts = {
+        "configs": POINTS, "different": len(cells), "work_low": min(work), "work_median": median(work), "work_high": max(work),
+        "within_max_work": None if most is None else sum(w <= most for w in work), "without_effect": dict(inert.most_common()),
+        "epochs": config.base.budget.epochs, "rungs": rungs(config.pruner, config.base.budget.epochs),
+        "data": None if data is None else data.name,
+    }  # fmt: skip
+    if as_json:
+        print(json.dumps(facts, indent=2))
+    else:
+        _print_facts(config, facts, console)
+
+
+def _print_facts(config: StudyConfig, facts: Mapping[str, object], console: Console) -> None:
+    lines = [
+        f"{config.study.name}: all of {POINTS} random configs can be trained; {facts['different']} of them differ.",
+        f"Work, as a multiple of the base's: {facts['work_low']:.3g} to {facts['work_high']:.3g}, median {facts['work_median']:.3g}.",
+    ]
+    if facts["within_max_work"] is not None:
+        lines.append(
+            f"Within space.max_work: {facts['within_max_work']} of {POINTS}; the others are drawn again before they cost anything."
+        )
+    if text := _rungs_text(config):
+        lines.append(text)
+    if facts["data"] is None:
+        lines.append("The data are not at hand, so ways, shots and queries were not compared with them.")
+    lines += [f"Note: {note}" for note in config.notes]
+    for line in lines:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+    inert = facts["without_effect"]
+    assert isinstance(inert, dict)
+    if inert:
+        table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+        table.add_column("configs", justify="right")
+        table.add_column("what is without effect in them, and dropped", overflow="fold")
+        for what, count in inert.items():
+            table.add_row(str(count), what)
+        console.print()
+        console.print(table)

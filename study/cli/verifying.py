@@ -1,0 +1,54 @@
+"""`mamlab verify`: a report against its raw results, and these against MLflow's."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.console import Console
+
+from reports.data.files import RUNS, read_files
+from reports.data.loading import IncompleteRuns
+from reports.records import ReportError
+from reports.verify import Difference, drift, verify_documents, verify_records, verify_repeats
+
+from ..results import load
+from ..stores.home import Home
+
+MOST_SHOWN = 50
+
+
+def verify_report(report: Path, home: Home, console: Console, against: Path | None = None) -> int:
+    """Print what differs in the report at the path, or of the study of that name; return 1 if anything does.
+
+    With `against`, the folder of another report, the trainings that both have are compared too.
+    Raises ReportError if there is no such report, or its raw results cannot be read, or `against` repeats nothing of it.
+    """
+    named = home.reports / report  # a folder of pictures may have the study's name
+    folder = named if named.is_dir() and not (report / RUNS).is_file() else report
+    info, records = read_files(folder, checked=False)
+    found: list[object] = [*verify_documents(folder)]
+    compared = ["the results agree with MLflow's"]
+    try:
+        now, stored = load(info.name, home, afresh=True)
+        found += [*([now.missing] if now.missing else []), *verify_records(records, stored)]
+    except IncompleteRuns as error:
+        found.append(Difference("MLflow", str(error), "all results of complete runs"))
+    except ReportError as error:
+        compared = [f"the results were not compared with MLflow's: {error}"]
+    if against:
+        others = read_files(against)[1]
+        shared, differences = verify_repeats(records, others)
+        found += differences
+        compared.append(f"trainings that were repeated in {against}: {shared}, the same to the last bit")
+    for difference in found[:MOST_SHOWN]:
+        console.print(str(difference), markup=False, highlight=False, soft_wrap=True)
+    if len(found) > MOST_SHOWN:
+        console.print(f"... and {len(found) - MOST_SHOWN} more", highlight=False)
+    if found:
+        if against and differences and (text := drift(records, others)):
+            console.print(text, markup=False, highlight=False, soft_wrap=True)
+        console.print(f"{len(found)} differences in {folder}", highlight=False, soft_wrap=True)
+        return 1
+    text = "; ".join([f"{folder}: every table follows from its {len(records)} runs", *compared])
+    console.print(text, markup=False, highlight=False, soft_wrap=True)
+    return 0

@@ -1,0 +1,1 @@
+"""The engine: a spec in, both stores written by one process that asks, dispatches, reports and tells."""

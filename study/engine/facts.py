@@ -1,0 +1,70 @@
+"""A study's facts on their way into MLflow: one artifact of its own run, read back and compared, and tags for what is short."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from reports import records
+from reports.data.facts import PLAIN, fetch_facts
+from trainers.data import ImageFolder
+
+from ..spec.config import StudyConfig
+from ..spec.searched_space import dimensions
+
+TAG_LIMIT = 5000
+"""Characters of a tag. MLflow takes 8,000, and cuts what is longer without a word; servers of earlier versions take 5,000."""
+ELSEWHERE = f"too long for a tag; see the artifact {records.FACTS_FILE}"
+MARK = " [...]"
+TEXTS = ("space_hash", records.TAG_DATA_PATH)
+"""Facts that no report reads, as plain texts."""
+
+
+def facts_of(config: StudyConfig) -> dict[str, Any]:
+    """Return what is said once for the study, ready for JSON, by the names of its tags."""
+    found: dict[str, Any] = {}
+    if config.families:
+        found[records.TAG_FAMILIES] = [[family.name, family.comparisons] for family in config.families]
+    if design := config.factorial or config.sweep:
+        found[records.TAG_DESIGN] = asdict(design)
+    if config.ablation and (origin := config.ablation.origin):
+        found[records.TAG_ORIGIN] = origin.model_dump(mode="json")
+    if isinstance(config.data, ImageFolder):
+        found[records.TAG_DATA_PATH] = str(config.data.path)
+    if config.space is not None:
+        found |= {
+            records.TAG_SEARCHED: sorted(config.space.dimensions),
+            records.TAG_SPACE: dimensions(config.space),
+            records.TAG_SCORE: config.study.score,
+            "space_hash": config.space.hash,
+        }
+    return found
+
+
+def write_facts(client: Any, run_id: str, study: str, facts: Mapping[str, Any]) -> None:
+    """Write the facts into the artifact of the study's own run. Raises ValueError unless they can be read back the same."""
+    text = json.dumps(facts, indent=1)
+    client.log_text(run_id, text, records.FACTS_FILE)
+    try:
+        kept = fetch_facts(client, run_id)
+    except ValueError:
+        kept = None
+    if kept != json.loads(text):
+        raise ValueError(
+            f'study "{study}": MLflow does not give back {records.FACTS_FILE} as it was written, so no report could be made; '
+            "nothing was trained. See whether the folder of its artifacts has room and can be written, and start again"
+        )
+
+
+def tags_of(facts: Mapping[str, Any]) -> dict[str, str]:
+    """Return the facts as tags, to look at and to filter by; one that is too long only says where it is."""
+    text = {name: str(value) if name in (*PLAIN, *TEXTS) else json.dumps(value) for name, value in facts.items()}
+    return {name: value if len(value) <= TAG_LIMIT else ELSEWHERE for name, value in text.items()}
+
+
+def sentence(text: str) -> str:
+    """Return a text that every store takes as a tag: shortened with a mark at its end, without what a database refuses."""
+    clean = text.encode("utf-8", "backslashreplace").decode().replace("\0", "\\0")
+    return clean if len(clean) <= TAG_LIMIT else clean[: TAG_LIMIT - len(MARK)] + MARK

@@ -1,0 +1,82 @@
+"""Trials that another tool put into a study's Optuna side: what has ended there is passed over, what waits is a wish.
+
+`study.ask()` and `tell()` in a notebook, `optimize`, `enqueue_trial` or Optuna's dashboard make them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from optuna.trial import FrozenTrial
+
+    from ..spec.config import StudyConfig
+
+STATE = "mamlab.state"
+LABEL = "label"
+"""Set when all parameters of a trial are sampled: a trial without it was caught in between."""
+RETRY_OF = "mamlab.retry_of"
+"""Number of the trial that a search's trial replaces. (An ablation's has the same arm and seed.)"""
+OURS = "mamlab.ours"
+"""Set with the trial itself, so that one that was asked for and has no label yet is known."""
+REFUSED = "mamlab.refused"
+"""Why a wish was not trained."""
+PRESET = "preset"
+PLACEHOLDER = "mamlab.placeholder"
+"""Of a trial without content that a rebuilt study has where nothing is known, so that those behind it keep their numbers."""
+_MOST_NAMED = 10
+
+
+def is_ours(trial: FrozenTrial) -> bool:
+    """Whether mamlab made the trial, and ended it if it has ended; a copy of a search's trial is none of ours."""
+    attrs = trial.user_attrs
+    if trial.state.is_finished() and STATE not in attrs:
+        return False
+    label = attrs.get(LABEL)
+    if label is not None and "cell" not in attrs:
+        return str(label).partition(" ")[0] == f"trial-{trial.number:03d}"
+    return any(name in attrs for name in (OURS, LABEL, PRESET, RETRY_OF))
+
+
+def is_others(trial: FrozenTrial) -> bool:
+    """Whether another tool made, or ended, the trial."""
+    return not is_ours(trial) and PLACEHOLDER not in trial.user_attrs
+
+
+def is_wish(trial: FrozenTrial) -> bool:
+    """Whether another tool put the trial into the queue."""
+    return trial.state.name == "WAITING" and not is_ours(trial)
+
+
+def misfit(wish: FrozenTrial, config: StudyConfig) -> str:
+    """Return why a wish cannot be trained in the search; empty if it can."""
+    assert config.space is not None
+    if wish.params:
+        return "it came with parameters that are set already; wish with study.enqueue_trial(PARAMETERS)"
+    wished, searched = wish.system_attrs.get("fixed_params", {}), config.space.dimensions
+    for name, value in wished.items():
+        if name not in searched:
+            return f"{name} is not searched (searched: {', '.join(sorted(searched))})"
+        if not searched[name].contains(value):
+            return f"{name} = {value!r} is outside {searched[name]}"
+    try:
+        return config.too_much_work(wished)
+    except KeyError:  # the rest is drawn so that it fits
+        return ""
+
+
+def notes_on(trials: Sequence[FrozenTrial], *, wishes: bool) -> list[str]:
+    """Return what to say of those among a study's `trials` that are not ours; with `wishes`, those that wait are trained."""
+    others = [one for one in trials if is_others(one) and not (wishes and is_wish(one))]
+    if not others:
+        return []
+    first = ", ".join(_called(one) for one in others[:_MOST_NAMED])
+    more = f" and {len(others) - _MOST_NAMED} more" if len(others) > _MOST_NAMED else ""
+    those = "1 trial in Optuna's study is" if len(others) == 1 else f"{len(others)} trials in Optuna's study are"
+    return [f"{those} not mamlab's, and passed over: {first}{more}"]
+
+
+def _called(trial: FrozenTrial) -> str:
+    why = trial.user_attrs.get(REFUSED)
+    return f"{trial.number} ({trial.state.name.lower()})" + (f", a wish that does not fit: {why}" if why else "")

@@ -1,0 +1,105 @@
+"""Runs that have ended by Optuna, or by the plan, and are not in MLflow: what nobody may pass over in silence."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from reports import records
+from reports.data.mlflow_runs import ACTIVE, DELETED, key_of, runs_where
+
+from ..spec.config import parse_spec
+from ..stores.connect import open_trials
+from ..stores.home import Home
+from .foreign import LABEL, is_ours
+from .plan import cell_label, planned_cells
+
+if TYPE_CHECKING:
+    from optuna.trial import FrozenTrial
+
+MOST_NAMED = 10
+Key = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Missing:
+    """The names of the `runs` that are missing, whether all of them lie in MLflow's bin, and why it `cannot` be said."""
+
+    study: str
+    runs: tuple[str, ...] = ()
+    binned: bool = False
+    cannot: str = ""
+
+    @property
+    def text(self) -> str:
+        """The sentence for whoever reads the study, with the command that brings the runs back; empty if none is missing."""
+        if not self.runs:
+            return ""
+        named = ", ".join(self.runs[:MOST_NAMED]) + (", ..." if len(self.runs) > MOST_NAMED else "")
+        many = "1 run that has ended is" if len(self.runs) == 1 else f"{len(self.runs)} runs that have ended are"
+        way = f"mamlab doctor {self.study} --fix" if self.binned else "start the study again"
+        return f"{many} missing in MLflow, and counted nowhere: {named}. To bring back: {way}"
+
+
+def find_missing(
+    home: Home, client: Any, study: str, experiment_id: str, spec: str, parent: Any, known: Collection[Key]
+) -> Missing:
+    """Compare the `known` runs (trial, seed) of a study in MLflow with Optuna's trials that have ended.
+
+    `parent` is the study's own run, None if there is none. Where Optuna's store is not there, the plan of an ablation that is
+    complete tells.
+    """
+    try:
+        trials, superseded = open_trials(home, study)
+    except Exception as error:  # whatever is wrong with that store, the other one can be read
+        why = f"whether runs are missing cannot be said: {error.args[0] if isinstance(error, KeyError) else error}"
+        return Missing(study, _unplanned(client, experiment_id, spec, parent), cannot=why)
+    seeds = parse_spec(spec).seeds if spec else ()
+    lost = {
+        (trial.number, seed): f"{_name(trial)}" + (f" / seed {seed}" if len(own) > 1 else "")
+        for trial in trials
+        if trial.state.is_finished() and is_ours(trial) and trial.number not in superseded
+        for own in [_seeds(trial, seeds)]
+        for seed in own
+        if (trial.number, seed) not in known
+    }
+    if lost:  # a driver may have written on since `known` was read
+        now = _keys(client, experiment_id, ACTIVE)
+        lost = {key: name for key, name in lost.items() if key not in now}
+    names = [*lost.values()]
+    own_run = parent is None or parent.info.lifecycle_stage == "deleted"
+    in_bin = not lost or _keys(client, experiment_id, DELETED).issuperset(lost)
+    if own_run and (trials or lost):
+        names.append("the study's own run")
+        in_bin = in_bin and parent is not None
+    return Missing(study, tuple(names), binned=in_bin)
+
+
+def _seeds(trial: FrozenTrial, seeds: Sequence[int]) -> tuple[int, ...]:
+    if "seed" in trial.user_attrs:
+        return (int(trial.user_attrs["seed"]),)
+    told = [int(name.rpartition(".")[2]) for name in trial.user_attrs if name.startswith("mamlab.result.")]
+    return tuple(told) or tuple(seeds[:1])
+
+
+def _name(trial: FrozenTrial) -> str:
+    return str(trial.user_attrs.get(LABEL, f"trial {trial.number}"))
+
+
+def _keys(client: Any, experiment_id: str, view: int) -> set[Key]:
+    where = f"tags.{records.TAG_ROLE} = '{records.ROLE_RUN}'"
+    return {key_of(run) for run in runs_where(client, [experiment_id], where, view)}
+
+
+def _unplanned(client: Any, experiment_id: str, spec: str, parent: Any) -> tuple[str, ...]:
+    """Return the cells of a complete ablation's plan that have no run."""
+    if not spec or parent is None or parent.data.tags.get(records.TAG_STATE) != records.COMPLETE:
+        return ()
+    config = parse_spec(spec)
+    if config.kind == "search":
+        return ()
+    where = f"tags.{records.TAG_ROLE} = '{records.ROLE_RUN}'"
+    tags = [run.data.tags for run in runs_where(client, [experiment_id], where)]
+    there = {(one.get(records.TAG_ARM) or None, int(one[records.TAG_SEED])) for one in tags}
+    return tuple(cell_label(config, arm, seed) for arm, seed in planned_cells(config) if (arm, seed) not in there)

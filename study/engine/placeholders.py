@@ -1,0 +1,99 @@
+"""What stands in a rebuilt study at the numbers of trials that no run in MLflow tells of, so that the others keep theirs."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from optuna.trial import TrialState, create_trial
+
+from ..spec.config import StudyConfig
+from .foreign import OURS, PLACEHOLDER, PRESET, RETRY_OF, is_ours
+from .plan import cell_attributes, planned_cell, planned_cells
+from .recorded import RecordedTrial
+
+if TYPE_CHECKING:
+    from optuna.trial import FixedTrial, FrozenTrial
+
+Drawn = Mapping[int, "FixedTrial | None"]
+"""What the trials of a search drew, by number; None where MLflow lacks it."""
+
+
+class Placeholders:
+    """A trial that MLflow was never told of starts as it would have; where the plan wants no more, an empty one has the number.
+
+    Args:
+        there: Optuna's trials, those of lower numbers.
+        superseded: numbers of trials that others replace.
+        recorded: MLflow's trials that Optuna lacks, by number.
+        drawn: of each of these, in a search.
+    """
+
+    def __init__(
+        self, config: StudyConfig, checksum: str, there: Sequence[FrozenTrial], superseded: set[int],
+        recorded: Mapping[int, RecordedTrial], drawn: Drawn,
+    ) -> None:  # fmt: skip
+        self._config, self._checksum = config, checksum
+        self.superseded = superseded
+        self.retry_of: dict[int, int] = {}
+        """Of a search: number -> number of the trial that it replaces."""
+        self.forgotten: set[int] = set()
+        """Numbers of replaced trials that nothing shall repeat: another tool had ended them."""
+        ours = [one for one in there if is_ours(one)]
+        counting = [one.user_attrs for one in ours if one.number not in superseded]
+        started = [trial for trial in recorded.values() if trial.counts]
+        self._room: float = math.inf
+        if config.kind == "search":
+            if config.budget.trials is not None:
+                self._room = config.budget.trials - len(counting) - len(started)
+            self._find_retries(ours, drawn)
+            known = {one.user_attrs.get(PRESET) for one in there} | {trial.preset for trial in recorded.values()}
+            self._enqueued = deque(name for name in config.enqueued if name not in known)
+        else:
+            cells = {(one["arm"], one["seed"]) for one in counting} | {trial.cell for trial in started}
+            self._cells = deque(cell for cell in planned_cells(config) if cell not in cells)
+
+    def make(self, number: int, trial: RecordedTrial | None) -> FrozenTrial:
+        """Return the trial `number`; of a recorded `trial` MLflow lacks the settings, or it is forgotten."""
+        if number in self.forgotten:
+            return create_trial(state=TrialState.FAIL, user_attrs={PLACEHOLDER: True})
+        if self._config.kind == "search":
+            return self._to_draw(trial)
+        if self._cells:
+            arm, seed = self._cells.popleft()
+            cell = planned_cell(self._config, arm, seed, self._checksum)
+            return waiting(cell_attributes(self._config, arm, seed, cell), {"fixed_params": {}})
+        return create_trial(state=TrialState.FAIL, user_attrs={PLACEHOLDER: True})
+
+    def _to_draw(self, trial: RecordedTrial | None) -> FrozenTrial:
+        preset = trial.preset if trial else self._enqueued.popleft() if self._enqueued else None
+        if preset in self._config.enqueued:
+            return waiting({PRESET: preset}, {"fixed_params": self._config.enqueued[preset]})
+        if trial is None and self._room <= 0:
+            return create_trial(state=TrialState.FAIL, user_attrs={PLACEHOLDER: True})
+        self._room -= trial is None
+        return waiting({OURS: True}, {})
+
+    def _find_retries(self, ours: Sequence[FrozenTrial], drawn: Drawn) -> None:
+        """Match the replaced trials with later ones of the same parameters; what the plan has no room to repeat is forgotten."""
+        new = {number: trial.params for number, trial in drawn.items() if trial is not None}
+        params = {one.number: one.params for one in ours} | new
+        done = {one.user_attrs.get(RETRY_OF) for one in ours}
+        for old in sorted(self.superseded - done):
+            later = [
+                one for one in sorted(new) if one > old and one not in self.retry_of and new[one] == params.get(old)
+            ]
+            if later:
+                self.retry_of[later[0]] = old
+            elif self._room > 0 and old in params:
+                self._room -= 1
+            elif old not in {one.number for one in ours}:
+                self.forgotten.add(old)
+        self.superseded -= self.forgotten
+
+
+def waiting(user_attrs: dict[str, Any], system_attrs: dict[str, Any]) -> FrozenTrial:
+    """Return a trial as Optuna's `enqueue_trial` makes one."""
+    return create_trial(state=TrialState.WAITING, user_attrs=user_attrs, system_attrs=system_attrs)

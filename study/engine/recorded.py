@@ -1,0 +1,133 @@
+"""A study's trials as MLflow's runs tell them, for an Optuna store that has lost them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from optuna.trial import FixedTrial
+
+from reports import records
+from reports.data.experiments import EVERYWHERE
+from reports.data.mlflow_runs import key_of, runs_where
+from trainers.fingerprint import MACHINE
+from trainers.overrides import from_settings, settings
+
+from ..spec.config import StudyConfig
+from ..spec.seed_groups import Results
+from .plan import StudyChanged
+
+if TYPE_CHECKING:
+    from mlflow.entities import Run
+
+
+@dataclass(frozen=True)
+class RecordedTrial:
+    """One trial: its `runs` by seed. One that does not count was replaced by a later trial, or shall be."""
+
+    number: int
+    runs: Mapping[int, Run]
+    counts: bool
+
+    @property
+    def first(self) -> Run:
+        """The run of its first seed; what is said of the trial stands in each."""
+        return self.runs[min(self.runs)]
+
+    @property
+    def preset(self) -> str | None:
+        """What of [study] enqueue it is; None for what a sampler drew."""
+        found: str | None = self.first.data.tags.get(records.TAG_PRESET)
+        return found
+
+    @property
+    def cell(self) -> tuple[str | None, int]:
+        """Arm and seed, in an ablation or a single training."""
+        tags = self.first.data.tags
+        return tags.get(records.TAG_ARM), int(tags[records.TAG_SEED])
+
+    @property
+    def results(self) -> Results:
+        """Seed -> state and score of the runs that have ended."""
+        found = {seed: _result(run) for seed, run in sorted(self.runs.items())}
+        return {seed: result for seed, result in found.items() if result is not None}
+
+    @property
+    def stops(self) -> bool:
+        """Whether a pruner stopped it after one of its seeds."""
+        return any(records.TAG_STOPS_TRIAL in run.data.tags for run in self.runs.values())
+
+    @property
+    def began(self) -> float:
+        """When its first run began, in Unix seconds."""
+        return float(min(run.info.start_time for run in self.runs.values())) / 1000
+
+    @property
+    def ended(self) -> float:
+        """When its last run ended, in Unix seconds."""
+        return float(max(run.info.end_time or run.info.start_time for run in self.runs.values())) / 1000
+
+    def drawn(self, config: StudyConfig) -> FixedTrial | None:
+        """Return the trial of the search `config` with the parameters and distributions that it drew; None if no run tells its settings.
+
+        Raises StudyChanged if the search's space does not give these settings.
+        """
+        recorded = self.first.data.params
+        if not recorded:
+            return None
+        assert config.space is not None
+        where = f'study "{config.study.name}", run "{self.first.info.run_name}" ({self.first.info.run_id})'
+        try:
+            fixed = FixedTrial(config.space.params_of(from_settings(recorded), config.base_tree), self.number)
+        except ValueError as error:
+            raise StudyChanged(
+                f"{where}: MLflow has it with settings that the spec's space does not have: {error}"
+            ) from None
+        now = settings(config.space.suggest(fixed, config.base_tree)[0])
+        other = [path for path in sorted(now.keys() - MACHINE) if recorded.get(path, str(now[path])) != str(now[path])]
+        if other:
+            changed = ", ".join(f"{path} = {recorded[path]}, by the spec {now[path]}" for path in other)
+            raise StudyChanged(
+                f"{where}: MLflow has it with {changed}; undo the change in the spec, or give the study a new name"
+            )
+        return fixed
+
+    def history(self, client: Any) -> dict[int, float]:
+        """Return the validation accuracies of its first run by epoch."""
+        points = client.get_metric_history(self.first.info.run_id, records.VAL_ACCURACY)
+        return {point.step: point.value for point in sorted(points, key=lambda point: int(point.step))}
+
+
+def _result(run: Run) -> tuple[str, float | None] | None:
+    """Return the state and score of a run; None if it has not ended, or MLflow has lost its result."""
+    state, score = run.data.tags.get(records.TAG_STATE), run.data.metrics.get(records.BEST_VAL_ACCURACY)
+    if state not in records.ENDED or (state == records.COMPLETE and score is None):
+        return None
+    return state, score if state == records.COMPLETE else None
+
+
+def read_recorded(client: Any, experiment_id: str) -> dict[int, RecordedTrial]:
+    """Return the trials of an experiment by number, also of ended runs in MLflow's bin, from which they can be taken out."""
+    kept: dict[bool, dict[int, dict[int, Run]]] = {True: {}, False: {}}
+    for run in sorted(runs_where(client, [experiment_id], view=EVERYWHERE), key=_worth):
+        role = run.data.tags.get(records.TAG_ROLE)
+        binned = run.info.lifecycle_stage != "active"
+        if role in (records.ROLE_RUN, records.ROLE_SUPERSEDED) and not (binned and _result(run) is None):
+            number, seed = key_of(run)
+            kept[role == records.ROLE_RUN].setdefault(number, {})[seed] = run
+    return {
+        number: RecordedTrial(number, runs, counts) for counts in (False, True) for number, runs in kept[counts].items()
+    }
+
+
+def _worth(run: Run) -> tuple[bool, bool, int]:
+    """Order the runs of one trial and seed: the last of them is the one that tells most."""
+    return run.info.lifecycle_stage == "active", _result(run) is not None, -run.info.start_time
+
+
+def last_number(client: Any, experiment_id: str) -> int:
+    """Return the highest number of a trial that has a run, -1 if none has."""
+    where = f"tags.{records.TAG_ROLE} != '{records.ROLE_SUMMARY}'"
+    found = client.search_runs([experiment_id], where, EVERYWHERE, 1, [f"tags.{records.TAG_TRIAL} DESC"])
+    return max((int(run.data.tags.get(records.TAG_TRIAL, -1)) for run in found), default=-1)

@@ -1,0 +1,64 @@
+"""A run between its trial's start and its end, as the driver knows it."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+
+from trainers.results import EpochResult
+
+from ..workers.jobs import EpochDone, Event, Started
+from .plan import RunPlan
+from .progress import EndState, RunningRow
+
+
+@dataclass(eq=False)
+class Run:
+    """What is planned, and how far it is."""
+
+    plan: RunPlan
+    run_id: str = ""
+    """MLflow's; empty before it is opened."""
+    logged: set[int] = field(default_factory=set)
+    """Epochs that MLflow holds."""
+    epochs: list[EpochResult] = field(default_factory=list)
+    """What the worker that has it now has told."""
+    device: str = ""
+    reused: bool = False
+    """Whether the cell had been trained before."""
+    attempts: int = 0
+    """How often it failed or lost its worker."""
+    faults: int = 0
+    """How often in a row the home's disk failed it, although the driver could write there."""
+    halve: bool = False
+    """It ran out of memory once, and computes half as many tasks together since."""
+    killed: bool = False
+    """Its worker was silent too long."""
+    dispatched: float = 0.0
+    heard: float = 0.0
+    """When its worker last said anything (monotonic clock)."""
+    not_before: float = 0.0
+    end: EndState | None = None
+    """How it ended; its worker may have yet to say that it is free."""
+
+    def dispatch(self) -> None:
+        """A worker begins with it, or goes on from its checkpoint."""
+        self.dispatched = self.heard = time.monotonic()
+        self.epochs, self.killed = [], False
+
+    def note(self, event: Event) -> None:
+        """Remember what the worker told; an epoch that is known already is passed over."""
+        self.heard = time.monotonic()
+        if isinstance(event, Started):
+            self.device, self.reused = event.device, event.reused
+        if isinstance(event, EpochDone) and event.result.epoch > len(self.epochs):
+            self.epochs.append(event.result)
+
+    @property
+    def row(self) -> RunningRow:
+        """The run in a table of those in progress."""
+        accuracies = [epoch.val_accuracy for epoch in self.epochs]
+        return RunningRow(
+            self.plan.label, len(accuracies), self.plan.config.budget.epochs, accuracies[-1] if accuracies else None,
+            max(accuracies, default=None), time.monotonic() - self.dispatched,
+        )  # fmt: skip

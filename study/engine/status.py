@@ -1,0 +1,193 @@
+"""Where the studies of a home stand, read from MLflow beside a driver that may be writing.
+
+Counting needs the runs' tags and last metrics, never their curves: quick for thousands of runs.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from reports import records
+from reports.data.experiments import find_experiment, parent_of, renamed, study_of
+from reports.data.facts import read_facts
+from reports.data.loading import spec_of
+from reports.data.mlflow_runs import key_of, runs_where
+from reports.statistics.estimate import Estimate, estimate
+from reports.statistics.summary import trial_score
+
+from ..stores.connect import open_mlflow
+from ..stores.heartbeat import TAG, known_driver
+from ..stores.home import Home
+from ..stores.locks import holder
+from ..stores.study_names import UIError, require_store
+from .missing import find_missing
+
+
+@dataclass(frozen=True)
+class RunStatus:
+    """One run: accuracies are shares in [0, 1], None before the first epoch."""
+
+    label: str
+    trial: str
+    state: str
+    best: float | None
+    epoch: int = 0
+    """Finished epochs; read only for a run in progress."""
+    params: dict[str, str] = field(default_factory=dict)
+    message: str = ""
+
+
+@dataclass(frozen=True)
+class BestTrial:
+    """The trial of the highest score over its runs; `value` is their validation accuracy."""
+
+    label: str
+    value: Estimate
+    params: dict[str, str]
+    score: float
+
+
+@dataclass(frozen=True)
+class StudyStatus:
+    """One study: its runs in the order in which they started."""
+
+    name: str
+    kind: str
+    experiment_id: str
+    searched: tuple[str, ...]
+    runs: tuple[RunStatus, ...]
+    driver: str = ""
+    """Who runs it now: host, process, since when; empty if nobody does."""
+    score: str = "mean"
+    """What ranks trials of several seeds, as in [study] score."""
+    problem: str = ""
+    """What of the study cannot be read, and what mends it."""
+    held: tuple[str, ...] = ()
+    """Runs that wait because another process holds their training: a line each, which names it."""
+    missing: str = ""
+    """Which runs that have ended are missing in MLflow, and how to bring them back; empty if none is."""
+    notes: tuple[str, ...] = ()
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Runs by state."""
+        return dict(Counter(run.state for run in self.runs))
+
+    @property
+    def best(self) -> BestTrial | None:
+        """The best trial whose runs are all complete; None before the first. In an ablation every run is a trial."""
+        trials: dict[str, list[RunStatus]] = {}
+        for run in self.runs:
+            trials.setdefault(run.trial, []).append(run)
+        most = max(map(len, trials.values()), default=0)  # a trial with fewer runs waits for its other seeds
+        known = [
+            _summary(runs, self.score) for runs in trials.values() if len(runs) == most and all(map(_counts, runs))
+        ]
+        return max(known, key=lambda trial: trial.score, default=None)
+
+
+def _counts(run: RunStatus) -> bool:
+    return run.state == records.COMPLETE and run.best is not None
+
+
+def _summary(runs: list[RunStatus], score: str) -> BestTrial:
+    first = runs[0]
+    label = first.label if len(runs) == 1 else first.label.partition(" / seed ")[0]
+    values = [run.best for run in runs if run.best is not None]
+    return BestTrial(label, estimate(values), first.params, trial_score(values, score))
+
+
+def read_studies(home: Home) -> list[StudyStatus]:
+    """Return all studies of `home`, the newest first. Raises UIError if there are none."""
+    client = _client(home)
+    found = [_read(client, home, experiment) for experiment in client.search_experiments()]
+    return [status for status in found if status is not None]
+
+
+def read_study(home: Home, name: str) -> StudyStatus:
+    """Return one study. Raises UIError, naming the studies that there are, if `name` is none of them."""
+    client = _client(home)
+    experiment = find_experiment(client, name)
+    status = _read(client, home, experiment) if experiment else None
+    if status is None:
+        known = ", ".join(study.name for study in read_studies(home)) or "none"
+        raise UIError(f"no study named {name!r} in {home.root} (there: {known})")
+    return status
+
+
+def _client(home: Home) -> Any:
+    require_store(home)
+    return open_mlflow(home)
+
+
+def _read(client: Any, home: Home, experiment: Any) -> StudyStatus | None:
+    """Return the study in `experiment`, None if mamlab did not make it."""
+    runs = list(runs_where(client, [experiment.experiment_id]))
+    parent = parent_of(client, experiment.experiment_id)
+    if parent is None:
+        return None
+    tags, name = parent.data.tags, study_of(experiment, parent)
+    facts, problem = _facts(client, parent)
+    driver = driver_of(home, name, tags.get(TAG, ""))
+    children = tuple(
+        _run_status(client, run, bool(driver))
+        for run in runs
+        if run.data.tags.get(records.TAG_ROLE) == records.ROLE_RUN
+    )
+    held = tuple(_held(home, tags.get(records.TAG_HELD, ""))) if driver else ()
+    kind = tags.get(records.TAG_KIND, "")
+    searched, score = (
+        tuple(facts.get(records.TAG_SEARCHED, ())),
+        facts.get(records.TAG_SCORE, tags.get(records.TAG_SCORE, "mean")),
+    )
+    known = {key_of(run) for run in runs if run.data.tags.get(records.TAG_ROLE) == records.ROLE_RUN}
+    lost = find_missing(home, client, name, experiment.experiment_id, spec_of(client, parent), parent, known)
+    notes = tuple(filter(None, (renamed(experiment, name), lost.cannot)))
+    return StudyStatus(
+        name, kind, experiment.experiment_id, searched, children, driver, score, problem, held, lost.text, notes
+    )
+
+
+def _facts(client: Any, parent: Any) -> tuple[dict[str, Any], str]:
+    """Return the study's facts; what cannot be read of them is said beside its runs, which can."""
+    try:
+        return read_facts(client, parent), ""
+    except records.ReportError as error:
+        return {}, str(error)
+
+
+def driver_of(home: Home, study: str, tag: str) -> str:
+    """Return who runs the study, empty if nobody does: by the lock in this home, or by the sign of life in the store."""
+    return holder(home.locks / f"{study}.lock") or known_driver(tag, home.root)
+
+
+def _held(home: Home, tag: str) -> Iterator[str]:
+    """Yield which runs wait for whom, by the lock files as they are now."""
+    for label, cell in (json.loads(tag) if tag else {}).items():
+        if who := holder(home.checkpoints / cell / "lock"):
+            yield f"{label}: its training is held by {who}"
+
+
+def _run_status(client: Any, run: Any, driven: bool) -> RunStatus:
+    tags, metrics, params = run.data.tags, run.data.metrics, run.data.params
+    state = tags.get(records.TAG_STATE, records.RUNNING)
+    if state == records.RUNNING and not driven:  # its driver died without a word
+        state = records.INTERRUPTED
+    return RunStatus(
+        label=run.info.run_name or run.info.run_id,
+        trial=tags.get(records.TAG_TRIAL, run.info.run_id),
+        state=state,
+        best=metrics.get(records.BEST_VAL_ACCURACY, metrics.get(records.VAL_ACCURACY)),
+        epoch=_epoch(client, run) if state == records.RUNNING else 0,
+        params=dict(params),
+        message=tags.get(records.TAG_MESSAGE, ""),
+    )
+
+
+def _epoch(client: Any, run: Any) -> int:
+    history = client.get_metric_history(run.info.run_id, records.VAL_ACCURACY)
+    return max((point.step for point in history), default=0)

@@ -1,0 +1,151 @@
+"""Saved views of a study for the MLflow UI, and the note on top of its experiment that links to them.
+
+The format is the UI's own (MLflow 3.17), and nothing depends on it. Every view is sorted by a metric: sorted by
+creation, the UI adds the parent run to the rows, and to the means over seeds.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from reports import records
+
+from ..spec.config import StudyConfig
+
+TAG = "mlflow.sharedViewState."
+NOTE = "mlflow.note.content"
+SECTION = "mamlab"
+LAYOUT = "workflowType=machine_learning"
+"""A fresh browser opens experiments on empty pages for language models; this asks for the training layout."""
+CHARTS = "&compareRunsMode=CHART"
+CARD_HEIGHT = 400
+"""Of a chart, in pixels."""
+
+Chart = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class View:
+    """One saved view: `key` is its name in addresses, `columns` are the UI's names of what the table shows.
+
+    `charts` has the rows of charts: their title, and what stands side by side.
+    """
+
+    key: str
+    name: str
+    order_by: str
+    columns: tuple[str, ...]
+    charts: Mapping[str, tuple[Chart, ...]]
+    group_by: str | None = None
+    role: str = records.ROLE_RUN
+
+    def state(self) -> str:
+        """Return the view as the UI stores it."""
+        group = {"aggregateFunction": "average", "groupByKeys": [{"mode": "tag", "groupByData": self.group_by}]}
+        sections = {title: f"{SECTION}-{i}" for i, title in enumerate(self.charts)}
+        return json.dumps(
+            {
+                "searchFilter": f"tags.{records.TAG_ROLE} = '{self.role}'",
+                "orderByKey": self.order_by,
+                "orderByAsc": False,
+                "selectedColumns": list(self.columns),
+                "groupBy": group if self.group_by else None,
+                "compareRunCharts": [c for t, key in sections.items() for c in _cards(key, self.charts[t])],
+                "compareRunSections": [_section(key, t, len(self.charts[t])) for t, key in sections.items()],
+                "isAccordionReordered": True,
+                "useGroupedValuesInCharts": True,
+                "runsHiddenMode": "SHOW_ALL",
+                "lifecycleFilter": "Active",
+                "modelVersionFilter": "All Runs",
+                "startTime": "ALL",
+                "datasetsFilter": [],
+            }
+        )
+
+
+def _cards(section: str, charts: tuple[Chart, ...]) -> list[Chart]:
+    common = {"metricSectionId": section, "deleted": False, "isGenerated": False, "runsCountToCompare": 100}
+    return [{"uuid": f"{section}-{i}", **common, **chart} for i, chart in enumerate(charts)]
+
+
+def _section(key: str, title: str, charts: int) -> dict[str, Any]:
+    shown = {"display": True, "isReordered": True, "isGenerated": False}
+    return {"uuid": key, "name": title, "columns": charts, "cardHeight": CARD_HEIGHT, **shown}
+
+
+def line(metric: str) -> Chart:
+    """Return a chart of a metric over epochs, not smoothed."""
+    plain = {"lineSmoothness": 0, "useGlobalLineSmoothing": False}  # by default the UI draws lines beside their points
+    return {"type": "LINE", "metricKey": metric, "selectedMetricKeys": [metric], "xAxisKey": "step", **plain}
+
+
+def bar(metric: str) -> Chart:
+    """Return a chart of a metric's last value by run, or by group."""
+    return {"type": "BAR", "metricKey": metric}
+
+
+def parallel(params: list[str], metric: str) -> Chart:
+    """Return parallel coordinates: how each run's settings lead to its result."""
+    return {"type": "PARALLEL", "selectedParams": params, "selectedMetrics": [metric], "showAllRuns": True}
+
+
+def views_of(config: StudyConfig) -> list[View]:
+    """Return the views that suit the kind of study."""
+    best, test = (f"metrics.`{name}`" for name in (records.BEST_VAL_ACCURACY, records.TEST_ACCURACY))
+    state, duration = f"tags.`{records.TAG_STATE}`", "attributes.`Duration`"
+    curves = (line(records.VAL_ACCURACY), line(records.TRAIN_LOSS))
+    if config.space is not None:
+        searched = sorted(config.space.dimensions)
+        # Lines run through all settings only where a run has them all: those that are always sampled.
+        always = [path for path in searched if "." not in path or path.split(".")[0] not in searched]
+        columns = (best, f"metrics.`{records.EPOCHS_RUN}`", state, *(f"params.`{path}`" for path in searched), duration)
+        charts = {"Settings and result": (parallel(always, records.BEST_VAL_ACCURACY),), "Curves": curves}
+        return [View("trials", "Trials, best first", best, columns, charts)]
+    columns = (f"tags.`{records.TAG_ARM}`", f"tags.`{records.TAG_SEED}`", test, best, state, duration)
+    charts = {"Accuracy": (bar(records.TEST_ACCURACY), curves[0]), "Training": curves[1:]}
+    mean = f"{records.TEST_ACCURACY}_mean"
+    told = [mean, f"{records.TEST_ACCURACY}_ci95_low", f"{records.TEST_ACCURACY}_ci95_high", "n_seeds"]
+    told += ["difference", "difference_ci95_low", "difference_ci95_high", "p", "p_holm", "diverged"]
+    summary = (f"tags.`{records.TAG_ARM}`", "tags.`base`", *(f"metrics.`{name}`" for name in told))
+    bars = {"Means and differences": (bar(mean), bar("difference"))}
+    return [
+        View("summary", "Arm summaries", f"metrics.`{mean}`", summary, bars, role=records.ROLE_SUMMARY),
+        View("arms", "Arms, means over seeds", test, columns, charts, group_by=records.TAG_ARM),
+        View("runs", "Runs, best first", test, columns, charts),
+    ]
+
+
+def view_path(experiment_id: str, view: str = "") -> str:
+    """Return the address of an experiment's run table within the UI; without a view, of the table as the UI has it."""
+    key = f"&viewStateShareKey={view}" if view else ""
+    return f"#/experiments/{experiment_id}/runs?{LAYOUT}{key}"
+
+
+def saved_views(tags: Mapping[str, str]) -> dict[str, str]:
+    """Return key and name of the views in an experiment's tags; one without a key or name where there are none."""
+    stored = {tag.removeprefix(TAG): value for tag, value in tags.items() if tag.startswith(TAG)}
+    return {key: name for key, value in sorted(stored.items()) if (name := _name(value))} or {"": "Runs"}
+
+
+def _name(value: str) -> str:
+    """Return the name of a stored view; empty for one that somebody shared from the UI, which is stored in another form."""
+    try:
+        return str(json.loads(value)["name"])
+    except (ValueError, KeyError, TypeError):
+        return ""
+
+
+def write_views(client: Any, experiment_id: str, config: StudyConfig) -> None:
+    """Write the views and the note into the experiment's tags."""
+    now = round(time.time() * 1000)
+    lines = [f"**{config.study.name}**: {config.kind} by mamlab.", ""]
+    for view in views_of(config):
+        entry = {"name": view.name, "createdAt": now, "updatedAt": now, "state": view.state()}
+        client.set_experiment_tag(experiment_id, TAG + view.key, json.dumps(entry))
+        path = view_path(experiment_id, view.key)
+        lines.append(f"- [{view.name}]({path}) · [charts]({path}{CHARTS})")
+    client.set_experiment_tag(experiment_id, NOTE, "\n".join(lines))

@@ -1,0 +1,220 @@
+"""What follows from a search: its best trials on other seeds, and the ablation of its winner, each as a spec file.
+
+A search's best validation accuracy is biased upward, because the trial was chosen by it. So what follows is trained on seeds
+that the search never saw; the spec names the search, the trials and their scores there, and the report shows both.
+"""
+
+from __future__ import annotations
+
+import math
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from reports import records as names
+from reports.data.files import STUDY, is_export
+from reports.data.loading import from_files
+from reports.statistics.permutation import ALPHA, seeds_needed
+from reports.statistics.summary import Trial, summarise_search
+from trainers.config import TrainerConfig
+from trainers.data import ImageFolder
+from trainers.fingerprint import same_training
+from trainers.overrides import Tree, flatten, from_settings
+from trainers.sections import COMPONENTS
+
+from .models.export import called
+from .results import load
+from .spec.config import StudyConfig
+from .spec.families import smallest_adjusted
+from .spec.same_data import checksum_of, recorded_path, with_same_data
+from .spec.trainable import started_from
+from .spec.writing import base_tables, stored_spec, write_spec
+from .stores.connect import open_mlflow
+from .stores.home import Home
+
+LEAVE_ONE_OUT = "leave one out"
+AGAINST_BASE = "against the base"
+
+
+class FollowError(ValueError):
+    """Nothing can follow from this study; the message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Winner:
+    """A complete trial of a search and the config that it trained."""
+
+    trial: Trial
+    config: TrainerConfig
+
+    @property
+    def arm(self) -> str:
+        """Its name as an arm."""
+        return f"trial {self.trial.number}"
+
+    @property
+    def origin(self) -> Tree:
+        """What [ablation.origin.trials] says of it."""
+        return {"number": self.trial.number, "score": round(self.trial.value.mean, 6), "seeds": self.trial.value.n}
+
+
+@dataclass(frozen=True)
+class Searched:
+    """A search: its spec, and its complete trials, the best first, no two of the same training."""
+
+    name: str
+    spec: StudyConfig
+    """With the folder in which its data lies now."""
+    winners: tuple[Winner, ...]
+    data_checksum: str = ""
+    """Of the data that its trials were trained on; "" if nobody knows."""
+
+    @property
+    def fresh_seed(self) -> int:
+        """The first seed that no trial of the search had."""
+        return max(self.spec.seeds) + 1
+
+    def winner(self, trial: int | None = None) -> Winner:
+        """Return the best trial, or the one of that number. Raises FollowError."""
+        numbers = [winner.trial.number for winner in self.winners]
+        if trial is not None and trial not in numbers:
+            known = ", ".join(str(number) for number in sorted(n for n in numbers if n is not None))
+            raise FollowError(f'--trial {trial}: no complete trial of "{self.name}"; there are {known}')
+        return self.winners[0 if trial is None else numbers.index(trial)]
+
+
+def read_search(study: str, home: Home, data: Path | None = None) -> Searched:
+    """Return the search of that name, or of the report in that folder; `data` is the folder of its data, if that moved.
+
+    Raises FollowError if it is none, or has no complete trial, ReportError if there is no such study, DataError if its data is
+    not found.
+    """
+    folder = Path(study)
+    published = is_export(folder)
+    info, records = from_files(folder) if published else load(study, home)
+    if info.kind != names.SEARCH:
+        raise FollowError(
+            f'"{study}" is {called(info.kind)}, not a search; name a search (mamlab status lists the studies)'
+        )
+    complete = summarise_search(records, info).complete
+    if not complete:
+        raise FollowError(
+            f'the search "{study}" has no complete trial yet; go on with it first, see: mamlab status {study}'
+        )
+    if not info.spec:
+        raise FollowError(f"{folder} has no {STUDY}, which says what was searched; give the whole folder of the report")
+    winners = list[Winner]()
+    for trial in complete:
+        config = from_settings(trial.records[0].params)
+        if not any(same_training(winner.config, config) for winner in winners):
+            winners.append(Winner(trial, config))
+    spec, checksum = stored_spec(info.spec, info.name), checksum_of(complete[0].records)
+    if (
+        isinstance(spec.data, ImageFolder) or data is not None
+    ):  # others lie in the home, and the start compares checksums
+        recorded = "" if published else recorded_path(open_mlflow(home), info.experiment_id)
+        spec, _ = with_same_data(spec, checksum, home, recorded=recorded, given=data)
+    return Searched(info.name, spec, tuple(winners), checksum)
+
+
+def promote(
+    search: Searched, home: Home, best: int, seeds: int, name: str | None, equal_work: bool = False
+) -> tuple[Path, StudyConfig]:
+    """Write the spec that trains the `best` trials of a search, and its base config, on `seeds` fresh seeds; return file and study.
+
+    With `equal_work` the base trains on more iterations, as many as take the work of the costliest of these trials. Raises FollowError, ValueError for a spec file of that name which says something else.
+    """
+    base = _base_name(search.spec) + (", longer" if equal_work else "")
+    chosen = [winner for winner in search.winners if not same_training(winner.config, search.spec.base)][:best]
+    if not chosen:
+        raise FollowError(f'the best of "{search.name}" is its base config itself: there is nothing to compare it with')
+    trainer, named = started_from(search.spec), f"{base}, the config that the search started from."
+    if equal_work:
+        trainer, before = _longer(search.spec, chosen), trainer.budget.iterations
+        named = f"{base}, which trains {trainer.budget.iterations} iterations an epoch for {before}: the work of the costliest of them."
+    arms: list[Tree] = [
+        {"name": base},
+        *({"name": w.arm, "set": difference(trainer, w.config)} for w in chosen),
+    ]
+    comment = (
+        f'The best {len(chosen)} of {len(search.winners)} complete trials of the search "{search.name}", trained again on seeds that it never '
+        f"saw, and tested.\nBeside them: {named}"
+    )
+    chosen_name = name or f"{search.name}-promoted" + ("-equal-work" if equal_work else "")
+    return _write(search, home, chosen_name, trainer, chosen, seeds, base, arms, comment)
+
+
+def ablate_winner(
+    search: Searched, home: Home, trial: int | None, seeds: int | None, name: str | None
+) -> tuple[Path, StudyConfig]:
+    """Write the spec that leaves each component of the winner out, on fresh seeds; return file and study.
+
+    Without `seeds`, as many as let a comparison become significant. Raises FollowError if no component is on.
+    """
+    winner = search.winner(trial)
+    on = [component for component in COMPONENTS if getattr(winner.config, component) != "off"]
+    if not on:
+        raise FollowError(
+            f'{winner.arm} of "{search.name}" has no component on, so none can be left out; name another with --trial'
+        )
+    without: list[Tree] = [{"name": f"{winner.arm} without {part.upper()}", "set": {part: "off"}} for part in on]
+    arms: list[Tree] = [{"name": winner.arm}, *without]
+    comment = (
+        f'What each component adds to {winner.arm} of the search "{search.name}": each is left out once.\n'
+        "On seeds that the search never saw."
+    )
+    chosen_name = name or f"{search.name}-ablated" + ("" if trial is None else f"-{trial}")
+    count = seeds or seeds_needed(len(on))
+    return _write(search, home, chosen_name, winner.config, [winner], count, winner.arm, arms, comment)
+
+
+def difference(base: TrainerConfig, config: TrainerConfig) -> Tree:
+    """Return what `config` sets otherwise than `base`, by dotted path: the overrides of an arm."""
+    before, after = (flatten(one.model_dump(mode="json")) for one in (base, config))
+    absent = {"inner.evaluation_steps": config.inner.steps}  # a file cannot say None; this says the same
+    return {
+        path: absent.get(path) if value is None else value for path, value in after.items() if before.get(path) != value
+    }
+
+
+def _write(
+    search: Searched, home: Home, name: str, trainer: TrainerConfig, chosen: Sequence[Winner], seeds: int, base: str,
+    arms: list[Tree], comment: str,
+) -> tuple[Path, StudyConfig]:  # fmt: skip
+    tables = base_tables(search.spec, trainer, name, search.fresh_seed)
+    family = LEAVE_ONE_OUT if len(chosen) == 1 and chosen[0].arm == base else AGAINST_BASE
+    ablation: dict[str, Any] = {"design": "arms", "seeds": seeds, "base": base}
+    if smallest_adjusted(len(arms) - 1, seeds) > ALPHA:  # fewer seeds were asked for than any p value needs
+        ablation["allow_underpowered"] = True
+        comment += f"\n{seeds} seeds are too few for any p value to reach 0.05: intervals only."
+    ablation |= {
+        "arms": arms, "families": [{"name": family, "base": base}],
+        "origin": {
+            "search": search.name, "trials": {winner.arm: winner.origin for winner in chosen},
+            **({"data_checksum": search.data_checksum} if search.data_checksum else {}),
+        },
+    }  # fmt: skip
+    file, found = write_spec(home, {**tables, "ablation": ablation}, comment)
+    for winner in chosen:
+        assert same_training(found.arms[winner.arm][0], winner.config), winner.arm
+    return file, found
+
+
+def _longer(spec: StudyConfig, winners: Sequence[Winner]) -> TrainerConfig:
+    """Return the base with so many iterations an epoch that none of the winners takes more work (which is linear in them)."""
+    base, iterations = started_from(spec), spec.base.budget.iterations
+
+    def trained(count: int) -> TrainerConfig:
+        return base.model_copy(update={"budget": base.budget.model_copy(update={"iterations": count})})
+
+    missing = max(spec.work(winner.config) for winner in winners) - spec.work(base)
+    of_one = (spec.work(trained(2 * iterations)) - spec.work(base)) / iterations
+    return trained(iterations + max(0, math.ceil(missing / of_one)))
+
+
+def _base_name(spec: StudyConfig) -> str:
+    """Return the base's name as an arm: the preset that the search's spec starts from."""
+    typed = tomllib.loads(spec.spec_text).get("trainer", {}).get("preset", "mamlpp")
+    return f"base ({typed})"

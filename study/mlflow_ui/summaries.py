@@ -1,0 +1,151 @@
+"""One MLflow run an arm, or a trial of several seeds, with its mean and interval, so that the UI's table and charts compare them."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from reports import records
+from reports.data.mlflow_runs import runs_where
+from reports.records import RunRecord, StudyInfo
+from reports.statistics.arms import Arm
+from reports.statistics.comparison import Comparison
+from reports.statistics.summary import Ablation, Trial, finite, summarise_ablation, summarise_search
+
+TAG_BASE = "base"
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What one summary run shows; its arm or trial among `tags` tells it from the others."""
+
+    name: str
+    tags: Mapping[str, str]
+    metrics: Mapping[str, float]
+
+    @property
+    def key(self) -> str:
+        """The arm or trial."""
+        return key_of(self.tags)
+
+
+def key_of(tags: Mapping[str, str]) -> str:
+    """Return the arm or trial of a summary run with these `tags`."""
+    return tags.get(records.TAG_ARM) or tags.get(records.TAG_TRIAL, "")
+
+
+def write_summaries(client: Any, info: StudyInfo, runs: Sequence[RunRecord], parent_id: str) -> None:
+    """Write a run with the role "summary" for each arm, or trial of several seeds, below the parent; those there are brought up to date.
+
+    A summary of what the study no longer has is deleted, and one with a number that is gone (its runs are) is made anew: MLflow keeps a
+    metric's last value for good.
+    """
+    found = summaries_of(info, runs)
+    if not found:
+        return
+    where = f"tags.{records.TAG_ROLE} = '{records.ROLE_SUMMARY}'"
+    known = {key_of(run.data.tags): run for run in runs_where(client, [info.experiment_id], where)}
+    for summary in found:
+        run = known.get(summary.key)
+        if run and run.data.metrics.keys() <= summary.metrics.keys():
+            del known[summary.key]
+        else:
+            run = None
+        run_id = run.info.run_id if run else _create(client, info, summary, parent_id)
+        _log(client, run_id, summary.metrics, run.data.metrics if run else {})
+        if run is None:
+            client.set_terminated(run_id)
+    for gone in known.values():
+        client.delete_run(gone.info.run_id)
+
+
+def summaries_of(info: StudyInfo, runs: Sequence[RunRecord]) -> list[Summary]:
+    """Return a summary for each arm of an ablation, or each trial of a search with several seeds a trial."""
+    if info.kind == records.ABLATION:
+        found = summarise_ablation(runs, info)
+        return [_of_arm(found, arm) for arm in found.arms]
+    if info.kind == records.SEARCH:
+        trials = [trial for trial in summarise_search(runs, info).trials if trial.number is not None]
+        if any(len(trial.records) > 1 for trial in trials):
+            return [_of_trial(trial) for trial in trials if trial.value.n]
+    return []
+
+
+def _of_arm(found: Ablation, arm: Arm) -> Summary:
+    comparison = next(iter(found.against(arm.name)), None)
+    tags = {records.TAG_ARM: arm.name, **({TAG_BASE: comparison.base} if comparison else {})}
+    return Summary(f"{arm.name} (mean over seeds)", tags, summary_metrics(found, arm))
+
+
+def _of_trial(trial: Trial) -> Summary:
+    first, metric = trial.records[0], records.BEST_VAL_ACCURACY
+    name = first.name.partition(" / seed ")[0]
+    work = [value for record in trial.records if (value := finite(record, records.WORK)) is not None]
+    values: dict[str, float | None] = {
+        f"{metric}_mean": trial.value.mean,
+        f"{metric}_ci95_low": trial.value.low,
+        f"{metric}_ci95_high": trial.value.high,
+        "n_seeds": trial.value.n,
+        "score": trial.score,
+        records.WORK: math.fsum(work) if work else None,
+    }
+    tags = {records.TAG_TRIAL: first.tags[records.TAG_TRIAL], records.TAG_STATE: trial.state}
+    return Summary(f"{name} (mean over {trial.value.n} seeds)", tags, _numbers(values))
+
+
+def summary_metrics(found: Ablation, arm: Arm) -> dict[str, float]:
+    """Return what the arm's summary run says; differences are those of its first comparison. Nothing that is not a number."""
+    metric = found.metric
+    comparison = next(iter(found.against(arm.name)), None)
+    values: dict[str, float | None] = {
+        f"{metric}_mean": arm.estimate.mean,
+        f"{metric}_ci95_low": arm.estimate.low,
+        f"{metric}_ci95_high": arm.estimate.high,
+        "n_seeds": arm.estimate.n,
+        "diverged": arm.counts.get(records.DIVERGED, 0),
+        **(_difference(comparison) if comparison else {}),
+    }
+    return _numbers(values)
+
+
+def _numbers(values: Mapping[str, float | None]) -> dict[str, float]:
+    return {name: float(value) for name, value in values.items() if value is not None and math.isfinite(value)}
+
+
+def _difference(found: Comparison) -> dict[str, float | None]:
+    return {
+        "difference": found.estimate.mean,
+        "difference_ci95_low": found.estimate.low,
+        "difference_ci95_high": found.estimate.high,
+        "p": found.test.p,
+        "p_holm": found.test.adjusted,
+    }
+
+
+def _create(client: Any, info: StudyInfo, summary: Summary, parent_id: str) -> str:
+    tags = {
+        records.TAG_ROLE: records.ROLE_SUMMARY,
+        records.TAG_PARENT: parent_id,
+        records.TAG_STUDY: info.name,
+        records.TAG_KIND: info.kind,
+        **summary.tags,
+    }
+    run = client.create_run(info.experiment_id, start_time=_now(), tags=tags, run_name=summary.name)
+    run_id: str = run.info.run_id
+    return run_id
+
+
+def _log(client: Any, run_id: str, values: Mapping[str, float], logged: Mapping[str, float]) -> None:
+    """Write what changed."""
+    from mlflow.entities import Metric
+
+    changed = {name: value for name, value in values.items() if logged.get(name) != value}
+    if changed:
+        client.log_batch(run_id, [Metric(name, value, _now(), 0) for name, value in changed.items()])
+
+
+def _now() -> int:
+    return round(time.time() * 1000)

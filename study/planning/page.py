@@ -1,0 +1,172 @@
+"""`mamlab plan` as text for a terminal."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from reports.data.loading import from_files
+
+from ..spec.config import StudyConfig
+from ..spec.families import refuse_underpowered
+from ..spec.same_data import checksum_of
+from ..spec.trainable import refuse_untrainable
+from ..stores.home import Home
+from ..text import duration, print_notes
+from .noise import Noise, noise_from_folder, noise_from_store
+from .plan import FamilyPlan, Proposal, StudyPlan, make_plan
+
+
+def show_plan(
+    config: StudyConfig, home: Home, console: Console, budget: str | None, sd: float | None, source: Path | None,
+    as_json: bool, workers: int | None,
+) -> None:  # fmt: skip
+    """Make the plan and print it, then refuse (SpecError) what `mamlab ablate` would refuse.
+
+    Raises ValueError for a budget that is no time, and for both `sd` and `source`; ReportError for a folder without a report.
+    """
+    import torch
+
+    from trainers.data import load
+
+    hours = parse_hours(budget) if budget else None
+    if sd is not None and source is not None:
+        raise ValueError("--sd and --from both tell the noise; give one of the two")
+    if sd is not None:
+        noise: Noise | None = Noise(sd / 100, "your guess")
+    else:
+        noise = noise_from_folder(source) if source else noise_from_store(home, config.study.name)
+    torch.set_num_threads(config.execution.threads)
+    data = load(config.data, home.data)
+    if noise and source and checksum_of(from_files(source)[1]) not in ("", data.checksum):
+        noise = replace(noise, source=f"{noise.source}, a study of other data")
+    if not as_json:
+        print_notes(console, data.notes)
+    refuse_untrainable(config, data)
+    plan = make_plan(config, home, data, workers or workers_of(config), noise, hours)
+    if as_json:
+        console.print_json(json.dumps(asdict(plan)))
+    else:
+        console.print(plan_page(plan), highlight=False)
+    refuse_underpowered(config)
+
+
+def workers_of(config: StudyConfig) -> int:
+    """Return how many trainings [execution] runs side by side on this machine."""
+    if config.execution.workers != "auto":
+        return config.execution.workers
+    import torch
+
+    gpus = torch.cuda.device_count() if config.base.device == "auto" else 0
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return gpus or max(1, cores // config.execution.threads)
+
+
+def parse_hours(text: str) -> float:
+    """Return the hours of "6h", "90m", "1h30m" or "2d". Raises ValueError for another text."""
+    found = re.fullmatch(r"(?:([\d.]+)d)?(?:([\d.]+)h)?(?:([\d.]+)m)?", text.strip())
+    try:
+        days, hours, minutes = (float(part or 0) for part in found.groups()) if found else (0.0, 0.0, 0.0)
+    except ValueError:
+        days = hours = minutes = 0.0
+    if not (total := 24 * days + hours + minutes / 60):
+        raise ValueError(f"--budget {text}: must be a time above 0, such as 6h, 90m or 1h30m")
+    return total
+
+
+def plan_page(plan: StudyPlan) -> RenderableType:
+    """Return the plan: size, time and disk; then what its families can find; then what fits the budget."""
+    parts: list[RenderableType] = [Text(f"{plan.study} ({plan.kind})", style="bold"), _size(plan)]
+    if plan.families:
+        parts += [Text(""), families_table(plan.families, plan.noise), *(_line(text) for text in _power(plan))]
+    if plan.proposals:
+        parts += [Text(""), _proposals(plan.proposals, plan.budget_hours or 0, plan.noise)]
+    return Group(*parts)
+
+
+def _size(plan: StudyPlan) -> Table:
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
+    cells = f"{plan.arms} arms x {plan.seeds} seeds = {plan.cells}" if plan.arms else f"{plan.cells}"
+    table.add_row("trainings", f"{cells}, {plan.trained} of them trained in this home")
+    side = "" if plan.workers == 1 else f", {plan.workers} side by side"
+    table.add_row("time", f"{duration(plan.wall)}: {duration(plan.a_run)} each{side}")
+    table.add_row("disk", f"{size_text(plan.disk)} of checkpoints are kept")
+    table.add_row("measured", plan.pilot)
+    if plan.kind == "search":
+        table.add_row("", "configs sampled from the space; pruned trials take less")
+        if plan.fitting_runs is not None:
+            table.add_row("budget", f"{plan.fitting_runs // plan.seeds} trials fit {plan.budget_hours:g} h")
+    return table
+
+
+def families_table(families: Sequence[FamilyPlan], noise: Noise | None) -> Table:
+    """Return a row a family: size, smallest p, seeds needed, and the differences found in 80 % of studies."""
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    table.add_column("family", overflow="fold")
+    unit = "points" if noise else "sd"
+    for title in ("size", "smallest p (Holm)", "seeds needed", f"finds, {unit}", f"t finds, {unit}"):
+        table.add_column(title, justify="right")
+    for family in families:
+        p = Text(f"{family.smallest_p:.3g}", style="" if family.can_be_significant else "bold red")
+        found = (detectable_text(one, noise) for one in (family.detectable, family.t_detectable))
+        table.add_row(family.name, str(family.size), p, str(family.seeds_needed), *found)
+    return table
+
+
+def detectable_text(difference: float | None, noise: Noise | None) -> str:
+    """Return a difference in points where the noise is known, else in its standard deviations; "never" for None."""
+    if difference is None:
+        return "never"
+    return f"{100 * difference:.2f}" if noise else f"{difference:.2f}"
+
+
+def _power(plan: StudyPlan) -> Iterable[str]:
+    yield (
+        "finds: the smallest paired difference, up or down, that the Holm-adjusted sign-flip test finds in 80 % of studies; "
+        "t finds: the same for a 95 % t interval that leaves out 0."
+    )
+    if plan.noise:
+        yield f"sd of a seed's paired difference: {100 * plan.noise.sd:.2f} points, from {plan.noise.source}."
+        if plan.noise.model is None:
+            yield "Differences are taken as normal, which they are not near 100 %: there a pilot, your own seeds or --from FOLDER, says more."
+    else:
+        yield "sd: standard deviation of a seed's paired difference. In points with --sd POINTS, or --from FOLDER of an earlier report."
+
+
+def _proposals(proposals: Sequence[Proposal], hours: float, noise: Noise | None) -> RenderableType:
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    for title in ("design", "arms", "seeds", "time", "largest smallest p", f"finds {'points' if noise else 'sd'}"):
+        table.add_column(title, justify="left" if title == "design" else "right")
+    for one in proposals:
+        worst = max(one.families, key=lambda family: family.smallest_p, default=None)
+        last = (f"{worst.smallest_p:.3g}", detectable_text(worst.detectable, noise)) if worst else ("", "")
+        table.add_row(one.design, str(one.arms), str(one.seeds), duration(3600 * one.hours), *last)
+    fitting = next((one for one in proposals if one.works), None)
+    advice = (
+        f'design = "{fitting.design}" with seeds = {fitting.seeds} fits {hours:g} h and every family can be significant.'
+        if fitting
+        else f"No design fits {hours:g} h with enough seeds: shorten [trainer.budget], or name fewer components."
+    )
+    return Group(table, _line(advice))
+
+
+def size_text(size: int) -> str:
+    """Return "812 kB", "3.4 MB" or "1.2 GB"."""
+    for unit, scale in (("GB", 1e9), ("MB", 1e6)):
+        if size >= scale:
+            return f"{size / scale:.1f} {unit}"
+    return f"{size / 1e3:.0f} kB"
+
+
+def _line(text: str) -> Text:
+    return Text(text, overflow="fold")

@@ -1,0 +1,101 @@
+"""A pilot: what an iteration, an evaluated task and a kept checkpoint cost, measured with the trainer itself."""
+
+from __future__ import annotations
+
+import statistics
+import tempfile
+import time
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from trainers.checkpoint import CheckpointFolder
+from trainers.config import TrainerConfig
+from trainers.data.classes import ClassData
+from trainers.mamlpp.schedules import msl_weights, second_order
+from trainers.overrides import merge, normalise
+from trainers.training import train
+
+EPOCHS, VAL_TASKS = 4, 16
+"""Of a pilot: epochs of one iteration each, the first of which only warms up; and validation tasks of each."""
+FREE = ("outer", "ca", "evaluation", "budget", "device")
+"""Sections that change no iteration's cost."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Seconds of one meta-iteration and of one evaluated task; bytes of files with one epoch's weights, and of each epoch more.
+
+    An epoch's file (`epoch`) also holds what training needs to go on; a finished training's (`final`) does not.
+    """
+
+    iteration: float
+    task: float
+    epoch: int
+    final: int
+    weights: int
+
+
+class Pilot:
+    """Measures each class of cost once: what differs only in rates, schedules or lengths shares its numbers."""
+
+    def __init__(self, data: ClassData) -> None:
+        self._data = data
+        self._costs: dict[str, Cost] = {}
+        self.seconds = 0.0
+        """Time that the measurements took."""
+
+    @property
+    def classes(self) -> int:
+        """How many classes of cost were measured."""
+        return len(self._costs)
+
+    def run_seconds(self, config: TrainerConfig, test: bool) -> float:
+        """Return the seconds of one training: its iterations by order and multi-step loss, validation, and test."""
+        phases = Counter(
+            (second_order(config, e), sum(w > 0 for w in msl_weights(config, e)) > 1)
+            for e in range(config.budget.epochs)
+        )
+        costs = {phase: self._cost(config, *phase) for phase in phases}
+        training = sum(count * config.budget.iterations * costs[phase].iteration for phase, count in phases.items())
+        a_task = max(cost.task for cost in costs.values())
+        evaluation, epochs = config.evaluation, config.budget.epochs
+        tested = evaluation.test_tasks * (1 + min(evaluation.top_k, epochs)) if test else 0
+        return training + a_task * (epochs * evaluation.val_tasks + tested)
+
+    def kept_bytes(self, config: TrainerConfig, keep: str) -> int:
+        """Return the bytes of checkpoints that a complete run of `config` leaves."""
+        cost = self._cost(config, True, False)
+        kept = [min(epoch, config.evaluation.top_k) - 1 for epoch in range(1, config.budget.epochs + 1)]
+        final = cost.final + cost.weights * kept[-1]
+        everything = final + sum(cost.epoch + cost.weights * more for more in kept)
+        return {"none": 0, "best": final, "all": everything}[keep]
+
+    def _cost(self, config: TrainerConfig, second: bool, multi_step: bool) -> Cost:
+        tree = config.model_dump()
+        changes: dict[str, Any] = {
+            "da": "off" if second else {"first_order_epochs": 1.0},
+            "msl": {"schedule": "linear", "epochs": 1.0} if multi_step else "off",
+            "ca": "off",
+            "budget": {"epochs": EPOCHS, "iterations": 1},
+            "evaluation": {"val_tasks": VAL_TASKS, "test_tasks": 2, "top_k": 2},
+        }
+        short, _ = normalise(merge({key: value for key, value in tree.items() if key not in changes}, changes))
+        key = short.model_dump_json(exclude=set(FREE))
+        if key not in self._costs:
+            self._costs[key] = self._measure(short)
+        return self._costs[key]
+
+    def _measure(self, config: TrainerConfig) -> Cost:
+        began = time.perf_counter()
+        iterations, tasks, sizes = [], [], []
+        with tempfile.TemporaryDirectory() as folder:
+            for epoch in train(config, 0, self._data, checkpoint=CheckpointFolder(Path(folder)), test=False):
+                iterations.append(config.episodes.tasks / epoch.tasks_per_second)
+                tasks.append((epoch.seconds - iterations[-1]) / VAL_TASKS)
+                sizes.append(max(file.stat().st_size for file in Path(folder).glob("epoch-*.ckpt")))
+            final = (Path(folder) / "final.ckpt").stat().st_size
+        self.seconds += time.perf_counter() - began
+        weights = sizes[1] - sizes[0]
+        return Cost(statistics.median(iterations[1:]), statistics.median(tasks[1:]), sizes[0], final - weights, weights)

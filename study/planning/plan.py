@@ -1,0 +1,185 @@
+"""What a study will take, and what it can find, before it runs: `mamlab plan`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from reports.records import Family
+from reports.statistics.permutation import ALPHA, seeds_needed
+from reports.statistics.power import sign_flip_detectable, t_detectable
+from trainers.checkpoint import CheckpointFolder
+from trainers.config import TrainerConfig
+from trainers.data.classes import ClassData
+from trainers.fingerprint import cell_id
+
+from ..spec.config import StudyConfig, parse_spec
+from ..spec.families import smallest_adjusted
+from ..stores.home import Home
+from .noise import UNKNOWN, Noise
+from .pilot import Pilot
+
+SAMPLED = 4
+"""Configs of a search's space whose cost stands for all."""
+SMALLER = ("leave_one_out", "add_one_in")
+"""Designs that are proposed where the spec's own does not fit a budget, in this order."""
+
+
+@dataclass(frozen=True)
+class FamilyPlan:
+    """A family with the smallest Holm-adjusted p it can reach, and the differences that it finds in 80 % of studies.
+
+    `detectable` is found by the sign-flip test, `t_detectable` has an interval without 0; None if no difference can be found. Both
+    as an accuracy in [0, 1], or, where the plan knows nothing of the noise, in standard deviations of a seed's paired difference.
+    """
+
+    name: str
+    size: int
+    smallest_p: float
+    seeds_needed: int
+    detectable: float | None
+    t_detectable: float | None
+
+    @property
+    def can_be_significant(self) -> bool:
+        """Whether the smallest p is at most 0.05."""
+        return self.smallest_p <= ALPHA
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A design that fits a budget: hours of wall time, and its families with as many seeds."""
+
+    design: str
+    arms: int
+    seeds: int
+    hours: float
+    families: tuple[FamilyPlan, ...]
+
+    @property
+    def works(self) -> bool:
+        """Whether every family can be significant."""
+        return self.seeds > 0 and all(family.can_be_significant for family in self.families)
+
+
+@dataclass(frozen=True)
+class StudyPlan:
+    """Numbers of a study before it runs; times in seconds on this machine, `wall` with all workers at work."""
+
+    study: str
+    kind: str
+    arms: int
+    seeds: int
+    cells: int
+    trained: int
+    a_run: float
+    wall: float
+    workers: int
+    disk: int
+    pilot: str
+    families: tuple[FamilyPlan, ...]
+    noise: Noise | None
+    budget_hours: float | None = None
+    fitting_runs: int | None = None
+    proposals: tuple[Proposal, ...] = ()
+
+
+def make_plan(
+    config: StudyConfig,
+    home: Home,
+    data: ClassData,
+    workers: int,
+    noise: Noise | None,
+    budget_hours: float | None = None,
+) -> StudyPlan:
+    """Measure and count; nothing is written into `home`."""
+    pilot = Pilot(data)
+    configs = _configs(config)
+    seconds = {name: pilot.run_seconds(one, config.tests) for name, one in configs.items()}
+    disk = {name: pilot.kept_bytes(one, config.execution.keep) for name, one in configs.items()}
+    seeds = len(config.seeds)
+    if config.kind == "search":
+        cells, trained = (config.budget.trials or 0) * seeds, 0
+        left = cells * math.fsum(seconds.values()) / len(seconds)
+        kept = cells * sum(disk.values()) // len(disk)
+    else:
+        cells = len(configs) * seeds
+        missing = [
+            name
+            for name, one in configs.items()
+            for seed in config.seeds
+            if not _finished(home, one, seed, data.checksum)
+        ]
+        trained, left = cells - len(missing), math.fsum(seconds[name] for name in missing)
+        kept = sum(disk[name] for name in missing)
+    how = (
+        f"{pilot.classes} classes of cost, 3 iterations and 48 validation tasks each after one to warm up, "
+        f"one after another with {config.execution.threads} thread{'s' * (config.execution.threads > 1)}, {pilot.seconds:.0f} s"
+    )
+    a_run = math.fsum(seconds.values()) / len(seconds)
+    fitting = int(3600 * budget_hours * workers / a_run) if budget_hours else None
+    proposals = (
+        _proposals(config, pilot, workers, budget_hours, noise) if budget_hours and config.kind == "ablation" else ()
+    )
+    return StudyPlan(
+        config.study.name, config.kind, len(config.arms), seeds, cells, trained, a_run,
+        left / workers, workers, kept, how, family_plans(config.families, seeds, noise), noise, budget_hours, fitting, proposals,
+    )  # fmt: skip
+
+
+def family_plans(families: Sequence[Family], seeds: int, noise: Noise | None) -> tuple[FamilyPlan, ...]:
+    """Return what each family can reach with so many seeds."""
+    return tuple(_family_plan(family, seeds, noise) for family in families if family.comparisons)
+
+
+def _family_plan(family: Family, seeds: int, noise: Noise | None) -> FamilyPlan:
+    size, model = len(family.comparisons), noise.against(family.comparisons[0][1]) if noise else UNKNOWN
+    found = sign_flip_detectable(model, seeds, size), t_detectable(model, seeds)
+    return FamilyPlan(family.name, size, smallest_adjusted(size, seeds), seeds_needed(size), *found)
+
+
+def _finished(home: Home, config: TrainerConfig, seed: int, checksum: str) -> bool:
+    return CheckpointFolder(home.checkpoints / cell_id(config, seed, checksum)).finished
+
+
+def _configs(config: StudyConfig) -> dict[str, TrainerConfig]:
+    """Return the arms' configs, the one training's, or some that the search could sample."""
+    if config.space is None:
+        return {name: one for name, (one, _) in config.arms.items()} or {"": config.base}
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    sampled = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=config.study.seed))
+    return {str(n): config.space.suggest(sampled.ask(), config.base_tree)[0] for n in range(SAMPLED)}
+
+
+def _proposals(
+    config: StudyConfig, pilot: Pilot, workers: int, hours: float, noise: Noise | None
+) -> tuple[Proposal, ...]:
+    """Return the spec's design with the seeds that fit, then smaller designs until one can be significant."""
+    found: list[Proposal] = []
+    for design, other in _designs(config):
+        block = math.fsum(pilot.run_seconds(one, config.tests) for one, _ in other.arms.values()) / workers
+        seeds = int(hours * 3600 / block)
+        enough = max((seeds_needed(len(family.comparisons)) for family in other.families), default=1)
+        seeds = min(seeds, max(enough, len(config.seeds)))  # more are for the user to ask for
+        found.append(
+            Proposal(design, len(other.arms), seeds, seeds * block / 3600, family_plans(other.families, seeds, noise))
+        )
+        if found[-1].works:
+            break
+    return tuple(found)
+
+
+def _designs(config: StudyConfig) -> list[tuple[str, StudyConfig]]:
+    """Return the spec as it is, then with fewer arms: half of "both", or the arms of a factorial that leave one out."""
+    assert config.ablation is not None
+    own = (config.ablation.design, config)
+    if config.ablation.design not in ("both", "factorial") or config.ablation.families:
+        return [own]
+    keyword = f'design = "{config.ablation.design}"'
+    return [own] + [
+        (design, parse_spec(config.spec_text.replace(keyword, f'design = "{design}"'))) for design in SMALLER
+        if keyword in config.spec_text
+    ]  # fmt: skip

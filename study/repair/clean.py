@@ -1,0 +1,213 @@
+"""What lies in a home and no study needs, and its removal.
+
+A study is gone when its experiment was deleted in MLflow, or neither store knows it. The numbers of a study that is there
+are in its books; its checkpoints stay as long as one of its runs names their cell.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from reports import records
+from reports.data.mlflow_runs import runs_where
+from trainers.checkpoint import CellBusy, CheckpointFolder
+
+from ..engine.journal import Journal
+from ..planning.page import size_text
+from ..stores.connect import open_mlflow, open_optuna
+from ..stores.heartbeat import TAG, living, read_sign
+from ..stores.home import Home
+from ..stores.locks import DriverBusy, driver_lock, holder
+from ..stores.study_names import require_store
+from ..stores.urls import shown
+
+LISTED = 20
+"""So many are named, the largest; the others are counted."""
+CELL = re.compile("[0-9a-f]{64}")
+STORES_LOCK = "stores"
+
+
+@dataclass(frozen=True)
+class Needed:
+    """What the studies of a home need: their names, and the cells that their runs train."""
+
+    studies: frozenset[str]
+    cells: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Unneeded:
+    """A file or folder, why it can go, and how many bytes that frees."""
+
+    path: Path
+    why: str
+    size: int
+
+
+def read_needed(home: Home) -> Needed:
+    """Ask both stores. Raises UIError if there is no store yet, so that nothing is taken for unneeded by mistake."""
+    require_store(home)
+    client = open_mlflow(home)
+    there, deleted = _experiments(client, "active_only"), _experiments(client, "deleted_only")
+    studies, cells = set(there), set[str]()
+    for experiment_id in there.values():
+        cells |= {run.data.tags.get(records.TAG_CELL, "") for run in runs_where(client, [experiment_id])}
+    for name, planned in _optuna_cells(home).items():
+        if name not in deleted:
+            studies.add(name)
+            cells |= planned
+    return Needed(frozenset(studies), frozenset(cells))
+
+
+def _experiments(client: Any, which: str) -> dict[str, str]:
+    """Return the ids of MLflow's experiments by name."""
+    from mlflow.entities import ViewType
+
+    found: dict[str, str] = {}
+    token = None
+    while True:
+        page = client.search_experiments(view_type=ViewType.from_string(which), page_token=token)
+        found |= {one.name: one.experiment_id for one in page}
+        token = page.token
+        if not token:
+            return found
+
+
+def _optuna_cells(home: Home) -> dict[str, set[str]]:
+    """Return the cells that Optuna's trials name (an ablation's; a search's are in MLflow), by study."""
+    if home.optuna_url.startswith("sqlite") and not home.optuna_db.exists():
+        return {}
+    storage = open_optuna(home)
+    trials = {study.study_name: storage.get_all_trials(study._study_id) for study in storage.get_all_studies()}
+    return {name: {trial.user_attrs.get("cell", "") for trial in found} for name, found in trials.items()}
+
+
+def find_unneeded(home: Home, needed: Needed) -> list[Unneeded]:
+    """Return what can go, the largest first; what is in use now is left out."""
+    found = [*_checkpoints(home, needed), *_of_gone_studies(home, needed)]
+    return sorted(found, key=lambda one: (-one.size, one.path))
+
+
+def _checkpoints(home: Home, needed: Needed) -> Iterator[Unneeded]:
+    for folder in home.checkpoints.glob("*"):
+        if not CELL.fullmatch(folder.name) or folder.is_symlink() or holder(folder / "lock"):
+            continue
+        if folder.name not in needed.cells:
+            yield Unneeded(folder, "no study trains this cell", _size(folder))
+        else:
+            for file in CheckpointFolder(folder, keep_all=True).leftovers():
+                yield Unneeded(file, "half written or damaged", _size(file))
+
+
+def _of_gone_studies(home: Home, needed: Needed) -> Iterator[Unneeded]:
+    """Logs and journals; other files there are somebody's own, and left."""
+    for path in home.logs.glob("*"):
+        if path.name not in needed.studies and not path.is_symlink() and (logs := _own_files(path)):
+            yield Unneeded(path, "its study is gone", sum(map(_size, logs)))
+    for path in home.journal.glob("*.jsonl"):
+        if path.stem not in needed.studies and not path.is_symlink() and Journal(path).read():
+            yield Unneeded(path, "its study is gone", _size(path))
+
+
+def _own_files(folder: Path) -> list[Path]:
+    """Return the files that workers write into a folder of logs, or of checkpoints."""
+    patterns = ("worker-*.log", "*.ckpt", "*.damaged", "*.tmp-*", "attempt", "lock")
+    found = [file for pattern in patterns for file in folder.glob(pattern)]
+    return sorted({file for file in found if file.is_file() and not file.is_symlink()})
+
+
+def _size(path: Path) -> int:
+    files = path.rglob("*") if path.is_dir() else [path]
+    return sum(file.stat().st_size for file in files if file.is_file())
+
+
+def clean(home: Home, console: Console, *, yes: bool) -> None:
+    """Print what no study needs, and with `yes` delete it.
+
+    Raises UIError if there is no store yet, DriverBusy with `yes` while a driver of the home lives, here or elsewhere.
+    """
+    with ExitStack() as locks:
+        for lock in sorted(home.locks.glob("*.lock")) if yes else ():
+            if lock.stem != STORES_LOCK:
+                locks.enter_context(driver_lock(lock, lock.stem))
+        if yes:
+            _refuse_drivers(home)
+        needed = read_needed(home)
+        found = find_unneeded(home, needed)
+        gone = [one for one in found if _delete(one)] if yes else []
+    _print(home, console, gone if yes else found, yes=yes)
+    if busy := len(found) - len(gone) if yes else 0:
+        console.print(f"{busy} could not be deleted: in use, or not ours to delete.", highlight=False)
+    own = replace(home, stores=None)
+    console.print(
+        f"Studies: {len(needed.studies - {'Default'})}, by {shown(own.optuna_url)} and {shown(own.mlflow_url)}.",
+        style="dim", markup=False, highlight=False,
+    )  # fmt: skip
+
+
+def _refuse_drivers(home: Home) -> None:
+    """Raise DriverBusy if a driver of another machine works in this home, where its lock may not be seen."""
+    require_store(home)
+    client = open_mlflow(home)
+
+    def signs() -> dict[str, str]:
+        role = f"tags.{records.TAG_ROLE} = '{records.ROLE_STUDY}'"
+        runs = runs_where(client, list(_experiments(client, "active_only").values()), role)
+        tags = {run.data.tags.get(records.TAG_STUDY, run.info.run_id): run.data.tags.get(TAG, "") for run in runs}
+        return {study: tag for study, tag in tags.items() if (one := read_sign(tag)) and one.home == str(home.root)}
+
+    for study, driver in living(signs, home.root).items():
+        raise DriverBusy(f'study "{study}" is being run by {driver}, in this home; stop it there first')
+
+
+def _delete(one: Unneeded) -> bool:
+    """Delete, and return whether it is gone; a cell that somebody trains by now stays, and what is not mamlab's."""
+    if one.path.is_dir() and CELL.fullmatch(one.path.name):
+        folder = CheckpointFolder(one.path, "clean")
+        with suppress(OSError, CellBusy):
+            folder.acquire()
+            _delete_own(one.path)
+        folder.release()
+    elif one.path.is_dir():
+        with suppress(OSError):
+            _delete_own(one.path)
+    else:
+        with suppress(OSError):
+            one.path.unlink(missing_ok=True)
+    return not one.path.exists()
+
+
+def _delete_own(folder: Path) -> None:
+    for file in _own_files(folder):
+        file.unlink(missing_ok=True)
+    folder.rmdir()
+
+
+def _print(home: Home, console: Console, found: list[Unneeded], *, yes: bool) -> None:
+    if not found:
+        console.print("Nothing to delete: studies need all that is here.", highlight=False)
+        return
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    for title in ("deleted" if yes else "no study needs", "why", "size"):
+        table.add_column(title, overflow="fold", justify="right" if title == "size" else "left")
+    for one in found[:LISTED]:
+        table.add_row(_short(one.path.relative_to(home.root)), one.why, size_text(one.size))
+    if rest := found[LISTED:]:
+        table.add_row(f"... and {len(rest)} more", "", size_text(sum(one.size for one in rest)))
+    console.print(table)
+    total = size_text(sum(one.size for one in found))
+    ending = "deleted." if yes else "in all. Delete it with: mamlab clean --yes"
+    console.print(f"{total} {ending}", markup=False, highlight=False)
+
+
+def _short(path: Path) -> str:
+    """Return a path with its cell's name cut to the 12 characters by which it is called elsewhere."""
+    return "/".join(f"{part[:12]}.." if CELL.fullmatch(part) else part for part in path.parts)

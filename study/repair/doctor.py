@@ -1,0 +1,89 @@
+"""`mamlab doctor`: what disagrees in a study, as a table or JSON, and mended on demand.
+
+`--fix` mends without training, under the driver's lock, and looks again: what is left then needs a restart, or cannot
+be mended.
+"""
+
+from __future__ import annotations
+
+import json
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from ..stores.home import Home
+from ..stores.locations import find_moved
+from ..stores.locks import driver_lock
+from ..stores.reading import readable
+from ..stores.study_names import UIError
+from .diagnosis import Disagreement, diagnose, mend
+from .state import Books, read_books
+
+
+def examine(home: Home, name: str, console: Console, *, fix: bool, as_json: bool) -> int:
+    """Print what disagrees in the study `name`, mended if `fix`; return 1 if something is left, else 0.
+
+    Without `fix` nothing in the home is written. Raises UIError for an unknown study, or with `fix` if a driver lives
+    elsewhere; DriverBusy if one lives in this home; LocationError for artifacts that are not here.
+    """
+    books, mended, left = _mended(home, name) if fix else _found(home, name)
+    if as_json:
+        rows = [{"what": one.what, "mended": True} for one in mended]
+        rows += [{"what": one.what, "mended": False, "fix": one.way} for one in left]
+        console.print(
+            json.dumps({"study": name, "driver": books.driver, "disagreements": rows, "notes": books.notes}, indent=2),
+            soft_wrap=True,
+            markup=False,
+            highlight=False,
+        )
+    else:
+        for note in books.notes:
+            console.print(f"note: {note}", markup=False, highlight=False, soft_wrap=True)
+        _print(name, console, books.driver, mended, left)
+    return int(bool(left))
+
+
+def _found(home: Home, name: str) -> tuple[Books, list[Disagreement], list[Disagreement]]:
+    """Return both books, nothing mended, and what disagrees."""
+    with readable(home, as_it_is=True) as place:
+        moved = find_moved(place)  # which are rewritten in the copy that is read
+        books = read_books(place, name)
+        left = diagnose(books)
+    if moved:
+        left.insert(0, Disagreement(moved.told(home), "rewritten", lambda: None))
+    return books, [], left
+
+
+def _mended(home: Home, name: str) -> tuple[Books, list[Disagreement], list[Disagreement]]:
+    """Mend; return both books as they were, what was mended and what is left."""
+    moved = find_moved(home)
+    read_books(home, name)  # which rewrites the locations of a home that was moved
+    with driver_lock(home.locks / f"{name}.lock", name):
+        books = read_books(home, name, alone=True)
+        if books.driver:
+            raise UIError(f'study "{name}" is being run by {books.driver}; stop it there, then --fix')
+        mended, left = mend(books)
+    return books, [*([Disagreement(moved.told(home), "rewritten")] if moved else []), *mended], left
+
+
+def _print(name: str, console: Console, driver: str, mended: list[Disagreement], left: list[Disagreement]) -> None:
+    if driver:
+        console.print(
+            f"{name} is being run by {driver}: only what has ended is compared.", markup=False, highlight=False
+        )
+    if not mended and not left:
+        console.print(f"{name}: the books, the checkpoints and the journal agree.", markup=False, highlight=False)
+        return
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    table.add_column("what disagrees", overflow="fold", ratio=3)
+    table.add_column("mended" if mended else "--fix", overflow="fold", ratio=2)
+    for one in mended:
+        table.add_row(Text(one.what), Text(one.way, style="green"))
+    for one in left:
+        table.add_row(Text(one.what, style="yellow"), Text(one.way))
+    console.print(table)
+    if mended or not any(one.cure for one in left):
+        console.print(f"{len(mended)} mended, {len(left)} left.", highlight=False)
+    else:
+        console.print(f"Mend it with: mamlab doctor {name} --fix", markup=False, highlight=False)

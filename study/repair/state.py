@@ -1,0 +1,176 @@
+"""Both books of a study and its checkpoints as they are read from outside, to be compared."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from reports import records
+from reports.data.experiments import find_experiment, parent_of
+from reports.data.mlflow_runs import DELETED, key_of, runs_where
+from trainers.checkpoint import CheckpointFolder
+from trainers.results import EpochResult
+
+from ..engine.foreign import is_ours, notes_on
+from ..engine.journal import Journal
+from ..engine.plan import planned_cells
+from ..engine.rebuilding import Lost, find_lost
+from ..engine.status import driver_of, read_studies
+from ..engine.trials import RESULT, SUPERSEDED
+from ..spec.config import StudyConfig
+from ..spec.writing import stored_spec
+from ..stores.connect import open_mlflow, open_optuna
+from ..stores.heartbeat import TAG, living
+from ..stores.home import Home
+from ..stores.locks import holder
+from ..stores.study_names import UIError, require_store
+
+if TYPE_CHECKING:
+    from optuna.trial import FrozenTrial
+
+    from ..stores.optuna_storage import SoleWriter
+
+
+@dataclass(frozen=True)
+class Books:
+    """One study at one moment: `trials` are Optuna's by number (those that count), `runs` MLflow's without the study's own, `parent`."""
+
+    home: Home
+    name: str
+    storage: SoleWriter
+    client: Any
+    trials: dict[int, FrozenTrial]
+    parent: Any
+    runs: list[Any]
+    driver: str
+    """Who runs the study; empty if nobody does."""
+    others: tuple[FrozenTrial, ...] = ()
+    """Optuna's trials that are not ours."""
+    lost: Lost | None = None
+    """What Optuna's store has lost and MLflow has."""
+
+    @property
+    def notes(self) -> list[str]:
+        """What to say of trials that are not ours."""
+        return notes_on(self.others, wishes=self.parent.data.tags.get(records.TAG_KIND) == records.SEARCH)
+
+    @cached_property
+    def config(self) -> StudyConfig:
+        """The spec with which the study was last started. Raises UIError if it is not in MLflow."""
+        artifacts = self.client.list_artifacts(self.parent.info.run_id)
+        if not any(file.path == records.SPEC_FILE for file in artifacts):
+            raise UIError(f'study "{self.name}" has no {records.SPEC_FILE} in MLflow; start it again, which writes it')
+        with tempfile.TemporaryDirectory() as folder:
+            file = self.client.download_artifacts(self.parent.info.run_id, records.SPEC_FILE, folder)
+            return stored_spec(Path(file).read_text(encoding="utf-8"), self.name)
+
+    @property
+    def several(self) -> bool:
+        """Whether a trial has several runs, one a seed."""
+        return self.config.kind == "search" and len(self.config.seeds) > 1
+
+    @property
+    def done(self) -> bool:
+        """Whether everything that the spec wants has ended in Optuna; a search that only hours limit is never done."""
+        ended = [trial for trial in self.trials.values() if trial.state.is_finished()]
+        if self.config.kind == "search":
+            wanted = self.config.budget.trials
+            return wanted is not None and len(ended) == len(self.trials) >= wanted
+        cells = {(trial.user_attrs.get("arm"), trial.user_attrs["seed"]) for trial in ended}
+        return len(ended) == len(self.trials) and cells.issuperset(planned_cells(self.config))
+
+    def seeds(self, trial: FrozenTrial) -> tuple[int, ...]:
+        """Return the seeds of a trial's runs; of one that a pruner stopped between them, those that were trained."""
+        if self.config.kind != "search":
+            return (trial.user_attrs["seed"],)
+        trained = tuple(seed for seed in self.config.seeds if f"{RESULT}{seed}" in trial.user_attrs)
+        return trained if self.several and trial.state.is_finished() else self.config.seeds
+
+    @cached_property
+    def binned(self) -> dict[tuple[int, int], Any]:
+        """The runs in MLflow's bin by trial and seed, the newest of each."""
+        runs = f"tags.{records.TAG_ROLE} = '{records.ROLE_RUN}'"
+        found = runs_where(self.client, [self.parent.info.experiment_id], runs, DELETED)
+        return {key_of(run): run for run in found}
+
+    @property
+    def journal(self) -> Journal:
+        """What is still to be written."""
+        return Journal(self.home.journal / f"{self.name}.jsonl")
+
+    @cached_property
+    def steps(self) -> dict[str, set[int]]:
+        """The epochs that MLflow holds, by run id."""
+        ids = [run.info.run_id for run in self.runs]
+        return {one: {p.step for p in self.client.get_metric_history(one, records.VAL_ACCURACY)} for one in ids}
+
+    def trial_of(self, run: Any) -> FrozenTrial | None:
+        """Return Optuna's side of an MLflow run, None if it has none."""
+        return self.trials.get(int(run.data.tags[records.TAG_TRIAL]))
+
+    def folder(self, cell: str) -> CheckpointFolder:
+        """Return the checkpoints of a cell."""
+        return CheckpointFolder(self.home.checkpoints / cell, keep_all=self.config.execution.keep == "all")
+
+    def history(self, run: Any) -> list[EpochResult]:
+        """Return the epochs in the checkpoint of a run, as far as the run went; empty without one."""
+        last = int(run.data.metrics.get(records.EPOCHS_RUN, 0)) if state_of(run) in records.ENDED else 10**9
+        return [epoch for epoch in _history(self.folder(run.data.tags[records.TAG_CELL])) if epoch.epoch <= last]
+
+    def missing(self, run: Any) -> list[EpochResult]:
+        """Return the epochs that the run's checkpoint has and MLflow lacks."""
+        return [epoch for epoch in self.history(run) if epoch.epoch not in self.steps[run.info.run_id]]
+
+    @property
+    def folders(self) -> list[CheckpointFolder]:
+        """The checkpoints of the study's runs that nobody trains now."""
+        cells = sorted({run.data.tags[records.TAG_CELL] for run in self.runs})
+        return [self.folder(cell) for cell in cells if not holder(self.home.checkpoints / cell / "lock")]
+
+
+def state_of(run: Any) -> str:
+    """Return the state of an MLflow run; one without a word is running."""
+    return str(run.data.tags.get(records.TAG_STATE, records.RUNNING))
+
+
+def read_books(home: Home, name: str, *, alone: bool = False) -> Books:
+    """Read the study `name`; with `alone` this process holds its driver's lock, and waits to see whether one elsewhere lives.
+
+    Raises UIError, naming the studies that there are, if it is none of them.
+    """
+    require_store(home)
+    client = open_mlflow(home)
+    experiment = find_experiment(client, name)
+    runs = list(runs_where(client, [experiment.experiment_id])) if experiment else []
+    parent = parent_of(client, experiment.experiment_id) if experiment else None
+    if parent is None:
+        known = ", ".join(study.name for study in read_studies(home)) or "none"
+        raise UIError(f"no study named {name!r} in {home.root} (there: {known})")
+    children = [run for run in runs if run.data.tags.get(records.TAG_ROLE) == records.ROLE_RUN]
+    storage = open_optuna(home)
+    try:
+        study_id = storage.get_study_id_from_name(name)
+        trials, attrs = storage.get_all_trials(study_id), storage.get_study_user_attrs(study_id)
+    except KeyError:
+        trials, attrs = [], {}
+    tag = parent.data.tags.get(TAG, "")
+    driver = _alive(client, home, name, parent.info.run_id) if alone else driver_of(home, name, tag)
+    ours = [trial for trial in trials if is_ours(trial) and trial.number not in attrs.get(SUPERSEDED, ())]
+    others = tuple(trial for trial in trials if not is_ours(trial))
+    counting = {trial.number: trial for trial in ours}
+    lost = None if driver else find_lost(storage, client, name)
+    return Books(home, name, storage, client, counting, parent, children, driver, others, lost)
+
+
+def _alive(client: Any, home: Home, name: str, parent_id: str) -> str:
+    """Return who runs the study from another home, empty if nobody does; see `study.stores.connect.heartbeat.living`."""
+    found = living(lambda: {name: client.get_run(parent_id).data.tags.get(TAG, "")}, home.root)
+    return str(found.get(name, ""))
+
+
+def _history(folder: CheckpointFolder) -> list[EpochResult]:
+    state = folder.peek()
+    return [EpochResult(**epoch) for epoch in state["history"]] if state else []

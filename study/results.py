@@ -1,0 +1,42 @@
+"""What a study has reached: its runs and what is said of it, read from its home."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from reports.data.experiments import parent_of
+from reports.data.loading import from_mlflow
+from reports.records import RunRecord, StudyInfo
+
+from .engine.missing import Missing, find_missing
+from .spec.searched_space import with_space
+from .stores.connect import mlflow_address, open_mlflow, patiently
+from .stores.home import Home
+from .stores.urls import shown
+
+UI_ADDRESS = "http://127.0.0.1:5000"
+"""Where `mamlab ui` serves."""
+
+
+def load(study: str, home: Home, afresh: bool = False) -> tuple[StudyInfo, list[RunRecord]]:
+    """Return a study and its runs; what its last report exported is not read again, unless `afresh`.
+
+    Links lead to where `mamlab ui` serves, unless the store is a server. Raises StoreAway, ReportError.
+    """
+    address = mlflow_address(home)
+    exported = None if afresh else home.reports / study
+    info, records = patiently(
+        lambda: from_mlflow(address, study, exported),
+        f"MLflow's store {shown(address)}",
+    )
+    lost = _missing(home, info, records)
+    info = replace(info, missing=lost.text, notes=(*info.notes, *([lost.cannot] if lost.cannot else [])))
+    return replace(with_space(info), mlflow_address=info.mlflow_address or UI_ADDRESS), records
+
+
+def _missing(home: Home, info: StudyInfo, records: Sequence[RunRecord]) -> Missing:
+    client = open_mlflow(home)
+    known = {(one.trial, one.seed) for one in records if one.trial is not None and one.seed is not None}
+    parent = parent_of(client, info.experiment_id)
+    return find_missing(home, client, info.name, info.experiment_id, info.spec, parent, known)

@@ -1,0 +1,1 @@
+"""The spec: a TOML file in, a checked `StudyConfig` out."""

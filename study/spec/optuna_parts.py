@@ -1,0 +1,174 @@
+"""Optuna's samplers and pruners by the names of a spec file. Optuna is imported only when one is made."""
+
+from __future__ import annotations
+
+import inspect
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+from trainers.error_messages import show, unknown
+
+from .rungs import HALVING, are_placed, halving_options, up_to_half
+from .sections import Named
+
+if TYPE_CHECKING:
+    from optuna.pruners import BasePruner
+    from optuna.samplers import BaseSampler
+
+SAMPLERS = {
+    "tpe": "TPESampler",
+    "gp": "GPSampler",
+    "cmaes": "CmaEsSampler",
+    "qmc": "QMCSampler",
+    "random": "RandomSampler",
+    "nsgaii": "NSGAIISampler",
+    "brute_force": "BruteForceSampler",
+}
+PRUNERS = {
+    "median": "MedianPruner",
+    "hyperband": "HyperbandPruner",
+    "successive_halving": "SuccessiveHalvingPruner",
+    "percentile": "PercentilePruner",
+    "patient": "PatientPruner",
+    "threshold": "ThresholdPruner",
+    "wilcoxon": "WilcoxonPruner",
+    "none": "NopPruner",
+}
+WILCOXON = "wilcoxon"
+"""The pruner that compares seeds; all others compare epochs."""
+STARTUP_TRIALS = 8
+"""Random trials before a sampler that models begins to."""
+
+_CODE = (
+    "gamma",
+    "weights",
+    "search_space",
+    "source_trials",
+    "x0",
+    "consider_prior",
+    "prior_weight",
+    "consider_magic_clip",
+    "consider_endpoints",
+    "warn_independent_sampling",
+)
+"""Options that a spec file cannot or need not write: functions, objects, what Optuna deprecates."""
+
+
+def make_sampler(section: Named, seed: int) -> BaseSampler:
+    """Return the sampler that [sampler] names, with `seed`.
+
+    TPE is set for small budgets unless the options say otherwise: parameters modelled together, trials that still run
+    counted as poor. All that model begin after 8 random trials. Nothing depends on the number of trials planned, so a
+    search that is given more goes on as if it had had them from the start.
+
+    Raises ValueError for an unknown name or option, or a value that Optuna refuses.
+    """
+    import optuna.samplers
+
+    own: dict[str, Any] = {"seed": seed}
+    if section.name == "tpe":
+        own |= {
+            "n_startup_trials": STARTUP_TRIALS,
+            "multivariate": True,
+            "group": True,
+            "constant_liar": True,
+        }
+        if section.options.get("multivariate") is False:
+            own["group"] = False  # Optuna refuses group without multivariate
+    elif section.name in ("gp", "cmaes"):
+        own |= {"n_startup_trials": STARTUP_TRIALS}
+    make = _class("sampler", SAMPLERS, optuna.samplers, section)
+    made: BaseSampler = _make("sampler", make, section, own, hidden=("seed",))
+    return made
+
+
+def make_pruner(section: Named, epochs: int) -> BasePruner:
+    """Return the pruner that [pruner] names, with defaults for runs of `epochs` epochs.
+
+    Successive halving and Hyperband go on with the better third of the trials after a ninth of the epochs, and with the better
+    third of these after a third; unless the options place the rungs, none is beyond half of the epochs. The median and percentile
+    rules spare the first 4 trials and a quarter of the epochs. The patient pruner waits for as many epochs without improvement.
+    Wilcoxon's test compares a trial's seeds with those of the best trial: at p < 0.15, which three seeds reach if all are worse
+    (p = 1/8).
+
+    Raises ValueError for an unknown name or option, or a value that Optuna refuses.
+    """
+    import optuna.pruners
+
+    quarter = max(1, epochs // 4)
+    rule = {"n_startup_trials": 4, "n_warmup_steps": quarter}
+    own: dict[str, dict[str, Any]] = {
+        "median": rule,
+        "percentile": {"percentile": 50.0, **rule},
+        WILCOXON: {"p_threshold": 0.15},
+        "patient": {"wrapped_pruner": None, "patience": quarter},
+    }
+    halving = section.name in HALVING
+    options = halving_options(section, epochs) if halving else own.get(section.name, {})
+    make = _class("pruner", PRUNERS, optuna.pruners, section)
+    if halving and not are_placed(section):
+        make = up_to_half(make, epochs)
+    made: BasePruner = _make("pruner", make, section, options, hidden=("wrapped_pruner",))
+    return made
+
+
+def _class(what: str, names: dict[str, str], module: Any, section: Named) -> Any:
+    if section.name not in names:
+        raise ValueError(f"{what}.name = {show(section.name)}: {unknown(what, section.name, names)}")
+    return getattr(module, names[section.name])
+
+
+def _make(what: str, make: Any, section: Named, own: dict[str, Any], hidden: tuple[str, ...]) -> Any:
+    parameters = inspect.signature(make).parameters
+    known = [name for name in parameters if name not in hidden and not _takes_code(name)]
+    wrong = [f"{what}.{key}: {unknown('option', key, known)}" for key in section.options if key not in known]
+    wrong += [
+        f"{what}.{key}: must be {parameters[key].annotation}, not {show(value)}"
+        for key, value in section.options.items()
+        if key in known and not _fits(value, str(parameters[key].annotation))
+    ]
+    if section.name == "cmaes" and find_spec("cmaes") is None:
+        wrong.append(
+            f'{what}.name = "cmaes": needs the package cmaes; install it (pip install cmaes), or choose another'
+        )
+    if wrong:
+        raise ValueError("\n".join(wrong))
+    if "warn_independent_sampling" in parameters and section.name != "tpe":
+        own = {"warn_independent_sampling": False, **own}
+    options = {**own, **section.options}
+    if "n_warmup_steps" in options:  # Optuna counts steps from 0, and our first epoch is step 1
+        options["n_warmup_steps"] += 1
+    try:
+        with _quiet():
+            return make(**options)
+    except (TypeError, ValueError, AssertionError) as error:
+        raise ValueError(f"{what}: {section.name} refuses its options: {error}") from None
+
+
+_KINDS: dict[str, tuple[type, ...]] = {"bool": (bool,), "int": (int,), "float": (int, float), "str": (str,)}
+
+
+def _fits(value: Any, annotation: str) -> bool:
+    """Whether `value` is of a type that `annotation`, such as "int | None", names; True where it names others."""
+    kinds = [
+        kind for part in annotation.split("|") if part.strip() != "None" for kind in _KINDS.get(part.strip(), (object,))
+    ]
+    return object in kinds or (bool in kinds if isinstance(value, bool) else isinstance(value, tuple(kinds)))
+
+
+def _takes_code(name: str) -> bool:
+    """Whether a spec file cannot or need not write an option."""
+    return name.endswith(("_func", "_sampler")) or name in _CODE
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Silence Optuna's notes that an option is experimental: they are chosen here."""
+    from optuna.exceptions import ExperimentalWarning
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExperimentalWarning)
+        yield

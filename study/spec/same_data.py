@@ -1,0 +1,100 @@
+"""The data of a study that another one follows: known by its checksum, wherever its folder lies now."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from reports import records as names
+from reports.records import RunRecord
+from trainers.data import DataError, ImageFolder, load
+
+from .config import StudyConfig
+
+if TYPE_CHECKING:
+    from trainers.data.classes import ClassData
+
+    from ..stores.home import Home
+
+
+def checksum_of(records: Sequence[RunRecord]) -> str:
+    """Return the checksum of the data that the runs were trained on; "" if they do not say."""
+    return next((found for record in records if (found := record.tags.get(names.TAG_DATA_CHECKSUM))), "")
+
+
+def recorded_path(client: Any, experiment_id: str) -> str:
+    """Return where the data of the study in this MLflow experiment lay when it last started; "" if it does not say."""
+    parents = client.search_runs([experiment_id], f"tags.{names.TAG_ROLE} = '{names.ROLE_STUDY}'", max_results=1)
+    return str(parents[0].data.tags.get(names.TAG_DATA_PATH, "")) if parents else ""
+
+
+def with_same_data(
+    spec: StudyConfig, checksum: str, home: Home, *, recorded: str = "", given: Path | None = None
+) -> tuple[StudyConfig, ClassData]:
+    """Return the spec of a former study with the folder that holds its data, and the data.
+
+    Args:
+        spec: of the former study.
+        home: has the folder of what data sets are kept in.
+        checksum: of the data that it was trained on; "" if nobody knows, then the first folder that can be read is taken.
+        recorded: the folder that it last started with. Looked at first, then that of its spec, relative to the working folder.
+        given: what the user names instead of these.
+
+    Raises DataError, naming each folder that was looked at and both checksums, if none holds the same data.
+    """
+    if given is not None and not isinstance(spec.data, ImageFolder):
+        raise DataError(
+            f'--data {given}: the data of "{spec.study.name}" is {spec.data.source}, which has no folder; leave it out'
+        )
+    problems = []
+    for one in _candidates(spec, recorded, given):
+        try:
+            data = load(one.data, home.data)
+        except DataError as error:
+            problems.append(str(error))
+            continue
+        if not checksum or data.checksum == checksum:
+            return one, data
+        problems.append(f"{place_of(one, home)} holds other data: its checksum is {data.checksum}")
+    way = (
+        "name the folder that holds the same data with --data PATH"
+        if isinstance(spec.data, ImageFolder)
+        else "put the files back as they were, or use the versions of then"
+    )
+    raise DataError(
+        f'the data of the study "{spec.study.name}" (checksum {checksum or "unknown"}) is not here; {way}. Looked at:\n'
+        + "\n".join(f"  {problem}" for problem in problems)
+    )
+
+
+def refuse_other_origin(config: StudyConfig, checksum: str) -> None:
+    """Raise DataError if the data of a study that follows a search is not what the search was trained on."""
+    origin = config.ablation.origin if config.ablation else None
+    if origin and origin.data_checksum not in (None, checksum):
+        place = f" in {config.data.path}" if isinstance(config.data, ImageFolder) else ""
+        raise DataError(
+            f'the search "{origin.search}" was trained on data with the checksum {origin.data_checksum}, but the data{place} has '
+            f"{checksum}: their numbers cannot stand side by side. Give [data] path the folder of the same data"
+        )
+
+
+def place_of(spec: StudyConfig, home: Home) -> str:
+    """Return where the data of a spec is read from: its folder, or its name and the home's folder of data."""
+    return (
+        str(spec.data.path) if isinstance(spec.data, ImageFolder) else f"{spec.data.source} in {home.data.absolute()}"
+    )
+
+
+def _candidates(spec: StudyConfig, recorded: str, given: Path | None) -> Iterator[StudyConfig]:
+    if not isinstance(spec.data, ImageFolder):
+        yield spec
+        return
+    paths = (
+        [given.expanduser().absolute()]
+        if given is not None
+        else [*([Path(recorded)] if recorded else []), spec.data.path]
+    )
+    for path in dict.fromkeys(paths):
+        yield replace(spec, data=spec.data.model_copy(update={"path": path}))

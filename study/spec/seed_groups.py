@@ -1,0 +1,32 @@
+"""The score of a trial of several seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+Score = Literal["mean", "lower_bound"]
+FEWEST_SEEDS = 5
+"""Of a group that the Wilcoxon pruner may stop."""
+
+Results = Mapping[int, tuple[str, float | None]]
+"""Seed -> state and score of a run that has ended."""
+
+
+def group_score(values: Sequence[float], how: Score) -> float:
+    """Return what a search compares of the seeds' best validation accuracies: their mean, or its lower bound."""
+    from reports.statistics.summary import trial_score  # a second of imports
+
+    return trial_score(values, how)
+
+
+def is_over(results: Results, seeds: int, *, one_by_one: bool, stop: bool) -> bool:
+    """Whether a trial of so many `seeds` with these `results` has ended: all have; seed by seed, also by one that failed or by a pruner's `stop`."""
+    failed = any(state != "complete" for state, _ in results.values())
+    return len(results) == seeds or (one_by_one and (failed or stop))
+
+
+def group_value(results: Results, how: Score) -> float | None:
+    """Return the score of a group whose runs are all complete, else None."""
+    scores = [score for state, score in results.values() if state == "complete" and score is not None]
+    return group_score(scores, how) if scores and len(scores) == len(results) else None

@@ -1,0 +1,142 @@
+"""Whether all that a study can train fits its data and this machine: found before anything trains."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from search_spaces.dimensions import Range
+from search_spaces.trials import FixedParams, Trial
+from trainers.arithmetic import pick_device, pick_dtype
+from trainers.config import TrainerConfig
+from trainers.data import DataError, require_classes, require_images
+from trainers.data.classes import ClassData
+from trainers.overrides import merge, normalise, settings
+from trainers.training import check, check_shape
+
+from .config import SpecError, StudyConfig
+
+POINTS = 200
+"""Random configs of a search's space that are looked at, beside the largest of all."""
+
+
+SIZES = ("episodes.ways", "episodes.shots", "episodes.queries", "model.blocks")
+"""What a task takes of the data, and the network of its images."""
+
+
+@dataclass(frozen=True)
+class Need:
+    """One of what tasks or the network need of the data: the settings that decide it, how much it is, and what refuses too much."""
+
+    paths: tuple[str, ...]
+    size: Callable[[TrainerConfig], int]
+    check: Callable[[TrainerConfig], None]
+
+    def why_not(self, config: TrainerConfig) -> str:
+        """Return why the data do not meet the need of `config`; empty if they do."""
+        try:
+            self.check(config)
+        except DataError as error:
+            return str(error)
+        return ""
+
+
+def _needs(config: StudyConfig, data: ClassData | None) -> list[Need]:
+    width = config.data.image_shape[1] if data is None else int(data.images.shape[-1])
+    blocks = Need(SIZES[3:], lambda one: one.model.blocks, lambda one: check_shape(one, width))
+    if data is None:
+        return [blocks]
+    return [
+        Need(SIZES[:1], lambda one: one.episodes.ways, lambda one: require_classes(data, one.episodes.ways)),
+        Need(
+            SIZES[1:3],
+            lambda one: one.episodes.shots + one.episodes.queries,
+            lambda one: require_images(data, one.episodes.shots, one.episodes.queries),
+        ),
+        blocks,
+    ]
+
+
+class LargestParams(FixedParams):
+    """A trial whose every answer is the one that needs most of the data."""
+
+    def __init__(self) -> None:
+        super().__init__({})
+
+    def suggest_float(self, name: str, low: float, high: float, **_: Any) -> float:
+        """Return the upper end."""
+        return high
+
+    def suggest_int(self, name: str, low: int, high: int, **_: Any) -> int:
+        """Return the upper end, or the last step below it."""
+        step = int(_.get("step", 1))
+        return low + (high - low) // step * step
+
+    def suggest_categorical(self, name: str, choices: Any) -> Any:
+        """Return the largest number; of words the one that shrinks images most, or the first."""
+        numbers = [choice for choice in choices if isinstance(choice, int | float)]
+        return max(numbers) if numbers else "max_pool" if "max_pool" in choices else choices[0]
+
+
+def refuse_untrainable(config: StudyConfig, data: ClassData) -> None:
+    """Raise ValueError for what cannot be trained on `data` here: DataError that names the arm, SpecError for a space."""
+    if config.space is not None:
+        pick_dtype(config.base), pick_device(config.base)
+        if problems := space_problems(config, data):
+            raise SpecError(problems)
+        return
+    for name, (one, _) in (config.arms or {"": (config.base, ())}).items():
+        try:
+            check(one, data)
+        except ValueError as error:
+            raise type(error)(f'arm "{name}": {error}' if name else str(error)) from None
+
+
+def space_problems(config: StudyConfig, data: ClassData | None) -> list[str]:
+    """Return a line for each need of what a search can draw that `data` does not meet; without data, of their images' size."""
+    largest, *random = _drawn(config)
+    problems = []
+    for need in _needs(config, data):
+        failing = [(need.size(one), why) for one in random if (why := need.why_not(one))]
+        if worst := need.why_not(largest) or max(failing, default=(0, ""))[1]:
+            count = f"{len(failing)} of {POINTS} random configs" if failing else "its largest config"
+            problems.append(f"{_where(need, config)}: {count} cannot be trained: {worst}")
+    return problems
+
+
+def _drawn(config: StudyConfig) -> list[TrainerConfig]:
+    """Return the largest config of a space and random ones, no more work than the space allows; those that are none are left out."""
+    assert config.space is not None
+    most, found = config.space.max_work, list[TrainerConfig]()
+    draws: list[Trial] = [LargestParams(), *config.space.draws(POINTS)]
+    for draw in draws:
+        try:
+            one = config.space.suggest(draw, config.base_tree)[0]
+        except ValueError:  # what `mamlab space check` says
+            continue
+        if most is None or config.work(one) <= most:
+            found.append(one)
+    return found or [config.base]
+
+
+def _where(need: Need, config: StudyConfig) -> str:
+    """Return where in the spec file that stands which decides the need."""
+    assert config.space is not None
+    searched = [path for path in need.paths if path in config.space.dimensions]
+    return " and ".join(f"space.{path}" for path in searched) or f"trainer.{need.paths[0]}"
+
+
+def started_from(config: StudyConfig) -> TrainerConfig:
+    """Return a search's base config, its tasks and network no larger or smaller than the space has them.
+
+    The space may search them because the base's own do not fit the data.
+    """
+    if config.space is None:
+        return config.base
+    values, tree = settings(config.base), config.base_tree
+    for path in SIZES:
+        ends = config.space.dimensions.get(path)
+        if isinstance(ends, Range) and not ends.contains(values[path]):
+            tree = merge(tree, {path: min(max(values[path], ends.low), ends.high)})
+    return normalise(tree)[0]

@@ -1,0 +1,103 @@
+"""Spec files that mamlab writes: what follows from a study, as a file that can be read, changed, run again and cited."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+
+from reports.data.output_folder import write_file
+from trainers.config import TrainerConfig
+from trainers.fingerprint import same_training
+from trainers.overrides import Tree
+from trainers.sections import COMPONENTS
+
+from ..stores.home import Home
+from .config import SpecError, StudyConfig, load_spec, parse_spec
+
+
+def base_tables(config: StudyConfig, trainer: TrainerConfig, name: str, seed: int) -> Tree:
+    """Return the sections that a study of `trainer` on the data of `config` has, whatever it does: study, data, trainer, execution."""
+    data = {"source": config.data.source, **config.data.model_dump(mode="json", exclude_defaults=True)}
+    execution = config.execution.model_dump(mode="json", exclude_defaults=True, exclude={"keep"})
+    tables = {"study": {"name": name, "seed": seed}, "data": data, "trainer": trainer_table(trainer)}
+    return {**tables, "execution": execution} if execution else tables
+
+
+def trainer_table(config: TrainerConfig) -> Tree:
+    """Return [trainer] for exactly `config`: plain MAML, and every setting that differs from it."""
+    tree = config.model_dump(mode="json", exclude_defaults=True)
+    whole = config.model_dump(mode="json")
+    switched = {name: whole[name] for name in COMPONENTS if whole[name] != "off"}
+    return {"preset": "maml", "size": "omniglot", **tree, **switched}
+
+
+def write_spec(home: Home, tables: Tree, comment: str) -> tuple[Path, StudyConfig]:
+    """Write HOME/specs/NAME.toml, with `comment` above, and return the file and what it says.
+
+    A file that is there and says the same is left as it is, and goes on with the data that is meant now. Raises ValueError, with the way out, if it says something else, or
+    is no spec file, or cannot be written.
+    """
+    name = tables["study"]["name"]
+    file = home.root / "specs" / f"{name}.toml"
+    head = "".join(f"# {line}\n" for line in comment.splitlines())
+    text = f"{head}\n{tomli_w.dumps(tables, multiline_strings=False)}"
+    config = parse_spec(text)
+    if os.path.lexists(file):
+        there = _load(file)
+        if _said(there) != _said(config):
+            raise ValueError(
+                f"{file} is there and says something else than would be written now; go on with it (arms and seeds may be "
+                f"added there) with: mamlab {config.command} {file}, or start another study with: --name NAME"
+            )
+        return file, replace(there, data=config.data)
+    write_file(file, text)
+    return file, config
+
+
+def _load(file: Path) -> StudyConfig:
+    try:
+        return load_spec(file)
+    except ValueError as error:
+        raise ValueError(
+            f"{error}\n{file} is where the new spec file would be written; mend it, move it away, or start another study with: --name NAME"
+        ) from None
+
+
+def retraining_spec(home: Home, config: StudyConfig, trainer: TrainerConfig, seed: int, name: str) -> Path:
+    """Write the spec of one training, and return its file."""
+    tables = base_tables(config, trainer, name, seed)
+    file, found = write_spec(home, tables, f'One run of the study "{config.study.name}", to be trained again.')
+    assert same_training(found.base, trainer)
+    return file
+
+
+def without_folder(text: str) -> str:
+    """Return a spec's text to publish: of the absolute path of its data only the last name, as the rest is of the author's machine."""
+    try:
+        path = Path(tomllib.loads(text)["data"]["path"])
+    except (KeyError, TypeError, tomllib.TOMLDecodeError):  # no folder, or no spec that can be read
+        return text
+    return text.replace(str(path), path.name) if path.is_absolute() and path.name else text
+
+
+def _said(config: StudyConfig) -> Any:
+    """Return what a spec asks for; who does the work may differ, and where the data lies."""
+    frozen = config.frozen_part()
+    frozen["data"].pop("path", None)
+    ablation = config.ablation.model_dump() if config.ablation else {}
+    if ablation.get("origin"):
+        del ablation["origin"]["data_checksum"]  # earlier versions did not write it
+    return frozen, config.seeds, ablation
+
+
+def stored_spec(text: str, study: str) -> StudyConfig:
+    """Return the study that the spec stored with its results describes. Raises SpecError, each line with the study's name."""
+    try:
+        return parse_spec(text)
+    except SpecError as error:
+        raise SpecError([f'the spec that study "{study}" ran with: {line}' for line in error.problems]) from None

@@ -1,0 +1,1 @@
+"""The stores of a home: where they are, how they are made and opened, and who may write."""

@@ -1,0 +1,20 @@
+"""Which studies a home has: what is said where one is asked for that is not there."""
+
+from __future__ import annotations
+
+from .home import Home
+
+
+class UIError(ValueError):
+    """The UI cannot start; the text says why and what to do."""
+
+
+def require_store(home: Home) -> None:
+    """Raise UIError if no study was written to `home` yet."""
+    if home.mlflow_url.startswith("sqlite") and not home.mlflow_db.exists():
+        if home.optuna_db.exists():
+            raise UIError(
+                f"{home.mlflow_db} is not there, but Optuna's store is: put it back, or start the study again, which takes what has "
+                "ended from the checkpoints"
+            )
+        raise UIError(f"there are no runs yet in {home.root}; `mamlab demo` makes some, --home names another folder")

@@ -1,0 +1,96 @@
+"""Addresses of the two stores: where they come from, what they may be, and how they are shown without secrets.
+
+A home has one pair of stores, which all its studies share: SQLite files in it, or what `stores.toml` in it or the
+environment (`MAMLAB_OPTUNA_URL`, `MAMLAB_MLFLOW_URL`, which come first) name.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from importlib.util import find_spec
+from pathlib import Path
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+from reports.data.text_files import read_text
+
+FILE = "stores.toml"
+VARIABLES = {"optuna": "MAMLAB_OPTUNA_URL", "mlflow": "MAMLAB_MLFLOW_URL"}
+EXAMPLES = {
+    "optuna": "postgresql://USER@HOST/DATABASE",
+    "mlflow": "postgresql://USER@HOST/DATABASE, or http://HOST:PORT of an MLflow server",
+}
+DRIVERS = {"psycopg2": "psycopg2", "psycopg": "psycopg"}
+TIMEOUTS = {
+    "connect_timeout": "5", "keepalives_idle": "10", "keepalives_interval": "3", "keepalives_count": "3",
+    "tcp_user_timeout": "15000",
+}  # fmt: skip
+"""libpq's own settings: a server whose machine is gone is noticed within seconds, not hours."""
+
+_USER_INFO = re.compile(r"(?P<head>\b[a-zA-Z][\w+.-]*://[^\s:/@]*):\S+@")
+_PASSWORD = re.compile(
+    r"(?P<head>\bpass(?:word|wd)\s*=\s*|\bRAY_AUTH_TOKEN\s*=\s*|\bauthorization\W+Bearer\s+)('[^']*'|[^\s&'\"]+)",
+    re.IGNORECASE,
+)
+
+
+def redact(text: str) -> str:
+    """Return `text` with *** for every password and token: user:password@host, password=..., RAY_AUTH_TOKEN=..., Authorization: Bearer ..."""
+    return _PASSWORD.sub(r"\g<head>***", _USER_INFO.sub(r"\g<head>:***@", text))
+
+
+def shown(address: str) -> str:
+    """Return how an address is named to the user: no password, no settings."""
+    return re.sub(r"^postgresql\+\w+:", "postgresql:", redact(address).partition("?")[0]).removeprefix("sqlite:///")
+
+
+def store_addresses(root: Path) -> dict[str, str]:
+    """Return the addresses of "optuna" and "mlflow" for the home `root`.
+
+    Raises ValueError for an address that cannot be used, naming where it stands and never its password.
+    """
+    table = _read(root / FILE)
+    found = {"optuna": f"sqlite:///{root / 'optuna.db'}", "mlflow": f"sqlite:///{root / 'mlflow.db'}"}
+    for store, variable in VARIABLES.items():
+        if text := os.environ.get(variable):
+            found[store] = _checked(store, text, variable)
+        elif store in table:
+            found[store] = _checked(store, table[store], f"{root / FILE}: {store}")
+    if found["optuna"] == found["mlflow"]:
+        raise ValueError(
+            f"Optuna and MLflow cannot share the database {shown(found['optuna'])}: both keep tables of the same name; "
+            "make a second database on that server"
+        )
+    return found
+
+
+def _read(file: Path) -> dict[str, str]:
+    if not file.is_file():
+        return {}
+    try:
+        table = tomllib.loads(read_text(file))
+    except tomllib.TOMLDecodeError as error:
+        raise ValueError(f"{file}: not valid TOML: {error}") from None
+    for key, value in table.items():
+        if key not in VARIABLES:
+            raise ValueError(f'{file}: unknown key "{key}"; it may hold: {", ".join(VARIABLES)}')
+        if not isinstance(value, str):
+            raise ValueError(f'{file}: {key} must be an address in quotes, such as "{EXAMPLES[key]}"')
+    return table
+
+
+def _checked(store: str, text: str, where: str) -> str:
+    """Return `text` as SQLAlchemy or MLflow want it."""
+    scheme, separator, rest = text.strip().partition("://")
+    if store == "mlflow" and scheme in ("http", "https") and rest:
+        return text.strip().rstrip("/")
+    dialect, _, driver = scheme.partition("+")
+    if not separator or dialect not in ("postgresql", "postgres") or driver not in ("", *DRIVERS):
+        raise ValueError(f'{where} must be {EXAMPLES[store]}, not "{redact(text)}"')
+    driver = driver or "psycopg2"
+    if find_spec(DRIVERS[driver]) is None:
+        raise ValueError(f"{where} names PostgreSQL, whose driver {driver} is missing: pip install 'mamlab[postgres]'")
+    parts = urlsplit(f"postgresql+{driver}://{rest}")
+    settings = TIMEOUTS | dict(parse_qsl(parts.query, keep_blank_values=True))
+    return parts._replace(query=urlencode(settings, safe="/")).geturl()

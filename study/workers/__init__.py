@@ -1,0 +1,1 @@
+"""Workers: a job in, events out. They hold no database."""

@@ -1,0 +1,213 @@
+"""Workers as processes of this machine, each behind a pipe whose end of file tells that the other side died."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from multiprocessing import connection
+from pathlib import Path
+
+from ...spec.sections import ExecutionSection
+from ...stores.urls import VARIABLES
+from ..jobs import LAST_EVENTS, Answer, Event, EventSource, Job, Lost
+
+STILLBORN = 3
+"""So many workers in a row that died before their first event: something is wrong with all of them."""
+
+
+class WorkersError(RuntimeError):
+    """Workers cannot be started; the message has the last lines of the log."""
+
+
+@dataclass
+class _Worker:
+    """A process, this side of its pipe, and the job that it has."""
+
+    process: subprocess.Popen[bytes]
+    pipe: connection.Connection
+    log: Path
+    key: str | None = None
+    spoke: bool = False
+
+
+class LocalExecutor:
+    """Worker processes on this machine, started when they are needed and used for many jobs.
+
+    Args:
+        slots: number of workers.
+        threads: torch threads of each worker.
+        logs: folder for what workers print, a file each.
+        gpus: CUDA devices to hand out to the workers, round robin; empty: leave the environment alone.
+    """
+
+    def __init__(self, slots: int, threads: int, logs: Path, gpus: tuple[str, ...] = ()) -> None:
+        self.slots = slots
+        self._threads, self._logs, self._gpus = threads, logs, gpus
+        self._workers: dict[int, _Worker] = {}
+        self._stillborn = 0
+
+    @property
+    def free(self) -> int:
+        """Jobs that can be submitted now."""
+        return self.slots - sum(worker.key is not None for worker in self._workers.values())
+
+    @property
+    def pids(self) -> dict[str, int]:
+        """Process of each job in progress."""
+        return {worker.key: worker.process.pid for worker in self._workers.values() if worker.key is not None}
+
+    def submit(self, job: Job) -> None:
+        """Give `job` to a free worker; a dead worker is replaced."""
+        worker = self._free_worker()
+        worker.key = job.key
+        with suppress(OSError):  # died just now: its pipe's end of file becomes a Lost
+            worker.pipe.send(job)
+
+    def answer(self, key: str, answer: Answer) -> None:
+        """Answer the `EpochDone` of the job `key`."""
+        for worker in self._workers.values():
+            if worker.key == key:
+                with suppress(OSError):
+                    worker.pipe.send(answer)
+
+    def kill(self, key: str) -> None:
+        """Kill the worker of the job `key`, which may hang; its `Lost` follows."""
+        for worker in self._workers.values():
+            if worker.key == key:
+                worker.process.kill()
+
+    def wait(self, timeout: float) -> list[EventSource]:
+        """Return the next events, at most one a job, after at most `timeout` seconds."""
+        by_pipe = {worker.pipe: (slot, worker) for slot, worker in self._workers.items()}
+        if not by_pipe:
+            time.sleep(timeout)
+        events: list[EventSource] = []
+        for pipe in connection.wait(list(by_pipe), timeout) if by_pipe else ():
+            assert isinstance(pipe, connection.Connection)
+            slot, worker = by_pipe[pipe]
+            key, event = worker.key, self._receive(slot, worker)
+            if key is not None:
+                events.append((key, event))
+        return events
+
+    def notes(self) -> list[str]:
+        """Return nothing: what happens to workers of this machine is told with their jobs."""
+        return []
+
+    def close(self, grace: float = 5.0) -> None:
+        """End all workers; one that still works after `grace` seconds is killed."""
+        for worker in self._workers.values():
+            worker.pipe.close()
+        deadline = time.monotonic() + grace
+        for worker in self._workers.values():
+            with suppress(subprocess.TimeoutExpired):
+                worker.process.wait(max(0.0, deadline - time.monotonic()))
+            worker.process.kill()
+            worker.process.wait()
+        self._workers.clear()
+
+    def _receive(self, slot: int, worker: _Worker) -> Event:
+        try:
+            event: Event = worker.pipe.recv()
+        except (EOFError, OSError):
+            return self._bury(slot, worker)
+        worker.spoke, self._stillborn = True, 0
+        if isinstance(event, LAST_EVENTS):
+            worker.key = None
+        return event
+
+    def _bury(self, slot: int, worker: _Worker) -> Lost:
+        worker.pipe.close()
+        with suppress(subprocess.TimeoutExpired):
+            worker.process.wait(2.0)  # so that its own exit code is told, not that of our signal
+        worker.process.kill()
+        code = worker.process.wait()
+        del self._workers[slot]
+        cause = f"signal {-code}" if code < 0 else f"exit code {code}"
+        message = f"the worker process ended ({cause})\nLast lines of {worker.log}:\n{last_lines(worker.log)}"
+        self._stillborn += not worker.spoke
+        if self._stillborn >= STILLBORN:
+            raise WorkersError(f"{STILLBORN} workers in a row died at their start; {message}")
+        return Lost(message)
+
+    def _free_worker(self) -> _Worker:
+        for worker in self._workers.values():
+            if worker.key is None:
+                return worker
+        slot = next(number for number in range(self.slots) if number not in self._workers)
+        self._workers[slot] = self._start(slot)
+        return self._workers[slot]
+
+    def _start(self, slot: int) -> _Worker:
+        self._logs.mkdir(parents=True, exist_ok=True)
+        log = self._logs / f"worker-{slot}.log"
+        with _pipe() as (ours, theirs), log.open("ab") as output:
+            command = [sys.executable, "-P", "-m", "study.workers.worker", str(theirs.fileno()), str(self._threads)]
+            process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                pass_fds=[theirs.fileno()],
+                env=self._environment(slot),
+                start_new_session=True,  # the terminal's Ctrl-C and hang-up are the driver's to handle
+            )
+            return _Worker(process, connection.Connection(ours.detach()), log)
+
+    def _environment(self, slot: int) -> Mapping[str, str]:
+        environment = {**os.environ, "OMP_NUM_THREADS": str(self._threads), "MKL_NUM_THREADS": str(self._threads)}
+        for secret in (*VARIABLES.values(), "RAY_AUTH_TOKEN"):  # a worker holds no database and starts no Ray
+            environment.pop(secret, None)
+        environment["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
+        if self._gpus:
+            environment["CUDA_VISIBLE_DEVICES"] = self._gpus[slot % len(self._gpus)]
+        return environment
+
+
+def last_lines(log: Path, count: int = 12) -> str:
+    """Return the last `count` lines of `log`, each at most 300 characters."""
+    try:
+        with log.open("rb") as file:
+            file.seek(max(0, log.stat().st_size - 20_000))
+            lines = file.read().decode(errors="replace").splitlines()
+    except OSError as error:
+        return f"(cannot be read: {error.strerror})"
+    return "\n".join(line[:300] for line in lines[-count:]) or "(empty)"
+
+
+def local_executor(section: ExecutionSection, logs: Path, device: str = "auto") -> LocalExecutor:
+    """Return the workers that [execution] asks for.
+
+    GPUs are handed out only for `device` "auto"; a run that names its device gets the machine as it is.
+    """
+    import torch
+
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if os.environ.get("CUDA_VISIBLE_DEVICES") else None
+    gpus = (
+        tuple(visible or map(str, range(torch.cuda.device_count())))
+        if device == "auto" and torch.cuda.is_available()
+        else ()
+    )
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return LocalExecutor(slots_for(section, len(gpus), cores), section.threads, logs, gpus)
+
+
+def slots_for(section: ExecutionSection, gpus: int, cores: int) -> int:
+    """Return the number of workers; "auto" is `workers_per_gpu` for each GPU, without any one for each `threads` cores."""
+    if section.workers != "auto":
+        return section.workers
+    return gpus * section.workers_per_gpu or max(1, cores // section.threads)
+
+
+@contextmanager
+def _pipe() -> Iterator[tuple[socket.socket, socket.socket]]:
+    """Yield both ends of a pipe; an end that nobody detached is closed afterwards."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        yield ours, theirs

@@ -1,0 +1,201 @@
+"""One run: a job in, a stream of events out. A worker process lives for many jobs and holds no database.
+
+`python -m study.worker FD THREADS` is started by `study.workers.executors.local`; FD is its end of a pipe.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import queue
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Generator
+from contextlib import suppress
+from functools import lru_cache
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import TypeAdapter
+
+from trainers.checkpoint import CellBusy, CheckpointFolder
+from trainers.config import TrainerConfig
+from trainers.data import DataConfig, DataError
+from trainers.data.classes import ClassData
+from trainers.disk import disk_fault, size_of
+from trainers.divergence import Diverged
+from trainers.results import EpochResult, TrainResult
+from trainers.training import tasks_at_once
+
+from .artifacts import run_files
+from .jobs import Answer, Busy, Ended, EpochDone, Event, Finished, HomeFault, Job, Started, Stopped, find
+
+Training = Generator[EpochResult, None, TrainResult]
+
+
+@lru_cache(maxsize=2)
+def load_data(loader: str, data: str, folder: Path) -> ClassData:
+    """Load the data set that `data` (a `DataConfig` as JSON) describes; kept for the next job."""
+    config = TypeAdapter[Any](DataConfig).validate_json(data)
+    loaded: ClassData = find(loader)(config, folder)
+    return loaded
+
+
+def run_job(job: Job) -> Generator[Event, Answer, None]:
+    """Train `job`, yielding its events; what is sent after an `EpochDone` is the answer to it."""
+    folder = CheckpointFolder(job.checkpoint, job.token, keep_all=job.keep == "all")
+    try:
+        folder.acquire()
+        yield from _train(job, folder)
+    except CellBusy as busy:
+        yield Busy(str(busy), busy.holder)
+    except Diverged as error:
+        yield Ended("diverged", str(error))
+    except (torch.OutOfMemoryError, MemoryError) as error:
+        yield Ended("out_of_memory", f"out of memory: {error}")
+    except DataError as error:
+        yield Ended("failed", str(error), for_good=True)
+    except Exception as error:  # whatever it is, the study goes on and the run says why it ended
+        traceback.print_exc()
+        if fault := disk_fault(error, [job.checkpoint.parent, job.data_folder]):
+            yield HomeFault(f"{type(error).__name__}: {error}", size_of(fault))
+            return
+        out_of_memory = "DefaultCPUAllocator" in str(error)  # torch has no class of its own for the CPU's
+        yield Ended(
+            "out_of_memory" if out_of_memory else "failed", f"{type(error).__name__}: {error}\n{traceback.format_exc()}"
+        )
+    finally:
+        folder.release()
+
+
+def _train(job: Job, folder: CheckpointFolder) -> Generator[Event, Answer, None]:
+    config = TrainerConfig.model_validate_json(job.config)
+    trained_before = folder.finished
+    data = load_data(job.loader, job.data, job.data_folder)
+    if data.checksum != job.data_checksum:
+        raise DataError(f"{data.name}: the data changed since the study started; start a new study for the new data")
+    yield Started(trained_before, _device(config))
+    if job.halve:
+        config = config.model_copy(update={"tasks_at_once": max(1, tasks_at_once(config, data) // 2)})
+    training: Training = find(job.trainer)(config, job.seed, data, checkpoint=folder, test=job.test)
+    while True:
+        try:
+            epoch = next(training)
+        except StopIteration as end:
+            yield Finished(end.value, run_files(config, end.value))
+            if job.keep == "none" and not trained_before:
+                _remove(folder)
+            return
+        answer = yield EpochDone(epoch)
+        if answer != "go":
+            training.close()
+            if answer == "prune" and not trained_before:  # a trained cell serves other studies
+                _remove(folder)
+            yield Stopped()
+            return
+
+
+def _remove(folder: CheckpointFolder) -> None:
+    """Remove a cell's checkpoints; on a disk that fails they stay, and the run's end, which was told, is no other for it."""
+    with suppress(OSError):
+        folder.remove()
+
+
+def _device(config: TrainerConfig) -> str:
+    if config.device == "cpu" or not torch.cuda.is_available():
+        return "cpu"
+    return torch.cuda.get_device_name(None if config.device == "auto" else config.device)
+
+
+class _Inbox:
+    """What the driver sends, read by a thread of its own so that the driver's death is seen at any time."""
+
+    def __init__(self, pipe: Connection) -> None:
+        self._messages: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._pipe = pipe
+        self.training = False
+        """While True, a dead driver is noticed at the end of the epoch, when its checkpoint is saved."""
+        threading.Thread(target=self._watch, daemon=True).start()
+
+    def get(self) -> Any:
+        """Return the next message; None when the driver is gone."""
+        return self._messages.get()
+
+    def _watch(self) -> None:
+        while True:
+            try:
+                self._messages.put(self._pipe.recv())
+            except (EOFError, OSError):
+                self._messages.put(None)
+                if not self.training:
+                    os._exit(0)
+                return
+
+
+def serve(pipe: Connection) -> None:
+    """Do the jobs that come through `pipe` until its other end is closed."""
+    inbox = _Inbox(pipe)
+    while (job := inbox.get()) is not None:
+        if not _serve(job, pipe, inbox):
+            return
+
+
+def _serve(job: Job, pipe: Connection, inbox: _Inbox) -> bool:
+    """Do one job; False if the driver is gone."""
+    print(f"--- {job.label} (seed {job.seed})", flush=True)
+    events = run_job(job)
+    try:
+        event = next(events)
+        while True:
+            try:
+                pipe.send(event)
+            except OSError:
+                return False
+            answer: Any = None  # only an EpochDone takes an answer
+            if isinstance(event, EpochDone) and (answer := inbox.get()) is None:
+                return False
+            inbox.training = True
+            event = events.send(answer)
+    except StopIteration:
+        return True
+    finally:
+        inbox.training = False
+        events.close()
+
+
+class _Log(io.FileIO):
+    """A log that loses lines on a full disk, and never stops the process that writes into it."""
+
+    def write(self, data: Any) -> int:
+        try:
+            return super().write(data)
+        except OSError:
+            return memoryview(data).nbytes
+
+
+def keep_printing() -> None:
+    """Let what this process prints never be an error."""
+    sys.stdout, sys.stderr = (
+        io.TextIOWrapper(io.BufferedWriter(_Log(number, "w", closefd=False)), line_buffering=True, errors="replace")
+        for number in (1, 2)
+    )
+
+
+def main() -> None:
+    """Serve the pipe whose file descriptor is the first argument, with as many torch threads as the second says."""
+    for ignored in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(ignored, signal.SIG_IGN)
+    descriptor, threads = (int(argument) for argument in sys.argv[1:3])
+    torch.set_num_threads(threads)
+    keep_printing()
+    with Connection(descriptor) as pipe:
+        serve(pipe)
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

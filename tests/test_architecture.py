@@ -1,0 +1,248 @@
+"""The architecture is read from the imports: `python -m tests.test_architecture` prints it.
+
+Who may import whom, in which order the rooms stand, no circle of files, no long file, what the wheel holds, what a package
+costs to import.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+ALLOWED = {
+    "trainers": set(),
+    "search_spaces": {"trainers"},
+    "reports": set(),
+    "study": {"trainers", "search_spaces", "reports"},
+}
+PACKAGES = set(ALLOWED)
+FORBIDDEN = {
+    "trainers": {"optuna", "mlflow", "pandas"},
+    "search_spaces": {"mlflow", "pandas"},
+    "reports": {"torch", "torchvision"},
+    "study": set(),
+}
+ORDER = {
+    "study": (
+        "cli", "repair", "mlflow_ui", "planning", "followup", "models", "warm_start", "results", "engine", "workers", "spec", "stores", "stopping", "commit", "text",
+    ),
+    "reports": ("verify", "build", "render", "document", "figures", "tables", "statistics", "data", "records"),
+}  # fmt: skip
+"""Rooms, and files beside them: each may import those to its right, and none to its left."""
+LONGEST = 300
+"""Lines of a file outside tests."""
+LONG = {
+    "reports.records": 340, "search_spaces.space": 310, "study.cli.main": 440, "study.engine.driver": 390, "study.engine.tracking": 380,
+    "study.engine.trials": 600, "study.engine.recorder": 310, "study.spec.config": 380, "study.stores.connect": 350, "study.cli.outcome": 310,
+    "reports.data.output_folder": 305, "trainers.training": 320, "study.repair.diagnosis": 310,
+}  # fmt: skip
+"""Files that are still longer, and how long they may be."""
+
+
+@cache
+def modules() -> dict[str, Path]:
+    """Every file of the four packages by its dotted name."""
+    found = {}
+    for package in sorted(PACKAGES):
+        for file in sorted((ROOT / package).rglob("*.py")):
+            parts = file.relative_to(ROOT).with_suffix("").parts
+            found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = file
+    return found
+
+
+def import_nodes(file: Path) -> Iterator[ast.Import | ast.ImportFrom]:
+    """All imports of a file, wherever they stand in it."""
+    return (node for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.Import | ast.ImportFrom))
+
+
+def top_level_names(file: Path) -> set[str]:
+    """First words of all absolute imports of a file."""
+    found: set[str] = set()
+    for node in import_nodes(file):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.partition(".")[0] for alias in node.names}
+        elif not node.level:
+            found.add((node.module or "").partition(".")[0])
+    return found
+
+
+@cache
+def graph() -> dict[str, set[str]]:
+    """Which files of ours each file imports, also for types alone."""
+    return {name: set(_targets(name, file)) - {name} for name, file in modules().items()}
+
+
+def _targets(name: str, file: Path) -> Iterator[str]:
+    package = name if file.name == "__init__.py" else name.rpartition(".")[0]
+    for node in import_nodes(file):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if alias.name in modules())
+            continue
+        above = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
+        target = ".".join([*above, *([node.module] if node.module else [])])
+        for alias in node.names:
+            inside = f"{target}.{alias.name}"
+            if inside in modules() or target in modules():
+                yield inside if inside in modules() else target
+
+
+def circles() -> list[list[str]]:
+    """Groups of files that import each other, directly or by way of others."""
+    found, reach = [], {name: _reachable(name) for name in graph()}
+    left = set(graph())
+    while left:
+        name = min(left)
+        group = {other for other in reach[name] if name in reach[other]} | {name}
+        if len(group) > 1:
+            found.append(sorted(group))
+        left -= group
+    return found
+
+
+def _reachable(name: str) -> set[str]:
+    seen: set[str] = set()
+    todo = [name]
+    while todo:
+        new = graph().get(todo.pop(), set()) - seen
+        seen |= new
+        todo += new
+    return seen
+
+
+def room(module: str) -> str:
+    """The room of a file: the second part of its dotted name."""
+    return module.split(".")[1] if "." in module else ""
+
+
+def upward(package: str) -> list[str]:
+    """Imports that go against the order of the package's rooms."""
+    order = ORDER[package]
+    pairs = [(name, target) for name in graph() for target in graph()[name]]
+    inside = [(a, b) for a, b in pairs if a.startswith(package + ".") and b.startswith(package + ".")]
+    return [
+        f"{a} imports {b}" for a, b in inside if room(a) and room(b) and order.index(room(a)) > order.index(room(b))
+    ]
+
+
+@pytest.mark.parametrize("package", sorted(PACKAGES))
+def test_imports_follow_the_arrows(package: str) -> None:
+    for file in sorted((ROOT / package).rglob("*.py")):
+        names = top_level_names(file)
+        assert names & PACKAGES <= ALLOWED[package] | {package}, f"{file} imports {names & PACKAGES}"
+        assert not names & FORBIDDEN[package], f"{file} imports {names & FORBIDDEN[package]}"
+
+
+@pytest.mark.parametrize("package", sorted(ORDER))
+def test_rooms_import_each_other_in_one_direction_only(package: str) -> None:
+    assert {room(name) for name in modules() if name.startswith(package + ".")} <= {*ORDER[package]}
+    assert upward(package) == []
+
+
+def test_no_circle_of_files() -> None:
+    assert circles() == []
+
+
+def test_every_file_is_short_and_says_its_noun() -> None:
+    for name, file in modules().items():
+        text = file.read_text()
+        assert text.count("\n") <= LONG.get(name, LONGEST), f"{name} has {text.count(chr(10))} lines"
+        assert ast.get_docstring(ast.parse(text)), f"{name} has no docstring"
+
+
+def test_no_file_only_passes_through() -> None:
+    for name, file in modules().items():
+        if file.name != "__init__.py":
+            body = [
+                node
+                for node in ast.parse(file.read_text()).body
+                if not isinstance(node, ast.Import | ast.ImportFrom | ast.Expr)
+            ]
+            assert body, f"{name} only passes through to another file"
+
+
+def test_nobody_imports_the_bare_study_package() -> None:
+    for file in ROOT.glob("*/**/*.py"):
+        if file.parts[len(ROOT.parts)].startswith("."):
+            continue
+        for node in import_nodes(file):
+            if isinstance(node, ast.Import):
+                assert "study" not in [alias.asname or alias.name for alias in node.names], file
+
+
+def test_every_test_folder_is_a_package_and_hides_none() -> None:
+    for folder in [ROOT / "tests", *(f for f in (ROOT / "tests").rglob("*") if f.is_dir() and f.name != "__pycache__")]:
+        if any(folder.glob("*.py")):
+            assert (folder / "__init__.py").exists(), folder
+        assert folder.name not in PACKAGES, folder
+
+
+def test_the_wheel_holds_exactly_the_four_packages(tmp_path: Path) -> None:
+    build = "from hatchling.build import build_wheel; import sys; print(build_wheel(sys.argv[1]))"
+    done = subprocess.run(
+        [sys.executable, "-c", build, str(tmp_path)], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    wheel = tmp_path / done.stdout.split()[-1]
+    with zipfile.ZipFile(wheel) as file:
+        names = file.namelist()
+        metadata = next(file.read(name).decode() for name in names if name.endswith(".dist-info/METADATA"))
+    assert "Classifier: Typing :: Typed" in metadata
+    assert not re.search(r"\]\((?!https?:)", metadata.partition("\n\n")[2])  # an index shows it without the files
+    if "study/commit.txt" in names:  # not where there is no checkout
+        names.remove("study/commit.txt")
+    tops = {name.partition("/")[0] for name in names}
+    assert {top for top in tops if not top.endswith(".dist-info")} == PACKAGES
+    for package in PACKAGES:
+        assert f"{package}/py.typed" in names
+        ours = {
+            str(f.relative_to(ROOT))
+            for f in (ROOT / package).rglob("*")
+            if f.is_file() and "__pycache__" not in f.parts
+        }
+        assert ours == {name for name in names if name.startswith(package + "/")}
+
+
+@pytest.mark.parametrize(
+    ("module", "heavy"),
+    [
+        ("trainers", {"torch", "optuna", "mlflow", "pandas"}),
+        ("trainers.config", {"torch", "optuna", "mlflow"}),
+        ("search_spaces", {"torch", "mlflow"}),
+        ("reports.records", {"torch", "mlflow", "optuna"}),
+        ("study.cli.main", {"torch", "mlflow", "optuna", "pandas", "matplotlib"}),
+    ],
+)
+def test_light_modules_stay_light(module: str, heavy: set[str]) -> None:
+    code = f"import sys, {module}; print(*sorted({heavy!r} & set(sys.modules)))"
+    loaded = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert loaded.strip() == ""
+
+
+def print_architecture() -> None:
+    """Print files and lines a room, in the order of the rooms, and the circles."""
+    print(f"{'room':<28}{'files':>6}{'lines':>8}{'longest':>9}")
+    for package in ("study", "reports", "search_spaces", "trainers"):
+        names = [name for name in modules() if name.split(".")[0] == package]
+        for one in ORDER.get(package, sorted({room(name) for name in names if room(name)})):
+            lines = [modules()[name].read_text().count("\n") for name in names if room(name) == one]
+            if lines:
+                print(f"{package + '.' + one:<28}{len(lines):>6}{sum(lines):>8}{max(lines):>9}")
+        total = sum(modules()[name].read_text().count("\n") for name in names)
+        print(f"{package:<28}{len(names):>6}{total:>8}\n")
+    print("circles of files:", len(circles()), *circles(), sep="\n  " if circles() else " ")
+    for package in ORDER:
+        for line in upward(package):
+            print("against the order:", line)
+
+
+if __name__ == "__main__":
+    print_architecture()
+    sys.exit(bool(circles() or any(upward(package) for package in ORDER)))

@@ -1,0 +1,35 @@
+"""The fingerprint of a training: same fingerprint, same numbers."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+from .config import TrainerConfig
+from .sections import POSITIONS, resolve
+
+NUMERICS = 1
+"""Raised when float64 results of this package change by more than 1e-9: old cells then count as untrained."""
+
+MACHINE = {"device", "tasks_at_once", "compile"}
+"""Settings of where and how fast, which change no number."""
+
+
+def same_training(one: TrainerConfig, other: TrainerConfig) -> bool:
+    """Whether two configs train the same on any data and seed, however their positions in time are written."""
+    return cell_id(one, 0, "") == cell_id(other, 0, "")
+
+
+def cell_id(config: TrainerConfig, seed: int, data_checksum: str) -> str:
+    """Return the identity of one training: 64 hexadecimal digits.
+
+    SHA-256 of the settings that differ from their defaults, the seed, the data's checksum and `NUMERICS`.
+    What `MACHINE` names is no part of it.
+    """
+    tree = config.model_dump(exclude_defaults=True, exclude=MACHINE)
+    for path in POSITIONS:
+        component, _, name = path.partition(".")
+        if component in tree:
+            tree[component][name] = resolve(getattr(getattr(config, component), name), config.budget.epochs)
+    identity = {"config": tree, "seed": seed, "data": data_checksum, "numerics": NUMERICS}
+    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()

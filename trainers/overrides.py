@@ -1,0 +1,107 @@
+"""Overrides laid over each other until they are a `TrainerConfig`, and a config as flat settings.
+
+`normalise` turns overrides (a preset, an arm, a sample) into a `TrainerConfig` and says what it dropped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from .config import TrainerConfig
+from .error_messages import explain
+from .inert import Inert, inert_settings
+from .sections import COMPONENTS
+
+Tree = dict[str, Any]
+
+
+def merge(base: Mapping[str, Any], *overrides: Mapping[str, Any]) -> Tree:
+    """Return `base` with `overrides` laid over it; keys are nested tables or dotted paths, later ones win.
+
+    A component that is "off" or "on" below becomes a table when an override sets one of its settings.
+    """
+    tree: Tree = {}
+    for layer in (base, *overrides):
+        for key, value in layer.items():
+            head, _, rest = key.partition(".")
+            if rest or isinstance(value, Mapping):
+                below = tree.get(head)
+                inside = {rest: value} if rest else value
+                tree[head] = merge(below if isinstance(below, dict) else {}, inside)
+            else:
+                tree[head] = value
+    return tree
+
+
+def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return the leaves of `tree` by dotted path."""
+    flat: dict[str, Any] = {}
+    for key, value in tree.items():
+        if isinstance(value, Mapping):
+            flat.update(flatten(value, f"{prefix}{key}."))
+        else:
+            flat[prefix + key] = value
+    return flat
+
+
+def normalise(
+    tree: Mapping[str, Any], typed: Mapping[str, Any] | None = None
+) -> tuple[TrainerConfig, tuple[Inert, ...]]:
+    """Return the config that `tree` describes, without its inert settings, and what was dropped.
+
+    `typed` holds the settings that a user wrote with their own hands (a part of `tree`): one of these
+    that is inert raises ValueError. Raises `pydantic.ValidationError` for anything else that is wrong.
+    """
+    dropped: list[Inert] = []
+    while True:
+        config = TrainerConfig.model_validate(tree, context={"keep_inert": True})
+        found = inert_settings(config)
+        if not found:
+            return config, tuple(dropped)
+        for inert in typed_among(found, typed or {}):
+            raise ValueError(inert.message)
+        tree = merge(config.model_dump(), {inert.path: inert.value for inert in found})
+        dropped += found
+
+
+def typed_among(found: Iterable[Inert], typed: Mapping[str, Any]) -> list[Inert]:
+    """Return those of the inert settings that a user typed, themselves or a setting of the inert component."""
+    written = [path for path, value in flatten(merge(typed)).items() if value != "off"]
+    return [inert for inert in found if any(f"{path}.".startswith(f"{inert.path}.") for path in written)]
+
+
+def settings(config: TrainerConfig) -> dict[str, Any]:
+    """Return every setting of `config` by dotted path: the flat parameters of a run's record.
+
+    A component that is on stands there as "on", beside its own settings.
+    """
+    tree = config.model_dump()
+    return {name: "on" for name in COMPONENTS if isinstance(tree[name], dict)} | flatten(tree)
+
+
+def from_settings(recorded: Mapping[str, str]) -> TrainerConfig:
+    """Return the config whose `settings` were recorded as text, such as a run's parameters in MLflow or in a report.
+
+    Raises ValueError for settings that this version does not have.
+    """
+    ordered = {path: read_value(recorded[path]) for path in sorted(recorded)}  # "msl" before "msl.epochs"
+    try:
+        return normalise(merge(ordered))[0]
+    except ValidationError as error:
+        raise ValueError(f"a recorded run has settings of another version: {explain(error, TrainerConfig)}") from None
+
+
+def read_value(text: str) -> Any:
+    """Return the number, truth value, None or word that `text` says."""
+    text = text.strip()
+    if text.lower() in ("true", "false"):
+        return text.lower() == "true"
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return None if text == "None" else text

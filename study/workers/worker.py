@@ -1,6 +1,6 @@
 """One run: a job in, a stream of events out. A worker process lives for many jobs and holds no database.
 
-`python -m study.worker FD THREADS` is started by `study.workers.executors.local`; FD is its end of a pipe.
+`python -m study.workers.worker FD THREADS` is started by `study.workers.executors.local`; FD is its end of a pipe.
 """
 
 from __future__ import annotations

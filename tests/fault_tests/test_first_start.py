@@ -21,8 +21,8 @@ FIRST_START = """
 import sys
 from pathlib import Path
 import mlflow.store.tracking.sqlalchemy_store, optuna.storages
-from study.home import Home
-from study.stores import open_mlflow, open_optuna
+from study.stores.home import Home
+from study.stores.connect import open_mlflow, open_optuna
 print("ready", flush=True)
 home = Home(Path(sys.argv[1]))
 open_optuna(home)

@@ -29,7 +29,7 @@ HALVING = search(trials=10, workers=1).spec_text.replace(
 )
 KILLER = """
 import os, signal, sys
-from study.sole_writer import SoleWriter
+from study.stores.optuna_storage import SoleWriter
 original, calls = SoleWriter.{method}, []
 def killing(self, trial, key, *value):
     if {key!r} in ("", key):

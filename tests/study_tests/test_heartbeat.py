@@ -93,7 +93,7 @@ def test_a_container_of_the_same_name_is_another_machine() -> None:
 @pytest.mark.skipif(shutil.which("unshare") is None, reason="no unshare here")
 def test_another_namespace_of_processes_is_another_machine() -> None:
     command = ["unshare", "--user", "--map-root-user", "--pid", "--fork", "--mount-proc", sys.executable, "-c"]
-    code = "from study.machine import this_machine; print(this_machine())"
+    code = "from study.stores.machine import this_machine; print(this_machine())"
     done = subprocess.run([*command, code], capture_output=True, text=True, check=False)
     if done.returncode:
         pytest.skip("no namespaces here")
@@ -169,7 +169,7 @@ def test_a_driver_stops_when_its_sign_is_another_s(tmp_path: Path) -> None:
 WAITS = """
 import sys, time
 from pathlib import Path
-from study import heartbeat
+from study.stores import heartbeat
 from study.stopping import StopSignals
 from tests.study_tests.far_driver import far_sign
 with StopSignals():

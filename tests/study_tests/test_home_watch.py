@@ -148,6 +148,6 @@ def test_a_report_that_cannot_be_written_leaves_the_study_s_results_and_says_how
 
 
 def test_what_a_worker_prints_on_a_full_disk_is_lost_and_nothing_else() -> None:
-    code = "from study.worker import keep_printing; keep_printing(); print('x' * 100_000); raise SystemExit(7)"
+    code = "from study.workers.worker import keep_printing; keep_printing(); print('x' * 100_000); raise SystemExit(7)"
     with Path("/dev/full").open("w") as full:
         assert subprocess.run([sys.executable, "-c", code], stdout=full, stderr=full, check=False).returncode == 7

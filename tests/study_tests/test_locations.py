@@ -109,7 +109,7 @@ def test_while_a_driver_lives_a_moved_home_is_read_and_not_rewritten(tmp_path: P
 
     old, run = used(tmp_path / "old")
     home = Home(old.root.rename(tmp_path / "new"))
-    code = f"import sys; from pathlib import Path; from study.locks import driver_lock\nwith driver_lock(Path({str(home.locks / 's.lock')!r}), 's'): print('held', flush=True); sys.stdin.read()"
+    code = f"import sys; from pathlib import Path; from study.stores.locks import driver_lock\nwith driver_lock(Path({str(home.locks / 's.lock')!r}), 's'): print('held', flush=True); sys.stdin.read()"
     with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as driver:
         assert driver.stdout is not None
         driver.stdout.readline()

@@ -114,7 +114,7 @@ def test_ctrl_c_ends_the_wait_for_a_lock(tmp_path: Path) -> None:
     code = """
 import sys
 from pathlib import Path
-from study.locks import file_lock
+from study.stores.locks import file_lock
 from study.stopping import StopSignals
 with StopSignals():
     print("ready", flush=True)

@@ -26,8 +26,8 @@ QUICK_SECONDS = 20.0
 """A refusal takes less; Ray's own takes 20 to 40 seconds more."""
 CONNECT = """
 import sys, time
-from study.executors import ray_connection
-from study.executors.local import WorkersError
+from study.workers.executors import ray_connection
+from study.workers.executors.local import WorkersError
 ray_connection.ANSWER_SECONDS = float(sys.argv[2])
 began = time.monotonic()
 try:

@@ -266,7 +266,7 @@ def test_a_single_file_is_written_whole_and_its_place_named(tmp_path: Path) -> N
 
 
 def test_two_writers_of_one_folder_come_one_after_the_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("reports.output_folder.LOCK_SECONDS", 0.1)
+    monkeypatch.setattr("reports.data.output_folder.LOCK_SECONDS", 0.1)
     with (
         writing_into(tmp_path, Contents(REPORT, "s")),
         pytest.raises(ReportError, match=r"process \d+ is writing into .*; wait for it, or end it"),

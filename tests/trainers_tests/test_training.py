@@ -142,7 +142,7 @@ from dataclasses import asdict
 from pathlib import Path
 from tests.trainers_tests.test_training import CONFIG, DATA, drain
 import torch; torch.set_num_threads(1)
-from trainers.normalise import normalise, merge
+from trainers.overrides import normalise, merge
 import tests.trainers_tests.test_training as t
 t.CONFIG = normalise(merge(CONFIG.model_dump(), {"budget": {"epochs": 12}}))[0]
 epochs, result = drain(Path(sys.argv[1]))

@@ -87,7 +87,14 @@ WHEN: dict[str, dict[str, Cell | str]] = {
         "space check": HOME_ONLY,
         "plan --from": RIGHT,
     },
-    "optuna.db missing": {"report": NO_OPTUNA, "space check": HOME_ONLY, "plan --from": RIGHT},
+    "optuna.db missing": {
+        "report": NO_OPTUNA,
+        "doctor": (1, r"Optuna's store has no study of this name; the next start rebuilds it"),
+        "ablate": (0, r"ab: 9 of 9 runs \| 9 complete .*rebuilt from MLflow's 9 runs"),
+        "search": (0, r"9 complete, 1 pruned .*rebuilt from MLflow's 10 runs"),
+        "space check": HOME_ONLY,
+        "plan --from": RIGHT,
+    },
     "checkpoints missing": {
         "doctor": (1, r"checkpoint"),
         "export": (2, r"error: .*checkpoint"),

@@ -15,7 +15,7 @@ PAGE = 1000
 """Runs a request: ten thousand runs in one answer take 520 MB, in pages 64 MB."""
 
 
-ACTIVE, DELETED = 1, 2
+ACTIVE, DELETED, ALL = 1, 2, 3
 """MLflow's `ViewType` of runs, and of those in its bin."""
 
 

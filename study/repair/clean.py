@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from reports import records
-from reports.data.mlflow_runs import runs_where
+from reports.data.mlflow_runs import ALL, runs_where
 from trainers.checkpoint import CellBusy, CheckpointFolder
 
 from ..engine.journal import Journal
@@ -59,7 +59,7 @@ def read_needed(home: Home) -> Needed:
     there, deleted = _experiments(client, "active_only"), _experiments(client, "deleted_only")
     studies, cells = set(there), set[str]()
     for experiment_id in there.values():
-        cells |= {run.data.tags.get(records.TAG_CELL, "") for run in runs_where(client, [experiment_id])}
+        cells |= {run.data.tags.get(records.TAG_CELL, "") for run in runs_where(client, [experiment_id], view=ALL)}
     for name, planned in _optuna_cells(home).items():
         if name not in deleted:
             studies.add(name)

@@ -67,16 +67,20 @@ RIGHT: Cell = (0, "")
 HOME_ONLY = "cannot happen: it reads nothing of that"
 
 GONE_RUN = (1, r"1 run that has ended is missing in MLflow, .*To bring back: mamlab doctor ab --fix")
+STALE_PLACES = (1, r"stored locations name .*Mend it with: mamlab doctor ab --fix")
 NO_MLFLOW = (2, r"error: there are no runs yet in|error: .*mlflow\.db")
 NO_OPTUNA = (0, r"whether runs are missing cannot be said: \S+/optuna\.db is not there")
 NO_DATA = (2, r"error: .*\S*pics")
 
 WHEN: dict[str, dict[str, Cell | str]] = {
-    "home moved": {"plan --from": (2, r"error: .*runs/reports/ab")},
-    "home copied": {},
+    "home moved": {"plan --from": (2, r"error: .*runs/reports/ab"), "doctor": STALE_PLACES},
+    "home copied": {"doctor": STALE_PLACES},
     "experiment renamed": {"space check": HOME_ONLY, "plan": HOME_ONLY, "plan --from": HOME_ONLY},
     "run deleted": {
-        **dict.fromkeys(("status ab", "report", "verify", "doctor"), GONE_RUN),
+        **dict.fromkeys(("status", "status ab", "report", "verify"), GONE_RUN),
+        "doctor": (1, r"MAML\+\+ / seed 1: ended in Optuna, its run is in MLflow's bin"),
+        "ablate": (1, r"Incomplete: 1 run that has ended .*To bring back: mamlab doctor ab --fix"),
+        "search": (1, r"Incomplete: 1 run that has ended .*To bring back: mamlab doctor se --fix"),
         "space check": HOME_ONLY,
         "plan --from": HOME_ONLY,
     },
@@ -84,7 +88,9 @@ WHEN: dict[str, dict[str, Cell | str]] = {
         **dict.fromkeys(READERS, NO_MLFLOW),
         "ablate": (0, r"ab: 9 of 9 runs \| 9 complete .*9 runs that had ended were missing in MLflow: taken again"),
         "search": (0, r"9 complete, 1 pruned .*10 runs that had ended were missing in MLflow: taken again"),
+        "verify": (0, r"every table follows from its 9 runs; the results were not compared with MLflow's"),
         "space check": HOME_ONLY,
+        "plan": RIGHT,
         "plan --from": RIGHT,
     },
     "optuna.db missing": {

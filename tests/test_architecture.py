@@ -41,9 +41,9 @@ ORDER = {
 LONGEST = 300
 """Lines of a file outside tests."""
 LONG = {
-    "reports.records": 340, "search_spaces.space": 310, "study.cli.main": 440, "study.engine.driver": 390, "study.engine.tracking": 380,
-    "study.engine.trials": 600, "study.engine.recorder": 310, "study.spec.config": 380, "study.stores.connect": 350, "study.cli.outcome": 310,
-    "reports.data.output_folder": 305, "trainers.training": 320, "study.repair.diagnosis": 310,
+    "reports.records": 329, "reports.data.output_folder": 301, "search_spaces.space": 301, "study.cli.main": 435, "study.engine.driver": 381,
+    "study.engine.tracking": 356, "study.engine.trials": 582, "study.repair.diagnosis": 301, "study.spec.config": 377,
+    "study.stores.connect": 343, "trainers.training": 313,
 }  # fmt: skip
 """Files that are still longer, and how long they may be."""
 

@@ -64,7 +64,7 @@ def run_study(
     """Run the study that `config` describes, or go on with it; return how it stands at the end.
 
     Args:
-        config: from `study.spec.config.load_spec`.
+        config: from `study.spec.config.load_spec`; of a search with [study] enqueue, from `study.warm_start.warm_started`.
         home: where everything is written.
         show: called with the state of things at every event, and at least twice a second.
         trainer: the function that workers train with, as module:name.
@@ -74,8 +74,7 @@ def run_study(
     Raises DriverBusy if another driver runs the study, StudyChanged if it was started with another spec,
     DataError for unusable data, ValueError for what this machine, the data or a store's address cannot do (before
     anything is written), WorkersError if no worker process can be started, KeyboardInterrupt if it is stopped while it
-    waits for a store at its start, StoreLost if a store's file is gone at the end, SpecError for what [study] enqueue names and is not there, and for a space
-    that the data do not allow. Later Ctrl-C, SIGTERM and SIGHUP do not raise: workers finish their epoch, and the
+    waits for a store at its start, StoreLost if a store's file is gone at the end, SpecError for a space that the data do not allow. Later Ctrl-C, SIGTERM and SIGHUP do not raise: workers finish their epoch, and the
     snapshot says `interrupted`.
     """
     waiting = Snapshot(config.study.name, config.kind, planned=0)

@@ -6,7 +6,7 @@ from .home import Home
 
 
 class UIError(ValueError):
-    """The UI cannot start; the text says why and what to do."""
+    """A study, a store or a port that is not there; the text says what to do."""
 
 
 def require_store(home: Home) -> None:

@@ -15,6 +15,7 @@ from .records import ReportError, RunRecord, StudyInfo
 from .render.html import to_html
 from .render.latex import to_latex
 from .render.markdown import to_markdown
+from .render.tables_json import TABLES, to_json
 from .statistics.summary import in_order
 from .tables.cells import EVERY_RUN
 
@@ -22,7 +23,7 @@ from .tables.cells import EVERY_RUN
 def build_report(records: Sequence[RunRecord], info: StudyInfo, folder: Path) -> Path:
     """Write the report of a study into `folder` and return the path of its index.html.
 
-    Beside it: report.md, figures/*.svg and *.pdf, tables/*.tex, and the records (runs.csv, per_task.parquet, curves.parquet, study.json), from
+    Beside it: report.md, tables.json, figures/*.svg and *.pdf, tables/*.tex, and the records (runs.csv, per_task.parquet, curves.parquet, study.json), from
     which `from_files` makes the same report again, byte for byte; and manifest.json, which lists them. An earlier report of the study
     is replaced; files that it did not write stay. What the folder held is whole until all of the new report is on the disk.
     Raises ReportError if there are no records, or the folder holds something else or cannot be written.
@@ -81,8 +82,13 @@ def _files(report: Report) -> dict[str, bytes]:
     """Return the documents, figures and tables of a report by their path in its folder."""
     tables = {f"tables/{name}": content for name, content in latex_files(report).items()}
     figures = {f"figures/{name}": content for name, content in _figure_files(report.figures).items()}
-    pages = {"report.md": to_markdown(report), "index.html": to_html(report)}
-    return {**figures, **tables, **{name: text.encode("utf-8", "replace") for name, text in pages.items()}}
+    return {**figures, **tables, **page_files(report)}
+
+
+def page_files(report: Report) -> dict[str, bytes]:
+    """Return the pages of a report, and its tables as JSON, by file name."""
+    pages = {"report.md": to_markdown(report), "index.html": to_html(report), TABLES: to_json(report)}
+    return {name: text.encode("utf-8", "replace") for name, text in pages.items()}
 
 
 def latex_files(report: Report) -> dict[str, bytes]:

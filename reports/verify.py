@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from html.parser import HTMLParser
 from itertools import zip_longest
 from pathlib import Path
+from shlex import quote
 from statistics import mean, stdev
+from typing import Any
 
 from . import records as names
-from .build import latex_files
+from .build import latex_files, page_files
 from .data.files import damaged_files, read_files
-from .document import compose
+from .document import Report, compose
 from .records import ReportError, RunRecord
-from .render.html import to_html
 from .render.markdown import to_markdown
+from .render.tables_json import TABLES, made_with, to_json
 from .statistics.summary import in_order
 
 TOLERANCE = 1e-9
@@ -39,23 +42,41 @@ class Difference:
         return f"{self.where}: {self.found!r}, but it should be {self.expected!r}"
 
 
-def verify_documents(folder: Path) -> list[Difference]:
-    """Return where index.html, report.md and tables/*.tex in `folder` differ from what its raw results give.
+def verify_documents(folder: Path, *, pages: bool = True) -> list[Difference]:
+    """Return where the report in `folder` differs from what its raw results give: each value of its tables, then its pages.
 
-    Also which raw results are no longer what was written. Raises ReportError if these cannot be read.
+    Also which of its files are no longer what was written. Pages are compared byte by byte but for the drawings in them, and only
+    where the packages that made them are the releases here (`pages_note`). Without `pages`, nothing is drawn.
+    Raises ReportError if the raw results cannot be read.
     """
     info, records = read_files(folder, checked=False)
     report = compose(records, info)
-    documents = {"index.html": (to_html(report), _html_cells), "report.md": (to_markdown(report), _markdown_cells)}
     found = [
-        Difference(str(folder), wrong, "as its manifest or its other files say") for wrong in damaged_files(folder)
+        Difference(str(folder), wrong, "as its manifest or its other files say")
+        for wrong in damaged_files(folder, None)
     ]
-    for name, (text, cells) in documents.items():
-        found += _compare(name, _read(folder / name), text, cells)
-    for name, content in latex_files(report).items():
-        text = content.decode("utf-8")
-        found += _compare(f"tables/{name}", _read(folder / "tables" / name), text, _latex_cells)
+    if not (folder / TABLES).is_file():
+        found += _earlier_differences(folder / "report.md", to_markdown(report))
+    else:
+        found += _table_differences(_read(folder / TABLES), to_json(report))
+        found += _page_differences(folder, report) if pages and not pages_note(folder) else ()
     return [*found, *_means(records)]
+
+
+def pages_note(folder: Path) -> str:
+    """Return why the pages of the report in `folder` are not compared byte by byte; empty if they are."""
+    if not (folder / TABLES).is_file():
+        again = f"`mamlab report --from {quote(str(folder))} --out {quote(str(folder))}` makes it anew"
+        return f"it was made by an earlier version, without {TABLES}, and only the accuracies in its report.md were compared: {again}"
+    then, here = {}, made_with()
+    with suppress(AttributeError, KeyError, TypeError, ValueError):
+        then = dict(json.loads(_read(folder / TABLES))["made_with"])
+    other = [
+        f"{package} {then.get(package, '?')} (here {here[package]})"
+        for package in here
+        if then.get(package) != here[package]
+    ]
+    return f"its pages were not compared, as they were made with {', '.join(other)}" if other else ""
 
 
 def verify_records(ours: Sequence[RunRecord], theirs: Sequence[RunRecord]) -> list[Difference]:
@@ -154,90 +175,60 @@ def _read(path: Path) -> str:
     return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
 
 
-Cells = dict[str, str]
-"""Place ("table 'Arms', row 2, column 3") -> text."""
+ACCURACY = re.compile(r"\d+\.\d\d\b")
+DRAWING = re.compile("<svg.*?</svg>", re.DOTALL)
+Cells = dict[str, tuple[object, str]]
+"""Place ("table 'Arms', row 2, column 3 (n)") -> value and text."""
+ABSENT = (None, "no such cell")
 
 
-def _compare(name: str, written: str, expected: str, cells: Callable[[str], Cells]) -> Iterator[Difference]:
-    """Yield the cells that differ; where all cells agree and the text does not, its first other line."""
-    if written == expected:
+def _table_differences(written: str, expected: str) -> Iterator[Difference]:
+    """Yield where two tables.json differ in a value by more than rounding, or in a text."""
+    try:
+        found = _cells(json.loads(written))
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        yield Difference(TABLES, f"not the tables of a report ({error!r})", "what `mamlab report` writes")
         return
-    if not written:
-        yield Difference(name, "missing or empty", "the tables of this report")
-        return
-    found, wanted = cells(written), cells(expected)
-    places = [place for place in {**wanted, **found} if found.get(place) != wanted.get(place)]
-    for place in places:
-        yield Difference(f"{name}, {place}", found.get(place, "no such cell"), wanted.get(place, "no such cell"))
-    if not places:
-        lines = zip_longest(written.splitlines(), expected.splitlines(), fillvalue="")
-        number, (ours, theirs) = next((n, pair) for n, pair in enumerate(lines, 1) if pair[0] != pair[1])
-        yield Difference(f"{name}, line {number}", ours[:200], theirs[:200])
+    wanted = _cells(json.loads(expected))
+    for place in {**wanted, **found}:
+        (value, text), (other, right) = found.get(place, ABSENT), wanted.get(place, ABSENT)
+        if text != right:
+            yield Difference(f"{TABLES}, {place}", text, right)
+        elif not _close(value, other):
+            yield Difference(f"{TABLES}, {place}", str(value), str(other))
 
 
-class _Tables(HTMLParser):
-    """Collects the rows of each table under the heading before it."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.rows: list[tuple[str, list[str]]] = []
-        self._inside, self._title = "", ""
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag == "h3":
-            self._inside, self._title = tag, ""
-        elif tag == "tr":
-            self.rows.append((self._title, []))
-        elif tag == "td":
-            self._inside = tag
-            self.rows[-1][1].append("")
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag == self._inside:
-            self._inside = ""
-
-    def handle_data(self, data: str) -> None:
-        if self._inside == "h3":
-            self._title += data
-        elif self._inside == "td":
-            self.rows[-1][1][-1] += data
-
-
-def _html_cells(text: str) -> Cells:
-    parser = _Tables()
-    parser.feed(text)
-    return _numbered([(title, row) for title, row in parser.rows if row])
-
-
-def _markdown_cells(text: str) -> Cells:
-    title, rows, rule = "", [], False
-    for line in text.splitlines():
-        if line.startswith("### "):
-            title, rule = line[4:], False
-        elif line.startswith(("| :--", "| --:")):
-            rule = True
-        elif line.startswith("| ") and rule:
-            rows.append((title, [_plain(cell.strip()) for cell in re.split(r"(?<!\\)\|", line)[1:-1]]))
-    return _numbered(rows)
-
-
-def _plain(cell: str) -> str:
-    """Return a Markdown cell without its link and its bold type."""
-    linked = re.sub(r"\]\(http[^)]*\)$", "", cell)
-    text = linked.removeprefix("[") if linked != cell else cell
-    return text.removeprefix("**").removesuffix("**")
-
-
-def _latex_cells(text: str) -> Cells:
-    rows = [line.removesuffix(r" \\") for line in text.splitlines() if line.endswith(r" \\")]
-    return _numbered([("", re.split(r"(?<!\\)&", row)) for row in rows])
-
-
-def _numbered(rows: Sequence[tuple[str, Sequence[str]]]) -> Cells:
-    found: Cells = {}
-    counts: dict[str, int] = {}
-    for title, row in rows:
-        counts[title] = counts.get(title, 0) + 1
-        for column, text in enumerate(row, start=1):
-            found[f"table {title!r}, row {counts[title]}, column {column}"] = text.strip()
+def _cells(tree: Mapping[str, Any]) -> Cells:
+    found: Cells = {f"sentence {n}": (None, str(text)) for n, text in enumerate(tree["headline"], 1)}
+    for table in tree["tables"]:
+        for n, row in enumerate(zip(table["values"], table["texts"], strict=True), 1):
+            for m, (title, value, text) in enumerate(zip(table["columns"], *row, strict=True), 1):
+                found[f"table {table['title']!r}, row {n}, column {m} ({title})"] = (value, str(text))
     return found
+
+
+def _close(value: object, other: object) -> bool:
+    if isinstance(value, int | float) and isinstance(other, int | float):
+        return math.isclose(value, other, rel_tol=TOLERANCE, abs_tol=1e-12)
+    return value == other
+
+
+def _page_differences(folder: Path, report: Report) -> Iterator[Difference]:
+    """Yield the first other line of each page and LaTeX table, drawings aside: another processor draws other digits."""
+    files = page_files(report) | {f"tables/{name}": content for name, content in latex_files(report).items()}
+    for name in files.keys() - {TABLES}:
+        pages = [DRAWING.sub("", text).splitlines() for text in (_read(folder / name), files[name].decode())]
+        for number, (ours, theirs) in enumerate(zip_longest(*pages, fillvalue=""), 1):
+            if ours != theirs:
+                yield Difference(f"{name}, line {number}", ours[:200], theirs[:200])
+                break
+
+
+def _earlier_differences(page: Path, expected: str) -> Iterator[Difference]:
+    """Yield the accuracies on a page of an earlier version, which may say the same in other words, that the raw results do not give."""
+    if not page.is_file():
+        yield Difference(page.name, "missing", "the tables of this report")
+    known = {*ACCURACY.findall(expected)}
+    for number, line in enumerate(_read(page).splitlines(), 1):
+        if other := [text for text in ACCURACY.findall(line) if text not in known]:
+            yield Difference(f"{page.name}, line {number}", ", ".join(other), "numbers that its results give")

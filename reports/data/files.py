@@ -138,11 +138,12 @@ def _refuse_damaged(folder: Path) -> None:
         )
 
 
-def damaged_files(folder: Path, names: Sequence[str] = DATA) -> list[str]:
-    """Return what is wrong with an export's files, a line each: "curves.parquet is missing"."""
+def damaged_files(folder: Path, names: Sequence[str] | None = DATA) -> list[str]:
+    """Return what is wrong with an export's files (None: all that its manifest lists), a line each: "curves.parquet is missing"."""
     manifest = read_manifest(folder)
     if manifest is not None:
-        return list(manifest.changed(folder, names))
+        return list(manifest.changed(folder, names or [*manifest.files]))
+    names = names or DATA
     whole = (folder / STUDY).is_file()  # written before there were manifests, and never without the others
     return [f"{name} is missing" for name in names if whole and name in DATA and not (folder / name).is_file()]
 

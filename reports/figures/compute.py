@@ -10,7 +10,7 @@ from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
 from .. import records as names
 from ..statistics.summary import Search, Trial
 from ..tables.compute import TITLE, pareto_front, with_work, work_of
-from .style import BLUE, GREEN, ORANGE, Figure, canvas, style, to_pdf, to_svg
+from .style import BLUE, GREEN, ORANGE, Figure, canvas, style
 
 LOG_FROM = 4.0
 """Work whose largest value is so many times its smallest is drawn on a log scale."""
@@ -44,8 +44,7 @@ def cost_plot(search: Search) -> Figure | None:
             f"Each dot is a trial (n = {len(complete)} complete); the front joins those that no other one equals with less work. A pruned trial is shown with "
             "its best accuracy so far and the work spent on it. Work: counted operations of a training and its validation."
         )
-        text = f"{TITLE}. {caption}"
-        return Figure("cost", TITLE, caption, to_svg(drawing, "cost", text), to_pdf(drawing))
+        return Figure("cost", TITLE, caption, drawing)
 
 
 def _scale(axes: Axes, work: Sequence[float]) -> None:

@@ -14,7 +14,7 @@ from ..statistics.arms import Arm
 from ..statistics.comparison import Comparison
 from ..statistics.estimate import Estimate, band
 from ..statistics.summary import Ablation
-from .style import BLUE, FAINT, GREEN, INK, ORANGE, RED, WIDTH, Figure, canvas, finish, shorten, style
+from .style import BLUE, FAINT, GREEN, INK, ORANGE, RED, WIDTH, Figure, canvas, shorten, style
 
 CURVES = {names.VAL_ACCURACY: ("Validation accuracy, %", 100.0), names.VAL_LOSS: ("Validation loss", 1.0)}
 
@@ -50,7 +50,7 @@ def main_curves(ablation: Ablation) -> Figure | None:
             "Thick: mean over the complete seeds; band: 95 % interval at each epoch (Student t over seeds, none for n = 1). "
             "Thin: single seeds."
         )
-        return finish(drawing, "main_curves", "Validation accuracy of the arms that others are compared to", caption)
+        return Figure("main_curves", "Validation accuracy of the arms that others are compared to", caption, drawing)
 
 
 def _curves(arm: Arm, metric: str = names.VAL_ACCURACY) -> list[dict[int, float]]:
@@ -90,7 +90,7 @@ def arm_curves(ablation: Ablation, metric: str) -> Figure | None:
         drawing.supxlabel("Epoch", fontsize=9.5, color=INK)
         caption = "Mean over the complete seeds of an arm; band: 95 % interval at each epoch (Student t over seeds, none for n = 1). Dashed: the base arm."
         caption += f" The first {len(arms)} of {len(every)} arms." if len(every) > len(arms) else ""
-        return finish(drawing, f"curves_{metric}", f"{title.removesuffix(', %')} by epoch", caption)
+        return Figure(f"curves_{metric}", f"{title.removesuffix(', %')} by epoch", caption, drawing)
 
 
 def _arm_panel(

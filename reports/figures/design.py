@@ -13,7 +13,7 @@ from ..statistics.summary import Ablation
 from ..statistics.sweep import SweepCurve
 from ..tables.cells import METRIC_TITLES, interval, percent
 from .curves import band_line
-from .style import BLUE, FAINT, INK, RED, WIDTH, Figure, canvas, finish, shorten, style
+from .style import BLUE, FAINT, INK, RED, WIDTH, Figure, canvas, shorten, style
 
 MOST_COMPARISONS = 40
 """Comparisons in a figure; beyond, it says of how many these are the first."""
@@ -38,7 +38,7 @@ def forest_plot(ablation: Ablation) -> Figure | None:
             "Filled: the interval leaves out 0. A hollow diamond is one pair: no interval."
             + (f" The first {len(comparisons)} of {len(every)} comparisons." if len(every) > len(comparisons) else "")
         )
-        return finish(drawing, "differences", "Difference to the base arm", caption)
+        return Figure("differences", "Difference to the base arm", caption, drawing)
 
 
 def _forest_rows(comparisons: Sequence[Comparison]) -> list[Comparison | str]:
@@ -128,7 +128,7 @@ def _dots(
         axes.set_ylim(len(labels) - 0.4, -0.6)
         axes.grid(False, axis="y")
         axes.set_xlabel(axis)
-        return finish(drawing, name, title, caption)
+        return Figure(name, title, caption, drawing)
 
 
 def _dot(axes: Axes, y: int, found: Estimate, bars: bool) -> None:
@@ -156,4 +156,4 @@ def sweep_plot(curve: SweepCurve, metric: str) -> Figure | None:
         axes.set(xlabel=curve.path, ylabel=f"{METRIC_TITLES[metric]}, %")
         seeds = sorted({p.estimate.n for p in points})
         caption = f"Mean over seeds (n = {' or '.join(map(str, seeds))}); band: 95 % interval at each value (Student t over seeds)."
-        return finish(drawing, "sweep", f"{METRIC_TITLES[metric]} by {curve.path}", caption)
+        return Figure("sweep", f"{METRIC_TITLES[metric]} by {curve.path}", caption, drawing)

@@ -13,7 +13,7 @@ from matplotlib.ticker import MaxNLocator
 from .. import records as names
 from ..records import RunRecord
 from ..statistics.summary import Ablation
-from .style import ORANGE, WIDTH, Figure, canvas, finish, shorten, style
+from .style import ORANGE, WIDTH, Figure, canvas, shorten, style
 
 MOST_RATES = 6
 """Arms whose learned rates are drawn."""
@@ -42,7 +42,7 @@ def learned_rates(ablation: Ablation) -> Figure | None:
         drawing.colorbar(image, ax=grid, label="inner rate", shrink=0.8)
         left_out = f" The first {MOST_RATES} of {len(tables)} arms." if len(tables) > MOST_RATES else ""
         caption = f"Rate of each adapted weight at each inner step, of the best epoch; mean over seeds (no interval). Negative: away from the support set's minimum.{left_out}"
-        return finish(drawing, "learned_rates", "Learned inner rates by layer and step", caption)
+        return Figure("learned_rates", "Learned inner rates by layer and step", caption, drawing)
 
 
 def _rates(records: Sequence[RunRecord]) -> tuple[list[str], Any, int] | None:
@@ -105,7 +105,7 @@ def msl_weights(ablation: Ablation) -> Figure | None:
         axes.xaxis.set_major_locator(MaxNLocator(12, integer=True))
         drawing.legend(loc="outside right upper")
         caption = f"As the config of {shorten(arm.name)} plans it, so there is no interval. When the annealing is over, the last step has all the weight."
-        return finish(drawing, "msl_weights", "MSL: weights of the inner steps' losses", caption)
+        return Figure("msl_weights", "MSL: weights of the inner steps' losses", caption, drawing)
 
 
 def _msl(record: RunRecord) -> dict[str, Sequence[tuple[int, float]]]:

@@ -14,7 +14,7 @@ from ..records import RunRecord
 from ..statistics.expected_best import expected_best
 from ..statistics.importance import Importance
 from ..statistics.summary import Search, Trial
-from .style import BLUE, GREEN, INK, ORANGE, RED, WIDTH, Figure, canvas, finish, shorten, style
+from .style import BLUE, GREEN, INK, ORANGE, RED, WIDTH, Figure, canvas, shorten, style
 
 CURVE_LOOKS: dict[str, dict[str, Any]] = {
     "best trial": {"color": GREEN, "linewidth": 2.4, "zorder": 5},
@@ -66,7 +66,7 @@ def history(search: Search) -> Figure | None:
         axes.xaxis.set_major_locator(MaxNLocator(12, integer=True))
         drawing.legend(loc="outside upper left", ncols=4)
         caption = "Validation accuracy of each trial's best epoch. The line rises with the number of trials by chance alone: it is biased upward."
-        return finish(drawing, "history", "Optimisation history", caption)
+        return Figure("history", "Optimisation history", caption, drawing)
 
 
 def _dots(axes: Axes, trials: Sequence[Trial], label: str, **look: Any) -> None:
@@ -121,7 +121,7 @@ def trial_curves(search: Search) -> Figure | None:
         )
         if len(search.trials) > MOST_CURVES:
             caption += f" The best {MOST_CURVES} of {len(search.trials)} trials."
-        return finish(drawing, "trial_curves", "Learning curves of the trials", caption)
+        return Figure("trial_curves", "Learning curves of the trials", caption, drawing)
 
 
 def _curve_kind(state: str, best: bool) -> str:
@@ -155,7 +155,7 @@ def expected_best_curve(search: Search) -> Figure | None:
             f"Expected maximum of so many draws from the n = {len(values)} complete trials (Dodge et al. 2019); band: 95 % bootstrap over trials. "
             "It treats trials as independent, which those of an adaptive sampler are not; pruned trials are left out."
         )
-        return finish(drawing, "expected_best", "Expected best against budget", caption)
+        return Figure("expected_best", "Expected best against budget", caption, drawing)
 
 
 def importance_bars(importance: Importance) -> Figure | None:
@@ -194,4 +194,4 @@ def importance_bars(importance: Importance) -> Figure | None:
             else f"n = {importance.n_trials} complete trials"
         )
         caption = f"{what}. Whisker: standard deviation over refits of the forest, not an interval over searches."
-        return finish(drawing, "importance_early" if early else "importance", importance.title, caption)
+        return Figure("importance_early" if early else "importance", importance.title, caption, drawing)

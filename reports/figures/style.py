@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import matplotlib as mpl
@@ -59,13 +60,28 @@ COLOURS = "svg.mamlab{color:#1c2127}@media (prefers-color-scheme:dark){svg.mamla
 
 @dataclass(frozen=True)
 class Figure:
-    """A drawing with a file name (without suffix), a title, and a caption that says n, kind of interval and exclusions."""
+    """A drawing with a file name (without suffix), a title, and a caption that says n, kind of interval and exclusions.
+
+    It is laid out and drawn when its SVG or PDF is first asked for, which takes longer than all tables of a report.
+    """
 
     name: str
     title: str
     caption: str
-    svg: str
-    pdf: bytes = field(repr=False)
+    drawing: Canvas = field(repr=False, compare=False)
+
+    @cached_property
+    def svg(self) -> str:
+        """The drawing as an `svg` element, for a page."""
+        with style():
+            return to_svg(self.drawing, self.name, f"{self.title}. {self.caption}")
+
+    @cached_property
+    def pdf(self) -> bytes:
+        """The drawing as a PDF page, laid out as the SVG is."""
+        assert self.svg  # lays it out
+        with style():
+            return to_pdf(self.drawing)
 
     @property
     def standalone(self) -> str:
@@ -112,11 +128,6 @@ def to_pdf(drawing: Canvas) -> bytes:
     buffer = io.BytesIO()
     drawing.savefig(buffer, format="pdf", metadata={"CreationDate": None, "Creator": None, "Producer": None})
     return buffer.getvalue()
-
-
-def finish(drawing: Canvas, name: str, title: str, caption: str) -> Figure:
-    """Return the drawing as a `Figure`, in both formats."""
-    return Figure(name, title, caption, to_svg(drawing, name, f"{title}. {caption}"), to_pdf(drawing))
 
 
 def shorten(text: str, most: int = 34) -> str:

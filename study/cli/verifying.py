@@ -9,7 +9,8 @@ from rich.console import Console
 from reports.data.files import RUNS, read_files
 from reports.data.loading import IncompleteRuns
 from reports.records import ReportError
-from reports.verify import Difference, drift, verify_documents, verify_records, verify_repeats
+from reports.render.tables_json import TABLES
+from reports.verify import Difference, drift, pages_note, verify_documents, verify_records, verify_repeats
 
 from ..results import load
 from ..stores.home import Home
@@ -27,14 +28,15 @@ def verify_report(report: Path, home: Home, console: Console, against: Path | No
     folder = named if named.is_dir() and not (report / RUNS).is_file() else report
     info, records = read_files(folder, checked=False)
     found: list[object] = [*verify_documents(folder)]
-    compared = ["the results agree with MLflow's"]
+    note = [text] if (text := pages_note(folder)) else []
+    compared = [*note, "the results agree with MLflow's"]
     try:
         now, stored = load(info.name, home, afresh=True)
         found += [*([now.missing] if now.missing else []), *verify_records(records, stored)]
     except IncompleteRuns as error:
         found.append(Difference("MLflow", str(error), "all results of complete runs"))
     except ReportError as error:
-        compared = [f"the results were not compared with MLflow's: {error}"]
+        compared = [*note, f"the results were not compared with MLflow's: {error}"]
     if against:
         others = read_files(against)[1]
         shared, differences = verify_repeats(records, others)
@@ -47,8 +49,11 @@ def verify_report(report: Path, home: Home, console: Console, against: Path | No
     if found:
         if against and differences and (text := drift(records, others)):
             console.print(text, markup=False, highlight=False, soft_wrap=True)
-        console.print(f"{len(found)} differences in {folder}", highlight=False, soft_wrap=True)
+        console.print(
+            "; ".join([f"{len(found)} differences in {folder}", *note]), markup=False, highlight=False, soft_wrap=True
+        )
         return 1
-    text = "; ".join([f"{folder}: every table follows from its {len(records)} runs", *compared])
+    what = "every table" if (folder / TABLES).is_file() else "every accuracy on its page"
+    text = "; ".join([f"{folder}: {what} follows from its {len(records)} runs", *compared])
     console.print(text, markup=False, highlight=False, soft_wrap=True)
     return 0

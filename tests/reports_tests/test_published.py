@@ -19,7 +19,7 @@ QUOTED = re.compile(r"([+−]?\d+\.\d\d)(?: points)? (\[[^]]*\d\])")
 
 @pytest.mark.parametrize("folder", PUBLISHED, ids=lambda folder: folder.name)
 def test_every_number_of_a_published_report_follows_from_its_raw_results(folder: Path) -> None:
-    assert verify_documents(folder) == [], "if the reports were meant to change: make docs"
+    assert verify_documents(folder, pages=False) == [], "if the reports were meant to change: make docs"
 
 
 @pytest.mark.docs  # with the releases of constraints.txt; other processors and releases draw other last digits of pictures

@@ -1,14 +1,20 @@
 """One changed result, one changed cell: each is found, and nothing else is."""
 
+import json
 from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from reports.build import build_report
 from reports.data.files import read_files, write_files
+from reports.data.manifest import MANIFEST, Manifest, read_manifest
 from reports.records import ReportError, RunRecord
-from reports.verify import drift, verify_documents, verify_records, verify_repeats
+from reports.render.tables_json import TABLES
+from reports.tables.cells import EVERY_RUN
+from reports.verify import drift, pages_note, verify_documents, verify_records, verify_repeats
 
 from . import example
 
@@ -34,28 +40,97 @@ def test_a_report_as_it_was_written_has_no_difference(folder: Path) -> None:
     assert verify_records(read_files(folder)[1], read_files(folder)[1]) == []
 
 
-@pytest.mark.parametrize(
-    ("name", "old", "where"),
-    [
-        ("index.html", ">62.50<", "index.html, table 'Arms against A', row 1, column 3"),
-        ("report.md", "**62.50**", "report.md, table 'Arms against A', row 1, column 3"),
-        ("tables/arms-against-a.tex", "62.50", "tables/arms-against-a.tex, table '', row 2, column 3"),
-    ],
-)
-def test_one_changed_cell_is_found_in_each_format(folder: Path, name: str, old: str, where: str) -> None:
+TABLE = "tables.json, table 'Arms against A', row 1"
+
+
+def change(file: Path, old: str, new: str) -> None:
+    """Change a text in one of a report's files, and the manifest so that it does not say so."""
+    text = file.read_text(encoding="utf-8")
+    assert old in text
+    file.write_text(text.replace(old, new, 1), encoding="utf-8")
+    folder = next(parent for parent in file.parents if (parent / MANIFEST).exists())
+    manifest = read_manifest(folder)
+    assert manifest
+    (folder / MANIFEST).write_text(Manifest.of(folder, manifest.what, manifest.study, manifest.files).to_text())
+
+
+def told(folder: Path) -> list[tuple[str, str, str]]:
+    return [(one.where, one.found, one.expected) for one in verify_documents(folder)]
+
+
+def test_tables_json_holds_every_table_but_that_of_all_runs_as_numbers(folder: Path) -> None:
+    tree = json.loads((folder / TABLES).read_text(encoding="utf-8"))
+    table = tree["tables"][0]
+    frame = pd.DataFrame(table["values"], columns=table["columns"]).set_index("Arm")
+    assert (table["title"], [*frame["Test accuracy, %"]]) == ("Arms against A", [0.625, 0.625])
+    assert table["texts"][0][2] == "62.50"
+    assert frame.loc["B", "n"] == 2
+    assert tree["study"] == "omniglot_ablation"
+    assert EVERY_RUN not in [table["title"] for table in tree["tables"]]
+
+
+def test_a_value_that_differs_by_more_than_rounding_is_found(folder: Path) -> None:
+    change(folder / TABLES, "     0.625,", "     0.6250000000001,")
+    assert told(folder) == []  # another processor's last digit
+    change(folder / TABLES, "     0.6250000000001,", "     0.6251,")
+    assert told(folder) == [(f"{TABLE}, column 3 (Test accuracy, %)", "0.6251", "0.625")]
+
+
+def test_a_text_in_tables_json_that_the_results_do_not_give_is_found(folder: Path) -> None:
+    change(folder / TABLES, '"62.50"', '"62.51"')
+    assert told(folder) == [(f"{TABLE}, column 3 (Test accuracy, %)", "62.51", "62.50")]
+
+
+def test_tables_that_are_no_tables_are_one_difference(folder: Path) -> None:
+    for text in ("", "[]", "{}", '{"headline": [], "tables": [{"title": 1}]}'):
+        (folder / TABLES).write_text(text)
+        assert [where for where, *_ in told(folder)] == [str(folder), TABLES], text
+
+
+@pytest.mark.parametrize("name", ["index.html", "report.md", "tables/arms-against-a.tex"])
+def test_a_changed_page_is_found_by_its_checksum_and_where_that_was_changed_too_by_its_line(
+    folder: Path, name: str
+) -> None:
     text = (folder / name).read_text(encoding="utf-8")
-    (folder / name).write_text(text.replace(old, old.replace("62.50", "62.51"), 1), encoding="utf-8")
-    (found,) = verify_documents(folder)
-    assert (found.where, "62.51" in found.found, "62.50" in found.expected) == (where, True, True)
+    (folder / name).write_text(text.replace("62.50", "62.51", 1), encoding="utf-8")
+    damage = f"{name} is damaged, or was changed since it was written"
+    assert (str(folder), damage, "as its manifest or its other files say") in told(folder)
+    (folder / name).write_text(text, encoding="utf-8")
+    change(folder / name, "62.50", "62.51")
+    ((where, found, expected),) = told(folder)
+    assert (where.partition(",")[0], "62.51" in found, "62.50" in expected) == (name, True, True)
+
+
+def test_pages_of_other_releases_are_not_compared_line_by_line_and_that_is_said(folder: Path) -> None:
+    assert pages_note(folder) == ""
+    here = version("matplotlib")
+    change(folder / TABLES, f'"matplotlib": "{here}"', '"matplotlib": "3.0"')
+    change(folder / "report.md", "# omniglot", "# another")
+    assert told(folder) == []
+    assert pages_note(folder) == f"its pages were not compared, as they were made with matplotlib 3.0 (here {here})"
+
+
+def test_a_report_of_an_earlier_version_is_checked_by_the_accuracies_on_its_page(folder: Path) -> None:
+    (folder / TABLES).unlink()
+    (folder / MANIFEST).unlink()
+    page = folder / "report.md"
+    page.write_text(page.read_text(encoding="utf-8").replace("# omniglot", "# In other words, omniglot"))
+    assert told(folder) == []
+    assert f"`mamlab report --from {folder} --out {folder}` makes it anew" in pages_note(folder)
+    page.write_text(page.read_text(encoding="utf-8").replace("**62.50**", "**62.51**", 1))
+    ((where, found, _),) = told(folder)
+    assert (where.partition(",")[0], found) == ("report.md", "62.51")
+    page.unlink()
+    assert [where for where, *_ in told(folder)] == ["report.md"]
 
 
 def test_one_changed_result_is_found_in_its_tables_in_its_tasks_and_against_mlflow(folder: Path) -> None:
     info, records = read_files(folder)
     changed = [replace(records[0], metrics={"test_accuracy": 0.625}), *records[1:]]
     write_files(changed, info, folder)
-    found = [str(difference) for difference in verify_documents(folder)]
-    assert "report.md, table 'Arms against A', row 1, column 3: '62.50', but it should be '68.75'" in found
-    assert "runs.csv, run 0, test_accuracy: '0.625', but it should be '0.5, the mean in per_task.parquet'" in found
+    found = told(folder)
+    assert (f"{TABLE}, column 3 (Test accuracy, %)", "62.50", "68.75") in found
+    assert ("runs.csv, run 0, test_accuracy", "0.625", "0.5, the mean in per_task.parquet") in found
     (difference,) = verify_records(changed, records)
     assert str(difference).endswith("metrics test_accuracy: '0.625', but it should be '0.5'")
 
@@ -71,7 +146,7 @@ def test_a_run_that_mlflow_does_not_know_and_a_missing_file_are_found(folder: Pa
     _, records = read_files(folder)
     assert str(verify_records(records, records[1:])[0]).endswith("'in the report', but it should be 'not in MLflow'")
     (folder / "report.md").unlink()
-    assert [d.where for d in verify_documents(folder)] == ["report.md"]
+    assert [found for _, found, _ in told(folder)] == ["report.md is missing", ""]
 
 
 def test_repeated_trainings_are_compared_by_cell_to_the_last_bit_but_for_their_times() -> None:

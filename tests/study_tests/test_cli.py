@@ -221,7 +221,7 @@ def test_a_report_to_publish_has_no_links_and_says_which_trainings_another_one_r
     out = str(tmp_path / "public")
     assert mamlab("report", "tiny", "--no-links", "--home", str(trained.root), "--out", out).returncode == 0
     files = [path for path in (tmp_path / "public").rglob("*") if path.suffix in {".md", ".html", ".json"}]
-    assert {file.name for file in files} == {"index.html", "report.md", "study.json", "manifest.json"}
+    assert {file.name for file in files} == {"index.html", "report.md", "study.json", "tables.json", "manifest.json"}
     assert not any("127.0.0.1" in path.read_text(encoding="utf-8") for path in files)
     done = mamlab("verify", out, "--against", out, "--home", str(trained.root))
     assert done.returncode == 0, done.stdout

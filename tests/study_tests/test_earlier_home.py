@@ -46,6 +46,11 @@ def test_it_is_looked_at_reported_verified_and_exported(place: Path, capsys: pyt
     assert "9 complete" in said.out
     assert all(where.startswith(f"file://{place}/runs/artifacts/") for where in locations(place / "runs"))
     assert run(["doctor", "ab", "--home", "runs"]) == 0
+    assert run(["verify", "ab", "--home", "runs"]) == 0
+    assert (
+        "every accuracy on its page follows from its 9 runs; it was made by an earlier version"
+        in capsys.readouterr().out
+    )
     assert run(["report", "ab", "--home", "runs"]) == 0
     info, records = read_files(place / "runs" / "reports" / "ab")
     assert info.spec == (place / "ablation.toml").read_text()

@@ -1,0 +1,56 @@
+"""A report's tables as JSON: what other programs read, and what `mamlab verify` compares by value.
+
+{"format": 1, "study": ..., "made_with": {package: version}, "headline": [sentence, ...],
+ "tables": [{"title": ..., "columns": [...], "values": [[number, text or null, ...], ...], "texts": [[...], ...], "notes": [...]}]}
+
+`values` are what the columns sort by (accuracies in [0, 1], seconds), to 12 digits, as another processor computes others beyond;
+`texts` are what the pages show. The list of all runs is left to runs.csv.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from importlib.metadata import version
+from typing import Any
+
+from ..document import Report
+from ..tables.cells import EVERY_RUN, Cell, Table
+
+TABLES = "tables.json"
+FORMAT = 1
+MAKERS = ("mamlab", "numpy", "scipy", "statsmodels", "scikit-learn", "optuna", "matplotlib", "jinja2")
+"""Packages whose other releases may give other numbers or pages."""
+
+
+def to_json(report: Report) -> str:
+    """Return the tables of a report as JSON; the same report gives the same text."""
+    tree = {
+        "format": FORMAT,
+        "study": report.title,
+        "made_with": made_with(),
+        "headline": report.headline,
+        "tables": [_table(table) for table in report.tables if table.columns and table.title != EVERY_RUN],
+    }
+    return json.dumps(tree, indent=1, ensure_ascii=False) + "\n"
+
+
+def made_with() -> dict[str, str]:
+    """Return the releases of the packages that make a report here."""
+    return {package: version(package) for package in MAKERS}
+
+
+def _table(table: Table) -> dict[str, Any]:
+    return {
+        "title": table.title,
+        "columns": [column.title for column in table.columns],
+        "values": [[_value(cell) for cell in row] for row in table.rows],
+        "texts": [[cell.text for cell in row] for row in table.rows],
+        "notes": table.notes,
+    }
+
+
+def _value(cell: Cell) -> float | str | None:
+    if not isinstance(cell.sort, float):
+        return cell.sort
+    return float(f"{cell.sort:.12g}") if math.isfinite(cell.sort) else None

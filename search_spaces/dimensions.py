@@ -28,13 +28,19 @@ _MACHINE = ("device",)
 class Range:
     """Numbers from `low` to `high`, both included; whole numbers if both are int.
 
-    `log` spreads them by ratio; `step` is the distance between neighbours (None: 1, or continuous).
+    `log` spreads them by ratio; `step` is the distance between neighbours (None: 1, or continuous). Raises ValueError for what
+    is no range: numbers that are not finite, low not below high, log with low at most 0, a step that does not fit.
     """
 
     low: int | float
     high: int | float
     log: bool = False
     step: int | float | None = None
+
+    def __post_init__(self) -> None:
+        parts = (self.low, self.high, self.log, self.step)
+        if problem := _no_numbers(*parts) or _no_range(*parts):
+            raise ValueError(f"Range{problem}")
 
     def suggest(self, trial: Trial, name: str) -> int | float:
         """Return `trial`'s value of the parameter `name`."""
@@ -74,14 +80,16 @@ class Range:
 class Choice:
     """One of `choices`: numbers, texts, truth values or None, no two of them equal to Python.
 
-    Optuna finds a choice by its value, so of 1 and 1.0 (or True) it keeps the first for both. Raises ValueError.
+    Optuna finds a choice by its value, so of 1 and 1.0 (or True) it keeps the first for both. Raises ValueError, also for no
+    choice at all.
     """
 
-    choices: tuple[Any, ...]
+    choices: Sequence[Any]
 
     def __post_init__(self) -> None:
-        if problem := confused(self.choices):
-            raise ValueError(f"choices: {problem}")
+        if problem := _no_choices(self.choices) or confused(self.choices):
+            raise ValueError(f"Choice.choices: {problem}")
+        object.__setattr__(self, "choices", tuple(self.choices))
 
     def suggest(self, trial: Trial, name: str) -> Any:
         """Return `trial`'s value of the parameter `name`."""
@@ -194,9 +202,7 @@ def _read_choice(where: str, path: str, table: Mapping[str, Any]) -> Choice:
     choices = table["choices"]
     if len(table) > 1:
         raise ValueError(f"{where}: choices stand alone; leave out {', '.join(k for k in table if k != 'choices')}")
-    if not isinstance(choices, list) or not choices:
-        raise ValueError(f"{where}.choices: must be a list with at least one value, not {choices!r}")
-    if problem := confused(choices):
+    if problem := _no_choices(choices) or confused(choices):
         raise ValueError(f"{where}.choices: {problem}")
     if path in SWITCHES and not set(choices) <= {"on", "off"}:
         raise ValueError(f'{where}.choices: {path} is switched, so choose from "on" and "off", not {choices!r}')
@@ -211,25 +217,41 @@ def _read_range(where: str, path: str, table: Mapping[str, Any]) -> Range:
         )
     low, high, log, step = table["low"], table["high"], table.get("log", False), table.get("step")
     kinds: set[Any] = {type_ for type_ in (int, float) if type_ in _parts(setting_paths()[path])}
-    for key, value in (("low", low), ("high", high), ("step", step)):
-        if isinstance(value, bool) or not isinstance(value, int | float | None):
-            raise ValueError(f"{where}.{key}: must be a number, not {value!r}")
-        if isinstance(value, float) and not math.isfinite(value):
-            raise ValueError(f"{where}.{key}: must be finite, not {value}")
+    if problem := _no_numbers(low, high, log, step):
+        raise ValueError(where + problem)
     if not kinds:
         raise ValueError(f"{where}: {path} is no number; write choices = [...]")
-    if not isinstance(log, bool):
-        raise ValueError(f"{where}.log: must be true or false, not {log!r}")
     low, high, step = _one_type(where, path, kinds, low, high, step)
-    if low >= high:
-        raise ValueError(
-            f"{where}: low must be less than high, not {low} >= {high}; to hold it still, set it in [trainer]"
-        )
-    if log and low <= 0:
-        raise ValueError(f"{where}: log = true needs low greater than 0, not {low}")
-    if step is not None and (log or not 0 < step <= high - low):
-        raise ValueError(f"{where}.step: must be positive, at most high - low, and without log = true, not {step}")
+    if problem := _no_range(low, high, log, step):
+        raise ValueError(where + problem)
     return Range(low, high, log, step)
+
+
+def _no_numbers(low: Any, high: Any, log: Any, step: Any) -> str:
+    """Return what of a range is of the wrong type, to stand behind its name; empty if nothing is."""
+    for key, value in (("low", low), ("high", high), ("step", step)):
+        if isinstance(value, bool) or (not isinstance(value, int | float) and not (key == "step" and value is None)):
+            return f".{key}: must be a number, not {show(value)}"
+        if isinstance(value, float) and not math.isfinite(value):
+            return f".{key}: must be finite, not {value}"
+    return "" if isinstance(log, bool) else f".log: must be true or false, not {show(log)}"
+
+
+def _no_range(low: Any, high: Any, log: bool, step: Any) -> str:
+    """Return why these numbers make no range, to stand behind its name; empty if they do."""
+    if low >= high:
+        return f": low must be less than high, not {low} >= {high}; to hold it still, set it in [trainer]"
+    if log and low <= 0:
+        return f": log = true needs low greater than 0, not {low}"
+    if step is not None and (log or not 0 < step <= high - low):
+        return f".step: must be positive, at most high - low, and without log = true, not {step}"
+    return ""
+
+
+def _no_choices(choices: Any) -> str:
+    if isinstance(choices, list | tuple) and choices:
+        return ""
+    return f"must be a list with at least one value, not {show(choices) if isinstance(choices, str) else repr(choices)}"
 
 
 def _one_type(where: str, path: str, kinds: set[Any], low: Any, high: Any, step: Any) -> tuple[Any, Any, Any]:

@@ -9,20 +9,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import random
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from pydantic import ValidationError
-
 from trainers.config import TrainerConfig
-from trainers.error_messages import explain, show
+from trainers.error_messages import show
 from trainers.inert import Inert
 from trainers.overrides import Tree, flatten, merge, normalise, settings
 
-from .dimensions import COMPONENTS_WITH_SETTINGS, Choice, Dimension, Range, read_dimension, setting_paths
+from .checks import dimension_tables, read_again, wrong_fixed, wrong_limit
+from .dimensions import COMPONENTS_WITH_SETTINGS, Choice, Dimension, read_dimension
 from .presets import space_preset
 from .trials import RandomParams, Trial
 
@@ -48,11 +46,15 @@ class SearchSpace:
     max_work: float | None = None
 
     def __post_init__(self) -> None:
-        if not self.dimensions:
+        if not isinstance(self.dimensions, Mapping) or not self.dimensions:
             raise ValueError('space: nothing varies; write preset = "mamlpp" or a dimension such as [space."outer.lr"]')
-        problems = [line for path, dimension in self.dimensions.items() for line in _out_of_type(path, dimension)]
+        problems = list[str]()
+        read = {path: read_again(path, dimension, problems) for path, dimension in self.dimensions.items()}
+        problems += wrong_fixed(self.fixed, self.dimensions)
+        problems += wrong_limit(self.max_work)
         if problems:
             raise ValueError("\n".join(problems))
+        object.__setattr__(self, "dimensions", read)
 
     @classmethod
     def from_table(cls, table: Mapping[str, Any]) -> SearchSpace:
@@ -60,7 +62,7 @@ class SearchSpace:
 
         Raises ValueError with a line for each thing that is wrong.
         """
-        tables, problems = _dimension_tables({k: v for k, v in table.items() if k not in ("preset", "fix", "max_work")})
+        tables, problems = dimension_tables({k: v for k, v in table.items() if k not in ("preset", "fix", "max_work")})
         dimensions = dict(space_preset(table["preset"])) if "preset" in table else {}
         fixed = flatten(merge({}, table["fix"])) if isinstance(table.get("fix"), dict) else {}
         problems += [
@@ -72,32 +74,26 @@ class SearchSpace:
         if "fix" in table and not isinstance(table["fix"], dict):
             problems.append(f'space.fix: must be a table such as {{ "inner.steps" = 3 }}, not {table["fix"]!r}')
         max_work = table.get("max_work")
-        if max_work is not None and (
-            isinstance(max_work, bool) or not isinstance(max_work, int | float) or not 0 < max_work < math.inf
-        ):
-            problems.append(
-                f"space.max_work: must be a positive number, the most work as a multiple of the base's, not {show(max_work)}"
-            )
+        problems += wrong_limit(max_work)
         for path, entry in tables.items():
             try:
                 dimensions[path] = read_dimension(path, entry)
             except ValueError as error:
                 problems += str(error).splitlines()
-        problems += [f"space.{path}: it is fixed and searched; leave one out" for path in fixed if path in tables]
-        problems += [line for path, value in fixed.items() for line in _wrong_value(path, value, "space.fix")]
+        problems += wrong_fixed(fixed, tables)
         if problems:
             raise ValueError("\n".join(problems))
         searched = {p: d for p, d in dimensions.items() if p not in fixed}
         return cls(searched, fixed, frozenset(tables), None if max_work is None else float(max_work))
 
-    def suggest(self, trial: Trial, base: Mapping[str, Any]) -> tuple[TrainerConfig, tuple[Inert, ...]]:
+    def suggest(self, trial: Trial, base: TrainerConfig | Mapping[str, Any]) -> tuple[TrainerConfig, tuple[Inert, ...]]:
         """Ask `trial` for every dimension that can have an effect; return the config and what was dropped from it.
 
         Args:
             trial: an Optuna trial.
-            base: overrides that hold for every trial (a preset and the user's settings), nested.
+            base: what holds for every trial: a config, or nested overrides (a preset and the user's settings).
         """
-        tree = merge(base, self.fixed)
+        tree = merge(base.model_dump() if isinstance(base, TrainerConfig) else base, self.fixed)
         for path in self._order():
             if self._active(path, tree):
                 tree = _put(tree, path, self.dimensions[path].suggest(trial, path))
@@ -262,40 +258,3 @@ def _put(tree: Tree, path: str, value: Any) -> Tree:
     if value == "on" and isinstance(tree.get(path), dict):
         return tree
     return merge(tree, {path: value})
-
-
-def _dimension_tables(table: Mapping[str, Any], prefix: str = "") -> tuple[dict[str, Tree], list[str]]:
-    """Return the dimensions in a [space] section by dotted path, written quoted or nested, and what is no table."""
-    found: dict[str, Tree] = {}
-    problems: list[str] = []
-    for key, entry in table.items():
-        path = prefix + key
-        if not isinstance(entry, dict):
-            problems.append(
-                f"space.{path}: must be a table such as {{ low = 1, high = 5 }} or {{ choices = [...] }}, not {entry!r}; "
-                f"to hold it still, set it in [trainer] or in [space] fix"
-            )
-            continue
-        own = {name: value for name, value in entry.items() if not isinstance(value, dict)}
-        below, wrong = _dimension_tables({n: v for n, v in entry.items() if isinstance(v, dict)}, path + ".")
-        problems += wrong
-        found.update(below)
-        if own or not below:
-            found[path] = own
-    return found, problems
-
-
-def _out_of_type(path: str, dimension: Dimension) -> list[str]:
-    if path not in setting_paths():
-        return []
-    values = dimension.ends() if isinstance(dimension, Range) else list(dimension.choices)
-    return [line for value in values for line in _wrong_value(path, value, "space")]
-
-
-def _wrong_value(path: str, value: Any, prefix: str) -> list[str]:
-    """Return what the trainer has against `value` at `path`."""
-    try:
-        TrainerConfig.model_validate(merge({}, {path: value}), context={"keep_inert": True})
-    except ValidationError as error:
-        return explain(error, TrainerConfig, prefix).splitlines()
-    return []

@@ -21,7 +21,7 @@ from reports.statistics.summary import Trial, summarise_search
 from trainers.config import TrainerConfig
 from trainers.data import ImageFolder
 from trainers.fingerprint import same_training
-from trainers.overrides import Tree, flatten, from_settings
+from trainers.overrides import Tree, from_settings
 from trainers.sections import COMPONENTS
 
 from .models.export import called
@@ -30,7 +30,7 @@ from .spec.config import StudyConfig
 from .spec.families import smallest_adjusted
 from .spec.same_data import checksum_of, recorded_path, with_same_data
 from .spec.trainable import started_from
-from .spec.writing import base_tables, stored_spec, write_spec
+from .spec.writing import base_tables, difference, stored_spec, write_spec
 from .stores.connect import open_mlflow
 from .stores.home import Home
 
@@ -168,15 +168,6 @@ def ablate_winner(
     chosen_name = name or f"{search.name}-ablated" + ("" if trial is None else f"-{trial}")
     count = seeds or seeds_needed(len(on))
     return _write(search, home, chosen_name, winner.config, [winner], count, winner.arm, arms, comment)
-
-
-def difference(base: TrainerConfig, config: TrainerConfig) -> Tree:
-    """Return what `config` sets otherwise than `base`, by dotted path: the overrides of an arm."""
-    before, after = (flatten(one.model_dump(mode="json")) for one in (base, config))
-    absent = {"inner.evaluation_steps": config.inner.steps}  # a file cannot say None; this says the same
-    return {
-        path: absent.get(path) if value is None else value for path, value in after.items() if before.get(path) != value
-    }
 
 
 def _write(

@@ -33,7 +33,11 @@ class StopSignals:
         if self in _entered:
             _entered.remove(self)
         for number, handler in self._before.items():
-            signal.signal(number, handler)
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)  # None: not set from Python
+
+    def request(self) -> None:
+        """Ask for a stop as a signal does."""
+        self.count += 1
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         self.count += 1

@@ -122,7 +122,7 @@ def test_a_studys_name_cannot_be_a_path(name: str) -> None:
 
 
 def test_an_arms_name_never_becomes_a_path(tmp_path: Path) -> None:
-    from study.cli.outcome import report_from_store
+    from study.reporting import report_from_store
 
     names = ["../../outside", "/outside/b", "..", "<script>alert(1)</script>"]
     arms = {name: f'{{ "outer.lr" = {0.01 * (i + 1)} }}' for i, name in enumerate(names)}

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
 from rich.text import Text
 
-from ..spec.config import StudyConfig, load_spec
+from ..spec.config import load_spec
 from ..stores.home import Home
+from .options import with_workers
 from .outcome import INTERRUPTED, conduct
 
 SPECS = Path(__file__).parent / "demo_specs"
@@ -34,7 +34,7 @@ def run_demo(home: Home, console: Console, workers: int | None = None, quiet: bo
         return INTERRUPTED
     for number, (spec, (title, text)) in enumerate((("search", SEARCH), ("ablation", ABLATION)), start=2):
         _explain(console, number, title, text)
-        status = conduct(_spec(spec, workers), home, console, quiet)
+        status = conduct(with_workers(load_spec(SPECS / f"{spec}.toml"), workers), home, console, quiet)
         if status:
             return status
     _say_where(home, console)
@@ -61,13 +61,6 @@ def _prepare_data(home: Home, console: Console) -> None:
         f"Classes: {counts}; {data.images.shape[0]} images of {data.images.shape[2]}x{data.images.shape[3]}.",
         highlight=False,
     )
-
-
-def _spec(name: str, workers: int | None) -> StudyConfig:
-    config = load_spec(SPECS / f"{name}.toml")
-    if workers is None:
-        return config
-    return replace(config, execution=config.execution.model_copy(update={"workers": workers}))
 
 
 def _explain(console: Console, number: int, title: str, text: str) -> None:

@@ -132,9 +132,9 @@ def search(
 
     Example: mamlab search examples/omniglot_search.toml --trials 40
     """
-    conduct_study(
-        with_workers(_with_trials(_spec(spec, "search"), trials), workers), make_home(home), quiet, retry_failed
-    )
+    from ..python.running import with_limits
+
+    conduct_study(with_limits(_spec(spec, "search"), workers, trials), make_home(home), quiet, retry_failed)
 
 
 @app.command()
@@ -241,7 +241,7 @@ def report(
     """
     if (study is None) == (source is None):
         raise typer.BadParameter("name a study, or a folder with --from FOLDER (one of the two)", param_hint="'STUDY'")
-    from .outcome import ReportChoices, report_from_files, report_of
+    from ..reporting import ReportChoices, report_from_files, report_of
 
     console = make_console()
     choices = ReportChoices(out, paper, links)
@@ -373,12 +373,6 @@ def _spec(path: Path, kind: str) -> StudyConfig:
     if config.kind != kind:
         raise SpecError([f"{path} describes a {config.kind}; run it with: mamlab {config.command} {path}"])
     return config
-
-
-def _with_trials(config: StudyConfig, trials: int | None) -> StudyConfig:
-    from dataclasses import replace
-
-    return replace(config, budget=config.budget.model_copy(update={} if trials is None else {"trials": trials}))
 
 
 def run(args: Sequence[str]) -> int:

@@ -61,10 +61,9 @@ def make_console() -> Console:
 
 def with_workers(config: StudyConfig, workers: int | None) -> StudyConfig:
     """Return `config` with so many workers; None leaves what the spec says."""
-    from dataclasses import replace
+    from ..python.running import with_limits
 
-    execution = config.execution.model_copy(update={} if workers is None else {"workers": workers})
-    return replace(config, execution=execution)
+    return with_limits(config, workers)
 
 
 def conduct_study(config: StudyConfig, home: Home, quiet: bool, retry: bool = False) -> None:

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import itertools
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path, PurePosixPath
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from reports import records as names
-from reports.build import build_report, refuse_others, report_files
-from reports.data.loading import from_files
 from reports.records import ReportError, RunRecord, StudyInfo
 from reports.statistics.arms import count_states
 from reports.statistics.comparison import Comparison
@@ -23,18 +18,15 @@ from reports.statistics.tasks import mixed_tasks
 from reports.tables.cells import METRIC_TITLES, interval, percent, setting, states_text
 from reports.tables.promotion import promoted, promotion_lines
 
+from ..display import open_view
 from ..engine.progress import Snapshot
-from ..mlflow_ui.summaries import write_summaries
+from ..python.running import conduct_study, notes_on, open_home
+from ..reporting import write_report
 from ..results import load
 from ..spec.config import StudyConfig
-from ..spec.searched_space import with_space
-from ..spec.writing import without_folder
-from ..stores.connect import StoreAway, StoreLost, open_mlflow
+from ..stores.connect import StoreAway, StoreLost
 from ..stores.home import Home
-from ..stores.urls import shown
 from ..text import accuracy, duration, print_notes, searched_settings
-from ..warm_start import warm_started
-from .display import open_view
 
 INTERRUPTED = 130
 """Exit status after Ctrl-C, as shells have it."""
@@ -42,16 +34,12 @@ INTERRUPTED = 130
 
 def conduct(config: StudyConfig, home: Home, console: Console, quiet: bool = False) -> int:
     """Run the study, write its report, print its result; return the exit status (130 after Ctrl-C, else `finish`'s)."""
-    from ..engine.driver import run_study
-
-    _make_folder(home)
     print_notes(console, notes_on(config, home))
-    if home.mlflow_url.startswith("sqlite"):
-        open_mlflow(home)  # what it says of the store comes before the live view
+    open_home(home)
     last = Snapshot(config.study.name, config.kind, planned=0)
     try:
         with open_view(console, quiet) as view:
-            last = run_study(warm_started(config, home), home, view)
+            last = conduct_study(config, home, view)
         for note in last.notes:
             _say(console, f"note: {note}")
         if not last.interrupted:
@@ -93,8 +81,7 @@ def finish(last: Snapshot, home: Home, console: Console) -> int:
         _say(console, "No run has ended.")
         return 0
     info, records = load(last.study, home)
-    page = build_report(records, info, _default_folder(home, info, records))
-    _attach(home, info, records, page.parent)
+    page = write_report(info, records, home)
     console.print()
     print_result(info, records, console)
     _say(console, f"\nReport:    {page}\nMLflow UI: mamlab ui --home {home.root}")
@@ -111,79 +98,6 @@ def _pause_lines(last: Snapshot) -> str:
         f"No further run was started: {last.paused}\n"
         f"Mend the cause first. Then the same command goes on with the runs that are left{again}."
     )
-
-
-@dataclass(frozen=True)
-class ReportChoices:
-    """Where a report is written (None: with the home's reports), beside which paper's table, with links into MLflow or without."""
-
-    out: Path | None = None
-    paper: str | None = None
-    links: bool = True
-
-    def applied(self, info: StudyInfo) -> StudyInfo:
-        """Return the study as it is to be reported."""
-        info = info if self.paper is None else replace(info, paper=self.paper)
-        return info if self.links else replace(info, mlflow_address=None, spec=without_folder(info.spec))
-
-
-def report_from_store(study: str, home: Home, choices: ReportChoices = ReportChoices()) -> Path:
-    """Write the report of a study in `home`; return its page. Raises ReportError if there is no such study."""
-    return report_of(study, home, choices)[0]
-
-
-def report_of(study: str, home: Home, choices: ReportChoices = ReportChoices()) -> tuple[Path, StudyInfo]:
-    """Write the report of a study in `home`; return its page, and the study as it was found. Raises ReportError if there is no such study."""
-    info, records = load(study, home)
-    folder = choices.out or _default_folder(home, info, records)
-    page = build_report(records, choices.applied(info), folder)
-    if choices.out is None:
-        _attach(home, info, records, page.parent)
-    return page, info
-
-
-def report_from_files(source: Path, home: Home, choices: ReportChoices = ReportChoices()) -> Path:
-    """Write a report from the files of an earlier one; return its page. Raises ReportError if they are not all there."""
-    info, records = from_files(source)
-    info = with_space(info)
-    return build_report(records, choices.applied(info), choices.out or _default_folder(home, info, records))
-
-
-def _default_folder(home: Home, info: StudyInfo, records: Sequence[RunRecord]) -> Path:
-    """Return HOME/reports/STUDY; what lies there and is no report of these runs is set aside, as STUDY.1 and so on."""
-    folder = home.reports / info.name
-    try:
-        refuse_others(folder, records, info)
-    except ReportError as other:
-        numbers = itertools.count(1)
-        aside = next(place for n in numbers if not (place := folder.with_name(f"{folder.name}.{n}")).exists())
-        try:
-            folder.rename(aside)
-        except OSError:
-            raise other from None
-    return folder
-
-
-def notes_on(config: StudyConfig, home: Home) -> list[str]:
-    """Return what a user should know before the study starts: of the spec, and of what it trusts."""
-    if config.sampler is None or config.sampler.name != "cmaes":
-        return [*config.notes]
-    return [
-        *config.notes,
-        f"Optuna's CMA-ES sampler unpickles its state from the store: whoever can write to {shown(home.optuna_url)} can run "
-        "code here, so use a store that you trust",
-    ]
-
-
-def _attach(home: Home, info: StudyInfo, records: Sequence[RunRecord], folder: Path) -> None:
-    """Keep the report with the study's parent run, and a summary run for each arm below it, for the MLflow UI."""
-    client = open_mlflow(home)
-    for run in client.search_runs([info.experiment_id], f"tags.{names.TAG_ROLE} = '{names.ROLE_STUDY}'", max_results=1):
-        for name in report_files(folder):
-            client.log_artifact(
-                run.info.run_id, str(folder / name), str(PurePosixPath(names.REPORT_FOLDER, name).parent)
-            )
-        write_summaries(client, info, records, run.info.run_id)
 
 
 def print_result(info: StudyInfo, records: Sequence[RunRecord], console: Console) -> None:
@@ -288,12 +202,3 @@ def _say_origin(found: Ablation, info: StudyInfo, console: Console) -> None:
 
 def _say(console: Console, text: str) -> None:
     console.print(text, markup=False, highlight=False, soft_wrap=True)
-
-
-def _make_folder(home: Home) -> None:
-    try:
-        home.root.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ValueError(
-            f"--home {home.root} cannot be made: {error.strerror}; name a folder that you may write to"
-        ) from None

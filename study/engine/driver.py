@@ -60,6 +60,7 @@ def run_study(
     trainer: str = "trainers.training:train",
     loader: str = "trainers.data:load",
     executor: Executor | None = None,
+    stop: StopSignals | None = None,
 ) -> Snapshot:
     """Run the study that `config` describes, or go on with it; return how it stands at the end.
 
@@ -70,6 +71,7 @@ def run_study(
         trainer: the function that workers train with, as module:name.
         loader: the function that loads the data, as module:name.
         executor: workers that are there already, and stay; absent: those that [execution] asks for.
+        stop: what asks for a stop; the caller may do so, too.
 
     Raises DriverBusy if another driver runs the study, StudyChanged if it was started with another spec,
     DataError for unusable data, ValueError for what this machine, the data or a store's address cannot do (before
@@ -87,7 +89,7 @@ def run_study(
         data: ClassData = find(loader)(config.data, home.data)
         refuse_untrainable(config, data)
         refuse_other_origin(config, data.checksum)
-        with StopSignals() as stop:
+        with stop or StopSignals() as stop:
             show(replace(waiting, data_notes=data.notes))
             ledger, budget = wait_for(
                 lambda: _open(config, home, watch, data.checksum), show_away, lambda: stop.count > 0

@@ -23,6 +23,31 @@ class RunningRow:
     """Validation accuracy of the last finished epoch."""
     best_val_accuracy: float | None
     seconds: float
+    trial: int | None = None
+    """Optuna's number."""
+    arm: str | None = None
+    """Of an ablation."""
+    seed: int | None = None
+
+
+@dataclass(frozen=True)
+class EndedRun:
+    """A run that has ended. `val_accuracy` is that of its best epoch, in [0, 1]; `seconds` are wall-clock since it was dispatched."""
+
+    label: str
+    state: EndState
+    trial: int | None
+    arm: str | None
+    seed: int | None
+    epochs: int
+    """Finished ones."""
+    val_accuracy: float | None
+    seconds: float
+
+    @classmethod
+    def of(cls, row: RunningRow, state: EndState) -> EndedRun:
+        """Return the run that was last shown as `row`."""
+        return cls(row.label, state, row.trial, row.arm, row.seed, row.epoch, row.best_val_accuracy, row.seconds)
 
 
 @dataclass(frozen=True)

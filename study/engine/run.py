@@ -60,5 +60,5 @@ class Run:
         accuracies = [epoch.val_accuracy for epoch in self.epochs]
         return RunningRow(
             self.plan.label, len(accuracies), self.plan.config.budget.epochs, accuracies[-1] if accuracies else None,
-            max(accuracies, default=None), time.monotonic() - self.dispatched,
+            max(accuracies, default=None), time.monotonic() - self.dispatched, self.plan.trial, self.plan.arm, self.plan.seed,
         )  # fmt: skip

@@ -161,7 +161,7 @@ def parse_spec(text: str) -> StudyConfig:
         raise SpecError([f"not valid TOML: {error}"]) from None
     problems = _unused(tree)
     spec = _caught(problems, lambda: SpecFile.model_validate(tree))
-    trainer = _caught(problems, lambda: _read_trainer(tree)) if isinstance(tree.get("trainer", {}), dict) else None
+    trainer = _caught(problems, lambda: read_trainer(tree)) if isinstance(tree.get("trainer", {}), dict) else None
     space = _caught(problems, lambda: SearchSpace.from_table(tree["space"])) if _is_table(tree.get("space")) else None
     if problems or spec is None or trainer is None:
         raise SpecError(problems)
@@ -209,7 +209,9 @@ def _caught(problems: list[str], read: Callable[[], T]) -> T | None:
 
 
 @dataclass(frozen=True)
-class _Trainer:
+class Trainer:
+    """[trainer], read: what was typed, the overrides with those of its preset, the config that they make."""
+
     typed: Tree
     tree: Tree
     config: TrainerConfig
@@ -217,7 +219,7 @@ class _Trainer:
     size: str
 
 
-def _read_trainer(spec: Tree) -> _Trainer:
+def read_trainer(spec: Tree) -> Trainer:
     """Return the preset with the settings of [trainer] laid over it; the size comes from the data's, if not given."""
     typed = merge({}, spec.get("trainer", {}))
     source = spec.get("data", {}).get("source") if _is_table(spec.get("data")) else None
@@ -230,14 +232,14 @@ def _read_trainer(spec: Tree) -> _Trainer:
         raise ValueError(explain(error, TrainerConfig, "trainer")) from None
     except ValueError as error:
         raise ValueError(f"trainer.{error}") from None
-    return _Trainer(typed, tree, config, dropped, size)
+    return Trainer(typed, tree, config, dropped, size)
 
 
 def _is_table(value: object) -> bool:
     return isinstance(value, dict)
 
 
-def _search(spec: SpecFile, trainer: _Trainer, space: SearchSpace, common: Tree) -> StudyConfig:
+def _search(spec: SpecFile, trainer: Trainer, space: SearchSpace, common: Tree) -> StudyConfig:
     problems: list[str] = []
     searched = flatten(trainer.typed).keys() & space.dimensions.keys()
     if not spec.study.enqueue:
@@ -324,7 +326,7 @@ def _pruner_and_seeds(pruner: Named, seeds: int) -> list[str]:
 
 
 def _enqueue(
-    names: tuple[str, ...], trainer: _Trainer, space: SearchSpace, base_tree: Tree
+    names: tuple[str, ...], trainer: Trainer, space: SearchSpace, base_tree: Tree
 ) -> tuple[dict[str, dict[str, Any]], tuple[str, ...]]:
     """Return preset name -> Optuna parameters, and notes on presets that the base changes beyond [trainer].
 
@@ -356,7 +358,7 @@ def _enqueue(
     return enqueued, tuple(notes)
 
 
-def _ablation(section: AblationSection, trainer: _Trainer, common: Tree) -> StudyConfig:
+def _ablation(section: AblationSection, trainer: Trainer, common: Tree) -> StudyConfig:
     own = [Arm(arm.name, flatten(merge({}, arm.set))) for arm in section.arms]
     try:
         found = plan(

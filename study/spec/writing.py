@@ -13,7 +13,7 @@ import tomli_w
 from reports.data.output_folder import write_file
 from trainers.config import TrainerConfig
 from trainers.fingerprint import same_training
-from trainers.overrides import Tree
+from trainers.overrides import Tree, flatten
 from trainers.sections import COMPONENTS
 
 from ..stores.home import Home
@@ -34,6 +34,15 @@ def trainer_table(config: TrainerConfig) -> Tree:
     whole = config.model_dump(mode="json")
     switched = {name: whole[name] for name in COMPONENTS if whole[name] != "off"}
     return {"preset": "maml", "size": "omniglot", **tree, **switched}
+
+
+def difference(base: TrainerConfig, config: TrainerConfig) -> Tree:
+    """Return what `config` sets otherwise than `base`, by dotted path: the overrides of an arm."""
+    before, after = (flatten(one.model_dump(mode="json")) for one in (base, config))
+    absent = {"inner.evaluation_steps": config.inner.steps}  # a file cannot say None; this says the same
+    return {
+        path: absent.get(path) if value is None else value for path, value in after.items() if before.get(path) != value
+    }
 
 
 def write_spec(home: Home, tables: Tree, comment: str) -> tuple[Path, StudyConfig]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -19,13 +20,16 @@ def default_root() -> Path:
 class Home:
     """The folder of all outputs; `root` is made absolute. Nothing is created until it is needed.
 
-    `stores`: a folder with copies of the SQLite stores that are read instead of the home's own (`study.stores.connect.reading`).
+    Attributes:
+        stores: a folder with copies of the SQLite stores that are read instead of the home's own (`study.stores.reading`).
+        given: addresses of "optuna" and "mlflow" that come before the environment's and those in `stores.toml`.
 
     Raises ValueError for a path with ?, # or %.
     """
 
     root: Path = field(default_factory=default_root)
     stores: Path | None = None
+    given: Mapping[str, str | None] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
         root = Path(self.root).expanduser().absolute()
@@ -58,7 +62,7 @@ class Home:
 
     @cached_property
     def _stores(self) -> dict[str, str]:
-        found = store_addresses(self.root)
+        found = store_addresses(self.root, self.given)
         own = {"optuna": self.optuna_db, "mlflow": self.mlflow_db}
         return {store: f"sqlite:///{own[store]}" if url.startswith("sqlite") else url for store, url in found.items()}
 

@@ -9,8 +9,10 @@ from __future__ import annotations
 import os
 import re
 import tomllib
+from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
+from types import MappingProxyType
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from reports.data.text_files import read_text
@@ -45,15 +47,17 @@ def shown(address: str) -> str:
     return re.sub(r"^postgresql\+\w+:", "postgresql:", redact(address).partition("?")[0]).removeprefix("sqlite:///")
 
 
-def store_addresses(root: Path) -> dict[str, str]:
-    """Return the addresses of "optuna" and "mlflow" for the home `root`.
+def store_addresses(root: Path, given: Mapping[str, str | None] = MappingProxyType({})) -> dict[str, str]:
+    """Return the addresses of "optuna" and "mlflow" for the home `root`; those `given` come before all others.
 
     Raises ValueError for an address that cannot be used, naming where it stands and never its password.
     """
     table = _read(root / FILE)
     found = {"optuna": f"sqlite:///{root / 'optuna.db'}", "mlflow": f"sqlite:///{root / 'mlflow.db'}"}
     for store, variable in VARIABLES.items():
-        if text := os.environ.get(variable):
+        if own := given.get(store):
+            found[store] = _checked(store, own, f"{store}_url")
+        elif text := os.environ.get(variable):
             found[store] = _checked(store, text, variable)
         elif store in table:
             found[store] = _checked(store, table[store], f"{root / FILE}: {store}")

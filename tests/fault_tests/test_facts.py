@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from reports.data.loading import from_mlflow
-from study.cli.outcome import report_from_store
+from study.reporting import report_from_store
 from study.stores.home import Home
 from tests.study_tests.books import check_books, fresh_home, run
 from tests.study_tests.servers import mlflow_server

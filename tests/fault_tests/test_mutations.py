@@ -81,7 +81,7 @@ def test_a_mutated_spec_is_read_or_refused_line_by_line(text: str, edits: list[E
 @functools.cache
 def report_files() -> dict[str, bytes]:
     """Return the raw results of a real report, without the manifest, which would give every change away."""
-    from study.cli.outcome import report_from_store
+    from study.reporting import report_from_store
 
     with tempfile.TemporaryDirectory() as folder:
         home = new_home(Path(folder), "home")

@@ -34,7 +34,7 @@ def test_choices_that_are_equal_to_python_are_refused_in_a_table_and_in_python(
 ) -> None:
     with pytest.raises(ValueError, match=rf"^space\.msl\.epochs\.choices: {message}"):
         SearchSpace.from_table({"msl.epochs": {"choices": choices}})
-    with pytest.raises(ValueError, match=f"^choices: {message}"):
+    with pytest.raises(ValueError, match=rf"^Choice\.choices: {message}"):
         Choice(tuple(choices))
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from study.cli.display import PlainView, new_lines, open_view, progress_line, render
+from study.display import PlainView, new_lines, open_view, progress_line, render
 from study.engine.progress import RunningRow, Snapshot
 from study.text import duration, ended, percent
 

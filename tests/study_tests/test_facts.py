@@ -12,7 +12,6 @@ from rich.console import Console
 from reports.data.facts import json_tag, read_facts
 from reports.data.loading import from_mlflow
 from reports.records import ReportError, RunRecord
-from study.cli.outcome import report_from_store
 from study.cli.space_page import check_space
 from study.engine.facts import TAG_LIMIT, facts_of, sentence, write_facts
 from study.engine.plan import frozen_json
@@ -20,6 +19,7 @@ from study.engine.status import read_study
 from study.engine.tracking import Tracking
 from study.engine.trials import FROZEN
 from study.engine.views import saved_views, views_of
+from study.reporting import report_from_store
 from study.spec.config import SpecError, StudyConfig, parse_spec
 from study.spec.writing import stored_spec
 from study.stores.connect import open_mlflow, open_optuna

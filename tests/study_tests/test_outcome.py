@@ -12,10 +12,12 @@ import pytest
 from rich.console import Console
 
 from reports.records import ReportError, RunRecord, StudyInfo
-from study.cli.outcome import ReportChoices, finish, notes_on, print_result, report_from_store
+from study.cli.outcome import finish, print_result
 from study.cli.status import studies_table, study_page
 from study.engine.progress import Snapshot
 from study.engine.status import RunStatus, StudyStatus
+from study.python.running import notes_on
+from study.reporting import ReportChoices, report_from_store
 from study.spec.config import parse_spec
 from study.stores.connect import open_mlflow
 from study.stores.home import Home

@@ -15,8 +15,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from ..engine.progress import RunningRow, Snapshot
-from ..text import COLOURS, duration, ended, percent, print_notes, short, short_label, states
+from .engine.progress import RunningRow, Snapshot
+from .text import COLOURS, duration, ended, percent, print_notes, short, short_label, states
 
 View = Callable[[Snapshot], None]
 

@@ -1,0 +1,126 @@
+"""Hyperparameter search and ablations for MAML++: `import mamlab`, or `python -m mamlab` for the command line.
+
+    result = mamlab.run("search.toml", workers=2)
+    result.best_config, result.trials, result.report()
+
+Names are imported on first use: importing this module loads neither torch nor Optuna nor MLflow.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from search_spaces import Choice, Range, SearchSpace
+    from study.python.configs import load_data, preset
+    from study.python.result import Result
+    from study.python.result import open_study as open
+    from study.python.running import StudyPaused, ablate, compare, run, search
+    from study.spec.config import SpecError, StudyConfig, load_spec
+    from study.spec.objects import study_config
+    from trainers import Diverged, MAMLClassifier, TrainerConfig, train
+    from trainers.data import CifarFS, DataError, Glyphs, ImageFolder, Omniglot
+
+    __version__: str
+
+_HOME = {
+    "study.python.running": ("StudyPaused", "ablate", "compare", "run", "search"),
+    "study.python.result": ("Result", "open"),
+    "study.python.configs": ("load_data", "preset"),
+    "study.spec.config": ("SpecError", "StudyConfig", "load_spec"),
+    "study.spec.objects": ("study_config",),
+    "search_spaces": ("Choice", "Range", "SearchSpace"),
+    "trainers": ("Diverged", "MAMLClassifier", "TrainerConfig", "train"),
+    "trainers.data": ("CifarFS", "DataError", "Glyphs", "ImageFolder", "Omniglot"),
+}
+_CALLED_THERE = {"open": "open_study"}
+_OURS = {"study": "commit.py", "reports": "records.py", "search_spaces": "space.py", "trainers": "sections.py"}
+"""Each package, and a file that it has: another package of that name is a stranger's."""
+
+__all__ = [
+    "Choice",
+    "CifarFS",
+    "DataError",
+    "Diverged",
+    "Glyphs",
+    "ImageFolder",
+    "MAMLClassifier",
+    "Omniglot",
+    "Range",
+    "Result",
+    "SearchSpace",
+    "SpecError",
+    "StudyConfig",
+    "StudyPaused",
+    "TrainerConfig",
+    "ablate",
+    "compare",
+    "load_data",
+    "load_spec",
+    "open",
+    "preset",
+    "run",
+    "search",
+    "study_config",
+    "train",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        return _version()
+    home = next((module for module, names in _HOME.items() if name in names), None)
+    if home is None:
+        raise AttributeError(f"module 'mamlab' has no attribute {name!r}")
+    _refuse_hidden()
+    found = getattr(import_module(home), _CALLED_THERE.get(name, name))
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*__all__, "__version__", *(name for name in globals() if name.startswith("__"))})
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("mamlab")
+    except PackageNotFoundError:  # run from its source
+        return "0+source"
+
+
+def _refuse_hidden() -> None:
+    """Raise ImportError if a file of somebody else's would be imported instead of a package of ours."""
+    for package, file in _OURS.items():
+        if package in sys.modules:
+            there = getattr(sys.modules[package], "__file__", None)
+        else:
+            spec = find_spec(package)
+            there = spec.origin if spec else None
+        if there is None or not Path(there).with_name(file).is_file():
+            where = there or "another folder"
+            raise ImportError(
+                f'{where} hides mamlab\'s own package "{package}": Python finds it first. '
+                f"Give {where} another name, or start Python in another folder"
+            )
+
+
+def main() -> None:
+    """Run the `mamlab` command."""
+    try:
+        _refuse_hidden()
+    except ImportError as error:
+        sys.exit(f"error: {error}")
+    from study.cli import main as command
+
+    command()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,165 @@
+"""What a study has reached as pandas frames to calculate with: one row a thing, numbers as numbers. Accuracies lie in [0, 1]."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from .. import records as names
+from ..records import RunRecord, StudyInfo
+from ..statistics.arms import Arm
+from ..statistics.comparison import Comparison
+from ..statistics.estimate import Estimate
+from ..statistics.summary import Trial, best_validation, finite, mean_metric, summarise_ablation, summarise_search
+from ..statistics.summary import in_order as ordered
+
+RUN = ("run_id", "name", "trial", "arm", "seed", "state", "epochs", "best_epoch", "val_accuracy")
+TESTED = (
+    names.TEST_ACCURACY, names.TEST_ACCURACY_SE, names.ENSEMBLE_TEST_ACCURACY, names.ENSEMBLE_TEST_ACCURACY_SE,
+)  # fmt: skip
+RUNS = (*RUN, *TESTED, "compute", "seconds")
+EPOCHS = ("run_id", "trial", "arm", "seed", "epoch", *names.EPOCH_METRICS)
+TRIALS = (
+    "trial", "rank", "state", "n", "val_accuracy", "val_accuracy_low", "val_accuracy_high", "test_accuracy", "epochs",
+    "compute", "seconds",
+)  # fmt: skip
+ARMS = ("arm", "metric", "n", "mean", "mean_low", "mean_high", "ensemble_mean", "compute", "seconds")
+COMPARISONS = (
+    "family", "arm", "base", "metric", "n", "difference", "difference_low", "difference_high", "p_value", "p_adjusted",
+    "p_improvement", "p_improvement_low", "p_improvement_high", "n_diverged", "n_diverged_base",
+)  # fmt: skip
+PARAMS = "params_"
+"""Before a setting's dotted path, as Optuna's `trials_dataframe` has it."""
+_WHOLE = ("trial", "seed", "epochs", "best_epoch", "epoch", "rank", "n", "n_diverged", "n_diverged_base")
+
+
+def runs_frame(records: Sequence[RunRecord], info: StudyInfo) -> pd.DataFrame:
+    """Return a row for each run: RUNS, and `params_` columns of the settings that were searched or differ between runs."""
+    found = ordered(records)
+    varied = [*info.searched, *(path for path in _varied(found) if path not in info.searched)]
+    return _frame(map(_run, found), RUNS, varied, [record.params for record in found])
+
+
+def _run(record: RunRecord) -> dict[str, Any]:
+    measured = {name: finite(record, name) for name in (*TESTED, "best_epoch", "seconds")}
+    return {
+        "run_id": record.run_id, "name": record.name, "trial": record.trial, "arm": record.arm, "seed": record.seed,
+        "state": record.state, "epochs": _epochs(record), "val_accuracy": best_validation(record),
+        "compute": finite(record, names.WORK), **measured,
+    }  # fmt: skip
+
+
+def _epochs(record: RunRecord) -> float | None:
+    logged = finite(record, names.EPOCHS_RUN)
+    return (
+        logged
+        if logged is not None
+        else max((step for step, _ in record.curves.get(names.VAL_ACCURACY, ())), default=0)
+    )
+
+
+def _varied(records: Sequence[RunRecord]) -> list[str]:
+    paths = sorted({path for record in records for path in record.params})
+    return [path for path in paths if len({record.params.get(path) for record in records}) > 1]
+
+
+def epochs_frame(records: Sequence[RunRecord]) -> pd.DataFrame:
+    """Return a row for each finished epoch of each run: EPOCHS."""
+    rows: list[dict[str, Any]] = []
+    for record in ordered(records):
+        own = {"run_id": record.run_id, "trial": record.trial, "arm": record.arm, "seed": record.seed}
+        curves = {name: dict(record.curves.get(name, ())) for name in names.EPOCH_METRICS}
+        for epoch in sorted({step for curve in curves.values() for step in curve}):
+            rows.append({**own, "epoch": epoch, **{name: curve.get(epoch) for name, curve in curves.items()}})
+    return _frame(rows, EPOCHS)
+
+
+def trials_frame(records: Sequence[RunRecord], info: StudyInfo) -> pd.DataFrame:
+    """Return a row for each trial of a search, by number: TRIALS, and `params_` columns of what was searched."""
+    if info.kind != names.SEARCH:
+        return _frame([], TRIALS)
+    found = summarise_search(records, info)
+    ranks = {trial.label: rank for rank, trial in enumerate(found.complete, start=1)}
+    trials = sorted(found.trials, key=lambda one: -1 if one.number is None else one.number)
+    rows = [_trial(trial, ranks.get(trial.label)) for trial in trials]
+    return _frame(rows, TRIALS, found.searched, [trial.params for trial in trials])
+
+
+def _trial(trial: Trial, rank: int | None) -> dict[str, Any]:
+    return {
+        "trial": trial.number, "rank": rank, "state": trial.state, "epochs": trial.epochs, "test_accuracy": trial.test.mean,
+        **_estimate("val_accuracy", trial.value), **_cost(trial.records),
+    }  # fmt: skip
+
+
+def arms_frame(records: Sequence[RunRecord], info: StudyInfo) -> pd.DataFrame:
+    """Return a row for each arm of an ablation: ARMS. `metric` names what `mean` is of."""
+    if info.kind != names.ABLATION:
+        return _frame([], ARMS)
+    found = summarise_ablation(records, info)
+    return _frame((_arm(arm, found.metric) for arm in found.arms), ARMS)
+
+
+def _arm(arm: Arm, metric: str) -> dict[str, Any]:
+    own = {"arm": arm.name, "metric": metric, "ensemble_mean": arm.ensemble.mean}
+    return {**own, **_estimate("mean", arm.estimate), **_cost(arm.used)}
+
+
+def comparisons_frame(records: Sequence[RunRecord], info: StudyInfo) -> pd.DataFrame:
+    """Return a row for each comparison of an ablation: COMPARISONS. Differences are arm minus base, paired by seed."""
+    if info.kind != names.ABLATION:
+        return _frame([], COMPARISONS)
+    found = summarise_ablation(records, info)
+    return _frame((_comparison(one, found.metric) for one in found.comparisons), COMPARISONS)
+
+
+def _comparison(found: Comparison, metric: str) -> dict[str, Any]:
+    return {
+        "family": found.family, "arm": found.arm, "base": found.base, "metric": metric,
+        **_estimate("p_improvement", found.improvement), **_estimate("difference", found.estimate),
+        "p_value": found.test.p, "p_adjusted": found.test.adjusted,
+        "n_diverged": found.diverged, "n_diverged_base": found.base_diverged,
+    }  # fmt: skip
+
+
+def _estimate(name: str, found: Estimate) -> dict[str, Any]:
+    """Return the columns of an estimate; NAME_low and NAME_high are the ends of its 95 % interval."""
+    return {"n": found.n, name: found.mean, f"{name}_low": found.low, f"{name}_high": found.high}
+
+
+def _cost(records: Sequence[RunRecord]) -> dict[str, Any]:
+    """Return what a run of these took, on average."""
+    return {"compute": mean_metric(records, names.WORK), "seconds": mean_metric(records, names.SECONDS)}
+
+
+def _frame(
+    rows: Iterable[Mapping[str, Any]], columns: Sequence[str], settings: Sequence[str] = (),
+    params: Sequence[Mapping[str, str]] = (),
+) -> pd.DataFrame:  # fmt: skip
+    """Return the rows, with exactly `columns` and one for each of `settings`; what is not known is missing."""
+    table = list(rows)
+    made = {name: pd.Series([row.get(name) for row in table], dtype=_type(name)) for name in columns}
+    made |= {PARAMS + path: _values([own.get(path) for own in params]) for path in settings}
+    return pd.DataFrame(made)
+
+
+def _type(column: str) -> Any:
+    texts = ("run_id", "name", "arm", "base", "family", "metric", "state")
+    return "Int64" if column in _WHOLE else "object" if column in texts else "float64"
+
+
+def _values(texts: Sequence[str | None]) -> pd.Series[Any]:
+    """Return recorded settings as whole numbers, numbers or truth values, if all that are known are; else as they are."""
+    known = [text for text in texts if text is not None]
+    kinds: tuple[tuple[str, Callable[[str], Any]], ...] = (
+        ("Int64", int), ("float64", float), ("boolean", {"True": True, "False": False}.__getitem__),
+    )  # fmt: skip
+    for dtype, read in kinds:
+        try:
+            values = {text: read(text) for text in known}
+        except (ValueError, KeyError):
+            continue
+        return pd.Series([None if text is None else values[text] for text in texts], dtype=dtype)
+    return pd.Series(texts, dtype="object")

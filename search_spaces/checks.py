@@ -1,0 +1,73 @@
+"""What of a space cannot be: tables that are no dimensions, values that the trainer does not take. Each finding is a line."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from trainers.config import TrainerConfig
+from trainers.error_messages import explain, show
+from trainers.overrides import Tree, merge
+
+from .dimensions import Choice, Range, read_dimension
+
+
+def dimension_tables(table: Mapping[str, Any], prefix: str = "") -> tuple[dict[str, Tree], list[str]]:
+    """Return the dimensions in a [space] section by dotted path, written quoted or nested, and what is no table."""
+    found: dict[str, Tree] = {}
+    problems: list[str] = []
+    for key, entry in table.items():
+        path = prefix + key
+        if not isinstance(entry, dict):
+            problems.append(
+                f"space.{path}: must be a table such as {{ low = 1, high = 5 }} or {{ choices = [...] }}, not {entry!r}; "
+                f"to hold it still, set it in [trainer] or in [space] fix"
+            )
+            continue
+        own = {name: value for name, value in entry.items() if not isinstance(value, dict)}
+        below, wrong = dimension_tables({n: v for n, v in entry.items() if isinstance(v, dict)}, path + ".")
+        problems += wrong
+        found.update(below)
+        if own or not below:
+            found[path] = own
+    return found, problems
+
+
+def read_again(path: str, dimension: Any, problems: list[str]) -> Any:
+    """Return the dimension as a spec file's would be read: a range in the setting's own type. What is wrong goes to `problems`."""
+    if not isinstance(dimension, Range | Choice):
+        problems.append(f"space.{path}: must be a Range(low, high) or a Choice([...]), not {show(dimension)}")
+        return dimension
+    try:
+        read = read_dimension(path, dimension.as_table())
+    except ValueError as error:
+        problems += str(error).splitlines()
+        return dimension
+    problems += [line for value in read.ends() for line in wrong_value(path, value, "space")]
+    return read
+
+
+def wrong_fixed(fixed: Mapping[str, Any], searched: Collection[str]) -> list[str]:
+    """Return what is wrong with the values under `fix`, given what is searched."""
+    twice = [f"space.{path}: it is fixed and searched; leave one out" for path in fixed if path in searched]
+    return twice + [line for path, value in fixed.items() for line in wrong_value(path, value, "space.fix")]
+
+
+def wrong_limit(most: Any) -> list[str]:
+    """Return what is wrong with `max_work`."""
+    number = isinstance(most, int | float) and not isinstance(most, bool)
+    if most is None or (number and 0 < most < math.inf):
+        return []
+    return [f"space.max_work: must be a positive number, the most work as a multiple of the base's, not {show(most)}"]
+
+
+def wrong_value(path: str, value: Any, prefix: str) -> list[str]:
+    """Return what the trainer has against `value` at `path`."""
+    try:
+        TrainerConfig.model_validate(merge({}, {path: value}), context={"keep_inert": True})
+    except ValidationError as error:
+        return explain(error, TrainerConfig, prefix).splitlines()
+    return []

@@ -1,0 +1,47 @@
+"""What a caller has called after each run that ends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from ..display import View
+from ..engine.progress import EndedRun, Snapshot
+from ..stopping import StopSignals
+
+Callback = Callable[[Snapshot, EndedRun], object]
+"""Called as `callback(progress, run)`; what it returns is not used."""
+
+
+class Callbacks:
+    """A view that hands what it is shown to another one, and each run that has ended to the callbacks.
+
+    The first exception of a callback is kept, and the study asked to `stop`: raised inside the driver, it would cost the epochs that
+    are in progress.
+    """
+
+    def __init__(self, callbacks: Callback | Iterable[Callback], view: View, stop: StopSignals) -> None:
+        self._callbacks = (callbacks,) if callable(callbacks) else tuple(callbacks)
+        if wrong := [one for one in self._callbacks if not callable(one)]:
+            raise TypeError(f"callbacks: each must be a function of (progress, run), not {wrong[0]!r}")
+        self._view, self._stop = view, stop
+        self._error: BaseException | None = None
+
+    def __call__(self, progress: Snapshot) -> None:
+        """Show the progress, and call back for each run that has just ended."""
+        self._view(progress)
+        for row, state in progress.just_ended:
+            for callback in self._callbacks:
+                if self._error is None:
+                    self._call(callback, progress, EndedRun.of(row, state))
+
+    def _call(self, callback: Callback, progress: Snapshot, run: EndedRun) -> None:
+        try:
+            callback(progress, run)
+        except BaseException as error:  # also a KeyboardInterrupt
+            self._error = error
+            self._stop.request()
+
+    def raise_error(self) -> None:
+        """Raise what a callback raised, if one did."""
+        if self._error is not None:
+            raise self._error

@@ -1,0 +1,50 @@
+"""What a study or a training is made of, by name: a preset's config, a data set's images."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+import trainers.data
+from trainers import presets
+from trainers.config import TrainerConfig
+from trainers.data import DataConfig
+from trainers.data.classes import ClassData
+from trainers.error_messages import explain
+from trainers.overrides import merge, normalise
+
+from ..spec.sections import SpecFile
+from .result import make_home
+
+
+def preset(name: str, size: str = "omniglot", **settings: Any) -> TrainerConfig:
+    """Return the config that papers call `name`: maml, fomaml, meta_sgd, mamlpp or mamlpp_released.
+
+    Args:
+        name: of the preset.
+        size: "omniglot" for images of 28 pixels, "mini_imagenet" for 84.
+        settings: laid over it, such as `budget={"epochs": 5}`, `msl="off"` or `**{"inner.steps": 3}`.
+
+    What the preset sets without effect is left out. Raises ValueError for an unknown name, a wrong setting, or one of `settings`
+    that has no effect.
+    """
+    try:
+        return normalise(merge(presets.preset(name, size=size), settings), typed=merge(settings))[0]
+    except ValidationError as error:
+        raise ValueError(explain(error, TrainerConfig)) from None
+
+
+def load_data(data: DataConfig | str, home: Path | str | None = None) -> ClassData:
+    """Return a data set, such as `Glyphs()` or "glyphs"; it is downloaded or drawn once, into the home's folder `data`.
+
+    Raises DataError if it cannot be used, ValueError for an unknown name.
+    """
+    try:
+        config = TypeAdapter[DataConfig](DataConfig).validate_python(
+            {"source": data} if isinstance(data, str) else data
+        )
+    except ValidationError as error:
+        raise ValueError(explain(error, SpecFile, "data")) from None
+    return trainers.data.load(config, make_home(home).data)

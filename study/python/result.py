@@ -1,0 +1,255 @@
+"""What a study has reached, as an object: frames to calculate with, the best config, Optuna's study, the report."""
+
+from __future__ import annotations
+
+import html
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path, PosixPath
+from typing import TYPE_CHECKING
+
+from reports import records as names
+from reports.build import build_report
+from reports.data.files import is_export
+from reports.data.loading import from_files
+from reports.records import ReportError, RunRecord, StudyInfo
+from reports.statistics.arms import count_states
+from reports.statistics.summary import Search, summarise_search
+from reports.tables import frames
+from reports.tables.cells import states_text
+from trainers.config import TrainerConfig
+from trainers.overrides import from_settings
+
+from ..reporting import ReportChoices, report_of
+from ..results import load
+from ..spec.searched_space import with_space
+from ..stores.home import Home, default_root
+from ..stores.reading import readable
+from ..stores.urls import shown
+from ..text import accuracy
+
+if TYPE_CHECKING:
+    import optuna
+    import pandas as pd
+
+
+class ReportPage(PosixPath):
+    """The path of a report's index.html, which a notebook shows as the page itself."""
+
+    def _repr_html_(self) -> str:
+        """Return the page in a frame of its own, so that its styles stay there."""
+        page = html.escape(self.read_text(encoding="utf-8")) if self.is_file() else html.escape(str(self))
+        return f'<iframe srcdoc="{page}" style="width:100%;height:70vh;border:1px solid #ccc"></iframe>'
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Result:
+    """A study as it was when it was read: `mamlab.open` reads it anew.
+
+    In every frame accuracies are shares in [0, 1], intervals 95 %, and what is not known is missing (NaN, NA, None).
+
+    Attributes:
+        info: what is said once for the study.
+        records: its runs, with their curves and accuracies of each test task.
+        home: where it lives; None if it was read from a report's folder.
+        folder: the report's folder that it was read from.
+    """
+
+    info: StudyInfo
+    records: tuple[RunRecord, ...]
+    home: Home | None = None
+    folder: Path | None = None
+
+    @property
+    def name(self) -> str:
+        """Of the study."""
+        return self.info.name
+
+    @property
+    def kind(self) -> str:
+        """Return "search", "ablation" or "train"."""
+        return self.info.kind
+
+    @property
+    def states(self) -> dict[str, int]:
+        """Number of runs by state: complete, pruned, diverged, out_of_memory, failed, interrupted, running, waiting."""
+        return count_states(self.records)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is to be known of the study's stores: sentences; also which runs are missing in MLflow."""
+        return (*self.info.notes, *([f"incomplete: {self.info.missing}"] if self.info.missing else []))
+
+    @cached_property
+    def runs(self) -> pd.DataFrame:
+        """A row a run (one training).
+
+        run_id (MLflow's), name, trial (Optuna's number), arm, seed, state, epochs (finished), best_epoch, val_accuracy (of the best
+        epoch), test_accuracy and ensemble_test_accuracy with their standard errors over tasks (_se), compute (relative to the base
+        config's whole training), seconds, and params_SETTING of what was searched or differs between runs.
+        """
+        return frames.runs_frame(self.records, self.info)
+
+    @cached_property
+    def epochs(self) -> pd.DataFrame:
+        """A row an epoch of a run: run_id, trial, arm, seed, epoch (from 1), then its metrics as MLflow has them.
+
+        train_loss, train_accuracy, val_loss, val_accuracy, val_accuracy_se, outer_lr, epoch_seconds, tasks_per_second.
+        """
+        return frames.epochs_frame(self.records)
+
+    @cached_property
+    def trials(self) -> pd.DataFrame:
+        """A row a trial of a search, by number; no row for other studies.
+
+        trial, rank (1 is the best complete one), state, n (seeds), val_accuracy (mean over seeds of the best epoch's) with
+        val_accuracy_low and _high (Student t), test_accuracy, epochs (finished), compute and seconds of a run, params_SETTING.
+        """
+        return frames.trials_frame(self.records, self.info)
+
+    @cached_property
+    def arms(self) -> pd.DataFrame:
+        """A row an arm of an ablation; no row for other studies.
+
+        arm, metric (what `mean` is of: test_accuracy, or best_val_accuracy), n (seeds), mean with mean_low and mean_high (Student t
+        over seeds), ensemble_mean, compute and seconds of a run.
+        """
+        return frames.arms_frame(self.records, self.info)
+
+    @cached_property
+    def comparisons(self) -> pd.DataFrame:
+        """A row a comparison of an ablation: arm minus base, paired by seed; no row for other studies.
+
+        family, arm, base, metric, n (pairs), difference with difference_low and _high (Student t), p_value (sign flips), p_adjusted
+        (within the family), p_improvement (share of seeds in which the arm is better) with its interval (Wilson), n_diverged and
+        n_diverged_base (runs without a difference to give).
+        """
+        return frames.comparisons_frame(self.records, self.info)
+
+    @property
+    def best_config(self) -> TrainerConfig:
+        """The config of a search's best complete trial, or of the one training.
+
+        A search's best is biased upward: train it on other seeds before you quote it (`mamlab promote`). Raises ValueError for an
+        ablation, and where no run is complete.
+        """
+        if self.kind == names.ABLATION:
+            raise ValueError(
+                f'"{self.name}" is an ablation, which chooses no config: see result.comparisons, and result.config(ARM) for an arm\'s config'
+            )
+        complete = [run for run in self.records if run.state == names.COMPLETE]
+        best = self._search.complete[0].records if self.kind == names.SEARCH and self._search.complete else complete
+        if not best or (self.kind == names.SEARCH and not self._search.complete):
+            raise ValueError(
+                f'no run of "{self.name}" is complete ({states_text(self.states)}), so there is no best config'
+            )
+        return from_settings(best[0].params)
+
+    @property
+    def _search(self) -> Search:
+        return summarise_search(self.records, self.info)
+
+    def config(self, which: int | str) -> TrainerConfig:
+        """Return the config of a trial (its number), an arm (its name) or a run (its run_id). Raises KeyError."""
+        for record in self.records:
+            if which in (record.trial if isinstance(which, int) else record.arm, record.run_id):
+                return from_settings(record.params)
+        known = sorted({record.arm for record in self.records if record.arm}) or "trials " + ", ".join(
+            str(number) for number in sorted({r.trial for r in self.records if r.trial is not None})
+        )
+        raise KeyError(f'no trial, arm or run {which!r} in "{self.name}"; there are {known}')
+
+    @property
+    def optuna_study(self) -> optuna.Study:
+        """Optuna's own study, for its plots and importances. Raises ValueError where its database is not at hand."""
+        import optuna
+
+        if self.home is None:
+            raise ValueError(
+                f"{self.folder} is a report's folder, without Optuna's database; open the study in its home"
+            )
+        if self.home.optuna_url.startswith("sqlite") and not self.home.optuna_db.is_file():
+            raise ValueError(
+                f"{shown(self.home.optuna_url)} is missing; bring it back with: mamlab doctor {self.name} --fix --home {self.home.root}"
+            )
+        return optuna.load_study(study_name=self.name, storage=self.home.optuna_url)
+
+    def report(self, out: Path | str | None = None, *, paper: str | None = None, links: bool = True) -> ReportPage:
+        """Write the report of the study as it stands now, and return the path of its page, which a notebook shows.
+
+        Args:
+            out: folder to write it to. Default: HOME/reports/NAME; for a report's folder that was opened, that folder as it is.
+            paper: published numbers to stand beside these, such as "omniglot-20way-1shot".
+            links: lead from numbers to their runs in the MLflow UI. False: a report to publish.
+
+        Raises ReportError if there is no run yet, or the folder holds something else.
+        """
+        choices = ReportChoices(None if out is None else Path(out), paper, links)
+        if self.home is not None:
+            with readable(self.home) as place:
+                return ReportPage(report_of(self.name, place, choices)[0])
+        assert self.folder is not None
+        if choices.out is None:
+            return ReportPage(self.folder / "index.html")
+        return ReportPage(build_report(self.records, choices.applied(self.info), choices.out))
+
+    def __repr__(self) -> str:
+        """Return the study in a line."""
+        runs = f"{len(self.records)} run{'' if len(self.records) == 1 else 's'}"
+        counted = f"{runs} ({states_text(self.states)})" if self.records else "no run yet"
+        parts = [f"<mamlab.Result {self.name}: {self.kind}, {counted}", *self._headline(), *self.notes]
+        return "; ".join(parts) + ">"
+
+    def _headline(self) -> list[str]:
+        if self.kind == names.SEARCH and (complete := self._search.complete):
+            return [f"best trial {complete[0].label}, validation accuracy {accuracy(complete[0].value)}"]
+        if self.kind == names.ABLATION:
+            return [f"{len(self.arms)} arms, {len(self.comparisons)} comparisons"]
+        return []
+
+    def _repr_html_(self) -> str:
+        """Return the line of `repr`, and the frame that the study is about."""
+        frame = (
+            self.trials if self.kind == names.SEARCH else self.comparisons if self.kind == names.ABLATION else self.runs
+        )
+        table: str = frame.to_html(index=False, max_rows=20, float_format=lambda value: f"{value:.4g}", na_rep="")
+        return f"<p>{html.escape(repr(self))}</p>{table}"
+
+
+def open_study(
+    study: Path | str,
+    *,
+    home: Path | str | Home | None = None,
+    optuna_url: str | None = None,
+    mlflow_url: str | None = None,
+) -> Result:
+    """Return a study that has run, or still runs: by its name in the home, or from a report's folder.
+
+    Args:
+        study: the name, or the folder.
+        home: folder of all outputs. Default: MAMLAB_HOME, or `runs`.
+        optuna_url: Optuna's database, instead of MAMLAB_OPTUNA_URL and the home's stores.toml.
+        mlflow_url: MLflow's database or server, instead of MAMLAB_MLFLOW_URL and the home's stores.toml.
+
+    Raises ReportError if there is no such study, naming those that there are.
+    """
+    folder = Path(study).expanduser()
+    if is_export(folder):
+        info, records = from_files(folder)
+        return Result(with_space(info), tuple(records), folder=folder.absolute())
+    if isinstance(study, Path) or "/" in str(study):
+        raise ReportError(
+            f"{folder} is no report's folder: it has no runs.csv; name a study, or the folder of its report"
+        )
+    place = home if isinstance(home, Home) else make_home(home, optuna_url, mlflow_url)
+    with readable(place) as there:
+        info, records = load(str(study), there)
+    return Result(info, tuple(records), home=place)
+
+
+def make_home(root: Path | str | None, optuna_url: str | None = None, mlflow_url: str | None = None) -> Home:
+    """Return the home at `root`, None for the default one. Raises ValueError for a file."""
+    home = Home(default_root() if root is None else Path(root), given={"optuna": optuna_url, "mlflow": mlflow_url})
+    if home.root.exists() and not home.root.is_dir():
+        raise ValueError(f"home: {home.root} is a file, not a folder")
+    return home

@@ -1,0 +1,239 @@
+"""A study run from Python: errors are exceptions, nothing is printed but its progress, and what it reached is returned."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypedDict, TypeVar, Unpack
+
+from pydantic import ValidationError
+from rich.console import Console
+
+from reports.statistics.permutation import seeds_needed
+from trainers.config import TrainerConfig
+from trainers.data import DataConfig
+from trainers.error_messages import explain, show
+from trainers.sections import Section
+
+from ..display import View, open_view
+from ..engine.driver import run_study
+from ..engine.progress import Snapshot
+from ..repair.retrying import retry_failed as set_back
+from ..spec.config import SpecError, StudyConfig, load_spec
+from ..spec.families import refuse_underpowered
+from ..spec.objects import study_config
+from ..stopping import StopSignals
+from ..stores.connect import open_mlflow
+from ..stores.home import Home
+from ..stores.urls import shown
+from ..text import print_notes
+from ..warm_start import warm_started
+from .callbacks import Callback, Callbacks
+from .result import Result, make_home, open_study
+
+S = TypeVar("S", bound=Section)
+
+
+class StudyPaused(ValueError):
+    """No further run was started, because the last ones failed alike; the message has their error. What is done is kept."""
+
+
+class RunOptions(TypedDict, total=False):
+    """Keywords of `run`, which `search`, `ablate` and `compare` take as well."""
+
+    home: Path | str | None
+    workers: int | None
+    trials: int | None
+    retry_failed: bool
+    progress: bool
+    callbacks: Callback | Iterable[Callback]
+    optuna_url: str | None
+    mlflow_url: str | None
+
+
+def run(
+    study: StudyConfig | Path | str,
+    *,
+    home: Path | str | None = None,
+    workers: int | None = None,
+    trials: int | None = None,
+    retry_failed: bool = False,
+    progress: bool = True,
+    callbacks: Callback | Iterable[Callback] = (),
+    optuna_url: str | None = None,
+    mlflow_url: str | None = None,
+) -> Result:
+    """Run a study, or go on with it, and return what it has reached.
+
+    Workers are processes of their own that never import the caller's script, so a script needs no `if __name__ == "__main__"`.
+    The call works in a script, a notebook and any thread.
+
+    Args:
+        study: a spec file, or a `StudyConfig` (see `study_config`).
+        home: folder of all outputs. Default: MAMLAB_HOME, or `runs`.
+        workers: trainings side by side, instead of [execution] workers.
+        trials: number of trials of a search, instead of [budget] trials.
+        retry_failed: whether to run again what failed or ran out of memory in an earlier call.
+        progress: show it on standard error: a live table in a terminal, else a line for each run that ends. False: nothing.
+        callbacks: called as `callback(progress, run)` after each run that ends. If one raises, the study stops as on Ctrl-C,
+            with everything saved, and the exception is raised here.
+        optuna_url: Optuna's database, instead of MAMLAB_OPTUNA_URL and the home's stores.toml.
+        mlflow_url: MLflow's database or server, instead of MAMLAB_MLFLOW_URL and the home's stores.toml.
+
+    Raises:
+        KeyboardInterrupt: on Ctrl-C (a notebook's stop button) or SIGTERM, after the workers have finished their epoch and all is
+            written; the same call goes on. In another thread than the main one only a callback can stop the study.
+        StudyPaused: if run after run fails with the same error.
+        ValueError: for a spec, data, a home or an address that cannot be used (SpecError, DataError, StudyChanged, ...).
+        RuntimeError: if another process runs the study (DriverBusy), or workers cannot be started (WorkersError).
+    """
+    config = with_limits(read_study(study), workers, trials)
+    refuse_underpowered(config)
+    place = make_home(home, optuna_url, mlflow_url)
+    if retry_failed:
+        set_back(place, config.study.name)
+    stop = StopSignals()
+    with _view(progress, config, place) as view:
+        told = Callbacks(callbacks, view, stop)
+        last = conduct_study(config, place, told, stop)
+        told.raise_error()
+    if last.interrupted:
+        raise KeyboardInterrupt(f'study "{config.study.name}" was stopped. Progress is saved: the same call goes on')
+    if last.paused:
+        raise StudyPaused(
+            f"no further run was started: {last.paused}. Mend the cause; then the same call goes on with the runs that are left, "
+            "and with retry_failed=True trains these again"
+        )
+    return open_study(config.study.name, home=place)
+
+
+def search(study: StudyConfig | Path | str, **options: Unpack[RunOptions]) -> Result:
+    """Run a search as `run` does. Raises SpecError for another kind of study."""
+    return run(_of_kind(study, "search"), **options)
+
+
+def ablate(study: StudyConfig | Path | str, **options: Unpack[RunOptions]) -> Result:
+    """Run an ablation as `run` does. Raises SpecError for another kind of study."""
+    return run(_of_kind(study, "ablation"), **options)
+
+
+def compare(
+    name: str,
+    configs: Mapping[str, TrainerConfig],
+    *,
+    data: DataConfig | Mapping[str, Any] | str,
+    seeds: int | None = None,
+    base: str | None = None,
+    **options: Unpack[RunOptions],
+) -> Result:
+    """Train each config on the same seeds, and compare each with the base, paired by seed: an ablation of named arms.
+
+    Args:
+        name: of the study; with more seeds or more configs the same name goes on with it.
+        configs: arm -> config, two or more.
+        data: such as `Glyphs()`, its name, or the section [data] as a dict.
+        seeds: trainings of each config. Default: as few as let a difference become significant.
+        base: the arm that the others are compared with. Default: the first.
+        options: as for `run`.
+
+    Raises as `run`.
+    """
+    if not isinstance(configs, Mapping) or len(configs) < 2:
+        raise SpecError([f"configs: must be a dict of at least two names and their configs, not {show(configs)}"])
+    first = base if base is not None else next(iter(configs))
+    if first not in configs:
+        raise SpecError([f"base = {show(first)}: no such config; there are {', '.join(map(str, configs))}"])
+    count = seeds_needed(len(configs) - 1) if seeds is None else seeds
+    family = {"name": f"against {first}", "base": first}
+    section = {"design": "arms", "seeds": count, "base": first, "arms": configs, "families": [family]}
+    return run(study_config(name, data=data, trainer=configs[first], ablation=section), **options)
+
+
+def conduct_study(config: StudyConfig, home: Home, view: View, stop: StopSignals | None = None) -> Snapshot:
+    """Run a study, whatever it enqueues resolved; return how it stands at the end. Raises as `study.engine.driver.run_study`."""
+    return run_study(warm_started(config, home), home, view, stop=stop)
+
+
+def open_home(home: Home) -> None:
+    """Make the home's folder and MLflow's store, so that what is to be said of them comes before the live view.
+
+    Raises ValueError.
+    """
+    try:
+        home.root.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ValueError(
+            f"--home {home.root} cannot be made: {error.strerror}; name a folder that you may write to"
+        ) from None
+    if home.mlflow_url.startswith("sqlite"):
+        open_mlflow(home)
+
+
+def with_limits(config: StudyConfig, workers: int | str | None, trials: int | None = None) -> StudyConfig:
+    """Return the study with so many workers and trials; None leaves what the spec says. Raises SpecError."""
+    if trials is not None and config.kind != "search":
+        raise SpecError(
+            [f"trials = {show(trials)}: only a search has trials, and this is {_called(config)}; leave it out"]
+        )
+    execution = _changed(config.execution, "workers", workers)
+    return replace(config, execution=execution, budget=_changed(config.budget, "trials", trials))
+
+
+def _changed(section: S, key: str, value: Any) -> S:
+    if value is None:
+        return section
+    try:
+        return type(section).model_validate({**section.model_dump(exclude_unset=True), key: value})
+    except ValidationError as error:
+        raise SpecError(explain(error, type(section)).splitlines()) from None
+
+
+def _of_kind(study: StudyConfig | Path | str, kind: str) -> StudyConfig:
+    """Return the study, which is to be of that kind. Raises SpecError."""
+    config = read_study(study)
+    if config.kind != kind:
+        raise SpecError(
+            [
+                f'study "{config.study.name}" is {_called(config)}; run it with mamlab.{config.command.replace("train", "run")}'
+            ]
+        )
+    return config
+
+
+def _called(config: StudyConfig) -> str:
+    return {"search": "a search", "ablation": "an ablation"}.get(config.kind, "a single training")
+
+
+def read_study(study: StudyConfig | Path | str) -> StudyConfig:
+    """Return the study of a spec file, or as it is. Raises SpecError."""
+    if isinstance(study, StudyConfig):
+        return study
+    if isinstance(study, Path | str):
+        return load_spec(Path(study).expanduser())
+    raise SpecError(
+        [f"study: must be a spec file's path, or a StudyConfig (see mamlab.study_config), not {show(study)}"]
+    )
+
+
+@contextmanager
+def _view(progress: bool, config: StudyConfig, home: Home) -> Iterator[View]:
+    """Give what shows the progress: on standard error, as a notebook's output is no terminal."""
+    console = Console(stderr=True, force_jupyter=False)
+    if progress:
+        print_notes(console, notes_on(config, home))
+    open_home(home)
+    with open_view(console, quiet=not progress) as view:
+        yield view
+
+
+def notes_on(config: StudyConfig, home: Home) -> list[str]:
+    """Return what a user should know before the study starts: of the spec, and of what it trusts."""
+    if config.sampler is None or config.sampler.name != "cmaes":
+        return [*config.notes]
+    return [
+        *config.notes,
+        f"Optuna's CMA-ES sampler unpickles its state from the store: whoever can write to {shown(home.optuna_url)} can run "
+        "code here, so use a store that you trust",
+    ]

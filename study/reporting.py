@@ -1,0 +1,92 @@
+"""The report of a study: where it is written, and what the MLflow UI shows of it."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+
+from reports import records as names
+from reports.build import build_report, refuse_others, report_files
+from reports.data.loading import from_files
+from reports.records import ReportError, RunRecord, StudyInfo
+
+from .mlflow_ui.summaries import write_summaries
+from .results import load
+from .spec.searched_space import with_space
+from .spec.writing import without_folder
+from .stores.connect import open_mlflow
+from .stores.home import Home
+
+
+@dataclass(frozen=True)
+class ReportChoices:
+    """Where a report is written (None: with the home's reports), beside which paper's table, with links into MLflow or without."""
+
+    out: Path | None = None
+    paper: str | None = None
+    links: bool = True
+
+    def applied(self, info: StudyInfo) -> StudyInfo:
+        """Return the study as it is to be reported."""
+        info = info if self.paper is None else replace(info, paper=self.paper)
+        return info if self.links else replace(info, mlflow_address=None, spec=without_folder(info.spec))
+
+
+def report_from_store(study: str, home: Home, choices: ReportChoices = ReportChoices()) -> Path:
+    """Write the report of a study in `home`; return its page. Raises ReportError if there is no such study."""
+    return report_of(study, home, choices)[0]
+
+
+def report_of(study: str, home: Home, choices: ReportChoices = ReportChoices()) -> tuple[Path, StudyInfo]:
+    """Write the report of a study in `home`; return its page, and the study as it was found. Raises ReportError if there is no such study."""
+    info, records = load(study, home)
+    return write_report(info, records, home, choices), info
+
+
+def write_report(
+    info: StudyInfo, records: Sequence[RunRecord], home: Home, choices: ReportChoices = ReportChoices()
+) -> Path:
+    """Write the report of a study whose runs in `home` are `records`; return its page.
+
+    One that goes to the home's own folder is kept in MLflow, too. Raises ReportError.
+    """
+    folder = choices.out or _default_folder(home, info, records)
+    page = build_report(records, choices.applied(info), folder)
+    if choices.out is None:
+        _attach(home, info, records, page.parent)
+    return page
+
+
+def report_from_files(source: Path, home: Home, choices: ReportChoices = ReportChoices()) -> Path:
+    """Write a report from the files of an earlier one; return its page. Raises ReportError if they are not all there."""
+    info, records = from_files(source)
+    info = with_space(info)
+    return build_report(records, choices.applied(info), choices.out or _default_folder(home, info, records))
+
+
+def _default_folder(home: Home, info: StudyInfo, records: Sequence[RunRecord]) -> Path:
+    """Return HOME/reports/STUDY; what lies there and is no report of these runs is set aside, as STUDY.1 and so on."""
+    folder = home.reports / info.name
+    try:
+        refuse_others(folder, records, info)
+    except ReportError as other:
+        numbers = itertools.count(1)
+        aside = next(place for n in numbers if not (place := folder.with_name(f"{folder.name}.{n}")).exists())
+        try:
+            folder.rename(aside)
+        except OSError:
+            raise other from None
+    return folder
+
+
+def _attach(home: Home, info: StudyInfo, records: Sequence[RunRecord], folder: Path) -> None:
+    """Keep the report with the study's parent run, and a summary run for each arm below it, for the MLflow UI."""
+    client = open_mlflow(home)
+    for run in client.search_runs([info.experiment_id], f"tags.{names.TAG_ROLE} = '{names.ROLE_STUDY}'", max_results=1):
+        for name in report_files(folder):
+            client.log_artifact(
+                run.info.run_id, str(folder / name), str(PurePosixPath(names.REPORT_FOLDER, name).parent)
+            )
+        write_summaries(client, info, records, run.info.run_id)

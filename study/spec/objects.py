@@ -1,0 +1,172 @@
+"""A study described by Python objects: they are written as a spec file would say it, and read as one is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+
+from search_spaces.ablations import Arm
+from search_spaces.dimensions import Choice, Range
+from search_spaces.space import SearchSpace
+from trainers.config import TrainerConfig
+from trainers.data import DataConfig
+from trainers.error_messages import show
+from trainers.overrides import Tree, flatten, merge, normalise
+from trainers.presets import PRESETS, SIZES, preset
+from trainers.sections import Section
+
+from .config import SpecError, StudyConfig, Trainer, parse_spec, read_trainer
+from .sections import AblationSection, BudgetSection, ExecutionSection, Named
+from .writing import difference, trainer_table
+
+
+def study_config(
+    name: str,
+    *,
+    data: DataConfig | Mapping[str, Any] | str,
+    trainer: TrainerConfig | Mapping[str, Any] | str = "mamlpp",
+    space: SearchSpace | Mapping[str, Any] | str | None = None,
+    sampler: Named | Mapping[str, Any] | str | None = None,
+    pruner: Named | Mapping[str, Any] | str | None = None,
+    ablation: AblationSection | Mapping[str, Any] | str | None = None,
+    budget: BudgetSection | Mapping[str, Any] | None = None,
+    execution: ExecutionSection | Mapping[str, Any] | None = None,
+    **study: Any,
+) -> StudyConfig:
+    """Return the study that these objects describe. Its `spec_text` is the same study as a spec file.
+
+    Args:
+        name: of the study; the same name in the same home goes on with it.
+        data: such as `Glyphs()`, its name, or the section as a dict.
+        trainer: a config, a preset's name, or the section as a dict (`{"preset": "maml", "inner.steps": 3}`).
+        space: of a search: a space, a ready space's name, or a dict of dotted setting -> Range, Choice or table.
+        sampler: of a search: Optuna's by name, or a dict of the name and its options.
+        pruner: of a search, as the sampler.
+        ablation: of an ablation: a design's name, or the section as a dict; its "arms" may be a dict of
+            name -> TrainerConfig or overrides.
+        budget: the section, as an object or a dict.
+        execution: the section, as an object or a dict.
+        study: further keys of [study]: seed, seeds_per_trial, score, enqueue, test.
+
+    Raises SpecError with everything that is wrong.
+    """
+    base = nearest_preset(trainer) if isinstance(trainer, TrainerConfig) else _named(trainer, "preset")
+    tables = {"study": {"name": name, **study}, "data": _named(data, "source"), "trainer": base}
+    if space is not None:
+        found = _read_space(space, tables)
+        tables["space"] = found.as_table()
+        tables["space"].pop("fix", None)  # [trainer] says it
+        own = _unsearched(base, found) if isinstance(trainer, TrainerConfig) else base
+        tables["trainer"] = {**own, **found.fixed}
+    rest = {
+        "sampler": _named(sampler, "name"),
+        "pruner": _named(pruner, "name"),
+        "budget": budget,
+        "execution": execution,
+    }
+    return from_tables({**tables, **rest, "ablation": _ablation(ablation, tables)})
+
+
+def from_tables(tables: Mapping[str, Any]) -> StudyConfig:
+    """Return the study of a spec file's tables; None is left out, and objects are written as a spec file says them.
+
+    Raises SpecError.
+    """
+    return parse_spec(tomli_w.dumps(_plain(tables, "")))
+
+
+def _plain(value: Any, where: str) -> Any:
+    """Return `value` as TOML can hold it. Raises SpecError naming what it cannot."""
+    if isinstance(value, Named):
+        return {"name": value.name, **_plain(value.options, where)}
+    if isinstance(value, Section):
+        value = value.model_dump(exclude_defaults=True) | ({"source": value.source} if hasattr(value, "source") else {})
+    elif isinstance(value, Range | Choice):
+        value = value.as_table()
+    if isinstance(value, Mapping):
+        return {_key(k, where): _plain(v, f"{where}.{k}".strip(".")) for k, v in value.items() if v is not None}
+    if isinstance(value, list | tuple):
+        return [_plain(one, f"{where}[{place}]") for place, one in enumerate(value)]
+    if isinstance(value, Path):
+        return str(value)
+    if hasattr(value, "item") and getattr(value, "ndim", None) == 0:  # NumPy's numbers
+        value = value.item()
+    if not isinstance(value, bool | int | float | str):
+        raise SpecError([f"{where}: must be a number, a text, true or false, a list or a table, not {show(value)}"])
+    return value
+
+
+def _key(key: Any, where: str) -> str:
+    if not isinstance(key, str):
+        raise SpecError([f"{where}: the names in a table must be texts, not {show(key)}"])
+    return key
+
+
+def _named(section: Any, key: str) -> Any:
+    return {key: section} if isinstance(section, str) else section
+
+
+def nearest_preset(config: TrainerConfig) -> Tree:
+    """Return [trainer] for exactly `config`: the preset from which it differs least, and what differs."""
+    found = [trainer_table(config)]
+    for name in PRESETS:
+        for size in SIZES:
+            changes = difference(normalise(preset(name, size=size))[0], config)
+            if normalise(merge(preset(name, size=size), changes))[0] == config:
+                found.append({"preset": name, "size": size, **changes})
+    return min(found, key=lambda table: len(flatten(table)))
+
+
+def _read(tables: Tree) -> Trainer:
+    """Return [trainer] as it is read beside the others. Raises SpecError."""
+    try:
+        return read_trainer({**_plain(tables, ""), "space": {}})
+    except ValueError as error:
+        raise SpecError(str(error).splitlines()) from None
+
+
+def _read_space(space: Any, tables: Tree) -> SearchSpace:
+    """Return the space, without what of a SearchSpace, or of a ready space, can never have an effect. Raises SpecError."""
+    base = _read(tables).tree
+    try:
+        found = (
+            space
+            if isinstance(space, SearchSpace)
+            else SearchSpace.from_table(_plain(_named(space, "preset"), "space"))
+        )
+        return found.fit(merge(base, found.fixed))
+    except ValueError as error:
+        raise SpecError(str(error).splitlines()) from None
+
+
+def _space_table(space: Any) -> Tree:
+    table = _plain(_named(space, "preset"), "space")
+    if not isinstance(table, dict):
+        raise ValueError(f"space: must be a SearchSpace, a ready space's name or a table, not {show(space)}")
+    return table
+
+
+def _unsearched(base: Tree, space: SearchSpace) -> Tree:
+    """Return [trainer] of a config without the settings that the space varies: their values are never used."""
+    return {path: value for path, value in flatten(base).items() if path not in space.dimensions}
+
+
+def _ablation(ablation: Any, tables: Tree) -> Any:
+    """Return [ablation] with its arms as a list of tables."""
+    section = _named(ablation, "design")
+    if not isinstance(section, Mapping) or not isinstance(section.get("arms"), Mapping | Sequence):
+        return section
+    arms = section["arms"]
+    pairs = arms.items() if isinstance(arms, Mapping) else [(getattr(arm, "name", None), arm) for arm in arms]
+    return {**section, "arms": [_arm(name, arm, tables) for name, arm in pairs]}
+
+
+def _arm(name: Any, arm: Any, tables: Tree) -> Any:
+    if isinstance(arm, TrainerConfig):
+        return {"name": name, "set": difference(_read(tables).config, arm)}
+    if isinstance(arm, Arm):
+        return {"name": arm.name, "set": arm.overrides}
+    return arm if name is None else {"name": name, "set": arm}

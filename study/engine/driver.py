@@ -378,5 +378,4 @@ class _Driver:
         )  # fmt: skip
 
     def _away(self) -> str:
-        waiting = f"; {len(self._queue)} runs wait" if self._ledger.home_away else ""
-        return self._ledger.away + waiting
+        return self._ledger.away + (f"; {len(self._queue)} runs wait" if self._ledger.home_away else "")

@@ -21,26 +21,14 @@ from .statistics.importance import Importance, early_importance, parameter_impor
 from .statistics.summary import Ablation, Search, in_order, summarise_ablation, summarise_search
 from .tables.ablation import arms_table, details_table, family_table, stability_table
 from .tables.audit import audit_tables
-from .tables.cells import (
-    METRIC_TITLES,
-    MINUS,
-    Cell,
-    Column,
-    Table,
-    excluded_table,
-    interval,
-    percent,
-    runs_table,
-    states_text,
-    trials_table,
-    with_interval,
-)
+from .tables.cells import METRIC_TITLES, Cell, Column, Table, excluded_table, runs_table, states_text, trials_table
 from .tables.compute import TITLE as COST_TITLE
 from .tables.compute import cost_table
 from .tables.design import effects_table, shapley_table, sweep_table
 from .tables.paper import paper_table
 from .tables.promotion import fresh_table, promotion_table
 from .tables.provenance import mixed, provenance_table
+from .text import MINUS, accuracy, interval, percent, with_interval
 
 T = TypeVar("T")
 RECORDED = "Ranges, steps, log scales and choices are the search's own."
@@ -216,7 +204,7 @@ def _search(found: Search, records: Sequence[RunRecord], info: StudyInfo) -> Par
     headline = [head]
     if found.complete:
         best = found.complete[0]
-        value = f"{percent(best.value.mean)} %" if best.value.n == 1 else with_interval(best.value)
+        value = accuracy(best.value.mean) if best.value.n == 1 else with_interval(best.value)
         tested = f" Its test accuracy: {with_interval(best.test)}." if best.test.n else ""
         headline.append(
             f"The best of {_many(len(found.complete), 'complete trial')} is trial {best.label} with a validation accuracy of {value}; "

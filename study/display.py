@@ -15,8 +15,10 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from reports.text import accuracy, duration
+
 from .engine.progress import RunningRow, Snapshot
-from .text import COLOURS, duration, ended, percent, print_notes, short, short_label, states
+from .text import COLOURS, ended, plain_table, print_notes, say, short, short_label, states
 
 View = Callable[[Snapshot], None]
 
@@ -61,7 +63,7 @@ class PlainView:
             self._told = self._clock()
 
     def _print(self, line: str) -> None:
-        self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+        say(self._console, line)
 
 
 def new_lines(snapshot: Snapshot, told: tuple[str, ...] = ()) -> list[str]:
@@ -73,7 +75,7 @@ def new_lines(snapshot: Snapshot, told: tuple[str, ...] = ()) -> list[str]:
 
 def _ended_line(row: RunningRow, state: str) -> str:
     epochs = f"{row.epochs} epochs" if state == "complete" else f"epoch {row.epoch} of {row.epochs}"
-    best = f", best validation accuracy {percent(row.best_val_accuracy)}" if row.epoch else ""
+    best = f", best validation accuracy {accuracy(row.best_val_accuracy)}" if row.epoch else ""
     return f"{row.label}: {state}, {epochs}{best}"
 
 
@@ -86,7 +88,7 @@ def progress_line(snapshot: Snapshot) -> str:
     )
     parts = [", ".join(f"{n} {state}" for state, n in states(snapshot.counts)) or "starting"]
     if snapshot.best_value is not None:
-        parts.append(f"best {percent(snapshot.best_value)} ({short_label(snapshot.best_label or '', snapshot.kind)})")
+        parts.append(f"best {accuracy(snapshot.best_value)} ({short_label(snapshot.best_label or '', snapshot.kind)})")
     parts.append(f"{duration(snapshot.elapsed)} elapsed")
     if snapshot.remaining and snapshot.elapsed >= ESTIMATE_AFTER:
         parts.append(f"about {duration(snapshot.remaining)} left")
@@ -147,7 +149,7 @@ def _heading(snapshot: Snapshot, width: int) -> RenderableType:
 
 
 def _running_table(rows: tuple[RunningRow, ...], width: int, since: float) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    table = plain_table()
     table.add_column("run", no_wrap=True, max_width=max(16, width - 56))
     table.add_column("epoch", no_wrap=True)
     table.add_column("", no_wrap=True)
@@ -155,7 +157,7 @@ def _running_table(rows: tuple[RunningRow, ...], width: int, since: float) -> Ta
         table.add_column(name, justify="right", no_wrap=True)
     for row in rows:
         bar = ProgressBar(total=max(row.epochs, 1), completed=row.epoch, width=max(8, min(24, width // 8)))
-        cells = (percent(row.val_accuracy), percent(row.best_val_accuracy), duration(row.seconds + since))
+        cells = (accuracy(row.val_accuracy), accuracy(row.best_val_accuracy), duration(row.seconds + since))
         table.add_row(Text(row.label, style="cyan"), bar, f"{row.epoch}/{row.epochs}", *cells)
     return table
 
@@ -166,7 +168,7 @@ def _counts(counts: Mapping[str, int]) -> Text:
 
 def _best(snapshot: Snapshot, width: int) -> Text:
     label = short_label(snapshot.best_label or "", snapshot.kind)
-    text = Text.assemble("best so far  ", (percent(snapshot.best_value), "bold green"), f"  {label}")
+    text = Text.assemble("best so far  ", (accuracy(snapshot.best_value), "bold green"), f"  {label}")
     settings = "  ".join(f"{name}={short(value)}" for name, value in snapshot.best_params.items())
     if settings:
         text.append(f"  {settings}", style="dim")

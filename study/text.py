@@ -1,38 +1,19 @@
-"""How numbers, states and settings are written for people: one format each."""
+"""How states, settings and notes are written for people: one format each; numbers are in `reports.text`."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
+from rich.table import Table
 
 from reports import records
-from reports.statistics.estimate import Estimate
-from reports.tables.cells import interval
-from reports.tables.cells import percent as share
 
 COLOURS = {
     "complete": "green", "pruned": "bright_black", "diverged": "magenta", "out_of_memory": "red", "failed": "red",
     "interrupted": "yellow", "running": "cyan", "waiting": "default",
 }  # fmt: skip
-
-
-def percent(share: float | None, digits: int = 1) -> str:
-    """Return an accuracy in [0, 1] as text: 0.7125 is "71.2 %", None is "-"."""
-    return "-" if share is None else f"{100 * share:.{digits}f} %"
-
-
-def duration(seconds: float | None) -> str:
-    """Return a length of time for people: 42 s, 3 min 05 s, 2 h 10 min; None is "-"."""
-    if seconds is None:
-        return "-"
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02d} s"
-    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
 
 
 def states(counts: Mapping[str, int]) -> list[tuple[str, int]]:
@@ -55,17 +36,25 @@ def short_label(label: str, kind: str) -> str:
     return label.partition(" ")[0] if kind == "search" else label
 
 
-def accuracy(found: Estimate) -> str:
-    """Return "71.25 %" for a single run, "71.25 % [70.10, 72.40], n = 3" for a mean."""
-    return f"{share(found.mean)} %" + (f" {interval(found)}, n = {found.n}" if found.n > 1 else "")
-
-
 def searched_settings(searched: Sequence[str], params: Mapping[str, str]) -> dict[str, str]:
     """Return what a run had of the searched settings; one that was not active is absent."""
     return {name: params[name] for name in sorted(searched) if name in params}
 
 
+def say(console: Console, text: object, style: str | None = None) -> None:
+    """Print a text as it is: nothing in it is markup, and only the terminal breaks its lines."""
+    console.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
+
+
 def print_notes(console: Console, notes: Iterable[str]) -> None:
     """Print a line for each note."""
     for note in notes:
-        console.print(f"note: {note}", markup=False, highlight=False, soft_wrap=True)
+        say(console, f"note: {note}")
+
+
+def plain_table(*columns: str, numbers: Collection[str] = ()) -> Table:
+    """Return a table without lines: texts on the left, folded where they are long, and `numbers` on the right."""
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    for title in columns:
+        table.add_column(title, overflow="fold", justify="right" if title in numbers else "left")
+    return table

@@ -37,7 +37,7 @@ ORDER = {
     "study": (
         "cli", "python", "repair", "reporting", "mlflow_ui", "planning", "followup", "models", "warm_start", "results", "display", "engine", "workers", "spec", "stores", "stopping", "commit", "text",
     ),
-    "reports": ("verify", "build", "render", "document", "figures", "tables", "statistics", "data", "records"),
+    "reports": ("verify", "build", "render", "document", "figures", "tables", "text", "statistics", "data", "records"),
 }  # fmt: skip
 """Rooms, and files beside them: each may import those to its right, and none to its left."""
 LONGEST = 300

@@ -11,7 +11,8 @@ from ..statistics.estimate import Estimate
 from ..statistics.factorial import FactorialEffects
 from ..statistics.summary import Ablation
 from ..statistics.sweep import SweepCurve
-from ..tables.cells import METRIC_TITLES, interval, percent
+from ..tables.cells import METRIC_TITLES
+from ..text import interval, percent
 from .curves import band_line
 from .style import BLUE, FAINT, INK, RED, WIDTH, Figure, canvas, shorten, style
 

@@ -11,23 +11,20 @@ from ..statistics.estimate import Estimate, spread, spread_ratio
 from ..statistics.noise import NoiseSplit
 from ..statistics.permutation import RANDOM_FLIPS
 from ..statistics.summary import Ablation
+from ..text import NONE, interval, percent, with_interval
 from .cells import (
     INTERVAL,
     METRIC_MEANINGS,
     METRIC_TITLES,
-    NONE,
     WORK_COLUMN,
     WORK_NOTE,
     Cell,
     Column,
     Table,
-    interval,
     linked,
     mean_columns,
     number,
-    percent,
     states_text,
-    with_interval,
     work_cell,
 )
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from ..statistics.arms import Arm
 from ..statistics.estimate import Estimate, estimate, paired
 from ..statistics.summary import Ablation
-from .cells import INTERVAL, NONE, Cell, Column, Table, interval, linked, number, percent
+from ..text import NONE, interval, percent
+from .cells import INTERVAL, Cell, Column, Table, linked, number
 
 
 @dataclass(frozen=True)

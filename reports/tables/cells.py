@@ -1,7 +1,4 @@
-"""Tables as values: columns, cells, notes. What they become (HTML, Markdown) is decided elsewhere.
-
-Accuracies are shown in percent with two decimals, differences in percentage points.
-"""
+"""Tables as values: columns, cells, notes. What they become (HTML, Markdown) is decided elsewhere."""
 
 from __future__ import annotations
 
@@ -13,12 +10,10 @@ from dataclasses import dataclass, replace
 from .. import records as names
 from ..records import RunRecord
 from ..statistics.arms import Excluded
-from ..statistics.estimate import Estimate
 from ..statistics.summary import Search, Trial, best_validation, finite, mean_metric
 from ..statistics.tasks import mixed_tasks
+from ..text import NONE, duration, interval, percent, with_interval
 
-NONE = "–"
-MINUS = "−"
 INTERVAL = "Student t over seeds, 95 %"
 WORK_NOTE = "Work: counted operations of a training with its validation (convolutions and matrix products), as a multiple of the base config's (that of the spec's [trainer])."
 TOP_TRIALS = 25
@@ -77,28 +72,6 @@ def mean_columns(metric: str) -> list[Column]:
     return [Column(title, True) for title in ("n", f"{METRIC_TITLES[metric]}, %", "95 % interval")]
 
 
-def percent(value: float | None, signed: bool = False) -> str:
-    """Return a share of 1 as percent with two decimals ("97.12"), or a dash for what is not a finite number."""
-    if value is None or not math.isfinite(value):
-        return NONE
-    number = round(100 * value, 2) + 0.0  # -0.0 becomes 0.0
-    return f"{number:{'+' if signed and number else ''}.2f}".replace("-", MINUS)
-
-
-def interval(found: Estimate, signed: bool = False) -> str:
-    """Return "[96.80, 97.44]", or why there is no interval."""
-    if found.low is None or found.high is None:
-        return "n = 1, no interval" if found.n == 1 else NONE
-    return f"[{percent(found.low, signed)}, {percent(found.high, signed)}]"
-
-
-def with_interval(found: Estimate, signed: bool = False) -> str:
-    """Return "97.12 [96.80, 97.44], n = 3" or "97.12 (n = 1, no interval)"; a dash for n = 0."""
-    if found.n < 2:
-        return f"{percent(found.mean, signed)} (n = 1, no interval)" if found.n else NONE
-    return f"{percent(found.mean, signed)} {interval(found, signed)}, n = {found.n}"
-
-
 def number(value: float | None, text: str | None = None) -> Cell:
     """Return a numeric cell; what is missing or not finite sorts last and reads as a dash."""
     if value is None or not math.isfinite(value):
@@ -115,13 +88,6 @@ def work_cell(records: Sequence[RunRecord]) -> Cell:
 def states_text(counts: dict[str, int]) -> str:
     """Return "2 complete, 1 diverged"."""
     return ", ".join(f"{count} {state.replace('_', ' ')}" for state, count in counts.items()) or "no runs"
-
-
-def duration(seconds: float) -> str:
-    """Return "41 s", "12 min" or "3.4 h"."""
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
 
 
 def excluded_table(excluded: Sequence[Excluded]) -> Table:

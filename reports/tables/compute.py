@@ -7,7 +7,8 @@ from collections.abc import Iterable
 
 from .. import records as names
 from ..statistics.summary import Search, Trial, finite, mean_metric
-from .cells import WORK_COLUMN, WORK_NOTE, Cell, Column, Table, duration, interval, number, percent, work_cell
+from ..text import duration, interval, percent
+from .cells import WORK_COLUMN, WORK_NOTE, Cell, Column, Table, number, work_cell
 
 TITLE = "Accuracy against work"
 

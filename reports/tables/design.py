@@ -7,6 +7,7 @@ from collections.abc import Collection
 from ..statistics.factorial import FactorialEffects
 from ..statistics.summary import Ablation
 from ..statistics.sweep import SweepCurve
+from ..text import interval, percent
 from .cells import (
     INTERVAL,
     METRIC_MEANINGS,
@@ -16,11 +17,9 @@ from .cells import (
     Cell,
     Column,
     Table,
-    interval,
     linked,
     mean_columns,
     number,
-    percent,
     setting,
     work_cell,
 )

@@ -14,20 +14,8 @@ from ..records import ReportError, RunRecord
 from ..statistics.arms import Arm
 from ..statistics.estimate import paired
 from ..statistics.summary import Ablation
-from .cells import (
-    INTERVAL,
-    METRIC_MEANINGS,
-    METRIC_TITLES,
-    MINUS,
-    NONE,
-    Cell,
-    Column,
-    Table,
-    interval,
-    mean_columns,
-    number,
-    percent,
-)
+from ..text import MINUS, NONE, interval, percent
+from .cells import INTERVAL, METRIC_MEANINGS, METRIC_TITLES, Cell, Column, Table, mean_columns, number
 
 VERSION = 'Antoniou, Edwards and Storkey, "How to train your MAML", ICLR 2019 (the conference version)'
 Value = tuple[float, float | None]

@@ -9,7 +9,8 @@ from ..records import FreshSeeds, Origin, SearchedTrial
 from ..statistics.arms import Arm
 from ..statistics.estimate import Estimate, estimate
 from ..statistics.summary import Ablation, best_validation
-from .cells import METRIC_TITLES, Cell, Column, Table, percent, with_interval
+from ..text import accuracy, percent, with_interval
+from .cells import METRIC_TITLES, Cell, Column, Table
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ def promotion_lines(found: Ablation, origin: Origin) -> list[str]:
     """Return a line for each trial: its score in the search, and what other seeds gave."""
     metric = METRIC_TITLES[found.metric].lower()
     return [
-        f"{one.arm}: validation {percent(one.trial.score)} % in the search (n = {one.trial.seeds}, biased upward), "
+        f"{one.arm}: validation {accuracy(one.trial.score)} in the search (n = {one.trial.seeds}, biased upward), "
         f"{with_interval(one.validation)} on other seeds; {metric} there {with_interval(one.result)}"
         for one in promoted(found, origin)
     ]

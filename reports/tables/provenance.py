@@ -10,7 +10,8 @@ from ..data.facts import json_tag
 from ..records import RunRecord, StudyInfo
 from ..statistics.arms import count_states
 from ..statistics.summary import finite
-from .cells import Cell, Column, Table, duration, states_text
+from ..text import duration
+from .cells import Cell, Column, Table, states_text
 
 MIXED = (names.TAG_DATA_CHECKSUM, names.TAG_GIT_COMMIT, names.TAG_DEVICE)
 LABELS = {

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from reports.data.output_folder import write_file
@@ -19,6 +18,7 @@ from trainers.error_messages import unknown
 
 from ..spec.config import load_spec
 from ..stores.home import Home
+from ..text import plain_table
 
 if TYPE_CHECKING:
     import numpy as np
@@ -41,9 +41,7 @@ SHEET_CLASSES, SHEET_IMAGES = 12, 10
 
 def data_table(home: Home) -> RenderableType:
     """Return a row a data set, with its state in `home`."""
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    for name in ("data set", "state", "what it is"):
-        table.add_column(name, overflow="fold")
+    table = plain_table("data set", "state", "what it is")
     for name, (_, pattern, what) in SOURCES.items():
         there = any(home.data.glob(pattern))
         first = "drawn on first use, about 20 s" if name == "glyphs" else "downloaded on first use"
@@ -74,9 +72,7 @@ def data_page(name: str, home: Home) -> RenderableType:
     config = _config(name)
     data = load(config, home.data)
     sheet = draw_sheet(data, home.data / f"{name if name in SOURCES else data.name}.png")
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    for column in ("split", "classes", "images"):
-        table.add_column(column, justify="left" if column == "split" else "right")
+    table = plain_table("split", "classes", "images", numbers=["classes", "images"])
     for split, classes in data.splits.items():
         table.add_row(split, str(len(classes)), str(sum(one.count for one in classes)))
     size = " x ".join(map(str, data.images.shape[1:]))

@@ -9,6 +9,7 @@ from rich.text import Text
 
 from ..spec.config import load_spec
 from ..stores.home import Home
+from ..text import say
 from .options import with_workers
 from .outcome import INTERRUPTED, conduct
 
@@ -49,7 +50,7 @@ def _say_where(home: Home, console: Console) -> None:
         f"MLflow UI: mamlab ui --home {home.root}",
         "Next:      copy a spec file from examples/, change it, run it with mamlab search or mamlab ablate",
     ):
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+        say(console, line)
 
 
 def _prepare_data(home: Home, console: Console) -> None:
@@ -57,9 +58,9 @@ def _prepare_data(home: Home, console: Console) -> None:
 
     data = load(Glyphs(), home.data)
     counts = ", ".join(f"{len(classes)} {split}" for split, classes in data.splits.items())
-    console.print(
+    say(
+        console,
         f"Classes: {counts}; {data.images.shape[0]} images of {data.images.shape[2]}x{data.images.shape[3]}.",
-        highlight=False,
     )
 
 

@@ -17,6 +17,7 @@ import typer
 from ..stores.failures import explained
 from ..stores.locks import DriverBusy
 from ..stores.urls import redact
+from ..text import say
 from .models import ablate_winner, export, promote
 from .options import (
     RUNS,
@@ -247,15 +248,15 @@ def report(
     choices = ReportChoices(out, paper, links)
     with reading(home) as place:
         if source:
-            console.print(f"Report: {report_from_files(source, place, choices)}", soft_wrap=True, highlight=False)
+            say(console, f"Report: {report_from_files(source, place, choices)}")
             return
         page, info = report_of(str(study), place, choices)
     for line in [
         *(f"note: {note}" for note in info.notes),
         *([f"Incomplete: {info.missing}."] if info.missing else []),
     ]:
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
-    console.print(f"Report: {page}", soft_wrap=True, highlight=False)
+        say(console, line)
+    say(console, f"Report: {page}")
     raise typer.Exit(int(bool(info.missing)))
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ..text import say
 from .options import (
     RUNS,
     HomeOption,
@@ -75,7 +76,7 @@ def ablate_winner(
 
 
 def _run(file: Path, config: StudyConfig, home: Home, workers: int | None, quiet: bool) -> None:
-    make_console().print(f"Spec file: {file}", markup=False, highlight=False, soft_wrap=True)
+    say(make_console(), f"Spec file: {file}")
     conduct_study(with_workers(config, workers), home, quiet)
 
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ..text import say
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -74,5 +76,5 @@ def conduct_study(config: StudyConfig, home: Home, quiet: bool, retry: bool = Fa
     console = make_console()
     if retry:
         count = retry_failed(home, config.study.name)
-        console.print(f"{count or 'No'} trial{'' if count == 1 else 's'} to run again.", highlight=False)
+        say(console, f"{count or 'No'} trial{'' if count == 1 else 's'} to run again.")
     raise typer.Exit(conduct(config, home, console, quiet))

@@ -15,8 +15,9 @@ from reports.statistics.arms import count_states
 from reports.statistics.comparison import Comparison
 from reports.statistics.summary import Ablation, Search, summarise_ablation, summarise_search
 from reports.statistics.tasks import mixed_tasks
-from reports.tables.cells import METRIC_TITLES, interval, percent, setting, states_text
+from reports.tables.cells import METRIC_TITLES, setting, states_text
 from reports.tables.promotion import promoted, promotion_lines
+from reports.text import accuracy, duration, interval, percent
 
 from ..display import open_view
 from ..engine.progress import Snapshot
@@ -26,7 +27,7 @@ from ..results import load
 from ..spec.config import StudyConfig
 from ..stores.connect import StoreAway, StoreLost
 from ..stores.home import Home
-from ..text import accuracy, duration, print_notes, searched_settings
+from ..text import plain_table, print_notes, say, searched_settings
 
 INTERRUPTED = 130
 """Exit status after Ctrl-C, as shells have it."""
@@ -41,15 +42,15 @@ def conduct(config: StudyConfig, home: Home, console: Console, quiet: bool = Fal
         with open_view(console, quiet) as view:
             last = conduct_study(config, home, view)
         for note in last.notes:
-            _say(console, f"note: {note}")
+            say(console, f"note: {note}")
         if not last.interrupted:
             return _finish_safely(last, home, console)
     except KeyboardInterrupt:
         pass
     kept = "What a store could not take is written at the next start. " if last.away else ""
     if last.away:
-        _say(console, last.away)
-    _say(console, f"Stopped. Everything is saved: the same command goes on where it was. {kept}".strip())
+        say(console, last.away)
+    say(console, f"Stopped. Everything is saved: the same command goes on where it was. {kept}".strip())
     return INTERRUPTED
 
 
@@ -62,8 +63,8 @@ def _finish_safely(last: Snapshot, home: Home, console: Console) -> int:
         if other or isinstance(error, StoreLost):  # of these nothing says that the results are safe
             raise
         again = shlex.join(["mamlab", "report", last.study, "--home", str(home.root)])
-        _say(console, f"The study's results are safe in its stores, but its report could not be written: {error}")
-        _say(console, f"When that is mended, make it with: {again}")
+        say(console, f"The study's results are safe in its stores, but its report could not be written: {error}")
+        say(console, f"When that is mended, make it with: {again}")
         return 1
 
 
@@ -74,19 +75,19 @@ def finish(last: Snapshot, home: Home, console: Console) -> int:
     have ended are missing in MLflow. A budget that is spent is no failure.
     """
     if last.paused:
-        _say(console, _pause_lines(last))
+        say(console, _pause_lines(last))
     if last.spent:
-        _say(console, f"The budget is spent: {last.spent}. With a larger one, the same command goes on where it was.")
+        say(console, f"The budget is spent: {last.spent}. With a larger one, the same command goes on where it was.")
     if not last.counts:
-        _say(console, "No run has ended.")
+        say(console, "No run has ended.")
         return 0
     info, records = load(last.study, home)
     page = write_report(info, records, home)
     console.print()
     print_result(info, records, console)
-    _say(console, f"\nReport:    {page}\nMLflow UI: mamlab ui --home {home.root}")
+    say(console, f"\nReport:    {page}\nMLflow UI: mamlab ui --home {home.root}")
     if info.missing:
-        _say(console, f"Incomplete: {info.missing}.")
+        say(console, f"Incomplete: {info.missing}.")
     return int(
         bool(info.missing or last.paused) or (last.finished and not any(one.state == names.COMPLETE for one in records))
     )
@@ -105,13 +106,13 @@ def print_result(info: StudyInfo, records: Sequence[RunRecord], console: Console
     states = count_states(records)
     if info.kind not in (names.ABLATION, names.SEARCH):
         for record in records:
-            console.print(_training_line(record), highlight=False, soft_wrap=True)
+            say(console, _training_line(record))
     if not states.get(names.COMPLETE):
-        _say(console, f"No run is complete ({states_text(states)}), so there is no result; the report says why.")
+        say(console, f"No run is complete ({states_text(states)}), so there is no result; the report says why.")
     elif info.kind == names.ABLATION:
         ablation = summarise_ablation(records, info)
         console.print(ablation_table(ablation))
-        _say(console, "Intervals: Student t over seeds, 95 %. Difference: paired by seed, in points.")
+        say(console, "Intervals: Student t over seeds, 95 %. Difference: paired by seed, in points.")
         _say_left_out(console, len(ablation.excluded))
         _say_origin(ablation, info, console)
     elif info.kind == names.SEARCH:
@@ -120,7 +121,10 @@ def print_result(info: StudyInfo, records: Sequence[RunRecord], console: Console
 
 def ablation_table(ablation: Ablation) -> Table:
     """Return a row for each arm and base: n, mean with its 95 % interval, paired difference with its own."""
-    table = _plain_table("arm", ("n", f"{METRIC_TITLES[ablation.metric].lower()}, %", "difference", "to"))
+    numbers = ("n", f"{METRIC_TITLES[ablation.metric].lower()}, %", "difference", "to")
+    table = plain_table("arm", *numbers, numbers=numbers)
+    for column in table.columns[1:]:
+        column.no_wrap = True
     bases = {comparison.base for comparison in ablation.comparisons}
     for arm in ablation.arms:
         mean = f"{percent(arm.estimate.mean)} {interval(arm.estimate)}"
@@ -141,23 +145,23 @@ def print_search(search: Search, console: Console, shown: int = 5) -> None:
     """Print the best trial with all that was searched, and the next best in a line each."""
     complete = search.complete
     if not complete:
-        _say(console, "No trial is complete, so there is no best config; the report says how each ended.")
+        say(console, "No trial is complete, so there is no best config; the report says how each ended.")
         return
     best = complete[0]
     head = ("Best config: ", (f"trial {best.label}", "bold"), f", validation accuracy {accuracy(best.value)}")
     console.print(Text.assemble(*head), soft_wrap=True)
     for name, value in searched_settings(search.searched, best.records[0].params).items():
-        _say(console, f"  {name} = {setting(value).text}")
+        say(console, f"  {name} = {setting(value).text}")
     others = "; ".join(f"trial {trial.label} {accuracy(trial.value)}" for trial in complete[1:shown])
     if others:
-        _say(console, f"Next: {others}")
-    _say(
+        say(console, f"Next: {others}")
+    say(
         console,
         "Intervals: Student t over seeds, 95 %." if best.value.n > 1 else "One seed each (n = 1): no intervals.",
     )
     if mixed := mixed_tasks(search.searched):
-        _say(console, mixed)
-    _say(console, "A search's best is biased upward: train it on other seeds before quoting it.")
+        say(console, mixed)
+    say(console, "A search's best is biased upward: train it on other seeds before quoting it.")
 
 
 def _training_line(record: RunRecord) -> Text:
@@ -171,34 +175,22 @@ def _training_line(record: RunRecord) -> Text:
         ("ensemble", names.ENSEMBLE_TEST_ACCURACY),
     ):
         if metric in metrics:
-            parts.append(f"{title} {percent(metrics[metric])} %")
+            parts.append(f"{title} {accuracy(metrics[metric])}")
     if names.SECONDS in metrics:
         parts.append(duration(metrics[names.SECONDS]))
     note = " (n = 1, no interval)" if names.BEST_VAL_ACCURACY in metrics else ""
     return Text(", ".join(parts) + note)
 
 
-def _plain_table(first: str, numbers: Sequence[str]) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    table.add_column(first, overflow="fold")
-    for title in numbers:
-        table.add_column(title, justify="right", no_wrap=True)
-    return table
-
-
 def _say_left_out(console: Console, count: int) -> None:
     if count:
-        _say(console, f"{count} run{'s are' if count > 1 else ' is'} in no mean; the report says which and why.")
+        say(console, f"{count} run{'s are' if count > 1 else ' is'} in no mean; the report says which and why.")
 
 
 def _say_origin(found: Ablation, info: StudyInfo, console: Console) -> None:
     """Print what the search promised of the arms that are its trials, beside what other seeds gave; and the next step."""
     if info.origin and (rows := promoted(found, info.origin)):
         for line in promotion_lines(found, info.origin):
-            _say(console, line)
+            say(console, line)
         best = max(rows, key=lambda one: one.validation.mean)
-        _say(console, f'A model to use: mamlab export {info.name} DIR --arm "{best.arm}"')
-
-
-def _say(console: Console, text: str) -> None:
-    console.print(text, markup=False, highlight=False, soft_wrap=True)
+        say(console, f'A model to use: mamlab export {info.name} DIR --arm "{best.arm}"')

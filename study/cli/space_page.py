@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 from rich.console import Console, Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from search_spaces.dimensions import Dimension, Range
@@ -23,6 +22,7 @@ from trainers.presets import PRESETS
 
 from ..spec.config import SpecError, StudyConfig
 from ..spec.rungs import EPOCHS, rungs, rungs_text
+from ..text import plain_table, say
 
 if TYPE_CHECKING:
     from trainers.data.classes import ClassData
@@ -99,10 +99,9 @@ WIDE = 130
 
 def _tables(config: StudyConfig, found: list[Parameter], width: int) -> RenderableType:
     wide = width >= WIDE
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    for title in ("part", "parameter", "kind", "range", "no effect if", "presets"):
-        if wide or title not in ("kind", "no effect if"):
-            table.add_column(title, overflow="fold", justify="right" if title == "presets" else "left")
+    columns = ("part", "parameter", "kind", "range", "no effect if", "presets")
+    shown = [title for title in columns if wide or title not in ("kind", "no effect if")]
+    table = plain_table(*shown, numbers=["presets"])
     last = ""
     for one in found:
         part, last = ("" if one.part == last else one.part), one.part
@@ -213,13 +212,11 @@ def _print_facts(config: StudyConfig, facts: Mapping[str, object], console: Cons
         lines.append("The data are not at hand, so ways, shots and queries were not compared with them.")
     lines += [f"Note: {note}" for note in config.notes]
     for line in lines:
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+        say(console, line)
     inert = facts["without_effect"]
     assert isinstance(inert, dict)
     if inert:
-        table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-        table.add_column("configs", justify="right")
-        table.add_column("what is without effect in them, and dropped", overflow="fold")
+        table = plain_table("configs", "what is without effect in them, and dropped", numbers=["configs"])
         for what, count in inert.items():
             table.add_row(str(count), what)
         console.print()

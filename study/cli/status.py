@@ -6,21 +6,19 @@ Counting needs the runs' tags and last metrics, never their curves: quick for th
 from __future__ import annotations
 
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from reports import records
 from reports.tables.cells import setting
+from reports.text import accuracy
 
 from ..engine.status import RunStatus, StudyStatus
-from ..text import COLOURS, accuracy, percent, searched_settings, short_label, states
+from ..text import COLOURS, plain_table, searched_settings, short_label, states
 
 
 def studies_table(studies: list[StudyStatus]) -> RenderableType:
     """Return a row a study: name, kind, runs by state, best; and a line for each that misses runs."""
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    for name in ("study", "kind", "runs", "states", "best"):
-        table.add_column(name, justify="right" if name in ("runs", "best") else "left", overflow="fold")
+    table = plain_table("study", "kind", "runs", "states", "best", numbers=["runs", "best"])
     for study in studies:
         best = accuracy(study.best.value) if study.best else "-"
         table.add_row(study.name, study.kind, str(len(study.runs)), _states(study), best)
@@ -55,7 +53,7 @@ def study_page(study: StudyStatus) -> RenderableType:
 
 def _running_line(study: StudyStatus, run: RunStatus) -> str:
     label, epochs = short_label(run.label, study.kind), run.params.get("budget.epochs", "?")
-    return f"running  {label}  epoch {run.epoch} of {epochs}, validation {percent(run.best)}"
+    return f"running  {label}  epoch {run.epoch} of {epochs}, validation {accuracy(run.best)}"
 
 
 def _states(study: StudyStatus) -> Text:

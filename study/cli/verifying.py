@@ -14,6 +14,7 @@ from reports.verify import Difference, drift, pages_note, verify_documents, veri
 
 from ..results import load
 from ..stores.home import Home
+from ..text import say
 
 MOST_SHOWN = 50
 
@@ -43,17 +44,15 @@ def verify_report(report: Path, home: Home, console: Console, against: Path | No
         found += differences
         compared.append(f"trainings that were repeated in {against}: {shared}, the same to the last bit")
     for difference in found[:MOST_SHOWN]:
-        console.print(str(difference), markup=False, highlight=False, soft_wrap=True)
+        say(console, str(difference))
     if len(found) > MOST_SHOWN:
-        console.print(f"... and {len(found) - MOST_SHOWN} more", highlight=False)
+        say(console, f"... and {len(found) - MOST_SHOWN} more")
     if found:
         if against and differences and (text := drift(records, others)):
-            console.print(text, markup=False, highlight=False, soft_wrap=True)
-        console.print(
-            "; ".join([f"{len(found)} differences in {folder}", *note]), markup=False, highlight=False, soft_wrap=True
-        )
+            say(console, text)
+        say(console, "; ".join([f"{len(found)} differences in {folder}", *note]))
         return 1
     what = "every table" if (folder / TABLES).is_file() else "every accuracy on its page"
     text = "; ".join([f"{folder}: {what} follows from its {len(records)} runs", *compared])
-    console.print(text, markup=False, highlight=False, soft_wrap=True)
+    say(console, text)
     return 0

@@ -22,6 +22,7 @@ from ..stores.connect import open_mlflow
 from ..stores.home import Home
 from ..stores.study_names import UIError, require_store
 from ..stores.urls import redact
+from ..text import say
 
 HOST = "127.0.0.1"
 DEFAULT_PORT = 5000
@@ -139,7 +140,7 @@ def _print_addresses(home: Home, server: str, console: Console) -> None:
         console.print(Text(name, style="bold"), soft_wrap=True)
         for view, title in views.items():
             where = address(server, experiment_id, view)
-            console.print(f"  {title}\n    {where}\n    {where}{CHARTS}", highlight=False, soft_wrap=True)
+            say(console, f"  {title}\n    {where}\n    {where}{CHARTS}")
 
 
 def _experiments(home: Home) -> list[tuple[str, str, dict[str, str]]]:

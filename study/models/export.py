@@ -16,7 +16,7 @@ from reports.data.output_folder import Contents, refuse_foreign, writing_into
 from reports.records import RunRecord, StudyInfo
 from reports.statistics.estimate import Estimate, estimate
 from reports.statistics.summary import best_validation, summarise_search
-from reports.tables.cells import interval, percent
+from reports.text import accuracy, interval
 from trainers.checkpoint import CheckpointFolder, State
 from trainers.config import TrainerConfig
 from trainers.data.classes import ClassData
@@ -32,6 +32,7 @@ from ..spec.writing import retraining_spec, stored_spec
 from ..stores.connect import open_mlflow
 from ..stores.home import Home
 from ..stores.urls import redact
+from ..text import say
 from .model_card import CARD_HEAD, model_card, told_apart
 from .model_logging import log_model
 
@@ -77,14 +78,14 @@ def export(
         (place / CARD_FILE).write_text(model_card(model), encoding="utf-8")
     _say(console, model, folder, scores)
     if home.stores is not None:
-        console.print("MLflow:   not logged, since the home cannot be written now", highlight=False, soft_wrap=True)
+        say(console, "MLflow:   not logged, since the home cannot be written now")
         return
     uri = log_model(client, folder, record)
-    console.print(f"MLflow:   {uri}", markup=False, highlight=False, soft_wrap=True)
-    console.print(
+    say(console, f"MLflow:   {uri}")
+    say(
+        console,
         f"Serve:    MLFLOW_TRACKING_URI={redact(home.mlflow_url)} mlflow models serve -m {uri} --env-manager local -p 5002",
-        markup=False, highlight=False, soft_wrap=True,
-    )  # fmt: skip
+    )
 
 
 def _earlier_study(folder: Path) -> str | None:
@@ -167,7 +168,7 @@ def _scores(
     assert record.seed is not None
     audit = dict(state["tested"].get("audit", {}))
     if "running.top1" not in audit:
-        console.print(f"Testing on {config.evaluation.test_tasks} tasks ...", highlight=False)
+        say(console, f"Testing on {config.evaluation.test_tasks} tasks ...")
         run = Run(config, record.seed, data)
         run.restore({**state, "best": state["best"][:1], "tested": {}})
         audit = run.result(test=True).audit
@@ -204,14 +205,14 @@ def build(
 def _say(console: Console, model: ExportedModel, folder: Path, scores: dict[str, Estimate]) -> None:
     about = model.about
     seen = f"{told_apart(about)}, epoch {about['epoch']} of {model.config.budget.epochs}"
-    tested = ", ".join(f"{percent(found.mean)} % {interval(found)} ({way})" for way, found in scores.items())
+    tested = ", ".join(f"{accuracy(found.mean)} {interval(found)} ({way})" for way, found in scores.items())
     lines = (
         f"Model:    {folder}, of {about['study']}: {seen}",
         f"Accuracy: {tested}; {scores['running'].n} test tasks, queries normalised by running statistics or by their batch",
         f"Card:     {folder / CARD_FILE}",
     )
     for line in lines:
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+        say(console, line)
 
 
 def called(kind: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from reports.statistics.estimate import Estimate
-from reports.tables.cells import interval, percent
+from reports.text import accuracy, interval, percent
 from trainers.config import TrainerConfig
 from trainers.exported import ExportedModel
 from trainers.overrides import settings
@@ -76,7 +76,7 @@ def _accuracy(model: ExportedModel) -> str:
             "## Accuracy",
             "",
             f"On {episodes.ways}-way {episodes.shots}-shot test tasks with {episodes.queries} images a class to classify, of "
-            f"{about['data']['classes']['test']} classes that training never saw. Chance is {percent(1 / episodes.ways)} %.",
+            f"{about['data']['classes']['test']} classes that training never saw. Chance is {accuracy(1 / episodes.ways)}.",
             "",
             "| queries normalised by | accuracy, % [95 %] | tasks | that is |",
             "|---|---|---|---|",
@@ -108,7 +108,7 @@ def _training(model: ExportedModel) -> str:
         "## Where it comes from",
         "",
         f"- study {about['study']} ({about['kind']}), run {about['run']}, seed {about['seed']}, MLflow run {about['run_id']}",
-        f"- epoch {about['epoch']} of {model.config.budget.epochs}, the best by validation accuracy ({percent(about['validation_accuracy'])} %, "
+        f"- epoch {about['epoch']} of {model.config.budget.epochs}, the best by validation accuracy ({accuracy(about['validation_accuracy'])}, "
         "biased upward by that choice)",
         f"- data {data['name']}, checksum {data['checksum'][:16]}; classes: "
         + ", ".join(f"{count} {split}" for split, count in data["classes"].items()),

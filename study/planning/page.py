@@ -14,13 +14,14 @@ from rich.table import Table
 from rich.text import Text
 
 from reports.data.loading import from_files
+from reports.text import duration
 
 from ..spec.config import StudyConfig
 from ..spec.families import refuse_underpowered
 from ..spec.same_data import checksum_of
 from ..spec.trainable import refuse_untrainable
 from ..stores.home import Home
-from ..text import duration, print_notes
+from ..text import plain_table, print_notes
 from .noise import Noise, noise_from_folder, noise_from_store
 from .plan import FamilyPlan, Proposal, StudyPlan, make_plan
 
@@ -111,11 +112,9 @@ def _size(plan: StudyPlan) -> Table:
 
 def families_table(families: Sequence[FamilyPlan], noise: Noise | None) -> Table:
     """Return a row a family: size, smallest p, seeds needed, and the differences found in 80 % of studies."""
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    table.add_column("family", overflow="fold")
     unit = "points" if noise else "sd"
-    for title in ("size", "smallest p (Holm)", "seeds needed", f"finds, {unit}", f"t finds, {unit}"):
-        table.add_column(title, justify="right")
+    numbers = ("size", "smallest p (Holm)", "seeds needed", f"finds, {unit}", f"t finds, {unit}")
+    table = plain_table("family", *numbers, numbers=numbers)
     for family in families:
         p = Text(f"{family.smallest_p:.3g}", style="" if family.can_be_significant else "bold red")
         found = (detectable_text(one, noise) for one in (family.detectable, family.t_detectable))
@@ -144,9 +143,8 @@ def _power(plan: StudyPlan) -> Iterable[str]:
 
 
 def _proposals(proposals: Sequence[Proposal], hours: float, noise: Noise | None) -> RenderableType:
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    for title in ("design", "arms", "seeds", "time", "largest smallest p", f"finds {'points' if noise else 'sd'}"):
-        table.add_column(title, justify="left" if title == "design" else "right")
+    numbers = ("arms", "seeds", "time", "largest smallest p", f"finds {'points' if noise else 'sd'}")
+    table = plain_table("design", *numbers, numbers=numbers)
     for one in proposals:
         worst = max(one.families, key=lambda family: family.smallest_p, default=None)
         last = (f"{worst.smallest_p:.3g}", detectable_text(worst.detectable, noise)) if worst else ("", "")

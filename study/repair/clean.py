@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 
 from reports import records
 from reports.data.mlflow_runs import ALL, runs_where
@@ -28,6 +27,7 @@ from ..stores.home import Home
 from ..stores.locks import DriverBusy, driver_lock, holder
 from ..stores.study_names import require_store
 from ..stores.urls import shown
+from ..text import plain_table, say
 
 LISTED = 20
 """So many are named, the largest; the others are counted."""
@@ -145,12 +145,13 @@ def clean(home: Home, console: Console, *, yes: bool) -> None:
         gone = [one for one in found if _delete(one)] if yes else []
     _print(home, console, gone if yes else found, yes=yes)
     if busy := len(found) - len(gone) if yes else 0:
-        console.print(f"{busy} could not be deleted: in use, or not ours to delete.", highlight=False)
+        say(console, f"{busy} could not be deleted: in use, or not ours to delete.")
     own = replace(home, stores=None)
-    console.print(
+    say(
+        console,
         f"Studies: {len(needed.studies - {'Default'})}, by {shown(own.optuna_url)} and {shown(own.mlflow_url)}.",
-        style="dim", markup=False, highlight=False,
-    )  # fmt: skip
+        "dim",
+    )
 
 
 def _refuse_drivers(home: Home) -> None:
@@ -193,11 +194,9 @@ def _delete_own(folder: Path) -> None:
 
 def _print(home: Home, console: Console, found: list[Unneeded], *, yes: bool) -> None:
     if not found:
-        console.print("Nothing to delete: studies need all that is here.", highlight=False)
+        say(console, "Nothing to delete: studies need all that is here.")
         return
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    for title in ("deleted" if yes else "no study needs", "why", "size"):
-        table.add_column(title, overflow="fold", justify="right" if title == "size" else "left")
+    table = plain_table("deleted" if yes else "no study needs", "why", "size", numbers=["size"])
     for one in found[:LISTED]:
         table.add_row(_short(one.path.relative_to(home.root)), one.why, size_text(one.size))
     if rest := found[LISTED:]:
@@ -205,7 +204,7 @@ def _print(home: Home, console: Console, found: list[Unneeded], *, yes: bool) ->
     console.print(table)
     total = size_text(sum(one.size for one in found))
     ending = "deleted." if yes else "in all. Delete it with: mamlab clean --yes"
-    console.print(f"{total} {ending}", markup=False, highlight=False)
+    say(console, f"{total} {ending}")
 
 
 def _short(path: Path) -> str:

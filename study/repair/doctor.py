@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from ..stores.home import Home
@@ -17,6 +16,7 @@ from ..stores.locations import find_moved
 from ..stores.locks import driver_lock
 from ..stores.reading import readable
 from ..stores.study_names import UIError
+from ..text import plain_table, print_notes, say
 from .diagnosis import Disagreement, diagnose, mend
 from .state import Books, read_books
 
@@ -31,15 +31,10 @@ def examine(home: Home, name: str, console: Console, *, fix: bool, as_json: bool
     if as_json:
         rows = [{"what": one.what, "mended": True} for one in mended]
         rows += [{"what": one.what, "mended": False, "fix": one.way} for one in left]
-        console.print(
-            json.dumps({"study": name, "driver": books.driver, "disagreements": rows, "notes": books.notes}, indent=2),
-            soft_wrap=True,
-            markup=False,
-            highlight=False,
-        )
+        tree = {"study": name, "driver": books.driver, "disagreements": rows, "notes": books.notes}
+        say(console, json.dumps(tree, indent=2))
     else:
-        for note in books.notes:
-            console.print(f"note: {note}", markup=False, highlight=False, soft_wrap=True)
+        print_notes(console, books.notes)
         _print(name, console, books.driver, mended, left)
     return int(bool(left))
 
@@ -69,21 +64,17 @@ def _mended(home: Home, name: str) -> tuple[Books, list[Disagreement], list[Disa
 
 def _print(name: str, console: Console, driver: str, mended: list[Disagreement], left: list[Disagreement]) -> None:
     if driver:
-        console.print(
-            f"{name} is being run by {driver}: only what has ended is compared.", markup=False, highlight=False
-        )
+        say(console, f"{name} is being run by {driver}: only what has ended is compared.")
     if not mended and not left:
-        console.print(f"{name}: the books, the checkpoints and the journal agree.", markup=False, highlight=False)
+        say(console, f"{name}: the books, the checkpoints and the journal agree.")
         return
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    table.add_column("what disagrees", overflow="fold", ratio=3)
-    table.add_column("mended" if mended else "--fix", overflow="fold", ratio=2)
+    table = plain_table("what disagrees", "mended" if mended else "--fix")
     for one in mended:
         table.add_row(Text(one.what), Text(one.way, style="green"))
     for one in left:
         table.add_row(Text(one.what, style="yellow"), Text(one.way))
     console.print(table)
     if mended or not any(one.cure for one in left):
-        console.print(f"{len(mended)} mended, {len(left)} left.", highlight=False)
+        say(console, f"{len(mended)} mended, {len(left)} left.")
     else:
-        console.print(f"Mend it with: mamlab doctor {name} --fix", markup=False, highlight=False)
+        say(console, f"Mend it with: mamlab doctor {name} --fix")

@@ -6,9 +6,10 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
+from reports.text import accuracy, duration
 from study.display import PlainView, new_lines, open_view, progress_line, render
 from study.engine.progress import RunningRow, Snapshot
-from study.text import duration, ended, percent
+from study.text import ended
 
 TRIAL_3 = RunningRow("trial 3", epoch=2, epochs=8, val_accuracy=0.4, best_val_accuracy=0.412, seconds=9.0)
 TRIAL_4 = RunningRow("trial 4", epoch=8, epochs=8, val_accuracy=0.7, best_val_accuracy=0.715, seconds=30.0)
@@ -41,14 +42,14 @@ def screen(snapshot: Snapshot, width: int) -> list[str]:
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
-    [(0.4, "0 s"), (59.4, "59 s"), (59.6, "1 min 00 s"), (185, "3 min 05 s"), (7800, "2 h 10 min"), (None, "-")],
+    [(0.4, "0 s"), (59.4, "59 s"), (59.6, "1 min 00 s"), (185, "3 min 05 s"), (7800, "2 h 10 min"), (None, "–")],
 )
 def test_a_duration_is_read_without_arithmetic(seconds: float | None, text: str) -> None:
     assert duration(seconds) == text
 
 
-def test_accuracies_are_shown_in_percent_with_one_digit() -> None:
-    assert [percent(0.71249), percent(1.0), percent(None)] == ["71.2 %", "100.0 %", "-"]
+def test_accuracies_are_shown_in_percent_with_two_digits() -> None:
+    assert [accuracy(0.71249), accuracy(1.0), accuracy(None)] == ["71.25 %", "100.00 %", "–"]
 
 
 def test_an_interrupted_run_has_not_ended() -> None:
@@ -58,8 +59,8 @@ def test_an_interrupted_run_has_not_ended() -> None:
 def test_a_run_that_ended_has_a_line_of_its_own() -> None:
     after = replace(START, counts={"pruned": 1, "complete": 1}, just_ended=((TRIAL_3, "pruned"), (TRIAL_4, "complete")))
     assert new_lines(after) == [
-        "trial 3: pruned, epoch 2 of 8, best validation accuracy 41.2 % (2/20)",
-        "trial 4: complete, 8 epochs, best validation accuracy 71.5 % (2/20)",
+        "trial 3: pruned, epoch 2 of 8, best validation accuracy 41.20 % (2/20)",
+        "trial 4: complete, 8 epochs, best validation accuracy 71.50 % (2/20)",
     ]
 
 
@@ -77,7 +78,7 @@ def test_a_notice_is_printed_once() -> None:
 
 def test_the_progress_line_says_how_far_how_well_and_how_long() -> None:
     assert progress_line(LATER) == (
-        "letters: 12 of 20 runs | 10 complete, 2 pruned, 2 running, 6 waiting | best 71.2 % (trial-007) | "
+        "letters: 12 of 20 runs | 10 complete, 2 pruned, 2 running, 6 waiting | best 71.25 % (trial-007) | "
         "2 min 10 s elapsed | about 1 min 00 s left"
     )
 
@@ -123,7 +124,16 @@ def test_the_live_table_fits_and_shows_every_running_row(width: int) -> None:
     lines = screen(replace(LATER, running=(TRIAL_3, long_name)), width)
     assert max(len(line) for line in lines) <= width
     text = "\n".join(lines)
-    for part in ("2/8", "8/8", "41.2 %", "71.5 %", "12 of 20 runs", "2 pruned", "best so far", "left about 1 min 00 s"):
+    for part in (
+        "2/8",
+        "8/8",
+        "41.20 %",
+        "71.50 %",
+        "12 of 20 runs",
+        "2 pruned",
+        "best so far",
+        "left about 1 min 00 s",
+    ):
         assert part in text, part
 
 

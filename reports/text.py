@@ -1,0 +1,54 @@
+"""How numbers are written for people, in reports and on a terminal: one format each.
+
+Accuracies are shown in percent with two decimals, differences in percentage points.
+"""
+
+from __future__ import annotations
+
+import math
+
+from .statistics.estimate import Estimate
+
+NONE = "–"
+MINUS = "−"
+
+
+def percent(value: float | None, signed: bool = False) -> str:
+    """Return a share of 1 as percent with two decimals ("97.12"), or a dash for what is not a finite number."""
+    if value is None or not math.isfinite(value):
+        return NONE
+    number = round(100 * value, 2) + 0.0  # -0.0 becomes 0.0
+    return f"{number:{'+' if signed and number else ''}.2f}".replace("-", MINUS)
+
+
+def accuracy(found: Estimate | float | None) -> str:
+    """Return "71.25 %" for a single run, "71.25 % [70.10, 72.40], n = 3" for a mean; a dash for None."""
+    if isinstance(found, Estimate):
+        return accuracy(found.mean) + (f" {interval(found)}, n = {found.n}" if found.n > 1 else "")
+    return NONE if found is None else f"{percent(found)} %"
+
+
+def interval(found: Estimate, signed: bool = False) -> str:
+    """Return "[96.80, 97.44]", or why there is no interval."""
+    if found.low is None or found.high is None:
+        return "n = 1, no interval" if found.n == 1 else NONE
+    return f"[{percent(found.low, signed)}, {percent(found.high, signed)}]"
+
+
+def with_interval(found: Estimate, signed: bool = False) -> str:
+    """Return "97.12 [96.80, 97.44], n = 3" or "97.12 (n = 1, no interval)"; a dash for n = 0."""
+    if found.n < 2:
+        return f"{percent(found.mean, signed)} (n = 1, no interval)" if found.n else NONE
+    return f"{percent(found.mean, signed)} {interval(found, signed)}, n = {found.n}"
+
+
+def duration(seconds: float | None) -> str:
+    """Return a length of time: 42 s, 3 min 05 s, 2 h 10 min; a dash for None."""
+    if seconds is None:
+        return NONE
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from matplotlib import colormaps
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import MaxNLocator
 
 from .. import records as names
@@ -35,14 +36,29 @@ def learned_rates(ablation: Ablation) -> Figure | None:
         grid = drawing.subplots(lines, columns, squeeze=False)
         image: Any = None
         for panel, (name, (weights, values, n)) in zip(grid.flat, shown.items(), strict=False):
-            image = panel.pcolormesh(values, cmap="RdBu_r", vmin=-bound, vmax=bound)
-            _rates_axes(panel, weights, values.shape[1], f"{shorten(name, 26)} (n = {n})")
+            image = _heat_map(panel, weights, values, bound, f"{shorten(name, 26)} (n = {n})")
         for panel in grid.flat[len(shown) :]:
             panel.set_visible(False)
         drawing.colorbar(image, ax=grid, label="inner rate", shrink=0.8)
         left_out = f" The first {MOST_RATES} of {len(tables)} arms." if len(tables) > MOST_RATES else ""
         caption = f"Rate of each adapted weight at each inner step, of the best epoch; mean over seeds (no interval). Negative: away from the support set's minimum.{left_out}"
         return Figure("learned_rates", "Learned inner rates by layer and step", caption, drawing)
+
+
+def rates_picture(rates: Mapping[str, Sequence[float]]) -> bytes:
+    """Return the inner rates of one run, by weight and inner step, as a heat map (SVG) with its numbers."""
+    values = _even(rates, list(rates))
+    bound = float(np.abs(values).max()) or 1.0
+    with style():
+        drawing = Canvas(
+            figsize=(2 + 0.7 * values.shape[1], 0.9 + 0.24 * len(rates))
+        )  # a layout engine takes twice as long
+        panel = drawing.add_axes((0.35, 0.2, 0.63, 0.65))
+        _heat_map(panel, list(rates), values, bound, "Inner rates of the best epoch")
+        for (row, step), rate in np.ndenumerate(values):
+            ink = "white" if abs(rate) > 0.6 * bound else "black"
+            panel.text(step + 0.5, row + 0.5, f"{rate:.3g}", ha="center", va="center", fontsize=7.5, color=ink)
+        return Figure("inner_rates", "Inner rates", "", drawing).standalone.encode()
 
 
 def _rates(records: Sequence[RunRecord]) -> tuple[list[str], Any, int] | None:
@@ -58,20 +74,26 @@ def _rates(records: Sequence[RunRecord]) -> tuple[list[str], Any, int] | None:
     found = [rates for rates in found if rates]
     if not found:
         return None
-    weights, steps = list(found[0]), max(len(row) for row in found[0].values())
-    stacked = np.array(
-        [[(rates[w] * steps)[:steps] if len(rates[w]) == 1 else rates[w] for w in weights] for rates in found]
-    )
-    return weights, stacked.mean(axis=0), len(found)
+    weights = list(found[0])
+    return weights, np.mean([_even(rates, weights) for rates in found], axis=0), len(found)
 
 
-def _rates_axes(panel: Axes, weights: Sequence[str], steps: int, title: str) -> None:
+def _even(rates: Mapping[str, Sequence[float]], weights: Sequence[str]) -> Any:
+    """Return the rates [weights, steps]; a weight with one rate has it at each step."""
+    steps = max(len(row) for row in rates.values())
+    return np.array([list(rates[w]) * (steps if len(rates[w]) == 1 else 1) for w in weights])
+
+
+def _heat_map(panel: Axes, weights: Sequence[str], values: Any, bound: float, title: str) -> Any:
+    image = panel.pcolormesh(values, cmap="RdBu_r", vmin=-bound, vmax=bound)
+    steps = values.shape[1]
     panel.set_yticks([i + 0.5 for i in range(len(weights))], [shorten(w, 24) for w in weights], fontsize=7.5)
     panel.set_xticks([i + 0.5 for i in range(steps)], [str(i + 1) for i in range(steps)])
     panel.invert_yaxis()
     panel.grid(False)
     panel.set_title(title, fontsize=9)
     panel.set_xlabel("inner step")
+    return image
 
 
 def msl_weights(ablation: Ablation) -> Figure | None:

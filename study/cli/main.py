@@ -17,7 +17,7 @@ import typer
 from ..stores.failures import explained
 from ..stores.locks import DriverBusy
 from ..stores.urls import redact
-from ..text import say
+from ..text import print_notes, say
 from .models import ablate_winner, export, promote
 from .options import (
     RUNS,
@@ -251,11 +251,9 @@ def report(
             say(console, f"Report: {report_from_files(source, place, choices)}")
             return
         page, info = report_of(str(study), place, choices)
-    for line in [
-        *(f"note: {note}" for note in info.notes),
-        *([f"Incomplete: {info.missing}."] if info.missing else []),
-    ]:
-        say(console, line)
+    print_notes(console, info.notes)
+    if info.missing:
+        say(console, f"Incomplete: {info.missing}.")
     say(console, f"Report: {page}")
     raise typer.Exit(int(bool(info.missing)))
 

@@ -17,6 +17,7 @@ from reports.statistics.arms import count_states
 from reports.statistics.summary import Search, summarise_search
 from reports.tables import frames
 from reports.tables.cells import states_text
+from reports.text import accuracy
 from trainers.config import TrainerConfig
 from trainers.overrides import from_settings
 
@@ -26,7 +27,6 @@ from ..spec.searched_space import with_space
 from ..stores.home import Home, default_root
 from ..stores.reading import readable
 from ..stores.urls import shown
-from ..text import accuracy
 
 if TYPE_CHECKING:
     import optuna

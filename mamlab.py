@@ -70,16 +70,18 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    if name == "__version__":
-        return _version()
-    home = next((module for module, names in _HOME.items() if name in names), None)
-    if home is None:
-        raise AttributeError(f"module 'mamlab' has no attribute {name!r}")
-    _refuse_hidden()
-    found = getattr(import_module(home), _CALLED_THERE.get(name, name))
-    globals()[name] = found
-    return found
+if not TYPE_CHECKING:  # else any name would be one
+
+    def __getattr__(name: str) -> Any:
+        if name == "__version__":
+            return _version()
+        home = next((module for module, names in _HOME.items() if name in names), None)
+        if home is None:
+            raise AttributeError(f"module 'mamlab' has no attribute {name!r}")
+        _refuse_hidden()
+        found = getattr(import_module(home), _CALLED_THERE.get(name, name))
+        globals()[name] = found
+        return found
 
 
 def __dir__() -> list[str]:
@@ -116,7 +118,8 @@ def main() -> None:
     try:
         _refuse_hidden()
     except ImportError as error:
-        sys.exit(f"error: {error}")
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
     from study.cli import main as command
 
     command()

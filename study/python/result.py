@@ -150,14 +150,14 @@ class Result:
         return summarise_search(self.records, self.info)
 
     def config(self, which: int | str) -> TrainerConfig:
-        """Return the config of a trial (its number), an arm (its name) or a run (its run_id). Raises KeyError."""
+        """Return the config of a trial (its number), an arm (its name) or a run (its run_id). Raises ValueError for none of these."""
         for record in self.records:
-            if which in (record.trial if isinstance(which, int) else record.arm, record.run_id):
+            if which in (record.trial, record.arm, record.run_id):
                 return from_settings(record.params)
-        known = sorted({record.arm for record in self.records if record.arm}) or "trials " + ", ".join(
-            str(number) for number in sorted({r.trial for r in self.records if r.trial is not None})
-        )
-        raise KeyError(f'no trial, arm or run {which!r} in "{self.name}"; there are {known}')
+        arms = [repr(arm) for arm in dict.fromkeys(record.arm for record in self.records) if arm is not None]
+        trials = sorted({record.trial for record in self.records if record.trial is not None})
+        known = f"arms {', '.join(arms)}" if arms else f"trials {', '.join(map(str, trials))}"
+        raise ValueError(f'no trial, arm or run {which!r} in "{self.name}"; there are {known}')
 
     @property
     def optuna_study(self) -> optuna.Study:
@@ -204,7 +204,8 @@ class Result:
         if self.kind == names.SEARCH and (complete := self._search.complete):
             return [f"best trial {complete[0].label}, validation accuracy {accuracy(complete[0].value)}"]
         if self.kind == names.ABLATION:
-            return [f"{len(self.arms)} arms, {len(self.comparisons)} comparisons"]
+            many = "" if len(self.comparisons) == 1 else "s"
+            return [f"{len(self.arms)} arms, {len(self.comparisons)} comparison{many}"]
         return []
 
     def _repr_html_(self) -> str:

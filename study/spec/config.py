@@ -29,6 +29,7 @@ from .optuna_parts import WILCOXON, make_pruner, make_sampler
 from .rungs import late_rungs
 from .sections import AblationSection, BudgetSection, ExecutionSection, Named, SpecFile, StudySection
 from .seed_groups import FEWEST_SEEDS
+from .trainer_section import Trainer, read_trainer
 
 Kind = Literal["search", "ablation", "train"]
 T = TypeVar("T")
@@ -206,33 +207,6 @@ def _caught(problems: list[str], read: Callable[[], T]) -> T | None:
     except ValueError as error:
         problems += str(error).splitlines()
     return None
-
-
-@dataclass(frozen=True)
-class Trainer:
-    """[trainer], read: what was typed, the overrides with those of its preset, the config that they make."""
-
-    typed: Tree
-    tree: Tree
-    config: TrainerConfig
-    dropped: tuple[Inert, ...]
-    size: str
-
-
-def read_trainer(spec: Tree) -> Trainer:
-    """Return the preset with the settings of [trainer] laid over it; the size comes from the data's, if not given."""
-    typed = merge({}, spec.get("trainer", {}))
-    source = spec.get("data", {}).get("source") if _is_table(spec.get("data")) else None
-    size = typed.pop("size", "omniglot" if source in ("omniglot", "glyphs") else "mini_imagenet")
-    try:
-        tree = merge(preset(typed.pop("preset", "mamlpp"), size=size), typed)
-        # In a search, what is sampled can give a typed setting its effect: `_search` checks that.
-        config, dropped = normalise(tree, typed={} if "space" in spec else typed)
-    except ValidationError as error:
-        raise ValueError(explain(error, TrainerConfig, "trainer")) from None
-    except ValueError as error:
-        raise ValueError(f"trainer.{error}") from None
-    return Trainer(typed, tree, config, dropped, size)
 
 
 def _is_table(value: object) -> bool:

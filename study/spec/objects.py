@@ -18,8 +18,9 @@ from trainers.overrides import Tree, flatten, merge, normalise
 from trainers.presets import PRESETS, SIZES, preset
 from trainers.sections import Section
 
-from .config import SpecError, StudyConfig, Trainer, parse_spec, read_trainer
+from .config import SpecError, StudyConfig, parse_spec
 from .sections import AblationSection, BudgetSection, ExecutionSection, Named
+from .trainer_section import Trainer, read_trainer
 from .writing import difference, trainer_table
 
 
@@ -122,6 +123,10 @@ def nearest_preset(config: TrainerConfig) -> Tree:
 
 def _read(tables: Tree) -> Trainer:
     """Return [trainer] as it is read beside the others. Raises SpecError."""
+    if not isinstance(tables["trainer"], Mapping):
+        raise SpecError(
+            [f"trainer: must be a TrainerConfig, a preset's name or a table, not {show(tables['trainer'])}"]
+        )
     try:
         return read_trainer({**_plain(tables, ""), "space": {}})
     except ValueError as error:
@@ -132,11 +137,7 @@ def _read_space(space: Any, tables: Tree) -> SearchSpace:
     """Return the space, without what of a SearchSpace, or of a ready space, can never have an effect. Raises SpecError."""
     base = _read(tables).tree
     try:
-        found = (
-            space
-            if isinstance(space, SearchSpace)
-            else SearchSpace.from_table(_plain(_named(space, "preset"), "space"))
-        )
+        found = space if isinstance(space, SearchSpace) else SearchSpace.from_table(_space_table(space))
         return found.fit(merge(base, found.fixed))
     except ValueError as error:
         raise SpecError(str(error).splitlines()) from None

@@ -21,6 +21,10 @@ STILLBORN = 3
 """So many workers in a row that died before their first event: something is wrong with all of them."""
 
 
+ROOT = str(Path(__file__).parents[3])
+"""Where the package `study` lies."""
+
+
 class WorkersError(RuntimeError):
     """Workers cannot be started; the message has the last lines of the log."""
 
@@ -164,7 +168,8 @@ class LocalExecutor:
         environment = {**os.environ, "OMP_NUM_THREADS": str(self._threads), "MKL_NUM_THREADS": str(self._threads)}
         for secret in (*VARIABLES.values(), "RAY_AUTH_TOKEN"):  # a worker holds no database and starts no Ray
             environment.pop(secret, None)
-        environment["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
+        paths = [path for path in sys.path if path]  # "", the current folder, may be where mamlab was found
+        environment["PYTHONPATH"] = os.pathsep.join([*paths, *([] if ROOT in paths else [ROOT])])
         if self._gpus:
             environment["CUDA_VISIBLE_DEVICES"] = self._gpus[slot % len(self._gpus)]
         return environment

@@ -1,0 +1,313 @@
+"""What people type in Python, on real trainings of a second: run, callbacks, stops, what is read and reported afterwards."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import mamlab
+from reports.records import ReportError
+from study.cli.main import run as command
+from study.engine.progress import EndedRun, Snapshot
+from study.python.result import ReportPage
+
+from ..test_architecture import ROOT
+from .books import fresh_home
+
+TINY: dict[str, Any] = {
+    "model": {"filters": 2}, "inner": {"steps": 1}, "episodes": {"tasks": 1}, "budget": {"epochs": 2, "iterations": 1},
+    "evaluation": {"val_tasks": 4, "test_tasks": 4, "top_k": 1},
+}  # fmt: skip
+RATES: dict[str, mamlab.Range | mamlab.Choice] = {
+    "outer.lr": mamlab.Range(1e-4, 1e-2, log=True),
+    "lslr": mamlab.Choice(["on", "off"]),
+}
+SPEC = """
+[study]
+name = "hunt"
+[data]
+source = "glyphs"
+[trainer]
+preset = "maml"
+size = "omniglot"
+model.filters = 2
+inner.steps = 1
+episodes.tasks = 1
+budget = { epochs = 2, iterations = 1 }
+evaluation = { val_tasks = 4, test_tasks = 4, top_k = 1 }
+[space]
+"outer.lr" = { low = 1e-4, high = 1e-2, log = true }
+lslr.choices = ["on", "off"]
+[pruner]
+name = "none"
+[budget]
+trials = 3
+"""
+
+
+def config() -> mamlab.TrainerConfig:
+    return mamlab.preset("maml", **TINY)
+
+
+def hunt(name: str = "hunt", trials: int = 3) -> mamlab.StudyConfig:
+    return mamlab.study_config(
+        name, data=mamlab.Glyphs(), trainer=config(), space=RATES, pruner="none", budget={"trials": trials}
+    )
+
+
+SCRIPT = """
+print("top")
+import mamlab
+tiny = {tiny}
+both = {{"MAML": mamlab.preset("maml", **tiny), "first order": mamlab.preset("fomaml", **tiny)}}
+print(mamlab.compare("orders", both, data="glyphs", workers=1, home={home!r}))
+"""
+"""Without `if __name__ == "__main__"`, as people write them."""
+
+
+@dataclass(frozen=True)
+class Hunted:
+    """A search that was stopped by a callback's exception, then by Ctrl-C, and ended in another thread, beside a loop."""
+
+    home: Path
+    result: mamlab.Result
+    raised: BaseException
+    after_raised: mamlab.Result
+    interrupted: BaseException
+    handler: Any
+    called: list[EndedRun]
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory, glyphs_folder: Path) -> Path:
+    place = fresh_home(tmp_path_factory.mktemp("home")).root
+    (place / "data").symlink_to(glyphs_folder, target_is_directory=True)
+    return place
+
+
+@pytest.fixture(scope="module")
+def hunted(home: Path) -> Hunted:
+    called: list[EndedRun] = []
+
+    def fail(progress: Snapshot, run: EndedRun) -> None:
+        called.append(run)
+        raise LookupError("mine")
+
+    def interrupt(progress: Snapshot, run: EndedRun) -> None:
+        called.append(run)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    async def cell() -> mamlab.Result:
+        return await asyncio.to_thread(
+            mamlab.search, hunt(), home=home, workers=1, progress=False, callbacks=[lambda _, run: called.append(run)]
+        )
+
+    with pytest.raises(LookupError) as raised:
+        mamlab.run(hunt(), home=home, workers=1, progress=False, callbacks=fail)
+    between = mamlab.open("hunt", home=home)
+    with pytest.raises(KeyboardInterrupt) as interrupted:
+        mamlab.run(hunt(), home=home, workers=1, progress=False, callbacks=[interrupt])
+    handler = signal.getsignal(signal.SIGINT)
+    return Hunted(home, asyncio.run(cell()), raised.value, between, interrupted.value, handler, called)
+
+
+@pytest.fixture(scope="module")
+def found(hunted: Hunted) -> mamlab.Result:
+    return hunted.result
+
+
+@pytest.fixture(scope="module")
+def compared(home: Path, tmp_path_factory: pytest.TempPathFactory) -> mamlab.Result:
+    """What a script gives that is run as one, in a folder of its own."""
+    file = tmp_path_factory.mktemp("script") / "script.py"
+    file.write_text(SCRIPT.format(tiny=TINY, home=str(home)))
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, file.name], cwd=file.parent, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    top, last = done.stdout.splitlines()
+    assert (top, last) == ("top", "<mamlab.Result orders: ablation, 12 runs (12 complete); 2 arms, 1 comparison>")
+    assert done.stderr.splitlines()[-1].startswith("orders: 12 of 12 runs | 12 complete")
+    return mamlab.open("orders", home=home)
+
+
+def test_a_callback_that_raises_and_ctrl_c_stop_a_study_cleanly_and_the_same_call_goes_on(hunted: Hunted) -> None:
+    assert str(hunted.raised) == "mine"
+    assert hunted.after_raised.states["complete"] == 1
+    assert str(hunted.interrupted) == 'study "hunt" was stopped. Progress is saved: the same call goes on'
+    assert hunted.handler == signal.getsignal(signal.SIGINT) != signal.SIG_DFL
+    assert [(run.trial, run.state, run.seed, run.epochs) for run in hunted.called] == [
+        (0, "complete", 0, 2), (1, "complete", 0, 2), (2, "complete", 0, 2),
+    ]  # fmt: skip
+    assert [run.val_accuracy for run in hunted.called] == hunted.result.runs["val_accuracy"].tolist()
+    with pytest.raises(TypeError, match="callbacks: each must be a function of"):
+        mamlab.run(hunt(), home=hunted.home, progress=False, callbacks=[3])  # type: ignore[list-item]
+
+
+def test_a_search_gives_its_runs_trials_epochs_and_best_config_as_numbers(found: mamlab.Result) -> None:
+    assert (found.name, found.kind, found.states) == ("hunt", "search", {"complete": 3})
+    assert len(found.runs) == len(found.trials) == 3
+    assert len(found.epochs) == 6
+    assert found.trials["trial"].tolist() == [0, 1, 2]
+    best = found.trials.set_index("rank").loc[1]
+    assert best["val_accuracy"] == found.runs["val_accuracy"].max() == found.optuna_study.best_value
+    assert (
+        found.best_config.outer.lr
+        == best["params_outer.lr"]
+        == found.config(found.trials.loc[found.trials["rank"] == 1, "trial"].item()).outer.lr
+    )
+    assert pd.api.types.is_float_dtype(found.runs["params_outer.lr"])
+    assert set(found.trials["params_lslr"]) <= {"on", "off"}
+    assert found.epochs.groupby("trial")["val_accuracy"].max().tolist() == found.runs["val_accuracy"].tolist()
+    assert found.comparisons.empty
+    assert "difference" in found.comparisons.columns
+    assert repr(found).startswith("<mamlab.Result hunt: search, 3 runs (3 complete); best trial ")
+    assert "<table" in found._repr_html_()
+
+
+def test_a_comparison_is_paired_by_seed_and_its_frame_is_its_runs_own_difference(compared: mamlab.Result) -> None:
+    wide = compared.runs.pivot_table(index="seed", columns="arm", values="test_accuracy")
+    row = compared.comparisons.iloc[0]
+    assert (row["arm"], row["base"], row["family"], row["n"]) == ("first order", "MAML", "against MAML", 6)
+    assert row["difference"] == pytest.approx((wide["first order"] - wide["MAML"]).mean(), abs=1e-12)
+    assert row["difference_low"] <= row["difference"] <= row["difference_high"]
+    assert compared.arms.set_index("arm")["mean"].to_dict() == pytest.approx(wide.mean().to_dict())
+    assert compared.config("first order").da != "off"
+    assert compared.trials.empty
+    with pytest.raises(ValueError, match=r'"orders" is an ablation, which chooses no config: see result\.comparisons'):
+        _ = compared.best_config
+    with pytest.raises(
+        ValueError, match=r"no trial, arm or run 'MAML\+\+' in .orders.; there are arms 'MAML', 'first order'"
+    ):
+        compared.config("MAML++")
+
+
+def test_a_study_is_opened_by_name_and_from_its_reports_folder(found: mamlab.Result, home: Path) -> None:
+    page = found.report()
+    assert isinstance(page, Path)
+    assert page == home / "reports" / "hunt" / "index.html"
+    assert "<iframe srcdoc=" in page._repr_html_()
+    for opened in (mamlab.open("hunt", home=home), mamlab.open(page.parent), mamlab.open(str(page.parent))):
+        pd.testing.assert_frame_equal(opened.trials, found.trials)
+        pd.testing.assert_frame_equal(opened.runs, found.runs)
+        pd.testing.assert_frame_equal(opened.epochs, found.epochs)
+        assert opened.best_config == found.best_config
+        assert isinstance(opened.report(), ReportPage)
+    with pytest.raises(ValueError, match="is a report's folder, without Optuna's database; open the study in its home"):
+        _ = mamlab.open(page.parent).optuna_study
+    with pytest.raises(ReportError, match="its studies are: hunt"):
+        mamlab.open("hunter", home=home)
+    with pytest.raises(ReportError, match="is no report's folder"):
+        mamlab.open(home / "nowhere")
+
+
+def test_a_study_described_in_python_is_the_one_that_a_file_describes(
+    found: mamlab.Result, home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "hunt.toml").write_text(SPEC)
+    written = mamlab.load_spec(tmp_path / "hunt.toml")
+    assert hunt().frozen_part() == written.frozen_part()
+    again = mamlab.run(tmp_path / "hunt.toml", home=home, workers=1, progress=False)
+    assert again.runs["run_id"].tolist() == found.runs["run_id"].tolist()
+    assert command(["report", "hunt", "--home", str(home)]) == 0
+    assert command(["status", "hunt", "--home", str(home)]) == 0
+    assert "3 complete" in capsys.readouterr().out
+    with pytest.raises(ValueError, match='study "hunt" has started with another spec'):
+        mamlab.run(mamlab.study_config("hunt", data="glyphs", trainer=config()), home=home, progress=False)
+
+
+def test_only_progress_is_printed_and_nothing_without_it(
+    found: mamlab.Result, home: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    mamlab.run(hunt(), home=home, progress=False)
+    assert capfd.readouterr() == ("", "")
+    mamlab.run(hunt(), home=home)
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert err.splitlines()[-1].startswith("hunt: ")
+
+
+ABLATION = {"design": "arms", "arms": [{"name": "a"}, {"name": "b", "set": {"outer.lr": 0.1}}], "seeds": 2}
+number: Any = 5
+part: Any = 1.5
+BAD: dict[str, tuple[Any, str]] = {
+    "no file": (lambda: mamlab.run("nowhere.toml"), "nowhere.toml: no such file"),
+    "no study": (lambda: mamlab.run(number), "study: must be a spec file's path, or a StudyConfig .*, not 5"),
+    "no workers": (lambda: mamlab.run(hunt(), workers=0), 'workers: must be at least 1 or "auto", not 0'),
+    "part of a worker": (lambda: mamlab.run(hunt(), workers=part), 'workers: must be a whole number or "auto", not 1.5'),
+    "no trials": (lambda: mamlab.run(hunt(), trials=0), "trials: must be at least 1, not 0"),
+    "a search ablated": (lambda: mamlab.ablate(hunt()), r'study "hunt" is a search; run it with mamlab\.search'),
+    "trials of an ablation": (
+        lambda: mamlab.run(mamlab.study_config("a", data="glyphs", trainer=config(), ablation=ABLATION), trials=2),
+        "trials = 2: only a search has trials, and this is an ablation; leave it out",
+    ),
+    "two seeds": (
+        lambda: mamlab.run(mamlab.study_config("a", data="glyphs", trainer=config(), ablation=ABLATION)),
+        "can never be significant",
+    ),
+    "one config": (lambda: mamlab.compare("c", {"a": config()}, data="glyphs"), "configs: must be a dict of at least two"),
+    "no base": (
+        lambda: mamlab.compare("c", {"a": config(), "b": config()}, data="glyphs", base="d"),
+        'base = "d": no such config; there are a, b',
+    ),
+    "other store": (
+        lambda: mamlab.run(hunt(), optuna_url="sqlite:///x.db"), "optuna_url must be postgresql://USER@HOST/DATABASE"
+    ),
+    "home is a file": (lambda: mamlab.run(hunt(), home=__file__), "home: .* is a file, not a folder"),
+    "preset": (lambda: mamlab.preset("mampp"), "unknown preset; did you mean mamlpp"),
+    "setting": (lambda: mamlab.preset("maml", innr={"steps": 3}), "innr: unknown key; did you mean inner"),
+    "no effect": (lambda: mamlab.preset("maml", norm={"momentum": 0.5}), "norm.momentum has no effect"),
+    "data": (lambda: mamlab.load_data("glyfs"), "unknown value; did you mean glyphs"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_what_cannot_be_run_is_an_exception_that_says_what_to_do(case: str, tmp_path: Path) -> None:
+    call, message = BAD[case]
+    with pytest.raises(ValueError, match=message):
+        call()
+
+
+def test_objects_are_written_as_a_spec_file_says_them(tmp_path: Path) -> None:
+    data = mamlab.ImageFolder(path=tmp_path, size=28)
+    made = mamlab.study_config("a", data=data, trainer={"preset": "fomaml", "inner.steps": np.int64(3)}, seed=7)
+    assert (made.data, made.base.inner.steps, made.seeds, made.kind) == (data, 3, (7,), "train")
+    assert f'path = "{tmp_path}"' in made.spec_text
+    for name in ("maml", "fomaml", "meta_sgd", "mamlpp", "mamlpp_released"):
+        one = mamlab.preset(name, "mini_imagenet", budget={"epochs": 40}, device="cpu")
+        assert mamlab.study_config("a", data="glyphs", trainer=one).base == one
+    space = mamlab.SearchSpace(RATES, fixed={"inner.steps": 1})
+    searched = mamlab.study_config("a", data="glyphs", trainer=config(), space=space, budget={"trials": 1})
+    assert searched.space is not None
+    assert {*searched.space.dimensions} == {*RATES}
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"data": 5}, "data: must be a table of settings, not 5"),
+        ({"trainer": 5, "space": "rates"}, "trainer: must be a TrainerConfig, a preset's name or a table, not 5"),
+        ({"trainer": "mampp"}, 'trainer.preset = "mampp": unknown preset; did you mean mamlpp'),
+        ({"space": "rate"}, 'space.preset = "rate": unknown space; did you mean rates'),
+        ({"space": 5}, "space: must be a SearchSpace, a ready space's name or a table, not 5"),
+        ({"space": {"inner.lrr": mamlab.Range(0.1, 0.2)}}, "inner.lrr: no such setting of the trainer; did you mean inner.lr"),
+        ({"sampler": object()}, "sampler: must be a number, a text, true or false, a list or a table, not <object"),
+        ({"ablation": "leave_one"}, 'ablation.design: .*did you mean "leave_one_out"'),
+        ({"sed": 3}, "study.sed: unknown key; did you mean seed"),
+        ({"budget": {1: 2}}, "budget: the names in a table must be texts, not 1"),
+    ],
+)  # fmt: skip
+def test_a_study_that_python_describes_wrongly_is_refused_by_name(given: dict[str, Any], message: str) -> None:
+    with pytest.raises(mamlab.SpecError, match=message):
+        mamlab.study_config("a", **{"data": "glyphs", **given})

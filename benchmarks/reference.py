@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 from trainers.data.episodes import TaskBatch
-from trainers.training import Run
+from trainers.training import TrainingRun
 
 from .setting import Setting
 
@@ -116,7 +116,7 @@ class Reference:
             for batch in batches:
                 self.learner.run_validation_iter(batch)
 
-    def take_weights(self, run: Run) -> None:
+    def take_weights(self, run: TrainingRun) -> None:
         """Start from the weights of `run`."""
         theirs = dict(self.learner.named_parameters())
         with torch.no_grad():

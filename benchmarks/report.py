@@ -68,7 +68,7 @@ def make_record(number: int, kind: str, tasks: int) -> RunRecord:
         seed=0 if search else seed,
         trial=number,
         state=names.COMPLETE,
-        cell=f"{number:064x}",
+        fingerprint=f"{number:064x}",
         params={name: repr(value) for name, value in rates.items()},
         metrics=metrics,
         curves={

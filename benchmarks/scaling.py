@@ -22,7 +22,7 @@ from pathlib import Path
 import torch
 
 from study.engine.driver import run_study
-from study.engine.progress import Snapshot
+from study.engine.progress import StudyProgress
 from study.spec.config import StudyConfig, parse_spec
 from study.stores.home import Home
 from study.workers.jobs import LAST_EVENTS, Answer, EpochDone, Event, EventSource, Finished, Job, Started, Stopped
@@ -162,7 +162,7 @@ class Meter:
     started: float = 0.0
     """When both stores were made and all runs enqueued."""
 
-    def __call__(self, snapshot: Snapshot) -> None:
+    def __call__(self, snapshot: StudyProgress) -> None:
         self.started = self.started or time.monotonic()
         if not self.ended and not snapshot.just_ended:
             self.wall, self.cpu = time.monotonic(), time.thread_time()  # without the start

@@ -2,7 +2,7 @@
 
 Two small problems and one space, fixed beforehand; no preset is enqueued. Random search without pruning, TPE without
 pruning, and what a spec file without [sampler] and [pruner] gives, 5 times each with other seeds; a repetition's three searches
-share seed, tasks and initial weights. Work is counted (`trainers.work`), the trainings that a pruner stopped included. The
+share seed, tasks and initial weights. Work is counted (`trainers.flops`), the trainings that a pruner stopped included. The
 best of random's full budget is the target; the ratio is the work after which the default's mean best reaches it.
 
 The searches are ordinary studies: what is finished is not run again, so the command may be stopped at any time.
@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from study.engine.driver import run_study
-from study.engine.progress import Snapshot
+from study.engine.progress import StudyProgress
 from study.spec.config import StudyConfig, parse_spec
 from study.stores.home import Home
 from study.workers.executors import LocalExecutor
@@ -94,7 +94,7 @@ def curves(home: Home, problem: str, commits: set[str]) -> dict[str, list[Curve]
 
 
 def run(problem: str, home: Home, say: Callable[[str], None]) -> None:
-    """Run, or go on with, the searches of a problem, one worker for all of them. Raises KeyboardInterrupt if stopped."""
+    """TrainingRun, or go on with, the searches of a problem, one worker for all of them. Raises KeyboardInterrupt if stopped."""
     workers = LocalExecutor(1, 1, home.logs / f"efficiency-{problem}")
     try:
         for repetition in range(REPETITIONS):
@@ -108,7 +108,7 @@ def run(problem: str, home: Home, say: Callable[[str], None]) -> None:
         workers.close()
 
 
-def _line(config: StudyConfig, last: Snapshot) -> str:
+def _line(config: StudyConfig, last: StudyProgress) -> str:
     states = ", ".join(f"{count} {state}" for state, count in last.counts.items())
     best = "no complete trial" if last.best_value is None else f"best {100 * last.best_value:.2f} %"
     return f"{config.study.name}: {states}; {best}; {last.elapsed:.0f} s"

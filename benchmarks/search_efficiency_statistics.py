@@ -41,7 +41,7 @@ def curve_of(records: Sequence[RunRecord]) -> Curve:
     """Return the curve of a search by one worker, whose trials ended in the order of their numbers."""
     spent, best, work, steps, values = 0.0, 0.0, list[float](), list[float](), list[float]()
     for record in in_order(records):
-        spent += record.metrics.get(names.WORK, 0.0)
+        spent += record.metrics.get(names.COMPUTE, 0.0)
         value = best_validation(record)
         if record.state == names.COMPLETE and value is not None:
             best = max(best, value)
@@ -62,7 +62,7 @@ def expected_random(curve: Curve) -> list[tuple[float, float]]:
     return [(curve.ends * n / curve.trials, best) for n, best in zip(found.trials, found.mean, strict=True)]
 
 
-def work_to_reach(curves: Sequence[Curve], target: float) -> float:
+def compute_to_reach(curves: Sequence[Curve], target: float) -> float:
     """Return the least work at which `mean_best` reaches `target`; infinity if it never does."""
     moments = sorted({spent for curve in curves for spent in curve.work})
     return next((spent for spent in moments if mean_best(curves, spent) >= target), math.inf)
@@ -103,4 +103,4 @@ def _target(others: Sequence[Curve]) -> float:
 
 def _ratio(ours: Sequence[Curve], others: Sequence[Curve]) -> float:
     full = math.fsum(curve.ends for curve in others) / len(others)
-    return work_to_reach(ours, _target(others)) / full
+    return compute_to_reach(ours, _target(others)) / full

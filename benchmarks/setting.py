@@ -11,7 +11,7 @@ from trainers.config import TrainerConfig
 from trainers.data.classes import ClassData, ClassRange
 from trainers.overrides import Tree, merge, normalise
 from trainers.presets import preset
-from trainers.training import Run
+from trainers.training import TrainingRun
 
 IN_MSL, AFTER_MSL = 0, 50
 """Epochs (from 0) of the released 100: with the query losses of all steps, and with the last one's alone."""
@@ -47,9 +47,9 @@ class Setting:
         """Return the trainer's config."""
         return normalise(self.tree())[0]
 
-    def start(self) -> Run:
+    def start(self) -> TrainingRun:
         """Return a training at its first iteration."""
-        return Run(self.config(), 0, noise(self.channels, self.size))
+        return TrainingRun(self.config(), 0, noise(self.channels, self.size))
 
     def iteration_flops(self) -> float:
         """Return the FLOPs of one meta-iteration inside MSL if all convolutions are computed directly.

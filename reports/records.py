@@ -9,6 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+from trainers.errors import InputError
+
 # Tags of every run. The values are strings; JSON where it says so.
 TAG_STATE = "mamlab.state"
 TAG_STUDY = "study"
@@ -113,7 +115,7 @@ BEST_VAL_ACCURACY = "best_val_accuracy"
 BEST_EPOCH = "best_epoch"
 EPOCHS_RUN = "epochs_run"
 SECONDS = "seconds"
-WORK = "work"
+COMPUTE = "work"
 """Counted operations of the epochs that were run, as a multiple of those of the base config's whole training."""
 TEST_ACCURACY = "test_accuracy"
 TEST_ACCURACY_SE = "test_accuracy_se"
@@ -124,7 +126,7 @@ FINAL_METRICS = (
     BEST_EPOCH,
     EPOCHS_RUN,
     SECONDS,
-    WORK,
+    COMPUTE,
     TEST_ACCURACY,
     TEST_ACCURACY_SE,
     ENSEMBLE_TEST_ACCURACY,
@@ -160,7 +162,7 @@ SECOND_ORDER = "second_order"
 """1 where an epoch's meta-gradients are second-order, else 0."""
 
 
-class ReportError(ValueError):
+class ReportError(InputError):
     """A report that cannot be made; the message says what to do."""
 
 
@@ -183,7 +185,7 @@ class RunRecord:
     seed: int | None
     trial: int | None
     state: str
-    cell: str
+    fingerprint: str
     params: Mapping[str, str] = field(default_factory=dict)
     metrics: Mapping[str, float] = field(default_factory=dict)
     curves: Mapping[str, Sequence[tuple[int, float]]] = field(default_factory=dict)

@@ -26,7 +26,7 @@ from .statistics.summary import in_order
 TOLERANCE = 1e-9
 """Between a test accuracy and the mean of its tasks: both are double precision, summed in another order."""
 
-NOT_REACHED = {names.SECONDS, names.EPOCH_SECONDS, names.TASKS_PER_SECOND, names.WORK}
+NOT_REACHED = {names.SECONDS, names.EPOCH_SECONDS, names.TASKS_PER_SECOND, names.COMPUTE}
 """Metrics that say nothing of what a training reached: times, and work as a multiple of what its own study's base takes."""
 
 
@@ -125,8 +125,10 @@ def drift(ours: Sequence[RunRecord], others: Sequence[RunRecord]) -> str:
 
 
 def _repeated(ours: Sequence[RunRecord], others: Sequence[RunRecord]) -> list[tuple[RunRecord, RunRecord]]:
-    trained = {record.cell: record for record in others if record.state == names.COMPLETE and record.cell}
-    return [(r, trained[r.cell]) for r in in_order(ours) if r.state == names.COMPLETE and r.cell in trained]
+    trained = {record.fingerprint: record for record in others if record.state == names.COMPLETE and record.fingerprint}
+    return [
+        (r, trained[r.fingerprint]) for r in in_order(ours) if r.state == names.COMPLETE and r.fingerprint in trained
+    ]
 
 
 def _record_differences(ours: RunRecord, theirs: RunRecord) -> Iterator[Difference]:

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from trainers.config import TrainerConfig
 from trainers.error_messages import explain, unknown
+from trainers.errors import InputError
 from trainers.fingerprint import same_training
 from trainers.inert import Inert
 from trainers.overrides import merge, normalise
@@ -111,7 +112,7 @@ def compile_arms(base: Mapping[str, Any], arms: Sequence[Arm]) -> dict[str, tupl
             problems.append(f'ablation: arms "{twin}" and "{arm.name}" are the same training{why}; leave one out')
         compiled[arm.name] = (config, dropped)
     if problems:
-        raise ValueError("\n".join(problems))
+        raise InputError("\n".join(problems))
     return compiled
 
 
@@ -133,7 +134,7 @@ def varied(components: Sequence[str] | None, base: Mapping[str, Any]) -> tuple[t
     idle = {i.path.upper(): i.reason for i in dropped if i.path.upper() in COMPONENTS and i.path.upper() not in on}
     if components is None:
         if not on:
-            raise ValueError('ablation: no component is on in [trainer]; start from preset = "mamlpp"')
+            raise InputError('ablation: no component is on in [trainer]; start from preset = "mamlpp"')
         return on, tuple(f"{name} is not an arm: {reason}" for name, reason in idle.items())
     problems = []
     for name in dict.fromkeys(components):
@@ -145,5 +146,5 @@ def varied(components: Sequence[str] | None, base: Mapping[str, Any]) -> tuple[t
     if not components:
         problems.append("ablation.components: the list is empty; name components, or leave it out for all")
     if problems:
-        raise ValueError("\n".join(problems))
+        raise InputError("\n".join(problems))
     return tuple(dict.fromkeys(components)), ()

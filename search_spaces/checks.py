@@ -57,11 +57,13 @@ def wrong_fixed(fixed: Mapping[str, Any], searched: Collection[str]) -> list[str
 
 
 def wrong_limit(most: Any) -> list[str]:
-    """Return what is wrong with `max_work`."""
+    """Return what is wrong with `max_compute`."""
     number = isinstance(most, int | float) and not isinstance(most, bool)
     if most is None or (number and 0 < most < math.inf):
         return []
-    return [f"space.max_work: must be a positive number, the most work as a multiple of the base's, not {show(most)}"]
+    return [
+        f"space.max_compute: must be a positive number, the most work as a multiple of the base's, not {show(most)}"
+    ]
 
 
 def wrong_value(path: str, value: Any, prefix: str) -> list[str]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from trainers.error_messages import unknown
+from trainers.errors import InputError
 from trainers.overrides import flatten, merge, normalise, settings
 
 from .ablations import FULL, PLAIN, Arm, add_one_in, factorial, leave_one_out, sweep, varied
@@ -79,7 +80,7 @@ def plan(
     names = [arm.name for arm in arms]
     reference = own_base or _reference(found, base) or names[0]
     if reference not in names:
-        raise ValueError(f'ablation.base = "{reference}": {unknown("arm", reference, names)}')
+        raise InputError(f'ablation.base = "{reference}": {unknown("arm", reference, names)}')
     rest = {f"{found.path} against {reference}": found.values, "own arms": [arm.name for arm in own]}
     pairs = {title: tuple((arm, reference) for arm in some if arm != reference) for title, some in rest.items()}
     declared = _declared(families, names) if families else {**found.families, **pairs}
@@ -91,11 +92,11 @@ def _refuse_unused(
     design: Design, components: Sequence[str] | None, swept: Mapping[str, Any] | None, own: Sequence[Arm]
 ) -> None:
     if components is not None and design in ("arms", "sweep"):
-        raise ValueError(f'ablation.components: design = "{design}" does not switch components; leave them out')
+        raise InputError(f'ablation.components: design = "{design}" does not switch components; leave them out')
     if swept is not None and design != "sweep":
-        raise ValueError(f'ablation.sweep: only design = "sweep" uses it, not "{design}"; leave one of the two out')
+        raise InputError(f'ablation.sweep: only design = "sweep" uses it, not "{design}"; leave one of the two out')
     if design == "arms" and len(own) < 2:
-        raise ValueError('ablation.arms: design = "arms" needs at least two [[ablation.arms]] to compare')
+        raise InputError('ablation.arms: design = "arms" needs at least two [[ablation.arms]] to compare')
 
 
 def _compiled(
@@ -116,7 +117,7 @@ def _compiled(
 
 def _factorial(components: Sequence[str], base: Mapping[str, Any], notes: tuple[str, ...]) -> Plan:
     if not 2 <= len(components) <= LARGEST_FACTORIAL:
-        raise ValueError(
+        raise InputError(
             f'ablation.components: design = "factorial" takes 2 to {LARGEST_FACTORIAL} components, not {len(components)}; '
             'name others, or choose design = "both"'
         )
@@ -145,12 +146,12 @@ def _sweep(swept: Mapping[str, Any] | None) -> Plan:
     flat = flatten(merge({}, swept or {}))
     path, values = next(iter(flat.items()), ("", None))
     if len(flat) != 1 or not isinstance(values, list) or len(values) < 2:
-        raise ValueError(
+        raise InputError(
             'ablation.sweep: design = "sweep" varies one setting over at least two values; '
             'write sweep = { "inner.steps" = [1, 2, 3, 4, 5] }'
         )
     if not any(isinstance(value, list | dict) for value in values) and (problem := confused(values)):
-        raise ValueError(f"ablation.sweep.{path}: {problem}")
+        raise InputError(f"ablation.sweep.{path}: {problem}")
     arms = sweep(path, values)
     return Plan(tuple(arms), {}, path=path, values={arm.name: arm.overrides[path] for arm in arms})
 
@@ -182,5 +183,5 @@ def _declared(families: Sequence[FamilyOf], names: Sequence[str]) -> dict[str, P
                 )
         found[family.name] = tuple((arm, family.base) for arm in dict.fromkeys(arms))
     if problems:
-        raise ValueError("\n".join(problems))
+        raise InputError("\n".join(problems))
     return found

@@ -13,6 +13,7 @@ from pydantic import BaseModel
 
 from trainers.config import TrainerConfig
 from trainers.error_messages import nearest, show, unknown
+from trainers.errors import InputError
 from trainers.sections import COMPONENTS as SWITCHES
 from trainers.sections import POSITIONS, resolve
 
@@ -40,7 +41,7 @@ class Range:
     def __post_init__(self) -> None:
         parts = (self.low, self.high, self.log, self.step)
         if problem := _no_numbers(*parts) or _no_range(*parts):
-            raise ValueError(f"Range{problem}")
+            raise InputError(f"Range{problem}")
 
     def suggest(self, trial: Trial, name: str) -> int | float:
         """Return `trial`'s value of the parameter `name`."""
@@ -88,7 +89,7 @@ class Choice:
 
     def __post_init__(self) -> None:
         if problem := _no_choices(self.choices) or confused(self.choices):
-            raise ValueError(f"Choice.choices: {problem}")
+            raise InputError(f"Choice.choices: {problem}")
         object.__setattr__(self, "choices", tuple(self.choices))
 
     def suggest(self, trial: Trial, name: str) -> Any:
@@ -181,10 +182,10 @@ def read_dimension(path: str, table: Mapping[str, Any]) -> Dimension:
     """Return the dimension of `path` that a spec file's `table` describes. Raises ValueError, a line a problem."""
     where = f"space.{path}"
     if path not in setting_paths():
-        raise ValueError(f"{where}: {_unknown_path(path)}")
+        raise InputError(f"{where}: {_unknown_path(path)}")
     wrong = [f"{where}.{key}: {unknown('key', key, _KEYS)}" for key in table if key not in _KEYS]
     if wrong:
-        raise ValueError("\n".join(wrong))
+        raise InputError("\n".join(wrong))
     if "choices" in table:
         return _read_choice(where, path, table)
     return _read_range(where, path, table)
@@ -201,29 +202,29 @@ def _unknown_path(path: str) -> str:
 def _read_choice(where: str, path: str, table: Mapping[str, Any]) -> Choice:
     choices = table["choices"]
     if len(table) > 1:
-        raise ValueError(f"{where}: choices stand alone; leave out {', '.join(k for k in table if k != 'choices')}")
+        raise InputError(f"{where}: choices stand alone; leave out {', '.join(k for k in table if k != 'choices')}")
     if problem := _no_choices(choices) or confused(choices):
-        raise ValueError(f"{where}.choices: {problem}")
+        raise InputError(f"{where}.choices: {problem}")
     if path in SWITCHES and not set(choices) <= {"on", "off"}:
-        raise ValueError(f'{where}.choices: {path} is switched, so choose from "on" and "off", not {choices!r}')
+        raise InputError(f'{where}.choices: {path} is switched, so choose from "on" and "off", not {choices!r}')
     return Choice(tuple(choices))
 
 
 def _read_range(where: str, path: str, table: Mapping[str, Any]) -> Range:
     missing = [key for key in ("low", "high") if key not in table]
     if missing:
-        raise ValueError(
+        raise InputError(
             f"{where}: {' and '.join(missing)} missing; write low = ... and high = ..., or choices = [...]"
         )
     low, high, log, step = table["low"], table["high"], table.get("log", False), table.get("step")
     kinds: set[Any] = {type_ for type_ in (int, float) if type_ in _parts(setting_paths()[path])}
     if problem := _no_numbers(low, high, log, step):
-        raise ValueError(where + problem)
+        raise InputError(where + problem)
     if not kinds:
-        raise ValueError(f"{where}: {path} is no number; write choices = [...]")
+        raise InputError(f"{where}: {path} is no number; write choices = [...]")
     low, high, step = _one_type(where, path, kinds, low, high, step)
     if problem := _no_range(low, high, log, step):
-        raise ValueError(where + problem)
+        raise InputError(where + problem)
     return Range(low, high, log, step)
 
 
@@ -259,13 +260,13 @@ def _one_type(where: str, path: str, kinds: set[Any], low: Any, high: Any, step:
     given = {type(value) for value in (low, high, step) if value is not None}
     if path in POSITIONS:
         if len(given) > 1:
-            raise ValueError(
+            raise InputError(
                 f"{where}: low = {low} and high = {high} mix epochs (whole numbers) with shares of the run "
                 f"(0.0 to 1.0); write both in one unit"
             )
         return low, high, step
     if kinds == {int}:
         if given != {int}:
-            raise ValueError(f"{where}: {path} is a whole number; write low, high and step without a point")
+            raise InputError(f"{where}: {path} is a whole number; write low, high and step without a point")
         return low, high, step
     return float(low), float(high), None if step is None else float(step)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from trainers.error_messages import show, unknown
+from trainers.errors import InputError
 
 from .dimensions import Choice, Dimension, Range
 
@@ -42,5 +43,5 @@ SPACES: dict[str, dict[str, Dimension]] = {"mamlpp": MAMLPP, "components": COMPO
 def space_preset(name: object) -> dict[str, Dimension]:
     """Return the dimensions of the ready space `name`. Raises ValueError naming the nearest one."""
     if not isinstance(name, str) or name not in SPACES:
-        raise ValueError(f"space.preset = {show(name)}: {unknown('space', str(name), SPACES)}")
+        raise InputError(f"space.preset = {show(name)}: {unknown('space', str(name), SPACES)}")
     return SPACES[name]

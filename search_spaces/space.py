@@ -16,6 +16,7 @@ from typing import Any
 
 from trainers.config import TrainerConfig
 from trainers.error_messages import show
+from trainers.errors import InputError
 from trainers.inert import Inert
 from trainers.overrides import Tree, flatten, merge, normalise, settings
 
@@ -36,33 +37,35 @@ class SearchSpace:
         dimensions: what varies. A component's own path ("msl") is its switch, with choices "on" and "off".
         fixed: values laid over the base (from a spec file's `fix`).
         asked_for: the dimensions that a user wrote, which must be able to have an effect.
-        max_work: the most operations that a config may take, as a multiple of the base's; None: any number. What counts them
+        max_compute: the most operations that a config may take, as a multiple of the base's; None: any number. What counts them
             is not here: whoever samples keeps to it.
     """
 
     dimensions: Mapping[str, Dimension]
     fixed: Mapping[str, Any] = field(default_factory=dict)
     asked_for: frozenset[str] = frozenset()
-    max_work: float | None = None
+    max_compute: float | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.dimensions, Mapping) or not self.dimensions:
-            raise ValueError('space: nothing varies; write preset = "mamlpp" or a dimension such as [space."outer.lr"]')
+            raise InputError('space: nothing varies; write preset = "mamlpp" or a dimension such as [space."outer.lr"]')
         problems = list[str]()
         read = {path: read_again(path, dimension, problems) for path, dimension in self.dimensions.items()}
         problems += wrong_fixed(self.fixed, self.dimensions)
-        problems += wrong_limit(self.max_work)
+        problems += wrong_limit(self.max_compute)
         if problems:
-            raise ValueError("\n".join(problems))
+            raise InputError("\n".join(problems))
         object.__setattr__(self, "dimensions", read)
 
     @classmethod
     def from_table(cls, table: Mapping[str, Any]) -> SearchSpace:
-        """Return the space that a [space] section describes: `preset`, `fix`, `max_work`, and dimensions by dotted path.
+        """Return the space that a [space] section describes: `preset`, `fix`, `max_compute`, and dimensions by dotted path.
 
         Raises ValueError with a line for each thing that is wrong.
         """
-        tables, problems = dimension_tables({k: v for k, v in table.items() if k not in ("preset", "fix", "max_work")})
+        tables, problems = dimension_tables(
+            {k: v for k, v in table.items() if k not in ("preset", "fix", "max_compute")}
+        )
         dimensions = dict(space_preset(table["preset"])) if "preset" in table else {}
         fixed = flatten(merge({}, table["fix"])) if isinstance(table.get("fix"), dict) else {}
         problems += [
@@ -73,8 +76,8 @@ class SearchSpace:
         ]
         if "fix" in table and not isinstance(table["fix"], dict):
             problems.append(f'space.fix: must be a table such as {{ "inner.steps" = 3 }}, not {table["fix"]!r}')
-        max_work = table.get("max_work")
-        problems += wrong_limit(max_work)
+        max_compute = table.get("max_compute")
+        problems += wrong_limit(max_compute)
         for path, entry in tables.items():
             try:
                 dimensions[path] = read_dimension(path, entry)
@@ -82,9 +85,9 @@ class SearchSpace:
                 problems += str(error).splitlines()
         problems += wrong_fixed(fixed, tables)
         if problems:
-            raise ValueError("\n".join(problems))
+            raise InputError("\n".join(problems))
         searched = {p: d for p, d in dimensions.items() if p not in fixed}
-        return cls(searched, fixed, frozenset(tables), None if max_work is None else float(max_work))
+        return cls(searched, fixed, frozenset(tables), None if max_compute is None else float(max_compute))
 
     def suggest(self, trial: Trial, base: TrainerConfig | Mapping[str, Any]) -> tuple[TrainerConfig, tuple[Inert, ...]]:
         """Ask `trial` for every dimension that can have an effect; return the config and what was dropped from it.
@@ -116,7 +119,7 @@ class SearchSpace:
             params[path] = value
             tree = _put(tree, path, value)
         if problems:
-            raise ValueError("\n".join(problems))
+            raise InputError("\n".join(problems))
         return params
 
     def always_inert(self, base: Mapping[str, Any]) -> list[Inert]:
@@ -153,7 +156,7 @@ class SearchSpace:
             if path in self.asked_for
         ]
         if problems:
-            raise ValueError("\n".join(problems))
+            raise InputError("\n".join(problems))
         return replace(
             self,
             dimensions={p: d for p, d in self.dimensions.items() if p in seen},
@@ -205,7 +208,7 @@ class SearchSpace:
         """Return the space as a [space] section would write it, without presets; ready for JSON."""
         table: Tree = {path: self.dimensions[path].as_table() for path in sorted(self.dimensions)}
         table |= {"fix": dict(sorted(self.fixed.items()))} if self.fixed else {}
-        return table if self.max_work is None else {**table, "max_work": self.max_work}
+        return table if self.max_compute is None else {**table, "max_compute": self.max_compute}
 
     def _order(self) -> list[str]:
         """Return the paths so that what decides whether another has an effect comes before it."""

@@ -1,1 +1,1 @@
-"""The composition root: a spec file becomes trials, runs, books and reports."""
+"""The composition root: a spec file becomes trials, runs, stores and reports."""

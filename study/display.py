@@ -1,6 +1,6 @@
 """What a running study looks like: a live table in a terminal, plain lines anywhere else, nothing if quiet.
 
-The driver hands a `Snapshot` to a view whenever something happened; a view only reads it.
+The driver hands a `StudyProgress` to a view whenever something happened; a view only reads it.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from rich.text import Text
 
 from reports.text import accuracy, duration
 
-from .engine.progress import RunningRow, Snapshot
+from .engine.progress import RunningRow, StudyProgress
 from .text import COLOURS, ended, plain_table, print_notes, say, short, short_label, states
 
-View = Callable[[Snapshot], None]
+View = Callable[[StudyProgress], None]
 
 PROGRESS_SECONDS = 30.0
 ESTIMATE_AFTER = 3.0
@@ -31,7 +31,7 @@ ESTIMATE_AFTER = 3.0
 def open_view(console: Console, quiet: bool = False) -> Iterator[View]:
     """Give the view that fits `console`: live if it is a terminal, else lines; `quiet` shows nothing."""
     if quiet:
-        yield lambda snapshot: None
+        yield lambda progress: None
     elif console.is_terminal:
         with LiveView(console) as view:
             yield view
@@ -48,29 +48,29 @@ class PlainView:
         self._told_away = False
         self._told = clock()
 
-    def __call__(self, snapshot: Snapshot) -> None:
-        """Print what is new in `snapshot`."""
-        print_notes(self._console, snapshot.data_notes)
-        for line in new_lines(snapshot, self._told_messages):
+    def __call__(self, progress: StudyProgress) -> None:
+        """Print what is new in `progress`."""
+        print_notes(self._console, progress.data_notes)
+        for line in new_lines(progress, self._told_messages):
             self._print(line)
-        self._told_messages = snapshot.messages
-        if snapshot.away and not self._told_away:
-            self._print(snapshot.away)
-        self._told_away = bool(snapshot.away)
-        done = snapshot.finished or snapshot.interrupted
+        self._told_messages = progress.messages
+        if progress.away and not self._told_away:
+            self._print(progress.away)
+        self._told_away = bool(progress.away)
+        done = progress.finished or progress.interrupted
         if done or self._clock() - self._told >= self._every:
-            self._print(progress_line(snapshot))
+            self._print(progress_line(progress))
             self._told = self._clock()
 
     def _print(self, line: str) -> None:
         say(self._console, line)
 
 
-def new_lines(snapshot: Snapshot, told: tuple[str, ...] = ()) -> list[str]:
+def new_lines(progress: StudyProgress, told: tuple[str, ...] = ()) -> list[str]:
     """Return a line for each run that has just ended, and the notices that were not `told` before."""
-    count = f"{ended(snapshot.counts)}/{snapshot.planned}" if snapshot.planned else str(ended(snapshot.counts))
-    lines = [f"{_ended_line(row, state)} ({count})" for row, state in snapshot.just_ended]
-    return lines + [message for message in snapshot.messages if message not in told]
+    count = f"{ended(progress.counts)}/{progress.planned}" if progress.planned else str(ended(progress.counts))
+    lines = [f"{_ended_line(row, state)} ({count})" for row, state in progress.just_ended]
+    return lines + [message for message in progress.messages if message not in told]
 
 
 def _ended_line(row: RunningRow, state: str) -> str:
@@ -79,19 +79,19 @@ def _ended_line(row: RunningRow, state: str) -> str:
     return f"{row.label}: {state}, {epochs}{best}"
 
 
-def progress_line(snapshot: Snapshot) -> str:
+def progress_line(progress: StudyProgress) -> str:
     """Return the whole study in one line."""
     head = (
-        f"{snapshot.study}: {ended(snapshot.counts)}"
-        + (f" of {snapshot.planned}" if snapshot.planned else "")
+        f"{progress.study}: {ended(progress.counts)}"
+        + (f" of {progress.planned}" if progress.planned else "")
         + " runs"
     )
-    parts = [", ".join(f"{n} {state}" for state, n in states(snapshot.counts)) or "starting"]
-    if snapshot.best_value is not None:
-        parts.append(f"best {accuracy(snapshot.best_value)} ({short_label(snapshot.best_label or '', snapshot.kind)})")
-    parts.append(f"{duration(snapshot.elapsed)} elapsed")
-    if snapshot.remaining and snapshot.elapsed >= ESTIMATE_AFTER:
-        parts.append(f"about {duration(snapshot.remaining)} left")
+    parts = [", ".join(f"{n} {state}" for state, n in states(progress.counts)) or "starting"]
+    if progress.best_value is not None:
+        parts.append(f"best {accuracy(progress.best_value)} ({short_label(progress.best_label or '', progress.kind)})")
+    parts.append(f"{duration(progress.elapsed)} elapsed")
+    if progress.remaining and progress.elapsed >= ESTIMATE_AFTER:
+        parts.append(f"about {duration(progress.remaining)} left")
     return f"{head} | " + " | ".join(parts)
 
 
@@ -99,7 +99,7 @@ class LiveView:
     """A table that is drawn again and again in its place, four times a second."""
 
     def __init__(self, console: Console):
-        self._snapshot: Snapshot | None = None
+        self._progress: StudyProgress | None = None
         self._shown_at = time.monotonic()
         self._console = console
         self._live = Live(console=console, get_renderable=self._draw, refresh_per_second=4, transient=False)
@@ -111,40 +111,40 @@ class LiveView:
     def __exit__(self, *_: object) -> None:
         self._live.stop()
 
-    def __call__(self, snapshot: Snapshot) -> None:
-        """Show `snapshot` from now on."""
-        print_notes(self._console, snapshot.data_notes)
-        self._snapshot, self._shown_at = snapshot, time.monotonic()
+    def __call__(self, progress: StudyProgress) -> None:
+        """Show `progress` from now on."""
+        print_notes(self._console, progress.data_notes)
+        self._progress, self._shown_at = progress, time.monotonic()
 
     def _draw(self) -> RenderableType:
-        if self._snapshot is None:
+        if self._progress is None:
             return Text("Starting the workers ...", style="dim")
-        ended_already = self._snapshot.finished or self._snapshot.interrupted
+        ended_already = self._progress.finished or self._progress.interrupted
         since = 0.0 if ended_already else time.monotonic() - self._shown_at
-        return render(self._snapshot, self._console.width, since)
+        return render(self._progress, self._console.width, since)
 
 
-def render(snapshot: Snapshot, width: int, since: float = 0.0) -> RenderableType:
-    """Return the live table for a terminal of `width` columns, `since` seconds after the snapshot was taken."""
-    parts: list[RenderableType] = [_heading(snapshot, width)]
-    if snapshot.running:
-        parts.append(_running_table(snapshot.running, width, since))
-    parts.append(_counts(snapshot.counts))
-    if snapshot.best_value is not None:
-        parts.append(_best(snapshot, width))
-    parts.append(_times(snapshot, since))
-    parts += [Text(f"! {message}", style="yellow") for message in snapshot.messages[-3:]]
-    if snapshot.away:
-        parts.append(Text(f"! {snapshot.away}", style="bold red"))
+def render(progress: StudyProgress, width: int, since: float = 0.0) -> RenderableType:
+    """Return the live table for a terminal of `width` columns, `since` seconds after the progress was taken."""
+    parts: list[RenderableType] = [_heading(progress, width)]
+    if progress.running:
+        parts.append(_running_table(progress.running, width, since))
+    parts.append(_counts(progress.counts))
+    if progress.best_value is not None:
+        parts.append(_best(progress, width))
+    parts.append(_times(progress, since))
+    parts += [Text(f"! {message}", style="yellow") for message in progress.messages[-3:]]
+    if progress.away:
+        parts.append(Text(f"! {progress.away}", style="bold red"))
     return Group(*parts)
 
 
-def _heading(snapshot: Snapshot, width: int) -> RenderableType:
-    done = ended(snapshot.counts)
+def _heading(progress: StudyProgress, width: int) -> RenderableType:
+    done = ended(progress.counts)
     row = Table.grid(padding=(0, 2))
-    bar = ProgressBar(total=max(snapshot.planned, 1), completed=done, width=max(10, min(40, width // 3)))
-    of = f"{done} of {snapshot.planned} runs" if snapshot.planned else f"{done} runs"
-    row.add_row(Text(snapshot.study, style="bold"), snapshot.kind, bar if snapshot.planned else "", of)
+    bar = ProgressBar(total=max(progress.planned, 1), completed=done, width=max(10, min(40, width // 3)))
+    of = f"{done} of {progress.planned} runs" if progress.planned else f"{done} runs"
+    row.add_row(Text(progress.study, style="bold"), progress.kind, bar if progress.planned else "", of)
     return row
 
 
@@ -166,20 +166,20 @@ def _counts(counts: Mapping[str, int]) -> Text:
     return Text("   ").join(Text(f"{n} {state}", style=COLOURS[state]) for state, n in states(counts))
 
 
-def _best(snapshot: Snapshot, width: int) -> Text:
-    label = short_label(snapshot.best_label or "", snapshot.kind)
-    text = Text.assemble("best so far  ", (accuracy(snapshot.best_value), "bold green"), f"  {label}")
-    settings = "  ".join(f"{name}={short(value)}" for name, value in snapshot.best_params.items())
+def _best(progress: StudyProgress, width: int) -> Text:
+    label = short_label(progress.best_label or "", progress.kind)
+    text = Text.assemble("best so far  ", (accuracy(progress.best_value), "bold green"), f"  {label}")
+    settings = "  ".join(f"{name}={short(value)}" for name, value in progress.best_params.items())
     if settings:
         text.append(f"  {settings}", style="dim")
     text.truncate(2 * width - 1, overflow="ellipsis")
     return text
 
 
-def _times(snapshot: Snapshot, since: float) -> Text:
-    elapsed = snapshot.elapsed + since
-    left = snapshot.remaining
-    known = left is not None and elapsed >= ESTIMATE_AFTER and not (snapshot.finished or snapshot.interrupted)
+def _times(progress: StudyProgress, since: float) -> Text:
+    elapsed = progress.elapsed + since
+    left = progress.remaining
+    known = left is not None and elapsed >= ESTIMATE_AFTER and not (progress.finished or progress.interrupted)
     text = f"elapsed {duration(elapsed)}"
     if known and left is not None:
         text += f"   left about {duration(max(left - since, 0))}"

@@ -20,6 +20,7 @@ from reports.statistics.permutation import ALPHA, seeds_needed
 from reports.statistics.summary import Trial, summarise_search
 from trainers.config import TrainerConfig
 from trainers.data import ImageFolder
+from trainers.errors import InputError
 from trainers.fingerprint import same_training
 from trainers.overrides import Tree, from_settings
 from trainers.sections import COMPONENTS
@@ -38,7 +39,7 @@ LEAVE_ONE_OUT = "leave one out"
 AGAINST_BASE = "against the base"
 
 
-class FollowError(ValueError):
+class FollowError(InputError):
     """Nothing can follow from this study; the message says why and what to do."""
 
 
@@ -120,18 +121,18 @@ def read_search(study: str, home: Home, data: Path | None = None) -> Searched:
 
 
 def promote(
-    search: Searched, home: Home, best: int, seeds: int, name: str | None, equal_work: bool = False
+    search: Searched, home: Home, best: int, seeds: int, name: str | None, equal_compute: bool = False
 ) -> tuple[Path, StudyConfig]:
     """Write the spec that trains the `best` trials of a search, and its base config, on `seeds` fresh seeds; return file and study.
 
-    With `equal_work` the base trains on more iterations, as many as take the work of the costliest of these trials. Raises FollowError, ValueError for a spec file of that name which says something else.
+    With `equal_compute` the base trains on more iterations, as many as take the work of the costliest of these trials. Raises FollowError, ValueError for a spec file of that name which says something else.
     """
-    base = _base_name(search.spec) + (", longer" if equal_work else "")
+    base = _base_name(search.spec) + (", longer" if equal_compute else "")
     chosen = [winner for winner in search.winners if not same_training(winner.config, search.spec.base)][:best]
     if not chosen:
         raise FollowError(f'the best of "{search.name}" is its base config itself: there is nothing to compare it with')
     trainer, named = started_from(search.spec), f"{base}, the config that the search started from."
-    if equal_work:
+    if equal_compute:
         trainer, before = _longer(search.spec, chosen), trainer.budget.iterations
         named = f"{base}, which trains {trainer.budget.iterations} iterations an epoch for {before}: the work of the costliest of them."
     arms: list[Tree] = [
@@ -142,7 +143,7 @@ def promote(
         f'The best {len(chosen)} of {len(search.winners)} complete trials of the search "{search.name}", trained again on seeds that it never '
         f"saw, and tested.\nBeside them: {named}"
     )
-    chosen_name = name or f"{search.name}-promoted" + ("-equal-work" if equal_work else "")
+    chosen_name = name or f"{search.name}-promoted" + ("-equal-compute" if equal_compute else "")
     return _write(search, home, chosen_name, trainer, chosen, seeds, base, arms, comment)
 
 
@@ -200,8 +201,8 @@ def _longer(spec: StudyConfig, winners: Sequence[Winner]) -> TrainerConfig:
     def trained(count: int) -> TrainerConfig:
         return base.model_copy(update={"budget": base.budget.model_copy(update={"iterations": count})})
 
-    missing = max(spec.work(winner.config) for winner in winners) - spec.work(base)
-    of_one = (spec.work(trained(2 * iterations)) - spec.work(base)) / iterations
+    missing = max(spec.compute(winner.config) for winner in winners) - spec.compute(base)
+    of_one = (spec.compute(trained(2 * iterations)) - spec.compute(base)) / iterations
     return trained(iterations + max(0, math.ceil(missing / of_one)))
 
 

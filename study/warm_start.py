@@ -16,6 +16,7 @@ from reports import records
 from reports.data.text_files import TextError, columns_twice, read_text, table
 from trainers.config import TrainerConfig
 from trainers.error_messages import explain, nearest
+from trainers.errors import InputError
 from trainers.overrides import Tree, from_settings, merge, normalise, read_value
 
 from .spec.config import SpecError, StudyConfig
@@ -54,12 +55,12 @@ def _former(config: StudyConfig, home: Home, entry: FormerBest) -> dict[str, Par
     try:
         info, runs = load(entry.study, home)
     except records.ReportError as error:
-        raise ValueError(f"{where}: {error}") from None
+        raise InputError(f"{where}: {error}") from None
     from reports.statistics.summary import summarise_search
 
     trials = summarise_search(runs, info).complete[: entry.best]
     if not trials:
-        raise ValueError(f"{where}: it has no complete trial yet; let it run on, or leave it out")
+        raise InputError(f"{where}: it has no complete trial yet; let it run on, or leave it out")
     found, problems = {}, []
     for rank, trial in enumerate(trials, start=1):
         own = from_settings(trial.records[0].params)
@@ -68,7 +69,7 @@ def _former(config: StudyConfig, home: Home, entry: FormerBest) -> dict[str, Par
         except ValueError as error:
             problems += [f"{where}: its trial {trial.label}: {line}" for line in str(error).splitlines()]
     if problems:
-        raise ValueError("\n".join(problems))
+        raise InputError("\n".join(problems))
     return found
 
 
@@ -81,12 +82,12 @@ def _known(config: StudyConfig, entry: KnownConfigs) -> dict[str, Params]:
     path = Path(entry.csv).expanduser()
     where = f'study.enqueue csv = "{entry.csv}"'
     if not path.is_file():
-        raise ValueError(f"{where}: no such file (looked for {path.resolve()}); paths start where mamlab is started")
+        raise InputError(f"{where}: no such file (looked for {path.resolve()}); paths start where mamlab is started")
     lines = [line for line in enumerate(_text(where, path).splitlines(), 1) if line[1][:1] != "#"]
     rows = table([text for _, text in lines])
     columns = list(rows.fieldnames or ())
     if problems := list(_wrong_columns(where, columns, config)):
-        raise ValueError("\n".join(problems))
+        raise InputError("\n".join(problems))
     found = {}
     for row in rows:
         line = lines[rows.line_num - 1][0]
@@ -95,7 +96,7 @@ def _known(config: StudyConfig, entry: KnownConfigs) -> dict[str, Params]:
         except ValueError as error:
             problems += [f"{where}, line {line}: {text}" for text in str(error).splitlines()]
     if problems or not found:
-        raise ValueError("\n".join(problems) or f"{where}: it has no row below its head; add one, or leave it out")
+        raise InputError("\n".join(problems) or f"{where}: it has no row below its head; add one, or leave it out")
     return found
 
 
@@ -103,7 +104,7 @@ def _text(where: str, path: Path) -> str:
     try:
         return read_text(path)
     except (TextError, OSError) as error:
-        raise ValueError(f"{where}: {error}") from None
+        raise InputError(f"{where}: {error}") from None
 
 
 def _wrong_columns(where: str, columns: list[str], config: StudyConfig) -> Iterator[str]:
@@ -122,15 +123,15 @@ def _wrong_columns(where: str, columns: list[str], config: StudyConfig) -> Itera
 
 def _params_of_row(config: StudyConfig, row: dict[Any, Any]) -> Params:
     if None in row or None in row.values():
-        raise ValueError("it has another number of cells than the first line has names")
+        raise InputError("it has another number of cells than the first line has names")
     typed: Tree = {path: read_value(text) for path, text in row.items() if text.strip()}
     try:
         own, dropped = normalise(merge(config.base_tree, _switched_on(typed)))
     except ValidationError as error:
-        raise ValueError(explain(error, TrainerConfig)) from None
+        raise InputError(explain(error, TrainerConfig)) from None
     idle = [inert.message for inert in dropped if inert.path in typed and typed[inert.path] not in ("off", inert.value)]
     if idle:
-        raise ValueError("\n".join(idle))
+        raise InputError("\n".join(idle))
     return _params(config, own)
 
 
@@ -147,6 +148,6 @@ def _params(config: StudyConfig, own: TrainerConfig) -> Params:
     """Return the parameters with which the search trains `own`'s values of what is searched. Raises ValueError."""
     assert config.space is not None
     params = config.space.params_of(own, config.base_tree)
-    if too_much := config.too_much_work(params):
-        raise ValueError(too_much)
+    if too_much := config.beyond_max_compute(params):
+        raise InputError(too_much)
     return params

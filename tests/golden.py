@@ -22,10 +22,10 @@ from torch import Tensor
 from trainers.config import TrainerConfig
 from trainers.data.classes import ClassData, ClassRange
 from trainers.data.episodes import TaskBatch
-from trainers.mamlpp.meta_step import Sweep, meta_gradient
+from trainers.mamlpp.meta_step import MetaPass, meta_gradient
 from trainers.mamlpp.schedules import msl_weights, outer_lr
 from trainers.overrides import normalise
-from trainers.training import Run
+from trainers.training import TrainingRun
 
 LIMITS = {"loss": 1e-9, "logits": 1e-9, "gradients": 1e-9, "schedules": 1e-9, "final": 1e-6}
 Arrays = Mapping[str, np.ndarray[Any, Any]]
@@ -75,11 +75,13 @@ def case_config(case: Mapping[str, Any]) -> TrainerConfig:
     return normalise(tree)[0]
 
 
-def start(case: Mapping[str, Any], arrays: Arrays) -> Run:
+def start(case: Mapping[str, Any], arrays: Arrays) -> TrainingRun:
     """Return a run that stands at the case's weights."""
     classes = tuple(ClassRange(str(c), c * 50, 50) for c in range(case["way"]))
     images = torch.zeros(case["way"] * 50, case["ch"], case["hw"], case["hw"], dtype=torch.uint8)
-    run = Run(case_config(case), 0, ClassData("golden", images, {"train": classes, "val": classes, "test": classes}))
+    run = TrainingRun(
+        case_config(case), 0, ClassData("golden", images, {"train": classes, "val": classes, "test": classes})
+    )
     with torch.no_grad():
         for name, weight in run.weights.items():
             weight.copy_(torch.from_numpy(arrays[f"param/{name}"]).reshape(weight.shape))
@@ -101,7 +103,7 @@ def check_meta_step(case: Mapping[str, Any], arrays: Arrays) -> Errors:
     run, errors = start(case, arrays), Errors()
     batch, weights, order = tasks(arrays), msl_weights(run.config, case["epoch"]), bool(case["second_order"])
     loss, _ = meta_gradient(run.learner, run.weights, batch, weights, second_order=order, at_once=run.at_once)
-    logits = Sweep(run.learner, run.weights, batch, weights).logits
+    logits = MetaPass(run.learner, run.weights, batch, weights).logits
     errors.note("loss", "loss", loss, arrays["loss"])
     errors.note("logits", "query_logits", logits, arrays["query_logits"])
     if case["msl"] and case["epoch"] < case.get(

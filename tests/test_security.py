@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from study.spec.config import SpecError, parse_spec
-from tests.study_tests.books import ablation, fresh_home, run
+from tests.study_tests.store_rows import ablation, fresh_home, run
 from trainers.data.config import Omniglot
 from trainers.data.omniglot import decode, pictures
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from .config import TrainerConfig
     from .divergence import Diverged
     from .exported import ExportedModel, read_model
-    from .fingerprint import cell_id
+    from .fingerprint import fingerprint_of
     from .overrides import normalise
     from .presets import preset
     from .results import EpochResult, TrainResult
@@ -28,7 +28,7 @@ _HOME = {
     "MAMLClassifier": "classifier",
     "TrainResult": "results",
     "TrainerConfig": "config",
-    "cell_id": "fingerprint",
+    "fingerprint_of": "fingerprint",
     "fit": "training",
     "normalise": "overrides",
     "preset": "presets",
@@ -44,7 +44,7 @@ __all__ = [
     "MAMLClassifier",
     "TrainResult",
     "TrainerConfig",
-    "cell_id",
+    "fingerprint_of",
     "fit",
     "normalise",
     "preset",

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import torch
 
 from .config import TrainerConfig
+from .errors import InputError
 
 
 def pick_device(config: TrainerConfig) -> torch.device:
@@ -16,7 +17,7 @@ def pick_device(config: TrainerConfig) -> torch.device:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     device = torch.device(config.device)
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise ValueError(
+        raise InputError(
             f'device = "{config.device}": this machine has {torch.cuda.device_count()} CUDA devices; use device = "auto" or "cpu"'
         )
     return device
@@ -25,7 +26,7 @@ def pick_device(config: TrainerConfig) -> torch.device:
 def pick_dtype(config: TrainerConfig) -> torch.dtype:
     """Return the type of weights and images. Raises ValueError for tf32 without CUDA."""
     if config.precision == "tf32" and pick_device(config).type != "cuda":
-        raise ValueError('precision = "tf32" is a mode of CUDA devices, and this run is on the CPU; use "float32"')
+        raise InputError('precision = "tf32" is a mode of CUDA devices, and this run is on the CPU; use "float32"')
     return torch.float64 if config.precision == "float64" else torch.float32
 
 

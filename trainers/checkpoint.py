@@ -17,13 +17,14 @@ from typing import IO, Any
 import torch
 
 from .disk import naming
+from .errors import MamlabError
 from .locks import UNKNOWN, holder, take
 
 State = dict[str, Any]
 _KEPT = 2
 
 
-class CellBusy(RuntimeError):
+class TrainingBusy(MamlabError, RuntimeError):
     """Another process trains this cell: `holder` is its host, its process, and since when."""
 
     def __init__(self, cell: str, holder: str) -> None:
@@ -51,13 +52,13 @@ class CheckpointFolder:
         self._lock: IO[str] | None = None
 
     def acquire(self) -> None:
-        """Take the cell's lock, which ends with the process at the latest. Raises CellBusy when another holds it, OSError."""
+        """Take the cell's lock, which ends with the process at the latest. Raises TrainingBusy when another holds it, OSError."""
         self.path.mkdir(parents=True, exist_ok=True)
         file = self.path / "lock"
         lock = file.open("a")
         if not take(lock):
             lock.close()
-            raise CellBusy(self.path.name, holder(file) or UNKNOWN)
+            raise TrainingBusy(self.path.name, holder(file) or UNKNOWN)
         self._lock = lock
         _write(self.path / "attempt", self.token.encode())
 

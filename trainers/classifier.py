@@ -22,6 +22,7 @@ from torch import Tensor
 
 from .arithmetic import arithmetic, pick_device, pick_dtype
 from .data.episodes import TaskBatch
+from .errors import InputError
 from .exported import ExportedModel, read_model
 from .models.conv4 import Weights
 from .models.norm import RunningStatistics
@@ -86,7 +87,7 @@ class MAMLClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         check_is_fitted(self)
         images = self._seen(self._model, X)
         if self.transductive and len(images) < 2:
-            raise ValueError(
+            raise InputError(
                 "transductive = True normalises with the batch that is asked for, and this is one image; "
                 "ask for at least 2 together, or use transductive = False"
             )
@@ -121,11 +122,11 @@ class MAMLClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
 def _check_count(model: ExportedModel, classes: NDArray[Any]) -> None:
     if len(classes) < 2:
-        raise ValueError(
+        raise InputError(
             f"labels: must hold at least 2 classes, not only {classes.tolist()}; add images of another class"
         )
     if len(classes) > model.ways:
-        raise ValueError(
+        raise InputError(
             f"labels: {len(classes)} classes, but this model tells at most {model.ways} apart (it was trained {model.ways}-way); "
             f"leave classes out, or train one with episodes.ways = {len(classes)}"
         )

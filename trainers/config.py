@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import model_validator
 
+from .errors import InputError
 from .inert import inert_settings
 from .sections import Settings
 
@@ -27,5 +28,5 @@ class TrainerConfig(Settings):
 
         if not (info.context or {}).get("keep_inert"):
             for inert in inert_settings(self):
-                raise ValueError(inert.message)
+                raise InputError(inert.message)
         return self

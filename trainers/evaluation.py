@@ -53,7 +53,7 @@ def evaluate(
     at_once: int = 1,
     queries: Sequence[Queries] = (),
 ) -> dict[Queries, list[Scores]]:
-    """Score the first `tasks` tasks of `stream`: for each way to normalise queries, by ensembles of the first 1, 2, ... members.
+    """Score the first `tasks` tasks of `stream`: for each norm_mode to normalise queries, by ensembles of the first 1, 2, ... members.
 
     Args:
         learner: network and config.
@@ -61,26 +61,30 @@ def evaluate(
         stream: the tasks.
         tasks: how many.
         at_once: so many are computed together.
-        queries: the ways to normalise queries; none: the config's. All members and ways share what was learned of a task.
+        queries: the norm_modes to normalise queries; none: the config's. All members and norm_modes share what was learned of a task.
     """
-    ways = queries or (learner.config.norm.queries,)
-    found: dict[Queries, list[list[tuple[Tensor, Tensor]]]] = {way: [[] for _ in members] for way in ways}
+    norm_modes = queries or (learner.config.norm.queries,)
+    found: dict[Queries, list[list[tuple[Tensor, Tensor]]]] = {
+        norm_mode: [[] for _ in members] for norm_mode in norm_modes
+    }
     for start in range(0, tasks, at_once):
         batch = stream.batch((task,) for task in range(start, min(start + at_once, tasks)))
-        answers = [_answers(learner, member, batch, ways) for member in members]
-        for way, logits in zip(ways, zip(*answers, strict=True), strict=True):
+        answers = [_answers(learner, member, batch, norm_modes) for member in members]
+        for norm_mode, logits in zip(norm_modes, zip(*answers, strict=True), strict=True):
             total = torch.zeros_like(logits[0])
             for count, one in enumerate(logits, start=1):
                 total += one
                 mean = total / count
                 score = accuracy(mean, batch.query_labels), cross_entropy(mean, batch.query_labels)
-                found[way][count - 1].append(score)
-    return {way: [_scores(parts) for parts in by_size] for way, by_size in found.items()}
+                found[norm_mode][count - 1].append(score)
+    return {norm_mode: [_scores(parts) for parts in by_size] for norm_mode, by_size in found.items()}
 
 
-def _answers(learner: Learner, member: Snapshot, tasks: TaskBatch, ways: Sequence[Queries]) -> list[Tensor]:
+def _answers(learner: Learner, member: Snapshot, tasks: TaskBatch, norm_modes: Sequence[Queries]) -> list[Tensor]:
     running = RunningStatistics(member.statistics, learner.config.norm.momentum)
-    return learner.predict(member.weights, tasks, *(running if way == "running" else None for way in ways))
+    return learner.predict(
+        member.weights, tasks, *(running if norm_mode == "running" else None for norm_mode in norm_modes)
+    )
 
 
 def _scores(parts: list[tuple[Tensor, Tensor]]) -> Scores:

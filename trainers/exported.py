@@ -22,6 +22,7 @@ from safetensors.torch import load, save
 
 from .config import TrainerConfig
 from .data.preparation import Preparation
+from .errors import InputError
 from .fingerprint import MACHINE
 from .mamlpp.inner_loop import Learner
 from .models.conv4 import Conv4, Weights
@@ -35,7 +36,7 @@ WEIGHTS_FILE = "model.safetensors"
 CONFIG_FILE = "config.json"
 
 
-class ModelError(ValueError):
+class ModelError(InputError):
     """A folder that holds no usable model; the message names the folder, what is wrong, and the way out."""
 
 

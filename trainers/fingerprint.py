@@ -17,10 +17,10 @@ MACHINE = {"device", "tasks_at_once", "compile"}
 
 def same_training(one: TrainerConfig, other: TrainerConfig) -> bool:
     """Whether two configs train the same on any data and seed, however their positions in time are written."""
-    return cell_id(one, 0, "") == cell_id(other, 0, "")
+    return fingerprint_of(one, 0, "") == fingerprint_of(other, 0, "")
 
 
-def cell_id(config: TrainerConfig, seed: int, data_checksum: str) -> str:
+def fingerprint_of(config: TrainerConfig, seed: int, data_checksum: str) -> str:
     """Return the identity of one training: 64 hexadecimal digits.
 
     SHA-256 of the settings that differ from their defaults, the seed, the data's checksum and `NUMERICS`.

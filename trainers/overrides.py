@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from .config import TrainerConfig
 from .error_messages import explain
+from .errors import InputError
 from .inert import Inert, inert_settings
 from .sections import COMPONENTS
 
@@ -62,7 +63,7 @@ def normalise(
         if not found:
             return config, tuple(dropped)
         for inert in typed_among(found, typed or {}):
-            raise ValueError(inert.message)
+            raise InputError(inert.message)
         tree = merge(config.model_dump(), {inert.path: inert.value for inert in found})
         dropped += found
 
@@ -91,7 +92,7 @@ def from_settings(recorded: Mapping[str, str]) -> TrainerConfig:
     try:
         return normalise(merge(ordered))[0]
     except ValidationError as error:
-        raise ValueError(f"a recorded run has settings of another version: {explain(error, TrainerConfig)}") from None
+        raise InputError(f"a recorded run has settings of another version: {explain(error, TrainerConfig)}") from None
 
 
 def read_value(text: str) -> Any:

@@ -8,6 +8,7 @@ Storkey, "How to train your MAML" (ICLR 2019).
 from __future__ import annotations
 
 from .error_messages import unknown
+from .errors import InputError
 from .overrides import Tree, merge
 
 SIZES: dict[str, Tree] = {
@@ -82,8 +83,8 @@ def preset(name: str, size: str = "omniglot") -> Tree:
     Raises ValueError, naming the nearest, for an unknown name or size.
     """
     if not isinstance(name, str) or name not in PRESETS:
-        raise ValueError(f'preset = "{name}": {unknown("preset", str(name), PRESETS)}')
+        raise InputError(f'preset = "{name}": {unknown("preset", str(name), PRESETS)}')
     if not isinstance(size, str) or size not in SIZES:
-        raise ValueError(f'size = "{size}": {unknown("size", str(size), SIZES)}')
+        raise InputError(f'size = "{size}": {unknown("size", str(size), SIZES)}')
     overrides = _OVERRIDES[name]
     return merge(SIZES[size], overrides.get("", {}), overrides.get(size, {}))

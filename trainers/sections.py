@@ -11,6 +11,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
+from .errors import InputError
+
 Off = Literal["off"]
 Granularity = Literal["shared", "per_layer", "per_layer_per_step", "per_parameter"]
 MSLSchedule = Literal["linear", "ema", "cosine", "constant"]
@@ -32,11 +34,11 @@ class Section(BaseModel):
 
 def _check_position(value: object) -> object:
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError("must be a whole number of epochs or a share of the run between 0.0 and 1.0")
+        raise InputError("must be a whole number of epochs or a share of the run between 0.0 and 1.0")
     if isinstance(value, int) and value < 0:
-        raise ValueError("a number of epochs must be at least 0")
+        raise InputError("a number of epochs must be at least 0")
     if isinstance(value, float) and not 0.0 <= value <= 1.0:
-        raise ValueError(
+        raise InputError(
             "a share of the run must be between 0.0 and 1.0; write epochs as a whole number (10, not 10.0)"
         )
     return value
@@ -162,7 +164,7 @@ class Outer(Section):
     @model_validator(mode="after")
     def _clip_is_positive(self) -> Outer:
         if isinstance(self.clip, float) and not 0 < self.clip < math.inf:
-            raise ValueError(f'clip must be a positive number or "off", not {self.clip}')
+            raise InputError(f'clip must be a positive number or "off", not {self.clip}')
         return self
 
 
@@ -225,7 +227,7 @@ class Settings(Section):
     @classmethod
     def _some_tasks(cls, value: int | str) -> int | str:
         if isinstance(value, int) and value < 1:
-            raise ValueError(f'tasks_at_once must be at least 1, or "auto", not {value}')
+            raise InputError(f'tasks_at_once must be at least 1, or "auto", not {value}')
         return value
 
     @property

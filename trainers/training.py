@@ -49,7 +49,7 @@ def train(
     Raises Diverged when a loss is not finite, DataError when `data` has too few classes or images for the config's episodes,
     ValueError when the config asks for what this machine lacks.
     """
-    run = Run(config, seed, data)
+    run = TrainingRun(config, seed, data)
     run.restore(checkpoint.load() if checkpoint else None)
     yield from run.history
     while len(run.history) < config.budget.epochs:
@@ -94,7 +94,7 @@ def fit(config: TrainerConfig, seed: int, data: ClassData, *, test: bool = True)
 
 
 @dataclass
-class Run:
+class TrainingRun:
     """The state of one training: weights, optimiser, statistics, history, the best epochs."""
 
     config: TrainerConfig
@@ -117,7 +117,7 @@ class Run:
         self.optimizer = Adam(self.weights, config.outer)
         self.streams = {s: EpisodeStream(self.data, s, config.episodes, self.seed, dtype) for s in self.data.splits}
         self.at_once = tasks_at_once(config, self.data)
-        self._looks = device.type == "cpu"
+        self._check_each_loss = device.type == "cpu"
 
     def epoch(self) -> EpochResult:
         """Train one epoch, validate, and keep the weights if they are among the k best."""
@@ -157,16 +157,16 @@ class Run:
         again from its start, looking at each.
         """
         self.optimizer.lr = outer_lr(self.config, index)
-        start = None if self._looks else self._training_state()
+        start = None if self._check_each_loss else self._training_state()
         seen = []
         for iteration in range(self.config.budget.iterations):
             loss, accuracy = self.iterate(index, self._tasks(index, iteration))
-            if self._looks and not math.isfinite(loss):
+            if self._check_each_loss and not math.isfinite(loss):
                 raise self._diverged(index, iteration)
             seen.append(torch.stack([loss.double(), accuracy]))
         losses, accuracies = torch.stack(seen, 1).tolist()
         if start is not None and not all(map(math.isfinite, losses)):
-            self._looks = True
+            self._check_each_loss = True
             self._go_back(start)
             return self._train_epoch(index)
         return math.fsum(losses) / len(losses), math.fsum(accuracies) / len(accuracies)
@@ -187,7 +187,7 @@ class Run:
         )
         if self.config.outer.clip != "off":
             torch.nn.utils.clip_grad_value_(self.weights.values(), self.config.outer.clip)
-        if not self._looks or math.isfinite(loss):
+        if not self._check_each_loss or math.isfinite(loss):
             self.optimizer.step()
             self.statistics.update()
         return loss, accuracies.mean()
@@ -237,8 +237,8 @@ class Run:
             "test_per_task": tuple(single.accuracy.tolist()),
             "ensemble_test_per_task": tuple(ensemble.accuracy.tolist()),
             "audit": {
-                f"{way}.top{count}": scores.accuracy.tolist()
-                for way, by_size in found.items()
+                f"{norm_mode}.top{count}": scores.accuracy.tolist()
+                for norm_mode, by_size in found.items()
                 for count, scores in enumerate(by_size, start=1)
             },
         }

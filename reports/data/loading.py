@@ -139,7 +139,7 @@ def _without_series(run: Run) -> RunRecord:
         seed=_whole(tags.get(names.TAG_SEED)),
         trial=_whole(tags.get(names.TAG_TRIAL)),
         state=tags.get(names.TAG_STATE, names.RUNNING if run.info.status == "RUNNING" else names.FAILED),
-        cell=tags.get(names.TAG_CELL, ""),
+        fingerprint=tags.get(names.TAG_CELL, ""),
         params={key: value for key, value in sorted(run.data.params.items()) if value},
         metrics=dict(sorted(run.data.metrics.items())),
         tags=tags,

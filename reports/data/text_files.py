@@ -7,10 +7,12 @@ import csv
 from collections import Counter
 from pathlib import Path
 
+from trainers.errors import InputError
+
 _OTHERS = {codecs.BOM_UTF16_LE: "UTF-16", codecs.BOM_UTF16_BE: "UTF-16"}
 
 
-class TextError(ValueError):
+class TextError(InputError):
     """A file that cannot be read as text or as a table; the message names it and the way out."""
 
 

@@ -9,7 +9,7 @@ from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
 
 from .. import records as names
 from ..statistics.summary import Search, Trial
-from ..tables.compute import TITLE, pareto_front, with_work, work_of
+from ..tables.compute import TITLE, compute_of, pareto_front, with_compute
 from .style import BLUE, GREEN, ORANGE, Figure, canvas, style
 
 LOG_FROM = 4.0
@@ -18,7 +18,7 @@ LOG_FROM = 4.0
 
 def cost_plot(search: Search) -> Figure | None:
     """Draw validation accuracy against work, the front as a line, pruned trials hollow; None below three complete trials."""
-    complete, pruned = with_work(search.complete), with_work(t for t in search.trials if t.state == names.PRUNED)
+    complete, pruned = with_compute(search.complete), with_compute(t for t in search.trials if t.state == names.PRUNED)
     if len(complete) < 3:
         return None
     front = pareto_front(search)
@@ -34,11 +34,11 @@ def cost_plot(search: Search) -> Figure | None:
         axes.plot(*_points(front), color=GREEN, drawstyle="steps-post", label="front")
         for trial in front:
             axes.annotate(
-                trial.label, (work_of(trial), 100 * trial.value.mean), (4, 4), textcoords="offset points", fontsize=8
+                trial.label, (compute_of(trial), 100 * trial.value.mean), (4, 4), textcoords="offset points", fontsize=8
             )
         axes.set(xlabel="Work, as a multiple of the base config's", ylabel="Validation accuracy, %")
         axes.margins(y=0.12)
-        _scale(axes, [work_of(trial) for trial in [*complete, *pruned]])
+        _scale(axes, [compute_of(trial) for trial in [*complete, *pruned]])
         axes.legend(loc="lower right")
         caption = (
             f"Each dot is a trial (n = {len(complete)} complete); the front joins those that no other one equals with less work. A pruned trial is shown with "
@@ -58,4 +58,4 @@ def _scale(axes: Axes, work: Sequence[float]) -> None:
 
 
 def _points(trials: Sequence[Trial]) -> tuple[list[float], list[float]]:
-    return [work_of(trial) for trial in trials], [100 * trial.value.mean for trial in trials]
+    return [compute_of(trial) for trial in trials], [100 * trial.value.mean for trial in trials]

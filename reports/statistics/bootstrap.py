@@ -13,6 +13,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtr, ndtri
 
+from trainers.errors import InputError
+
 from .permutation import Array
 
 DRAWS = 2000
@@ -38,7 +40,7 @@ def hierarchical_interval(differences: npt.ArrayLike, level: float = LEVEL) -> A
     values = np.asarray(differences, dtype=np.float64)
     n, m = values.shape[-2:]
     if n < 2:
-        raise ValueError(f"differences must have at least 2 seeds to draw from, not {n}; train more seeds")
+        raise InputError(f"differences must have at least 2 seeds to draw from, not {n}; train more seeds")
     flat = values.reshape(-1, n * m)
     draws = np.concatenate([flat @ weights.T for weights in _weights(n, m)], axis=1) / (n * m)
     found: Array = _bca(draws, flat.reshape(-1, n, m).mean(2), level).reshape(*values.shape[:-2], 2)

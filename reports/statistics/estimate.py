@@ -15,6 +15,8 @@ from statistics import correlation, fmean, stdev
 from scipy.stats import chi2
 from scipy.stats import t as student_t
 
+from trainers.errors import InputError
+
 LEVEL = 0.95
 
 
@@ -39,7 +41,7 @@ def estimate(values: Sequence[float], level: float = LEVEL) -> Estimate:
     Raises ValueError for a value that is not finite: what to leave out is the caller's to decide and to say.
     """
     if bad := [value for value in values if not math.isfinite(value)]:
-        raise ValueError(f"values must be finite, not {bad[0]}; leave such runs out and count them as excluded")
+        raise InputError(f"values must be finite, not {bad[0]}; leave such runs out and count them as excluded")
     n = len(values)
     if n < 2:
         return Estimate(values[0] if n else math.nan, None, None, n)

@@ -9,6 +9,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import f as fisher_f
 
+from trainers.errors import InputError
+
 LEVEL = 0.95
 
 
@@ -41,7 +43,7 @@ def noise_split(differences: npt.ArrayLike, level: float = LEVEL) -> NoiseSplit 
     """
     values = np.asarray(differences, dtype=np.float64)
     if not np.isfinite(values).all():
-        raise ValueError("differences must be finite; leave such runs out and count them as excluded")
+        raise InputError("differences must be finite; leave such runs out and count them as excluded")
     n, m = values.shape
     if n < 2 or m < 2:
         return None

@@ -13,6 +13,8 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.special import expit, logit
 
+from trainers.errors import InputError
+
 from .permutation import Array
 
 FURTHEST = 30.0
@@ -76,7 +78,7 @@ class LogitNoise:
         """Return [S, n]. Raises ValueError for a difference that would bring the arm beyond 0 or 100 %."""
         lowest, highest = self._mean(-FURTHEST), self._mean(FURTHEST)
         if not lowest < true < highest:
-            raise ValueError(
+            raise InputError(
                 f"true must lie between {lowest:.4f} and {highest:.4f}, not {true}: accuracies end at 0 and 1"
             )
         shift = float(brentq(lambda s: self._mean(s) - true, -FURTHEST, FURTHEST))

@@ -39,9 +39,9 @@ class Ablation:
         return {name: tuple(c for c in self.comparisons if c.family == name) for name in named}
 
     @property
-    def has_work(self) -> bool:
+    def has_compute(self) -> bool:
         """Whether the work of any run was counted."""
-        return any(mean_metric(arm.used, names.WORK) for arm in self.arms)
+        return any(mean_metric(arm.used, names.COMPUTE) for arm in self.arms)
 
     def arm(self, name: str) -> Arm:
         """Return the arm of that name."""

@@ -13,19 +13,19 @@ from ..statistics.permutation import RANDOM_FLIPS
 from ..statistics.summary import Ablation
 from ..text import NONE, interval, percent, with_interval
 from .cells import (
+    COMPUTE_COLUMN,
+    COMPUTE_NOTE,
     INTERVAL,
     METRIC_MEANINGS,
     METRIC_TITLES,
-    WORK_COLUMN,
-    WORK_NOTE,
     Cell,
     Column,
     Table,
+    compute_cell,
     linked,
     mean_columns,
     number,
     states_text,
-    work_cell,
 )
 
 
@@ -206,7 +206,7 @@ def arms_table(ablation: Ablation) -> Table:
         Column("Arm"),
         *mean_columns(ablation.metric),
         *[Column("Ensemble, %", True)] * ensemble,
-        *[WORK_COLUMN] * ablation.has_work,
+        *[COMPUTE_COLUMN] * ablation.has_compute,
         Column("Runs by state"),
     ]
     best = _best(ablation.arms)
@@ -215,8 +215,8 @@ def arms_table(ablation: Ablation) -> Table:
         f"Intervals: {INTERVAL}; n counts the seeds with a complete run. With n = 1 there is a number and no interval. Bold: the highest mean.",
     ]
     notes += ["Ensemble: mean of the logits of the best epochs' weights, on the same test tasks."] * ensemble
-    notes += [WORK_NOTE] * ablation.has_work
-    rows = tuple(_arm_row(arm, best, ensemble, ablation.has_work) for arm in ablation.arms)
+    notes += [COMPUTE_NOTE] * ablation.has_compute
+    rows = tuple(_arm_row(arm, best, ensemble, ablation.has_compute) for arm in ablation.arms)
     return Table("Arms", tuple(columns), rows, (*notes, *_dropped_notes(ablation.arms)))
 
 
@@ -226,7 +226,7 @@ def _arm_row(arm: Arm, best: str, ensemble: bool, work: bool) -> tuple[Cell, ...
     if ensemble:
         cells.append(Cell(with_interval(arm.ensemble), arm.ensemble.mean, used) if arm.ensemble.n else Cell(NONE))
     if work:
-        cells.append(work_cell(arm.used))
+        cells.append(compute_cell(arm.used))
     return (*cells, Cell(states_text(arm.counts), len(arm.records) - len(arm.used)))
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from .. import records as names
 from ..statistics.summary import Search, Trial, finite, mean_metric
 from ..text import duration, interval, percent
-from .cells import WORK_COLUMN, WORK_NOTE, Cell, Column, Table, number, work_cell
+from .cells import COMPUTE_COLUMN, COMPUTE_NOTE, Cell, Column, Table, compute_cell, number
 
 TITLE = "Accuracy against work"
 
@@ -16,7 +16,7 @@ TITLE = "Accuracy against work"
 def pareto_front(search: Search) -> list[Trial]:
     """Return the complete trials that no other one matches for less work, nor beats for as much: from the cheapest up."""
     found: list[Trial] = []
-    for trial in sorted(with_work(search.complete), key=lambda trial: (work_of(trial), -trial.score)):
+    for trial in sorted(with_compute(search.complete), key=lambda trial: (compute_of(trial), -trial.score)):
         if not found or trial.score > found[-1].score:
             found.append(trial)
     return found
@@ -28,7 +28,7 @@ def cost_table(search: Search) -> Table | None:
     if not front:
         return None
     several = any(len(trial.records) > 1 for trial in search.trials)
-    heads = [Column("Trial", True), WORK_COLUMN, Column("Validation, %", True)]
+    heads = [Column("Trial", True), COMPUTE_COLUMN, Column("Validation, %", True)]
     heads += [Column("95 % interval", True), Column("n seeds", True)] if several else []
     rows = tuple(_row(trial, several) for trial in front)
     return Table("Cheapest configs for their accuracy", (*heads, Column("Time", True)), rows, tuple(_notes(search)))
@@ -38,7 +38,7 @@ def _row(trial: Trial, several: bool) -> tuple[Cell, ...]:
     runs, seconds = tuple(r.run_id for r in trial.records), mean_metric(trial.records, names.SECONDS)
     cells = [
         Cell(trial.label, trial.number, runs),
-        work_cell(trial.records),
+        compute_cell(trial.records),
         number(trial.value.mean, percent(trial.value.mean)),
     ]
     if several:
@@ -47,22 +47,24 @@ def _row(trial: Trial, several: bool) -> tuple[Cell, ...]:
 
 
 def _notes(search: Search) -> list[str]:
-    spent = math.fsum(value for t in search.trials for r in t.records if (value := finite(r, names.WORK)) is not None)
+    spent = math.fsum(
+        value for t in search.trials for r in t.records if (value := finite(r, names.COMPUTE)) is not None
+    )
     stopped = [t for t in search.trials if t.state == names.PRUNED]
     return [
-        f"Complete trials that no other one equals with less work (the Pareto front). {WORK_NOTE} Time is of one "
+        f"Complete trials that no other one equals with less work (the Pareto front). {COMPUTE_NOTE} Time is of one "
         "training, and depends on the machine and on what ran beside it.",
         f"The whole search took the work of {spent:.3g} trainings of the base; {len(stopped)} of {len(search.trials)} trials were stopped early.",
     ]
 
 
-def with_work(trials: Iterable[Trial]) -> list[Trial]:
+def with_compute(trials: Iterable[Trial]) -> list[Trial]:
     """Return the trials whose work was counted and that have a score."""
-    return [t for t in trials if mean_metric(t.records, names.WORK) and not math.isnan(t.score)]
+    return [t for t in trials if mean_metric(t.records, names.COMPUTE) and not math.isnan(t.score)]
 
 
-def work_of(trial: Trial) -> float:
+def compute_of(trial: Trial) -> float:
     """Return the mean work of a trial's runs, as a multiple of the base's."""
-    found = mean_metric(trial.records, names.WORK)
+    found = mean_metric(trial.records, names.COMPUTE)
     assert found is not None
     return found

@@ -9,19 +9,19 @@ from ..statistics.summary import Ablation
 from ..statistics.sweep import SweepCurve
 from ..text import interval, percent
 from .cells import (
+    COMPUTE_COLUMN,
+    COMPUTE_NOTE,
     INTERVAL,
     METRIC_MEANINGS,
     METRIC_TITLES,
-    WORK_COLUMN,
-    WORK_NOTE,
     Cell,
     Column,
     Table,
+    compute_cell,
     linked,
     mean_columns,
     number,
     setting,
-    work_cell,
 )
 
 
@@ -78,15 +78,15 @@ def sweep_table(curve: SweepCurve, ablation: Ablation) -> Table:
                 number(p.estimate.n),
                 number(p.estimate.mean, percent(p.estimate.mean)),
                 Cell(interval(p.estimate), p.estimate.low),
-                *[work_cell(used.get(p.arm, ()))] * ablation.has_work,
+                *[compute_cell(used.get(p.arm, ()))] * ablation.has_compute,
             ),
             _runs(ablation, (p.arm,)),
         )
         for p in curve.points
     )
-    heads = (Column(curve.path, True), *mean_columns(ablation.metric), *[WORK_COLUMN] * ablation.has_work)
+    heads = (Column(curve.path, True), *mean_columns(ablation.metric), *[COMPUTE_COLUMN] * ablation.has_compute)
     notes = [f"{METRIC_TITLES[ablation.metric]}: {METRIC_MEANINGS[ablation.metric]}. Intervals: {INTERVAL}."]
-    return Table(f"Sweep of {curve.path}", heads, rows, (*notes, *[WORK_NOTE] * ablation.has_work))
+    return Table(f"Sweep of {curve.path}", heads, rows, (*notes, *[COMPUTE_NOTE] * ablation.has_compute))
 
 
 def _runs(ablation: Ablation, arms: Collection[str], seeds: Collection[int] | None = None) -> tuple[str, ...]:

@@ -47,7 +47,7 @@ def _run(record: RunRecord) -> dict[str, Any]:
     return {
         "run_id": record.run_id, "name": record.name, "trial": record.trial, "arm": record.arm, "seed": record.seed,
         "state": record.state, "epochs": _epochs(record), "val_accuracy": best_validation(record),
-        "compute": finite(record, names.WORK), **measured,
+        "compute": finite(record, names.COMPUTE), **measured,
     }  # fmt: skip
 
 
@@ -131,7 +131,7 @@ def _estimate(name: str, found: Estimate) -> dict[str, Any]:
 
 def _cost(records: Sequence[RunRecord]) -> dict[str, Any]:
     """Return what a run of these took, on average."""
-    return {"compute": mean_metric(records, names.WORK), "seconds": mean_metric(records, names.SECONDS)}
+    return {"compute": mean_metric(records, names.COMPUTE), "seconds": mean_metric(records, names.SECONDS)}
 
 
 def _frame(

@@ -36,10 +36,10 @@ def promote(
     study: Annotated[str, typer.Argument(help="Name of a search, or the folder of its report.", show_default=False)],
     best: Annotated[int, typer.Option(min=1, help="How many of its best trials.")] = 3,
     seeds: Annotated[int, typer.Option(min=1, help="Trainings of each, on seeds that the search never saw.")] = 8,
-    equal_work: Annotated[
+    equal_compute: Annotated[
         bool,
         typer.Option(
-            "--equal-work", help="Train the config beside them longer, with the work of the costliest of them."
+            "--equal-compute", help="Train the config beside them longer, with the work of the costliest of them."
         ),
     ] = False,
     name: NameOption = None,
@@ -50,7 +50,7 @@ def promote(
 ) -> None:
     """Train a search's best configs on fresh seeds and test them, beside the config that it started from.
 
-    A spec file is written, HOME/specs/STUDY-promoted.toml (with --equal-work STUDY-promoted-equal-work.toml), and run.
+    A spec file is written, HOME/specs/STUDY-promoted.toml (with --equal-compute STUDY-promoted-equal-compute.toml), and run.
 
     Example: mamlab promote demo-search --best 3
     """
@@ -58,7 +58,7 @@ def promote(
     from ..followup import read_search
 
     place = make_home(home)
-    file, config = follow(read_search(study, place, data), place, best, seeds, name, equal_work)
+    file, config = follow(read_search(study, place, data), place, best, seeds, name, equal_compute)
     _run(file, config, place, workers, quiet)
 
 

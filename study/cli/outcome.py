@@ -20,7 +20,7 @@ from reports.tables.promotion import promoted, promotion_lines
 from reports.text import accuracy, duration, interval, percent
 
 from ..display import open_view
-from ..engine.progress import Snapshot
+from ..engine.progress import StudyProgress
 from ..python.running import conduct_study, notes_on, open_home
 from ..reporting import write_report
 from ..results import load
@@ -37,7 +37,7 @@ def conduct(config: StudyConfig, home: Home, console: Console, quiet: bool = Fal
     """Run the study, write its report, print its result; return the exit status (130 after Ctrl-C, else `finish`'s)."""
     print_notes(console, notes_on(config, home))
     open_home(home)
-    last = Snapshot(config.study.name, config.kind, planned=0)
+    last = StudyProgress(config.study.name, config.kind, planned=0)
     try:
         with open_view(console, quiet) as view:
             last = conduct_study(config, home, view)
@@ -54,7 +54,7 @@ def conduct(config: StudyConfig, home: Home, console: Console, quiet: bool = Fal
     return INTERRUPTED
 
 
-def _finish_safely(last: Snapshot, home: Home, console: Console) -> int:
+def _finish_safely(last: StudyProgress, home: Home, console: Console) -> int:
     """Do as `finish`; a report that cannot be written (a full disk, say) takes nothing from the study, and is 1."""
     try:
         return finish(last, home, console)
@@ -68,7 +68,7 @@ def _finish_safely(last: Snapshot, home: Home, console: Console) -> int:
         return 1
 
 
-def finish(last: Snapshot, home: Home, console: Console) -> int:
+def finish(last: StudyProgress, home: Home, console: Console) -> int:
     """Write the report of a study, print its result and where everything is; return the exit status.
 
     1 says that the study has ended without any complete run, that it stopped because its runs failed alike, or that runs which
@@ -93,7 +93,7 @@ def finish(last: Snapshot, home: Home, console: Console) -> int:
     )
 
 
-def _pause_lines(last: Snapshot) -> str:
+def _pause_lines(last: StudyProgress) -> str:
     again = "" if last.kind == "train" else ", and with --retry-failed trains these again"
     return (
         f"No further run was started: {last.paused}\n"

@@ -16,7 +16,7 @@ from rich.text import Text
 from search_spaces.dimensions import Dimension, Range
 from trainers.config import TrainerConfig
 from trainers.error_messages import explain
-from trainers.fingerprint import cell_id
+from trainers.fingerprint import fingerprint_of
 from trainers.overrides import settings
 from trainers.presets import PRESETS
 
@@ -135,8 +135,8 @@ def _head(config: StudyConfig, found: list[Parameter]) -> Text:
     seeds = len(config.seeds)
     parts = [f"{len(found)} parameters", trials, f"{seeds} seed{'s' if seeds > 1 else ''} a trial"]
     parts += [f"sampler {config.sampler.name}", f"pruner {config.pruner.name}"]
-    if config.space.max_work is not None:
-        parts.append(f"at most {config.space.max_work:g} times the base's work")
+    if config.space.max_compute is not None:
+        parts.append(f"at most {config.space.max_compute:g} times the base's compute")
     return Text.assemble((config.study.name, "bold"), ": ", ", ".join(parts))
 
 
@@ -174,8 +174,8 @@ def check_space(config: StudyConfig, console: Console, as_json: bool, data: Clas
             wrong.update(str(error).splitlines())
             continue
         inert.update(f"{drop.path}: {drop.reason}" for drop in dropped)
-        cells.add(cell_id(one, 0, ""))
-        work.append(config.work(one))
+        cells.add(fingerprint_of(one, 0, ""))
+        work.append(config.compute(one))
     if wrong:
         raise SpecError(
             [
@@ -183,11 +183,11 @@ def check_space(config: StudyConfig, console: Console, as_json: bool, data: Clas
                 for what, count in wrong.most_common()
             ]
         )
-    most = config.space.max_work
+    most = config.space.max_compute
     assert config.pruner is not None
     facts = {
-        "configs": POINTS, "different": len(cells), "work_low": min(work), "work_median": median(work), "work_high": max(work),
-        "within_max_work": None if most is None else sum(w <= most for w in work), "without_effect": dict(inert.most_common()),
+        "configs": POINTS, "different": len(cells), "compute_low": min(work), "compute_median": median(work), "compute_high": max(work),
+        "within_max_compute": None if most is None else sum(w <= most for w in work), "without_effect": dict(inert.most_common()),
         "epochs": config.base.budget.epochs, "rungs": rungs(config.pruner, config.base.budget.epochs),
         "data": None if data is None else data.name,
     }  # fmt: skip
@@ -200,11 +200,11 @@ def check_space(config: StudyConfig, console: Console, as_json: bool, data: Clas
 def _print_facts(config: StudyConfig, facts: Mapping[str, object], console: Console) -> None:
     lines = [
         f"{config.study.name}: all of {POINTS} random configs can be trained; {facts['different']} of them differ.",
-        f"Work, as a multiple of the base's: {facts['work_low']:.3g} to {facts['work_high']:.3g}, median {facts['work_median']:.3g}.",
+        f"Work, as a multiple of the base's: {facts['compute_low']:.3g} to {facts['compute_high']:.3g}, median {facts['compute_median']:.3g}.",
     ]
-    if facts["within_max_work"] is not None:
+    if facts["within_max_compute"] is not None:
         lines.append(
-            f"Within space.max_work: {facts['within_max_work']} of {POINTS}; the others are drawn again before they cost anything."
+            f"Within space.max_compute: {facts['within_max_compute']} of {POINTS}; the others are drawn again before they cost anything."
         )
     if text := _rungs_text(config):
         lines.append(text)

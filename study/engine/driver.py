@@ -1,6 +1,6 @@
-"""The driver: ask, dispatch, report and prune, tell. It is the only writer of a study's books.
+"""The driver: ask, dispatch, report and prune, tell. It is the only writer of a study's stores.
 
-A trial is asked for, its runs go to workers, each epoch that comes back goes through the ledger (pruner, MLflow, Optuna)
+A trial is asked for, its runs go to workers, each epoch that comes back goes through the recorder (pruner, MLflow, Optuna)
 and is answered. A driver that dies finds the trial still running at its next start, and sends the run through again,
 from its checkpoint.
 """
@@ -29,10 +29,10 @@ from .alike import Alike
 from .held import HeldRuns
 from .home_watch import HomeWatch, driving
 from .journal import Journal
-from .limits import Budget
-from .progress import EndState, RunningRow, Snapshot
+from .limits import SpendingLimits
+from .progress import EndState, RunningRow, StudyProgress
 from .rebuilding import rebuild
-from .recorder import Ledger
+from .recorder import Recorder
 from .remaining import Progress
 from .run import Run
 from .tracking import Tracking
@@ -55,13 +55,13 @@ MESSAGES_KEPT = 6
 def run_study(
     config: StudyConfig,
     home: Home,
-    show: Callable[[Snapshot], None],
+    show: Callable[[StudyProgress], None],
     *,
     trainer: str = "trainers.training:train",
     loader: str = "trainers.data:load",
     executor: Executor | None = None,
     stop: StopSignals | None = None,
-) -> Snapshot:
+) -> StudyProgress:
     """Run the study that `config` describes, or go on with it; return how it stands at the end.
 
     Args:
@@ -77,9 +77,9 @@ def run_study(
     DataError for unusable data, ValueError for what this machine, the data or a store's address cannot do (before
     anything is written), WorkersError if no worker process can be started, KeyboardInterrupt if it is stopped while it
     waits for a store at its start, StoreLost if a store's file is gone at the end, SpecError for a space that the data do not allow. Later Ctrl-C, SIGTERM and SIGHUP do not raise: workers finish their epoch, and the
-    snapshot says `interrupted`.
+    progress says `interrupted`.
     """
-    waiting = Snapshot(config.study.name, config.kind, planned=0)
+    waiting = StudyProgress(config.study.name, config.kind, planned=0)
 
     def show_away(away: StoreAway) -> None:
         show(replace(waiting, away=f"{away}. Waiting for it"))
@@ -91,15 +91,15 @@ def run_study(
         refuse_other_origin(config, data.checksum)
         with stop or StopSignals() as stop:
             show(replace(waiting, data_notes=data.notes))
-            ledger, budget = wait_for(
+            recorder, budget = wait_for(
                 lambda: _open(config, home, watch, data.checksum), show_away, lambda: stop.count > 0
             )
             workers = executor or _workers(config, home)
-            driver = _Driver(config, home, ledger, budget, workers, show, stop, (trainer, loader), data.checksum)
+            driver = _Driver(config, home, recorder, budget, workers, show, stop, (trainer, loader), data.checksum)
             return driver.run(keep_workers=executor is not None)
 
 
-def _open(config: StudyConfig, home: Home, watch: HomeWatch, checksum: str) -> tuple[Ledger, Budget]:
+def _open(config: StudyConfig, home: Home, watch: HomeWatch, checksum: str) -> tuple[Recorder, SpendingLimits]:
     """Open both stores; what Optuna has lost is made again from MLflow, and what has ended in Optuna and is lost in MLflow is to run again.
 
     Raises StoreAway.
@@ -119,8 +119,8 @@ def _open(config: StudyConfig, home: Home, watch: HomeWatch, checksum: str) -> t
             )
         trials.experiment_id = tracking.experiment_id
         tracking.start(trials.open_runs, trials.not_ours)
-        ledger = Ledger(trials, tracking, Journal(home.journal / f"{config.study.name}.jsonl"), watch)
-    return ledger, Budget(config.budget, config.execution, tracking.spent, tracking.earlier_seconds)
+        recorder = Recorder(trials, tracking, Journal(home.journal / f"{config.study.name}.jsonl"), watch)
+    return recorder, SpendingLimits(config.budget, config.execution, tracking.spent, tracking.earlier_seconds)
 
 
 def _workers(config: StudyConfig, home: Home) -> Executor:
@@ -132,12 +132,12 @@ class _Driver:
     """The loop. A run is in `_queue` (it waits for a worker or for its cell) or in `_live` (a worker has it)."""
 
     def __init__(
-        self, config: StudyConfig, home: Home, ledger: Ledger, budget: Budget, executor: Executor,
-        show: Callable[[Snapshot], None], stop: StopSignals, code: tuple[str, str], checksum: str,
+        self, config: StudyConfig, home: Home, recorder: Recorder, budget: SpendingLimits, executor: Executor,
+        show: Callable[[StudyProgress], None], stop: StopSignals, code: tuple[str, str], checksum: str,
     ) -> None:  # fmt: skip
         self._config, self._home, self._show, self._stop, self._code = config, home, show, stop, code
         self._checksum = checksum
-        self._ledger, self._budget, self._executor = ledger, budget, executor
+        self._recorder, self._budget, self._executor = recorder, budget, executor
         self._queue: list[Run] = []
         self._live: dict[str, Run] = {}
         self._held, self._alike = HeldRuns(), Alike()
@@ -145,7 +145,7 @@ class _Driver:
         self._just_ended: list[tuple[RunningRow, EndState]] = []
         self._progress, self._interrupted = Progress(), 0
 
-    def run(self, keep_workers: bool = False) -> Snapshot:
+    def run(self, keep_workers: bool = False) -> StudyProgress:
         """Run until the plan is done, the budget is spent, or a signal stops it."""
         finished, spent, paused = False, "", ""
         try:
@@ -153,7 +153,7 @@ class _Driver:
                 self._dispatch()
                 self._step(SHOW_SECONDS)
             self._wind_down()
-            all_done = not (self._live or self._queue or self._ledger.more or self._ledger.behind)
+            all_done = not (self._live or self._queue or self._recorder.more or self._recorder.behind)
             paused = "" if all_done or self._stop.count else self._alike.reached
             spent = "" if all_done or paused or self._stop.count else self._spent()
             # A search whose budget is spent is done; an ablation lacks cells of its plan.
@@ -162,20 +162,20 @@ class _Driver:
             if self._live or not keep_workers:
                 self._executor.close(grace=0.5 if self._live else 5.0)
             self._interrupt(finished)
-        last = self._snapshot(finished=finished, interrupted=bool(self._stop.count), spent=spent, paused=paused)
-        if (lost := self._ledger.lost) and not self._stop.count:
+        last = self._progress_now(finished=finished, interrupted=bool(self._stop.count), spent=spent, paused=paused)
+        if (lost := self._recorder.lost) and not self._stop.count:
             raise StoreLost(
                 f"{lost.reason}. Then the same command goes on: what came since is in checkpoints and journal"
             )
-        last = replace(last, notes=() if lost else tuple(self._ledger.notes))
+        last = replace(last, notes=() if lost else tuple(self._recorder.notes))
         self._show(last)
         return last
 
     def _pending(self) -> bool:
-        if not self._live and (lost := self._ledger.lost) and time.time() - lost.since > LOST_SECONDS:
+        if not self._live and (lost := self._recorder.lost) and time.time() - lost.since > LOST_SECONDS:
             return False
-        more = self._queue or self._ledger.more
-        return bool(self._live or self._ledger.behind or (more and not (self._spent() or self._alike.reached)))
+        more = self._queue or self._recorder.more
+        return bool(self._live or self._recorder.behind or (more and not (self._spent() or self._alike.reached)))
 
     def _spent(self) -> str:
         return self._budget.reached(self._open_runs())
@@ -189,15 +189,15 @@ class _Driver:
         self._messages.extend(self._executor.notes())
         self._kill_silent()
         self._prepare()
-        back = "the home can be written again" if self._ledger.home_away else "both stores answer again"
-        if self._ledger.catch_up():
+        back = "the home can be written again" if self._recorder.home_away else "both stores answer again"
+        if self._recorder.catch_up():
             self._messages.append(f"{back}, and everything that waited is written")
-        self._show(self._snapshot())
+        self._show(self._progress_now())
 
     def _kill_silent(self) -> None:
         allowed = self._config.execution.timeout
         for key, run in self._live.items():
-            if allowed is not None and not run.killed and time.monotonic() - run.heard > allowed:
+            if allowed is not None and not run.killed and time.monotonic() - run.last_seen > allowed:
                 run.killed = True
                 self._executor.kill(key)
 
@@ -208,16 +208,16 @@ class _Driver:
             self._step(0.1)
 
     def _interrupt(self, finished: bool) -> None:
-        """Close the books; what has not ended is set back to waiting in both."""
+        """Close the stores; what has not ended is set back to waiting in both."""
         left = self._open_runs()
         self._interrupted = sum(run.dispatched > 0 for run in left)
-        self._ledger.close(left, finished)
+        self._recorder.close(left, finished)
         self._live.clear()
         self._queue.clear()
 
     def _dispatch(self) -> None:
-        while not self._ledger.home_away and self._executor.free and (run := self._next()) is not None:
-            if not (self._ledger.check_home(write=False) and self._ledger.reopen(run)):
+        while not self._recorder.home_away and self._executor.free and (run := self._next()) is not None:
+            if not (self._recorder.check_home(write=False) and self._recorder.reopen(run)):
                 self._queue.insert(0, run)
                 return
             if run.end is not None:  # it had ended before the last driver died
@@ -228,10 +228,10 @@ class _Driver:
             try:
                 self._executor.submit(self._job(run))
             except OSError as error:  # the worker's log cannot be written
-                if not self._ledger.blame_home(error):
+                if not self._recorder.blame_home(error):
                     raise
                 self._again(run)
-            self._show(self._snapshot())
+            self._show(self._progress_now())
 
     def _prepare(self) -> None:
         """Start an ablation's next run while all workers train, so that the first free one waits for no store.
@@ -245,12 +245,12 @@ class _Driver:
     def _next(self) -> Run | None:
         """Return a run whose cell nobody here trains; runs of new trials are queued as far as workers are free."""
         while not (self._spent() or self._alike.reached):
-            training = {run.plan.cell for run in self._live.values()}
+            training = {run.plan.fingerprint for run in self._live.values()}
             for run in self._queue:
-                if run.plan.cell not in training and run.not_before <= time.monotonic():
+                if run.plan.fingerprint not in training and run.not_before <= time.monotonic():
                     self._queue.remove(run)
                     return run
-            plans = self._ledger.next() if len(self._queue) < self._executor.slots else []
+            plans = self._recorder.next() if len(self._queue) < self._executor.slots else []
             if not plans:
                 break
             self._queue += [Run(plan) for plan in plans]
@@ -261,21 +261,21 @@ class _Driver:
         return Job(
             key=plan.key, label=plan.label, config=plan.config.model_dump_json(), seed=plan.seed,
             data=self._config.data.model_dump_json(), data_folder=self._home.data, data_checksum=self._checksum,
-            checkpoint=self._home.checkpoints / plan.cell, token=uuid.uuid4().hex, halve=run.halve,
+            checkpoint=self._home.checkpoints / plan.fingerprint, token=uuid.uuid4().hex, halve=run.halve,
             test=self._config.tests, keep=self._config.execution.keep, trainer=trainer, loader=loader,
         )  # fmt: skip
 
     def _handle(self, run: Run, event: Event) -> None:
         match event:
             case Finished() if not self._kept(run):
-                where = self._home.checkpoints / run.plan.cell
+                where = self._home.checkpoints / run.plan.fingerprint
                 self._retry(run, f"its worker has finished, and its checkpoint is not in the home ({where})")
-            case Finished() if self._queue and not self._stop.count:  # the next job first, then the books
+            case Finished() if self._queue and not self._stop.count:  # the next job first, then the stores
                 self._dispatch()
                 self._write(run, event)
             case Started() | Finished():
                 if self._held.end(run):
-                    self._ledger.note_held(self._held.told)
+                    self._recorder.note_held(self._held.told)
                 self._write(run, event)
             case EpochDone():
                 self._epoch(run, event)
@@ -289,7 +289,7 @@ class _Driver:
             case Busy(holder=holder):
                 if told := self._held.note(run, holder):
                     self._messages.append(told)
-                    self._ledger.note_held(self._held.told)
+                    self._recorder.note_held(self._held.told)
                 self._again(run, pause=BUSY_PAUSE_SECONDS)
             case HomeFault() if run.end is None:
                 self._home_fault(run, event)
@@ -300,11 +300,11 @@ class _Driver:
 
     def _kept(self, run: Run) -> bool:
         """Whether the checkpoint of a run that has finished is where the driver sees it, if it is to stay."""
-        return self._config.execution.keep == "none" or self._home.has_checkpoint(run.plan.cell)
+        return self._config.execution.keep == "none" or self._home.has_checkpoint(run.plan.fingerprint)
 
     def _write(self, run: Run, event: Event) -> None:
-        """Write what was told into the books; a run that has ended by it leaves its worker free."""
-        self._ledger.write(run, event)
+        """Write what was told into the stores; a run that has ended by it leaves its worker free."""
+        self._recorder.write(run, event)
         if run.end is not None:
             self._note_end(run, event.message if isinstance(event, Ended) else "")
             del self._live[run.plan.key]
@@ -313,7 +313,7 @@ class _Driver:
         if not run.reused and event.result.epoch not in run.logged:
             self._progress.epochs += 1
             run.faults = 0
-        self._ledger.write(run, event)
+        self._recorder.write(run, event)
         if run.end is not None:
             self._note_end(run)
         self._executor.answer(run.plan.key, "prune" if run.end else "leave" if self._stop.count else "go")
@@ -322,7 +322,7 @@ class _Driver:
         """Let a run that failed, or lost its worker, go on from its checkpoint; it may do so `retries` times."""
         if run.killed:
             message = f"silent for more than {self._config.execution.timeout:g} s ([execution] timeout), so {message}"
-        if not self._ledger.check_home():  # whatever it died of: that is no fault of the run
+        if not self._recorder.check_home():  # whatever it died of: that is no fault of the run
             self._again(run)
             return
         run.attempts += 1
@@ -334,7 +334,7 @@ class _Driver:
 
     def _home_fault(self, run: Run, fault: HomeFault) -> None:
         """Let a run wait for the home's disk; if the driver finds nothing wrong with it, try again, and a few times only."""
-        here = self._ledger.check_home(fault.size)
+        here = self._recorder.check_home(fault.size)
         run.faults += here
         if run.faults > FAULTS:
             self._retry(run, fault.message)
@@ -358,24 +358,24 @@ class _Driver:
         if message:
             self._messages.append(f"{run.plan.label}: {run.end}: {message.splitlines()[0]}")
 
-    def _snapshot(
+    def _progress_now(
         self, *, finished: bool = False, interrupted: bool = False, spent: str = "", paused: str = ""
-    ) -> Snapshot:
+    ) -> StudyProgress:
         rows = tuple(run.row for run in self._live.values() if run.end is None)
-        counts, planned = dict(self._ledger.counts), self._ledger.planned
+        counts, planned = dict(self._recorder.counts), self._recorder.planned
         left = max(0, planned - sum(counts.values()))
         counts |= {"running": len(rows), "waiting": max(0, left - len(rows))} if not (finished or interrupted) else {}
         counts["interrupted"] = self._interrupted
-        value, label, params = self._ledger.best or (None, None, {})
+        value, label, params = self._recorder.best or (None, None, {})
         epochs = self._config.base.budget.epochs
         just_ended, self._just_ended = tuple(self._just_ended), []
-        return Snapshot(
+        return StudyProgress(
             study=self._config.study.name, kind=self._config.kind, planned=planned,
             counts={state: count for state, count in counts.items() if count}, running=rows, just_ended=just_ended,
             best_label=label, best_value=value, best_params=params, elapsed=self._budget.elapsed,
             remaining=self._progress.remaining(left, sum(row.epoch for row in rows), epochs, self._budget.elapsed), finished=finished, interrupted=interrupted, spent=spent, paused=paused,
-            experiment_id=self._ledger.experiment_id, messages=tuple(self._messages), away=self._away(),
+            experiment_id=self._recorder.experiment_id, messages=tuple(self._messages), away=self._away(),
         )  # fmt: skip
 
     def _away(self) -> str:
-        return self._ledger.away + (f"; {len(self._queue)} runs wait" if self._ledger.home_away else "")
+        return self._recorder.away + (f"; {len(self._queue)} runs wait" if self._recorder.home_away else "")

@@ -10,6 +10,7 @@ from typing import Any
 from reports import records
 from reports.data.facts import PLAIN, fetch_facts
 from trainers.data import ImageFolder
+from trainers.errors import InputError
 
 from ..spec.config import StudyConfig
 from ..spec.searched_space import dimensions
@@ -52,7 +53,7 @@ def write_facts(client: Any, run_id: str, study: str, facts: Mapping[str, Any]) 
     except ValueError:
         kept = None
     if kept != json.loads(text):
-        raise ValueError(
+        raise InputError(
             f'study "{study}": MLflow does not give back {records.FACTS_FILE} as it was written, so no report could be made; '
             "nothing was trained. See whether the folder of its artifacts has room and can be written, and start again"
         )

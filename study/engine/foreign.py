@@ -61,7 +61,7 @@ def misfit(wish: FrozenTrial, config: StudyConfig) -> str:
         if not searched[name].contains(value):
             return f"{name} = {value!r} is outside {searched[name]}"
     try:
-        return config.too_much_work(wished)
+        return config.beyond_max_compute(wished)
     except KeyError:  # the rest is drawn so that it fits
         return ""
 

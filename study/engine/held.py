@@ -26,7 +26,7 @@ class HeldRuns:
 
     def note(self, run: Run, holder: str) -> str:
         """Note that `holder` has the training of `run`; return what the user is to be told now, or nothing."""
-        wait = self._waits.setdefault(run.plan.label, _Wait(time.monotonic(), run.plan.cell))
+        wait = self._waits.setdefault(run.plan.label, _Wait(time.monotonic(), run.plan.fingerprint))
         if time.monotonic() - wait.since < NOTICE_SECONDS or wait.told == holder:
             return ""
         wait.told = holder

@@ -11,6 +11,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from trainers.disk import DISK_ERRORS, disk_fault, size_of
+from trainers.errors import InputError
 
 from ..stores.connect import StoreAway, wait_for
 from ..stores.home import Home
@@ -115,7 +116,7 @@ def _enter(watch: HomeWatch, stack: ExitStack, home: Home, study: str) -> None:
         stack.close()
         if error.errno in DISK_ERRORS - {errno.EROFS}:
             raise HomeAway(home.root, error) from None
-        raise ValueError(
+        raise InputError(
             f"the home {home.root} cannot be written: {error.strerror} ({error.filename}); make it writable, or name "
             "another one with --home"
         ) from None

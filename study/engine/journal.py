@@ -1,7 +1,7 @@
 """What could not be written into a store that was away, on disk: a file a study, a line an event, JSON.
 
 A line is written whole and flushed; a last line that a dying process left half written is passed over. Writing an
-event into the books twice changes nothing, so a line may stay although it was written.
+event into the stores twice changes nothing, so a line may stay although it was written.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from ..workers.jobs import Ended, EpochDone, Event, Finished, Started
 from .plan import RunPlan
 
 KINDS: dict[str, type] = {kind.__name__: kind for kind in (Started, EpochDone, Finished, Ended)}
-"""The events that change the books."""
+"""The events that change the stores."""
 
 
 @dataclass(frozen=True)
@@ -30,12 +30,12 @@ class RunKey:
 
     trial: int
     seed: int
-    cell: str
+    fingerprint: str
 
     @classmethod
     def of(cls, plan: RunPlan) -> RunKey:
         """Return the key of a planned run."""
-        return cls(plan.trial, plan.seed, plan.cell)
+        return cls(plan.trial, plan.seed, plan.fingerprint)
 
 
 class Journal:

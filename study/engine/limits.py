@@ -11,7 +11,7 @@ from .run import Run
 CPU, GPU = "cpu", "gpu"
 
 
-class Budget:
+class SpendingLimits:
     """The limits of [budget] but `trials`, which the plan knows.
 
     Hours are the wall clock of all starts, as long as a driver lived. Device hours are those of all epochs of all starts,

@@ -13,7 +13,7 @@ from ..spec.config import parse_spec
 from ..stores.connect import open_trials
 from ..stores.home import Home
 from .foreign import LABEL, is_ours
-from .plan import cell_label, planned_cells
+from .plan import planned_runs, run_label
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
@@ -28,7 +28,7 @@ class Missing:
 
     study: str
     runs: tuple[str, ...] = ()
-    binned: bool = False
+    deleted: bool = False
     cannot: str = ""
 
     @property
@@ -38,8 +38,8 @@ class Missing:
             return ""
         named = ", ".join(self.runs[:MOST_NAMED]) + (", ..." if len(self.runs) > MOST_NAMED else "")
         many = "1 run that has ended is" if len(self.runs) == 1 else f"{len(self.runs)} runs that have ended are"
-        way = f"mamlab doctor {self.study} --fix" if self.binned else "start the study again"
-        return f"{many} missing in MLflow, and counted nowhere: {named}. To bring back: {way}"
+        remedy = f"mamlab doctor {self.study} --fix" if self.deleted else "start the study again"
+        return f"{many} missing in MLflow, and counted nowhere: {named}. To bring back: {remedy}"
 
 
 def find_missing(
@@ -73,7 +73,7 @@ def find_missing(
     if own_run and (trials or lost):
         names.append("the study's own run")
         in_bin = in_bin and parent is not None
-    return Missing(study, tuple(names), binned=in_bin)
+    return Missing(study, tuple(names), deleted=in_bin)
 
 
 def _seeds(trial: FrozenTrial, seeds: Sequence[int]) -> tuple[int, ...]:
@@ -102,4 +102,4 @@ def _unplanned(client: Any, experiment_id: str, spec: str, parent: Any) -> tuple
     where = f"tags.{records.TAG_ROLE} = '{records.ROLE_RUN}'"
     tags = [run.data.tags for run in runs_where(client, [experiment_id], where)]
     there = {(one.get(records.TAG_ARM) or None, int(one[records.TAG_SEED])) for one in tags}
-    return tuple(cell_label(config, arm, seed) for arm, seed in planned_cells(config) if (arm, seed) not in there)
+    return tuple(run_label(config, arm, seed) for arm, seed in planned_runs(config) if (arm, seed) not in there)

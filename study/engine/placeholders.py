@@ -11,7 +11,7 @@ from optuna.trial import TrialState, create_trial
 
 from ..spec.config import StudyConfig
 from .foreign import OURS, PLACEHOLDER, PRESET, RETRY_OF, is_ours
-from .plan import cell_attributes, planned_cell, planned_cells
+from .plan import planned_fingerprint, planned_runs, run_attributes
 from .recorded import RecordedTrial
 
 if TYPE_CHECKING:
@@ -52,8 +52,8 @@ class Placeholders:
             known = {one.user_attrs.get(PRESET) for one in there} | {trial.preset for trial in recorded.values()}
             self._enqueued = deque(name for name in config.enqueued if name not in known)
         else:
-            cells = {(one["arm"], one["seed"]) for one in counting} | {trial.cell for trial in started}
-            self._cells = deque(cell for cell in planned_cells(config) if cell not in cells)
+            cells = {(one["arm"], one["seed"]) for one in counting} | {trial.planned for trial in started}
+            self._cells = deque(cell for cell in planned_runs(config) if cell not in cells)
 
     def make(self, number: int, trial: RecordedTrial | None) -> FrozenTrial:
         """Return the trial `number`; of a recorded `trial` MLflow lacks the settings, or it is forgotten."""
@@ -63,8 +63,8 @@ class Placeholders:
             return self._to_draw(trial)
         if self._cells:
             arm, seed = self._cells.popleft()
-            cell = planned_cell(self._config, arm, seed, self._checksum)
-            return waiting(cell_attributes(self._config, arm, seed, cell), {"fixed_params": {}})
+            cell = planned_fingerprint(self._config, arm, seed, self._checksum)
+            return waiting(run_attributes(self._config, arm, seed, cell), {"fixed_params": {}})
         return create_trial(state=TrialState.FAIL, user_attrs={PLACEHOLDER: True})
 
     def _to_draw(self, trial: RecordedTrial | None) -> FrozenTrial:

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from trainers.config import TrainerConfig
-from trainers.fingerprint import cell_id
+from trainers.errors import InputError
+from trainers.fingerprint import fingerprint_of
 from trainers.inert import Inert
 from trainers.overrides import flatten
 
@@ -37,7 +38,7 @@ DATA_PATH, CHECKSUM = "data.path", "data_checksum"
 """Where the frozen part has the folder of the data, and what is in it."""
 
 
-class StudyChanged(ValueError):
+class StudyChanged(InputError):
     """A study was started again with another spec, in a part that may not change."""
 
 
@@ -50,7 +51,7 @@ class RunPlan:
     label: str
     config: TrainerConfig
     dropped: tuple[Inert, ...]
-    cell: str
+    fingerprint: str
     arm: str | None = None
     preset: str | None = None
     params: Mapping[str, Any] = field(default_factory=dict)
@@ -62,26 +63,26 @@ class RunPlan:
         return f"{self.trial}/{self.seed}"
 
 
-def planned_cells(config: StudyConfig) -> Iterator[tuple[str | None, int]]:
+def planned_runs(config: StudyConfig) -> Iterator[tuple[str | None, int]]:
     """Yield (arm, seed) of an ablation or a single training: seeds outside, so that blocks finish together."""
     for seed in config.seeds:
         for arm in config.arms or [None]:
             yield arm, seed
 
 
-def cell_label(config: StudyConfig, arm: str | None, seed: int) -> str:
+def run_label(config: StudyConfig, arm: str | None, seed: int) -> str:
     """Return the name of a run of an ablation or a single training."""
     return f"{arm or config.study.name} / seed {seed}"
 
 
-def cell_attributes(config: StudyConfig, arm: str | None, seed: int, cell: str) -> dict[str, Any]:
+def run_attributes(config: StudyConfig, arm: str | None, seed: int, cell: str) -> dict[str, Any]:
     """Return what Optuna's trial of a cell of an ablation or a single training is marked with."""
-    return {"arm": arm, "seed": seed, "cell": cell, LABEL: cell_label(config, arm, seed)}
+    return {"arm": arm, "seed": seed, "cell": cell, LABEL: run_label(config, arm, seed)}
 
 
-def planned_cell(config: StudyConfig, arm: str | None, seed: int, data_checksum: str) -> str:
+def planned_fingerprint(config: StudyConfig, arm: str | None, seed: int, data_checksum: str) -> str:
     """Return what is trained of (arm, seed). Raises KeyError for an arm that the spec does not have."""
-    return cell_id(config.base if arm is None else config.arms[arm][0], seed, data_checksum)
+    return fingerprint_of(config.base if arm is None else config.arms[arm][0], seed, data_checksum)
 
 
 def sampler_seed(study_seed: int, trial: int | str) -> int:

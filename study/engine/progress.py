@@ -51,7 +51,7 @@ class EndedRun:
 
 
 @dataclass(frozen=True)
-class Snapshot:
+class StudyProgress:
     """One study at one moment."""
 
     study: str
@@ -62,7 +62,7 @@ class Snapshot:
     """Runs by state: those of `END_STATES`, and while live "running" and "waiting"; absent means 0."""
     running: tuple[RunningRow, ...] = ()
     just_ended: tuple[tuple[RunningRow, EndState], ...] = ()
-    """The runs that ended since the snapshot before, and how."""
+    """The runs that ended since the progress before, and how."""
     best_label: str | None = None
     best_value: float | None = None
     """Best validation accuracy (mean over the seeds of a trial) of a complete trial."""
@@ -72,9 +72,9 @@ class Snapshot:
     remaining: float | None = None
     """Estimated seconds to the end; None while unknown."""
     finished: bool = False
-    """True only for the last snapshot of a study whose plan is done."""
+    """True only for the last progress of a study whose plan is done."""
     interrupted: bool = False
-    """True only for the last snapshot of a study that was stopped and can go on."""
+    """True only for the last progress of a study that was stopped and can go on."""
     spent: str = ""
     """Which limit of [budget] ended the study before its plan was done, such as "[budget] hours = 2"."""
     paused: str = ""
@@ -86,6 +86,6 @@ class Snapshot:
     messages: tuple[str, ...] = ()
     """The latest notices for the user (a run that failed, a worker that died), oldest first."""
     notes: tuple[str, ...] = ()
-    """Of the last snapshot: what to say of the stores once more when the study has ended."""
+    """Of the last progress: what to say of the stores once more when the study has ended."""
     away: str = ""
     """Which store does not answer, since when, and what waits to be written; empty while both answer."""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from reports import records
 from reports.data.experiments import find_experiment, parent_of
+from trainers.errors import InputError
 
 from ..spec.config import StudyConfig
 from ..spec.writing import stored_spec
@@ -68,7 +69,7 @@ def find_lost(storage: SoleWriter, client: Any, study: str) -> Lost | None:
         return None
     found = _single(read_recorded(client, experiment.experiment_id), there, attrs.get(SUPERSEDED, ()))
     if taken and found:
-        raise ValueError(
+        raise InputError(
             f"study \"{study}\": Optuna's store has {len(there)} trials of this name that another tool made and none of mamlab's, but "
             f"MLflow has {len(found)} trials of it. Delete the other tool's study (optuna delete-study --study-name {study} --storage "
             "URL), and give the command again: ours is then rebuilt from MLflow"
@@ -110,7 +111,7 @@ def _single(
     found = {}
     for number, trial in sorted(recorded.items()):
         searched = trial.first.data.tags.get(records.TAG_KIND) == records.SEARCH
-        if searched or not trial.counts or cells.setdefault(trial.cell, number) == number:
+        if searched or not trial.counts or cells.setdefault(trial.planned, number) == number:
             found[number] = trial
     return found
 
@@ -151,5 +152,5 @@ def _make(storage: SoleWriter, client: Any, config: StudyConfig, checksum: str, 
         elif (own := drawn.get(number)) is not None:
             made = remaker.of_search(trial, own, empty.retry_of.get(number))
         else:
-            made = remaker.of_cell(trial)
+            made = remaker.of_planned(trial)
         storage.create_new_trial(study._study_id, made)

@@ -42,7 +42,7 @@ class RecordedTrial:
         return found
 
     @property
-    def cell(self) -> tuple[str | None, int]:
+    def planned(self) -> tuple[str | None, int]:
         """Arm and seed, in an ablation or a single training."""
         tags = self.first.data.tags
         return tags.get(records.TAG_ARM), int(tags[records.TAG_SEED])
@@ -112,8 +112,8 @@ def read_recorded(client: Any, experiment_id: str) -> dict[int, RecordedTrial]:
     kept: dict[bool, dict[int, dict[int, Run]]] = {True: {}, False: {}}
     for run in sorted(runs_where(client, [experiment_id], view=EVERYWHERE), key=_worth):
         role = run.data.tags.get(records.TAG_ROLE)
-        binned = run.info.lifecycle_stage != "active"
-        if role in (records.ROLE_RUN, records.ROLE_SUPERSEDED) and not (binned and _result(run) is None):
+        deleted = run.info.lifecycle_stage != "active"
+        if role in (records.ROLE_RUN, records.ROLE_SUPERSEDED) and not (deleted and _result(run) is None):
             number, seed = key_of(run)
             kept[role == records.ROLE_RUN].setdefault(number, {})[seed] = run
     return {

@@ -1,4 +1,4 @@
-"""Both books of a study behind one door, which stays open while a store is away.
+"""Both stores of a study behind one door, which stays open while a store is away.
 
 What a worker tells is written into MLflow and Optuna at once. If a store does not answer, it is kept instead, in memory
 and in the study's journal, and written in the same order when the store is back; nothing new is asked for meanwhile. All
@@ -25,8 +25,8 @@ from .tracking import Tracking
 from .trials import Trials
 
 
-class Ledger:
-    """The only writer of a study's books.
+class Recorder:
+    """The only writer of a study's stores.
 
     Args:
         trials: Optuna's side.
@@ -220,7 +220,7 @@ class Ledger:
 
     def close(self, open_runs: Sequence[Run], finished: bool) -> None:
         """Set what has not ended back to waiting, and end the study's own run; left to the next start while a store is away."""
-        if self._taken:  # the books are another driver's
+        if self._taken:  # the stores are another driver's
             return
         self.catch_up(now=True)
         with suppress(StoreAway):
@@ -231,7 +231,7 @@ class Ledger:
             self._tracking.close(finished)
 
     def _apply(self, run: Run, event: Event, answered: bool) -> None:
-        """Write an event into both books, in an order in which it can be written again. Raises StoreAway."""
+        """Write an event into both stores, in an order in which it can be written again. Raises StoreAway."""
         with self._watch.guard():
             self._write_event(run, event, answered)
 

@@ -14,7 +14,7 @@ from reports import records
 from ..spec.config import StudyConfig
 from ..spec.seed_groups import group_value, is_over
 from .foreign import LABEL, OURS, PRESET, RETRY_OF, STATE
-from .plan import cell_attributes, search_label
+from .plan import run_attributes, search_label
 from .recorded import RecordedTrial
 from .trials import RESULT, STOPPED, VERDICT
 
@@ -58,9 +58,9 @@ class Remaker:
             self._report_epochs(made, trial)
         return self._ended(made, trial, len(self._config.seeds))
 
-    def of_cell(self, trial: RecordedTrial) -> FrozenTrial:
+    def of_planned(self, trial: RecordedTrial) -> FrozenTrial:
         """Return the trial of an ablation's cell, or of a single training: ended, or waiting to go on."""
-        attrs = cell_attributes(self._config, *trial.cell, trial.first.data.tags[records.TAG_CELL])
+        attrs = run_attributes(self._config, *trial.planned, trial.first.data.tags[records.TAG_CELL])
         made = create_trial(state=TrialState.RUNNING, user_attrs=attrs, system_attrs={"fixed_params": {}})
         return self._ended(made, trial, seeds=1)
 

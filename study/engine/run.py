@@ -35,7 +35,7 @@ class Run:
     killed: bool = False
     """Its worker was silent too long."""
     dispatched: float = 0.0
-    heard: float = 0.0
+    last_seen: float = 0.0
     """When its worker last said anything (monotonic clock)."""
     not_before: float = 0.0
     end: EndState | None = None
@@ -43,12 +43,12 @@ class Run:
 
     def dispatch(self) -> None:
         """A worker begins with it, or goes on from its checkpoint."""
-        self.dispatched = self.heard = time.monotonic()
+        self.dispatched = self.last_seen = time.monotonic()
         self.epochs, self.killed = [], False
 
     def note(self, event: Event) -> None:
         """Remember what the worker told; an epoch that is known already is passed over."""
-        self.heard = time.monotonic()
+        self.last_seen = time.monotonic()
         if isinstance(event, Started):
             self.device, self.reused = event.device, event.reused
         if isinstance(event, EpochDone) and event.result.epoch > len(self.epochs):

@@ -23,7 +23,7 @@ from ..stores.connect import open_mlflow
 from ..stores.heartbeat import TAG, known_driver
 from ..stores.home import Home
 from ..stores.locks import holder
-from ..stores.study_names import UIError, require_store
+from ..stores.study_names import UnknownStudyError, require_store
 from .missing import find_missing
 
 
@@ -102,20 +102,20 @@ def _summary(runs: list[RunStatus], score: str) -> BestTrial:
 
 
 def read_studies(home: Home) -> list[StudyStatus]:
-    """Return all studies of `home`, the newest first. Raises UIError if there are none."""
+    """Return all studies of `home`, the newest first. Raises UnknownStudyError if there are none."""
     client = _client(home)
     found = [_read(client, home, experiment) for experiment in client.search_experiments()]
     return [status for status in found if status is not None]
 
 
 def read_study(home: Home, name: str) -> StudyStatus:
-    """Return one study. Raises UIError, naming the studies that there are, if `name` is none of them."""
+    """Return one study. Raises UnknownStudyError, naming the studies that there are, if `name` is none of them."""
     client = _client(home)
     experiment = find_experiment(client, name)
     status = _read(client, home, experiment) if experiment else None
     if status is None:
         known = ", ".join(study.name for study in read_studies(home)) or "none"
-        raise UIError(f"no study named {name!r} in {home.root} (there: {known})")
+        raise UnknownStudyError(f"no study named {name!r} in {home.root} (there: {known})")
     return status
 
 

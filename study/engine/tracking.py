@@ -1,4 +1,4 @@
-"""MLflow's side of the books: one experiment a study, one parent run, one child run a training."""
+"""MLflow's side of the stores: one experiment a study, one parent run, one child run a training."""
 
 from __future__ import annotations
 
@@ -94,9 +94,9 @@ class Tracking:
                 self.parent_id = run.info.run_id
             elif run.data.tags.get(records.TAG_ROLE) == records.ROLE_RUN:
                 self._known[f"{int(run.data.tags[records.TAG_TRIAL])}/{run.data.tags[records.TAG_SEED]}"] = run
-        if not self.parent_id and (binned := parent_of(self._client, self.experiment_id)):
-            self._client.restore_run(binned.info.run_id)
-            self.parent_id = binned.info.run_id
+        if not self.parent_id and (deleted := parent_of(self._client, self.experiment_id)):
+            self._client.restore_run(deleted.info.run_id)
+            self.parent_id = deleted.info.run_id
             self.notes.append("the study's own run lay in MLflow's bin, and was taken out")
 
     def start(self, open_runs: list[tuple[int, int]], not_ours: Container[int] = ()) -> None:
@@ -130,10 +130,10 @@ class Tracking:
         """Return those of the `runs`, (trial, seed), that are neither there nor in MLflow's bin, from which they can be taken out."""
         lost = [(trial, seed) for trial, seed in runs if f"{trial}/{seed}" not in self._known]
         where = f"tags.{records.TAG_ROLE} = '{records.ROLE_RUN}'"
-        binned = (
+        deleted = (
             {key_of(run) for run in runs_where(self._client, [self.experiment_id], where, DELETED)} if lost else set()
         )
-        return [one for one in lost if one not in binned]
+        return [one for one in lost if one not in deleted]
 
     def check_file(self) -> None:
         """Raise StoreLost if the store's file is no longer the one that was opened."""
@@ -200,7 +200,7 @@ class Tracking:
         """Write where the run trains, or which run's numbers it uses again; told once more if its worker died."""
         resumed = self._resumed.get(run_id, -1) + 1
         tags = {records.TAG_DEVICE: device} | ({records.TAG_RESUMED: str(resumed)} if resumed else {})
-        origin = self._origin(run_id, plan.cell) if reused else None
+        origin = self._origin(run_id, plan.fingerprint) if reused else None
         self._tag(run_id, tags | ({records.TAG_REUSED_FROM: origin} if origin else {}))
         self._resumed[run_id] = resumed
 
@@ -225,7 +225,7 @@ class Tracking:
         self, run_id: str, plan: RunPlan, result: TrainResult, last: EpochResult, files: dict[str, bytes]
     ) -> None:
         """Write the artifacts of a complete run; its final metrics are written with its end, which follows."""
-        values = {**asdict(result), records.EPOCHS_RUN: last.epoch, records.WORK: self._config.work(plan.config)}
+        values = {**asdict(result), records.EPOCHS_RUN: last.epoch, records.COMPUTE: self._config.compute(plan.config)}
         self._keep_metrics(run_id, {n: values[n] for n in records.FINAL_METRICS if values[n] is not None}, last)
         with tempfile.TemporaryDirectory() as folder:
             for name, content in files.items():
@@ -241,7 +241,7 @@ class Tracking:
                 records.BEST_EPOCH: best.epoch,
                 records.EPOCHS_RUN: epochs[-1].epoch,
                 records.SECONDS: sum(epoch.seconds for epoch in epochs),
-                records.WORK: self._config.work(plan.config, epochs[-1].epoch),
+                records.COMPUTE: self._config.compute(plan.config, epochs[-1].epoch),
             }
             self._keep_metrics(run_id, values, epochs[-1])
 
@@ -298,7 +298,7 @@ class Tracking:
             records.TAG_STATE: records.RUNNING,
             records.TAG_TRIAL: f"{plan.trial:04d}",
             records.TAG_SEED: str(plan.seed),
-            records.TAG_CELL: plan.cell,
+            records.TAG_CELL: plan.fingerprint,
             records.TAG_ARM: plan.arm or "",
             records.TAG_PRESET: plan.preset or "",
             records.TAG_DROPPED: json.dumps({inert.path: inert.reason for inert in plan.dropped}),

@@ -1,4 +1,4 @@
-"""Optuna's side of the books: which trial comes next, the pruner's verdicts, how a trial ends."""
+"""Optuna's side of the stores: which trial comes next, the pruner's verdicts, how a trial ends."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from collections.abc import Collection, Container, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from trainers.fingerprint import cell_id
+from trainers.errors import InputError
+from trainers.fingerprint import fingerprint_of
 from trainers.results import EpochResult
 
 from ..spec.config import SpecError, StudyConfig
@@ -17,11 +18,11 @@ from .foreign import LABEL, OURS, PRESET, REFUSED, RETRY_OF, STATE, is_ours, is_
 from .plan import (
     RunPlan,
     StudyChanged,
-    cell_attributes,
     frozen_json,
-    planned_cell,
-    planned_cells,
+    planned_fingerprint,
+    planned_runs,
     refuse_change,
+    run_attributes,
     sampler_seed,
     search_label,
 )
@@ -50,7 +51,7 @@ STOPPED = "mamlab.stopped"
 
 
 SAMPLED_DRAWS, MOST_DRAWS = 20, 1000
-"""Draws of a config within [space] max_work: by the sampler, then at random."""
+"""Draws of a config within [space] max_compute: by the sampler, then at random."""
 
 
 class Trials:
@@ -78,7 +79,7 @@ class Trials:
         self._one_by_one = config.goes_seed_by_seed
         self._groups: dict[int, list[RunPlan]] = {}
         self._following: deque[RunPlan] = deque()
-        self._spared = 0
+        self._skipped = 0
         self._taken: set[int] = set()
         """Trials of ours that another tool ended while we had them."""
         self._reconcile()
@@ -126,7 +127,7 @@ class Trials:
         if self._config.kind == "search":
             trials = self._config.budget.trials
             wanted = max(trials, self.started + self._wishes - len(self._superseded)) if trials else 0
-            return max(0, wanted * len(self._config.seeds) - self._spared)
+            return max(0, wanted * len(self._config.seeds) - self._skipped)
         return self.started - len(self._superseded)
 
     @property
@@ -328,17 +329,17 @@ class Trials:
         state = next((state for state, _ in results.values() if state != "complete"), "complete")
         value = group_value(results, self._config.study.score)
         seeds = len(self._config.seeds) if self._config.kind == "search" else 1
-        spared = seeds - len(results)
-        if value is not None and spared and self.best is not None:
+        skipped = seeds - len(results)
+        if value is not None and skipped and self.best is not None:
             value = min(value, self.best[0])  # what was stopped for being worse cannot be the best
         if not told:
             ends = {"complete": TrialState.COMPLETE, "pruned": TrialState.PRUNED}
             trial.set_user_attr(STATE, state)
-            if value is not None and spared:
+            if value is not None and skipped:
                 trial.set_user_attr(STOPPED, len(results))
             self._study.tell(trial, value, state=ends.get(state, TrialState.FAIL))
-        self._spared += spared
-        if value is not None and not spared:
+        self._skipped += skipped
+        if value is not None and not skipped:
             self._note_best(value, trial.user_attrs[LABEL], trial.params)
 
     def _note_best(self, value: float, label: str, params: dict[str, Any]) -> None:
@@ -348,7 +349,7 @@ class Trials:
     def _refuse_other_direction(self) -> None:
         found = [direction.name.lower() for direction in self._study.directions]
         if found != ["maximize"]:
-            raise ValueError(
+            raise InputError(
                 f"the study \"{self._config.study.name}\" in Optuna's store is not mamlab's: it is to {' and '.join(found)}; "
                 "give yours another name"
             )
@@ -379,7 +380,7 @@ class Trials:
             if trial.state.is_finished() and not results:
                 self.counts[trial.user_attrs[STATE]] += 1
             if trial.state.is_finished() and self._one_by_one:
-                self._spared += len(self._config.seeds) - len(results)
+                self._skipped += len(self._config.seeds) - len(results)
             if trial.state == TrialState.COMPLETE and STOPPED not in trial.user_attrs:
                 assert trial.value is not None
                 self._note_best(trial.value, trial.user_attrs[LABEL], trial.params)
@@ -396,11 +397,13 @@ class Trials:
             return
         counting = [trial.user_attrs for trial in trials if trial.number not in self._superseded]
         known = {(attrs["arm"], attrs["seed"]): attrs["cell"] for attrs in counting}
-        planned = {cell: planned_cell(self._config, *cell, self._checksum) for cell in planned_cells(self._config)}
+        planned = {
+            cell: planned_fingerprint(self._config, *cell, self._checksum) for cell in planned_runs(self._config)
+        }
         self._refuse_changed_arms(known, planned)
         for (arm, seed), cell in planned.items():
             if (arm, seed) not in known:
-                self._study.enqueue_trial({}, cell_attributes(self._config, arm, seed, cell))
+                self._study.enqueue_trial({}, run_attributes(self._config, arm, seed, cell))
 
     def _enqueue_retries(self, trials: Sequence[FrozenTrial]) -> None:
         """Enqueue the parameters of superseded trials; of a result that was lost, what the pruner said stays true."""
@@ -507,7 +510,7 @@ class Trials:
     def _search_plans(self, trial: Trial, frozen: FrozenTrial) -> list[RunPlan]:
         assert self._config.space is not None
         whole = PRESET in frozen.user_attrs or RETRY_OF in frozen.user_attrs
-        if self._config.space.max_work is not None and LABEL not in frozen.user_attrs and not whole:
+        if self._config.space.max_compute is not None and LABEL not in frozen.user_attrs and not whole:
             trial._fixed_params = self._affordable(trial)
         config, dropped = self._config.space.suggest(trial, self._config.base_tree)
         preset = frozen.user_attrs.get(PRESET)
@@ -517,13 +520,13 @@ class Trials:
         return [
             RunPlan(
                 trial.number, seed, f"{label} / seed {seed}" if several else label, config, dropped,
-                cell_id(config, seed, self._checksum), preset=preset, params=trial.params,
+                fingerprint_of(config, seed, self._checksum), preset=preset, params=trial.params,
             )
             for seed in self._config.seeds
         ]  # fmt: skip
 
     def _affordable(self, trial: Trial) -> dict[str, Any]:
-        """Return parameters of a config within `space.max_work`: the first that the sampler draws, so no trial is spent on others.
+        """Return parameters of a config within `space.max_compute`: the first that the sampler draws, so no trial is spent on others.
 
         Optuna's constraints are soft, and only some samplers know them. After 20 draws of the sampler that are all beyond it,
         uniform ones follow.
@@ -537,12 +540,12 @@ class Trials:
                 draft = optuna.trial.Trial(self._study, trial._trial_id)
                 draft._cached_frozen_trial.params, draft._cached_frozen_trial.distributions = {}, {}
                 self._config.space.suggest(draft, self._config.base_tree)
-            if not self._config.too_much_work(draft.params):
+            if not self._config.beyond_max_compute(draft.params):
                 return draft.params
         if trial._fixed_params:  # what somebody wished is so dear whatever is drawn beside it
             return dict(trial._fixed_params)
-        raise ValueError(
-            f"space.max_work = {self._config.space.max_work:g}: {MOST_DRAWS} draws were all beyond it; raise it, or make the space cheaper"
+        raise InputError(
+            f"space.max_compute = {self._config.space.max_compute:g}: {MOST_DRAWS} draws were all beyond it; raise it, or make the space cheaper"
         )
 
     def _cell_plan(self, frozen: FrozenTrial) -> RunPlan:

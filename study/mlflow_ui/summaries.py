@@ -83,14 +83,14 @@ def _of_arm(found: Ablation, arm: Arm) -> Summary:
 def _of_trial(trial: Trial) -> Summary:
     first, metric = trial.records[0], records.BEST_VAL_ACCURACY
     name = first.name.partition(" / seed ")[0]
-    work = [value for record in trial.records if (value := finite(record, records.WORK)) is not None]
+    work = [value for record in trial.records if (value := finite(record, records.COMPUTE)) is not None]
     values: dict[str, float | None] = {
         f"{metric}_mean": trial.value.mean,
         f"{metric}_ci95_low": trial.value.low,
         f"{metric}_ci95_high": trial.value.high,
         "n_seeds": trial.value.n,
         "score": trial.score,
-        records.WORK: math.fsum(work) if work else None,
+        records.COMPUTE: math.fsum(work) if work else None,
     }
     tags = {records.TAG_TRIAL: first.tags[records.TAG_TRIAL], records.TAG_STATE: trial.state}
     return Summary(f"{name} (mean over {trial.value.n} seeds)", tags, _numbers(values))

@@ -21,9 +21,10 @@ from trainers.checkpoint import CheckpointFolder, State
 from trainers.config import TrainerConfig
 from trainers.data.classes import ClassData
 from trainers.data.preparation import preparation
+from trainers.errors import InputError
 from trainers.exported import CONFIG_FILE, WEIGHTS_FILE, ExportedModel, is_export
 from trainers.overrides import from_settings
-from trainers.training import Run
+from trainers.training import TrainingRun
 
 from ..results import load
 from ..spec.config import StudyConfig
@@ -39,7 +40,7 @@ from .model_logging import log_model
 CARD_FILE = "README.md"
 
 
-class ExportError(ValueError):
+class ExportError(InputError):
     """A run that cannot be exported; the message says what to do."""
 
 
@@ -144,8 +145,8 @@ def _of_kind(info: StudyInfo, complete: Sequence[RunRecord], wanted: Wanted) -> 
 
 
 def _state(home: Home, spec: StudyConfig, record: RunRecord) -> State:
-    """Return the final state of the run's cell. Raises ExportError, with the way to train it again, if it is gone."""
-    folder = CheckpointFolder(home.checkpoints / record.cell)
+    """Return the final state of the run's cell. Raises ExportError, with the norm_mode to train it again, if it is gone."""
+    folder = CheckpointFolder(home.checkpoints / record.fingerprint)
     state = folder.peek() if folder.finished else None
     if state is not None and state["best"]:
         return state
@@ -161,7 +162,7 @@ def _state(home: Home, spec: StudyConfig, record: RunRecord) -> State:
 def _scores(
     config: TrainerConfig, record: RunRecord, data: ClassData, state: State, console: Console
 ) -> dict[str, Estimate]:
-    """Return the accuracy of the best epoch's weights on the test tasks, with either way to normalise queries.
+    """Return the accuracy of the best epoch's weights on the test tasks, with either norm_mode to normalise queries.
 
     What the run has measured is taken; a search's run was never tested, and is now.
     """
@@ -169,10 +170,10 @@ def _scores(
     audit = dict(state["tested"].get("audit", {}))
     if "running.top1" not in audit:
         say(console, f"Testing on {config.evaluation.test_tasks} tasks ...")
-        run = Run(config, record.seed, data)
+        run = TrainingRun(config, record.seed, data)
         run.restore({**state, "best": state["best"][:1], "tested": {}})
         audit = run.result(test=True).audit
-    return {way: estimate(list(audit[f"{way}.top1"])) for way in ("running", "batch")}
+    return {norm_mode: estimate(list(audit[f"{norm_mode}.top1"])) for norm_mode in ("running", "batch")}
 
 
 def build(
@@ -189,10 +190,10 @@ def build(
     with suppress(ValueError):
         versions = json.loads(record.tags.get(names.TAG_VERSIONS, "{}"))
     about = {
-        "study": record.study, "kind": record.kind, "run": record.name, "run_id": record.run_id, "cell": record.cell,
+        "study": record.study, "kind": record.kind, "run": record.name, "run_id": record.run_id, "cell": record.fingerprint,
         "arm": record.arm, "trial": record.trial, "seed": record.seed, "epoch": best["epoch"],
         "validation_accuracy": best["val_accuracy"],
-        "test_accuracy": {way: vars(found) for way, found in scores.items()},
+        "test_accuracy": {norm_mode: vars(found) for norm_mode, found in scores.items()},
         "data": {
             "name": data.name, "checksum": data.checksum, "settings": spec.data.model_dump(mode="json", exclude={"path"}),
             "classes": {split: len(classes) for split, classes in data.splits.items()},
@@ -205,7 +206,7 @@ def build(
 def _say(console: Console, model: ExportedModel, folder: Path, scores: dict[str, Estimate]) -> None:
     about = model.about
     seen = f"{told_apart(about)}, epoch {about['epoch']} of {model.config.budget.epochs}"
-    tested = ", ".join(f"{accuracy(found.mean)} {interval(found)} ({way})" for way, found in scores.items())
+    tested = ", ".join(f"{accuracy(found.mean)} {interval(found)} ({norm_mode})" for norm_mode, found in scores.items())
     lines = (
         f"Model:    {folder}, of {about['study']}: {seen}",
         f"Accuracy: {tested}; {scores['running'].n} test tasks, queries normalised by running statistics or by their batch",

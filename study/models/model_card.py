@@ -12,7 +12,7 @@ from trainers.exported import ExportedModel
 from trainers.overrides import settings
 from trainers.sections import COMPONENTS
 
-WAYS = {
+NORM_MODES = {
     "running": "running statistics of training: `MAMLClassifier`'s default; an answer does not depend on its neighbours",
     "batch": "the statistics of the images asked for together: `transductive=True`, as published accuracies are measured",
 }
@@ -35,7 +35,7 @@ def _head(model: ExportedModel) -> str:
         f"{CARD_HEAD}pipeline_tag: image-classification\ntags: [few-shot-learning, meta-learning, maml]\n---\n\n"
         f"# {about['study']}: {told_apart(about)}\n\n"
         f"A few-shot image classifier: it learns up to {model.ways} classes from a few images of each, in "
-        f"{model.config.evaluation_steps} gradient steps. Meta-learned by {method} on {episodes.ways}-way {episodes.shots}-shot tasks of "
+        f"{model.config.evaluation_steps} gradient steps. Meta-learned by {method} on {episodes.ways}-norm_mode {episodes.shots}-shot tasks of "
         f"{about['data']['name']}."
     )
 
@@ -68,14 +68,14 @@ largest centred square, scaled to {size}x{size} ({model.preparation.resize}).{IN
 def _accuracy(model: ExportedModel) -> str:
     episodes, about = model.config.episodes, model.about
     rows = [
-        f"| {way} | {percent(found.mean)} {interval(found)} | {found.n} | {WAYS[way]} |"
-        for way, found in ((way, Estimate(**tree)) for way, tree in about["test_accuracy"].items())
+        f"| {norm_mode} | {percent(found.mean)} {interval(found)} | {found.n} | {NORM_MODES[norm_mode]} |"
+        for norm_mode, found in ((norm_mode, Estimate(**tree)) for norm_mode, tree in about["test_accuracy"].items())
     ]
     return "\n".join(
         [
             "## Accuracy",
             "",
-            f"On {episodes.ways}-way {episodes.shots}-shot test tasks with {episodes.queries} images a class to classify, of "
+            f"On {episodes.ways}-norm_mode {episodes.shots}-shot test tasks with {episodes.queries} images a class to classify, of "
             f"{about['data']['classes']['test']} classes that training never saw. Chance is {accuracy(1 / episodes.ways)}.",
             "",
             "| queries normalised by | accuracy, % [95 %] | tasks | that is |",

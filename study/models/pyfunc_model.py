@@ -21,6 +21,7 @@ from trainers.classifier import MAMLClassifier
 from trainers.data.arrays import Bytes
 from trainers.data.pictures import PictureError
 from trainers.data.preparation import Preparation
+from trainers.errors import InputError
 from trainers.exported import read_model
 
 _FORM = "image must be a picture file (PNG, JPEG, ...) in base64"
@@ -51,7 +52,7 @@ class FewShotModel(PythonModel):
         known = [row for row, label in enumerate(labels) if label]
         asked = [row for row, label in enumerate(labels) if not label]
         if not known or not asked:
-            raise ValueError(
+            raise InputError(
                 f"{len(known)} rows with a label and {len(asked)} without: give the images to learn from with their label, "
                 "and those to classify with an empty one"
             )
@@ -80,9 +81,9 @@ def _picture(preparation: Preparation, row: int, text: Any) -> Bytes:
         content = base64.b64decode(str(text).rpartition(",")[2], validate=True)  # a data: address has a head
         return preparation.pixels(io.BytesIO(content), "the picture")
     except binascii.Error as error:
-        raise ValueError(f"row {row}: {_FORM} ({error})") from None
+        raise InputError(f"row {row}: {_FORM} ({error})") from None
     except PictureError as error:
-        raise ValueError(f"row {row}: {f'{_FORM} ({error})' if 'cannot be read' in str(error) else error}") from None
+        raise InputError(f"row {row}: {f'{_FORM} ({error})' if 'cannot be read' in str(error) else error}") from None
 
 
 set_model(FewShotModel())

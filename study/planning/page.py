@@ -15,6 +15,7 @@ from rich.text import Text
 
 from reports.data.loading import from_files
 from reports.text import duration
+from trainers.errors import InputError
 
 from ..spec.config import StudyConfig
 from ..spec.families import refuse_underpowered
@@ -40,7 +41,7 @@ def show_plan(
 
     hours = parse_hours(budget) if budget else None
     if sd is not None and source is not None:
-        raise ValueError("--sd and --from both tell the noise; give one of the two")
+        raise InputError("--sd and --from both tell the noise; give one of the two")
     if sd is not None:
         noise: Noise | None = Noise(sd / 100, "your guess")
     else:
@@ -79,7 +80,7 @@ def parse_hours(text: str) -> float:
     except ValueError:
         days = hours = minutes = 0.0
     if not (total := 24 * days + hours + minutes / 60):
-        raise ValueError(f"--budget {text}: must be a time above 0, such as 6h, 90m or 1h30m")
+        raise InputError(f"--budget {text}: must be a time above 0, such as 6h, 90m or 1h30m")
     return total
 
 

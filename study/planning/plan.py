@@ -12,7 +12,7 @@ from reports.statistics.power import sign_flip_detectable, t_detectable
 from trainers.checkpoint import CheckpointFolder
 from trainers.config import TrainerConfig
 from trainers.data.classes import ClassData
-from trainers.fingerprint import cell_id
+from trainers.fingerprint import fingerprint_of
 
 from ..spec.config import StudyConfig, parse_spec
 from ..spec.families import smallest_adjusted
@@ -140,7 +140,7 @@ def _family_plan(family: Family, seeds: int, noise: Noise | None) -> FamilyPlan:
 
 
 def _finished(home: Home, config: TrainerConfig, seed: int, checksum: str) -> bool:
-    return CheckpointFolder(home.checkpoints / cell_id(config, seed, checksum)).finished
+    return CheckpointFolder(home.checkpoints / fingerprint_of(config, seed, checksum)).finished
 
 
 def _configs(config: StudyConfig) -> dict[str, TrainerConfig]:

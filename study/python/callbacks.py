@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from ..display import View
-from ..engine.progress import EndedRun, Snapshot
+from ..engine.progress import EndedRun, StudyProgress
 from ..stopping import StopSignals
 
-Callback = Callable[[Snapshot, EndedRun], object]
+Callback = Callable[[StudyProgress, EndedRun], object]
 """Called as `callback(progress, run)`; what it returns is not used."""
 
 
@@ -26,7 +26,7 @@ class Callbacks:
         self._view, self._stop = view, stop
         self._error: BaseException | None = None
 
-    def __call__(self, progress: Snapshot) -> None:
+    def __call__(self, progress: StudyProgress) -> None:
         """Show the progress, and call back for each run that has just ended."""
         self._view(progress)
         for row, state in progress.just_ended:
@@ -34,7 +34,7 @@ class Callbacks:
                 if self._error is None:
                     self._call(callback, progress, EndedRun.of(row, state))
 
-    def _call(self, callback: Callback, progress: Snapshot, run: EndedRun) -> None:
+    def _call(self, callback: Callback, progress: StudyProgress, run: EndedRun) -> None:
         try:
             callback(progress, run)
         except BaseException as error:  # also a KeyboardInterrupt

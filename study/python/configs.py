@@ -13,6 +13,7 @@ from trainers.config import TrainerConfig
 from trainers.data import DataConfig
 from trainers.data.classes import ClassData
 from trainers.error_messages import explain
+from trainers.errors import InputError
 from trainers.overrides import merge, normalise
 
 from ..spec.sections import SpecFile
@@ -33,7 +34,7 @@ def preset(name: str, size: str = "omniglot", **settings: Any) -> TrainerConfig:
     try:
         return normalise(merge(presets.preset(name, size=size), settings), typed=merge(settings))[0]
     except ValidationError as error:
-        raise ValueError(explain(error, TrainerConfig)) from None
+        raise InputError(explain(error, TrainerConfig)) from None
 
 
 def load_data(data: DataConfig | str, home: Path | str | None = None) -> ClassData:
@@ -46,5 +47,5 @@ def load_data(data: DataConfig | str, home: Path | str | None = None) -> ClassDa
             {"source": data} if isinstance(data, str) else data
         )
     except ValidationError as error:
-        raise ValueError(explain(error, SpecFile, "data")) from None
+        raise InputError(explain(error, SpecFile, "data")) from None
     return trainers.data.load(config, make_home(home).data)

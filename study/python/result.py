@@ -19,6 +19,7 @@ from reports.tables import frames
 from reports.tables.cells import states_text
 from reports.text import accuracy
 from trainers.config import TrainerConfig
+from trainers.errors import InputError
 from trainers.overrides import from_settings
 
 from ..reporting import ReportChoices, report_of
@@ -134,13 +135,13 @@ class Result:
         ablation, and where no run is complete.
         """
         if self.kind == names.ABLATION:
-            raise ValueError(
+            raise InputError(
                 f'"{self.name}" is an ablation, which chooses no config: see result.comparisons, and result.config(ARM) for an arm\'s config'
             )
         complete = [run for run in self.records if run.state == names.COMPLETE]
         best = self._search.complete[0].records if self.kind == names.SEARCH and self._search.complete else complete
         if not best or (self.kind == names.SEARCH and not self._search.complete):
-            raise ValueError(
+            raise InputError(
                 f'no run of "{self.name}" is complete ({states_text(self.states)}), so there is no best config'
             )
         return from_settings(best[0].params)
@@ -157,7 +158,7 @@ class Result:
         arms = [repr(arm) for arm in dict.fromkeys(record.arm for record in self.records) if arm is not None]
         trials = sorted({record.trial for record in self.records if record.trial is not None})
         known = f"arms {', '.join(arms)}" if arms else f"trials {', '.join(map(str, trials))}"
-        raise ValueError(f'no trial, arm or run {which!r} in "{self.name}"; there are {known}')
+        raise InputError(f'no trial, arm or run {which!r} in "{self.name}"; there are {known}')
 
     @property
     def optuna_study(self) -> optuna.Study:
@@ -165,11 +166,11 @@ class Result:
         import optuna
 
         if self.home is None:
-            raise ValueError(
+            raise InputError(
                 f"{self.folder} is a report's folder, without Optuna's database; open the study in its home"
             )
         if self.home.optuna_url.startswith("sqlite") and not self.home.optuna_db.is_file():
-            raise ValueError(
+            raise InputError(
                 f"{shown(self.home.optuna_url)} is missing; bring it back with: mamlab doctor {self.name} --fix --home {self.home.root}"
             )
         return optuna.load_study(study_name=self.name, storage=self.home.optuna_url)
@@ -252,5 +253,5 @@ def make_home(root: Path | str | None, optuna_url: str | None = None, mlflow_url
     """Return the home at `root`, None for the default one. Raises ValueError for a file."""
     home = Home(default_root() if root is None else Path(root), given={"optuna": optuna_url, "mlflow": mlflow_url})
     if home.root.exists() and not home.root.is_dir():
-        raise ValueError(f"home: {home.root} is a file, not a folder")
+        raise InputError(f"home: {home.root} is a file, not a folder")
     return home

@@ -15,11 +15,12 @@ from reports.statistics.permutation import seeds_needed
 from trainers.config import TrainerConfig
 from trainers.data import DataConfig
 from trainers.error_messages import explain, show
+from trainers.errors import InputError
 from trainers.sections import Section
 
 from ..display import View, open_view
 from ..engine.driver import run_study
-from ..engine.progress import Snapshot
+from ..engine.progress import StudyProgress
 from ..repair.retrying import retry_failed as set_back
 from ..spec.config import SpecError, StudyConfig, load_spec
 from ..spec.families import refuse_underpowered
@@ -151,7 +152,7 @@ def compare(
     return run(study_config(name, data=data, trainer=configs[first], ablation=section), **options)
 
 
-def conduct_study(config: StudyConfig, home: Home, view: View, stop: StopSignals | None = None) -> Snapshot:
+def conduct_study(config: StudyConfig, home: Home, view: View, stop: StopSignals | None = None) -> StudyProgress:
     """Run a study, whatever it enqueues resolved; return how it stands at the end. Raises as `study.engine.driver.run_study`."""
     return run_study(warm_started(config, home), home, view, stop=stop)
 
@@ -164,7 +165,7 @@ def open_home(home: Home) -> None:
     try:
         home.root.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise ValueError(
+        raise InputError(
             f"--home {home.root} cannot be made: {error.strerror}; name a folder that you may write to"
         ) from None
     if home.mlflow_url.startswith("sqlite"):

@@ -1,7 +1,7 @@
 """What lies in a home and no study needs, and its removal.
 
 A study is gone when its experiment was deleted in MLflow, or neither store knows it. The numbers of a study that is there
-are in its books; its checkpoints stay as long as one of its runs names their cell.
+are in its stores; its checkpoints stay as long as one of its runs names their cell.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from rich.console import Console
 
 from reports import records
 from reports.data.mlflow_runs import ALL, runs_where
-from trainers.checkpoint import CellBusy, CheckpointFolder
+from trainers.checkpoint import CheckpointFolder, TrainingBusy
 
 from ..engine.journal import Journal
 from ..planning.page import size_text
@@ -53,7 +53,7 @@ class Unneeded:
 
 
 def read_needed(home: Home) -> Needed:
-    """Ask both stores. Raises UIError if there is no store yet, so that nothing is taken for unneeded by mistake."""
+    """Ask both stores. Raises UnknownStudyError if there is no store yet, so that nothing is taken for unneeded by mistake."""
     require_store(home)
     client = open_mlflow(home)
     there, deleted = _experiments(client, "active_only"), _experiments(client, "deleted_only")
@@ -132,7 +132,7 @@ def _size(path: Path) -> int:
 def clean(home: Home, console: Console, *, yes: bool) -> None:
     """Print what no study needs, and with `yes` delete it.
 
-    Raises UIError if there is no store yet, DriverBusy with `yes` while a driver of the home lives, here or elsewhere.
+    Raises UnknownStudyError if there is no store yet, DriverBusy with `yes` while a driver of the home lives, here or elsewhere.
     """
     with ExitStack() as locks:
         for lock in sorted(home.locks.glob("*.lock")) if yes else ():
@@ -173,7 +173,7 @@ def _delete(one: Unneeded) -> bool:
     """Delete, and return whether it is gone; a cell that somebody trains by now stays, and what is not mamlab's."""
     if one.path.is_dir() and CELL.fullmatch(one.path.name):
         folder = CheckpointFolder(one.path, "clean")
-        with suppress(OSError, CellBusy):
+        with suppress(OSError, TrainingBusy):
             folder.acquire()
             _delete_own(one.path)
         folder.release()

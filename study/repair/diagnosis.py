@@ -14,7 +14,7 @@ from ..engine.foreign import LABEL, STATE
 from ..engine.tracking import STATUS
 from ..engine.trials import RESULT
 from . import fixes
-from .state import Books, read_books, state_of
+from .state import StoredStudy, read_stored, state_of
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
@@ -25,115 +25,115 @@ AGAIN = "to run again: the next start takes it from its checkpoint, or trains it
 
 @dataclass(frozen=True)
 class Disagreement:
-    """`what` disagrees, and what --fix does; without a `cure`, `way` says what does mend it."""
+    """`what` disagrees, and what --fix does; without a `cure`, `remedy` says what does mend it."""
 
     what: str
-    way: str
+    remedy: str
     cure: Callable[[], None] | None = field(default=None, compare=False)
 
 
-def diagnose(books: Books) -> list[Disagreement]:
+def diagnose(stored: StoredStudy) -> list[Disagreement]:
     """Return what disagrees, in the order in which it can be mended.
 
     While a driver lives, what it is just writing is left out.
     """
     parts = [_rebuilt, _own_run, _doubled, _ends, _lost, _results]
-    if not books.driver:
+    if not stored.driver:
         parts += [_running, _journal, _unread, _epochs, _gone, _leftovers, _study]
-    return [found for part in parts for found in part(books)]
+    return [found for part in parts for found in part(stored)]
 
 
-def mend(books: Books) -> tuple[list[Disagreement], list[Disagreement]]:
+def mend(stored: StoredStudy) -> tuple[list[Disagreement], list[Disagreement]]:
     """Apply every cure, and those of what shows only then; return what was mended and what is left."""
     mended: list[Disagreement] = []
-    while cures := [one for one in diagnose(books) if one.cure and one not in mended]:
+    while cures := [one for one in diagnose(stored) if one.cure and one not in mended]:
         for one in cures:
             assert one.cure is not None
             one.cure()
         mended += cures
-        books = read_books(books.home, books.name, alone=True)
-    left = diagnose(books)
+        stored = read_stored(stored.home, stored.name, alone=True)
+    left = diagnose(stored)
     return [one for one in mended if one not in left], left
 
 
-def _rebuilt(books: Books) -> Iterator[Disagreement]:
-    if books.lost is not None:
+def _rebuilt(stored: StoredStudy) -> Iterator[Disagreement]:
+    if stored.lost is not None:
         yield Disagreement(
-            f"{books.lost.told}; the next start rebuilds it from {books.lost.runs}",
-            f"rebuilt from {books.lost.runs}",
-            partial(fixes.rebuild_trials, books),
+            f"{stored.lost.told}; the next start rebuilds it from {stored.lost.runs}",
+            f"rebuilt from {stored.lost.runs}",
+            partial(fixes.rebuild_trials, stored),
         )
 
 
-def _own_run(books: Books) -> Iterator[Disagreement]:
-    if books.parent.info.lifecycle_stage == "deleted":
+def _own_run(stored: StoredStudy) -> Iterator[Disagreement]:
+    if stored.parent.info.lifecycle_stage == "deleted":
         yield Disagreement(
-            f"study {books.name}: its own run is in MLflow's bin",
+            f"study {stored.name}: its own run is in MLflow's bin",
             "taken out of the bin",
-            partial(fixes.take_out, books, [books.parent]),
+            partial(fixes.take_out, stored, [stored.parent]),
         )
 
 
-def _doubled(books: Books) -> Iterator[Disagreement]:
+def _doubled(stored: StoredStudy) -> Iterator[Disagreement]:
     """Runs of one trial and seed: the one that tells most stays."""
     kept: dict[tuple[int, int], Any] = {}
-    for run in sorted(books.runs, key=partial(_worth, books), reverse=True):
+    for run in sorted(stored.runs, key=partial(_worth, stored), reverse=True):
         if kept.setdefault(key_of(run), run) is not run:
             yield Disagreement(
                 f"{run.info.run_name}: MLflow has two runs of this trial and seed",
                 f"run {run.info.run_id} goes into MLflow's bin, the one with more results stays",
-                partial(fixes.delete_run, books, run),
+                partial(fixes.delete_run, stored, run),
             )
 
 
-def _worth(books: Books, run: Any) -> tuple[bool, int, float]:
-    return state_of(run) in records.ENDED, len(books.steps[run.info.run_id]), -run.info.start_time
+def _worth(stored: StoredStudy, run: Any) -> tuple[bool, int, float]:
+    return state_of(run) in records.ENDED, len(stored.steps[run.info.run_id]), -run.info.start_time
 
 
-def _runs(books: Books) -> list[Any]:
+def _runs(stored: StoredStudy) -> list[Any]:
     """Return a run for each trial and seed."""
     best: dict[tuple[int, int], Any] = {}
-    for run in sorted(books.runs, key=partial(_worth, books)):
+    for run in sorted(stored.runs, key=partial(_worth, stored)):
         best[key_of(run)] = run
     return [best[key] for key in sorted(best)]
 
 
-def _ends(books: Books) -> Iterator[Disagreement]:
-    for run in _runs(books):
-        trial, state = books.trial_of(run), state_of(run)
+def _ends(stored: StoredStudy) -> Iterator[Disagreement]:
+    for run in _runs(stored):
+        trial, state = stored.trial_of(run), state_of(run)
         if trial is None:
             continue
-        told = _told(books, trial, run.data.tags[records.TAG_SEED])
+        told = _told(stored, trial, run.data.tags[records.TAG_SEED])
         name = run.info.run_name
-        if state in records.ENDED and not told and not books.driver:
+        if state in records.ENDED and not told and not stored.driver:
             yield Disagreement(
                 f"{name}: {state} in MLflow, not ended in Optuna",
                 f"ended as {state} in Optuna",
-                partial(fixes.end_in_optuna, books, run, trial),
+                partial(fixes.end_in_optuna, stored, run, trial),
             )
         elif told and told != state:
-            yield _follow_optuna(books, run, state, told)
+            yield _follow_optuna(stored, run, state, told)
         elif told and run.info.status != STATUS.get(state):
             yield Disagreement(
                 f"{name}: {state}, but MLflow's status is {run.info.status}",
                 f"set to {STATUS[state]}",
-                partial(fixes.set_state, books, run, state),
+                partial(fixes.set_state, stored, run, state),
             )
-        elif told == records.COMPLETE and not books.several and trial.value != _score(run):
+        elif told == records.COMPLETE and not stored.several and trial.value != _score(run):
             yield Disagreement(
                 f"{name}: validation accuracy {_score(run)} in MLflow, {trial.value} in Optuna",
                 AGAIN,
-                partial(fixes.run_again, books, [trial.number]),
+                partial(fixes.run_again, stored, [trial.number]),
             )
 
 
-def _follow_optuna(books: Books, run: Any, state: str, told: str) -> Disagreement:
-    end = fixes.fitting_end(books, run, told)
+def _follow_optuna(stored: StoredStudy, run: Any, state: str, told: str) -> Disagreement:
+    end = fixes.fitting_end(stored, run, told)
     what = f"{run.info.run_name}: {state} in MLflow, {told} in Optuna"
     if end is None:
-        again = partial(fixes.run_again, books, [key_of(run)[0]])
+        again = partial(fixes.run_again, stored, [key_of(run)[0]])
         return Disagreement(f"{what}, and MLflow lacks its result", AGAIN, again)
-    return Disagreement(what, f"set to {told} in MLflow", partial(fixes.set_state, books, run, end))
+    return Disagreement(what, f"set to {told} in MLflow", partial(fixes.set_state, stored, run, end))
 
 
 def _score(run: Any) -> float | None:
@@ -141,155 +141,155 @@ def _score(run: Any) -> float | None:
     return found
 
 
-def _told(books: Books, trial: FrozenTrial, seed: str) -> str:
+def _told(stored: StoredStudy, trial: FrozenTrial, seed: str) -> str:
     """Return how a run ended by Optuna; empty if it has not."""
-    if books.several and RESULT + seed in trial.user_attrs:
+    if stored.several and RESULT + seed in trial.user_attrs:
         return str(trial.user_attrs[RESULT + seed][0])
     return str(trial.user_attrs.get(STATE, records.FAILED)) if trial.state.is_finished() else ""
 
 
-def _lost(books: Books) -> Iterator[Disagreement]:
-    known = set(map(key_of, books.runs))
-    for number, trial in books.trials.items():
-        lost = [seed for seed in books.seeds(trial) if (number, seed) not in known]
+def _lost(stored: StoredStudy) -> Iterator[Disagreement]:
+    known = set(map(key_of, stored.runs))
+    for number, trial in stored.trials.items():
+        lost = [seed for seed in stored.seeds(trial) if (number, seed) not in known]
         if not lost or not trial.state.is_finished():
             continue
-        if all((number, seed) in books.binned for seed in lost):
+        if all((number, seed) in stored.deleted_runs for seed in lost):
             yield Disagreement(
                 f"{_name(trial)}: ended in Optuna, its run is in MLflow's bin",
                 "taken out of the bin",
-                partial(fixes.take_out, books, [books.binned[number, seed] for seed in lost]),
+                partial(fixes.take_out, stored, [stored.deleted_runs[number, seed] for seed in lost]),
             )
         else:
             yield Disagreement(
                 f"{_name(trial)}: ended in Optuna, MLflow has no run of it",
                 AGAIN,
-                partial(fixes.run_again, books, [number]),
+                partial(fixes.run_again, stored, [number]),
             )
-    others = {trial.number for trial in books.others if trial.state.is_finished()}
-    for run in _runs(books):
+    others = {trial.number for trial in stored.others if trial.state.is_finished()}
+    for run in _runs(stored):
         number = key_of(run)[0]
-        if books.trial_of(run) is None and number in others:
+        if stored.trial_of(run) is None and number in others:
             yield Disagreement(
                 f"{run.info.run_name}: another tool has ended trial {number} in Optuna",
                 f"{RESTART}: another trial takes its place",
             )
-        elif books.trial_of(run) is None and not (books.lost and number in books.lost.trials):
+        elif stored.trial_of(run) is None and not (stored.lost and number in stored.lost.trials):
             yield Disagreement(
                 f"{run.info.run_name}: a run in MLflow, Optuna has no trial {number}",
                 f"no: nothing made it; delete run {run.info.run_id} in the MLflow UI",
             )
 
 
-def _results(books: Books) -> Iterator[Disagreement]:
+def _results(stored: StoredStudy) -> Iterator[Disagreement]:
     """Complete runs of which MLflow lacks what a report needs, and what no checkpoint can write back."""
-    for run in _runs(books):
-        if state_of(run) != records.COMPLETE or books.trial_of(run) is None:
+    for run in _runs(stored):
+        if state_of(run) != records.COMPLETE or stored.trial_of(run) is None:
             continue
-        there = {file.path for file in books.client.list_artifacts(run.info.run_id)}
+        there = {file.path for file in stored.client.list_artifacts(run.info.run_id)}
         lacking = [name for name in records.RESULT_FILES if name not in there]
-        if not books.steps[run.info.run_id] and not books.history(run):
+        if not stored.steps[run.info.run_id] and not stored.history(run):
             lacking.insert(0, "its curves")
         if lacking:
             yield Disagreement(
                 f"{run.info.run_name}: complete, and MLflow lacks {', '.join(lacking)}",
                 AGAIN,
-                partial(fixes.run_again, books, [key_of(run)[0]]),
+                partial(fixes.run_again, stored, [key_of(run)[0]]),
             )
 
 
-def _running(books: Books) -> Iterator[Disagreement]:
+def _running(stored: StoredStudy) -> Iterator[Disagreement]:
     told = "nobody runs it"
-    ended = {int(run.data.tags[records.TAG_TRIAL]) for run in books.runs if state_of(run) in records.ENDED}
-    for number, trial in books.trials.items():
-        if trial.state.name == "RUNNING" and (books.several or number not in ended):
+    ended = {int(run.data.tags[records.TAG_TRIAL]) for run in stored.runs if state_of(run) in records.ENDED}
+    for number, trial in stored.trials.items():
+        if trial.state.name == "RUNNING" and (stored.several or number not in ended):
             yield Disagreement(
                 f"{_name(trial)}: running in Optuna, {told}",
                 "set back to waiting",
-                partial(fixes.set_waiting, books, trial),
+                partial(fixes.set_waiting, stored, trial),
             )
-    for run in _runs(books):
-        if state_of(run) in (records.RUNNING, records.WAITING) and not _ended_in_optuna(books, run):
+    for run in _runs(stored):
+        if state_of(run) in (records.RUNNING, records.WAITING) and not _ended_in_optuna(stored, run):
             yield Disagreement(
                 f"{run.info.run_name}: {state_of(run)} in MLflow, {told}",
                 "set to interrupted",
-                partial(fixes.set_state, books, run, records.INTERRUPTED),
+                partial(fixes.set_state, stored, run, records.INTERRUPTED),
             )
 
 
-def _study(books: Books) -> Iterator[Disagreement]:
+def _study(stored: StoredStudy) -> Iterator[Disagreement]:
     """The study's own run: running without a driver, or interrupted when nothing is left to run."""
-    state, done = state_of(books.parent), books.done
-    if books.parent.info.lifecycle_stage == "deleted":
+    state, done = state_of(stored.parent), stored.done
+    if stored.parent.info.lifecycle_stage == "deleted":
         return
     if state == records.RUNNING or (state == records.INTERRUPTED and done):
         end = records.COMPLETE if done else records.INTERRUPTED
         told = "all its runs have ended" if done else "nobody runs it"
         yield Disagreement(
-            f"study {books.name}: {state} in MLflow, {told}",
+            f"study {stored.name}: {state} in MLflow, {told}",
             f"set to {end}",
-            partial(fixes.set_state, books, books.parent, end),
+            partial(fixes.set_state, stored, stored.parent, end),
         )
 
 
-def _ended_in_optuna(books: Books, run: Any) -> bool:
-    trial = books.trial_of(run)
-    return trial is not None and bool(_told(books, trial, run.data.tags[records.TAG_SEED]))
+def _ended_in_optuna(stored: StoredStudy, run: Any) -> bool:
+    trial = stored.trial_of(run)
+    return trial is not None and bool(_told(stored, trial, run.data.tags[records.TAG_SEED]))
 
 
-def _journal(books: Books) -> Iterator[Disagreement]:
-    if books.journal.path.exists():
-        kept = books.journal.read()
+def _journal(stored: StoredStudy) -> Iterator[Disagreement]:
+    if stored.journal.path.exists():
+        kept = stored.journal.read()
         events = sum(map(len, kept.values()))
         yield Disagreement(
-            f"{events} events of {len(kept)} runs wait in {books.journal.path.name}",
-            "written into both books, the file removed",
-            partial(fixes.replay, books),
+            f"{events} events of {len(kept)} runs wait in {stored.journal.path.name}",
+            "written into both stores, the file removed",
+            partial(fixes.replay, stored),
         )
 
 
-def _unread(books: Books) -> Iterator[Disagreement]:
-    for run in _runs(books):
-        folder = books.folder(run.data.tags[records.TAG_CELL])
-        if state_of(run) not in records.ENDED and not _ended_in_optuna(books, run) and folder.finished:
+def _unread(stored: StoredStudy) -> Iterator[Disagreement]:
+    for run in _runs(stored):
+        folder = stored.folder(run.data.tags[records.TAG_CELL])
+        if state_of(run) not in records.ENDED and not _ended_in_optuna(stored, run) and folder.finished:
             yield Disagreement(
-                f"{run.info.run_name}: its checkpoint is complete, the books lack its result",
+                f"{run.info.run_name}: its checkpoint is complete, the stores lack its result",
                 f"{RESTART}: it is taken over without training",
             )
 
 
-def _epochs(books: Books) -> Iterator[Disagreement]:
-    for run in _runs(books):
-        if missing := books.missing(run):
+def _epochs(stored: StoredStudy) -> Iterator[Disagreement]:
+    for run in _runs(stored):
+        if missing := stored.missing(run):
             yield Disagreement(
-                f"{run.info.run_name}: MLflow lacks {len(missing)} of {len(books.history(run))} epochs of its checkpoint",
+                f"{run.info.run_name}: MLflow lacks {len(missing)} of {len(stored.history(run))} epochs of its checkpoint",
                 "written into MLflow",
-                partial(fixes.write_epochs, books, run, missing),
+                partial(fixes.write_epochs, stored, run, missing),
             )
 
 
-def _gone(books: Books) -> Iterator[Disagreement]:
+def _gone(stored: StoredStudy) -> Iterator[Disagreement]:
     """Complete runs whose checkpoint should be in the home and is not; once noted, that is no disagreement any more."""
-    if books.config.execution.keep == "none":
+    if stored.config.execution.keep == "none":
         return
-    complete = [run for run in _runs(books) if state_of(run) == records.COMPLETE]
-    gone = [run for run in complete if records.TAG_CHECKPOINT not in run.data.tags and not _kept(books, run)]
+    complete = [run for run in _runs(stored) if state_of(run) == records.COMPLETE]
+    gone = [run for run in complete if records.TAG_CHECKPOINT not in run.data.tags and not _kept(stored, run)]
     if gone:
         names = ", ".join(run.info.run_name for run in gone[:3])
         more = f" and {len(gone) - 3} more" if len(gone) > 3 else ""
         yield Disagreement(
-            f"{names}{more}: complete, the checkpoint is not in {books.home.checkpoints}",
+            f"{names}{more}: complete, the checkpoint is not in {stored.home.checkpoints}",
             "noted as gone: results stay, `mamlab export` says how to train it again (if that folder is another disk, mount it first)",
-            partial(fixes.note_gone, books, gone),
+            partial(fixes.note_gone, stored, gone),
         )
 
 
-def _kept(books: Books, run: Any) -> bool:
-    return books.folder(run.data.tags[records.TAG_CELL]).finished
+def _kept(stored: StoredStudy, run: Any) -> bool:
+    return stored.folder(run.data.tags[records.TAG_CELL]).finished
 
 
-def _leftovers(books: Books) -> Iterator[Disagreement]:
-    for folder in books.folders:
+def _leftovers(stored: StoredStudy) -> Iterator[Disagreement]:
+    for folder in stored.folders:
         if files := folder.leftovers():
             names = ", ".join(file.name for file in files)
             yield Disagreement(

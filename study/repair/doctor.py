@@ -15,64 +15,64 @@ from ..stores.home import Home
 from ..stores.locations import find_moved
 from ..stores.locks import driver_lock
 from ..stores.reading import readable
-from ..stores.study_names import UIError
+from ..stores.study_names import UnknownStudyError
 from ..text import plain_table, print_notes, say
 from .diagnosis import Disagreement, diagnose, mend
-from .state import Books, read_books
+from .state import StoredStudy, read_stored
 
 
 def examine(home: Home, name: str, console: Console, *, fix: bool, as_json: bool) -> int:
     """Print what disagrees in the study `name`, mended if `fix`; return 1 if something is left, else 0.
 
-    Without `fix` nothing in the home is written. Raises UIError for an unknown study, or with `fix` if a driver lives
+    Without `fix` nothing in the home is written. Raises UnknownStudyError for an unknown study, or with `fix` if a driver lives
     elsewhere; DriverBusy if one lives in this home; LocationError for artifacts that are not here.
     """
-    books, mended, left = _mended(home, name) if fix else _found(home, name)
+    stored, mended, left = _mended(home, name) if fix else _found(home, name)
     if as_json:
         rows = [{"what": one.what, "mended": True} for one in mended]
-        rows += [{"what": one.what, "mended": False, "fix": one.way} for one in left]
-        tree = {"study": name, "driver": books.driver, "disagreements": rows, "notes": books.notes}
+        rows += [{"what": one.what, "mended": False, "fix": one.remedy} for one in left]
+        tree = {"study": name, "driver": stored.driver, "disagreements": rows, "notes": stored.notes}
         say(console, json.dumps(tree, indent=2))
     else:
-        print_notes(console, books.notes)
-        _print(name, console, books.driver, mended, left)
+        print_notes(console, stored.notes)
+        _print(name, console, stored.driver, mended, left)
     return int(bool(left))
 
 
-def _found(home: Home, name: str) -> tuple[Books, list[Disagreement], list[Disagreement]]:
-    """Return both books, nothing mended, and what disagrees."""
+def _found(home: Home, name: str) -> tuple[StoredStudy, list[Disagreement], list[Disagreement]]:
+    """Return both stores, nothing mended, and what disagrees."""
     with readable(home, as_it_is=True) as place:
         moved = find_moved(place)  # which are rewritten in the copy that is read
-        books = read_books(place, name)
-        left = diagnose(books)
+        stored = read_stored(place, name)
+        left = diagnose(stored)
     if moved:
         left.insert(0, Disagreement(moved.told(home), "rewritten", lambda: None))
-    return books, [], left
+    return stored, [], left
 
 
-def _mended(home: Home, name: str) -> tuple[Books, list[Disagreement], list[Disagreement]]:
-    """Mend; return both books as they were, what was mended and what is left."""
+def _mended(home: Home, name: str) -> tuple[StoredStudy, list[Disagreement], list[Disagreement]]:
+    """Mend; return both stores as they were, what was mended and what is left."""
     moved = find_moved(home)
-    read_books(home, name)  # which rewrites the locations of a home that was moved
+    read_stored(home, name)  # which rewrites the locations of a home that was moved
     with driver_lock(home.locks / f"{name}.lock", name):
-        books = read_books(home, name, alone=True)
-        if books.driver:
-            raise UIError(f'study "{name}" is being run by {books.driver}; stop it there, then --fix')
-        mended, left = mend(books)
-    return books, [*([Disagreement(moved.told(home), "rewritten")] if moved else []), *mended], left
+        stored = read_stored(home, name, alone=True)
+        if stored.driver:
+            raise UnknownStudyError(f'study "{name}" is being run by {stored.driver}; stop it there, then --fix')
+        mended, left = mend(stored)
+    return stored, [*([Disagreement(moved.told(home), "rewritten")] if moved else []), *mended], left
 
 
 def _print(name: str, console: Console, driver: str, mended: list[Disagreement], left: list[Disagreement]) -> None:
     if driver:
         say(console, f"{name} is being run by {driver}: only what has ended is compared.")
     if not mended and not left:
-        say(console, f"{name}: the books, the checkpoints and the journal agree.")
+        say(console, f"{name}: the stores, the checkpoints and the journal agree.")
         return
     table = plain_table("what disagrees", "mended" if mended else "--fix")
     for one in mended:
-        table.add_row(Text(one.what), Text(one.way, style="green"))
+        table.add_row(Text(one.what), Text(one.remedy, style="green"))
     for one in left:
-        table.add_row(Text(one.what, style="yellow"), Text(one.way))
+        table.add_row(Text(one.what, style="yellow"), Text(one.remedy))
     console.print(table)
     if mended or not any(one.cure for one in left):
         say(console, f"{len(mended)} mended, {len(left)} left.")

@@ -14,9 +14,9 @@ from ..engine.foreign import STATE
 from ..stores.connect import open_mlflow
 from ..stores.home import Home
 from ..stores.locks import driver_lock
-from ..stores.study_names import UIError
+from ..stores.study_names import UnknownStudyError
 from .fixes import rebuild_trials, run_again
-from .state import read_books
+from .state import read_stored
 
 RETRIED = (records.FAILED, records.OUT_OF_MEMORY)
 """Divergence is a result, and stays."""
@@ -25,19 +25,19 @@ RETRIED = (records.FAILED, records.OUT_OF_MEMORY)
 def retry_failed(home: Home, study: str) -> int:
     """Mark the trials that failed or ran out of memory to be run again; return how many. A study that is new has none.
 
-    Raises DriverBusy, or UIError for a driver elsewhere, while the study is being run.
+    Raises DriverBusy, or UnknownStudyError for a driver elsewhere, while the study is being run.
     """
     if find_experiment(open_mlflow(home), study) is None:
         return 0
     with driver_lock(home.locks / f"{study}.lock", study):
-        books = read_books(home, study, alone=True)
-        if books.driver:
-            raise UIError(f'study "{study}" is being run by {books.driver}; stop it there first')
-        if books.lost:
-            rebuild_trials(books)
-            books = read_books(home, study, alone=True)
+        stored = read_stored(home, study, alone=True)
+        if stored.driver:
+            raise UnknownStudyError(f'study "{study}" is being run by {stored.driver}; stop it there first')
+        if stored.lost:
+            rebuild_trials(stored)
+            stored = read_stored(home, study, alone=True)
         failed = [
-            one for one in books.trials.values() if one.state.is_finished() and one.user_attrs.get(STATE) in RETRIED
+            one for one in stored.trials.values() if one.state.is_finished() and one.user_attrs.get(STATE) in RETRIED
         ]
-        run_again(books, {one.number for one in failed})
+        run_again(stored, {one.number for one in failed})
     return len(failed)

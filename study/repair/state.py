@@ -1,4 +1,4 @@
-"""Both books of a study and its checkpoints as they are read from outside, to be compared."""
+"""Both stores of a study and its checkpoints as they are read from outside, to be compared."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from trainers.results import EpochResult
 
 from ..engine.foreign import is_ours, notes_on
 from ..engine.journal import Journal
-from ..engine.plan import planned_cells
+from ..engine.plan import planned_runs
 from ..engine.rebuilding import Lost, find_lost
 from ..engine.status import driver_of, read_studies
 from ..engine.trials import RESULT, SUPERSEDED
@@ -26,7 +26,7 @@ from ..stores.connect import open_mlflow, open_optuna
 from ..stores.heartbeat import TAG, living
 from ..stores.home import Home
 from ..stores.locks import holder
-from ..stores.study_names import UIError, require_store
+from ..stores.study_names import UnknownStudyError, require_store
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Books:
+class StoredStudy:
     """One study at one moment: `trials` are Optuna's by number (those that count), `runs` MLflow's without the study's own, `parent`."""
 
     home: Home
@@ -59,10 +59,12 @@ class Books:
 
     @cached_property
     def config(self) -> StudyConfig:
-        """The spec with which the study was last started. Raises UIError if it is not in MLflow."""
+        """The spec with which the study was last started. Raises UnknownStudyError if it is not in MLflow."""
         artifacts = self.client.list_artifacts(self.parent.info.run_id)
         if not any(file.path == records.SPEC_FILE for file in artifacts):
-            raise UIError(f'study "{self.name}" has no {records.SPEC_FILE} in MLflow; start it again, which writes it')
+            raise UnknownStudyError(
+                f'study "{self.name}" has no {records.SPEC_FILE} in MLflow; start it again, which writes it'
+            )
         with tempfile.TemporaryDirectory() as folder:
             file = self.client.download_artifacts(self.parent.info.run_id, records.SPEC_FILE, folder)
             return stored_spec(Path(file).read_text(encoding="utf-8"), self.name)
@@ -80,7 +82,7 @@ class Books:
             wanted = self.config.budget.trials
             return wanted is not None and len(ended) == len(self.trials) >= wanted
         cells = {(trial.user_attrs.get("arm"), trial.user_attrs["seed"]) for trial in ended}
-        return len(ended) == len(self.trials) and cells.issuperset(planned_cells(self.config))
+        return len(ended) == len(self.trials) and cells.issuperset(planned_runs(self.config))
 
     def seeds(self, trial: FrozenTrial) -> tuple[int, ...]:
         """Return the seeds of a trial's runs; of one that a pruner stopped between them, those that were trained."""
@@ -90,7 +92,7 @@ class Books:
         return trained if self.several and trial.state.is_finished() else self.config.seeds
 
     @cached_property
-    def binned(self) -> dict[tuple[int, int], Any]:
+    def deleted_runs(self) -> dict[tuple[int, int], Any]:
         """The runs in MLflow's bin by trial and seed, the newest of each."""
         runs = f"tags.{records.TAG_ROLE} = '{records.ROLE_RUN}'"
         found = runs_where(self.client, [self.parent.info.experiment_id], runs, DELETED)
@@ -136,10 +138,10 @@ def state_of(run: Any) -> str:
     return str(run.data.tags.get(records.TAG_STATE, records.RUNNING))
 
 
-def read_books(home: Home, name: str, *, alone: bool = False) -> Books:
+def read_stored(home: Home, name: str, *, alone: bool = False) -> StoredStudy:
     """Read the study `name`; with `alone` this process holds its driver's lock, and waits to see whether one elsewhere lives.
 
-    Raises UIError, naming the studies that there are, if it is none of them.
+    Raises UnknownStudyError, naming the studies that there are, if it is none of them.
     """
     require_store(home)
     client = open_mlflow(home)
@@ -148,7 +150,7 @@ def read_books(home: Home, name: str, *, alone: bool = False) -> Books:
     parent = parent_of(client, experiment.experiment_id) if experiment else None
     if parent is None:
         known = ", ".join(study.name for study in read_studies(home)) or "none"
-        raise UIError(f"no study named {name!r} in {home.root} (there: {known})")
+        raise UnknownStudyError(f"no study named {name!r} in {home.root} (there: {known})")
     children = [run for run in runs if run.data.tags.get(records.TAG_ROLE) == records.ROLE_RUN]
     storage = open_optuna(home)
     try:
@@ -162,7 +164,7 @@ def read_books(home: Home, name: str, *, alone: bool = False) -> Books:
     others = tuple(trial for trial in trials if not is_ours(trial))
     counting = {trial.number: trial for trial in ours}
     lost = None if driver else find_lost(storage, client, name)
-    return Books(home, name, storage, client, counting, parent, children, driver, others, lost)
+    return StoredStudy(home, name, storage, client, counting, parent, children, driver, others, lost)
 
 
 def _alive(client: Any, home: Home, name: str, parent_id: str) -> str:

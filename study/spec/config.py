@@ -20,10 +20,11 @@ from search_spaces.trials import FixedParams
 from trainers.config import TrainerConfig
 from trainers.data import DataConfig
 from trainers.error_messages import explain, nearest, unknown
+from trainers.errors import InputError
+from trainers.flops import flops
 from trainers.inert import Inert
 from trainers.overrides import Tree, flatten, merge, normalise, settings, typed_among
 from trainers.presets import PRESETS, preset
-from trainers.work import work
 
 from .optuna_parts import WILCOXON, make_pruner, make_sampler
 from .rungs import late_rungs
@@ -35,7 +36,7 @@ Kind = Literal["search", "ablation", "train"]
 T = TypeVar("T")
 
 
-class SpecError(ValueError):
+class SpecError(InputError):
     """A spec file that cannot be run; `problems` holds a line for each thing to mend."""
 
     def __init__(self, problems: list[str], path: Path | None = None) -> None:
@@ -104,24 +105,22 @@ class StudyConfig:
         """Whether a complete run is measured on the test tasks."""
         return self.study.test if self.kind == "search" else True
 
-    def work(self, config: TrainerConfig, epochs: int | None = None) -> float:
+    def compute(self, config: TrainerConfig, epochs: int | None = None) -> float:
         """Return the counted operations of `config`'s first `epochs` epochs (None: all); 1 is the base's whole training."""
-        return work(config, *self.data.image_shape, epochs) / work(self.base, *self.data.image_shape)
+        return flops(config, *self.data.image_shape, epochs) / flops(self.base, *self.data.image_shape)
 
     def preset_config(self, name: str) -> TrainerConfig:
         """Return the preset `name` with what [trainer] and `space.fix` say."""
         assert self.space is not None
         return normalise(merge(preset(name, size=self.size), self.typed, self.space.fixed))[0]
 
-    def too_much_work(self, params: Mapping[str, Any]) -> str:
-        """Return why the config of Optuna parameters is beyond `space.max_work`; empty if it is not."""
+    def beyond_max_compute(self, params: Mapping[str, Any]) -> str:
+        """Return why the config of Optuna parameters is beyond `space.max_compute`; empty if it is not."""
         assert self.space is not None
-        most = self.space.max_work
-        if most is None or (found := self.work(self.space.suggest(FixedParams(params), self.base_tree)[0])) <= most:
+        most = self.space.max_compute
+        if most is None or (found := self.compute(self.space.suggest(FixedParams(params), self.base_tree)[0])) <= most:
             return ""
-        return (
-            f"it takes {found:.3g} times the base's work, and space.max_work is {most:g}; raise that, or leave it out"
-        )
+        return f"it takes {found:.3g} times the base's compute, and space.max_compute is {most:g}; raise that, or leave it out"
 
     def frozen_part(self) -> Tree:
         """Return what may not change once the study has started, ready for JSON.
@@ -245,23 +244,23 @@ def _search(spec: SpecFile, trainer: Trainer, space: SearchSpace, common: Tree) 
         **common, kind="search", base_tree=base_tree, base=base, dropped=dropped, space=narrowed, sampler=sampler,
         pruner=pruner, enqueued=enqueued, notes=notes, typed=trainer.typed, size=trainer.size,
     )  # fmt: skip
-    if problems := _too_much_work(found):
+    if problems := _beyond_max_compute(found):
         raise SpecError(problems)
     return found
 
 
-def _too_much_work(config: StudyConfig) -> list[str]:
-    """Return what of `space.max_work` no config keeps, as far as 200 random ones tell, and which presets do not."""
+def _beyond_max_compute(config: StudyConfig) -> list[str]:
+    """Return what of `space.max_compute` no config keeps, as far as 200 random ones tell, and which presets do not."""
     assert config.space is not None
-    if config.space.max_work is None:
+    if config.space.max_compute is None:
         return []
-    least = min(config.work(one) for one, _ in config.space.samples(config.base_tree, 200))
-    if least > config.space.max_work:
+    least = min(config.compute(one) for one, _ in config.space.samples(config.base_tree, 200))
+    if least > config.space.max_compute:
         return [
-            f"space.max_work = {config.space.max_work:g}: of 200 random configs the cheapest takes {least:.3g} times the base's work; "
+            f"space.max_compute = {config.space.max_compute:g}: of 200 random configs the cheapest takes {least:.3g} times the base's compute; "
             "raise it, or widen the space towards cheaper ones"
         ]
-    tries = ((name, config.too_much_work(params)) for name, params in config.enqueued.items())
+    tries = ((name, config.beyond_max_compute(params)) for name, params in config.enqueued.items())
     return [f'study.enqueue "{name}": {message}' for name, message in tries if message]
 
 

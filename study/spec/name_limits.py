@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from trainers.errors import InputError
+
 from ..stores.home import Home
 from .config import StudyConfig
 
@@ -18,7 +20,7 @@ TEXT = 8000
 def refuse_too_long(config: StudyConfig, home: Home) -> None:
     """Raise ValueError, a line for each name of the study that its stores cannot keep whole."""
     if problems := [*_long_names(config, home), *_long_location(config, home)]:
-        raise ValueError("\n".join(problems))
+        raise InputError("\n".join(problems))
 
 
 def _long_names(config: StudyConfig, home: Home) -> Iterator[str]:

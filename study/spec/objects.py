@@ -14,6 +14,7 @@ from search_spaces.space import SearchSpace
 from trainers.config import TrainerConfig
 from trainers.data import DataConfig
 from trainers.error_messages import show
+from trainers.errors import InputError
 from trainers.overrides import Tree, flatten, merge, normalise
 from trainers.presets import PRESETS, SIZES, preset
 from trainers.sections import Section
@@ -146,7 +147,7 @@ def _read_space(space: Any, tables: Tree) -> SearchSpace:
 def _space_table(space: Any) -> Tree:
     table = _plain(_named(space, "preset"), "space")
     if not isinstance(table, dict):
-        raise ValueError(f"space: must be a SearchSpace, a ready space's name or a table, not {show(space)}")
+        raise InputError(f"space: must be a SearchSpace, a ready space's name or a table, not {show(space)}")
     return table
 
 

@@ -10,6 +10,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from trainers.error_messages import show, unknown
+from trainers.errors import InputError
 
 from .rungs import HALVING, are_placed, halving_options, up_to_half
 from .sections import Named
@@ -117,7 +118,7 @@ def make_pruner(section: Named, epochs: int) -> BasePruner:
 
 def _class(what: str, names: dict[str, str], module: Any, section: Named) -> Any:
     if section.name not in names:
-        raise ValueError(f"{what}.name = {show(section.name)}: {unknown(what, section.name, names)}")
+        raise InputError(f"{what}.name = {show(section.name)}: {unknown(what, section.name, names)}")
     return getattr(module, names[section.name])
 
 
@@ -135,7 +136,7 @@ def _make(what: str, make: Any, section: Named, own: dict[str, Any], hidden: tup
             f'{what}.name = "cmaes": needs the package cmaes; install it (pip install cmaes), or choose another'
         )
     if wrong:
-        raise ValueError("\n".join(wrong))
+        raise InputError("\n".join(wrong))
     if "warn_independent_sampling" in parameters and section.name != "tpe":
         own = {"warn_independent_sampling": False, **own}
     options = {**own, **section.options}
@@ -145,7 +146,7 @@ def _make(what: str, make: Any, section: Named, own: dict[str, Any], hidden: tup
         with _quiet():
             return make(**options)
     except (TypeError, ValueError, AssertionError) as error:
-        raise ValueError(f"{what}: {section.name} refuses its options: {error}") from None
+        raise InputError(f"{what}: {section.name} refuses its options: {error}") from None
 
 
 _KINDS: dict[str, tuple[type, ...]] = {"bool": (bool,), "int": (int,), "float": (int, float), "str": (str,)}

@@ -58,13 +58,13 @@ def with_same_data(
         if not checksum or data.checksum == checksum:
             return one, data
         problems.append(f"{place_of(one, home)} holds other data: its checksum is {data.checksum}")
-    way = (
+    remedy = (
         "name the folder that holds the same data with --data PATH"
         if isinstance(spec.data, ImageFolder)
         else "put the files back as they were, or use the versions of then"
     )
     raise DataError(
-        f'the data of the study "{spec.study.name}" (checksum {checksum or "unknown"}) is not here; {way}. Looked at:\n'
+        f'the data of the study "{spec.study.name}" (checksum {checksum or "unknown"}) is not here; {remedy}. Looked at:\n'
         + "\n".join(f"  {problem}" for problem in problems)
     )
 

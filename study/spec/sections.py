@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from trainers.data import DataConfig
+from trainers.errors import InputError
 from trainers.sections import Section
 
 from .seed_groups import Score
@@ -40,7 +41,7 @@ class StudySection(Section):
     @model_validator(mode="after")
     def _a_bound_needs_two_seeds(self) -> StudySection:
         if self.score == "lower_bound" and self.seeds_per_trial < 2:
-            raise ValueError(
+            raise InputError(
                 f'score = "lower_bound" needs seeds_per_trial of at least 2, not {self.seeds_per_trial}; raise it, or leave score out'
             )
         return self
@@ -49,7 +50,7 @@ class StudySection(Section):
     @classmethod
     def _not_mlflows_own(cls, name: str) -> str:
         if name == "Default":
-            raise ValueError('"Default" is MLflow\'s own experiment; give the study another name')
+            raise InputError('"Default" is MLflow\'s own experiment; give the study another name')
         return name
 
     seed: int = Field(0, ge=0, description="first seed of the trainings, and seed of the sampler")
@@ -202,17 +203,17 @@ class ExecutionSection(Section):
     @classmethod
     def _as_ray_shares(cls, gpus: float | None) -> float | None:
         if gpus is not None and gpus > 1 and gpus != int(gpus):
-            raise ValueError(f"must be a share of one GPU (up to 1) or a whole number, not {gpus:g}")
+            raise InputError(f"must be a share of one GPU (up to 1) or a whole number, not {gpus:g}")
         return gpus
 
     @model_validator(mode="after")
     def _no_ray_without_ray(self) -> ExecutionSection:
         given = [name for name in ("address", "cpus_per_run", "gpus_per_run") if name in self.model_fields_set]
         if self.executor != "ray" and given:
-            raise ValueError(f'only executor = "ray" uses {", ".join(given)}; add it, or leave {given[0]} out')
+            raise InputError(f'only executor = "ray" uses {", ".join(given)}; add it, or leave {given[0]} out')
         if "workers_per_gpu" in self.model_fields_set and (self.executor == "ray" or self.workers != "auto"):
             other = "gpus_per_run says it on Ray" if self.executor == "ray" else "workers is a number already"
-            raise ValueError(f"workers_per_gpu has no effect: {other}; leave it out")
+            raise InputError(f"workers_per_gpu has no effect: {other}; leave it out")
         return self
 
 

@@ -108,14 +108,14 @@ def space_problems(config: StudyConfig, data: ClassData | None) -> list[str]:
 def _drawn(config: StudyConfig) -> list[TrainerConfig]:
     """Return the largest config of a space and random ones, no more work than the space allows; those that are none are left out."""
     assert config.space is not None
-    most, found = config.space.max_work, list[TrainerConfig]()
+    most, found = config.space.max_compute, list[TrainerConfig]()
     draws: list[Trial] = [LargestParams(), *config.space.draws(POINTS)]
     for draw in draws:
         try:
             one = config.space.suggest(draw, config.base_tree)[0]
         except ValueError:  # what `mamlab space check` says
             continue
-        if most is None or config.work(one) <= most:
+        if most is None or config.compute(one) <= most:
             found.append(one)
     return found or [config.base]
 

@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from trainers.config import TrainerConfig
 from trainers.error_messages import explain
+from trainers.errors import InputError
 from trainers.inert import Inert
 from trainers.overrides import Tree, merge, normalise
 from trainers.presets import preset
@@ -34,7 +35,7 @@ def read_trainer(spec: Tree) -> Trainer:
         # In a search, what is sampled can give a typed setting its effect: `_search` checks that.
         config, dropped = normalise(tree, typed={} if "space" in spec else typed)
     except ValidationError as error:
-        raise ValueError(explain(error, TrainerConfig, "trainer")) from None
+        raise InputError(explain(error, TrainerConfig, "trainer")) from None
     except ValueError as error:
-        raise ValueError(f"trainer.{error}") from None
+        raise InputError(f"trainer.{error}") from None
     return Trainer(typed, tree, config, dropped, size)

@@ -12,6 +12,7 @@ import tomli_w
 
 from reports.data.output_folder import write_file
 from trainers.config import TrainerConfig
+from trainers.errors import InputError
 from trainers.fingerprint import same_training
 from trainers.overrides import Tree, flatten
 from trainers.sections import COMPONENTS
@@ -59,7 +60,7 @@ def write_spec(home: Home, tables: Tree, comment: str) -> tuple[Path, StudyConfi
     if os.path.lexists(file):
         there = _load(file)
         if _said(there) != _said(config):
-            raise ValueError(
+            raise InputError(
                 f"{file} is there and says something else than would be written now; go on with it (arms and seeds may be "
                 f"added there) with: mamlab {config.command} {file}, or start another study with: --name NAME"
             )
@@ -72,7 +73,7 @@ def _load(file: Path) -> StudyConfig:
     try:
         return load_spec(file)
     except ValueError as error:
-        raise ValueError(
+        raise InputError(
             f"{error}\n{file} is where the new spec file would be written; mend it, move it away, or start another study with: --name NAME"
         ) from None
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from trainers.disk import DISK_ERRORS, chain
+from trainers.errors import InputError
 
 from .failures import open_files_hint
 from .home import Home
@@ -312,7 +313,7 @@ def _advisory_lock(url: str, name: str) -> Iterator[None]:
         except sqlalchemy.exc.OperationalError as error:
             if _is_away(error):
                 raise
-            raise ValueError(f"{name} refuses us: {redact(_reason(error))}") from None
+            raise InputError(f"{name} refuses us: {redact(_reason(error))}") from None
 
     with patiently(connect, name) as connection:
         connection.execute(sqlalchemy.text(f"SELECT pg_advisory_lock({ADVISORY_LOCK})"))

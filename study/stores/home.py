@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+from trainers.errors import InputError
+
 from .urls import store_addresses
 
 
@@ -34,7 +36,7 @@ class Home:
     def __post_init__(self) -> None:
         root = Path(self.root).expanduser().absolute()
         if bad := next((character for character in str(root) if character in "?#%"), None):
-            raise ValueError(
+            raise InputError(
                 f"the home {root} has {bad!r} in its path, which the addresses of its SQLite stores cannot hold; "
                 "name another folder with --home or MAMLAB_HOME"
             )

@@ -17,6 +17,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from reports import records
+from trainers.errors import InputError
 
 from .home import Home
 from .locks import holder
@@ -41,7 +42,7 @@ Row = tuple[str, str, Any, str, str, str]
 """Table, key column, key, column, place, new place."""
 
 
-class LocationError(ValueError):
+class LocationError(InputError):
     """The artifacts of a home are not where it is; the message names both places and the way out."""
 
 
@@ -109,12 +110,12 @@ def refuse_absent(moved: Moved, home: Home) -> None:
     first = moved.absent[0]
     here = home.artifacts / first.name
     if first.is_dir():
-        way = f'copy them: mkdir -p {home.artifacts} && cp -a "{first}" "{here}"'
+        remedy = f'copy them: mkdir -p {home.artifacts} && cp -a "{first}" "{here}"'
     else:
-        way = f'bring the folder along to {here}; if it is lost, go on without: mkdir -p "{here}"'
+        remedy = f'bring the folder along to {here}; if it is lost, go on without: mkdir -p "{here}"'
     raise LocationError(
         f"the artifacts of {len(moved.absent)} stud{'y are' if len(moved.absent) == 1 else 'ies are'} not in the home {home.root}: "
-        f'its store says that those of "{first.name}" lie in {first}; {way}'
+        f'its store says that those of "{first.name}" lie in {first}; {remedy}'
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from trainers.errors import MamlabError
 from trainers.locks import UNKNOWN, held, holder, take
 
 from ..stopping import raise_if_stopped
@@ -14,7 +15,7 @@ from ..stopping import raise_if_stopped
 __all__ = ["DriverBusy", "driver_lock", "file_lock", "holder"]
 
 
-class DriverBusy(RuntimeError):
+class DriverBusy(MamlabError, RuntimeError):
     """Another driver works on the study; the message names its host, process and start."""
 
 

@@ -59,12 +59,12 @@ class StoreFile:
         try:
             kept = self._rescue()
         except (OSError, sqlite3.Error) as error:
-            way = (
+            remedy = (
                 "stop, and start again: it is rebuilt from MLflow"
                 if self.path.name == "optuna.db"
                 else "put it back from a copy"
             )
-            return f"{self.path} was {what} while the study ran, and what it held could not be kept ({error}); {way}"
+            return f"{self.path} was {what} while the study ran, and what it held could not be kept ({error}); {remedy}"
         first = "" if now is None else f"mv {self.path} {self.path}.other; "
         return f"{self.path} was {what} while the study ran; what it held is kept, put it back: {first}mv {kept} {self.path}"
 

@@ -16,6 +16,7 @@ from types import MappingProxyType
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from reports.data.text_files import read_text
+from trainers.errors import InputError
 
 FILE = "stores.toml"
 VARIABLES = {"optuna": "MAMLAB_OPTUNA_URL", "mlflow": "MAMLAB_MLFLOW_URL"}
@@ -62,7 +63,7 @@ def store_addresses(root: Path, given: Mapping[str, str | None] = MappingProxyTy
         elif store in table:
             found[store] = _checked(store, table[store], f"{root / FILE}: {store}")
     if found["optuna"] == found["mlflow"]:
-        raise ValueError(
+        raise InputError(
             f"Optuna and MLflow cannot share the database {shown(found['optuna'])}: both keep tables of the same name; "
             "make a second database on that server"
         )
@@ -75,12 +76,12 @@ def _read(file: Path) -> dict[str, str]:
     try:
         table = tomllib.loads(read_text(file))
     except tomllib.TOMLDecodeError as error:
-        raise ValueError(f"{file}: not valid TOML: {error}") from None
+        raise InputError(f"{file}: not valid TOML: {error}") from None
     for key, value in table.items():
         if key not in VARIABLES:
-            raise ValueError(f'{file}: unknown key "{key}"; it may hold: {", ".join(VARIABLES)}')
+            raise InputError(f'{file}: unknown key "{key}"; it may hold: {", ".join(VARIABLES)}')
         if not isinstance(value, str):
-            raise ValueError(f'{file}: {key} must be an address in quotes, such as "{EXAMPLES[key]}"')
+            raise InputError(f'{file}: {key} must be an address in quotes, such as "{EXAMPLES[key]}"')
     return table
 
 
@@ -91,10 +92,10 @@ def _checked(store: str, text: str, where: str) -> str:
         return text.strip().rstrip("/")
     dialect, _, driver = scheme.partition("+")
     if not separator or dialect not in ("postgresql", "postgres") or driver not in ("", *DRIVERS):
-        raise ValueError(f'{where} must be {EXAMPLES[store]}, not "{redact(text)}"')
+        raise InputError(f'{where} must be {EXAMPLES[store]}, not "{redact(text)}"')
     driver = driver or "psycopg2"
     if find_spec(DRIVERS[driver]) is None:
-        raise ValueError(f"{where} names PostgreSQL, whose driver {driver} is missing: pip install 'mamlab[postgres]'")
+        raise InputError(f"{where} names PostgreSQL, whose driver {driver} is missing: pip install 'mamlab[postgres]'")
     parts = urlsplit(f"postgresql+{driver}://{rest}")
     settings = TIMEOUTS | dict(parse_qsl(parts.query, keep_blank_values=True))
     return parts._replace(query=urlencode(settings, safe="/")).geturl()

@@ -22,7 +22,7 @@ from typing import Any
 import torch
 from pydantic import TypeAdapter
 
-from trainers.checkpoint import CellBusy, CheckpointFolder
+from trainers.checkpoint import CheckpointFolder, TrainingBusy
 from trainers.config import TrainerConfig
 from trainers.data import DataConfig, DataError
 from trainers.data.classes import ClassData
@@ -51,7 +51,7 @@ def run_job(job: Job) -> Generator[Event, Answer, None]:
     try:
         folder.acquire()
         yield from _train(job, folder)
-    except CellBusy as busy:
+    except TrainingBusy as busy:
         yield Busy(str(busy), busy.holder)
     except Diverged as error:
         yield Ended("diverged", str(error))

@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks.search_efficiency import SPEC, TRIALS, study_of
 from benchmarks.search_efficiency_page import write_page
-from benchmarks.search_efficiency_statistics import Curve, curve_of, expected_random, ratio, work_to_reach
+from benchmarks.search_efficiency_statistics import Curve, compute_to_reach, curve_of, expected_random, ratio
 from reports.records import RunRecord
 
 
@@ -42,7 +42,7 @@ def test_the_best_of_random_order_is_expected_with_the_formula_of_dodge() -> Non
 
 def test_the_ratio_is_the_work_at_which_the_mean_best_reaches_the_others_best() -> None:
     """Random's best is 0.6 after 4. The pruned search has 0.5 after 1 and 0.7 after 2."""
-    assert work_to_reach([PRUNED], 0.6) == 2.0
+    assert compute_to_reach([PRUNED], 0.6) == 2.0
     assert ratio([PRUNED], [RANDOM]).value == 0.5
     found = ratio([PRUNED, RANDOM], [RANDOM, RANDOM])
     assert (found.value, found.n) == (0.5, 2)

@@ -12,12 +12,12 @@ from functools import cache
 from pathlib import Path
 
 from study.engine.driver import run_study
-from study.engine.progress import Snapshot
+from study.engine.progress import StudyProgress
 from study.spec.config import StudyConfig, parse_spec
 from study.stores.home import Home
 from study.workers.executors import Executor
-from tests.study_tests.books import LOADER, TRAINER, _workers, ablation, fresh_home, search
 from tests.study_tests.drivers import start
+from tests.study_tests.store_rows import LOADER, TRAINER, _workers, ablation, fresh_home, search
 from tests.toy import toy_data
 from trainers.data.classes import ClassData
 from trainers.data.config import DataConfig
@@ -49,8 +49,11 @@ class Case:
     loader: str = LOADER
 
     def run(
-        self, home: Home, show: Callable[[Snapshot], None] = lambda snapshot: None, executor: Executor | None = None
-    ) -> Snapshot:
+        self,
+        home: Home,
+        show: Callable[[StudyProgress], None] = lambda progress: None,
+        executor: Executor | None = None,
+    ) -> StudyProgress:
         """Run the study in this process, on workers that stay for the next call."""
         assert self.config.execution.workers != "auto"
         workers = executor or _workers(self.config.execution.workers)

@@ -29,7 +29,7 @@ READERS = {
     "status ab": command("status ab", r"9 complete .*best 87\.50 %"),
     "report": command("report ab", r"Report: .*/reports/ab/index\.html"),
     "verify": command("verify ab", r"every table follows from its 9 runs; the results agree with MLflow's"),
-    "doctor": command("doctor ab", r"ab: the books, the checkpoints and the journal agree"),
+    "doctor": command("doctor ab", r"ab: the stores, the checkpoints and the journal agree"),
     "export": command("export ab model --arm MAML++", r"Accuracy: \d.*MLflow: "),
     "plan": command("plan ablation.toml", r"3 arms x 3 seeds = 9, 9 of them trained in this home"),
     "plan --from": command("plan ablation.toml --from runs/reports/ab", r"7\.22 points, from the report in runs/reports/ab"),

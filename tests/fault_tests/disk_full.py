@@ -14,10 +14,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from study.engine.progress import Snapshot
+from study.engine.progress import StudyProgress
 from study.stores.home import Home
 from study.workers.executors import LocalExecutor
-from tests.study_tests.books import fresh_home
+from tests.study_tests.store_rows import fresh_home
 
 from .cases import Case, arms, calm, real
 from .invariants import check_invariants
@@ -76,11 +76,11 @@ def main(root: Path, fault: str, seconds: float) -> None:
         time.sleep(seconds)
         os.kill(os.getpid(), signal.SIGINT) if fault == "stop" else mend()
 
-    def show(snapshot: Snapshot) -> None:
-        if snapshot.away and snapshot.away not in away:
-            away.append(snapshot.away)
-            print(snapshot.away, flush=True)
-        if not done.is_set() and sum(row.epoch for row in snapshot.running) >= 2:
+    def show(progress: StudyProgress) -> None:
+        if progress.away and progress.away not in away:
+            away.append(progress.away)
+            print(progress.away, flush=True)
+        if not done.is_set() and sum(row.epoch for row in progress.running) >= 2:
             done.set()
             broken()
             threading.Thread(target=later).start()

@@ -9,7 +9,7 @@ from study.engine.tracking import STATUS
 from study.spec.config import StudyConfig
 from study.stores.connect import open_mlflow
 from study.stores.home import Home
-from tests.study_tests.books import OPTUNA, mlflow_runs, optuna_trials, outcome
+from tests.study_tests.store_rows import OPTUNA, mlflow_runs, optuna_trials, outcome
 from trainers.checkpoint import CheckpointFolder
 
 Key = tuple[str, int]
@@ -64,7 +64,7 @@ def check_invariants(
     for run in runs:
         state = run.data.tags[records.TAG_STATE]
         assert run.info.status == STATUS[state]
-        assert trials[int(run.data.tags["trial"])].state.name == OPTUNA.get(state, "FAIL"), "the books disagree"
+        assert trials[int(run.data.tags["trial"])].state.name == OPTUNA.get(state, "FAIL"), "the stores disagree"
         _check_curves(home, run)
         if state == records.COMPLETE:
             _check_checkpoint(home, run, now)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from study.engine.progress import Snapshot
+from study.engine.progress import StudyProgress
 from study.spec.config import parse_spec
 from study.workers.executors import LocalExecutor
 from tests.processes import PATIENCE_SECONDS
@@ -86,7 +86,7 @@ def test_a_damaged_newest_checkpoint_is_passed_over_for_the_one_before(
 def test_a_worker_without_memory_says_so_and_the_others_go_on(number: int, tmp_path: Path) -> None:
     whole = arms()
     greedy = parse_spec(whole.config.spec_text + '[[ablation.arms]]\nname = "greedy"\nset = { "outer.beta1" = 0.88 }\n')
-    case, home, seen = Case(greedy, 10), new_home(tmp_path, "home"), list[Snapshot]()
+    case, home, seen = Case(greedy, 10), new_home(tmp_path, "home"), list[StudyProgress]()
     workers = LocalExecutor(2, 1, home.logs)
     last = case.run(home, seen.append, workers)
     workers.close()

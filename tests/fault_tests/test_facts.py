@@ -9,8 +9,8 @@ import pytest
 from reports.data.loading import from_mlflow
 from study.reporting import report_from_store
 from study.stores.home import Home
-from tests.study_tests.books import check_books, fresh_home, run
 from tests.study_tests.servers import mlflow_server
+from tests.study_tests.store_rows import check_stores, fresh_home, run
 from tests.study_tests.test_facts import many_arms
 
 
@@ -18,7 +18,7 @@ from tests.study_tests.test_facts import many_arms
 def test_an_ablation_of_61_arms_runs_to_its_end_and_reports_them_all(tmp_path: Path) -> None:
     home, config = fresh_home(tmp_path), many_arms(61, 70, seeds=2)
     assert run(config, home).finished
-    assert check_books(home, config, 122) == {"complete": 122}
+    assert check_stores(home, config, 122) == {"complete": 122}
     page = report_from_store("many", home).read_text()
     assert all(arm in page for arm in config.arms)
 

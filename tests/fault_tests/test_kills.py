@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from study.engine.progress import Snapshot
+from study.engine.progress import StudyProgress
 from study.workers.executors import LocalExecutor
 from study.workers.executors.local import WorkersError
 from tests.study_tests.drivers import EPOCH_SECONDS, STOPPED, ended, wait_for_new_epochs
@@ -32,7 +32,7 @@ class Killer:
         self._doomed: dict[int, threading.Timer] = {}
         self.killed = 0
 
-    def __call__(self, snapshot: Snapshot) -> None:
+    def __call__(self, progress: StudyProgress) -> None:
         for pid in self._workers.pids.values():
             if pid not in self._doomed and self._left:
                 self._left -= 1

@@ -20,7 +20,7 @@ from reports import ReportError
 from reports.data.files import DATA, RUNS, STUDY
 from reports.data.loading import from_files
 from study.spec.config import SpecError, parse_spec
-from tests.study_tests.books import ablation, search
+from tests.study_tests.store_rows import ablation, search
 from trainers.checkpoint import CheckpointFolder
 
 from .cases import arms, new_home, real

@@ -14,9 +14,9 @@ import pytest
 from study.cli.main import run as mamlab
 from study.spec.config import StudyConfig, parse_spec
 from study.stores.home import Home
-from tests.study_tests.books import check_books, mlflow_runs
 from tests.study_tests.drivers import PATIENCE_SECONDS
 from tests.study_tests.ray_cluster import ray_process, ray_start
+from tests.study_tests.store_rows import check_stores, mlflow_runs
 
 from .cases import new_home, real
 from .test_checkpoints import NAMESPACE, can_mount
@@ -78,7 +78,7 @@ def test_a_node_that_does_not_see_the_home_gets_no_runs(hidden: str, tmp_path: P
     what = f"does not see the home {home.root}: mount it" if not hidden else f"has another folder at {home.checkpoints}"
     assert what in told
     assert told.count("It gets no runs") == 1
-    assert check_books(home, config, 4) == {"complete": 4}
+    assert check_stores(home, config, 4) == {"complete": 4}
     for run in mlflow_runs(home, config.study.name):
         assert (home.checkpoints / run.data.tags["cell"] / "final.ckpt").is_file()
     assert mamlab(["doctor", config.study.name, "--home", str(home.root)]) == 0
@@ -115,4 +115,4 @@ def test_a_node_with_another_mamlab_gets_no_runs(tmp_path: Path, monkeypatch: py
     assert status == 0, told
     assert "has source of mamlab " in told
     assert "install the same there, or start Ray without that node. It gets no runs" in told
-    assert check_books(home, config, 4) == {"complete": 4}
+    assert check_stores(home, config, 4) == {"complete": 4}

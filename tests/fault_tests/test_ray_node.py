@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from study.engine.progress import Snapshot
+from study.engine.progress import StudyProgress
 from study.spec.config import parse_spec
 from study.spec.sections import ExecutionSection
 from study.stores.home import Home
@@ -47,9 +47,9 @@ def under_a_killed_node(case: Case, home: Home, cluster: Any, moment: float) -> 
     workers = ray_executor(ExecutionSection(executor="ray", workers=2), home)
     timers, told = list[threading.Timer](), set[str]()
 
-    def kill(snapshot: Snapshot) -> None:
-        told.update(snapshot.messages)
-        if len(snapshot.running) == 2 and not timers and all(row.epoch for row in snapshot.running):
+    def kill(progress: StudyProgress) -> None:
+        told.update(progress.messages)
+        if len(progress.running) == 2 and not timers and all(row.epoch for row in progress.running):
             timers.append(threading.Timer(moment, kill_second_node, [cluster]))
             timers[0].start()
 

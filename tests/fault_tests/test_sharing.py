@@ -10,8 +10,8 @@ import pytest
 
 from study.engine.plan import StudyChanged
 from study.spec.config import parse_spec
-from tests.study_tests.books import mlflow_runs
 from tests.study_tests.drivers import STOPPED, ended, wait_for_new_epochs
+from tests.study_tests.store_rows import mlflow_runs
 
 from .cases import arms, calm, hunt, new_home
 from .invariants import check_invariants, results

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from study.engine.progress import Snapshot
+from study.engine.progress import StudyProgress
 from study.spec.config import parse_spec
 from study.stores.connect import open_mlflow, open_optuna
 from study.stores.home import Home
@@ -23,14 +23,14 @@ pytestmark = pytest.mark.faults
 AWAY_SECONDS = 20.0
 
 
-def through_an_outage(server: Any, home: Home) -> list[Snapshot]:
+def through_an_outage(server: Any, home: Home) -> list[StudyProgress]:
     """Run the arms while `server` is away for 20 seconds; return what was shown."""
     timers: list[threading.Timer] = []
-    seen: list[Snapshot] = []
+    seen: list[StudyProgress] = []
 
-    def stop(snapshot: Snapshot) -> None:
-        seen.append(snapshot)
-        if not timers and any(row.epoch for row in snapshot.running):
+    def stop(progress: StudyProgress) -> None:
+        seen.append(progress)
+        if not timers and any(row.epoch for row in progress.running):
             server.stop()
             timers.append(threading.Timer(AWAY_SECONDS, server.start))
             timers[0].start()
@@ -40,7 +40,7 @@ def through_an_outage(server: Any, home: Home) -> list[Snapshot]:
     timers[0].join()
     workers.close()
     assert last.finished
-    assert any(snapshot.away for snapshot in seen)
+    assert any(progress.away for progress in seen)
     return seen
 
 

@@ -8,7 +8,7 @@ import pytest
 from reports.build import build_report
 from reports.data.loading import from_files
 from reports.verify import verify_documents
-from trainers.fingerprint import cell_id
+from trainers.fingerprint import fingerprint_of
 from trainers.overrides import from_settings
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -39,7 +39,9 @@ def test_a_published_report_is_made_again_from_its_raw_results_byte_for_byte(fol
 def test_a_published_run_s_parameters_say_the_whole_of_its_training(folder: Path) -> None:
     for run in from_files(folder)[1]:
         assert run.seed is not None
-        assert cell_id(from_settings(run.params), run.seed, run.tags["data_checksum"]) == run.cell, run.name
+        assert fingerprint_of(from_settings(run.params), run.seed, run.tags["data_checksum"]) == run.fingerprint, (
+            run.name
+        )
 
 
 @pytest.mark.parametrize("page", ["results/README.md", "../README.md"])

@@ -14,7 +14,7 @@ from study.spec.config import StudyConfig, parse_spec
 from study.stores.home import Home
 
 from ..processes import PATIENCE_SECONDS as PATIENCE_SECONDS  # for those that wait for drivers
-from .books import LOADER, TRAINER
+from .store_rows import LOADER, TRAINER
 
 EPOCH_SECONDS = 0.15
 """Of the stand-in, in drivers that are to be disturbed."""
@@ -62,7 +62,7 @@ def ended(driver: subprocess.Popen[Any]) -> tuple[int, str]:
 if __name__ == "__main__":
     root, spec_file, trainer_address, loader_address = sys.argv[1:]
     last = run_study(
-        parse_spec(Path(spec_file).read_text()), Home(Path(root)), lambda snapshot: None,
+        parse_spec(Path(spec_file).read_text()), Home(Path(root)), lambda progress: None,
         trainer=trainer_address, loader=loader_address,
     )  # fmt: skip
     sys.exit(0 if last.finished else STOPPED)

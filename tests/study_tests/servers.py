@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from ..processes import PATIENCE_SECONDS
-from .books import fresh_home
+from .store_rows import fresh_home
 
 
 class Postgres:

@@ -22,7 +22,7 @@ from trainers.data.classes import SPLITS, ClassData, ClassRange
 from trainers.data.config import DataConfig
 from trainers.disk import naming
 from trainers.divergence import Diverged
-from trainers.fingerprint import cell_id
+from trainers.fingerprint import fingerprint_of
 from trainers.results import EpochResult, TrainResult
 
 ORDERS = {
@@ -54,7 +54,7 @@ def train(
     history = [EpochResult(**epoch) for epoch in (state or {"history": []})["history"]]
     yield from history
     if len(history) < config.budget.epochs:
-        print(f"trains {cell_id(config, seed, '')[:12]} from epoch {len(history) + 1}", flush=True)
+        print(f"trains {fingerprint_of(config, seed, '')[:12]} from epoch {len(history) + 1}", flush=True)
     for number in range(len(history) + 1, config.budget.epochs + 1):
         time.sleep(float(os.environ.get("STAND_IN_SECONDS", "0")))
         _obey(config, number, checkpoint)
@@ -88,7 +88,7 @@ def _state(history: list[EpochResult]) -> dict[str, object]:
 
 def accuracy(config: TrainerConfig, seed: int, epoch: int) -> float:
     """Return a share between 0 and 1 that depends on all of config and seed, and rises with the epochs."""
-    luck = int(cell_id(config, seed, "")[:8], 16) / 2**32
+    luck = int(fingerprint_of(config, seed, "")[:8], 16) / 2**32
     return luck * epoch / config.budget.epochs
 
 

@@ -18,8 +18,8 @@ from study.stores.locks import driver_lock
 from study.workers.jobs import Started
 from trainers.checkpoint import CheckpointFolder
 
-from .books import ablation, check_books, fresh_home, run
 from .far_driver import far_driver, far_sign
+from .store_rows import ablation, check_stores, fresh_home, run
 
 ARMS = {"a": "{}", "b": '{ "outer.lr" = 0.1 }'}
 NOBODY = "f" * 64
@@ -79,7 +79,7 @@ def test_what_nobody_needs_is_listed_with_its_size_and_deleted_only_with_yes(
     assert "2.5 MB in all. Delete it with: mamlab clean --yes" in listed
     assert clean(home, "--yes") == 0
     assert everything(home) == kept | {Path("checkpoints/mine/notes.txt")}
-    assert check_books(home, ablation(ARMS, seeds=1), 2) == {"complete": 2}
+    assert check_stores(home, ablation(ARMS, seeds=1), 2) == {"complete": 2}
 
 
 def test_a_deleted_study_frees_its_own_cells_and_not_those_that_another_needs(home: Home) -> None:

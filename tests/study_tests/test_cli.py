@@ -21,7 +21,7 @@ from study.mlflow_ui.server import address, check_port
 from study.spec.config import StudyConfig, load_spec
 from study.spec.quick_spec import quick_spec
 from study.stores.home import Home
-from study.stores.study_names import UIError
+from study.stores.study_names import UnknownStudyError
 from study.text import searched_settings
 
 from ..processes import PATIENCE_SECONDS, running
@@ -114,7 +114,7 @@ def test_tables_in_a_pipe_have_at_least_100_columns(monkeypatch: pytest.MonkeyPa
 
 
 def test_a_value_error_of_ours_is_a_message_and_a_library_s_is_a_bug() -> None:
-    with pytest.raises(UIError) as ours:
+    with pytest.raises(UnknownStudyError) as ours:
         check_port(0)
     with pytest.raises(ValueError, match="invalid literal") as library:
         int("x")
@@ -178,7 +178,9 @@ def test_a_taken_port_is_an_error_that_names_a_free_one() -> None:
         holder.bind(("127.0.0.1", 0))
         holder.listen()
         port = holder.getsockname()[1]
-        with pytest.raises(UIError, match=rf"port {port} is taken; (\d+) is free: mamlab ui --port \1") as caught:
+        with pytest.raises(
+            UnknownStudyError, match=rf"port {port} is taken; (\d+) is free: mamlab ui --port \1"
+        ) as caught:
             check_port(port)
     check_port(int(str(caught.value).split()[-1]))
 

@@ -8,12 +8,12 @@ from rich.console import Console
 
 from reports.text import accuracy, duration
 from study.display import PlainView, new_lines, open_view, progress_line, render
-from study.engine.progress import RunningRow, Snapshot
+from study.engine.progress import RunningRow, StudyProgress
 from study.text import ended
 
 TRIAL_3 = RunningRow("trial 3", epoch=2, epochs=8, val_accuracy=0.4, best_val_accuracy=0.412, seconds=9.0)
 TRIAL_4 = RunningRow("trial 4", epoch=8, epochs=8, val_accuracy=0.7, best_val_accuracy=0.715, seconds=30.0)
-START = Snapshot("letters", "search", planned=20, counts={"running": 2, "waiting": 18}, running=(TRIAL_3, TRIAL_4))
+START = StudyProgress("letters", "search", planned=20, counts={"running": 2, "waiting": 18}, running=(TRIAL_3, TRIAL_4))
 LATER = replace(
     START,
     counts={"complete": 10, "pruned": 2, "running": 2, "waiting": 6},
@@ -34,9 +34,9 @@ def written(to: Console) -> str:
     return to.file.getvalue()
 
 
-def screen(snapshot: Snapshot, width: int) -> list[str]:
+def screen(progress: StudyProgress, width: int) -> list[str]:
     to = console(width, terminal=True)
-    to.print(render(snapshot, width))
+    to.print(render(progress, width))
     return written(to).splitlines()
 
 

@@ -1,4 +1,4 @@
-"""Each disagreement is made by hand, listed, and mended; then the books agree."""
+"""Each disagreement is made by hand, listed, and mended; then the stores agree."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from study.stores.connect import open_mlflow
 from study.stores.heartbeat import TAG
 from study.stores.home import Home
 from study.stores.locks import DriverBusy, driver_lock
-from study.stores.study_names import UIError
+from study.stores.study_names import UnknownStudyError
 from study.workers.jobs import EpochDone, Started
 from trainers.checkpoint import CheckpointFolder
 from trainers.results import EpochResult
 
-from .books import ablation, check_books, fresh_home, mlflow_runs, optuna_trials, run, search
 from .far_driver import far_driver, far_sign
+from .store_rows import ablation, check_stores, fresh_home, mlflow_runs, optuna_trials, run, search
 
 ARMS = {"a": "{}", "b": '{ "outer.lr" = 0.1 }'}
 
@@ -167,8 +167,8 @@ DAMAGE: dict[Callable[[Study], None], tuple[str, str]] = {
 }
 
 
-def test_books_that_agree_are_said_to_agree(study: Study) -> None:
-    assert study.doctor() == (0, "arms: the books, the checkpoints and the journal agree.\n")
+def test_stores_that_agree_are_said_to_agree(study: Study) -> None:
+    assert study.doctor() == (0, "arms: the stores, the checkpoints and the journal agree.\n")
 
 
 @pytest.mark.parametrize("damage", DAMAGE, ids=lambda damage: damage.__name__)
@@ -185,7 +185,7 @@ def test_a_disagreement_is_listed_then_mended(study: Study, damage: Callable[[St
     mended = 2 if damage is final_damaged else 1  # it goes, and then the run has none
     assert (status, text.splitlines()[-1]) == (0, f"{mended} mended, 0 left."), text
     assert study.doctor()[0] == 0
-    assert check_books(study.home, study.config, 2) == {"complete": 2}
+    assert check_stores(study.home, study.config, 2) == {"complete": 2}
     assert numbers(study) == before
 
 
@@ -205,12 +205,12 @@ def test_what_a_dead_driver_left_running_waits_again_and_goes_on_from_its_checkp
     assert status == 1
     assert text.splitlines()[-1] == "3 mended, 1 left."
     assert study.parent.info.status == "SCHEDULED"
-    assert "its checkpoint is complete, the books lack its result" in text
+    assert "its checkpoint is complete, the stores lack its result" in text
     assert optuna_trials(study.home, "arms")[0].state == TrialState.WAITING
     assert study.run().info.status == "SCHEDULED"
     assert run(study.config, study.home).finished
     assert study.doctor()[0] == 0
-    assert check_books(study.home, study.config, 2) == {"complete": 2}
+    assert check_stores(study.home, study.config, 2) == {"complete": 2}
     assert numbers(study)[0] == before[0]
 
 
@@ -242,7 +242,7 @@ def test_a_journal_is_written_into_both_books(study: Study) -> None:
     points = study.client.get_metric_history(study.run().info.run_id, records.VAL_ACCURACY)
     assert [(p.step, p.value) for p in points] == [(epoch.epoch, epoch.val_accuracy) for epoch in history[:2]]
     assert run(study.config, study.home).finished
-    assert check_books(study.home, study.config, 2) == {"complete": 2}
+    assert check_stores(study.home, study.config, 2) == {"complete": 2}
 
 
 def test_a_run_without_a_trial_is_said_and_left(study: Study) -> None:
@@ -319,7 +319,7 @@ def test_a_search_s_trial_that_mlflow_has_ended_ends_in_optuna_with_its_epochs(t
         assert (again.state, again.value, again.intermediate_values) == (
             trial.state, trial.value, trial.intermediate_values,
         )  # fmt: skip
-    assert sum(check_books(study.home, study.config, 8).values()) == 8
+    assert sum(check_stores(study.home, study.config, 8).values()) == 8
 
 
 def test_a_trial_of_several_seeds_whose_driver_died_just_before_its_end_is_ended_by_the_next_start(
@@ -350,7 +350,10 @@ def test_nothing_is_mended_while_a_driver_lives(study: Study) -> None:
         with pytest.raises(DriverBusy, match="is being run by host"):
             study.doctor(fix=True)
     parent = study.run().data.tags["mlflow.parentRunId"]
-    with far_driver(study.client, parent), pytest.raises(UIError, match="is being run by host far, process 7"):
+    with (
+        far_driver(study.client, parent),
+        pytest.raises(UnknownStudyError, match="is being run by host far, process 7"),
+    ):
         study.doctor(fix=True)
     assert optuna_trials(study.home, "arms")[0].state == TrialState.RUNNING
 

@@ -7,19 +7,19 @@ from pathlib import Path
 import pytest
 
 from study.engine.plan import StudyChanged, sampler_seed, search_label
-from study.engine.progress import Snapshot
+from study.engine.progress import StudyProgress
 from study.repair.retrying import retry_failed
 from study.spec.config import parse_spec
 from study.stores import heartbeat
 from study.stores.connect import open_mlflow
 from study.stores.heartbeat import TAG
 from study.stores.locks import DriverBusy, driver_lock
-from study.stores.study_names import UIError
+from study.stores.study_names import UnknownStudyError
 from study.workers.executors import LocalExecutor
 
-from .books import ablation, check_books, fresh_home, mlflow_runs, optuna_trials, run, search
 from .far_driver import far_driver, far_sign
 from .stand_in import accuracy
+from .store_rows import ablation, check_stores, fresh_home, mlflow_runs, optuna_trials, run, search
 
 ENDS = {
     "well": '{ "outer.lr" = 0.01 }',
@@ -34,15 +34,15 @@ ENDS = {
 
 
 def test_a_search_of_12_ends_with_pruned_and_complete_trials_and_equal_books_and_goes_on_to_14(tmp_path: Path) -> None:
-    home, seen = fresh_home(tmp_path), list[Snapshot]()
+    home, seen = fresh_home(tmp_path), list[StudyProgress]()
     last = run(search(12), home, seen.append)
-    states = check_books(home, search(12), 12)
+    states = check_stores(home, search(12), 12)
     assert states == last.counts
     assert states.keys() == {"complete", "pruned"}
     assert states.total() == last.planned == 12
     assert last.finished
     assert not last.interrupted
-    assert max(len(snapshot.running) for snapshot in seen) == 2
+    assert max(len(progress.running) for progress in seen) == 2
     done = [trial for trial in optuna_trials(home, "hunt") if trial.state.name == "COMPLETE"]
     best = max(done, key=lambda trial: trial.value)
     assert (last.best_value, last.best_params) == (best.value, best.params)
@@ -50,7 +50,7 @@ def test_a_search_of_12_ends_with_pruned_and_complete_trials_and_equal_books_and
     assert all(one.info.run_name.endswith("(pruned)") for one in pruned)
     assert not any(list((home.checkpoints / one.data.tags["cell"]).glob("*.ckpt")) for one in pruned)
     assert run(search(14), home).counts["complete"] >= states["complete"]
-    assert check_books(home, search(14), 14).total() == 14
+    assert check_stores(home, search(14), 14).total() == 14
 
 
 def test_each_way_to_end_has_its_state_in_both_books(tmp_path: Path) -> None:
@@ -58,7 +58,7 @@ def test_each_way_to_end_has_its_state_in_both_books(tmp_path: Path) -> None:
     config = ablation(ENDS, seeds=1, retries=1)
     last = run(config, home)
     assert last.counts == {"complete": 4, "diverged": 1, "out_of_memory": 1, "failed": 2}
-    assert check_books(home, config, 8) == last.counts
+    assert check_stores(home, config, 8) == last.counts
     messages = {one.data.tags["arm"]: one.data.tags.get("message", "") for one in mlflow_runs(home, "arms")}
     assert "epoch 2, iteration 7" in messages["diverges"]
     assert "no room for 3 GiB" in messages["too big"]
@@ -130,7 +130,7 @@ def test_an_ablation_whose_time_is_up_is_neither_finished_nor_interrupted_and_go
     assert last.messages == ()  # its notes are printed before it starts, and not twice
     assert (last.finished, last.interrupted, last.counts) == (False, False, {"waiting": 4})
     assert run(config, home).finished
-    assert check_books(home, config, 4) == {"complete": 4}
+    assert check_stores(home, config, 4) == {"complete": 4}
 
 
 def test_an_ablation_runs_each_cell_once_blocks_first_and_takes_more_arms_and_seeds(tmp_path: Path) -> None:
@@ -141,7 +141,7 @@ def test_an_ablation_runs_each_cell_once_blocks_first_and_takes_more_arms_and_se
     assert order == [(1, "slow"), (1, "fast"), (2, "slow"), (2, "fast")]
     more = ablation({**arms, "third": '{ "outer.lr" = 0.2 }'}, seeds=3)
     assert run(more, home).counts == {"complete": 9}
-    assert check_books(home, more, 9) == {"complete": 9}
+    assert check_stores(home, more, 9) == {"complete": 9}
     for one in mlflow_runs(home, "arms"):
         arm, seed = one.data.tags["arm"], int(one.data.tags["seed"])
         assert one.data.metrics["best_val_accuracy"] == accuracy(more.arms[arm][0], seed, 3)
@@ -159,15 +159,15 @@ def test_a_trained_cell_is_used_again_by_another_study_at_no_cost(tmp_path: Path
     second = ablation({"other": '{ "outer.lr" = 0.1 }', "new": '{ "outer.lr" = 0.2 }'}, seeds=1, name="second")
     run(first, home)
     run(second, home)
-    assert check_books(home, second, 2) == {"complete": 2}
+    assert check_stores(home, second, 2) == {"complete": 2}
     origin = next(one for one in mlflow_runs(home, "first") if one.data.tags["arm"] == "b")
     again, new = mlflow_runs(home, "second")
     assert again.data.tags["reused_from"] == origin.info.run_id
     assert "reused_from" not in new.data.tags
     assert again.data.metrics == origin.data.metrics
-    seen: list[Snapshot] = []
+    seen: list[StudyProgress] = []
     run(ablation({"x": '{ "outer.lr" = 0.01 }', "y": '{ "outer.lr" = 0.1 }'}, seeds=1, name="third"), home, seen.append)
-    assert {snapshot.remaining for snapshot in seen} == {None}  # nothing was trained to tell the time by
+    assert {progress.remaining for progress in seen} == {None}  # nothing was trained to tell the time by
 
 
 def test_the_score_of_a_trial_with_three_seeds_is_their_mean(tmp_path: Path) -> None:
@@ -178,7 +178,7 @@ def test_the_score_of_a_trial_with_three_seeds_is_their_mean(tmp_path: Path) -> 
     config = parse_spec(text[: text.index("[pruner]")] + text[text.index("[budget]") :])
     last = run(config, home)
     assert last.counts == {"complete": 9}
-    assert check_books(home, config, 3) == {"complete": 9}
+    assert check_stores(home, config, 3) == {"complete": 9}
     runs = mlflow_runs(home, "hunt")
     for trial in optuna_trials(home, "hunt"):
         scores = [one.data.metrics["best_val_accuracy"] for one in runs if int(one.data.tags["trial"]) == trial.number]
@@ -195,7 +195,7 @@ def test_a_changed_spec_is_refused_with_what_changed(tmp_path: Path) -> None:
         run(changed, home)
     assert "pruner.name: was 'median', is now 'percentile'" in str(refused.value)
     assert "outer.lr.high: was 0.1, is now 1.0" in str(refused.value)
-    assert check_books(home, search(1), 1) == {"complete": 1}
+    assert check_stores(home, search(1), 1) == {"complete": 1}
 
 
 def test_a_second_driver_is_told_who_holds_the_study(tmp_path: Path) -> None:
@@ -222,7 +222,7 @@ def test_a_driver_of_another_machine_with_the_same_store_is_told_apart_by_whethe
             DriverBusy, match=r'"arms" is being run by host far, process 7, since noon, and gives signs'
         ):
             run(config, home)
-        with pytest.raises(UIError, match="is being run by host far, process 7, since noon"):
+        with pytest.raises(UnknownStudyError, match="is being run by host far, process 7, since noon"):
             retry_failed(home, "arms")
     client.set_tag(parent, TAG, far_sign(time.time() + 86400))
     assert run(config, home).finished

@@ -15,7 +15,7 @@ from study.cli.main import run
 from study.stores.home import Home
 from tests.homes import unpack
 
-from .books import check_books, mlflow_runs
+from .store_rows import check_stores, mlflow_runs
 
 OLD = "/srv/mamlab/runs"
 
@@ -81,5 +81,5 @@ def test_its_stopped_study_goes_on_to_its_end(place: Path, capsys: pytest.Captur
     assert {one.info.run_id: one.info.end_time for one in runs if one.info.run_id in ended} == ended
     from study.spec.config import load_spec
 
-    assert check_books(home, load_spec(Path("stopped.toml")), 12) == {"complete": 12}
+    assert check_stores(home, load_spec(Path("stopped.toml")), 12) == {"complete": 12}
     assert not Path(OLD).exists()

@@ -23,9 +23,9 @@ from study.workers.jobs import Answer, Busy, Ended, EpochDone, Finished, Job, Lo
 from trainers.checkpoint import CheckpointFolder
 
 from ..processes import PATIENCE_SECONDS
-from .books import ablation, check_books, fresh_home, run
 from .drivers import start, wait_for_new_epochs
 from .ray_cluster import add_node, kill_second_node, two_nodes
+from .store_rows import ablation, check_stores, fresh_home, run
 from .test_worker import job
 
 RUN = [Started, EpochDone, EpochDone, EpochDone, Finished]
@@ -248,8 +248,8 @@ def test_a_study_goes_on_when_a_ray_node_dies_with_a_run_on_it(cluster: Any, tmp
     workers = ray_executor(ExecutionSection(executor="ray", workers=2), home)
     killed: list[float] = []
 
-    def kill(snapshot: Any) -> None:
-        if len(snapshot.running) == 2 and all(row.epoch for row in snapshot.running) and not killed:
+    def kill(progress: Any) -> None:
+        if len(progress.running) == 2 and all(row.epoch for row in progress.running) and not killed:
             killed.append(time.monotonic())
             kill_second_node(cluster)
 
@@ -259,7 +259,7 @@ def test_a_study_goes_on_when_a_ray_node_dies_with_a_run_on_it(cluster: Any, tmp
     assert killed
     assert any("Ray actor" in message for message in last.messages)
     assert last.counts == {"complete": 6}
-    assert check_books(home, config, 6) == {"complete": 6}
+    assert check_stores(home, config, 6) == {"complete": 6}
 
 
 def test_ray_that_is_not_installed_is_an_error_with_the_way_out(
@@ -288,7 +288,7 @@ def test_without_an_address_a_ray_of_its_own_starts_on_127_0_0_1_and_ends_with_t
     _, errors = driver.communicate(timeout=PATIENCE)
     assert driver.returncode == {None: 0, signal.SIGTERM: 3, signal.SIGKILL: -9}[end], errors.decode()
     assert run(config, home).finished
-    assert check_books(home, config, 2) == {"complete": 2}
+    assert check_stores(home, config, 2) == {"complete": 2}
     wait_until(lambda: not any(Path(f"/proc/{pid}/exe").exists() for pid in processes))
 
 

@@ -21,7 +21,7 @@ from study.spec.writing import difference, retraining_spec, trainer_table
 from study.stores.home import Home
 from tests.reports_tests.example import record
 from trainers.config import TrainerConfig
-from trainers.fingerprint import cell_id
+from trainers.fingerprint import fingerprint_of
 from trainers.overrides import merge, normalise
 from trainers.presets import PRESETS, preset
 
@@ -131,7 +131,7 @@ def test_promoted_arms_train_the_trials_cells_on_seeds_that_the_search_never_had
     assert list(found.arms) == ["base (mamlpp)", "trial 0", "trial 2"]  # trial 1 is the base itself
     assert found.seeds == tuple(range(5, 13))
     for arm, wanted in (("base (mamlpp)", config()), ("trial 0", first), ("trial 2", second)):
-        assert cell_id(found.arms[arm][0], 5, "") == cell_id(wanted, 5, "")
+        assert fingerprint_of(found.arms[arm][0], 5, "") == fingerprint_of(wanted, 5, "")
     (family,) = found.families
     assert family.comparisons == (("trial 0", "base (mamlpp)"), ("trial 2", "base (mamlpp)"))
     assert found.execution.workers == 1
@@ -146,20 +146,20 @@ def test_promoted_arms_train_the_trials_cells_on_seeds_that_the_search_never_had
 def test_at_equal_work_the_base_trains_longer_until_no_promoted_trial_takes_more_work(tmp_path: Path) -> None:
     costly, cheap = config(da="off", msl={"epochs": 1.0, "schedule": "constant"}), config(inner={"steps": 1})
     search = searched(costly, cheap)
-    file, found = promote(search, Home(tmp_path), 2, 8, None, equal_work=True)
+    file, found = promote(search, Home(tmp_path), 2, 8, None, equal_compute=True)
     assert (found.study.name, list(found.arms)) == (
-        "s-promoted-equal-work",
+        "s-promoted-equal-compute",
         ["base (mamlpp), longer", "trial 0", "trial 1"],
     )
-    more = search.spec.work(costly) * config().budget.iterations  # about: validation does not grow
+    more = search.spec.compute(costly) * config().budget.iterations  # about: validation does not grow
     assert found.base.budget.iterations == pytest.approx(more, rel=0.05)
-    assert 0.99 < found.work(costly) <= 1 > found.work(cheap)
+    assert 0.99 < found.compute(costly) <= 1 > found.compute(cheap)
     less = found.base.budget.model_copy(update={"iterations": found.base.budget.iterations - 1})
-    assert search.spec.work(found.base.model_copy(update={"budget": less})) < search.spec.work(
+    assert search.spec.compute(found.base.model_copy(update={"budget": less})) < search.spec.compute(
         costly
     )  # no more than needed
     for arm, wanted in (("trial 0", costly), ("trial 1", cheap)):
-        assert cell_id(found.arms[arm][0], 5, "") == cell_id(wanted, 5, "")
+        assert fingerprint_of(found.arms[arm][0], 5, "") == fingerprint_of(wanted, 5, "")
     assert (
         f"trains {found.base.budget.iterations} iterations an epoch for {config().budget.iterations}"
         in file.read_text()
@@ -212,7 +212,7 @@ def test_a_search_is_followed_from_its_report_where_its_home_is_gone(tmp_path: P
     scores = [winner.trial.value.mean for winner in search.winners]
     assert scores == sorted(scores, reverse=True)
     best = next(run for run in runs if run.trial == search.winners[0].trial.number)
-    assert cell_id(search.winners[0].config, 1000, best.tags["data_checksum"]) == best.cell
+    assert fingerprint_of(search.winners[0].config, 1000, best.tags["data_checksum"]) == best.fingerprint
     assert promote(search, Home(tmp_path), 1, 8, None)[1].study.name == "paper-search-promoted"
     write_files(runs, info, tmp_path / "mailed")
     (tmp_path / "mailed" / "study.json").unlink()

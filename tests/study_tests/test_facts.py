@@ -25,8 +25,8 @@ from study.spec.writing import stored_spec
 from study.stores.connect import open_mlflow, open_optuna
 from study.stores.home import Home
 
-from .books import ABLATION, SEARCH, check_books, fresh_home, run
 from .stand_in import load
+from .store_rows import ABLATION, SEARCH, check_stores, fresh_home, run
 
 FAMILIES = "families"
 
@@ -63,7 +63,7 @@ def test_a_study_whose_families_are_too_long_for_a_tag_runs_and_reports_all_of_t
         start(home, config)
     else:
         assert run(config, home).finished
-        assert check_books(home, config, 8) == {"complete": 8}
+        assert check_stores(home, config, 8) == {"complete": 8}
         assert "x" * 141 in report_from_store("many", home).read_text()
     assert len(str(facts_of(config)[FAMILIES])) > 8000
     assert from_mlflow(home.mlflow_url, "many")[0].families == config.families
@@ -179,7 +179,7 @@ def test_choices_that_are_one_training_stop_a_new_study_and_not_one_that_was_sta
         storage.get_study_id_from_name("hunt"), FROZEN, frozen_json(config, load(config.data, home.data).checksum)
     )
     assert run(config, home).finished
-    assert check_books(home, config, 2).total() == 2
+    assert check_stores(home, config, 2).total() == 2
 
 
 def test_a_stored_spec_that_is_refused_now_is_a_line_with_the_study() -> None:

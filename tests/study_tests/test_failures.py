@@ -11,7 +11,7 @@ import pytest
 from study.cli.main import run
 from study.stores.failures import explained
 
-from .books import fresh_home
+from .store_rows import fresh_home
 
 
 def caused(by: Exception) -> Exception:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from study.engine.progress import Snapshot
+from study.engine.progress import StudyProgress
 from study.engine.status import read_study
 from study.engine.trials import Trials
 from study.spec.config import parse_spec
@@ -20,8 +20,8 @@ from study.stores.connect import open_optuna
 from study.stores.home import Home
 from study.workers.executors import LocalExecutor
 
-from .books import LOADER, TRAINER, check_books, fresh_home, mlflow_runs, optuna_trials, outcomes, run, search
 from .drivers import EPOCH_SECONDS, start, wait_for_new_epochs
+from .store_rows import LOADER, TRAINER, check_stores, fresh_home, mlflow_runs, optuna_trials, outcomes, run, search
 
 HALVING = search(trials=10, workers=1).spec_text.replace(
     'name = "median"\nn_startup_trials = 3\nn_warmup_steps = 1',
@@ -74,7 +74,7 @@ def test_a_driver_killed_between_a_pruner_s_verdict_and_what_it_remembers_judges
     assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
     assert run(config, rough).finished
     assert outcomes(rough, "hunt") == outcomes(calm, "hunt")
-    assert check_books(rough, config, 10) == check_books(calm, config, 10)
+    assert check_stores(rough, config, 10) == check_stores(calm, config, 10)
     assert "PRUNED" in {trial.state.name for trial in optuna_trials(calm, "hunt")}
 
 
@@ -121,8 +121,8 @@ def test_ctrl_c_leaves_waiting_trials_and_the_same_call_goes_on(tmp_path: Path, 
     monkeypatch.setenv("STAND_IN_SECONDS", str(EPOCH_SECONDS))
     workers = LocalExecutor(2, 1, home.logs)
 
-    def press(snapshot: Snapshot) -> None:
-        if sum(row.epoch for row in snapshot.running) >= 2 and not pressed:
+    def press(progress: StudyProgress) -> None:
+        if sum(row.epoch for row in progress.running) >= 2 and not pressed:
             pressed.append(os.getpid())
             threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGINT)).start()
 
@@ -138,4 +138,4 @@ def test_ctrl_c_leaves_waiting_trials_and_the_same_call_goes_on(tmp_path: Path, 
     assert "RUNNING" not in states
     assert {one.info.status for one in mlflow_runs(home, "hunt")} <= {"FINISHED", "SCHEDULED"}
     assert run(config, home).finished
-    assert check_books(home, config, 8).total() == 8
+    assert check_stores(home, config, 8).total() == 8

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from reports import records
 from study.cli.main import run as mamlab
-from study.engine.progress import Snapshot
+from study.engine.progress import StudyProgress
 from study.engine.status import read_study
 from study.repair.clean import read_needed
 from study.repair.doctor import examine
@@ -23,7 +23,7 @@ from study.results import load
 from study.spec.config import StudyConfig, parse_spec
 from study.stores.home import Home
 
-from .books import ablation, fresh_home, mlflow_runs, optuna_trials, outcomes, run, search
+from .store_rows import ablation, fresh_home, mlflow_runs, optuna_trials, outcomes, run, search
 
 ARMS = {"a": "{}", "b": '{ "outer.lr" = 0.1 }'}
 
@@ -141,8 +141,8 @@ def test_wishes_and_trials_that_come_while_the_search_runs(tmp_path: Path) -> No
     home, config = fresh_home(tmp_path), search(trials=5, workers=2)
     seen: list[int] = []
 
-    def meddle(snapshot: Snapshot) -> None:
-        if snapshot.just_ended and len(seen) < 2:
+    def meddle(progress: StudyProgress) -> None:
+        if progress.just_ended and len(seen) < 2:
             seen.append(len(seen))
             study = notebook(home, "hunt")
             study.tell(study.ask(), 9.0)
@@ -186,8 +186,8 @@ def test_a_trial_that_another_tool_ends_while_it_trains_has_another_in_its_place
 ) -> None:
     home, done = fresh_home(tmp_path), list[int]()
 
-    def meddle(snapshot: Snapshot) -> None:
-        if snapshot.running and snapshot.running[0].epoch == 1 and not done:
+    def meddle(progress: StudyProgress) -> None:
+        if progress.running and progress.running[0].epoch == 1 and not done:
             study = notebook(home, config.study.name)
             number = next(one.number for one in study.trials if one.state == TrialState.RUNNING)
             done.append(number)

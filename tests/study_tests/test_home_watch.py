@@ -22,7 +22,7 @@ from study.stores.connect import StoreAway, patiently
 from study.stores.home import Home
 from trainers.disk import disk_fault, naming, size_of
 
-from .books import ablation, fresh_home, mlflow_runs, run
+from .store_rows import ablation, fresh_home, mlflow_runs, run
 
 
 @pytest.fixture

@@ -16,12 +16,12 @@ from reports import records
 from reports.data.files import read_files
 from study.cli.main import run as mamlab
 from study.cli.outcome import finish
-from study.engine.progress import Snapshot
+from study.engine.progress import StudyProgress
 from study.results import load
 from study.stores.connect import open_mlflow
 from study.stores.home import Home
 
-from .books import ablation, fresh_home, mlflow_runs, optuna_trials, run
+from .store_rows import ablation, fresh_home, mlflow_runs, optuna_trials, run
 from .test_outcome import screen
 
 ARMS = {"a": "{}", "b": '{ "outer.lr" = 0.1 }'}
@@ -175,7 +175,7 @@ def test_a_run_that_is_gone_is_said_by_every_reader_with_the_way_back_and_an_exi
     assert said in (home.reports / "arms" / "report.md").read_text()
     assert read_files(home.reports / "arms")[0].missing == said
     console = screen()
-    assert finish(Snapshot("arms", "ablation", 4, {"complete": 4}, finished=True), home, console) == 1
+    assert finish(StudyProgress("arms", "ablation", 4, {"complete": 4}, finished=True), home, console) == 1
     assert said in console.file.getvalue()  # type: ignore[attr-defined]
     assert mamlab(["doctor", "arms", "--fix", *place]) == 0
     run(CONFIG, home)

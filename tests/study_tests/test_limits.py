@@ -9,7 +9,7 @@ import pytest
 from study.spec.name_limits import refuse_too_long
 from study.stores.home import Home
 
-from .books import ablation, fresh_home, run
+from .store_rows import ablation, fresh_home, run
 
 PLACES = ("postgresql://me@host/runs", "http://127.0.0.1:9")
 

@@ -16,7 +16,7 @@ from study.stores.locations import LocationError, find_moved
 from study.stores.locks import driver_lock
 from study.stores.reading import readable
 
-from .books import fresh_home
+from .store_rows import fresh_home
 
 STUDY = "a study"
 

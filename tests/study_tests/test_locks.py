@@ -23,14 +23,14 @@ from rich.console import Console
 import trainers.locks
 from study.cli.status import study_page
 from study.engine import held
-from study.engine.progress import Snapshot
+from study.engine.progress import StudyProgress
 from study.engine.status import read_study
 from study.stores.home import Home
 from study.stores.locks import file_lock, holder
 from trainers.data.arrays import cached
 
 from ..processes import PATIENCE_SECONDS, running
-from .books import ablation, fresh_home, run
+from .store_rows import ablation, fresh_home, run
 
 HOLD = """
 import sys, time
@@ -147,8 +147,8 @@ def test_a_run_whose_training_another_process_holds_is_named_with_its_holder(
     (cell,) = {folder.name for folder in other.checkpoints.iterdir()} - {f.name for f in home.checkpoints.iterdir()}
     pages = list[str]()
 
-    def show(snapshot: Snapshot) -> None:
-        if any(" waits" in message for message in snapshot.messages) and not pages:
+    def show(progress: StudyProgress) -> None:
+        if any(" waits" in message for message in progress.messages) and not pages:
             pages.append(page_of(home))
             os.kill(process, signal.SIGKILL)
 

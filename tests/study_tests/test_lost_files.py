@@ -12,23 +12,23 @@ import pytest
 
 import study.engine.driver
 from study.cli.main import run as mamlab
-from study.engine.progress import Snapshot
+from study.engine.progress import StudyProgress
 from study.results import load
 from study.stores.connect import StoreLost, open_mlflow
 from study.stores.home import Home
 
-from .books import ablation, check_books, fresh_home, mlflow_runs, run
+from .store_rows import ablation, check_stores, fresh_home, mlflow_runs, run
 
 CONFIG = ablation({"a": "{}", "b": '{ "outer.lr" = 0.1 }', "c": '{ "outer.lr" = 0.2 }'}, seeds=2, workers=1)
 STORES = ["mlflow.db", "optuna.db"]
 
 
-def after_two_runs(act: Callable[[], object]) -> Callable[[Snapshot], None]:
+def after_two_runs(act: Callable[[], object]) -> Callable[[StudyProgress], None]:
     """Return what a driver shows itself to, which acts once."""
     acted: list[int] = []
 
-    def show(snapshot: Snapshot) -> None:
-        if snapshot.counts.get("complete", 0) >= 2 and not acted:
+    def show(progress: StudyProgress) -> None:
+        if progress.counts.get("complete", 0) >= 2 and not acted:
             acted.append(1)
             act()
 
@@ -51,7 +51,7 @@ def test_a_file_deleted_while_the_study_runs_is_rescued_and_the_study_does_not_e
     assert not path.exists()
     kept.rename(path)
     assert run(CONFIG, home).counts == {"complete": 6}
-    assert check_books(home, CONFIG, 6) == {"complete": 6}
+    assert check_stores(home, CONFIG, 6) == {"complete": 6}
 
 
 @pytest.mark.parametrize("store", STORES)
@@ -62,15 +62,15 @@ def test_a_file_moved_away_is_told_where_it_is_and_the_study_goes_on_when_it_is_
     path, aside = home.root / store, tmp_path / "aside"
     act = after_two_runs(lambda: path.rename(aside))
 
-    def show(snapshot: Snapshot) -> None:
-        act(snapshot)
-        if snapshot.away and aside.exists():
-            told.append(snapshot.away)
+    def show(progress: StudyProgress) -> None:
+        act(progress)
+        if progress.away and aside.exists():
+            told.append(progress.away)
             aside.rename(path)
 
     assert run(CONFIG, home, show).counts == {"complete": 6}
     assert told[0].startswith(f"{path} was moved away while the study ran; put it back: mv {aside} {path}")
-    assert check_books(home, CONFIG, 6) == {"complete": 6}
+    assert check_stores(home, CONFIG, 6) == {"complete": 6}
 
 
 @pytest.mark.parametrize("store", STORES)
@@ -79,14 +79,14 @@ def test_a_rescued_file_that_is_put_back_while_the_driver_waits_is_gone_on_with(
     path = home.root / store
     act = after_two_runs(path.unlink)
 
-    def show(snapshot: Snapshot) -> None:
-        act(snapshot)
-        if snapshot.away:
+    def show(progress: StudyProgress) -> None:
+        act(progress)
+        if progress.away:
             for kept in home.root.glob(f"{store}.rescued-*"):
                 kept.rename(path)
 
     assert run(CONFIG, home, show).counts == {"complete": 6}
-    assert check_books(home, CONFIG, 6) == {"complete": 6}
+    assert check_stores(home, CONFIG, 6) == {"complete": 6}
 
 
 def test_a_file_that_is_replaced_stays_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -110,8 +110,8 @@ def test_a_file_deleted_at_the_very_end_is_no_good_end(tmp_path: Path, monkeypat
     monkeypatch.setattr(study.engine.driver, "LOST_SECONDS", 1.0)
     home = fresh_home(tmp_path)
 
-    def show(snapshot: Snapshot) -> None:
-        if snapshot.counts.get("complete") == 6 and home.mlflow_db.exists():
+    def show(progress: StudyProgress) -> None:
+        if progress.counts.get("complete") == 6 and home.mlflow_db.exists():
             home.mlflow_db.unlink()
 
     with pytest.raises(StoreLost, match="was deleted while the study ran"):

@@ -14,7 +14,7 @@ from rich.console import Console
 from reports.records import ReportError, RunRecord, StudyInfo
 from study.cli.outcome import finish, print_result
 from study.cli.status import studies_table, study_page
-from study.engine.progress import Snapshot
+from study.engine.progress import StudyProgress
 from study.engine.status import RunStatus, StudyStatus
 from study.python.running import notes_on
 from study.reporting import ReportChoices, report_from_store
@@ -23,7 +23,7 @@ from study.stores.connect import open_mlflow
 from study.stores.home import Home
 from tests.reports_tests import example
 
-from . import books
+from . import store_rows
 
 INTERVAL = "70.00 % [57.29, 82.71], n = 2"
 """Of 69 and 71: 70 -+ 12.706 * sd / sqrt(2), where sd is sqrt(2)."""
@@ -101,20 +101,20 @@ def test_status_ranks_trials_as_the_search_scores_them(score: str, best: str) ->
 
 
 def test_a_sampler_that_unpickles_from_the_store_is_noted_with_the_store_that_must_be_trusted() -> None:
-    home, text = Home(Path("there")), books.search().spec_text
+    home, text = Home(Path("there")), store_rows.search().spec_text
     assert notes_on(parse_spec(text), home) == []
     (note,) = notes_on(parse_spec(text.replace('"tpe"', '"cmaes"')), home)
     assert "whoever can write to there/optuna.db can run code here" in note.replace(f"{Path.cwd()}/", "")
 
 
 @pytest.fixture(scope="module")
-def diverged(tmp_path_factory: pytest.TempPathFactory) -> tuple[Snapshot, Home]:
-    home = books.fresh_home(tmp_path_factory.mktemp("home"))
+def diverged(tmp_path_factory: pytest.TempPathFactory) -> tuple[StudyProgress, Home]:
+    home = store_rows.fresh_home(tmp_path_factory.mktemp("home"))
     arms = {f"{steps} steps": f"{{ outer = {{ beta1 = 0.81 }}, inner = {{ steps = {steps} }} }}" for steps in (2, 3)}
-    return books.run(books.ablation(arms), home), home
+    return store_rows.run(store_rows.ablation(arms), home), home
 
 
-def test_a_study_without_any_complete_run_ends_with_status_1(diverged: tuple[Snapshot, Home]) -> None:
+def test_a_study_without_any_complete_run_ends_with_status_1(diverged: tuple[StudyProgress, Home]) -> None:
     last, home = diverged
     to = screen()
     assert finish(last, home, to) == 1
@@ -122,30 +122,30 @@ def test_a_study_without_any_complete_run_ends_with_status_1(diverged: tuple[Sna
     assert (home.reports / "arms" / "index.html").is_file()
 
 
-def test_a_budget_that_is_spent_is_no_failure(diverged: tuple[Snapshot, Home], tmp_path: Path) -> None:
+def test_a_budget_that_is_spent_is_no_failure(diverged: tuple[StudyProgress, Home], tmp_path: Path) -> None:
     last, home = diverged
     to = screen()
     assert finish(replace(last, finished=False, spent="[budget] hours = 2"), home, to) == 0
     assert "The budget is spent: [budget] hours = 2. With a larger one, the same command goes on" in written(to)
     empty = screen()
-    assert finish(Snapshot("letters", "search", 20), books.fresh_home(tmp_path), empty) == 0
+    assert finish(StudyProgress("letters", "search", 20), store_rows.fresh_home(tmp_path), empty) == 0
     assert "No run has ended." in written(empty)
 
 
-def test_only_a_report_s_own_files_go_to_mlflow(diverged: tuple[Snapshot, Home]) -> None:
+def test_only_a_report_s_own_files_go_to_mlflow(diverged: tuple[StudyProgress, Home]) -> None:
     _, home = diverged
     report_from_store("arms", home)
     (home.reports / "arms" / "my_photo.pdf").write_text("mine")
     report_from_store("arms", home)
     client = open_mlflow(home)
-    parent = client.get_parent_run(books.mlflow_runs(home, "arms")[0].info.run_id)
+    parent = client.get_parent_run(store_rows.mlflow_runs(home, "arms")[0].info.run_id)
     there = {file.path for file in client.list_artifacts(parent.info.run_id, "report")}
     assert {"report/index.html", "report/manifest.json", "report/runs.csv", "report/tables"} <= there
     assert "report/my_photo.pdf" not in there
 
 
 def test_what_lies_in_the_place_of_a_study_s_report_is_set_aside(
-    diverged: tuple[Snapshot, Home], tmp_path: Path
+    diverged: tuple[StudyProgress, Home], tmp_path: Path
 ) -> None:
     _, home = diverged
     place = home.reports / "arms"

@@ -33,7 +33,7 @@ from study.spec.config import load_spec
 from study.stores.connect import open_mlflow
 from study.stores.home import Home
 from trainers import MAMLClassifier
-from trainers.fingerprint import cell_id
+from trainers.fingerprint import fingerprint_of
 
 from ..processes import PATIENCE_SECONDS
 
@@ -190,7 +190,7 @@ def test_the_card_s_accuracy_is_that_of_the_run_that_was_tested(newcomer: Newcom
     tested = next(one for one in runs if one.arm == "base (maml)" and one.seed == 1)
     about = json.loads((newcomer.here / "model-of-base" / "config.json").read_text())["about"]
     assert about["test_accuracy"]["running"]["mean"] == pytest.approx(tested.metrics[records.TEST_ACCURACY], abs=1e-12)
-    assert (about["arm"], about["seed"], about["cell"]) == ("base (maml)", 1, tested.cell)
+    assert (about["arm"], about["seed"], about["cell"]) == ("base (maml)", 1, tested.fingerprint)
 
 
 def test_an_export_again_is_the_same_model_in_mlflow(newcomer: Newcomer) -> None:
@@ -226,14 +226,14 @@ def test_weights_that_are_gone_are_an_error_with_a_spec_that_trains_them_again(
 ) -> None:
     _, runs = from_mlflow(newcomer.home.mlflow_url, "pictures-promoted")
     lost = next(one for one in runs if one.arm == "base (maml)" and one.seed == 2)
-    (newcomer.home.checkpoints / lost.cell / "final.ckpt").unlink()
+    (newcomer.home.checkpoints / lost.fingerprint / "final.ckpt").unlink()
     with inside(newcomer.here):
         assert run(["export", "pictures-promoted", "lost", "--arm", "base (maml)", "--seed", "2"]) == 2
         message = capsys.readouterr().err
         (spec,) = re.findall(r"train it again with: mamlab train (\S+), then: mamlab export \S+ DIR", message)
         again = load_spec(Path(spec))
     assert again.seeds == (2,)
-    assert cell_id(again.base, 2, lost.tags[records.TAG_DATA_CHECKSUM]) == lost.cell
+    assert fingerprint_of(again.base, 2, lost.tags[records.TAG_DATA_CHECKSUM]) == lost.fingerprint
     assert not (newcomer.here / "lost").exists()
 
 

@@ -23,7 +23,7 @@ from tests.reports_tests.example import record
 from trainers.checkpoint import CheckpointFolder
 from trainers.data import Glyphs, load
 from trainers.data.classes import ClassData
-from trainers.fingerprint import cell_id
+from trainers.fingerprint import fingerprint_of
 from trainers.training import train
 
 HEAD = """
@@ -57,7 +57,7 @@ def ablation(seeds: int, more: str = "") -> StudyConfig:
 def test_a_plan_counts_the_cells_that_are_trained_already(data: ClassData, tmp_path: Path) -> None:
     config, home = ablation(7), Home(tmp_path)
     one, _ = config.arms["MAML + MSL"]
-    list(train(one, 3, data, checkpoint=CheckpointFolder(home.checkpoints / cell_id(one, 3, data.checksum))))
+    list(train(one, 3, data, checkpoint=CheckpointFolder(home.checkpoints / fingerprint_of(one, 3, data.checksum))))
     plan = make_plan(config, home, data, workers=2, noise=None)
     assert (plan.arms, plan.seeds, plan.cells, plan.trained) == (6, 7, 42, 1)
     assert plan.wall == pytest.approx(plan.a_run * 41 / 2, rel=0.2)

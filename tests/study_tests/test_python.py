@@ -18,11 +18,11 @@ import pytest
 import mamlab
 from reports.records import ReportError
 from study.cli.main import run as command
-from study.engine.progress import EndedRun, Snapshot
+from study.engine.progress import EndedRun, StudyProgress
 from study.python.result import ReportPage
 
 from ..test_architecture import ROOT
-from .books import fresh_home
+from .store_rows import fresh_home
 
 TINY: dict[str, Any] = {
     "model": {"filters": 2}, "inner": {"steps": 1}, "episodes": {"tasks": 1}, "budget": {"epochs": 2, "iterations": 1},
@@ -99,11 +99,11 @@ def home(tmp_path_factory: pytest.TempPathFactory, glyphs_folder: Path) -> Path:
 def hunted(home: Path) -> Hunted:
     called: list[EndedRun] = []
 
-    def fail(progress: Snapshot, run: EndedRun) -> None:
+    def fail(progress: StudyProgress, run: EndedRun) -> None:
         called.append(run)
         raise LookupError("mine")
 
-    def interrupt(progress: Snapshot, run: EndedRun) -> None:
+    def interrupt(progress: StudyProgress, run: EndedRun) -> None:
         called.append(run)
         os.kill(os.getpid(), signal.SIGINT)
 

@@ -15,9 +15,9 @@ import pytest
 from study.spec.config import parse_spec
 
 from ..processes import PATIENCE_SECONDS
-from .books import ablation, check_books, fresh_home
 from .drivers import start
 from .ray_cluster import free_port, ray_start
+from .store_rows import ablation, check_stores, fresh_home
 
 pytest.importorskip("ray", reason='pip install "mamlab[ray]"')
 
@@ -82,7 +82,7 @@ def test_a_study_runs_on_a_cluster_that_asks_for_a_token(
     driver = start(parse_spec(text), home, seconds=0.0)
     _, errors = driver.communicate(timeout=PATIENCE_SECONDS)
     assert driver.returncode == 0, errors.decode()
-    assert check_books(home, config, 2) == {"complete": 2}
+    assert check_stores(home, config, 2) == {"complete": 2}
     kept = [file for file in home.root.rglob("*") if file.is_file()]
     assert not [file for file in kept if TOKEN.encode() in file.read_bytes()]
 
@@ -133,7 +133,7 @@ def test_a_cluster_without_tokens_does_a_study_of_a_user_who_has_one(
         driver = start(parse_spec(text), home, seconds=0.0)
         _, errors = driver.communicate(timeout=240)
     assert driver.returncode == 0, errors.decode()
-    assert check_books(home, config, 2) == {"complete": 2}
+    assert check_stores(home, config, 2) == {"complete": 2}
 
 
 @pytest.mark.slow

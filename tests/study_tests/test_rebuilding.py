@@ -21,7 +21,7 @@ from optuna.storages import RDBStorage
 
 from study.cli.main import run as mamlab
 from study.engine.plan import StudyChanged
-from study.engine.progress import Snapshot
+from study.engine.progress import StudyProgress
 from study.repair.retrying import retry_failed
 from study.results import load
 from study.spec.config import StudyConfig, load_spec, parse_spec
@@ -29,7 +29,7 @@ from study.stores.connect import open_mlflow
 from study.stores.home import Home
 from tests.homes import unpack
 
-from .books import ablation, check_books, fresh_home, mlflow_runs, optuna_trials, run, search
+from .store_rows import ablation, check_stores, fresh_home, mlflow_runs, optuna_trials, run, search
 from .test_foreign_trials import notebook
 from .test_seed_groups import groups
 
@@ -75,14 +75,14 @@ def set_aside(home: Home) -> None:
     shutil.copy(fresh_home(other).optuna_db, home.optuna_db)
 
 
-def stop_after(ended: int) -> Callable[[Snapshot], None]:
+def stop_after(ended: int) -> Callable[[StudyProgress], None]:
     """Return what a driver shows itself to, which presses Ctrl-C in the midst of a run after so many have ended."""
     pressed: list[int] = []
 
-    def show(snapshot: Snapshot) -> None:
+    def show(progress: StudyProgress) -> None:
         if (
-            sum(snapshot.counts.get(one, 0) for one in ("complete", "pruned")) >= ended
-            and any(1 < row.epoch < 4 for row in snapshot.running)
+            sum(progress.counts.get(one, 0) for one in ("complete", "pruned")) >= ended
+            and any(1 < row.epoch < 4 for row in progress.running)
             and not pressed
         ):
             pressed.append(1)
@@ -128,7 +128,7 @@ def test_a_study_that_was_stopped_ends_as_one_that_was_not(tmp_path: Path, kind:
     last = run(config, rough)
     assert (last.finished, last.counts, last.best_value) == (True, whole.counts, whole.best_value)
     assert told(rough, config.study.name) == told(calm, config.study.name)
-    assert check_books(rough, config, len(optuna_trials(calm, config.study.name)))
+    assert check_stores(rough, config, len(optuna_trials(calm, config.study.name)))
     assert any("resumed" in one.data.tags for one in mlflow_runs(rough, config.study.name))
 
 
@@ -334,7 +334,7 @@ def test_the_home_of_the_version_before_is_rebuilt(
     home.optuna_db.rename(folder / "aside.db")
     assert mamlab([command, f"{spec}.toml", "--home", "runs", "--quiet"]) == 0
     assert told(home, name)[: len(before)] == before
-    assert check_books(home, config, count).total() == count
+    assert check_stores(home, config, count).total() == count
     now = {one.info.run_id: one.info.end_time for one in mlflow_runs(home, name)}
     assert ended.items() <= now.items()
 
@@ -350,7 +350,7 @@ def test_with_any_sampler_a_stopped_search_goes_on(tmp_path: Path, sampler: str)
     before = [one for one in told(rough, "hunt") if one[1] != "WAITING"]
     set_aside(rough)
     assert run(config, rough).finished
-    assert check_books(rough, config, 12)
+    assert check_stores(rough, config, 12)
     plain = [[one[2:6] for one in told(home, "hunt")] for home in (calm, rough)]
     assert plain[1][: len(before)] == [one[2:6] for one in before]
     assert plain[0] == plain[1] or sampler in ("nsgaii", "cmaes")

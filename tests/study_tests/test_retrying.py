@@ -10,13 +10,13 @@ from reports import records
 from study.engine.status import read_study
 from study.repair.diagnosis import diagnose
 from study.repair.retrying import retry_failed
-from study.repair.state import read_books
+from study.repair.state import read_stored
 from study.spec.config import parse_spec
 from study.stores.connect import open_mlflow
 from study.stores.home import Home
 from study.stores.locks import DriverBusy, driver_lock
 
-from .books import ablation, fresh_home, mlflow_runs, optuna_trials, run, search
+from .store_rows import ablation, fresh_home, mlflow_runs, optuna_trials, run, search
 
 FAILS_ONCE = '{ "outer.beta1" = 0.86 }'
 DIVERGES = '{ "outer.beta1" = 0.81 }'
@@ -41,7 +41,7 @@ def test_an_ablation_s_failed_run_is_run_again_and_counted_once(tmp_path: Path) 
     assert superseded(home, "arms") == ["failed"]
     arms = [one.data.tags["arm"] for one in mlflow_runs(home, "arms")]
     assert sorted(arms) == ["a", "diverges", "fails"]
-    assert diagnose(read_books(home, "arms")) == []
+    assert diagnose(read_stored(home, "arms")) == []
     assert retry_failed(home, "arms") == 0
     assert run(config, home).counts == {"complete": 2, "diverged": 1}
 
@@ -66,7 +66,7 @@ def test_a_search_s_failed_trials_are_run_again_with_the_same_parameters_and_cou
     assert [trial.params for trial in trials[4:]] == before
     assert len(mlflow_runs(home, "hunt")) == 4
     assert superseded(home, "hunt") == ["failed"] * 4
-    assert diagnose(read_books(home, "hunt")) == []
+    assert diagnose(read_stored(home, "hunt")) == []
     more = parse_spec(FAILING.replace("trials = 4", "trials = 5"))
     assert sum(run(more, home).counts.values()) == 5
     assert len(optuna_trials(home, "hunt")) == 9
@@ -94,7 +94,7 @@ def test_a_failed_trial_of_two_seeds_is_run_again_whole_without_training_its_com
     assert failed_twice.data.tags[records.TAG_CELL] == cell
     assert "reused_from" not in failed_twice.data.tags
     assert "reused_from" in reused.data.tags
-    assert diagnose(read_books(home, "hunt")) == []
+    assert diagnose(read_stored(home, "hunt")) == []
 
 
 def test_nothing_is_set_to_run_again_while_a_driver_lives_or_before_the_first_start(tmp_path: Path) -> None:

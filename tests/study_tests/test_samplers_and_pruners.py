@@ -10,7 +10,7 @@ from search_spaces.trials import FixedParams
 from study.spec.config import StudyConfig, parse_spec
 from study.spec.optuna_parts import PRUNERS, SAMPLERS
 
-from .books import check_books, fresh_home, mlflow_runs, optuna_trials, run
+from .store_rows import check_stores, fresh_home, mlflow_runs, optuna_trials, run
 
 SEARCH = """
 [study]
@@ -78,7 +78,7 @@ def test_a_search_with_each_sampler_tries_as_many_configs_as_planned(tmp_path: P
     trials = 4 if name == "brute_force" else 5
     home, config = fresh_home(tmp_path), search(trials, sampler=name)
     last = run(config, home)
-    assert last.counts == {"complete": trials} == check_books(home, config, trials)
+    assert last.counts == {"complete": trials} == check_stores(home, config, trials)
     tried = {tuple(sorted(trial.params.items())) for trial in optuna_trials(home, "hunt")}
     assert len(tried) == trials or name == "nsgaii"  # whose children may be like their parents
 
@@ -88,7 +88,7 @@ def test_a_search_with_each_pruner_stops_what_it_should(tmp_path: Path, name: st
     seeds = "seeds_per_trial = 5" if name == "wilcoxon" else ""
     home, config = fresh_home(tmp_path), search(5, pruner=name, study=seeds)
     last = run(config, home)
-    check_books(home, config, 5)
+    check_stores(home, config, 5)
     stopped = [t for t in optuna_trials(home, "hunt") if t.state.name == "PRUNED" or "mamlab.stopped" in t.user_attrs]
     assert last.finished
     assert bool(stopped) == (name in [*STOPS, "wilcoxon"])  # an accuracy that only rises tries no patience
@@ -97,20 +97,20 @@ def test_a_search_with_each_pruner_stops_what_it_should(tmp_path: Path, name: st
 @pytest.mark.parametrize("sampler", ["tpe", "qmc"])
 def test_no_trial_takes_more_work_than_the_space_allows_and_none_is_spent_on_that(tmp_path: Path, sampler: str) -> None:
     """The base takes 5 steps; two steps take less than half of it, three more than half."""
-    home, config = fresh_home(tmp_path), search(5, sampler=sampler, space="max_work = 0.5")
+    home, config = fresh_home(tmp_path), search(5, sampler=sampler, space="max_compute = 0.5")
     run(config, home)
-    assert check_books(home, config, 5) == {"complete": 5}
+    assert check_stores(home, config, 5) == {"complete": 5}
     trials = optuna_trials(home, "hunt")
     assert {trial.params["inner.steps"] for trial in trials} == {2}
     assert len({trial.params["outer.lr"] for trial in trials}) == 5
     assert all(one.data.metrics["work"] <= 0.5 for one in mlflow_runs(home, "hunt"))
     assert config.space is not None
     two, three = ({"outer.lr": 0.001, "inner.steps": steps} for steps in (2, 3))
-    assert config.too_much_work(two) == ""
-    assert config.too_much_work(three).endswith(
-        "times the base's work, and space.max_work is 0.5; raise that, or leave it out"
+    assert config.beyond_max_compute(two) == ""
+    assert config.beyond_max_compute(three).endswith(
+        "times the base's compute, and space.max_compute is 0.5; raise that, or leave it out"
     )
-    assert config.work(config.space.suggest(FixedParams(three), config.base_tree)[0]) > 0.5
+    assert config.compute(config.space.suggest(FixedParams(three), config.base_tree)[0]) > 0.5
 
 
 def test_a_search_within_a_limit_of_work_that_goes_on_draws_what_it_would_have_drawn_at_once(tmp_path: Path) -> None:
@@ -118,15 +118,15 @@ def test_a_search_within_a_limit_of_work_that_goes_on_draws_what_it_would_have_d
     whole.mkdir()
     halves.mkdir()
     at_once, in_two = fresh_home(whole), fresh_home(halves)
-    run(search(6, sampler="tpe", space="max_work = 0.5"), at_once)
-    run(search(3, sampler="tpe", space="max_work = 0.5"), in_two)
-    run(search(6, sampler="tpe", space="max_work = 0.5"), in_two)
+    run(search(6, sampler="tpe", space="max_compute = 0.5"), at_once)
+    run(search(3, sampler="tpe", space="max_compute = 0.5"), in_two)
+    run(search(6, sampler="tpe", space="max_compute = 0.5"), in_two)
     first, second = ([trial.params for trial in optuna_trials(home, "hunt")] for home in (at_once, in_two))
     assert first == second
 
 
 def test_a_preset_beyond_the_limit_of_work_cannot_be_enqueued() -> None:
     with pytest.raises(
-        ValueError, match=r'study.enqueue "maml": it takes 1 times the base\'s work, and space.max_work is 0.5'
+        ValueError, match=r'study.enqueue "maml": it takes 1 times the base\'s work, and space.max_compute is 0.5'
     ):
-        search(study='enqueue = ["maml"]', space="max_work = 0.5")
+        search(study='enqueue = ["maml"]', space="max_compute = 0.5")

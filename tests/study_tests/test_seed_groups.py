@@ -18,7 +18,7 @@ from study.spec.seed_groups import group_score, group_value
 from study.stores.connect import open_mlflow
 from study.stores.home import Home
 
-from .books import LOADER, SEARCH, TRAINER, check_books, fresh_home, mlflow_runs, optuna_trials, outcomes, run
+from .store_rows import LOADER, SEARCH, TRAINER, check_stores, fresh_home, mlflow_runs, optuna_trials, outcomes, run
 from .test_faults import KILLER
 
 
@@ -48,7 +48,7 @@ def test_a_trial_that_is_worse_with_its_first_seeds_is_stopped_and_its_estimate_
     whole = [trial for trial in trials if trial not in stopped]
     assert last.finished
     assert stopped
-    assert last.counts == {"complete": sum(map(_seeds, trials))} == check_books(home, config, 5)
+    assert last.counts == {"complete": sum(map(_seeds, trials))} == check_stores(home, config, 5)
     assert last.planned == last.counts["complete"]
     for trial in trials:
         scores = [trial.intermediate_values[step] for step in sorted(trial.intermediate_values)]
@@ -101,7 +101,7 @@ def test_a_driver_killed_between_two_seeds_goes_on_as_if_nothing_had_been(tmp_pa
     assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
     assert run(config, rough).finished
     assert outcomes(rough, "hunt") == outcomes(calm, "hunt")
-    assert check_books(rough, config, 5) == check_books(calm, config, 5)
+    assert check_stores(rough, config, 5) == check_stores(calm, config, 5)
 
 
 def _home(folder: Path) -> Home:

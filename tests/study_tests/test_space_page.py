@@ -18,7 +18,7 @@ source = "glyphs"
 trials = 5
 [space]
 preset = "mamlpp"
-max_work = 1.5
+max_compute = 1.5
 "inner.steps" = { low = 1, high = 3 }
 "inner.lr" = { low = 0.2, high = 0.5, log = true }
 "msl.tau" = { low = 0.2, high = 0.8, step = 0.2 }
@@ -67,8 +67,8 @@ def test_check_counts_what_random_configs_cost_and_what_has_no_effect_in_them(
     assert run(["space", "check", str(spec), "--home", str(tmp_path), "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert (found["configs"], found["different"]) == (200, 200)
-    assert 0 < found["work_low"] < found["work_median"] < found["work_high"] < 1  # the base takes 5 steps
-    assert found["within_max_work"] == 200
+    assert 0 < found["compute_low"] < found["compute_median"] < found["compute_high"] < 1  # the base takes 5 steps
+    assert found["within_max_compute"] == 200
     assert found["without_effect"]["bnwb: inner.steps = 1 leaves no step axis"] > 40  # a third, on in half of them
 
 
@@ -85,6 +85,6 @@ def test_check_refuses_a_space_with_configs_that_cannot_be_trained(
 def test_a_limit_of_work_that_no_config_keeps_is_refused(
     spec: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    spec.write_text(SPEC.replace("max_work = 1.5", "max_work = 0.01"))
+    spec.write_text(SPEC.replace("max_compute = 1.5", "max_compute = 0.01"))
     assert run(["space", "check", str(spec), "--home", str(tmp_path)]) == 2
-    assert "space.max_work = 0.01: of 200 random configs the cheapest takes 0." in capsys.readouterr().err
+    assert "space.max_compute = 0.01: of 200 random configs the cheapest takes 0." in capsys.readouterr().err

@@ -10,7 +10,7 @@ from search_spaces import FixedParams
 from study.spec.config import SpecError, load_spec, parse_spec
 from study.spec.optuna_parts import PRUNERS, SAMPLERS, make_pruner, make_sampler
 from study.spec.sections import Named
-from trainers.fingerprint import cell_id
+from trainers.fingerprint import fingerprint_of
 
 from .bad_inputs import BAD_SPECS, HEAD, SEARCH
 
@@ -78,7 +78,7 @@ def test_the_papers_studies_share_their_cells() -> None:
         (released, [("MAML++", "MAML++"), ("MAML++ without DA", "MAML++ without DA"), ("MAML + CA", "MAML + CA")]),
     ]:
         for name, there in pairs:
-            assert cell_id(arms[name][0], 0, "") == cell_id(ablation[there][0], 0, "")
+            assert fingerprint_of(arms[name][0], 0, "") == fingerprint_of(ablation[there][0], 0, "")
 
 
 def test_the_omniglot_search_says_what_it_promises() -> None:

@@ -19,7 +19,7 @@ from study.stores.connect import open_mlflow, open_optuna
 from study.stores.home import Home
 from study.stores.sqlite_files import StoreBroken
 
-from .books import ablation, fresh_home, mlflow_runs, run
+from .store_rows import ablation, fresh_home, mlflow_runs, run
 
 EARLIER = "a1b2c3d4e5f6"
 """A revision of MLflow 3.2."""

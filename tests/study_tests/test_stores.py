@@ -13,15 +13,15 @@ from typing import Any
 
 import pytest
 
-from study.engine.progress import Snapshot
+from study.engine.progress import StudyProgress
 from study.stores.connect import StoreAway, open_mlflow, open_optuna, patiently
 from study.stores.home import Home
 from study.stores.urls import redact, shown, store_addresses
 from study.workers.executors import LocalExecutor
 
-from .books import ablation, check_books, fresh_home, mlflow_runs, outcomes, run, search
 from .drivers import start, wait_for_new_epochs
 from .servers import Postgres, mlflow_server, postgres
+from .store_rows import ablation, check_stores, fresh_home, mlflow_runs, outcomes, run, search
 
 EPOCH_SECONDS = "0.2"
 
@@ -107,23 +107,23 @@ def test_a_search_on_postgresql_is_the_search_on_sqlite(home: Home, tmp_path: Pa
     config = search(trials=10, workers=1)
     (tmp_path / "files").mkdir()
     assert run(config, home).finished
-    states, ends = check_books(home, config, 10), outcomes(home, "hunt")
+    states, ends = check_stores(home, config, 10), outcomes(home, "hunt")
     with pytest.MonkeyPatch.context() as without:
         for store in ("OPTUNA", "MLFLOW"):
             without.delenv(f"MAMLAB_{store}_URL")
         files = fresh_home(tmp_path / "files")
         run(config, files)
-        assert check_books(files, config, 10) == states
+        assert check_stores(files, config, 10) == states
         assert outcomes(files, "hunt") == ends
 
 
-def stop_once(server: Any, seconds: float, snapshots: list[Snapshot]) -> Any:
+def stop_once(server: Any, seconds: float, progresses: list[StudyProgress]) -> Any:
     """Return a `show` that stops the server after some epochs, and starts it again after `seconds`."""
     stopped: list[threading.Timer] = []
 
-    def show(snapshot: Snapshot) -> None:
-        snapshots.append(snapshot)
-        if not stopped and any(row.epoch for row in snapshot.running):
+    def show(progress: StudyProgress) -> None:
+        progresses.append(progress)
+        if not stopped and any(row.epoch for row in progress.running):
             server.stop()
             stopped.append(threading.Timer(seconds, server.start))
             stopped[0].start()
@@ -135,17 +135,20 @@ def test_while_postgresql_is_away_runs_go_on_and_everything_is_written_when_it_i
     server: Postgres, home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("STAND_IN_SECONDS", EPOCH_SECONDS)
-    config, seen = ablation({"a": "{}", "b": '{ "outer.lr" = 0.1 }', "c": '{ "outer.beta1" = 0.81 }'}), list[Snapshot]()
+    config, seen = (
+        ablation({"a": "{}", "b": '{ "outer.lr" = 0.1 }', "c": '{ "outer.beta1" = 0.81 }'}),
+        list[StudyProgress](),
+    )
     workers = LocalExecutor(2, 1, home.logs)
     last = run(config, home, stop_once(server, 4.0, seen), workers)
     workers.close()
     assert last.finished
     assert last.counts == {"complete": 4, "diverged": 2}
-    assert check_books(home, config, 6) == {"complete": 4, "diverged": 2}
-    away = [snapshot for snapshot in seen if snapshot.away]
+    assert check_stores(home, config, 6) == {"complete": 4, "diverged": 2}
+    away = [progress for progress in seen if progress.away]
     assert "Optuna's store postgresql://postgres:@/" in away[0].away or "MLflow's store" in away[0].away
-    trained = {row.label: row.epoch for snapshot in away for row in snapshot.running}
-    assert max(trained.values()) == 3 or any(snapshot.just_ended for snapshot in away)
+    trained = {row.label: row.epoch for progress in away for row in progress.running}
+    assert max(trained.values()) == 3 or any(progress.just_ended for progress in away)
     assert any("both stores answer again" in message for message in last.messages)
     assert not home.journal.exists() or not list(home.journal.iterdir())
 
@@ -157,7 +160,7 @@ def test_a_search_through_an_outage_keeps_equal_books(
     workers = LocalExecutor(2, 1, home.logs)
     assert run(search(8), home, stop_once(server, 2.0, []), workers).finished
     workers.close()
-    assert check_books(home, search(8), 8).total() == 8
+    assert check_stores(home, search(8), 8).total() == 8
 
 
 def test_what_a_driver_that_died_in_an_outage_could_not_write_is_written_at_the_next_start(
@@ -185,7 +188,7 @@ def test_what_a_driver_that_died_in_an_outage_could_not_write_is_written_at_the_
     last = run(config, home)
     assert last.finished
     assert len(last.just_ended) == 0
-    assert check_books(home, config, 2) == {"complete": 2}
+    assert check_stores(home, config, 2) == {"complete": 2}
     assert not journal.exists()
     assert not [one for one in mlflow_runs(home, "arms") if "reused_from" in one.data.tags]
     assert not list(home.checkpoints.glob("*/*.ckpt"))  # nothing was trained again
@@ -200,12 +203,12 @@ def test_a_start_waits_for_a_store_and_a_reader_is_told_at_once(server: Postgres
     with pytest.raises(StoreAway, match=r"MLflow's store postgresql://.* does not answer"):
         open_mlflow(home)
     assert time.monotonic() - began < 60
-    seen: list[Snapshot] = []
+    seen: list[StudyProgress] = []
 
-    def show(snapshot: Snapshot) -> None:
-        if snapshot.away and not any(one.away for one in seen):
+    def show(progress: StudyProgress) -> None:
+        if progress.away and not any(one.away for one in seen):
             threading.Timer(0.5, server.start).start()
-        seen.append(snapshot)
+        seen.append(progress)
 
     assert run(search(2), home, show).finished
     assert next(one.away for one in seen if one.away).endswith("Waiting for it")
@@ -228,13 +231,13 @@ def test_an_mlflow_server_keeps_runs_and_artifacts_and_may_go_away(
     with mlflow_server(tmp_path) as tracker:
         (tmp_path / "stores.toml").write_text(f'mlflow = "{tracker.url}"\n')
         home, workers = Home(tmp_path), LocalExecutor(2, 1, tmp_path / "logs")
-        seen: list[Snapshot] = []
+        seen: list[StudyProgress] = []
         last = run(config, home, stop_once(tracker, 3.0, seen), workers)
         workers.close()
         assert capsys.readouterr().out == ""  # MLflow itself prints two addresses at the end of each run
         assert last.counts == {"complete": 4}
-        assert check_books(home, config, 4) == {"complete": 4}
-        assert any(f"MLflow's store {tracker.url} does not answer" in snapshot.away for snapshot in seen)
+        assert check_stores(home, config, 4) == {"complete": 4}
+        assert any(f"MLflow's store {tracker.url} does not answer" in progress.away for progress in seen)
         one = mlflow_runs(home, "arms")[0]
         assert one.info.artifact_uri.startswith("mlflow-artifacts:/")
         assert {"config.json", "per_task.json"} <= {

@@ -20,7 +20,7 @@ from trainers.overrides import settings
 from trainers.results import EpochResult
 
 from ..processes import PATIENCE_SECONDS
-from .books import ablation, check_books, fresh_home, mlflow_runs, run
+from .store_rows import ablation, check_stores, fresh_home, mlflow_runs, run
 
 
 def epoch(number: int, accuracy: float = 0.5) -> EpochResult:
@@ -85,7 +85,7 @@ def test_a_run_carries_all_settings_tags_and_files(tmp_path: Path) -> None:
     assert wanted.items() <= one.data.tags.items()
     files = {file.path for file in client.list_artifacts(one.info.run_id)}
     assert files == {"config.json", "per_task.json", "schedules.json", "inner_rates.json", "inner_rates.svg"}
-    assert one.data.metrics["work"] == config.work(config.arms["b"][0]) == 1.0  # another rate costs nothing
+    assert one.data.metrics["work"] == config.compute(config.arms["b"][0]) == 1.0  # another rate costs nothing
     parent = client.get_run(one.data.tags["mlflow.parentRunId"])
     assert (parent.info.status, parent.data.tags["role"]) == ("FINISHED", "study")
     assert [file.path for file in client.list_artifacts(parent.info.run_id)] == ["spec.toml", "study_facts.json"]
@@ -117,7 +117,7 @@ def test_readers_that_hold_a_transaction_do_not_stop_a_study(tmp_path: Path) -> 
     over.set()
     for reader in readers:
         reader.join()
-    assert check_books(home, config, 4) == {"complete": 4}
+    assert check_stores(home, config, 4) == {"complete": 4}
 
 
 def _poll(port: int, done: threading.Event, answers: list[int]) -> None:
@@ -144,7 +144,7 @@ def test_an_open_ui_does_not_stop_a_study_and_sees_its_runs(tmp_path: Path) -> N
         assert run(config, home).finished
         done.set()
         page.join()
-    assert check_books(home, config, 4) == {"complete": 4}
+    assert check_stores(home, config, 4) == {"complete": 4}
     assert len(answers) > 1
     assert answers[-1] == 5  # four runs and their parent
 

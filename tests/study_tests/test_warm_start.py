@@ -10,7 +10,7 @@ from study.spec.config import SpecError, StudyConfig, parse_spec
 from study.stores.home import Home
 from study.warm_start import warm_started
 
-from .books import SEARCH, fresh_home, optuna_trials, run
+from .store_rows import SEARCH, fresh_home, optuna_trials, run
 
 
 def search(name: str, enqueue: str = "", trials: int = 4) -> StudyConfig:

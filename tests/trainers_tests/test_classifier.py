@@ -18,11 +18,11 @@ from trainers.data.classes import ClassData
 from trainers.data.episodes import EpisodeStream
 from trainers.exported import ModelError
 from trainers.models.norm import RunningStatistics
-from trainers.training import Run
+from trainers.training import TrainingRun
 
 from .models import written
 
-Home = tuple[Run, Path]
+Home = tuple[TrainingRun, Path]
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +36,7 @@ def images_of(data: ClassData, *classes: int, count: int = PER_CLASS) -> Any:
     return np.concatenate([data.images[one.first : one.first + count].numpy() for one in chosen])
 
 
-def episode(run: Run) -> tuple[Any, Any, Any]:
+def episode(run: TrainingRun) -> tuple[Any, Any, Any]:
     """Support images, labels and query images of test task 0, before the network's scale, and the task itself."""
     tasks = EpisodeStream(run.data, "test", run.config.episodes, run.seed).batch([(0,)])
     return tasks.support[0].numpy(), tasks.support_labels[0].numpy(), tasks

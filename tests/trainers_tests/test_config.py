@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from trainers.config import TrainerConfig
-from trainers.fingerprint import cell_id
+from trainers.fingerprint import fingerprint_of
 from trainers.overrides import flatten, from_settings, merge, normalise, read_value, settings
 from trainers.presets import PRESETS, preset
 from trainers.sections import DA, LSLR, MSL, resolve
@@ -77,7 +77,7 @@ def test_merging_sets_dotted_paths_and_nested_tables_alike() -> None:
 
 def test_a_cell_is_the_training_and_not_how_it_is_written() -> None:
     def cell(overrides: dict[str, Any], seed: int = 0, data: str = "d") -> str:
-        return cell_id(normalise(merge({"budget": {"epochs": 100}}, overrides))[0], seed, data)
+        return fingerprint_of(normalise(merge({"budget": {"epochs": 100}}, overrides))[0], seed, data)
 
     assert len(cell({})) == 64
     assert cell({"msl.epochs": 10}) == cell({"msl.epochs": 0.1}) == cell({"msl": "on"})

@@ -88,7 +88,7 @@ def test_the_100_classes_fall_into_64_16_20() -> None:
     assert CifarFS().image_shape == (3, 32)
     apple = data.splits["train"][0]
     assert data.images[apple.first : apple.first + apple.count, 0, 0, 0].tolist() == [0, 100]
-    assert not data.turn_training
+    assert not data.rotate_training
 
 
 def test_channels_move_first_and_are_normalised_one_by_one() -> None:

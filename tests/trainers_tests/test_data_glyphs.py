@@ -95,7 +95,7 @@ def test_there_are_900_classes_of_20_images_in_disjoint_splits_of_70_10_and_20_p
     assert {(c.count, c.turns) for c in classes} == {(20, 0)}
     shares = [len(data.splits[s]) / len(classes) for s in ("train", "val", "test")]
     assert shares == pytest.approx([0.7, 0.1, 0.2], abs=0.01)
-    assert not data.turn_training
+    assert not data.rotate_training
     require(data, 20, 5, 15)
 
 

@@ -66,7 +66,7 @@ def test_a_split_folder_stays_as_it_is(tmp_path: Path) -> None:
         s: [f"{s}0", f"{s}1"] for s in ("train", "val", "test")
     }
     assert [int(data.images[c.first, 0, 0, 0]) for c in data.splits["test"]] == [200, 201]
-    assert data.turn_training
+    assert data.rotate_training
 
 
 def test_mean_and_deviation_are_those_of_the_training_images(tmp_path: Path) -> None:

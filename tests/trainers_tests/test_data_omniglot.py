@@ -58,7 +58,7 @@ def test_a_zip_file_is_read_once_and_then_its_decoded_images(folder: Path) -> No
     assert data.images.equal(again.images)
     assert [len(data.splits[s]) for s in ("train", "val", "test")] == [35, 25, 40]
     assert tuple(data.images.shape[1:3]) == config.image_shape == (1, 8)
-    assert (data.turn_training, again.turn_training) == (True, False)
+    assert (data.rotate_training, again.rotate_training) == (True, False)
     assert data.checksum != again.checksum
     assert sorted(p.suffix for p in folder.glob("omniglot-nearest-8-*")) == [".lock", ".npz"]
     rows = {s: data.images[data.splits[s][0].first, 0, :, 0].eq(0).sum().item() for s in ("train", "val", "test")}

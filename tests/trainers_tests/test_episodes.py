@@ -65,7 +65,7 @@ def test_arms_with_more_ways_share_the_first_classes() -> None:
 
 
 def test_turns_are_drawn_a_class_and_only_in_training() -> None:
-    turning = ClassData("turning", DATA.images, DATA.splits, turn_training=True)
+    turning = ClassData("turning", DATA.images, DATA.splits, rotate_training=True)
     plain, turned = one(stream(), 1, 0), one(stream(data=turning), 1, 0)
     turns = [
         [t for t in range(4) if torch.equal(torch.rot90(a, t, (-2, -1)), b)]
@@ -104,7 +104,7 @@ def test_a_permutation_holds_every_number_once(count: int) -> None:
 
 
 def test_a_batch_holds_its_tasks_one_by_one() -> None:
-    turning = stream(data=ClassData("turning", DATA.images, DATA.splits, turn_training=True))
+    turning = stream(data=ClassData("turning", DATA.images, DATA.splits, rotate_training=True))
     batch = turning.batch([(0, 0), (0, 1), (7, 3)])
     assert batch.support.shape == (3, 6, 1, 14, 14)
     for part, position in zip(batch.split(1), [(0, 0), (0, 1), (7, 3)], strict=True):

@@ -12,24 +12,24 @@ from tests.golden import check
 from tests.toy import EVERYTHING, toy_config, toy_data
 from trainers.config import TrainerConfig
 from trainers.data.episodes import TaskBatch
-from trainers.mamlpp.meta_step import Sweep, meta_gradient
+from trainers.mamlpp.meta_step import MetaPass, meta_gradient
 from trainers.mamlpp.schedules import msl_weights
 from trainers.models.norm import RunningStatistics
-from trainers.training import Run
+from trainers.training import TrainingRun
 
 DATA = toy_data()
 GOLDEN = Path(os.environ.get("MAMLAB_TEST_DATA", "")) / "golden"
 
 
-def run(**overrides: object) -> Run:
-    return Run(toy_config(precision="float64", **overrides), 0, DATA)
+def run(**overrides: object) -> TrainingRun:
+    return TrainingRun(toy_config(precision="float64", **overrides), 0, DATA)
 
 
-def tasks(at: Run, count: int = 2) -> TaskBatch:
+def tasks(at: TrainingRun, count: int = 2) -> TaskBatch:
     return at.streams["train"].batch((0, i) for i in range(count))
 
 
-def gradient(at: Run, weights: Sequence[float], second_order: bool = True, at_once: int = 2) -> float:
+def gradient(at: TrainingRun, weights: Sequence[float], second_order: bool = True, at_once: int = 2) -> float:
     """Set the meta-gradient on the run's weights; return the loss."""
     batch = tasks(at)
     return float(meta_gradient(at.learner, at.weights, batch, weights, second_order=second_order, at_once=at_once)[0])
@@ -53,7 +53,7 @@ def test_second_order_gradients_agree_with_finite_differences(granularity: str, 
     weights = msl_weights(at.config, 0)
 
     def loss() -> float:
-        return float(Sweep(at.learner, at.weights, tasks(at), weights).loss.mean())
+        return float(MetaPass(at.learner, at.weights, tasks(at), weights).loss.mean())
 
     gradient(at, weights)
     for name in [
@@ -119,7 +119,7 @@ def test_a_loss_at_every_step_is_the_weighted_sum_of_the_steps_losses() -> None:
     at = run(inner={"steps": 3})
 
     def loss(*weights: float) -> float:
-        return float(Sweep(at.learner, at.weights, tasks(at, 1), weights).loss)
+        return float(MetaPass(at.learner, at.weights, tasks(at, 1), weights).loss)
 
     alone = [loss(1, 0, 0), loss(0, 1, 0), loss(0, 0, 1)]
     mixed = loss(0.2, 0.3, 0.5)
@@ -179,7 +179,7 @@ def test_meta_sgd_and_fomaml_are_settings_of_the_same_code() -> None:
 def test_the_initial_weights_depend_on_the_seed_and_the_weights_name_alone() -> None:
     small, large = run(), run(bnwb="on", lslr="on")
     assert torch.equal(small.weights["conv1.weight"], large.weights["conv1.weight"])
-    other = Run(toy_config(), 1, DATA)
+    other = TrainingRun(toy_config(), 1, DATA)
     assert not torch.equal(small.weights["conv1.weight"].float(), other.weights["conv1.weight"])
     bound = math.sqrt(6 / (9 * (4 + 4)))
     assert float(small.weights["conv1.weight"].detach().abs().max()) <= bound

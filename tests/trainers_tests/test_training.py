@@ -14,11 +14,11 @@ import pytest
 import torch
 
 from tests.toy import EVERYTHING, toy_config, toy_data
-from trainers.checkpoint import CellBusy, CheckpointFolder, StaleAttempt
+from trainers.checkpoint import CheckpointFolder, StaleAttempt, TrainingBusy
 from trainers.data import DataError
 from trainers.divergence import Diverged
 from trainers.results import EpochResult, TrainResult
-from trainers.training import Run, train
+from trainers.training import TrainingRun, train
 
 DATA = toy_data()
 CONFIG = toy_config(**EVERYTHING, norm={"queries": "running"})
@@ -65,9 +65,11 @@ def test_the_same_seed_gives_the_same_numbers() -> None:
 
 def test_seeds_may_share_one_initialisation_and_still_see_their_own_tasks() -> None:
     shared = toy_config(**EVERYTHING, norm={"queries": "running"}, model={"init_seed": 7})
-    one, other = (Run(shared, seed, DATA) for seed in (0, 1))
+    one, other = (TrainingRun(shared, seed, DATA) for seed in (0, 1))
     assert all(torch.equal(one.weights[name], other.weights[name]) for name in one.weights)
-    assert not torch.equal(Run(CONFIG, 0, DATA).weights["conv0.weight"], Run(CONFIG, 1, DATA).weights["conv0.weight"])
+    assert not torch.equal(
+        TrainingRun(CONFIG, 0, DATA).weights["conv0.weight"], TrainingRun(CONFIG, 1, DATA).weights["conv0.weight"]
+    )
     tasks = [run.streams["train"].batch([(0, 0)]).support for run in (one, other)]
     assert not torch.equal(*tasks)
 
@@ -124,7 +126,7 @@ def test_a_damaged_newest_checkpoint_is_passed_over(tmp_path: Path, damage: str)
 def test_one_process_a_cell(tmp_path: Path) -> None:
     first, second = CheckpointFolder(tmp_path / "abcdef", "one"), CheckpointFolder(tmp_path / "abcdef", "two")
     first.acquire()
-    with pytest.raises(CellBusy, match="abcdef is being trained by another process"):
+    with pytest.raises(TrainingBusy, match="abcdef is being trained by another process"):
         second.acquire()
     first.release()
     second.acquire()
@@ -188,7 +190,7 @@ def test_divergence_names_epoch_iteration_step_and_layer() -> None:
 
 
 def test_weights_that_stop_being_finite_are_named() -> None:
-    run = Run(toy_config(), 0, DATA)
+    run = TrainingRun(toy_config(), 0, DATA)
     with torch.no_grad():
         run.weights["conv1.weight"][0, 0, 0, 0] = float("nan")
     with pytest.raises(Diverged) as caught:
@@ -240,8 +242,10 @@ def test_an_epoch_that_nobody_watched_names_the_same_divergence() -> None:
     """As on a GPU, where losses are looked at after the epoch."""
     found = []
     for looks in (True, False):
-        run = Run(toy_config(lslr="on", outer={"lr": 1e6}, precision="float32", budget={"iterations": 30}), 0, DATA)
-        run._looks = looks
+        run = TrainingRun(
+            toy_config(lslr="on", outer={"lr": 1e6}, precision="float32", budget={"iterations": 30}), 0, DATA
+        )
+        run._check_each_loss = looks
         with pytest.raises(Diverged) as caught:
             run.epoch()
         found.append(str(caught.value))
@@ -251,7 +255,7 @@ def test_an_epoch_that_nobody_watched_names_the_same_divergence() -> None:
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")
 def test_nothing_waits_for_the_gpu_inside_an_epoch() -> None:
-    run = Run(toy_config(device="cuda", msl="on", lslr="on"), 0, DATA)
+    run = TrainingRun(toy_config(device="cuda", msl="on", lslr="on"), 0, DATA)
     run.iterate(0, run._tasks(0, 0))  # the first one loads kernels
     torch.cuda.set_sync_debug_mode("error")
     try:

@@ -32,7 +32,7 @@ class ClassData:
         name: the data set's name, for tables ("omniglot").
         images: uint8 tensor [N, C, H, W], on the training device.
         splits: the classes of each split; no class (before turning) is in two splits.
-        turn_training: whether a training task turns each of its classes by a random number of quarter turns.
+        rotate_training: whether a training task turns each of its classes by a random number of quarter turns.
         mean, std: per channel, on the scale of [0, 1]; a network sees (image / 255 - mean) / std.
         checksum: SHA-256 (hexadecimal) of all of the above: what an episode can depend on.
         white: what is white in its pictures of more than 8 bits, by their kind, see `depths`.
@@ -42,7 +42,7 @@ class ClassData:
     name: str
     images: Tensor
     splits: dict[Split, tuple[ClassRange, ...]]
-    turn_training: bool = False
+    rotate_training: bool = False
     mean: tuple[float, ...] = (0.0,)
     std: tuple[float, ...] = (1.0,)
     checksum: str = field(default="")
@@ -56,7 +56,7 @@ class ClassData:
     def _sha256(self) -> str:
         pixels: Any = self.images.cpu().contiguous().numpy()  # hashed in place: Mini-ImageNet is over a gigabyte
         digest = hashlib.sha256(pixels)
-        digest.update(repr((tuple(self.images.shape), self.turn_training, self.mean, self.std)).encode())
+        digest.update(repr((tuple(self.images.shape), self.rotate_training, self.mean, self.std)).encode())
         for split in SPLITS:
             digest.update(repr((split, [(c.name, c.first, c.count, c.turns) for c in self.splits[split]])).encode())
         return digest.hexdigest()

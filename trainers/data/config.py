@@ -7,16 +7,17 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
+from ..errors import InputError
 from ..sections import Section
 
 
-class DataError(ValueError):
+class DataError(InputError):
     """The data cannot be used as it is; the message names what is wrong, where, and the way out."""
 
 
 def _named(value: object) -> object:
     if value == "":
-        raise ValueError("must name a folder")
+        raise InputError("must name a folder")
     return value
 
 
@@ -25,7 +26,7 @@ def _absolute(path: Path) -> Path:
     try:
         return path.expanduser().absolute()
     except RuntimeError:
-        raise ValueError(f"there is no user {path.parts[0]} here; write the whole path") from None
+        raise InputError(f"there is no user {path.parts[0]} here; write the whole path") from None
 
 
 class Glyphs(Section):
@@ -101,7 +102,7 @@ class ImageFolder(Section):
     @model_validator(mode="after")
     def _fractions_fill_one(self) -> ImageFolder:
         if min(self.fractions) <= 0 or abs(sum(self.fractions) - 1) > 1e-6:
-            raise ValueError(
+            raise InputError(
                 f"fractions must be three positive shares (train, val, test) that add up to 1, not {list(self.fractions)}"
             )
         return self

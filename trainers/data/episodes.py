@@ -80,7 +80,7 @@ class EpisodeStream:
         chosen = source.permutation(len(classes))[: self.shape.ways]
         turns = np.array([classes[c].turns for c in chosen])
         extra = source.words(len(classes))[: self.shape.ways] % np.uint64(4)
-        if self.data.turn_training and self.split == "train":
+        if self.data.rotate_training and self.split == "train":
             turns = (turns + extra.astype(np.int64)) % 4
         return np.stack([self._pick(source, classes[c]) for c in chosen]), turns
 

@@ -54,7 +54,7 @@ def load(config: Omniglot, folder: Path) -> ClassData:
     labels = list(dict.fromkeys(p.label for p in everything))
     evaluation = {p.label for p in parts["images_evaluation"]}
     splits = split(config, labels, evaluation)
-    return ClassData("omniglot", torch.from_numpy(images[:, None]), splits, turn_training=config.turns == "augment")
+    return ClassData("omniglot", torch.from_numpy(images[:, None]), splits, rotate_training=config.turns == "augment")
 
 
 def _download_missing(folder: Path) -> None:

@@ -54,7 +54,7 @@ def meta_gradient(
     total = {name: torch.zeros_like(weight) for name, weight in meta.items()}
     losses, accuracies = [], []
     for part in tasks.split(at_once):
-        sweep = Sweep(learner, meta, part, step_weights, collect)
+        sweep = MetaPass(learner, meta, part, step_weights, collect)
         losses.append(sweep.loss)
         accuracies.append(accuracy(sweep.logits, part.query_labels))
         sweep.back(total, second_order)
@@ -63,7 +63,7 @@ def meta_gradient(
     return torch.cat(losses).mean(), torch.cat(accuracies)
 
 
-class Sweep:
+class MetaPass:
     """The inner loop of T tasks with its query losses, and the way back. Arguments as in `meta_gradient`.
 
     Attributes:

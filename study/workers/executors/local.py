@@ -13,11 +13,13 @@ from dataclasses import dataclass
 from multiprocessing import connection
 from pathlib import Path
 
+from trainers.errors import MamlabError
+
 from ...spec.sections import ExecutionSection
 from ...stores.urls import VARIABLES
 from ..jobs import LAST_EVENTS, Answer, Event, EventSource, Job, Lost
 
-STILLBORN = 3
+MAX_FAILED_STARTS = 3
 """So many workers in a row that died before their first event: something is wrong with all of them."""
 
 
@@ -25,7 +27,7 @@ ROOT = str(Path(__file__).parents[3])
 """Where the package `study` lies."""
 
 
-class WorkersError(RuntimeError):
+class WorkersError(MamlabError, RuntimeError):
     """Workers cannot be started; the message has the last lines of the log."""
 
 
@@ -54,7 +56,7 @@ class LocalExecutor:
         self.slots = slots
         self._threads, self._logs, self._gpus = threads, logs, gpus
         self._workers: dict[int, _Worker] = {}
-        self._stillborn = 0
+        self._failed_starts = 0
 
     @property
     def free(self) -> int:
@@ -120,13 +122,13 @@ class LocalExecutor:
         try:
             event: Event = worker.pipe.recv()
         except (EOFError, OSError):
-            return self._bury(slot, worker)
-        worker.spoke, self._stillborn = True, 0
+            return self._reap(slot, worker)
+        worker.spoke, self._failed_starts = True, 0
         if isinstance(event, LAST_EVENTS):
             worker.key = None
         return event
 
-    def _bury(self, slot: int, worker: _Worker) -> Lost:
+    def _reap(self, slot: int, worker: _Worker) -> Lost:
         worker.pipe.close()
         with suppress(subprocess.TimeoutExpired):
             worker.process.wait(2.0)  # so that its own exit code is told, not that of our signal
@@ -135,9 +137,9 @@ class LocalExecutor:
         del self._workers[slot]
         cause = f"signal {-code}" if code < 0 else f"exit code {code}"
         message = f"the worker process ended ({cause})\nLast lines of {worker.log}:\n{last_lines(worker.log)}"
-        self._stillborn += not worker.spoke
-        if self._stillborn >= STILLBORN:
-            raise WorkersError(f"{STILLBORN} workers in a row died at their start; {message}")
+        self._failed_starts += not worker.spoke
+        if self._failed_starts >= MAX_FAILED_STARTS:
+            raise WorkersError(f"{MAX_FAILED_STARTS} workers in a row died at their start; {message}")
         return Lost(message)
 
     def _free_worker(self) -> _Worker:

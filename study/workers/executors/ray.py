@@ -21,7 +21,7 @@ from ...stores.home import Home
 from ..jobs import LAST_EVENTS, Answer, EpochDone, Event, EventSource, Job, Lost
 from .handshake import Handshake, Question, Reply
 from .handshake import answer as answer_as
-from .local import STILLBORN, WorkersError, last_lines
+from .local import MAX_FAILED_STARTS, WorkersError, last_lines
 from .ray_connection import connect, own_signals
 from .ray_nodes import Nodes, default_gpus, node_of
 
@@ -185,7 +185,7 @@ class RayExecutor:
         try:
             answer = self._ray.get(reference)
         except self._ray.exceptions.RayError as error:
-            lost = self._bury(actor, error)
+            lost = self._reap(actor, error)
             return None if key is None else (key, lost)
         if key is None:
             self._welcome(actor, answer)
@@ -213,14 +213,14 @@ class RayExecutor:
         self._nodes.refuse(node, why)
         self.slots = max(1, min(self.slots, self._nodes.room))
 
-    def _bury(self, actor: _Actor, error: Exception) -> Lost:
+    def _reap(self, actor: _Actor, error: Exception) -> Lost:
         self._actors.remove(actor)
         self._ray.kill(actor.handle)  # an actor out of reach may be alive
         cause = " ".join(str(error).split())[:600]
         words = last_lines(actor.log) if actor.log.exists() else "(it has none)"
         message = f"the worker (a Ray actor) ended: {cause}\nLast lines of {actor.log}:\n{words}"
         if actor.pid is None and self._nodes.strike(node := node_of(actor.handle)):
-            self._refuse(node, f"{STILLBORN} workers in a row died at their start on one node; {message}")
+            self._refuse(node, f"{MAX_FAILED_STARTS} workers in a row died at their start on one node; {message}")
         self._actors.append(self._start())
         return Lost(message)
 

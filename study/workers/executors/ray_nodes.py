@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from .local import STILLBORN, WorkersError
+from .local import MAX_FAILED_STARTS, WorkersError
 
 
 class Nodes:
@@ -45,7 +45,7 @@ class Nodes:
     def strike(self, node: str) -> bool:
         """Note that a worker died at its start on `node`; True if it is one too many."""
         self._strikes[node] += 1
-        return self._strikes[node] >= STILLBORN
+        return self._strikes[node] >= MAX_FAILED_STARTS
 
     def refuse(self, node: str, why: str) -> None:
         """Give no more workers to `node`. Raises WorkersError, with every node's reason, if no other is left."""

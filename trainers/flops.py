@@ -1,4 +1,4 @@
-"""The work of a training, counted: operations of all convolutions and matrix products, by arithmetic alone.
+"""The operations of a training (FLOPs), counted: those of all convolutions and matrix products, by arithmetic alone.
 
 A multiplication and an addition are two operations. What is elementwise (batch norm, pooling, Adam) is left out: it
 takes time, but its share is alike in all configs. Per image and layer, in multiples of a pass forward (in brackets where the
@@ -20,7 +20,7 @@ from .mamlpp.schedules import msl_weights, second_order
 
 
 @dataclass(frozen=True)
-class ImageWork:
+class ImageFlops:
     """Operations for one image: a pass `forward`, its `gradient`, and the two tangents of second order."""
 
     forward: float
@@ -28,11 +28,11 @@ class ImageWork:
     tangents: float
 
 
-def image_work(config: TrainerConfig, channels: int, size: int) -> ImageWork:
+def image_flops(config: TrainerConfig, channels: int, size: int) -> ImageFlops:
     """Return the operations that one image of [channels, size, size] takes in the config's network."""
     lowest, *above = _layers(config, channels, size)
     rest = math.fsum(above)
-    return ImageWork(lowest + rest, lowest + 2 * rest, 2 * lowest + 6 * rest)
+    return ImageFlops(lowest + rest, lowest + 2 * rest, 2 * lowest + 6 * rest)
 
 
 def _layers(config: TrainerConfig, channels: int, size: int) -> list[float]:
@@ -47,9 +47,9 @@ def _layers(config: TrainerConfig, channels: int, size: int) -> list[float]:
     return [*found, 2.0 * features * config.episodes.ways]
 
 
-def epoch_work(config: TrainerConfig, channels: int, size: int, epoch: int) -> float:
+def epoch_flops(config: TrainerConfig, channels: int, size: int, epoch: int) -> float:
     """Return the operations of one epoch (from 0): its iterations and its validation."""
-    image, shape = image_work(config, channels, size), config.episodes
+    image, shape = image_flops(config, channels, size), config.episodes
     support, queries = shape.ways * shape.shots, shape.ways * shape.queries
     with_gradient = image.forward + image.gradient
     a_step = support * (with_gradient + (image.tangents if second_order(config, epoch) else 0.0))
@@ -59,7 +59,7 @@ def epoch_work(config: TrainerConfig, channels: int, size: int, epoch: int) -> f
     return config.budget.iterations * shape.tasks * a_task + config.evaluation.val_tasks * validation
 
 
-def work(config: TrainerConfig, channels: int, size: int, epochs: int | None = None) -> float:
+def flops(config: TrainerConfig, channels: int, size: int, epochs: int | None = None) -> float:
     """Return the operations of a training's first `epochs` epochs (None: all), without its test.
 
     Args:
@@ -69,4 +69,4 @@ def work(config: TrainerConfig, channels: int, size: int, epochs: int | None = N
         epochs: how many.
     """
     last = config.budget.epochs if epochs is None else epochs
-    return math.fsum(epoch_work(config, channels, size, epoch) for epoch in range(last))
+    return math.fsum(epoch_flops(config, channels, size, epoch) for epoch in range(last))

@@ -1,4 +1,4 @@
-"""Do the two books of a study agree, with each other and with the plan?"""
+"""Do the two stored of a study agree, with each other and with the plan?"""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import pytest
 
 from reports import records
 from study.engine.driver import run_study
-from study.engine.progress import Snapshot
+from study.engine.progress import StudyProgress
 from study.engine.tracking import STATUS
 from study.spec.config import StudyConfig, parse_spec
 from study.stores.connect import open_mlflow, open_optuna
@@ -116,10 +116,10 @@ def _workers(slots: int) -> LocalExecutor:
 def run(
     config: StudyConfig,
     home: Home,
-    show: Any = lambda snapshot: None,
+    show: Any = lambda progress: None,
     executor: Executor | None = None,
     trainer: str = TRAINER,
-) -> Snapshot:
+) -> StudyProgress:
     """Run a study with the stand-in, on workers that stay for the next call."""
     assert config.execution.workers != "auto"
     workers = executor or _workers(config.execution.workers)
@@ -153,8 +153,8 @@ def mlflow_runs(home: Home, name: str) -> list[Any]:
     return sorted(runs, key=lambda one: (one.data.tags["trial"], int(one.data.tags["seed"])))
 
 
-def check_books(home: Home, config: StudyConfig, trials: int) -> Counter[str]:
-    """Assert that both books hold exactly `trials` ended trials, the same in each; return the states."""
+def check_stores(home: Home, config: StudyConfig, trials: int) -> Counter[str]:
+    """Assert that both stores hold exactly `trials` ended trials, the same in each; return the states."""
     by_number = {trial.number: trial for trial in optuna_trials(home, config.study.name)}
     assert sorted(by_number) == list(range(trials))
     runs = mlflow_runs(home, config.study.name)

@@ -7,15 +7,15 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from tests.toy import EVERYTHING, toy_config, toy_data
 from trainers.evaluation import evaluate
-from trainers.training import Run
-from trainers.work import epoch_work, image_work, work
+from trainers.flops import epoch_flops, flops, image_flops
+from trainers.training import TrainingRun
 
 ONE_BLOCK: dict[str, Any] = {"model": {"filters": 4, "blocks": 1}, "inner": {"steps": 1}}
 """On images of 14 x 14: a convolution of 2 * 14^2 * 9 * 4 = 14112 operations, a linear layer of 2 * (4 * 7^2) * 3 = 1176."""
 
 
 def test_the_work_of_an_image_is_that_of_its_convolution_and_its_linear_layer() -> None:
-    image = image_work(toy_config(**ONE_BLOCK), 1, 14)
+    image = image_flops(toy_config(**ONE_BLOCK), 1, 14)
     assert image.forward == 14112 + 1176
     assert image.gradient == 14112 + 2 * 1176
     assert image.tangents == 2 * 14112 + 6 * 1176
@@ -26,9 +26,9 @@ def test_an_epoch_is_its_iterations_and_its_validation_and_a_training_is_its_epo
     config, forward, gradient, tangents = toy_config(**ONE_BLOCK), 15288, 16464, 35280
     task = 3 * (forward + gradient + tangents) + 3 * (forward + gradient)
     validation = 3 * (forward + gradient) + 3 * forward
-    assert epoch_work(config, 1, 14, 0) == 4 * 2 * task + 6 * validation
-    assert work(config, 1, 14, 2) == 2 * epoch_work(config, 1, 14, 0)
-    assert work(config, 1, 14) == 3 * epoch_work(config, 1, 14, 0)
+    assert epoch_flops(config, 1, 14, 0) == 4 * 2 * task + 6 * validation
+    assert flops(config, 1, 14, 2) == 2 * epoch_flops(config, 1, 14, 0)
+    assert flops(config, 1, 14) == 3 * epoch_flops(config, 1, 14, 0)
 
 
 @pytest.mark.parametrize(
@@ -44,8 +44,8 @@ def test_an_epoch_is_its_iterations_and_its_validation_and_a_training_is_its_epo
 def test_pytorch_counts_as_many_operations_in_an_epoch(overrides: dict[str, Any]) -> None:
     """One task at a time: of a grouped convolution's kernel gradient PyTorch counts the blocks that are never computed, too."""
     config = toy_config(**overrides, tasks_at_once=1)
-    run, counter = Run(config, 0, toy_data()), FlopCounterMode(display=False)
+    run, counter = TrainingRun(config, 0, toy_data()), FlopCounterMode(display=False)
     with counter:
         run._train_epoch(0)
         evaluate(run.learner, [run._snapshot(1)], run.streams["val"], config.evaluation.val_tasks)
-    assert counter.get_total_flops() == pytest.approx(epoch_work(config, 1, 14, 0), rel=1e-12)
+    assert counter.get_total_flops() == pytest.approx(epoch_flops(config, 1, 14, 0), rel=1e-12)

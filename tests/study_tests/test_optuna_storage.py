@@ -9,7 +9,7 @@ from optuna.trial import TrialState
 
 from study.stores.optuna_storage import SoleWriter
 
-from .books import fresh_home
+from .store_rows import fresh_home
 
 
 @pytest.fixture

@@ -1,9 +1,9 @@
-"""How much work a search needs to find as much as random search: `make search-efficiency`.
+"""How much compute a search needs to find as much as random search: `make search-efficiency`.
 
 Two small problems and one space, fixed beforehand; no preset is enqueued. Random search without pruning, TPE without
 pruning, and what a spec file without [sampler] and [pruner] gives, 5 times each with other seeds; a repetition's three searches
-share seed, tasks and initial weights. Work is counted (`trainers.flops`), the trainings that a pruner stopped included. The
-best of random's full budget is the target; the ratio is the work after which the default's mean best reaches it.
+share seed, tasks and initial weights. Compute is counted (`trainers.flops`), the trainings that a pruner stopped included. The
+best of random's full budget is the target; the ratio is the compute after which the default's mean best reaches it.
 
 The searches are ordinary studies: what is finished is not run again, so the command may be stopped at any time.
 """
@@ -25,7 +25,7 @@ from .search_efficiency_page import write_page
 from .search_efficiency_statistics import REPETITIONS, Curve, curve_of
 
 TRIALS = {"random": 30, "tpe": 30, "default": 60}
-"""Of each search. A pruned search has more, for what it saves; its trials beyond random's work show in the figure only."""
+"""Of each search. A pruned search has more, for what it saves; its trials beyond random's compute show in the figure only."""
 METHODS = {
     "random": '[sampler]\nname = "random"\n[pruner]\nname = "none"',
     "tpe": '[sampler]\nname = "tpe"\n[pruner]\nname = "none"',
@@ -69,7 +69,7 @@ def study_of(problem: str, method: str, repetition: int) -> StudyConfig:
 
 
 def curves(home: Home, problem: str, commits: set[str]) -> dict[str, list[Curve]]:
-    """Return the best value against work of each finished search, by method, repetition after repetition.
+    """Return the best value against compute of each finished search, by method, repetition after repetition.
 
     A repetition that lacks a search is left out. The code's commits that they ran at are added to `commits`.
     """

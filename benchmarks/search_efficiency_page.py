@@ -39,17 +39,17 @@ def page(problems: Mapping[str, Curves], spec: str, trials: Mapping[str, int], c
     """Return the page, in Markdown; `commits` are those that the searches ran at."""
     about = [f"- {name}: {value}" for name, value in {**header(), "commit": ", ".join(sorted(commits))}.items()]
     return "\n".join([
-        "# Search: how much work it takes to find as much as random search", "",
+        "# Search: how much compute it takes to find as much as random search", "",
         "Written by `make search-efficiency`, which runs the searches that are missing and takes up the others.", "",
         f"Random search without pruning ({trials['random']} trials) sets the target: the mean over repetitions of its best "
         f"validation accuracy. TPE without pruning has as many trials, the default (no [sampler], no [pruner] in the spec) "
-        f"{trials['default']}, most of them stopped early{_where(spec)}. Nothing is enqueued. The ratio is the work after which a method's "
-        "mean best reaches the target, over random's full work; work is counted operations, of stopped trainings too. "
+        f"{trials['default']}, most of them stopped early{_where(spec)}. Nothing is enqueued. The ratio is the compute after which a method's "
+        "mean best reaches the target, over random's full compute; compute is counted operations, of stopped trainings too. "
         f"The aim, set beforehand, is a ratio of at most {AIM:g} for the default. Intervals: 95 % percentile bootstrap over "
         "repetitions, drawn in pairs by seed; of so few they are rather too narrow. A repetition's three searches have the same "
         "seed, and so the same first draws.", "",
         *(line for name, curves in problems.items() for line in _problem(name, curves)),
-        *([f"![Expected best validation accuracy against work]({FIGURE})", ""] if any(c["random"] for c in problems.values()) else []),
+        *([f"![Expected best validation accuracy against compute]({FIGURE})", ""] if any(c["random"] for c in problems.values()) else []),
         "## How it was run", "", *about, "", "Each search, with the names filled in:", "", "```toml", spec.strip(), "```", "",
     ])  # fmt: skip
 
@@ -65,13 +65,13 @@ def _problem(name: str, curves: Curves) -> list[str]:
     if not curves["random"]:
         return [f"## {name}", "", "Not run yet.", ""]
     head = [
-        "| method | n | work | complete trials | best, % | after a quarter of random's work, % | ratio of work to random's best |",
+        "| method | n | compute | complete trials | best, % | after a quarter of random's compute, % | ratio of compute to random's best |",
         "|---|---:|---:|---:|---:|---:|---|",
     ]
     full = _mean([curve.ends for curve in curves["random"]])
     rows = [_row(method, own, curves["random"], full) for method, own in curves.items()]
     found = ratio(curves["default"], curves["random"])
-    needs = f"the default needs {_ratio_text(found)} of random's work"
+    needs = f"the default needs {_ratio_text(found)} of random's compute"
     verdict = f"a {'hit' if found.value <= AIM else 'miss'} (aim {AIM:g})"
     sentence = f"{needs.capitalize()}: {verdict}."
     if found.n < REPETITIONS:
@@ -106,7 +106,7 @@ def _mean(values: Sequence[float]) -> float:
 
 
 def figure(problems: Mapping[str, Curves]) -> str:
-    """Return the SVG: a panel a problem, mean best value against work over random's, each repetition as a thin line."""
+    """Return the SVG: a panel a problem, mean best value against compute over random's, each repetition as a thin line."""
     with style():
         drawing = canvas(9.2, 3.2)
         panels = drawing.subplots(1, len(problems), squeeze=False)[0]
@@ -115,10 +115,10 @@ def figure(problems: Mapping[str, Curves]) -> str:
             for method, (colour, label) in LOOKS.items():
                 _draw(axes, curves[method], method, full, colour, label)
             axes.axvline(AIM, color=GREEN, linestyle=(0, (2, 3)), linewidth=1)
-            axes.set(title=name, xlabel="Work, as a share of random's full work", xlim=(0, 1.05))
+            axes.set(title=name, xlabel="Compute, as a share of random's full compute", xlim=(0, 1.05))
             axes.set_ylabel("Expected best validation, %")
         panels[-1].legend(loc="lower right")
-        return to_svg(drawing, "search-efficiency", "Expected best validation accuracy against counted work")
+        return to_svg(drawing, "search-efficiency", "Expected best validation accuracy against counted compute")
 
 
 def _draw(axes: object, curves: Sequence[Curve], method: str, full: float, colour: str, label: str) -> None:
@@ -135,7 +135,7 @@ def _draw(axes: object, curves: Sequence[Curve], method: str, full: float, colou
 
 
 def _steps(
-    curve: Curve, work: np.ndarray[tuple[int], np.dtype[np.float64]]
+    curve: Curve, compute: np.ndarray[tuple[int], np.dtype[np.float64]]
 ) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    """Return the best value at each `work`; NaN before the first complete trial and after the search's end."""
-    return np.array([(curve.at(spent) or np.nan) if spent <= curve.ends else np.nan for spent in work])
+    """Return the best value at each `compute`; NaN before the first complete trial and after the search's end."""
+    return np.array([(curve.at(spent) or np.nan) if spent <= curve.ends else np.nan for spent in compute])

@@ -1,4 +1,4 @@
-"""Best value against work, and how much less work one method needs than another, with an interval over repetitions."""
+"""Best value against compute, and how much less compute one method needs than another, with an interval over repetitions."""
 
 from __future__ import annotations
 
@@ -20,57 +20,57 @@ LEVEL = 0.95
 
 @dataclass(frozen=True)
 class Curve:
-    """A search: after `work[i]` (counted, 1 is the base's training) its best complete trial has `best[i]`; `ends` is all its work.
+    """A search: after `compute[i]` (counted, 1 is the base's training) its best complete trial has `best[i]`; `ends` is all its compute.
 
     `values` are those of its complete trials, and `trials` counts all.
     """
 
-    work: tuple[float, ...]
+    compute: tuple[float, ...]
     best: tuple[float, ...]
     ends: float
     values: tuple[float, ...]
     trials: int
 
-    def at(self, work: float) -> float:
-        """Return the best value found with so much work; 0 before the first complete trial."""
-        found = [best for spent, best in zip(self.work, self.best, strict=True) if spent <= work]
+    def at(self, compute: float) -> float:
+        """Return the best value found with so much compute; 0 before the first complete trial."""
+        found = [best for spent, best in zip(self.compute, self.best, strict=True) if spent <= compute]
         return found[-1] if found else 0.0
 
 
 def curve_of(records: Sequence[RunRecord]) -> Curve:
     """Return the curve of a search by one worker, whose trials ended in the order of their numbers."""
-    spent, best, work, steps, values = 0.0, 0.0, list[float](), list[float](), list[float]()
+    spent, best, compute, steps, values = 0.0, 0.0, list[float](), list[float](), list[float]()
     for record in in_order(records):
         spent += record.metrics.get(names.COMPUTE, 0.0)
         value = best_validation(record)
         if record.state == names.COMPLETE and value is not None:
             best = max(best, value)
-            work.append(spent)
+            compute.append(spent)
             steps.append(best)
             values.append(value)
-    return Curve(tuple(work), tuple(steps), spent, tuple(values), len(records))
+    return Curve(tuple(compute), tuple(steps), spent, tuple(values), len(records))
 
 
-def mean_best(curves: Sequence[Curve], work: float) -> float:
-    """Return the mean over repetitions of the best value after so much work."""
-    return math.fsum(curve.at(work) for curve in curves) / len(curves)
+def mean_best(curves: Sequence[Curve], compute: float) -> float:
+    """Return the mean over repetitions of the best value after so much compute."""
+    return math.fsum(curve.at(compute) for curve in curves) / len(curves)
 
 
 def expected_random(curve: Curve) -> list[tuple[float, float]]:
-    """Return (work, expected best) of a random search, whose order of trials means nothing (Dodge et al. 2019)."""
+    """Return (compute, expected best) of a random search, whose order of trials means nothing (Dodge et al. 2019)."""
     found = expected_best(curve.values)
     return [(curve.ends * n / curve.trials, best) for n, best in zip(found.trials, found.mean, strict=True)]
 
 
 def compute_to_reach(curves: Sequence[Curve], target: float) -> float:
-    """Return the least work at which `mean_best` reaches `target`; infinity if it never does."""
-    moments = sorted({spent for curve in curves for spent in curve.work})
+    """Return the least compute at which `mean_best` reaches `target`; infinity if it never does."""
+    moments = sorted({spent for curve in curves for spent in curve.compute})
     return next((spent for spent in moments if mean_best(curves, spent) >= target), math.inf)
 
 
 @dataclass(frozen=True)
 class Ratio:
-    """Work to reach the other method's best over that method's full work, and its 95 % interval; infinity: never reached.
+    """Compute to reach the other method's best over that method's full compute, and its 95 % interval; infinity: never reached.
 
     `n` repetitions.
     """
@@ -83,7 +83,7 @@ class Ratio:
 
 
 def ratio(ours: Sequence[Curve], others: Sequence[Curve]) -> Ratio:
-    """Return how much of `others`' full work `ours` need for the mean of the others' best.
+    """Return how much of `others`' full compute `ours` need for the mean of the others' best.
 
     The interval is a percentile bootstrap over repetitions, which are drawn in pairs (a repetition of both methods has the same seed
     and tasks). With few repetitions it is rather too narrow.

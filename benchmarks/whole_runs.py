@@ -31,7 +31,7 @@ source = "image_folder"
 path = "IMAGES"
 size = 28
 grayscale = true
-turns = "augment"
+rotations = "augment"
 [trainer]
 preset = "mamlpp_released"
 budget = {{ epochs = {EPOCHS}, iterations = {ITERATIONS} }}

@@ -27,7 +27,7 @@ TOLERANCE = 1e-9
 """Between a test accuracy and the mean of its tasks: both are double precision, summed in another order."""
 
 NOT_REACHED = {names.SECONDS, names.EPOCH_SECONDS, names.TASKS_PER_SECOND, names.COMPUTE}
-"""Metrics that say nothing of what a training reached: times, and work as a multiple of what its own study's base takes."""
+"""Metrics that say nothing of what a training reached: times, and compute as a multiple of what its own study's base takes."""
 
 
 @dataclass(frozen=True)
@@ -133,7 +133,7 @@ def _repeated(ours: Sequence[RunRecord], others: Sequence[RunRecord]) -> list[tu
 
 def _record_differences(ours: RunRecord, theirs: RunRecord) -> Iterator[Difference]:
     where = f"run {ours.name} ({ours.run_id})"
-    for field in ("state", "arm", "seed", "trial", "cell"):
+    for field in ("state", "arm", "seed", "trial", "fingerprint"):
         if getattr(ours, field) != getattr(theirs, field):
             yield Difference(f"{where}, {field}", str(getattr(ours, field)), str(getattr(theirs, field)))
     for group in ("params", "metrics", "per_task", "curves"):

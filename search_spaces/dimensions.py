@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from trainers.config import TrainerConfig
 from trainers.error_messages import nearest, show, unknown
 from trainers.errors import InputError
+from trainers.fingerprint import MACHINE
 from trainers.sections import COMPONENTS as SWITCHES
 from trainers.sections import POSITIONS, resolve
 
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
 COMPONENTS_WITH_SETTINGS = ("msl", "da", "lslr", "ca")
 _KEYS = ("low", "high", "log", "step", "choices")
-_MACHINE = ("device",)
 
 
 @dataclass(frozen=True)
@@ -161,7 +161,7 @@ Dimension = Range | Choice
 @cache
 def setting_paths() -> dict[str, Any]:
     """Return every path that a space may vary, with the annotated type of its setting."""
-    return {path: kind for path, kind in _paths(TrainerConfig, "") if path not in _MACHINE}
+    return {path: kind for path, kind in _paths(TrainerConfig, "") if path not in MACHINE}
 
 
 def _paths(model: type[BaseModel], prefix: str) -> list[tuple[str, Any]]:
@@ -192,6 +192,8 @@ def read_dimension(path: str, table: Mapping[str, Any]) -> Dimension:
 
 
 def _unknown_path(path: str) -> str:
+    if path in MACHINE:
+        return "it says where and how fast a training runs, and changes no result; set it in [trainer]"
     guess = nearest(path, setting_paths())
     beside = [known for known in setting_paths() if known.startswith(path.partition(".")[0] + ".")]
     return "no such setting of the trainer" + (

@@ -81,7 +81,7 @@ class SearchSpace:
         for path, entry in tables.items():
             try:
                 dimensions[path] = read_dimension(path, entry)
-            except ValueError as error:
+            except InputError as error:
                 problems += str(error).splitlines()
         problems += wrong_fixed(fixed, tables)
         if problems:

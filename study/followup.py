@@ -125,7 +125,7 @@ def promote(
 ) -> tuple[Path, StudyConfig]:
     """Write the spec that trains the `best` trials of a search, and its base config, on `seeds` fresh seeds; return file and study.
 
-    With `equal_compute` the base trains on more iterations, as many as take the work of the costliest of these trials. Raises FollowError, ValueError for a spec file of that name which says something else.
+    With `equal_compute` the base trains on more iterations, as many as take the compute of the costliest of these trials. Raises FollowError, ValueError for a spec file of that name which says something else.
     """
     base = _base_name(search.spec) + (", longer" if equal_compute else "")
     chosen = [winner for winner in search.winners if not same_training(winner.config, search.spec.base)][:best]
@@ -134,7 +134,7 @@ def promote(
     trainer, named = started_from(search.spec), f"{base}, the config that the search started from."
     if equal_compute:
         trainer, before = _longer(search.spec, chosen), trainer.budget.iterations
-        named = f"{base}, which trains {trainer.budget.iterations} iterations an epoch for {before}: the work of the costliest of them."
+        named = f"{base}, which trains {trainer.budget.iterations} iterations an epoch for {before}: the compute of the costliest of them."
     arms: list[Tree] = [
         {"name": base},
         *({"name": w.arm, "set": difference(trainer, w.config)} for w in chosen),
@@ -195,7 +195,7 @@ def _write(
 
 
 def _longer(spec: StudyConfig, winners: Sequence[Winner]) -> TrainerConfig:
-    """Return the base with so many iterations an epoch that none of the winners takes more work (which is linear in them)."""
+    """Return the base with so many iterations an epoch that none of the winners takes more compute (which is linear in them)."""
     base, iterations = started_from(spec), spec.base.budget.iterations
 
     def trained(count: int) -> TrainerConfig:

@@ -29,7 +29,7 @@ Params = dict[str, Any]
 def warm_started(config: StudyConfig, home: Home) -> StudyConfig:
     """Return `config` with all that `study.enqueue` names resolved to Optuna parameters.
 
-    Raises SpecError, a line for each row or trial that the space does not contain or that takes more work than it allows,
+    Raises SpecError, a line for each row or trial that the space does not contain or that takes more compute than it allows,
     and for a file or a study that is not there.
     """
     found, problems = dict[str, Params](), list[str]()
@@ -40,7 +40,7 @@ def warm_started(config: StudyConfig, home: Home) -> StudyConfig:
         try:
             source = _former(config, home, entry) if isinstance(entry, FormerBest) else _known(config, entry)
             found.update(source)
-        except ValueError as error:
+        except InputError as error:
             problems += str(error).splitlines()
     if problems:
         raise SpecError(problems)
@@ -66,7 +66,7 @@ def _former(config: StudyConfig, home: Home, entry: FormerBest) -> dict[str, Par
         own = from_settings(trial.records[0].params)
         try:
             found[f"{entry.study} best {rank}"] = _params(config, own)
-        except ValueError as error:
+        except InputError as error:
             problems += [f"{where}: its trial {trial.label}: {line}" for line in str(error).splitlines()]
     if problems:
         raise InputError("\n".join(problems))
@@ -93,7 +93,7 @@ def _known(config: StudyConfig, entry: KnownConfigs) -> dict[str, Params]:
         line = lines[rows.line_num - 1][0]
         try:
             found[f"{path.name}:{line}"] = _params_of_row(config, row)
-        except ValueError as error:
+        except InputError as error:
             problems += [f"{where}, line {line}: {text}" for text in str(error).splitlines()]
     if problems or not found:
         raise InputError("\n".join(problems) or f"{where}: it has no row below its head; add one, or leave it out")

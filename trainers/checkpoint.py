@@ -1,4 +1,4 @@
-"""Everything that a training needs to go on, bit for bit: one folder a cell.
+"""Everything that a training needs to go on, bit for bit: one folder a training.
 
 A file is written beside its place, flushed and renamed, so a checkpoint is whole or absent; it begins with the SHA-256
 of the rest, and is read with ``weights_only=True``. The last two epochs are kept while a training lives: if the newest
@@ -25,19 +25,19 @@ _KEPT = 2
 
 
 class TrainingBusy(MamlabError, RuntimeError):
-    """Another process trains this cell: `holder` is its host, its process, and since when."""
+    """Another process runs this training: `holder` is its host, its process, and since when."""
 
-    def __init__(self, cell: str, holder: str) -> None:
+    def __init__(self, fingerprint: str, holder: str) -> None:
         self.holder = holder
-        super().__init__(f"{cell[:12]} is being trained by another process ({holder})")
+        super().__init__(f"{fingerprint[:12]} is being trained by another process ({holder})")
 
 
 class StaleAttempt(RuntimeError):
-    """A newer attempt has taken this cell over; this one must not write."""
+    """A newer attempt has taken this training over; this one must not write."""
 
 
 class CheckpointFolder:
-    """The checkpoints of one cell.
+    """The checkpoints of one training.
 
     Args:
         path: the folder; made when the first file is written.
@@ -52,7 +52,7 @@ class CheckpointFolder:
         self._lock: IO[str] | None = None
 
     def acquire(self) -> None:
-        """Take the cell's lock, which ends with the process at the latest. Raises TrainingBusy when another holds it, OSError."""
+        """Take the training's lock, which ends with the process at the latest. Raises TrainingBusy when another holds it, OSError."""
         self.path.mkdir(parents=True, exist_ok=True)
         file = self.path / "lock"
         lock = file.open("a")

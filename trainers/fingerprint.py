@@ -9,7 +9,7 @@ from .config import TrainerConfig
 from .sections import POSITIONS, resolve
 
 NUMERICS = 1
-"""Raised when float64 results of this package change by more than 1e-9: old cells then count as untrained."""
+"""Raised when float64 results of this package change by more than 1e-9: old trainings then count as untrained."""
 
 MACHINE = {"device", "tasks_at_once", "compile"}
 """Settings of where and how fast, which change no number."""

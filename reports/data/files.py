@@ -18,7 +18,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from ..records import ReportError, RunRecord, StudyInfo
+from ..records import ReportError, RunRecord, StudyInfo, column
 from .manifest import MANIFEST, read_manifest
 from .output_folder import finish_writing
 from .series import Curve, Series, Table, read_series, write_series
@@ -30,7 +30,7 @@ DATA = (STUDY, RUNS, PER_TASK, CURVES)
 FORMAT = 2
 """Raised when an export holds more of a run than before: older ones are read, but made anew from MLflow."""
 
-TEXT_FIELDS = ("run_id", "experiment_id", "study", "kind", "name", "state", "cell")
+TEXT_FIELDS = ("run_id", "experiment_id", "study", "kind", "name", "state", "fingerprint")
 NUMBER_FIELDS: dict[str, type] = {"seed": int, "trial": int, "started_at": float, "ended_at": float}
 PLAIN_FIELDS = (
     "run_id",
@@ -42,7 +42,7 @@ PLAIN_FIELDS = (
     "study",
     "kind",
     "experiment_id",
-    "cell",
+    "fingerprint",
     "started_at",
     "ended_at",
 )
@@ -175,7 +175,7 @@ def _write_runs(records: Sequence[RunRecord], path: Path) -> None:
     ]
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow([*PLAIN_FIELDS, *(f"{group}:{key}" for group, key in names)])
+        writer.writerow([*map(column, PLAIN_FIELDS), *(f"{group}:{key}" for group, key in names)])
         for record in records:
             plain = [getattr(record, name) for name in PLAIN_FIELDS]
             writer.writerow([*plain, *(getattr(record, GROUPS[group]).get(key) for group, key in names)])
@@ -204,11 +204,11 @@ def _curves(records: Sequence[RunRecord]) -> Iterator[Series]:
 
 
 def _record(row: Mapping[str, str], per_task: Table, curves: Table) -> RunRecord:
-    texts: dict[str, Any] = {name: row[name] for name in TEXT_FIELDS}
+    texts: dict[str, Any] = {name: row[column(name)] for name in TEXT_FIELDS}
     numbers: dict[str, Any] = {name: kind(row[name]) if row[name] else None for name, kind in NUMBER_FIELDS.items()}
     groups: dict[str, Any] = {name: {} for name in GROUPS.values()}
-    for column, value in row.items():
-        group, colon, key = column.partition(":")
+    for title, value in row.items():
+        group, colon, key = title.partition(":")
         if colon and value:
             groups[GROUPS[group]][key] = float(value) if group == "metric" else value
     series: dict[str, Any] = {

@@ -1,4 +1,4 @@
-"""Accuracy against counted work, drawn."""
+"""Accuracy against counted compute, drawn."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from ..tables.compute import TITLE, compute_of, pareto_front, with_compute
 from .style import BLUE, GREEN, ORANGE, Figure, canvas, style
 
 LOG_FROM = 4.0
-"""Work whose largest value is so many times its smallest is drawn on a log scale."""
+"""Compute whose largest value is so many times its smallest is drawn on a log scale."""
 
 
 def cost_plot(search: Search) -> Figure | None:
-    """Draw validation accuracy against work, the front as a line, pruned trials hollow; None below three complete trials."""
+    """Draw validation accuracy against compute, the front as a line, pruned trials hollow; None below three complete trials."""
     complete, pruned = with_compute(search.complete), with_compute(t for t in search.trials if t.state == names.PRUNED)
     if len(complete) < 3:
         return None
@@ -29,26 +29,26 @@ def cost_plot(search: Search) -> Figure | None:
         if pruned:
             axes.plot(
                 *_points(pruned), linestyle="", marker="o", markerfacecolor="none", color=ORANGE,
-                label=f"pruned ({len(pruned)}), at the work spent",
+                label=f"pruned ({len(pruned)}), at the compute spent",
             )  # fmt: skip
         axes.plot(*_points(front), color=GREEN, drawstyle="steps-post", label="front")
         for trial in front:
             axes.annotate(
                 trial.label, (compute_of(trial), 100 * trial.value.mean), (4, 4), textcoords="offset points", fontsize=8
             )
-        axes.set(xlabel="Work, as a multiple of the base config's", ylabel="Validation accuracy, %")
+        axes.set(xlabel="Compute, as a multiple of the base config's", ylabel="Validation accuracy, %")
         axes.margins(y=0.12)
         _scale(axes, [compute_of(trial) for trial in [*complete, *pruned]])
         axes.legend(loc="lower right")
         caption = (
-            f"Each dot is a trial (n = {len(complete)} complete); the front joins those that no other one equals with less work. A pruned trial is shown with "
-            "its best accuracy so far and the work spent on it. Work: counted operations of a training and its validation."
+            f"Each dot is a trial (n = {len(complete)} complete); the front joins those that no other one equals with less compute. A pruned trial is shown with "
+            "its best accuracy so far and the compute spent on it. Compute: counted operations of a training and its validation."
         )
         return Figure("cost", TITLE, caption, drawing)
 
 
-def _scale(axes: Axes, work: Sequence[float]) -> None:
-    if max(work) < LOG_FROM * min(work):
+def _scale(axes: Axes, compute: Sequence[float]) -> None:
+    if max(compute) < LOG_FROM * min(compute):
         return
     axes.set_xscale("log")
     axis = axes.xaxis

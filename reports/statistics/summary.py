@@ -40,7 +40,7 @@ class Ablation:
 
     @property
     def has_compute(self) -> bool:
-        """Whether the work of any run was counted."""
+        """Whether the compute of any run was counted."""
         return any(mean_metric(arm.used, names.COMPUTE) for arm in self.arms)
 
     def arm(self, name: str) -> Arm:

@@ -200,7 +200,7 @@ def _ratio_interval(found: Estimate) -> Cell:
 
 
 def arms_table(ablation: Ablation) -> Table:
-    """Return a row an arm: its mean, the ensemble's, its work, and how its runs ended."""
+    """Return a row an arm: its mean, the ensemble's, its compute, and how its runs ended."""
     ensemble = any(arm.ensemble.n for arm in ablation.arms)
     columns = [
         Column("Arm"),
@@ -220,12 +220,12 @@ def arms_table(ablation: Ablation) -> Table:
     return Table("Arms", tuple(columns), rows, (*notes, *_dropped_notes(ablation.arms)))
 
 
-def _arm_row(arm: Arm, best: str, ensemble: bool, work: bool) -> tuple[Cell, ...]:
+def _arm_row(arm: Arm, best: str, ensemble: bool, compute: bool) -> tuple[Cell, ...]:
     used = tuple(record.run_id for record in arm.used)
     cells = _mean_cells(arm, best)
     if ensemble:
         cells.append(Cell(with_interval(arm.ensemble), arm.ensemble.mean, used) if arm.ensemble.n else Cell(NONE))
-    if work:
+    if compute:
         cells.append(compute_cell(arm.used))
     return (*cells, Cell(states_text(arm.counts), len(arm.records) - len(arm.used)))
 

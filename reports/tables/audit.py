@@ -1,4 +1,4 @@
-"""The same checkpoints measured in other variants: normalised by the batch or by running statistics, alone or as an ensemble."""
+"""The same checkpoints measured in other ways: normalised by the batch or by running statistics, alone or as an ensemble."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def audit_tables(ablation: Ablation) -> tuple[Table, ...]:
     wanted += [(f"{norm}.top{size}", f"{norm}.top1") for norm in ("batch", "running") for size in sizes]
     pairs = [(a, b) for a, b in wanted if a != b and a in variants and b in variants]
     levels = Table(
-        "Audit: the same checkpoints, measured in other variants",
+        "Audit: the same checkpoints, measured in other ways",
         (Column("Arm"), Column("n", True), *(Column(f"{_spoken(variant)}, %", True) for variant in variants)),
         tuple(
             _row(arm, [estimate(list(arm.variants.get(variant, {}).values())) for variant in variants], False)

@@ -15,7 +15,7 @@ from ..statistics.tasks import mixed_tasks
 from ..text import NONE, duration, interval, percent, with_interval
 
 INTERVAL = "Student t over seeds, 95 %"
-COMPUTE_NOTE = "Work: counted operations of a training with its validation (convolutions and matrix products), as a multiple of the base config's (that of the spec's [trainer])."
+COMPUTE_NOTE = "Compute: counted operations of a training with its validation (convolutions and matrix products), as a multiple of the base config's (that of the spec's [trainer])."
 TOP_TRIALS = 25
 MOST_RUNS = 500
 EVERY_RUN = "Runs"
@@ -64,7 +64,7 @@ class Table:
         return re.sub(r"[^a-z0-9]+", "-", self.title.lower().replace("++", "pp")).strip("-") or "table"
 
 
-COMPUTE_COLUMN = Column("Work, x base", True)
+COMPUTE_COLUMN = Column("Compute, x base", True)
 
 
 def mean_columns(metric: str) -> list[Column]:
@@ -80,9 +80,9 @@ def number(value: float | None, text: str | None = None) -> Cell:
 
 
 def compute_cell(records: Sequence[RunRecord]) -> Cell:
-    """Return the runs' mean work under COMPUTE_COLUMN."""
-    work = mean_metric(records, names.COMPUTE)
-    return number(work, None if work is None else f"{work:.3g}")
+    """Return the runs' mean compute under COMPUTE_COLUMN."""
+    compute = mean_metric(records, names.COMPUTE)
+    return number(compute, None if compute is None else f"{compute:.3g}")
 
 
 def states_text(counts: dict[str, int]) -> str:

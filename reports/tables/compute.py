@@ -1,4 +1,4 @@
-"""Accuracy against counted work: what a search's better configs cost, and which of them nothing cheaper beats."""
+"""Accuracy against counted compute: what a search's better configs cost, and which of them nothing cheaper beats."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from ..statistics.summary import Search, Trial, finite, mean_metric
 from ..text import duration, interval, percent
 from .cells import COMPUTE_COLUMN, COMPUTE_NOTE, Cell, Column, Table, compute_cell, number
 
-TITLE = "Accuracy against work"
+TITLE = "Accuracy against compute"
 
 
 def pareto_front(search: Search) -> list[Trial]:
-    """Return the complete trials that no other one matches for less work, nor beats for as much: from the cheapest up."""
+    """Return the complete trials that no other one matches for less compute, nor beats for as much: from the cheapest up."""
     found: list[Trial] = []
     for trial in sorted(with_compute(search.complete), key=lambda trial: (compute_of(trial), -trial.score)):
         if not found or trial.score > found[-1].score:
@@ -23,7 +23,7 @@ def pareto_front(search: Search) -> list[Trial]:
 
 
 def cost_table(search: Search) -> Table | None:
-    """Return the trials of the front with work, accuracy and time; None if no run has counted work."""
+    """Return the trials of the front with compute, accuracy and time; None if no run has counted compute."""
     front = pareto_front(search)
     if not front:
         return None
@@ -52,19 +52,19 @@ def _notes(search: Search) -> list[str]:
     )
     stopped = [t for t in search.trials if t.state == names.PRUNED]
     return [
-        f"Complete trials that no other one equals with less work (the Pareto front). {COMPUTE_NOTE} Time is of one "
+        f"Complete trials that no other one equals with less compute (the Pareto front). {COMPUTE_NOTE} Time is of one "
         "training, and depends on the machine and on what ran beside it.",
-        f"The whole search took the work of {spent:.3g} trainings of the base; {len(stopped)} of {len(search.trials)} trials were stopped early.",
+        f"The whole search took the compute of {spent:.3g} trainings of the base; {len(stopped)} of {len(search.trials)} trials were stopped early.",
     ]
 
 
 def with_compute(trials: Iterable[Trial]) -> list[Trial]:
-    """Return the trials whose work was counted and that have a score."""
+    """Return the trials whose compute was counted and that have a score."""
     return [t for t in trials if mean_metric(t.records, names.COMPUTE) and not math.isnan(t.score)]
 
 
 def compute_of(trial: Trial) -> float:
-    """Return the mean work of a trial's runs, as a multiple of the base's."""
+    """Return the mean compute of a trial's runs, as a multiple of the base's."""
     found = mean_metric(trial.records, names.COMPUTE)
     assert found is not None
     return found

@@ -69,7 +69,7 @@ def shapley_table(found: FactorialEffects, ablation: Ablation) -> Table:
 
 
 def sweep_table(curve: SweepCurve, ablation: Ablation) -> Table:
-    """Return a row a value of the swept setting, with its work."""
+    """Return a row a value of the swept setting, with its compute."""
     used = {arm.name: arm.used for arm in ablation.arms}
     rows = tuple(
         linked(

@@ -146,5 +146,7 @@ def _block(data: ClassData, split: str) -> NDArray[np.uint8]:
         one = classes[row * len(classes) // SHEET_CLASSES if len(classes) > SHEET_CLASSES else row]
         for column in range(min(SHEET_IMAGES, one.count)):
             image = data.images[one.first + column].permute(1, 2, 0).cpu().numpy()
-            block[row * height : (row + 1) * height, column * width : (column + 1) * width] = np.rot90(image, one.turns)
+            block[row * height : (row + 1) * height, column * width : (column + 1) * width] = np.rot90(
+                image, one.rotations
+            )
     return block

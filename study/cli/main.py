@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from trainers.errors import MamlabError
+
 from ..stores.failures import explained
-from ..stores.locks import DriverBusy
 from ..stores.urls import redact
 from ..text import print_notes, say
 from .models import ablate_winner, export, promote
@@ -36,8 +37,6 @@ from .space import space
 
 if TYPE_CHECKING:
     from ..spec.config import StudyConfig
-
-OURS = ("trainers", "search_spaces", "reports", "study", "__main__")
 
 UNEXPECTED = (
     "mamlab stopped on an unexpected error (above), which is a fault of mamlab.\n"
@@ -390,28 +389,16 @@ def run(args: Sequence[str]) -> int:
         return 2
     except typer.Abort:
         return 130
+    except MamlabError as error:
+        _complain(str(error))
+        return 2
     except Exception as error:
-        if is_ours(error):
-            _complain(str(error))
-            return 2
         if text := explained(error):
             _complain(text)
             return 2
         print(redact("".join(traceback.format_exception(error))), end="", file=sys.stderr)
         _complain(UNEXPECTED)
         return 1
-
-
-def is_ours(error: Exception) -> bool:
-    """Whether `error` is a message to the user: a busy study, a store that does not answer, or a ValueError that a line of mamlab raised, not a library."""
-    if isinstance(error, DriverBusy) or type(error).__name__ in ("WorkersError", "StoreAway", "StoreLost"):
-        return True
-    if not isinstance(error, ValueError):
-        return False
-    last = None
-    for frame, _ in traceback.walk_tb(error.__traceback__):
-        last = frame.f_globals.get("__name__", "")
-    return str(last).partition(".")[0] in OURS
 
 
 def _complain(text: str) -> None:

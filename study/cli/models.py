@@ -39,7 +39,7 @@ def promote(
     equal_compute: Annotated[
         bool,
         typer.Option(
-            "--equal-compute", help="Train the config beside them longer, with the work of the costliest of them."
+            "--equal-compute", help="Train the config beside them longer, with the compute of the costliest of them."
         ),
     ] = False,
     name: NameOption = None,

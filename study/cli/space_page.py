@@ -16,6 +16,7 @@ from rich.text import Text
 from search_spaces.dimensions import Dimension, Range
 from trainers.config import TrainerConfig
 from trainers.error_messages import explain
+from trainers.errors import InputError
 from trainers.fingerprint import fingerprint_of
 from trainers.overrides import settings
 from trainers.presets import PRESETS
@@ -148,7 +149,7 @@ def _presets(config: StudyConfig) -> list[Text]:
         try:
             config.space.params_of(config.preset_config(name), config.base_tree)
             inside.append(name)
-        except ValueError as error:
+        except (InputError, ValidationError) as error:
             lines.append(Text(f"Preset {name} is outside: {'; '.join(str(error).splitlines())}"))
     return [Text(f"Presets in the space: {', '.join(inside) or 'none'}"), *lines]
 
@@ -163,19 +164,19 @@ def check_space(config: StudyConfig, console: Console, as_json: bool, data: Clas
 
     if problems := [*config.space.alike(config.base_tree), *space_problems(config, data)]:
         raise SpecError(problems)
-    wrong, inert, cells, work = Counter[str](), Counter[str](), set[str](), list[float]()
+    wrong, inert, cells, compute = Counter[str](), Counter[str](), set[str](), list[float]()
     for draw in config.space.draws(POINTS):
         try:
             one, dropped = config.space.suggest(draw, config.base_tree)
         except ValidationError as error:
             wrong.update(explain(error, TrainerConfig).splitlines())
             continue
-        except ValueError as error:
+        except InputError as error:
             wrong.update(str(error).splitlines())
             continue
         inert.update(f"{drop.path}: {drop.reason}" for drop in dropped)
         cells.add(fingerprint_of(one, 0, ""))
-        work.append(config.compute(one))
+        compute.append(config.compute(one))
     if wrong:
         raise SpecError(
             [
@@ -186,8 +187,8 @@ def check_space(config: StudyConfig, console: Console, as_json: bool, data: Clas
     most = config.space.max_compute
     assert config.pruner is not None
     facts = {
-        "configs": POINTS, "different": len(cells), "compute_low": min(work), "compute_median": median(work), "compute_high": max(work),
-        "within_max_compute": None if most is None else sum(w <= most for w in work), "without_effect": dict(inert.most_common()),
+        "configs": POINTS, "different": len(cells), "compute_low": min(compute), "compute_median": median(compute), "compute_high": max(compute),
+        "within_max_compute": None if most is None else sum(w <= most for w in compute), "without_effect": dict(inert.most_common()),
         "epochs": config.base.budget.epochs, "rungs": rungs(config.pruner, config.base.budget.epochs),
         "data": None if data is None else data.name,
     }  # fmt: skip
@@ -200,7 +201,7 @@ def check_space(config: StudyConfig, console: Console, as_json: bool, data: Clas
 def _print_facts(config: StudyConfig, facts: Mapping[str, object], console: Console) -> None:
     lines = [
         f"{config.study.name}: all of {POINTS} random configs can be trained; {facts['different']} of them differ.",
-        f"Work, as a multiple of the base's: {facts['compute_low']:.3g} to {facts['compute_high']:.3g}, median {facts['compute_median']:.3g}.",
+        f"Compute, as a multiple of the base's: {facts['compute_low']:.3g} to {facts['compute_high']:.3g}, median {facts['compute_median']:.3g}.",
     ]
     if facts["within_max_compute"] is not None:
         lines.append(

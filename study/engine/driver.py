@@ -42,7 +42,7 @@ GRACE_SECONDS = 10.0
 """After a stop signal, workers have so long to reach the end of their epoch."""
 SHOW_SECONDS = 0.4
 BUSY_PAUSE_SECONDS = 1.0
-"""A cell that another process trains is tried again after so long."""
+"""A training that another process runs is tried again after so long."""
 RETRY_PAUSE_SECONDS = 0.5
 """What is wrong with a machine for a moment may be over after so long; twice as long the second time."""
 LOST_SECONDS = 30.0
@@ -129,7 +129,7 @@ def _workers(config: StudyConfig, home: Home) -> Executor:
 
 
 class _Driver:
-    """The loop. A run is in `_queue` (it waits for a worker or for its cell) or in `_live` (a worker has it)."""
+    """The loop. A run is in `_queue` (it waits for a worker, or for another process that has its training) or in `_live` (a worker has it)."""
 
     def __init__(
         self, config: StudyConfig, home: Home, recorder: Recorder, budget: SpendingLimits, executor: Executor,
@@ -156,7 +156,7 @@ class _Driver:
             all_done = not (self._live or self._queue or self._recorder.more or self._recorder.behind)
             paused = "" if all_done or self._stop.count else self._alike.reached
             spent = "" if all_done or paused or self._stop.count else self._spent()
-            # A search whose budget is spent is done; an ablation lacks cells of its plan.
+            # A search whose budget is spent is done; an ablation lacks trainings of its plan.
             finished = not (self._stop.count or paused) and (all_done or self._config.kind == "search")
         finally:
             if self._live or not keep_workers:
@@ -243,7 +243,7 @@ class _Driver:
             self._queue.append(run)
 
     def _next(self) -> Run | None:
-        """Return a run whose cell nobody here trains; runs of new trials are queued as far as workers are free."""
+        """Return a run whose training does not run here yet; runs of new trials are queued as far as workers are free."""
         while not (self._spent() or self._alike.reached):
             training = {run.plan.fingerprint for run in self._live.values()}
             for run in self._queue:

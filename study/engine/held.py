@@ -14,7 +14,7 @@ NOTICE_SECONDS = 10.0
 @dataclass
 class _Wait:
     since: float
-    cell: str
+    fingerprint: str
     told: str = ""
 
 
@@ -39,5 +39,5 @@ class HeldRuns:
 
     @property
     def told(self) -> dict[str, str]:
-        """The cells of the runs that the user was told of, by the run's label."""
-        return {label: wait.cell for label, wait in self._waits.items() if wait.told}
+        """The fingerprints of the runs that the user was told of, by the run's label."""
+        return {label: wait.fingerprint for label, wait in self._waits.items() if wait.told}

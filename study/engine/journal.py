@@ -71,7 +71,13 @@ class Journal:
 
 def _line(key: RunKey, event: Event) -> bytes:
     kind = type(event).__name__
-    entry = {**vars(key), "kind": kind, "event": _adapter(kind).dump_python((event,), mode="json")}
+    entry = {
+        "trial": key.trial,
+        "seed": key.seed,
+        "cell": key.fingerprint,
+        "kind": kind,
+        "event": _adapter(kind).dump_python((event,), mode="json"),
+    }
     return json.dumps(entry).encode() + b"\n"
 
 

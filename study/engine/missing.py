@@ -93,7 +93,7 @@ def _keys(client: Any, experiment_id: str, view: int) -> set[Key]:
 
 
 def _unplanned(client: Any, experiment_id: str, spec: str, parent: Any) -> tuple[str, ...]:
-    """Return the cells of a complete ablation's plan that have no run."""
+    """Return the trainings of a complete ablation's plan that have no run."""
     if not spec or parent is None or parent.data.tags.get(records.TAG_STATE) != records.COMPLETE:
         return ()
     config = parse_spec(spec)

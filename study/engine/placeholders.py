@@ -52,8 +52,8 @@ class Placeholders:
             known = {one.user_attrs.get(PRESET) for one in there} | {trial.preset for trial in recorded.values()}
             self._enqueued = deque(name for name in config.enqueued if name not in known)
         else:
-            cells = {(one["arm"], one["seed"]) for one in counting} | {trial.planned for trial in started}
-            self._cells = deque(cell for cell in planned_runs(config) if cell not in cells)
+            done = {(one["arm"], one["seed"]) for one in counting} | {trial.planned for trial in started}
+            self._planned = deque(pair for pair in planned_runs(config) if pair not in done)
 
     def make(self, number: int, trial: RecordedTrial | None) -> FrozenTrial:
         """Return the trial `number`; of a recorded `trial` MLflow lacks the settings, or it is forgotten."""
@@ -61,10 +61,10 @@ class Placeholders:
             return create_trial(state=TrialState.FAIL, user_attrs={PLACEHOLDER: True})
         if self._config.kind == "search":
             return self._to_draw(trial)
-        if self._cells:
-            arm, seed = self._cells.popleft()
-            cell = planned_fingerprint(self._config, arm, seed, self._checksum)
-            return waiting(run_attributes(self._config, arm, seed, cell), {"fixed_params": {}})
+        if self._planned:
+            arm, seed = self._planned.popleft()
+            fingerprint = planned_fingerprint(self._config, arm, seed, self._checksum)
+            return waiting(run_attributes(self._config, arm, seed, fingerprint), {"fixed_params": {}})
         return create_trial(state=TrialState.FAIL, user_attrs={PLACEHOLDER: True})
 
     def _to_draw(self, trial: RecordedTrial | None) -> FrozenTrial:

@@ -10,11 +10,12 @@ from typing import Any
 
 from trainers.config import TrainerConfig
 from trainers.errors import InputError
-from trainers.fingerprint import fingerprint_of
+from trainers.fingerprint import MACHINE, fingerprint_of
 from trainers.inert import Inert
 from trainers.overrides import flatten
 
 from ..spec.config import StudyConfig
+from ..spec.renamed import with_new_names
 from .foreign import LABEL
 
 SHORT_NAMES = {
@@ -36,6 +37,8 @@ SHORT_NAMES = {
 LABEL_LENGTH = 90
 DATA_PATH, CHECKSUM = "data.path", "data_checksum"
 """Where the frozen part has the folder of the data, and what is in it."""
+_FREE = {DATA_PATH, *(f"trainer.{name}" for name in MACHINE)}
+"""What may differ between two starts of a study: it changes no number."""
 
 
 class StudyChanged(InputError):
@@ -44,7 +47,7 @@ class StudyChanged(InputError):
 
 @dataclass(frozen=True)
 class RunPlan:
-    """One training of a study: its trial and seed name it, `cell` says what is trained."""
+    """One training of a study: its trial and seed name it, `fingerprint` says what is trained."""
 
     trial: int
     seed: int
@@ -75,9 +78,9 @@ def run_label(config: StudyConfig, arm: str | None, seed: int) -> str:
     return f"{arm or config.study.name} / seed {seed}"
 
 
-def run_attributes(config: StudyConfig, arm: str | None, seed: int, cell: str) -> dict[str, Any]:
-    """Return what Optuna's trial of a cell of an ablation or a single training is marked with."""
-    return {"arm": arm, "seed": seed, "cell": cell, LABEL: run_label(config, arm, seed)}
+def run_attributes(config: StudyConfig, arm: str | None, seed: int, fingerprint: str) -> dict[str, Any]:
+    """Return what Optuna's trial of one training of an ablation, or of a single training, is marked with."""
+    return {"arm": arm, "seed": seed, "cell": fingerprint, LABEL: run_label(config, arm, seed)}
 
 
 def planned_fingerprint(config: StudyConfig, arm: str | None, seed: int, data_checksum: str) -> str:
@@ -112,10 +115,10 @@ def refuse_change(study: str, before: str, now: str) -> None:
 
     The folder of the data may change: the checksum says whether it is the same data.
     """
-    old, new = (flatten(json.loads(text)) for text in (before, now))
+    old, new = (flatten(with_new_names(json.loads(text))) for text in (before, now))
     changes = [
         f"  {path}: was {old.get(path, 'absent')!r}, is now {new.get(path, 'absent')!r}"
-        for path in sorted((old.keys() | new.keys()) - {DATA_PATH})
+        for path in sorted((old.keys() | new.keys()) - _FREE)
         if old.get(path) != new.get(path)
     ]
     if old.get(CHECKSUM) != new.get(CHECKSUM) and DATA_PATH in new:

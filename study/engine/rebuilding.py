@@ -107,11 +107,11 @@ def _single(
 ) -> dict[int, RecordedTrial]:
     """Leave out the trials of an ablation whose arm and seed another one has; no driver made them."""
     attrs = {one.number: one.user_attrs for one in there if one.number not in superseded}
-    cells = {(own.get("arm"), own.get("seed")): number for number, own in attrs.items()}
+    planned = {(own.get("arm"), own.get("seed")): number for number, own in attrs.items()}
     found = {}
     for number, trial in sorted(recorded.items()):
         searched = trial.first.data.tags.get(records.TAG_KIND) == records.SEARCH
-        if searched or not trial.counts or cells.setdefault(trial.planned, number) == number:
+        if searched or not trial.counts or planned.setdefault(trial.planned, number) == number:
             found[number] = trial
     return found
 

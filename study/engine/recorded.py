@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from optuna.trial import FixedTrial
+from pydantic import ValidationError
 
 from reports import records
 from reports.data.experiments import EVERYWHERE
 from reports.data.mlflow_runs import key_of, runs_where
+from trainers.errors import InputError
 from trainers.fingerprint import MACHINE
 from trainers.overrides import from_settings, settings
 
@@ -80,7 +82,7 @@ class RecordedTrial:
         where = f'study "{config.study.name}", run "{self.first.info.run_name}" ({self.first.info.run_id})'
         try:
             fixed = FixedTrial(config.space.params_of(from_settings(recorded), config.base_tree), self.number)
-        except ValueError as error:
+        except (InputError, ValidationError) as error:
             raise StudyChanged(
                 f"{where}: MLflow has it with settings that the spec's space does not have: {error}"
             ) from None

@@ -169,11 +169,11 @@ class Recorder:
         self._keep(run, event)
         run.end = run.end or _end_of(event)
 
-    def note_held(self, cells: Mapping[str, str]) -> None:
+    def note_held(self, fingerprints: Mapping[str, str]) -> None:
         """Keep, for whoever looks on, which runs wait for a training that another process holds; not while a store is away."""
         if self._away is None:
             try:
-                self._tracking.note_held(cells)
+                self._tracking.note_held(fingerprints)
             except StoreAway as away:
                 self._lose(away)
 

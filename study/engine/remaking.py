@@ -59,7 +59,7 @@ class Remaker:
         return self._ended(made, trial, len(self._config.seeds))
 
     def of_planned(self, trial: RecordedTrial) -> FrozenTrial:
-        """Return the trial of an ablation's cell, or of a single training: ended, or waiting to go on."""
+        """Return the trial of an ablation's training, or of a single training: ended, or waiting to go on."""
         attrs = run_attributes(self._config, *trial.planned, trial.first.data.tags[records.TAG_CELL])
         made = create_trial(state=TrialState.RUNNING, user_attrs=attrs, system_attrs={"fixed_params": {}})
         return self._ended(made, trial, seeds=1)

@@ -25,7 +25,7 @@ class Run:
     """What the worker that has it now has told."""
     device: str = ""
     reused: bool = False
-    """Whether the cell had been trained before."""
+    """Whether the training was complete before."""
     attempts: int = 0
     """How often it failed or lost its worker."""
     faults: int = 0

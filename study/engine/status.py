@@ -167,8 +167,8 @@ def driver_of(home: Home, study: str, tag: str) -> str:
 
 def _held(home: Home, tag: str) -> Iterator[str]:
     """Yield which runs wait for whom, by the lock files as they are now."""
-    for label, cell in (json.loads(tag) if tag else {}).items():
-        if who := holder(home.checkpoints / cell / "lock"):
+    for label, fingerprint in (json.loads(tag) if tag else {}).items():
+        if who := holder(home.checkpoints / fingerprint / "lock"):
             yield f"{label}: its training is held by {who}"
 
 

@@ -149,9 +149,9 @@ class Tracking:
             self._heartbeat.refuse_successor(self._config.study.name, self._sign())
             self._tag(self.parent_id, {TAG: self._heartbeat.sign(), WALL: self._wall()})
 
-    def note_held(self, cells: Mapping[str, str]) -> None:
-        """Keep the cells, by label, of the runs that wait for another process which holds them."""
-        self._tag(self.parent_id, {records.TAG_HELD: json.dumps(cells) if cells else ""})
+    def note_held(self, fingerprints: Mapping[str, str]) -> None:
+        """Keep the fingerprints, by label, of the runs that wait for another process which holds them."""
+        self._tag(self.parent_id, {records.TAG_HELD: json.dumps(fingerprints) if fingerprints else ""})
 
     def _sign(self) -> str:
         return str(self._client.get_run(self.parent_id).data.tags.get(TAG, ""))
@@ -305,10 +305,10 @@ class Tracking:
         }
         return {name: value for name, value in tags.items() if value}
 
-    def _origin(self, run_id: str, cell: str) -> str | None:
-        """Return the complete run that trained `cell`, if another one did."""
+    def _origin(self, run_id: str, fingerprint: str) -> str | None:
+        """Return the complete run that trained `fingerprint`, if another one did."""
         everywhere = [experiment.experiment_id for experiment in self._client.search_experiments()]
-        wanted = f"tags.{records.TAG_CELL} = '{cell}' and tags.`{records.TAG_STATE}` = '{records.COMPLETE}'"
+        wanted = f"tags.{records.TAG_CELL} = '{fingerprint}' and tags.`{records.TAG_STATE}` = '{records.COMPLETE}'"
         found = [run for run in self._client.search_runs(everywhere, wanted) if run.info.run_id != run_id]
         found.sort(key=lambda run: (records.TAG_REUSED_FROM in run.data.tags, run.info.start_time))
         return found[0].info.run_id if found else None

@@ -398,12 +398,12 @@ class Trials:
         counting = [trial.user_attrs for trial in trials if trial.number not in self._superseded]
         known = {(attrs["arm"], attrs["seed"]): attrs["cell"] for attrs in counting}
         planned = {
-            cell: planned_fingerprint(self._config, *cell, self._checksum) for cell in planned_runs(self._config)
+            pair: planned_fingerprint(self._config, *pair, self._checksum) for pair in planned_runs(self._config)
         }
         self._refuse_changed_arms(known, planned)
-        for (arm, seed), cell in planned.items():
+        for (arm, seed), fingerprint in planned.items():
             if (arm, seed) not in known:
-                self._study.enqueue_trial({}, run_attributes(self._config, arm, seed, cell))
+                self._study.enqueue_trial({}, run_attributes(self._config, arm, seed, fingerprint))
 
     def _enqueue_retries(self, trials: Sequence[FrozenTrial]) -> None:
         """Enqueue the parameters of superseded trials; of a result that was lost, what the pruner said stays true."""
@@ -425,13 +425,13 @@ class Trials:
                 self._study.add_trial(again)
 
     def _refuse_changed_arms(self, known: dict[Any, str], planned: dict[Any, str]) -> None:
-        for (arm, seed), cell in known.items():
+        for (arm, seed), fingerprint in known.items():
             what = f'study "{self._config.study.name}": arm "{arm}", seed {seed}'
             if (arm, seed) not in planned:
                 raise StudyChanged(
                     f"{what} is no longer in the spec; arms and seeds may be added, not removed: put it back"
                 )
-            if planned[arm, seed] != cell:
+            if planned[arm, seed] != fingerprint:
                 raise StudyChanged(
                     f"{what} means another training than when the study started; give the new arm a new name"
                 )

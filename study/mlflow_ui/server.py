@@ -16,11 +16,13 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
+from trainers.errors import InputError, MamlabError
+
 from ..engine.views import CHARTS, saved_views, view_path
 from ..stopping import stop_signals
 from ..stores.connect import open_mlflow
 from ..stores.home import Home
-from ..stores.study_names import UnknownStudyError, require_store
+from ..stores.study_names import require_store
 from ..stores.urls import redact
 from ..text import say
 
@@ -35,13 +37,13 @@ def address(server: str, experiment_id: str, view: str = "") -> str:
 
 
 def check_port(port: int) -> None:
-    """Raise UnknownStudyError, naming a free port, if `port` is taken on this machine."""
+    """Raise InputError, naming a free port, if `port` is taken on this machine."""
     if not 1 <= port <= 65535:
-        raise UnknownStudyError(f"--port must be between 1 and 65535, not {port}")
+        raise InputError(f"--port must be between 1 and 65535, not {port}")
     if not _free(port):
         other = next((p for p in range(port + 1, min(port + 50, 65536)) if _free(p)), None)
         hint = f"; {other} is free: mamlab ui --port {other}" if other else "; choose another with --port"
-        raise UnknownStudyError(f"port {port} is taken{hint}")
+        raise InputError(f"port {port} is taken{hint}")
 
 
 def _free(port: int) -> bool:
@@ -58,7 +60,7 @@ def _free(port: int) -> bool:
 def serving(home: Home, port: int = DEFAULT_PORT, log: Path | None = None) -> Iterator[subprocess.Popen[bytes]]:
     """Run the MLflow server on `home`'s store while the block lasts; it answers when the block begins.
 
-    Its output goes to `log` (default: `ui.log` in the home). Raises UnknownStudyError if there are no runs, the port is
+    Its output goes to `log` (default: `ui.log` in the home). Raises MamlabError if there are no runs, the port is
     taken, or the server does not come up.
     """
     require_store(home)
@@ -93,7 +95,7 @@ def _wait_until_ready(port: int, server: subprocess.Popen[bytes], log: Path) -> 
     while not _answers(port):
         if server.poll() is not None or time.monotonic() > end:
             last = log.read_text(errors="replace").strip().splitlines()[-1:] or ["it wrote nothing"]
-            raise UnknownStudyError(f"the MLflow server did not start: {last[0]} (all of it: {log})")
+            raise MamlabError(f"the MLflow server did not start: {last[0]} (all of it: {log})")
         time.sleep(0.1)
 
 
@@ -115,7 +117,7 @@ def _stop(server: subprocess.Popen[bytes]) -> None:
 
 
 def serve(home: Home, port: int, console: Console) -> None:
-    """Run the UI until Ctrl-C or SIGTERM, with the address of every study. Raises UnknownStudyError.
+    """Run the UI until Ctrl-C or SIGTERM, with the address of every study. Raises MamlabError.
 
     Where the store is an MLflow server, that has the UI already: its addresses are printed.
     """
@@ -131,7 +133,7 @@ def serve(home: Home, port: int, console: Console) -> None:
         _print_addresses(home, f"http://{HOST}:{port}", console)
         console.print("Open one of these; Ctrl-C stops.", style="dim")
         server.wait()
-        raise UnknownStudyError(f"the MLflow server ended by itself; {(home.stores or home.root) / 'ui.log'} says why")
+        raise MamlabError(f"the MLflow server ended by itself; {(home.stores or home.root) / 'ui.log'} says why")
     console.print("Stopped.", style="dim")
 
 

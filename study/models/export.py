@@ -145,7 +145,7 @@ def _of_kind(info: StudyInfo, complete: Sequence[RunRecord], wanted: Wanted) -> 
 
 
 def _state(home: Home, spec: StudyConfig, record: RunRecord) -> State:
-    """Return the final state of the run's cell. Raises ExportError, with the norm_mode to train it again, if it is gone."""
+    """Return the final state of the run's training. Raises ExportError, with the way to train it again, if it is gone."""
     folder = CheckpointFolder(home.checkpoints / record.fingerprint)
     state = folder.peek() if folder.finished else None
     if state is not None and state["best"]:
@@ -162,7 +162,7 @@ def _state(home: Home, spec: StudyConfig, record: RunRecord) -> State:
 def _scores(
     config: TrainerConfig, record: RunRecord, data: ClassData, state: State, console: Console
 ) -> dict[str, Estimate]:
-    """Return the accuracy of the best epoch's weights on the test tasks, with either norm_mode to normalise queries.
+    """Return the accuracy of the best epoch's weights on the test tasks, with either way to normalise queries.
 
     What the run has measured is taken; a search's run was never tested, and is now.
     """

@@ -35,7 +35,7 @@ def _head(model: ExportedModel) -> str:
         f"{CARD_HEAD}pipeline_tag: image-classification\ntags: [few-shot-learning, meta-learning, maml]\n---\n\n"
         f"# {about['study']}: {told_apart(about)}\n\n"
         f"A few-shot image classifier: it learns up to {model.ways} classes from a few images of each, in "
-        f"{model.config.evaluation_steps} gradient steps. Meta-learned by {method} on {episodes.ways}-norm_mode {episodes.shots}-shot tasks of "
+        f"{model.config.evaluation_steps} gradient steps. Meta-learned by {method} on {episodes.ways}-way {episodes.shots}-shot tasks of "
         f"{about['data']['name']}."
     )
 
@@ -75,7 +75,7 @@ def _accuracy(model: ExportedModel) -> str:
         [
             "## Accuracy",
             "",
-            f"On {episodes.ways}-norm_mode {episodes.shots}-shot test tasks with {episodes.queries} images a class to classify, of "
+            f"On {episodes.ways}-way {episodes.shots}-shot test tasks with {episodes.queries} images a class to classify, of "
             f"{about['data']['classes']['test']} classes that training never saw. Chance is {accuracy(1 / episodes.ways)}.",
             "",
             "| queries normalised by | accuracy, % [95 %] | tasks | that is |",

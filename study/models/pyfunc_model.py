@@ -42,7 +42,7 @@ class FewShotModel(PythonModel):
         """
         try:
             return self._answers(model_input, transductive=bool((params or {}).get("transductive", False)))
-        except ValueError as error:
+        except InputError as error:
             raise MlflowException.invalid_parameter_value(str(error)) from None
 
     def _answers(self, table: pd.DataFrame, transductive: bool) -> pd.DataFrame:

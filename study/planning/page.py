@@ -114,7 +114,7 @@ def _size(plan: StudyPlan) -> Table:
 def families_table(families: Sequence[FamilyPlan], noise: Noise | None) -> Table:
     """Return a row a family: size, smallest p, seeds needed, and the differences found in 80 % of studies."""
     unit = "points" if noise else "sd"
-    numbers = ("size", "smallest p (Holm)", "seeds needed", f"finds, {unit}", f"t finds, {unit}")
+    numbers = ("size", "smallest p (Holm)", "seeds needed", f"MDE, {unit}", f"MDE of t, {unit}")
     table = plain_table("family", *numbers, numbers=numbers)
     for family in families:
         p = Text(f"{family.smallest_p:.3g}", style="" if family.can_be_significant else "bold red")
@@ -132,8 +132,8 @@ def detectable_text(difference: float | None, noise: Noise | None) -> str:
 
 def _power(plan: StudyPlan) -> Iterable[str]:
     yield (
-        "finds: the smallest paired difference, up or down, that the Holm-adjusted sign-flip test finds in 80 % of studies; "
-        "t finds: the same for a 95 % t interval that leaves out 0."
+        "MDE: minimum detectable effect, the smallest paired difference, up or down, that the Holm-adjusted sign-flip test "
+        "detects with a power of 80 %; MDE of t: the same for a 95 % t interval that excludes 0."
     )
     if plan.noise:
         yield f"sd of a seed's paired difference: {100 * plan.noise.sd:.2f} points, from {plan.noise.source}."
@@ -144,7 +144,7 @@ def _power(plan: StudyPlan) -> Iterable[str]:
 
 
 def _proposals(proposals: Sequence[Proposal], hours: float, noise: Noise | None) -> RenderableType:
-    numbers = ("arms", "seeds", "time", "largest smallest p", f"finds {'points' if noise else 'sd'}")
+    numbers = ("arms", "seeds", "time", "largest smallest p", f"MDE, {'points' if noise else 'sd'}")
     table = plain_table("design", *numbers, numbers=numbers)
     for one in proposals:
         worst = max(one.families, key=lambda family: family.smallest_p, default=None)

@@ -1,7 +1,7 @@
 """What lies in a home and no study needs, and its removal.
 
 A study is gone when its experiment was deleted in MLflow, or neither store knows it. The numbers of a study that is there
-are in its stores; its checkpoints stay as long as one of its runs names their cell.
+are in its stores; its checkpoints stay as long as one of its runs has their fingerprint.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ STORES_LOCK = "stores"
 
 @dataclass(frozen=True)
 class Needed:
-    """What the studies of a home need: their names, and the cells that their runs train."""
+    """What the studies of a home need: their names, and the fingerprints of their runs."""
 
     studies: frozenset[str]
-    cells: frozenset[str]
+    fingerprints: frozenset[str]
 
 
 @dataclass(frozen=True)
@@ -57,14 +57,16 @@ def read_needed(home: Home) -> Needed:
     require_store(home)
     client = open_mlflow(home)
     there, deleted = _experiments(client, "active_only"), _experiments(client, "deleted_only")
-    studies, cells = set(there), set[str]()
+    studies, fingerprints = set(there), set[str]()
     for experiment_id in there.values():
-        cells |= {run.data.tags.get(records.TAG_CELL, "") for run in runs_where(client, [experiment_id], view=ALL)}
+        fingerprints |= {
+            run.data.tags.get(records.TAG_CELL, "") for run in runs_where(client, [experiment_id], view=ALL)
+        }
     for name, planned in _optuna_cells(home).items():
         if name not in deleted:
             studies.add(name)
-            cells |= planned
-    return Needed(frozenset(studies), frozenset(cells))
+            fingerprints |= planned
+    return Needed(frozenset(studies), frozenset(fingerprints))
 
 
 def _experiments(client: Any, which: str) -> dict[str, str]:
@@ -82,7 +84,7 @@ def _experiments(client: Any, which: str) -> dict[str, str]:
 
 
 def _optuna_cells(home: Home) -> dict[str, set[str]]:
-    """Return the cells that Optuna's trials name (an ablation's; a search's are in MLflow), by study."""
+    """Return the fingerprints that Optuna's trials name (an ablation's; a search's are in MLflow), by study."""
     if home.optuna_url.startswith("sqlite") and not home.optuna_db.exists():
         return {}
     storage = open_optuna(home)
@@ -100,7 +102,7 @@ def _checkpoints(home: Home, needed: Needed) -> Iterator[Unneeded]:
     for folder in home.checkpoints.glob("*"):
         if not CELL.fullmatch(folder.name) or folder.is_symlink() or holder(folder / "lock"):
             continue
-        if folder.name not in needed.cells:
+        if folder.name not in needed.fingerprints:
             yield Unneeded(folder, "no study trains this cell", _size(folder))
         else:
             for file in CheckpointFolder(folder, keep_all=True).leftovers():
@@ -170,7 +172,7 @@ def _refuse_drivers(home: Home) -> None:
 
 
 def _delete(one: Unneeded) -> bool:
-    """Delete, and return whether it is gone; a cell that somebody trains by now stays, and what is not mamlab's."""
+    """Delete, and return whether it is gone; a training that runs by now stays, and what is not mamlab's."""
     if one.path.is_dir() and CELL.fullmatch(one.path.name):
         folder = CheckpointFolder(one.path, "clean")
         with suppress(OSError, TrainingBusy):
@@ -208,5 +210,5 @@ def _print(home: Home, console: Console, found: list[Unneeded], *, yes: bool) ->
 
 
 def _short(path: Path) -> str:
-    """Return a path with its cell's name cut to the 12 characters by which it is called elsewhere."""
+    """Return a path with its fingerprint cut to the 12 characters by which it is called elsewhere."""
     return "/".join(f"{part[:12]}.." if CELL.fullmatch(part) else part for part in path.parts)

@@ -13,9 +13,8 @@ from rich.text import Text
 
 from ..stores.home import Home
 from ..stores.locations import find_moved
-from ..stores.locks import driver_lock
+from ..stores.locks import DriverBusy, driver_lock
 from ..stores.reading import readable
-from ..stores.study_names import UnknownStudyError
 from ..text import plain_table, print_notes, say
 from .diagnosis import Disagreement, diagnose, mend
 from .state import StoredStudy, read_stored
@@ -24,8 +23,8 @@ from .state import StoredStudy, read_stored
 def examine(home: Home, name: str, console: Console, *, fix: bool, as_json: bool) -> int:
     """Print what disagrees in the study `name`, mended if `fix`; return 1 if something is left, else 0.
 
-    Without `fix` nothing in the home is written. Raises UnknownStudyError for an unknown study, or with `fix` if a driver lives
-    elsewhere; DriverBusy if one lives in this home; LocationError for artifacts that are not here.
+    Without `fix` nothing in the home is written. Raises UnknownStudyError for an unknown study, DriverBusy with `fix` if a driver
+    lives; LocationError for artifacts that are not here.
     """
     stored, mended, left = _mended(home, name) if fix else _found(home, name)
     if as_json:
@@ -57,7 +56,7 @@ def _mended(home: Home, name: str) -> tuple[StoredStudy, list[Disagreement], lis
     with driver_lock(home.locks / f"{name}.lock", name):
         stored = read_stored(home, name, alone=True)
         if stored.driver:
-            raise UnknownStudyError(f'study "{name}" is being run by {stored.driver}; stop it there, then --fix')
+            raise DriverBusy(f'study "{name}" is being run by {stored.driver}; stop it there, then --fix')
         mended, left = mend(stored)
     return stored, [*([Disagreement(moved.told(home), "rewritten")] if moved else []), *mended], left
 

@@ -13,8 +13,7 @@ from reports.data.experiments import find_experiment
 from ..engine.foreign import STATE
 from ..stores.connect import open_mlflow
 from ..stores.home import Home
-from ..stores.locks import driver_lock
-from ..stores.study_names import UnknownStudyError
+from ..stores.locks import DriverBusy, driver_lock
 from .fixes import rebuild_trials, run_again
 from .state import read_stored
 
@@ -25,14 +24,14 @@ RETRIED = (records.FAILED, records.OUT_OF_MEMORY)
 def retry_failed(home: Home, study: str) -> int:
     """Mark the trials that failed or ran out of memory to be run again; return how many. A study that is new has none.
 
-    Raises DriverBusy, or UnknownStudyError for a driver elsewhere, while the study is being run.
+    Raises DriverBusy while the study is being run.
     """
     if find_experiment(open_mlflow(home), study) is None:
         return 0
     with driver_lock(home.locks / f"{study}.lock", study):
         stored = read_stored(home, study, alone=True)
         if stored.driver:
-            raise UnknownStudyError(f'study "{study}" is being run by {stored.driver}; stop it there first')
+            raise DriverBusy(f'study "{study}" is being run by {stored.driver}; stop it there first')
         if stored.lost:
             rebuild_trials(stored)
             stored = read_stored(home, study, alone=True)

@@ -81,8 +81,8 @@ class StoredStudy:
         if self.config.kind == "search":
             wanted = self.config.budget.trials
             return wanted is not None and len(ended) == len(self.trials) >= wanted
-        cells = {(trial.user_attrs.get("arm"), trial.user_attrs["seed"]) for trial in ended}
-        return len(ended) == len(self.trials) and cells.issuperset(planned_runs(self.config))
+        done = {(trial.user_attrs.get("arm"), trial.user_attrs["seed"]) for trial in ended}
+        return len(ended) == len(self.trials) and done.issuperset(planned_runs(self.config))
 
     def seeds(self, trial: FrozenTrial) -> tuple[int, ...]:
         """Return the seeds of a trial's runs; of one that a pruner stopped between them, those that were trained."""
@@ -113,9 +113,9 @@ class StoredStudy:
         """Return Optuna's side of an MLflow run, None if it has none."""
         return self.trials.get(int(run.data.tags[records.TAG_TRIAL]))
 
-    def folder(self, cell: str) -> CheckpointFolder:
-        """Return the checkpoints of a cell."""
-        return CheckpointFolder(self.home.checkpoints / cell, keep_all=self.config.execution.keep == "all")
+    def folder(self, fingerprint: str) -> CheckpointFolder:
+        """Return the checkpoints of a training."""
+        return CheckpointFolder(self.home.checkpoints / fingerprint, keep_all=self.config.execution.keep == "all")
 
     def history(self, run: Any) -> list[EpochResult]:
         """Return the epochs in the checkpoint of a run, as far as the run went; empty without one."""
@@ -129,8 +129,12 @@ class StoredStudy:
     @property
     def folders(self) -> list[CheckpointFolder]:
         """The checkpoints of the study's runs that nobody trains now."""
-        cells = sorted({run.data.tags[records.TAG_CELL] for run in self.runs})
-        return [self.folder(cell) for cell in cells if not holder(self.home.checkpoints / cell / "lock")]
+        fingerprints = sorted({run.data.tags[records.TAG_CELL] for run in self.runs})
+        return [
+            self.folder(fingerprint)
+            for fingerprint in fingerprints
+            if not holder(self.home.checkpoints / fingerprint / "lock")
+        ]
 
 
 def state_of(run: Any) -> str:

@@ -21,12 +21,14 @@ from trainers.config import TrainerConfig
 from trainers.data import DataConfig
 from trainers.error_messages import explain, nearest, unknown
 from trainers.errors import InputError
+from trainers.fingerprint import MACHINE
 from trainers.flops import flops
 from trainers.inert import Inert
 from trainers.overrides import Tree, flatten, merge, normalise, settings, typed_among
 from trainers.presets import PRESETS, preset
 
 from .optuna_parts import WILCOXON, make_pruner, make_sampler
+from .renamed import renamed_settings, with_new_names
 from .rungs import late_rungs
 from .sections import AblationSection, BudgetSection, ExecutionSection, Named, SpecFile, StudySection
 from .seed_groups import FEWEST_SEEDS
@@ -131,7 +133,7 @@ class StudyConfig:
             "kind": self.kind,
             "study": self.study.model_dump(mode="json", exclude_defaults=True),
             "data": self.data.model_dump(mode="json"),
-            "trainer": self.base.model_dump(mode="json", exclude={"device"}, exclude_defaults=True),
+            "trainer": self.base.model_dump(mode="json", exclude=MACHINE, exclude_defaults=True),
             "space": self.space.as_table() if self.space else None,
             "sampler": self.sampler.model_dump(mode="json") if self.sampler else None,
             "pruner": self.pruner.model_dump(mode="json") if self.pruner else None,
@@ -153,12 +155,20 @@ def load_spec(path: Path) -> StudyConfig:
         raise SpecError(error.problems, path) from None
 
 
-def parse_spec(text: str) -> StudyConfig:
-    """Return the study that the TOML `text` describes. Raises SpecError with everything that is wrong with it."""
+def parse_spec(text: str, started: bool = False) -> StudyConfig:
+    """Return the study that the TOML `text` describes.
+
+    With `started` it is the text that a study was started with: names of settings by earlier versions are understood.
+    Raises SpecError with everything that is wrong with it.
+    """
     try:
         tree = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise SpecError([f"not valid TOML: {error}"]) from None
+    if started:
+        tree = with_new_names(tree)
+    if renamed := renamed_settings(tree):
+        raise SpecError(renamed)
     problems = _unused(tree)
     spec = _caught(problems, lambda: SpecFile.model_validate(tree))
     trainer = _caught(problems, lambda: read_trainer(tree)) if isinstance(tree.get("trainer", {}), dict) else None
@@ -203,7 +213,7 @@ def _caught(problems: list[str], read: Callable[[], T]) -> T | None:
         return read()
     except ValidationError as error:
         problems += explain(error, SpecFile).splitlines()
-    except ValueError as error:
+    except InputError as error:
         problems += str(error).splitlines()
     return None
 
@@ -315,7 +325,7 @@ def _enqueue(
         wanted, _ = normalise(merge(preset(name, size=trainer.size), trainer.typed, space.fixed))
         try:
             enqueued[name] = space.params_of(wanted, base_tree)
-        except ValueError as error:
+        except InputError as error:
             problems += [
                 f'study.enqueue "{name}": {line}; set it in [trainer], widen the space, or leave the preset out'
                 for line in str(error).splitlines()
@@ -339,7 +349,7 @@ def _ablation(section: AblationSection, trainer: Trainer, common: Tree) -> Study
             own_base=section.base, families=[FamilyOf(f.name, f.base, f.arms) for f in section.families],
         )  # fmt: skip
         compiled = compile_arms(trainer.tree, found.arms)
-    except ValueError as error:
+    except InputError as error:
         raise SpecError(
             [line if line.startswith("ablation") else f"ablation: {line}" for line in str(error).splitlines()]
         ) from None

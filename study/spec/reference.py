@@ -103,7 +103,7 @@ def _space() -> Iterator[str]:
         "`preset` names a ready space; every other key is a setting of the trainer by its dotted path, with what it may be: "
         "`{ low, high }`, with `log = true` for even ratios and `step` for a grid (whole numbers if both ends are), or "
         '`{ choices = [...] }`. A component is a choice of `"on"` and `"off"`, and its settings are drawn only where it is on. '
-        "`fix` holds settings that all trials share, whatever the preset says. `max_compute` is the most work that a config may take, as a "
+        "`fix` holds settings that all trials share, whatever the preset says. `max_compute` is the most compute that a config may take, as a "
         "multiple of the base's. [search.md](search.md) goes through all of it."
     )
     rows = [

@@ -6,12 +6,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic import ValidationError
+
 from search_spaces.dimensions import Range
 from search_spaces.trials import FixedParams, Trial
 from trainers.arithmetic import pick_device, pick_dtype
 from trainers.config import TrainerConfig
 from trainers.data import DataError, require_classes, require_images
 from trainers.data.classes import ClassData
+from trainers.errors import InputError
 from trainers.overrides import merge, normalise, settings
 from trainers.training import check, check_shape
 
@@ -89,7 +92,7 @@ def refuse_untrainable(config: StudyConfig, data: ClassData) -> None:
     for name, (one, _) in (config.arms or {"": (config.base, ())}).items():
         try:
             check(one, data)
-        except ValueError as error:
+        except InputError as error:
             raise type(error)(f'arm "{name}": {error}' if name else str(error)) from None
 
 
@@ -106,14 +109,14 @@ def space_problems(config: StudyConfig, data: ClassData | None) -> list[str]:
 
 
 def _drawn(config: StudyConfig) -> list[TrainerConfig]:
-    """Return the largest config of a space and random ones, no more work than the space allows; those that are none are left out."""
+    """Return the largest config of a space and random ones, no more compute than the space allows; those that are none are left out."""
     assert config.space is not None
     most, found = config.space.max_compute, list[TrainerConfig]()
     draws: list[Trial] = [LargestParams(), *config.space.draws(POINTS)]
     for draw in draws:
         try:
             one = config.space.suggest(draw, config.base_tree)[0]
-        except ValueError:  # what `mamlab space check` says
+        except (InputError, ValidationError):  # what `mamlab space check` says
             continue
         if most is None or config.compute(one) <= most:
             found.append(one)

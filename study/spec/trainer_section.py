@@ -36,6 +36,6 @@ def read_trainer(spec: Tree) -> Trainer:
         config, dropped = normalise(tree, typed={} if "space" in spec else typed)
     except ValidationError as error:
         raise InputError(explain(error, TrainerConfig, "trainer")) from None
-    except ValueError as error:
+    except InputError as error:
         raise InputError(f"trainer.{error}") from None
     return Trainer(typed, tree, config, dropped, size)

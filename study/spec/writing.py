@@ -72,7 +72,7 @@ def write_spec(home: Home, tables: Tree, comment: str) -> tuple[Path, StudyConfi
 def _load(file: Path) -> StudyConfig:
     try:
         return load_spec(file)
-    except ValueError as error:
+    except InputError as error:
         raise InputError(
             f"{error}\n{file} is where the new spec file would be written; mend it, move it away, or start another study with: --name NAME"
         ) from None
@@ -108,6 +108,6 @@ def _said(config: StudyConfig) -> Any:
 def stored_spec(text: str, study: str) -> StudyConfig:
     """Return the study that the spec stored with its results describes. Raises SpecError, each line with the study's name."""
     try:
-        return parse_spec(text)
+        return parse_spec(text, started=True)
     except SpecError as error:
         raise SpecError([f'the spec that study "{study}" ran with: {line}' for line in error.problems]) from None

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from trainers.disk import DISK_ERRORS, chain
-from trainers.errors import InputError
+from trainers.errors import InputError, MamlabError
 
 from .failures import open_files_hint
 from .home import Home
@@ -52,7 +52,7 @@ _PRIVATE = ("_create_new_trial", "_set_trial_param", "_get_trials", "_get_best_t
 """What Optuna's cache calls of a storage beside its public methods."""
 
 
-class StoreAway(RuntimeError):
+class StoreAway(MamlabError, RuntimeError):
     """A store does not answer; `store` names it (without secrets), `reason` is the last line of what was said."""
 
     def __init__(self, store: str, reason: str) -> None:

@@ -75,7 +75,7 @@ class Home:
 
     @property
     def checkpoints(self) -> Path:
-        """Checkpoints, a folder for each cell; shared by all studies."""
+        """Checkpoints, a folder for each training; shared by all studies."""
         return self.root / "checkpoints"
 
     @property
@@ -103,9 +103,9 @@ class Home:
         """Lock files of drivers and of the stores' creation."""
         return self.root / "locks"
 
-    def has_checkpoint(self, cell: str) -> bool:
-        """Whether the final checkpoint of `cell` is there; its folder is listed, which a network file system answers anew."""
+    def has_checkpoint(self, fingerprint: str) -> bool:
+        """Whether the final checkpoint of `fingerprint` is there; its folder is listed, which a network file system answers anew."""
         try:
-            return any(file.name == "final.ckpt" for file in (self.checkpoints / cell).iterdir())
+            return any(file.name == "final.ckpt" for file in (self.checkpoints / fingerprint).iterdir())
         except FileNotFoundError:
             return False

@@ -28,11 +28,11 @@ class Job:
     """`DataConfig` as JSON."""
     data_folder: Path
     data_checksum: str
-    """What the data must be: the cell is named by it."""
+    """What the data must be: the fingerprint covers it."""
     checkpoint: Path
-    """The cell's folder."""
+    """The training's folder."""
     token: str
-    """The attempt: a worker with an older token cannot write the cell."""
+    """The attempt: a worker with an older token cannot write the training."""
     halve: bool = False
     """Compute half as many tasks together: the attempt before ran out of memory."""
     test: bool = True
@@ -46,7 +46,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Started:
-    """The worker holds the cell. `reused`: the cell was trained before, its results are sent again."""
+    """The worker holds the training. `reused`: it was complete before; its results are sent again."""
 
     reused: bool
     device: str
@@ -83,7 +83,7 @@ class Ended:
 
 @dataclass(frozen=True)
 class Busy:
-    """Another process holds the cell; the job is to be tried again later. `holder`: its host, process, and since when."""
+    """Another process holds the training; the job is to be tried again later. `holder`: its host, process, and since when."""
 
     message: str
     holder: str = ""

@@ -93,14 +93,14 @@ def _train(job: Job, folder: CheckpointFolder) -> Generator[Event, Answer, None]
         answer = yield EpochDone(epoch)
         if answer != "go":
             training.close()
-            if answer == "prune" and not trained_before:  # a trained cell serves other studies
+            if answer == "prune" and not trained_before:  # a complete training serves other studies
                 _remove(folder)
             yield Stopped()
             return
 
 
 def _remove(folder: CheckpointFolder) -> None:
-    """Remove a cell's checkpoints; on a disk that fails they stay, and the run's end, which was told, is no other for it."""
+    """Remove a training's checkpoints; on a disk that fails they stay, and the run's end, which was told, is no other for it."""
     with suppress(OSError):
         folder.remove()
 

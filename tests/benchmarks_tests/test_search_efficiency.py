@@ -56,9 +56,11 @@ def test_the_page_gives_its_verdict_after_all_repetitions_and_no_interval_after_
         return {"random": [RANDOM] * count, "tpe": [RANDOM] * count, "default": [PRUNED] * count}
 
     text = write_page({"glyphs": curves(5), "omniglot": curves(1), "none": curves(0)}, SPEC, TRIALS, tmp_path)
-    assert "The default needs 0.50 [0.50, 0.50] of random's work: a miss (aim 0.25)." in text
+    assert "The default needs 0.50 [0.50, 0.50] of random's compute: a miss (aim 0.25)." in text
     assert "| default | 5 | 0.50 | 2.0 of 3 | 70.00 | 50.00 | 0.50 [0.50, 0.50] |" in text
-    assert "So far 1 of 5 repetitions are done: the default needs 0.50 (n = 1, no interval) of random's work." in text
+    assert (
+        "So far 1 of 5 repetitions are done: the default needs 0.50 (n = 1, no interval) of random's compute." in text
+    )
     assert "## none\n\nNot run yet." in text
     assert (tmp_path / "search.md").read_text() == text
     assert "<svg" in (tmp_path / "search-efficiency.svg").read_text()

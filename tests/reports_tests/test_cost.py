@@ -1,4 +1,4 @@
-"""Accuracy against work: the front, its table and figure."""
+"""Accuracy against compute: the front, its table and figure."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_the_table_has_work_accuracy_and_time_of_the_front_and_what_the_search_t
     ]  # fmt: skip
     assert (
         table.notes[-1]
-        == "The whole search took the work of 7.6 trainings of the base; 1 of 5 trials were stopped early."
+        == "The whole search took the compute of 7.6 trainings of the base; 1 of 5 trials were stopped early."
     )
 
 
@@ -52,7 +52,7 @@ def test_the_figure_shows_complete_and_pruned_trials_apart() -> None:
     figure = cost_plot(FOUND)
     assert figure is not None
     assert "complete (4)" in figure.svg
-    assert "pruned (1), at the work spent" in figure.svg
+    assert "pruned (1), at the compute spent" in figure.svg
     assert "n = 4 complete" in figure.caption
 
 
@@ -73,6 +73,6 @@ def test_an_ablation_shows_the_work_of_each_arm_and_of_each_value_of_a_sweep() -
         (arms_table(found), {"three": "1", "one": "0.409"}),
         (sweep_table(found.sweep, found), {"1": "0.409", "3": "1", "5": "–"}),
     ):
-        at = [column.title for column in table.columns].index("Work, x base")
+        at = [column.title for column in table.columns].index("Compute, x base")
         assert {row[0].text: row[at].text for row in table.rows} == works
         assert any("counted operations" in note for note in table.notes)

@@ -155,8 +155,6 @@ EVERY_SETTING: dict[str, dict[str, Any]] = {
     "evaluation.test_tasks": {"low": 100, "high": 600},
     "evaluation.top_k": {"low": 1, "high": 5},
     "precision": {"choices": ["float32", "float64"]},
-    "tasks_at_once": {"choices": ["auto", 1, 4]},
-    "compile": {"choices": [False, True]},
 }
 """Log, step, whole numbers, shares and epochs, choices, switches."""
 
@@ -174,3 +172,9 @@ def test_every_setting_of_a_training_can_be_searched_alone_and_all_can_be_togeth
     for path, table in EVERY_SETTING.items():
         alone = SearchSpace.from_table({path: table})
         assert alone.params_of(alone.suggest(next(alone.draws(1)), BASE)[0], BASE).keys() <= {path}
+
+
+@pytest.mark.parametrize("name", ["device", "tasks_at_once", "compile"])
+def test_a_setting_that_changes_no_result_is_not_searched(name: str) -> None:
+    with pytest.raises(ValueError, match=rf"^space\.{name}: it says where and how fast a training runs"):
+        SearchSpace.from_table({name: {"choices": ["auto", "cpu"]}})

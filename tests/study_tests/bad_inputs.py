@@ -196,7 +196,7 @@ split = "papr"
 """,
         (
             'data.split: must be one of "paper", "alphabets", not "papr"; did you mean "paper"?',
-            "data.siz: unknown key; did you mean size? (known: source, split, turns, resize, size)",
+            "data.siz: unknown key; did you mean size? (known: source, split, rotations, resize, size)",
         ),
     ),
     "an image folder without a path": (

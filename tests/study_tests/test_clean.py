@@ -72,7 +72,7 @@ def test_what_nobody_needs_is_listed_with_its_size_and_deleted_only_with_yes(
     assert everything(home) == before
     lines = [" ".join(line.split()) for line in listed.splitlines()]
     assert lines[1:4] == [
-        "checkpoints/ffffffffffff.. no study trains this cell 2.5 MB",
+        "checkpoints/ffffffffffff.. no study uses this training 2.5 MB",
         "logs/gone its study is gone 7 kB",
         f"checkpoints/{cell.name[:12]}../epoch-000003.ckpt.tmp-7 half written or damaged 4 kB",
     ]
@@ -87,7 +87,7 @@ def test_a_deleted_study_frees_its_own_cells_and_not_those_that_another_needs(ho
     client.delete_experiment(client.get_experiment_by_name("other").experiment_id)
     assert len(list(home.checkpoints.iterdir())) == 3
     assert clean(home, "--yes") == 0
-    assert {folder.name for folder in home.checkpoints.iterdir()} == read_needed(home).cells - {""}
+    assert {folder.name for folder in home.checkpoints.iterdir()} == read_needed(home).fingerprints - {""}
     assert len(list(home.checkpoints.iterdir())) == 2
     assert [folder.name for folder in home.logs.iterdir()] == ["arms"]
     again = run(ablation(ARMS, seeds=1), home)

@@ -14,15 +14,16 @@ from pathlib import Path
 import pytest
 
 from reports.data.files import PLAIN_FIELDS
+from reports.records import column
 from study.cli.demo import SPECS
-from study.cli.main import is_ours, run
+from study.cli.main import run
 from study.cli.options import make_console
 from study.mlflow_ui.server import address, check_port
 from study.spec.config import StudyConfig, load_spec
 from study.spec.quick_spec import quick_spec
 from study.stores.home import Home
-from study.stores.study_names import UnknownStudyError
 from study.text import searched_settings
+from trainers.errors import InputError
 
 from ..processes import PATIENCE_SECONDS, running
 from .bad_commands import BAD_COMMANDS
@@ -45,7 +46,7 @@ def places(tmp_path: Path) -> dict[str, str]:
     row = "a,Übung,,0,0,complete,s,train,1,c,,"
     for name, line, encoding in (("good", row, "utf-8"), ("long", f"{row},x", "utf-8"), ("latin", row, "latin-1")):
         (tmp_path / name).mkdir()
-        (tmp_path / name / "runs.csv").write_text(f"{','.join(PLAIN_FIELDS)}\n{line}\n", encoding=encoding)
+        (tmp_path / name / "runs.csv").write_text(f"{','.join(map(column, PLAIN_FIELDS))}\n{line}\n", encoding=encoding)
     return {name: str(path) for name, path in found.items()} | {"here": str(tmp_path), "home": str(tmp_path / "home")}
 
 
@@ -113,14 +114,16 @@ def test_tables_in_a_pipe_have_at_least_100_columns(monkeypatch: pytest.MonkeyPa
         assert make_console().width == width
 
 
-def test_a_value_error_of_ours_is_a_message_and_a_library_s_is_a_bug() -> None:
-    with pytest.raises(UnknownStudyError) as ours:
-        check_port(0)
-    with pytest.raises(ValueError, match="invalid literal") as library:
-        int("x")
-    assert is_ours(ours.value)
-    library.value.__traceback__ = None
-    assert not is_ours(library.value)
+def test_only_errors_that_a_user_can_mend_are_shown_without_a_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["ui", "--port", "0"]) == 2
+    assert capsys.readouterr().err.startswith("error: ")
+    monkeypatch.setattr("study.engine.status.read_studies", lambda home: int("x"))  # a fault in a line of ours
+    assert run(["status"]) == 1
+    told = capsys.readouterr().err
+    assert "Traceback" in told
+    assert "a fault of mamlab" in told
 
 
 def test_options_of_train_reach_the_config() -> None:
@@ -178,9 +181,7 @@ def test_a_taken_port_is_an_error_that_names_a_free_one() -> None:
         holder.bind(("127.0.0.1", 0))
         holder.listen()
         port = holder.getsockname()[1]
-        with pytest.raises(
-            UnknownStudyError, match=rf"port {port} is taken; (\d+) is free: mamlab ui --port \1"
-        ) as caught:
+        with pytest.raises(InputError, match=rf"port {port} is taken; (\d+) is free: mamlab ui --port \1") as caught:
             check_port(port)
     check_port(int(str(caught.value).split()[-1]))
 

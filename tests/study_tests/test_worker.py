@@ -119,7 +119,9 @@ def test_divergence_memory_and_faults_are_told_apart(tmp_path: Path) -> None:
     assert "in _obey" in end(0.83).message
 
 
-@pytest.mark.parametrize("data", [Glyphs(), Omniglot(turns="classes"), CifarFS(), ImageFolder(path=Path("~/pictures"))])
+@pytest.mark.parametrize(
+    "data", [Glyphs(), Omniglot(rotations="classes"), CifarFS(), ImageFolder(path=Path("~/pictures"))]
+)
 def test_every_data_set_reaches_a_worker_as_it_was_described(data: DataConfig) -> None:
     assert TypeAdapter[DataConfig](DataConfig).validate_json(data.model_dump_json()) == data
 

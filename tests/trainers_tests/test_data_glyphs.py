@@ -92,7 +92,7 @@ def test_there_are_900_classes_of_20_images_in_disjoint_splits_of_70_10_and_20_p
     assert Glyphs().image_shape == (1, 28)
     assert data.images.dtype == torch.uint8
     assert sorted(c.first for c in classes) == list(range(0, 20 * len(classes), 20))
-    assert {(c.count, c.turns) for c in classes} == {(20, 0)}
+    assert {(c.count, c.rotations) for c in classes} == {(20, 0)}
     shares = [len(data.splits[s]) / len(classes) for s in ("train", "val", "test")]
     assert shares == pytest.approx([0.7, 0.1, 0.2], abs=0.01)
     assert not data.rotate_training

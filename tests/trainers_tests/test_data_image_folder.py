@@ -61,7 +61,7 @@ def test_fractions_change_the_cut(tmp_path: Path) -> None:
 
 
 def test_a_split_folder_stays_as_it_is(tmp_path: Path) -> None:
-    data = read(tmp_path, make_split(tmp_path / "s"), turns="augment")
+    data = read(tmp_path, make_split(tmp_path / "s"), rotations="augment")
     assert {s: [c.name for c in cs] for s, cs in data.splits.items()} == {
         s: [f"{s}0", f"{s}1"] for s in ("train", "val", "test")
     }

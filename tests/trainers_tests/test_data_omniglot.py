@@ -53,7 +53,7 @@ def names(classes: tuple[ClassRange, ...]) -> set[str]:
 
 def test_a_zip_file_is_read_once_and_then_its_decoded_images(folder: Path) -> None:
     config = Omniglot(size=8, split="alphabets")
-    data, again = load(config, folder), load(config.model_copy(update={"turns": "off"}), folder)
+    data, again = load(config, folder), load(config.model_copy(update={"rotations": "off"}), folder)
     assert data.images.shape == (2000, 1, 8, 8)
     assert data.images.equal(again.images)
     assert [len(data.splits[s]) for s in ("train", "val", "test")] == [35, 25, 40]
@@ -80,9 +80,9 @@ def test_whole_alphabets_stay_in_one_split_and_evaluation_is_test() -> None:
 
 
 def test_turns_as_classes_give_four_classes_of_the_same_images_in_one_split() -> None:
-    parts = split(turns="classes")
+    parts = split(rotations="classes")
     assert [len(parts[s]) for s in ("train", "val", "test")] == [4600, 200, 1692]
-    assert [c.turns for c in parts["val"][:4]] == [0, 1, 2, 3]
+    assert [c.rotations for c in parts["val"][:4]] == [0, 1, 2, 3]
     assert len({(c.name, c.first) for c in parts["val"][:4]}) == 1
     assert not names(parts["train"]) & names(parts["test"])
 

@@ -67,12 +67,12 @@ def test_arms_with_more_ways_share_the_first_classes() -> None:
 def test_turns_are_drawn_a_class_and_only_in_training() -> None:
     turning = ClassData("turning", DATA.images, DATA.splits, rotate_training=True)
     plain, turned = one(stream(), 1, 0), one(stream(data=turning), 1, 0)
-    turns = [
+    rotations = [
         [t for t in range(4) if torch.equal(torch.rot90(a, t, (-2, -1)), b)]
         for a, b in zip(plain.support, turned.support, strict=True)
     ]
-    assert all(len(found) == 1 for found in turns)
-    assert turns[::2] == turns[1::2]
+    assert all(len(found) == 1 for found in rotations)
+    assert rotations[::2] == rotations[1::2]
     seen = {tuple(one(stream(data=turning), i, 0).support[0].flatten().tolist()) for i in range(30)}
     assert len(seen) > 20
     assert torch.equal(one(stream(split="val"), 1).query, one(stream(split="val", data=turning), 1).query)

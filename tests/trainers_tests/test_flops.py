@@ -1,4 +1,4 @@
-"""The counted work, by hand and against what PyTorch counts of real epochs."""
+"""The counted compute, by hand and against what PyTorch counts of real epochs."""
 
 from typing import Any
 

@@ -16,12 +16,12 @@ SPLITS: tuple[Split, ...] = get_args(Split)
 
 @dataclass(frozen=True)
 class ClassRange:
-    """One class: the images `first` .. `first + count - 1`, shown after `turns` quarter turns (counter-clockwise)."""
+    """One class: the images `first` .. `first + count - 1`, rotated counter-clockwise by `rotations` times 90 degrees."""
 
     name: str
     first: int
     count: int
-    turns: int = 0
+    rotations: int = 0
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class ClassData:
         name: the data set's name, for tables ("omniglot").
         images: uint8 tensor [N, C, H, W], on the training device.
         splits: the classes of each split; no class (before turning) is in two splits.
-        rotate_training: whether a training task turns each of its classes by a random number of quarter turns.
+        rotate_training: whether a training task rotates each of its classes by a random multiple of 90 degrees.
         mean, std: per channel, on the scale of [0, 1]; a network sees (image / 255 - mean) / std.
         checksum: SHA-256 (hexadecimal) of all of the above: what an episode can depend on.
         white: what is white in its pictures of more than 8 bits, by their kind, see `depths`.
@@ -58,7 +58,7 @@ class ClassData:
         digest = hashlib.sha256(pixels)
         digest.update(repr((tuple(self.images.shape), self.rotate_training, self.mean, self.std)).encode())
         for split in SPLITS:
-            digest.update(repr((split, [(c.name, c.first, c.count, c.turns) for c in self.splits[split]])).encode())
+            digest.update(repr((split, [(c.name, c.first, c.count, c.rotations) for c in self.splits[split]])).encode())
         return digest.hexdigest()
 
     def to(self, device: torch.device) -> ClassData:

@@ -49,10 +49,10 @@ class Omniglot(Section):
         description="paper: 1150/50/423 shuffled classes; alphabets: the 20 evaluation alphabets are the test classes, "
         "5 of the 30 background alphabets the validation classes",
     )
-    turns: Literal["augment", "classes", "off"] = Field(
+    rotations: Literal["augment", "classes", "off"] = Field(
         "augment",
-        description="quarter turns: augment turns each class of a training task at random, classes makes every turned "
-        "class a class of its own (in all splits), off has none",
+        description="rotations by multiples of 90 degrees: augment rotates each class of a training task at random, classes makes every "
+        "rotated class a class of its own (in all splits), off has none",
     )
     resize: Literal["nearest", "antialias"] = Field(
         "nearest", description="nearest keeps pixels black or white (as the paper's code), antialias gives grey levels"
@@ -90,8 +90,8 @@ class ImageFolder(Section):
     fractions: tuple[float, float, float] = Field(
         (0.64, 0.16, 0.2), strict=False, description="shares of train, val and test classes; only for a flat folder"
     )
-    turns: Literal["augment", "off"] = Field(
-        "off", description="augment turns each class of a training task by a random number of quarter turns"
+    rotations: Literal["augment", "off"] = Field(
+        "off", description="augment rotates each class of a training task by a random multiple of 90 degrees"
     )
 
     @property

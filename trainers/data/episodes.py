@@ -63,8 +63,8 @@ class EpisodeStream:
 
     def batch(self, positions: Iterable[tuple[int, ...]]) -> TaskBatch:
         """Return the tasks at `positions`: (iteration, task) in training, (task,) in evaluation."""
-        index, turns = zip(*(self._draw(Source(self.seed, self.split, *p)) for p in positions), strict=True)
-        images = self._images(np.stack(index), np.stack(turns))
+        index, rotations = zip(*(self._draw(Source(self.seed, self.split, *p)) for p in positions), strict=True)
+        images = self._images(np.stack(index), np.stack(rotations))
         shots, ways, queries = self.shape.shots, self.shape.ways, self.shape.queries
         labels = torch.arange(ways, device=images.device).expand(len(images), ways)
         return TaskBatch(
@@ -75,24 +75,24 @@ class EpisodeStream:
         )
 
     def _draw(self, source: Source) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Return a task's image indices [W, K+Q] and the quarter turns [W] of its classes."""
+        """Return a task's image indices [W, K+Q] and the rotations [W], multiples of 90 degrees, of its classes."""
         classes = self.data.splits[self.split]
         chosen = source.permutation(len(classes))[: self.shape.ways]
-        turns = np.array([classes[c].turns for c in chosen])
+        rotations = np.array([classes[c].rotations for c in chosen])
         extra = source.words(len(classes))[: self.shape.ways] % np.uint64(4)
         if self.data.rotate_training and self.split == "train":
-            turns = (turns + extra.astype(np.int64)) % 4
-        return np.stack([self._pick(source, classes[c]) for c in chosen]), turns
+            rotations = (rotations + extra.astype(np.int64)) % 4
+        return np.stack([self._pick(source, classes[c]) for c in chosen]), rotations
 
     def _pick(self, source: Source, chosen: ClassRange) -> NDArray[np.int64]:
         order = source.permutation(chosen.count) + chosen.first
         return np.concatenate([order[: self.shape.shots], order[::-1][: self.shape.queries]])
 
-    def _images(self, index: NDArray[np.int64], turns: NDArray[np.int64]) -> Tensor:
+    def _images(self, index: NDArray[np.int64], rotations: NDArray[np.int64]) -> Tensor:
         """Return float images [T, W, K+Q, C, H, W], turned and normalised."""
         raw = self.data.images[self._send(index)]
-        if turns.any():
-            pixels = self._send(_turned_pixels(raw.shape[-1])[turns])[:, :, None, None]  # [T, W, 1, 1, H*W]
+        if rotations.any():
+            pixels = self._send(_rotated_pixels(raw.shape[-1])[rotations])[:, :, None, None]  # [T, W, 1, 1, H*W]
             raw = raw.flatten(-2).gather(-1, pixels.expand(*raw.shape[:-2], -1)).view_as(raw)
         images = raw.to(self.dtype) / 255
         if self.data.mean == (0.0,) and self.data.std == (1.0,):
@@ -108,7 +108,7 @@ class EpisodeStream:
 
 
 @cache
-def _turned_pixels(side: int) -> NDArray[np.int64]:
-    """Return which pixel of a flat image [side*side] stands where after 0, 1, 2, 3 quarter turns, [4, side*side]."""
+def _rotated_pixels(side: int) -> NDArray[np.int64]:
+    """Return which pixel of a flat image [side*side] stands where after 0, 1, 2, 3 quarter rotations, [4, side*side]."""
     pixels = np.arange(side * side).reshape(side, side)
     return np.stack([np.rot90(pixels, turn).ravel() for turn in range(4)])

@@ -53,7 +53,7 @@ def load(config: ImageFolder, folder: Path) -> ClassData:
     notes = (*capped(passed_over), *kept["dark"].tolist(), *odd)
     mean, std = _moments(images[: sum(one.count for one in ranges["train"])])
     return ClassData(
-        config.path.resolve().name, torch.from_numpy(images), ranges, config.turns == "augment", mean, std,
+        config.path.resolve().name, torch.from_numpy(images), ranges, config.rotations == "augment", mean, std,
         white=white_in(kept), notes=notes,
     )  # fmt: skip
 

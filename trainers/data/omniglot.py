@@ -54,7 +54,9 @@ def load(config: Omniglot, folder: Path) -> ClassData:
     labels = list(dict.fromkeys(p.label for p in everything))
     evaluation = {p.label for p in parts["images_evaluation"]}
     splits = split(config, labels, evaluation)
-    return ClassData("omniglot", torch.from_numpy(images[:, None]), splits, rotate_training=config.turns == "augment")
+    return ClassData(
+        "omniglot", torch.from_numpy(images[:, None]), splits, rotate_training=config.rotations == "augment"
+    )
 
 
 def _download_missing(folder: Path) -> None:
@@ -157,9 +159,9 @@ def split(config: Omniglot, labels: Sequence[str], evaluation: set[str]) -> dict
     """Return the splits of classes with 20 consecutive images each; `evaluation`: labels of that part."""
     names = _paper(labels) if config.split == "paper" else _alphabets(labels, evaluation)
     first = {label: IMAGES_A_CLASS * i for i, label in enumerate(labels)}
-    turns = range(4) if config.turns == "classes" else range(1)
+    rotations = range(4) if config.rotations == "classes" else range(1)
     return {
-        part: tuple(ClassRange(name, first[name], IMAGES_A_CLASS, turn) for name in chosen for turn in turns)
+        part: tuple(ClassRange(name, first[name], IMAGES_A_CLASS, turn) for name in chosen for turn in rotations)
         for part, chosen in names.items()
     }
 

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from trainers.config import TrainerConfig
 from trainers.error_messages import explain, show
+from trainers.errors import InputError
 from trainers.overrides import Tree, merge
 
 from .dimensions import Choice, Range, read_dimension
@@ -43,7 +44,7 @@ def read_again(path: str, dimension: Any, problems: list[str]) -> Any:
         return dimension
     try:
         read = read_dimension(path, dimension.as_table())
-    except ValueError as error:
+    except InputError as error:
         problems += str(error).splitlines()
         return dimension
     problems += [line for value in read.ends() for line in wrong_value(path, value, "space")]

@@ -130,7 +130,7 @@ def _read(tables: Tree) -> Trainer:
         )
     try:
         return read_trainer({**_plain(tables, ""), "space": {}})
-    except ValueError as error:
+    except InputError as error:
         raise SpecError(str(error).splitlines()) from None
 
 
@@ -140,7 +140,7 @@ def _read_space(space: Any, tables: Tree) -> SearchSpace:
     try:
         found = space if isinstance(space, SearchSpace) else SearchSpace.from_table(_space_table(space))
         return found.fit(merge(base, found.fixed))
-    except ValueError as error:
+    except InputError as error:
         raise SpecError(str(error).splitlines()) from None
 
 

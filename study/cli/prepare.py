@@ -1,0 +1,67 @@
+"""Commands before a study: plan, data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from .options import (
+    RUNS,
+    HomeOption,
+    SpecArgument,
+    WorkersOption,
+    make_console,
+    make_home,
+    reading,
+)
+
+if TYPE_CHECKING:
+    pass
+
+
+def plan(
+    spec: SpecArgument,
+    budget: Annotated[
+        str | None, typer.Option(help="Time that there is, such as 6h or 90m: proposes the design that fits.")
+    ] = None,
+    sd: Annotated[
+        float | None, typer.Option(min=0, help="Guess of the sd of a seed's paired difference, in points of accuracy.")
+    ] = None,
+    source: Annotated[
+        Path | None, typer.Option("--from", help="An earlier report's folder, whose seeds tell that sd.")
+    ] = None,
+    json_: Annotated[bool, typer.Option("--json", help="Print the plan as JSON.")] = False,
+    workers: WorkersOption = None,
+    home: HomeOption = RUNS,
+) -> None:
+    """Estimate how long a study will take and which effects it can detect, without running it.
+
+    Times a few iterations. Example: mamlab plan examples/omniglot_ablation.toml --budget 6h
+    """
+    from ..planning.page import show_plan
+    from ..spec.config import load_spec
+
+    config = load_spec(spec)
+    with reading(home) as place:
+        show_plan(config, place, make_console(), budget, sd, source, json_, workers)
+
+
+def data(
+    name: Annotated[
+        str | None,
+        typer.Argument(
+            help="The data set to prepare, a folder of class folders, or a spec file; without it, all are listed.",
+            show_default=False,
+        ),
+    ] = None,
+    home: HomeOption = RUNS,
+) -> None:
+    """List the data sets, or prepare one and draw a sheet of its classes.
+
+    Example: mamlab data glyphs
+    """
+    from .data_sheet import data_page, data_table
+
+    make_console().print(data_page(name, make_home(home)) if name else data_table(make_home(home)))

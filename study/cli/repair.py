@@ -1,0 +1,50 @@
+"""Commands that put a home in order: doctor, clean."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from .options import (
+    RUNS,
+    HomeOption,
+    make_console,
+    make_home,
+    reading,
+)
+
+if TYPE_CHECKING:
+    pass
+
+
+def doctor(
+    study: Annotated[str, typer.Argument(help="Name of a study in the home.", show_default=False)],
+    fix: Annotated[bool, typer.Option("--fix", help="Mend what can be mended without training.")] = False,
+    json_: Annotated[bool, typer.Option("--json", help="Print what was found as JSON.")] = False,
+    home: HomeOption = RUNS,
+) -> None:
+    """Compare what Optuna, MLflow, the checkpoints and the journal say of a study.
+
+    Exits with 1 if a disagreement remains.
+
+    Example: mamlab doctor demo-search --fix
+    """
+    from ..repair.doctor import examine
+
+    raise typer.Exit(examine(make_home(home), study, make_console(), fix=fix, as_json=json_))
+
+
+def clean(
+    yes: Annotated[bool, typer.Option("--yes", help="Delete it; without this it is only listed.")] = False,
+    home: HomeOption = RUNS,
+) -> None:
+    """List files that no study uses (checkpoints, logs, journals); delete them with --yes.
+
+    Example: mamlab clean --yes
+    """
+    from ..repair.clean import clean
+
+    with nullcontext(make_home(home)) if yes else reading(home) as place:
+        clean(place, make_console(), yes=yes)

@@ -1,0 +1,141 @@
+"""Commands that run a study: demo, train, search, ablate."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from .models import ablate_winner
+from .options import (
+    RUNS,
+    HomeOption,
+    QuietOption,
+    RetryOption,
+    SpecArgument,
+    WorkersOption,
+    conduct_study,
+    make_console,
+    make_home,
+    with_workers,
+)
+
+if TYPE_CHECKING:
+    from ..spec.config import StudyConfig
+
+
+def demo(home: HomeOption = RUNS, workers: WorkersOption = None, quiet: QuietOption = False) -> None:
+    """Search, ablate and report on an embedded data set; takes a few minutes.
+
+    Nothing is downloaded. Example: mamlab demo --home runs
+    """
+    from .demo import run_demo
+
+    raise typer.Exit(run_demo(make_home(home), make_console(), workers, quiet))
+
+
+def train(
+    spec: Annotated[
+        Path | None, typer.Argument(help="A spec file; without one, the options say what.", show_default=False)
+    ] = None,
+    preset: Annotated[
+        str | None, typer.Option(help="maml, fomaml, meta_sgd, mamlpp or mamlpp_released. Default: mamlpp.")
+    ] = None,
+    data: Annotated[str | None, typer.Option(help="glyphs, omniglot or cifar_fs. Default: glyphs.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Default: 0.")] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Default: the preset's.")] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Any trainer setting; may be repeated.")
+    ] = None,
+    name: Annotated[str | None, typer.Option(help="Name of the study. Default: made from the other options.")] = None,
+    home: HomeOption = RUNS,
+    quiet: QuietOption = False,
+) -> None:
+    """Train one config, from a spec file or from options.
+
+    Example: mamlab train --preset maml --epochs 5 --set inner.steps=3 --set budget.iterations=50
+    """
+    from ..spec.quick_spec import quick_spec
+
+    typed = {"--preset": preset, "--data": data, "--seed": seed, "--epochs": epochs, "--set": set_, "--name": name}
+    given = {option: value for option, value in typed.items() if value not in (None, [])}
+    if spec is not None and given:
+        raise typer.BadParameter(
+            f"has no effect beside a spec file; say it in {spec}", param_hint=f"'{next(iter(given))}'"
+        )
+    config = _spec(spec, "train") if spec else quick_spec(preset, data, seed, epochs, set_ or [], name)
+    conduct_study(config, make_home(home), quiet)
+
+
+def search(
+    spec: SpecArgument,
+    trials: Annotated[int | None, typer.Option(min=1, help="Number of trials, instead of \\[budget] trials.")] = None,
+    workers: WorkersOption = None,
+    retry_failed: RetryOption = False,
+    home: HomeOption = RUNS,
+    quiet: QuietOption = False,
+) -> None:
+    """Search for the best settings. The spec file needs a "space" section.
+
+    Example: mamlab search examples/omniglot_search.toml --trials 40
+    """
+    from ..python.running import with_limits
+
+    conduct_study(with_limits(_spec(spec, "search"), workers, trials), make_home(home), quiet, retry_failed)
+
+
+def ablate(
+    spec: Annotated[Path | None, typer.Argument(help="The spec file (TOML).", show_default=False)] = None,
+    source: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="STUDY",
+            help="Instead of a spec file: ablate the winner of this search, or of the report in this folder.",
+        ),
+    ] = None,
+    trial: Annotated[int | None, typer.Option(min=0, help="--from: this trial instead of the best.")] = None,
+    seeds: Annotated[
+        int | None, typer.Option(min=1, help="--from: trainings an arm. Default: enough for a p value below 0.05.")
+    ] = None,
+    name: Annotated[str | None, typer.Option(help="--from: name of the new study. Default: STUDY-ablated.")] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(metavar="PATH", help="--from: the folder of its data, if it moved.", show_default=False),
+    ] = None,
+    workers: WorkersOption = None,
+    retry_failed: RetryOption = False,
+    home: HomeOption = RUNS,
+    quiet: QuietOption = False,
+) -> None:
+    """Measure what each component adds: from a spec file with an "ablation" section, or --from a search.
+
+    Example: mamlab ablate examples/omniglot_ablation.toml --workers 2
+
+    Or: mamlab ablate --from demo-search
+    """
+    from ..spec.families import refuse_underpowered
+
+    if (spec is None) == (source is None):
+        raise typer.BadParameter(
+            "name a spec file, or a search with --from STUDY (one of the two)", param_hint="'SPEC'"
+        )
+    if spec is None:
+        ablate_winner(str(source), trial, seeds, name, data, home, workers, quiet)
+        return
+    for option, value in (("--trial", trial), ("--seeds", seeds), ("--name", name), ("--data", data)):
+        if value is not None:
+            raise typer.BadParameter(f"has no effect beside a spec file; say it in {spec}", param_hint=f"'{option}'")
+    config = _spec(spec, "ablation")
+    refuse_underpowered(config)
+    conduct_study(with_workers(config, workers), make_home(home), quiet, retry_failed)
+
+
+def _spec(path: Path, kind: str) -> StudyConfig:
+    from ..spec.config import SpecError, load_spec
+
+    config = load_spec(path)
+    if config.kind != kind:
+        raise SpecError([f"{path} describes a {config.kind}; run it with: mamlab {config.command} {path}"])
+    return config

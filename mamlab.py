@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from study.python.result import Result
     from study.python.result import open_study as open
     from study.python.running import StudyPaused, ablate, compare, run, search
-    from study.spec.config import SpecError, StudyConfig, load_spec
+    from study.spec.config import SpecError, StudyConfig
     from study.spec.objects import study_config
+    from study.spec.parsing import load_spec
     from trainers import Diverged, MAMLClassifier, TrainerConfig, train
     from trainers.data import CifarFS, DataError, Glyphs, ImageFolder, Omniglot
 

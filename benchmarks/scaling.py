@@ -23,7 +23,8 @@ import torch
 
 from study.engine.driver import run_study
 from study.engine.progress import StudyProgress
-from study.spec.config import StudyConfig, parse_spec
+from study.spec.config import StudyConfig
+from study.spec.parsing import parse_spec
 from study.stores.home import Home
 from study.workers.jobs import LAST_EVENTS, Answer, EpochDone, Event, EventSource, Finished, Job, Started, Stopped
 from trainers.data.classes import SPLITS, ClassData, ClassRange

@@ -17,7 +17,8 @@ from pathlib import Path
 
 from study.engine.driver import run_study
 from study.engine.progress import StudyProgress
-from study.spec.config import StudyConfig, parse_spec
+from study.spec.config import StudyConfig
+from study.spec.parsing import parse_spec
 from study.stores.home import Home
 from study.workers.executors import LocalExecutor
 

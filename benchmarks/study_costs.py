@@ -18,7 +18,8 @@ from pathlib import Path
 from statistics import median
 
 from study.engine.driver import run_study
-from study.spec.config import StudyConfig, parse_spec
+from study.spec.config import StudyConfig
+from study.spec.parsing import parse_spec
 from study.stores.connect import open_mlflow
 from study.stores.home import Home
 from study.workers.executors import LocalExecutor

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from study.spec.config import load_spec
+from study.spec.parsing import load_spec
 from study.spec.reference import reference
 
 from .study_tests.servers import Postgres

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from study.spec.config import SpecError, parse_spec
+from study.spec.config import SpecError
+from study.spec.parsing import parse_spec
 from tests.study_tests.store_rows import ablation, fresh_home, run
 from trainers.data.config import Omniglot
 from trainers.data.omniglot import decode, pictures

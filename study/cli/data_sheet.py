@@ -16,7 +16,7 @@ from reports.records import ReportError
 from trainers.data import CifarFS, DataConfig, DataError, Glyphs, ImageFolder, Omniglot, load
 from trainers.error_messages import unknown
 
-from ..spec.config import load_spec
+from ..spec.parsing import load_spec
 from ..stores.home import Home
 from ..text import plain_table
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from ..spec.config import load_spec
+from ..spec.parsing import load_spec
 from ..stores.home import Home
 from ..text import say
 from .options import with_workers

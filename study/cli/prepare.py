@@ -41,7 +41,7 @@ def plan(
     Times a few iterations. Example: mamlab plan examples/omniglot_ablation.toml --budget 6h
     """
     from ..planning.page import show_plan
-    from ..spec.config import load_spec
+    from ..spec.parsing import load_spec
 
     config = load_spec(spec)
     with reading(home) as place:

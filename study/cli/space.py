@@ -43,7 +43,8 @@ def check(spec: SpecArgument, json_: JsonOption = False, home: HomeOption = RUNS
 
 
 def _search(path: Path) -> StudyConfig:
-    from ..spec.config import SpecError, load_spec
+    from ..spec.config import SpecError
+    from ..spec.parsing import load_spec
 
     config = load_spec(path)
     if config.kind != "search":

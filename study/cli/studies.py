@@ -133,7 +133,8 @@ def ablate(
 
 
 def _spec(path: Path, kind: str) -> StudyConfig:
-    from ..spec.config import SpecError, load_spec
+    from ..spec.config import SpecError
+    from ..spec.parsing import load_spec
 
     config = load_spec(path)
     if config.kind != kind:

@@ -65,7 +65,7 @@ def run_study(
     """Run the study that `config` describes, or go on with it; return how it stands at the end.
 
     Args:
-        config: from `study.spec.config.load_spec`; of a search with [study] enqueue, from `study.warm_start.warm_started`.
+        config: from `study.spec.parsing.load_spec`; of a search with [study] enqueue, from `study.warm_start.warm_started`.
         home: where everything is written.
         show: called with the state of things at every event, and at least twice a second.
         trainer: the function that workers train with, as module:name.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from reports import records
 from reports.data.mlflow_runs import ACTIVE, DELETED, key_of, runs_where
 
-from ..spec.config import parse_spec
+from ..spec.parsing import parse_spec
 from ..stores.connect import open_trials
 from ..stores.home import Home
 from .foreign import LABEL, is_ours

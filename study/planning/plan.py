@@ -14,8 +14,9 @@ from trainers.config import TrainerConfig
 from trainers.data.classes import ClassData
 from trainers.fingerprint import fingerprint_of
 
-from ..spec.config import StudyConfig, parse_spec
+from ..spec.config import StudyConfig
 from ..spec.families import smallest_adjusted
+from ..spec.parsing import parse_spec
 from ..stores.home import Home
 from .noise import UNKNOWN, Noise
 from .pilot import Pilot

@@ -22,9 +22,10 @@ from ..display import View, open_view
 from ..engine.driver import run_study
 from ..engine.progress import StudyProgress
 from ..repair.retrying import retry_failed as set_back
-from ..spec.config import SpecError, StudyConfig, load_spec
+from ..spec.config import SpecError, StudyConfig
 from ..spec.families import refuse_underpowered
 from ..spec.objects import study_config
+from ..spec.parsing import load_spec
 from ..stopping import StopSignals
 from ..stores.connect import open_mlflow
 from ..stores.home import Home

@@ -19,7 +19,8 @@ from trainers.overrides import Tree, flatten, merge, normalise
 from trainers.presets import PRESETS, SIZES, preset
 from trainers.sections import Section
 
-from .config import SpecError, StudyConfig, parse_spec
+from .config import SpecError, StudyConfig
+from .parsing import parse_spec
 from .sections import AblationSection, BudgetSection, ExecutionSection, Named
 from .trainer_section import Trainer, read_trainer
 from .writing import difference, trainer_table

@@ -8,7 +8,8 @@ import re
 import tomllib
 from typing import Any
 
-from .config import SpecError, StudyConfig, parse_spec
+from .config import SpecError, StudyConfig
+from .parsing import parse_spec
 
 
 def quick_spec(

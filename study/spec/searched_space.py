@@ -8,7 +8,8 @@ from typing import Any
 from reports.records import StudyInfo
 from search_spaces.space import SearchSpace
 
-from .config import SpecError, parse_spec
+from .config import SpecError
+from .parsing import parse_spec
 
 
 def dimensions(space: SearchSpace) -> dict[str, dict[str, Any]]:

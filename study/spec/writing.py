@@ -18,7 +18,8 @@ from trainers.overrides import Tree, flatten
 from trainers.sections import COMPONENTS
 
 from ..stores.home import Home
-from .config import SpecError, StudyConfig, load_spec, parse_spec
+from .config import SpecError, StudyConfig
+from .parsing import load_spec, parse_spec
 
 
 def base_tables(config: StudyConfig, trainer: TrainerConfig, name: str, seed: int) -> Tree:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from study.engine.progress import StudyProgress
-from study.spec.config import parse_spec
+from study.spec.parsing import parse_spec
 from study.workers.executors import LocalExecutor
 from tests.processes import PATIENCE_SECONDS
 from tests.study_tests.drivers import ended, epoch_files, wait_for_new_epochs

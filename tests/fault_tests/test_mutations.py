@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 from reports import ReportError
 from reports.data.files import DATA, RUNS, STUDY
 from reports.data.loading import from_files
-from study.spec.config import SpecError, parse_spec
+from study.spec.config import SpecError
+from study.spec.parsing import parse_spec
 from tests.study_tests.store_rows import ablation, search
 from trainers.checkpoint import CheckpointFolder
 

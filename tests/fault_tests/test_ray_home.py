@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from study.cli.main import run as mamlab
-from study.spec.config import StudyConfig, parse_spec
+from study.spec.config import StudyConfig
+from study.spec.parsing import parse_spec
 from study.stores.home import Home
 from tests.study_tests.drivers import PATIENCE_SECONDS
 from tests.study_tests.ray_cluster import ray_process, ray_start

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from study.engine.progress import StudyProgress
-from study.spec.config import parse_spec
+from study.spec.parsing import parse_spec
 from study.spec.sections import ExecutionSection
 from study.stores.home import Home
 from study.workers.executors.ray import ray_executor

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from study.engine.plan import StudyChanged
-from study.spec.config import parse_spec
+from study.spec.parsing import parse_spec
 from tests.study_tests.drivers import STOPPED, ended, wait_for_new_epochs
 from tests.study_tests.store_rows import mlflow_runs
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from study.engine.progress import StudyProgress
-from study.spec.config import parse_spec
+from study.spec.parsing import parse_spec
 from study.stores.connect import open_mlflow, open_optuna
 from study.stores.home import Home
 from study.workers.executors import LocalExecutor

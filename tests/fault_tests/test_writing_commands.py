@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from reports.data.files import read_files
-from study.spec.config import load_spec
+from study.spec.parsing import load_spec
 from study.stores.home import Home
 
 from .command_faults import delete_runs

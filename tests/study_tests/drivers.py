@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from study.engine.driver import run_study
-from study.spec.config import StudyConfig, parse_spec
+from study.spec.config import StudyConfig
+from study.spec.parsing import parse_spec
 from study.stores.home import Home
 
 from ..processes import PATIENCE_SECONDS as PATIENCE_SECONDS  # for those that wait for drivers

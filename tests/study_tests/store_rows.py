@@ -18,7 +18,8 @@ from reports import records
 from study.engine.driver import run_study
 from study.engine.progress import StudyProgress
 from study.engine.tracking import STATUS
-from study.spec.config import StudyConfig, parse_spec
+from study.spec.config import StudyConfig
+from study.spec.parsing import parse_spec
 from study.stores.connect import open_mlflow, open_optuna
 from study.stores.home import Home
 from study.stores.urls import VARIABLES

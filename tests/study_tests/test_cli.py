@@ -19,7 +19,8 @@ from study.cli.demo import SPECS
 from study.cli.main import run
 from study.cli.options import make_console
 from study.mlflow_ui.server import address, check_port
-from study.spec.config import StudyConfig, load_spec
+from study.spec.config import StudyConfig
+from study.spec.parsing import load_spec
 from study.spec.quick_spec import quick_spec
 from study.stores.home import Home
 from study.text import searched_settings

@@ -19,7 +19,8 @@ from reports import records
 from study.cli.main import run as mamlab
 from study.engine.journal import Journal, RunKey
 from study.repair.doctor import examine
-from study.spec.config import StudyConfig, parse_spec
+from study.spec.config import StudyConfig
+from study.spec.parsing import parse_spec
 from study.stores import heartbeat
 from study.stores.connect import open_mlflow
 from study.stores.heartbeat import TAG

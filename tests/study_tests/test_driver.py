@@ -9,7 +9,7 @@ import pytest
 from study.engine.plan import StudyChanged, sampler_seed, search_label
 from study.engine.progress import StudyProgress
 from study.repair.retrying import retry_failed
-from study.spec.config import parse_spec
+from study.spec.parsing import parse_spec
 from study.stores import heartbeat
 from study.stores.connect import open_mlflow
 from study.stores.heartbeat import TAG
@@ -171,7 +171,7 @@ def test_a_trained_cell_is_used_again_by_another_study_at_no_cost(tmp_path: Path
 
 
 def test_the_score_of_a_trial_with_three_seeds_is_their_mean(tmp_path: Path) -> None:
-    from study.spec.config import parse_spec
+    from study.spec.parsing import parse_spec
 
     home = fresh_home(tmp_path)
     text = search(3).spec_text.replace("seed = 3", "seed = 3\nseeds_per_trial = 3")
@@ -188,7 +188,7 @@ def test_the_score_of_a_trial_with_three_seeds_is_their_mean(tmp_path: Path) -> 
 def test_a_changed_spec_is_refused_with_what_changed(tmp_path: Path) -> None:
     home = fresh_home(tmp_path)
     run(search(1), home)
-    from study.spec.config import parse_spec
+    from study.spec.parsing import parse_spec
 
     changed = parse_spec(search(1).spec_text.replace("high = 1e-1", "high = 1.0").replace('"median"', '"percentile"'))
     with pytest.raises(StudyChanged) as refused:

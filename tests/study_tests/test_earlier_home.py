@@ -79,7 +79,7 @@ def test_its_stopped_study_goes_on_to_its_end(place: Path, capsys: pytest.Captur
         ended = {run: end for run, end in database.execute(asked) if end}
     assert len(ended) == 2
     assert {one.info.run_id: one.info.end_time for one in runs if one.info.run_id in ended} == ended
-    from study.spec.config import load_spec
+    from study.spec.parsing import load_spec
 
     assert check_stores(home, load_spec(Path("stopped.toml")), 12) == {"complete": 12}
     assert not Path(OLD).exists()

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from study.spec.config import parse_spec
+from study.spec.parsing import parse_spec
 from study.spec.sections import ExecutionSection
 from study.stores.home import Home
 from study.workers.executors import Executor, LocalExecutor, RayExecutor, make_executor

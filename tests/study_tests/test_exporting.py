@@ -16,7 +16,7 @@ from reports.statistics.summary import Trial, summarise_ablation
 from reports.tables.promotion import promoted, promotion_lines, promotion_table
 from study.followup import FollowError, Searched, Winner, ablate_winner, promote, read_search
 from study.models.export import ExportError, Wanted, choose
-from study.spec.config import parse_spec
+from study.spec.parsing import parse_spec
 from study.spec.writing import difference, retraining_spec, trainer_table
 from study.stores.home import Home
 from tests.reports_tests.example import record

@@ -20,7 +20,8 @@ from study.engine.tracking import Tracking
 from study.engine.trials import FROZEN
 from study.engine.views import saved_views, views_of
 from study.reporting import report_from_store
-from study.spec.config import SpecError, StudyConfig, parse_spec
+from study.spec.config import SpecError, StudyConfig
+from study.spec.parsing import parse_spec
 from study.spec.writing import stored_spec
 from study.stores.connect import open_mlflow, open_optuna
 from study.stores.home import Home

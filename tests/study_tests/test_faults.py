@@ -15,7 +15,7 @@ import pytest
 from study.engine.progress import StudyProgress
 from study.engine.status import read_study
 from study.engine.trials import Trials
-from study.spec.config import parse_spec
+from study.spec.parsing import parse_spec
 from study.stores.connect import open_optuna
 from study.stores.home import Home
 from study.workers.executors import LocalExecutor

@@ -20,7 +20,8 @@ from study.repair.clean import read_needed
 from study.repair.doctor import examine
 from study.repair.retrying import retry_failed
 from study.results import load
-from study.spec.config import StudyConfig, parse_spec
+from study.spec.config import StudyConfig
+from study.spec.parsing import parse_spec
 from study.stores.home import Home
 
 from .store_rows import ablation, fresh_home, mlflow_runs, optuna_trials, outcomes, run, search

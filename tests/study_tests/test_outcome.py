@@ -18,7 +18,7 @@ from study.engine.progress import StudyProgress
 from study.engine.status import RunStatus, StudyStatus
 from study.python.running import notes_on
 from study.reporting import ReportChoices, report_from_store
-from study.spec.config import parse_spec
+from study.spec.parsing import parse_spec
 from study.stores.connect import open_mlflow
 from study.stores.home import Home
 from tests.reports_tests import example

@@ -29,7 +29,7 @@ import pytest
 from reports import records
 from reports.data.loading import from_files, from_mlflow
 from study.cli.main import run
-from study.spec.config import load_spec
+from study.spec.parsing import load_spec
 from study.stores.connect import open_mlflow
 from study.stores.home import Home
 from trainers import MAMLClassifier

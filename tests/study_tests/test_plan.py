@@ -16,8 +16,9 @@ from study.planning.noise import noise_from_folder
 from study.planning.page import parse_hours
 from study.planning.pilot import Pilot
 from study.planning.plan import make_plan
-from study.spec.config import SpecError, StudyConfig, parse_spec
+from study.spec.config import SpecError, StudyConfig
 from study.spec.families import refuse_underpowered
+from study.spec.parsing import parse_spec
 from study.stores.home import Home
 from tests.reports_tests.example import record
 from trainers.checkpoint import CheckpointFolder

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from study.spec.config import parse_spec
+from study.spec.parsing import parse_spec
 
 from ..processes import PATIENCE_SECONDS
 from .drivers import start

@@ -24,7 +24,8 @@ from study.engine.plan import StudyChanged
 from study.engine.progress import StudyProgress
 from study.repair.retrying import retry_failed
 from study.results import load
-from study.spec.config import StudyConfig, load_spec, parse_spec
+from study.spec.config import StudyConfig
+from study.spec.parsing import load_spec, parse_spec
 from study.stores.connect import open_mlflow
 from study.stores.home import Home
 from tests.homes import unpack

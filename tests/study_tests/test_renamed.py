@@ -7,7 +7,8 @@ import json
 import pytest
 
 from study.engine.plan import StudyChanged, frozen_json, refuse_change
-from study.spec.config import SpecError, parse_spec
+from study.spec.config import SpecError
+from study.spec.parsing import parse_spec
 
 SPEC = """
 [study]

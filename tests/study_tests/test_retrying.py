@@ -11,7 +11,7 @@ from study.engine.status import read_study
 from study.repair.diagnosis import diagnose
 from study.repair.retrying import retry_failed
 from study.repair.state import read_stored
-from study.spec.config import parse_spec
+from study.spec.parsing import parse_spec
 from study.stores.connect import open_mlflow
 from study.stores.home import Home
 from study.stores.locks import DriverBusy, driver_lock

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from study.cli.main import run
-from study.spec.config import parse_spec
 from study.spec.optuna_parts import make_pruner
+from study.spec.parsing import parse_spec
 from study.spec.rungs import rungs
 from study.spec.sections import Named
 

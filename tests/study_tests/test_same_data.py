@@ -14,7 +14,8 @@ from PIL import Image
 
 from study.cli.main import run
 from study.engine.plan import StudyChanged, frozen_json, refuse_change
-from study.spec.config import SpecError, load_spec, parse_spec
+from study.spec.config import SpecError
+from study.spec.parsing import load_spec, parse_spec
 from study.spec.writing import without_folder
 from study.stores.connect import open_mlflow
 from study.stores.home import Home

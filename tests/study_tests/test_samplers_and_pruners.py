@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from search_spaces.trials import FixedParams
-from study.spec.config import StudyConfig, parse_spec
+from study.spec.config import StudyConfig
 from study.spec.optuna_parts import PRUNERS, SAMPLERS
+from study.spec.parsing import parse_spec
 
 from .store_rows import check_stores, fresh_home, mlflow_runs, optuna_trials, run
 

@@ -13,7 +13,8 @@ from reports.records import StudyInfo
 from reports.statistics.estimate import lower_bound
 from study.mlflow_ui.summaries import write_summaries
 from study.results import load
-from study.spec.config import StudyConfig, parse_spec
+from study.spec.config import StudyConfig
+from study.spec.parsing import parse_spec
 from study.spec.seed_groups import group_score, group_value
 from study.stores.connect import open_mlflow
 from study.stores.home import Home

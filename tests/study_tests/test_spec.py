@@ -7,8 +7,9 @@ import optuna
 import pytest
 
 from search_spaces import FixedParams
-from study.spec.config import SpecError, load_spec, parse_spec
+from study.spec.config import SpecError
 from study.spec.optuna_parts import PRUNERS, SAMPLERS, make_pruner, make_sampler
+from study.spec.parsing import load_spec, parse_spec
 from study.spec.sections import Named
 from trainers.fingerprint import fingerprint_of
 

@@ -167,7 +167,7 @@ def test_what_a_driver_that_died_in_an_outage_could_not_write_is_written_at_the_
     server: Postgres, home: Home
 ) -> None:
     """The checkpoints of complete runs are not kept, so that only the journal has their results."""
-    from study.spec.config import parse_spec
+    from study.spec.parsing import parse_spec
 
     text = ablation({"a": "{}", "b": '{ "outer.lr" = 0.1 }'}, seeds=1).spec_text
     config = parse_spec(text.replace("[execution]", '[execution]\nkeep = "none"'))

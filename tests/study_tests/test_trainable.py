@@ -10,7 +10,8 @@ import pytest
 from PIL import Image
 
 from study.cli.main import run
-from study.spec.config import SpecError, load_spec
+from study.spec.config import SpecError
+from study.spec.parsing import load_spec
 from study.spec.trainable import refuse_untrainable, space_problems, started_from
 from study.stores.home import Home
 from trainers.data import load

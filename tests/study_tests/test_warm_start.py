@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from study.spec.config import SpecError, StudyConfig, parse_spec
+from study.spec.config import SpecError, StudyConfig
+from study.spec.parsing import parse_spec
 from study.stores.home import Home
 from study.warm_start import warm_started
 

@@ -1,0 +1,254 @@
+"""A spec file or its text, read and checked as a whole before anything runs."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+
+from reports.data.text_files import TextError, read_text
+from reports.records import Factorial, Family, Sweep
+from reports.statistics.tasks import mixed_tasks
+from search_spaces.ablations import Arm, compile_arms
+from search_spaces.designs import FamilyOf, plan
+from search_spaces.space import SearchSpace
+from search_spaces.trials import FixedParams
+from trainers.error_messages import explain, nearest, unknown
+from trainers.errors import InputError
+from trainers.overrides import Tree, flatten, merge, normalise, settings, typed_among
+from trainers.presets import PRESETS, preset
+
+from .config import SpecError, StudyConfig
+from .optuna_parts import WILCOXON, make_pruner, make_sampler
+from .renamed import renamed_settings, with_new_names
+from .rungs import late_rungs
+from .sections import AblationSection, Named, SpecFile
+from .seed_groups import FEWEST_SEEDS
+from .trainer_section import Trainer, read_trainer
+
+T = TypeVar("T")
+
+
+def load_spec(path: Path) -> StudyConfig:
+    """Read the spec file at `path`. Raises SpecError with everything that is wrong with it."""
+    if not path.is_file():
+        similar = nearest(
+            path.name, [p.name for p in sorted(path.parent.glob("*.toml"))] if path.parent.is_dir() else []
+        )
+        raise SpecError([f"{path}: no such file" + (f"; did you mean {path.parent / similar}?" if similar else "")])
+    try:
+        return parse_spec(read_text(path))
+    except TextError as error:
+        raise SpecError([str(error)]) from None
+    except SpecError as error:
+        raise SpecError(error.problems, path) from None
+
+
+def parse_spec(text: str, started: bool = False) -> StudyConfig:
+    """Return the study that the TOML `text` describes.
+
+    With `started` it is the text that a study was started with: names of settings by earlier versions are understood.
+    Raises SpecError with everything that is wrong with it.
+    """
+    try:
+        tree = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise SpecError([f"not valid TOML: {error}"]) from None
+    if started:
+        tree = with_new_names(tree)
+    if renamed := renamed_settings(tree):
+        raise SpecError(renamed)
+    problems = _unused(tree)
+    spec = _caught(problems, lambda: SpecFile.model_validate(tree))
+    trainer = _caught(problems, lambda: read_trainer(tree)) if isinstance(tree.get("trainer", {}), dict) else None
+    space = _caught(problems, lambda: SearchSpace.from_table(tree["space"])) if _is_table(tree.get("space")) else None
+    if problems or spec is None or trainer is None:
+        raise SpecError(problems)
+    common: Tree = {
+        "study": spec.study,
+        "data": spec.data,
+        "budget": spec.budget,
+        "execution": spec.execution,
+        "spec_text": text,
+    }
+    if space is not None:
+        return _search(spec, trainer, space, common)
+    if spec.ablation is not None:
+        return _ablation(spec.ablation, trainer, common)
+    return StudyConfig(**common, kind="train", base_tree=trainer.tree, base=trainer.config, dropped=trainer.dropped)
+
+
+_SEARCH_ONLY = (
+    "sampler", "pruner", "study.enqueue", "study.seeds_per_trial", "study.score", "study.test", "budget.trials"
+)  # fmt: skip
+
+
+def _unused(tree: Tree) -> list[str]:
+    """Return a line for each key that this kind of study never reads."""
+    if "space" in tree and "ablation" in tree:
+        return ["[space] makes a search and [ablation] an ablation: a study is one of the two; leave one section out"]
+    if "space" in tree:
+        return []
+    kind = "an ablation" if "ablation" in tree else "a file without [space]"
+    present = set(flatten(tree)) | set(tree)
+    return [
+        f"{path}: only a search uses it, and this is {kind}; leave it out" for path in _SEARCH_ONLY if path in present
+    ]
+
+
+def _caught(problems: list[str], read: Callable[[], T]) -> T | None:
+    """Return what `read` returns; what it finds wrong is added to `problems`."""
+    try:
+        return read()
+    except ValidationError as error:
+        problems += explain(error, SpecFile).splitlines()
+    except InputError as error:
+        problems += str(error).splitlines()
+    return None
+
+
+def _is_table(value: object) -> bool:
+    return isinstance(value, dict)
+
+
+def _search(spec: SpecFile, trainer: Trainer, space: SearchSpace, common: Tree) -> StudyConfig:
+    problems: list[str] = []
+    searched = flatten(trainer.typed).keys() & space.dimensions.keys()
+    if not spec.study.enqueue:
+        problems += [
+            f"trainer.{path}: the space searches {path}, so this value is never used; "
+            f"leave one of the two out, or fix it under [space.fix]"
+            for path in sorted(searched)
+        ]
+    base_tree = merge(trainer.tree, space.fixed)
+    narrowed = _caught(problems, lambda: space.fit(base_tree))
+    sampler, pruner = spec.sampler or Named(name="tpe"), spec.pruner or _default_pruner(spec)
+    if not spec.budget.ends:
+        problems.append("budget: a search needs an end; write trials = ... or hours = ... under [budget]")
+    problems += _pruner_and_seeds(pruner, spec.study.seeds_per_trial)
+    _caught(problems, lambda: make_sampler(sampler, spec.study.seed))
+    _caught(problems, lambda: make_pruner(pruner, trainer.config.budget.epochs))
+    if narrowed is not None:
+        problems += [
+            f"trainer.{inert.message}" for inert in typed_among(narrowed.always_inert(base_tree), trainer.typed)
+        ]
+    if problems or narrowed is None:
+        raise SpecError(problems)
+    base, dropped = normalise(base_tree)
+    presets = tuple(entry for entry in spec.study.enqueue if isinstance(entry, str))
+    enqueued, notes = _enqueue(presets, trainer, narrowed, base_tree)
+    notes += (mixed,) if (mixed := mixed_tasks(narrowed.dimensions)) else ()
+    notes += _late_rungs(pruner, base.budget.epochs)
+    found = StudyConfig(
+        **common, kind="search", base_tree=base_tree, base=base, dropped=dropped, space=narrowed, sampler=sampler,
+        pruner=pruner, enqueued=enqueued, notes=notes, typed=trainer.typed, size=trainer.size,
+    )  # fmt: skip
+    if problems := _beyond_max_compute(found):
+        raise SpecError(problems)
+    return found
+
+
+def _beyond_max_compute(config: StudyConfig) -> list[str]:
+    """Return what of `space.max_compute` no config keeps, as far as 200 random ones tell, and which presets do not."""
+    assert config.space is not None
+    if config.space.max_compute is None:
+        return []
+    least = min(config.compute(one) for one, _ in config.space.samples(config.base_tree, 200))
+    if least > config.space.max_compute:
+        return [
+            f"space.max_compute = {config.space.max_compute:g}: of 200 random configs the cheapest takes {least:.3g} times the base's compute; "
+            "raise it, or widen the space towards cheaper ones"
+        ]
+    tries = ((name, config.beyond_max_compute(params)) for name, params in config.enqueued.items())
+    return [f'study.enqueue "{name}": {message}' for name, message in tries if message]
+
+
+def _default_pruner(spec: SpecFile) -> Named:
+    """Return what stops trials by default. It depends on nothing in [budget], which may change when a pruner may not.
+
+    One seed a trial: successive halving, which spends least on bad trials. From 5 seeds on: Wilcoxon's test, seed by seed.
+    """
+    seeds = spec.study.seeds_per_trial
+    return Named(name="successive_halving" if seeds == 1 else WILCOXON if seeds >= FEWEST_SEEDS else "none")
+
+
+def _late_rungs(pruner: Named, epochs: int) -> tuple[str, ...]:
+    if not (late := late_rungs(pruner, epochs)):
+        return ()
+    after = ", ".join(map(str, late))
+    return (
+        f"pruner: {pruner.name} stops trials after epoch {after} of {epochs}, when more than half of the training is paid for; "
+        "leave min_resource and min_early_stopping_rate out for rungs up to half",
+    )
+
+
+def _pruner_and_seeds(pruner: Named, seeds: int) -> list[str]:
+    if pruner.name == WILCOXON and seeds < FEWEST_SEEDS:
+        return [
+            f"pruner.name: {WILCOXON} compares seeds, which needs study.seeds_per_trial of at least {FEWEST_SEEDS}, not {seeds}; "
+            f'raise it, or choose a pruner of epochs ("successive_halving", "median", ...)'
+        ]
+    if pruner.name not in ("none", WILCOXON) and seeds > 1:
+        others = f'choose "{WILCOXON}"' if seeds >= FEWEST_SEEDS else 'choose "none"'
+        return [
+            f"pruner.name: {pruner.name} compares epochs, which needs study.seeds_per_trial = 1, not {seeds}; "
+            f"set it to 1, or {others}"
+        ]
+    return []
+
+
+def _enqueue(
+    names: tuple[str, ...], trainer: Trainer, space: SearchSpace, base_tree: Tree
+) -> tuple[dict[str, dict[str, Any]], tuple[str, ...]]:
+    """Return preset name -> Optuna parameters, and notes on presets that the base changes beyond [trainer].
+
+    A preset gives the values of what is searched; everything else stays as in the base.
+    """
+    enqueued: dict[str, dict[str, Any]] = {}
+    notes: list[str] = []
+    problems: list[str] = []
+    for name in names:
+        if name not in PRESETS:
+            problems.append(f'study.enqueue "{name}": {unknown("preset", name, PRESETS)}')
+            continue
+        wanted, _ = normalise(merge(preset(name, size=trainer.size), trainer.typed, space.fixed))
+        try:
+            enqueued[name] = space.params_of(wanted, base_tree)
+        except InputError as error:
+            problems += [
+                f'study.enqueue "{name}": {line}; set it in [trainer], widen the space, or leave the preset out'
+                for line in str(error).splitlines()
+            ]
+            continue
+        tried, _ = space.suggest(FixedParams(enqueued[name]), base_tree)
+        ours, theirs = settings(tried), settings(wanted)
+        differing = sorted(path for path in ours.keys() | theirs.keys() if ours.get(path) != theirs.get(path))
+        if differing:
+            notes.append(f'enqueued preset "{name}" keeps these settings of the base: {", ".join(differing)}')
+    if problems:
+        raise SpecError(problems)
+    return enqueued, tuple(notes)
+
+
+def _ablation(section: AblationSection, trainer: Trainer, common: Tree) -> StudyConfig:
+    own = [Arm(arm.name, flatten(merge({}, arm.set))) for arm in section.arms]
+    try:
+        found = plan(
+            section.design, trainer.tree, components=section.components, swept=section.sweep, own=own,
+            own_base=section.base, families=[FamilyOf(f.name, f.base, f.arms) for f in section.families],
+        )  # fmt: skip
+        compiled = compile_arms(trainer.tree, found.arms)
+    except InputError as error:
+        raise SpecError(
+            [line if line.startswith("ablation") else f"ablation: {line}" for line in str(error).splitlines()]
+        ) from None
+    return StudyConfig(
+        **common, kind="ablation", base_tree=trainer.tree, base=trainer.config, dropped=trainer.dropped,
+        ablation=section, arms=compiled, notes=found.notes,
+        families=tuple(Family(name, pairs) for name, pairs in found.families.items()),
+        factorial=Factorial(found.factors, found.on) if found.on else None,
+        sweep=Sweep(found.path, found.values) if found.path else None,
+    )  # fmt: skip

@@ -50,6 +50,7 @@ test-docs: $(STAMP)
 
 docs: $(STAMP)
 	$(BIN)/python -m study.spec.reference > docs/spec.md
+	MAMLAB_HOME=$$(mktemp -d) $(BIN)/python -m tests.notebooks examples/*.ipynb
 	for report in docs/results/*/; do $(BIN)/mamlab report --from $$report --out $$report || exit 1; done
 
 lint: $(STAMP)

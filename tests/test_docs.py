@@ -19,11 +19,13 @@ import pytest
 from study.spec.parsing import load_spec
 from study.spec.reference import reference
 
+from . import notebooks
 from .study_tests.servers import Postgres
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 PAGES = sorted(page.relative_to(ROOT).as_posix() for page in [ROOT / "README.md", *DOCS.rglob("*.md")])
+NOTEBOOKS = sorted(page.relative_to(ROOT).as_posix() for page in (ROOT / "examples").glob("*.ipynb"))
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 FILE = re.compile(r"# file: (\S+)\n")
 ELSEWHERE = {"docs/own_images.md", "docs/models.md"}
@@ -108,6 +110,35 @@ def test_a_cluster_is_made_used_and_stopped_as_a_page_says(page: str, tmp_path: 
     assert "4 complete" in done.stdout
     assert "Stopped all" in done.stdout + done.stderr
     assert done.stdout.splitlines()[-1] == "0"
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_a_notebook_is_kept_with_what_its_cells_show(name: str) -> None:
+    cells = notebooks.code(notebooks.read(ROOT / name))
+    assert [cell["execution_count"] for cell in cells] == list(range(1, len(cells) + 1))
+    assert not [out for cell in cells for out in cell["outputs"] if out["output_type"] == "error"]
+    assert str(ROOT) not in (ROOT / name).read_text(encoding="utf-8")
+
+
+def test_cells_run_in_one_namespace_and_show_what_they_print_and_end_with() -> None:
+    cells = [{"cell_type": "code", "source": source} for source in (["x = 2\n", "print(x)"], ["x + 1"], ["y = x"])]
+    shown = notebooks.renewed({"cells": [*cells, {"cell_type": "markdown", "source": ["x"]}]})["cells"]
+    assert [out["text"] for out in shown[0]["outputs"]] == [["2\n"]]
+    assert [out["data"]["text/plain"] for out in shown[1]["outputs"]] == [["3"]]
+    assert shown[2]["outputs"] == []
+    with pytest.raises(ZeroDivisionError):
+        notebooks.renewed({"cells": [{"cell_type": "code", "source": ["1 / 0"]}]})
+
+
+@pytest.mark.docs
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_a_notebook_runs_from_its_first_cell_to_its_last(name: str, tmp_path: Path) -> None:
+    shutil.copy(ROOT / name, tmp_path / "copy.ipynb")
+    command = [sys.executable, "-m", "tests.notebooks", "copy.ipynb"]
+    done = subprocess.run(
+        command, cwd=tmp_path, env=_environment(tmp_path), capture_output=True, text=True, timeout=1200, check=False
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
 
 
 def _environment(folder: Path) -> dict[str, str]:

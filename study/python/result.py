@@ -14,7 +14,7 @@ from reports.data.files import is_export
 from reports.data.loading import from_files
 from reports.records import ReportError, RunRecord, StudyInfo
 from reports.statistics.arms import count_states
-from reports.statistics.summary import Search, summarise_search
+from reports.statistics.summary import Search, mean_metric, summarise_search
 from reports.tables import frames
 from reports.tables.cells import states_text
 from reports.text import accuracy
@@ -199,9 +199,13 @@ class Result:
         runs = f"{len(self.records)} run{'' if len(self.records) == 1 else 's'}"
         counted = f"{runs} ({states_text(self.states)})" if self.records else "no run yet"
         parts = [f"<mamlab.Result {self.name}: {self.kind}, {counted}", *self._headline(), *self.notes]
-        return "; ".join(parts) + ">"
+        return "; ".join(filter(None, parts)) + ">"
 
     def _headline(self) -> list[str]:
+        if self.kind == names.TRAIN:
+            shown = (("validation", names.BEST_VAL_ACCURACY), ("test", names.TEST_ACCURACY))
+            means = [(title, mean_metric(self.records, metric)) for title, metric in shown]
+            return [", ".join(f"{title} accuracy {accuracy(mean)}" for title, mean in means if mean is not None)]
         if self.kind == names.SEARCH and (complete := self._search.complete):
             return [f"best trial {complete[0].label}, validation accuracy {accuracy(complete[0].value)}"]
         if self.kind == names.ABLATION:

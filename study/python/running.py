@@ -128,6 +128,7 @@ def compare(
     data: DataConfig | Mapping[str, Any] | str,
     seeds: int | None = None,
     base: str | None = None,
+    allow_underpowered: bool = False,
     **options: Unpack[RunOptions],
 ) -> Result:
     """Train each config on the same seeds, and compare each with the base, paired by seed: an ablation of named arms.
@@ -138,6 +139,7 @@ def compare(
         data: such as `Glyphs()`, its name, or the section [data] as a dict.
         seeds: trainings of each config. Default: as few as let a difference become significant.
         base: the arm that the others are compared with. Default: the first.
+        allow_underpowered: run also if so few seeds cannot make any difference significant.
         options: as for `run`.
 
     Raises as `run`.
@@ -150,6 +152,7 @@ def compare(
     count = seeds_needed(len(configs) - 1) if seeds is None else seeds
     family = {"name": f"against {first}", "base": first}
     section = {"design": "arms", "seeds": count, "base": first, "arms": configs, "families": [family]}
+    section["allow_underpowered"] = allow_underpowered
     return run(study_config(name, data=data, trainer=configs[first], ablation=section), **options)
 
 

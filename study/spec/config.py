@@ -33,7 +33,7 @@ class SpecError(InputError):
         super().__init__("\n".join([f"{path}:" if path else "spec:", *(f"  {line}" for line in problems)]))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class StudyConfig:
     """All that a spec file says, resolved.
 
@@ -72,6 +72,10 @@ class StudyConfig:
     sweep: Sweep | None = None
     notes: tuple[str, ...] = ()
     spec_text: str = ""
+
+    def __repr__(self) -> str:
+        """Return the study in a line; `spec_text` has all of it."""
+        return f"<mamlab.StudyConfig {self.study.name}: {self.kind} on {self.data.source}; print its spec_text for all of it>"
 
     @property
     def seeds(self) -> tuple[int, ...]:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from study.spec.parsing import load_spec
     from trainers import Diverged, MAMLClassifier, TrainerConfig, train
     from trainers.data import CifarFS, DataError, Glyphs, ImageFolder, Omniglot
+    from trainers.errors import MamlabError
 
     __version__: str
 
@@ -36,6 +37,7 @@ _HOME = {
     "study.spec.objects": ("study_config",),
     "search_spaces": ("Choice", "Range", "SearchSpace"),
     "trainers": ("Diverged", "MAMLClassifier", "TrainerConfig", "train"),
+    "trainers.errors": ("MamlabError",),
     "trainers.data": ("CifarFS", "DataError", "Glyphs", "ImageFolder", "Omniglot"),
 }
 _CALLED_THERE = {"open": "open_study"}
@@ -50,6 +52,7 @@ __all__ = [
     "Glyphs",
     "ImageFolder",
     "MAMLClassifier",
+    "MamlabError",
     "Omniglot",
     "Range",
     "Result",

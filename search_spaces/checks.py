@@ -63,7 +63,7 @@ def wrong_limit(most: Any) -> list[str]:
     if most is None or (number and 0 < most < math.inf):
         return []
     return [
-        f"space.max_compute: must be a positive number, the most work as a multiple of the base's, not {show(most)}"
+        f"space.max_compute: must be a positive number, the most compute as a multiple of the base's, not {show(most)}"
     ]
 
 

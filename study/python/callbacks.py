@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from trainers.errors import InputError
+
 from ..display import View
 from ..engine.progress import EndedRun, StudyProgress
 from ..stopping import StopSignals
@@ -20,9 +22,10 @@ class Callbacks:
     """
 
     def __init__(self, callbacks: Callback | Iterable[Callback], view: View, stop: StopSignals) -> None:
+        """Raise InputError for what is no function."""
         self._callbacks = (callbacks,) if callable(callbacks) else tuple(callbacks)
         if wrong := [one for one in self._callbacks if not callable(one)]:
-            raise TypeError(f"callbacks: each must be a function of (progress, run), not {wrong[0]!r}")
+            raise InputError(f"callbacks: each must be a function of (progress, run), not {wrong[0]!r}")
         self._view, self._stop = view, stop
         self._error: BaseException | None = None
 

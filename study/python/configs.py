@@ -28,7 +28,7 @@ def preset(name: str, size: str = "omniglot", **settings: Any) -> TrainerConfig:
         size: "omniglot" for images of 28 pixels, "mini_imagenet" for 84.
         settings: laid over it, such as `budget={"epochs": 5}`, `msl="off"` or `**{"inner.steps": 3}`.
 
-    What the preset sets without effect is left out. Raises ValueError for an unknown name, a wrong setting, or one of `settings`
+    What the preset sets without effect is left out. Raises InputError for an unknown name, a wrong setting, or one of `settings`
     that has no effect.
     """
     try:
@@ -40,7 +40,7 @@ def preset(name: str, size: str = "omniglot", **settings: Any) -> TrainerConfig:
 def load_data(data: DataConfig | str, home: Path | str | None = None) -> ClassData:
     """Return a data set, such as `Glyphs()` or "glyphs"; it is downloaded or drawn once, into the home's folder `data`.
 
-    Raises DataError if it cannot be used, ValueError for an unknown name.
+    Raises DataError if it cannot be used, InputError for an unknown name.
     """
     try:
         config = TypeAdapter[DataConfig](DataConfig).validate_python(

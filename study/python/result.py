@@ -131,7 +131,7 @@ class Result:
     def best_config(self) -> TrainerConfig:
         """The config of a search's best complete trial, or of the one training.
 
-        A search's best is biased upward: train it on other seeds before you quote it (`mamlab promote`). Raises ValueError for an
+        A search's best is biased upward: train it on other seeds before you quote it (`mamlab promote`). Raises InputError for an
         ablation, and where no run is complete.
         """
         if self.kind == names.ABLATION:
@@ -151,7 +151,7 @@ class Result:
         return summarise_search(self.records, self.info)
 
     def config(self, which: int | str) -> TrainerConfig:
-        """Return the config of a trial (its number), an arm (its name) or a run (its run_id). Raises ValueError for none of these."""
+        """Return the config of a trial (its number), an arm (its name) or a run (its run_id). Raises InputError for none of these."""
         for record in self.records:
             if which in (record.trial, record.arm, record.run_id):
                 return from_settings(record.params)
@@ -162,7 +162,7 @@ class Result:
 
     @property
     def optuna_study(self) -> optuna.Study:
-        """Optuna's own study, for its plots and importances. Raises ValueError where its database is not at hand."""
+        """Optuna's own study, for its plots and importances. Raises InputError where its database is not at hand."""
         import optuna
 
         if self.home is None:
@@ -254,7 +254,7 @@ def open_study(
 
 
 def make_home(root: Path | str | None, optuna_url: str | None = None, mlflow_url: str | None = None) -> Home:
-    """Return the home at `root`, None for the default one. Raises ValueError for a file."""
+    """Return the home at `root`, None for the default one. Raises InputError for a file."""
     home = Home(default_root() if root is None else Path(root), given={"optuna": optuna_url, "mlflow": mlflow_url})
     if home.root.exists() and not home.root.is_dir():
         raise InputError(f"home: {home.root} is a file, not a folder")

@@ -15,7 +15,7 @@ from reports.statistics.permutation import seeds_needed
 from trainers.config import TrainerConfig
 from trainers.data import DataConfig
 from trainers.error_messages import explain, show
-from trainers.errors import InputError
+from trainers.errors import InputError, MamlabError
 from trainers.sections import Section
 
 from ..display import View, open_view
@@ -38,7 +38,7 @@ from .result import Result, make_home, open_study
 S = TypeVar("S", bound=Section)
 
 
-class StudyPaused(ValueError):
+class StudyPaused(MamlabError):
     """No further run was started, because the last ones failed alike; the message has their error. What is done is kept."""
 
 
@@ -87,9 +87,12 @@ def run(
     Raises:
         KeyboardInterrupt: on Ctrl-C (a notebook's stop button) or SIGTERM, after the workers have finished their epoch and all is
             written; the same call goes on. In another thread than the main one only a callback can stop the study.
+        MamlabError: the base of these, each of which says what to do.
         StudyPaused: if run after run fails with the same error.
-        ValueError: for a spec, data, a home or an address that cannot be used (SpecError, DataError, StudyChanged, ...).
-        RuntimeError: if another process runs the study (DriverBusy), or workers cannot be started (WorkersError).
+        InputError: for a spec, data, a home or an address that cannot be used (SpecError, DataError, StudyChanged, ...); also a
+            ValueError.
+        DriverBusy: if another process runs the study.
+        WorkersError: if workers cannot be started.
     """
     config = with_limits(read_study(study), workers, trials)
     refuse_underpowered(config)
@@ -164,7 +167,7 @@ def conduct_study(config: StudyConfig, home: Home, view: View, stop: StopSignals
 def open_home(home: Home) -> None:
     """Make the home's folder and MLflow's store, so that what is to be said of them comes before the live view.
 
-    Raises ValueError.
+    Raises InputError.
     """
     try:
         home.root.mkdir(parents=True, exist_ok=True)

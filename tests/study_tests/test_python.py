@@ -151,7 +151,7 @@ def test_a_callback_that_raises_and_ctrl_c_stop_a_study_cleanly_and_the_same_cal
         (0, "complete", 0, 2), (1, "complete", 0, 2), (2, "complete", 0, 2),
     ]  # fmt: skip
     assert [run.val_accuracy for run in hunted.called] == hunted.result.runs["val_accuracy"].tolist()
-    with pytest.raises(TypeError, match="callbacks: each must be a function of"):
+    with pytest.raises(mamlab.MamlabError, match="callbacks: each must be a function of"):
         mamlab.run(hunt(), home=hunted.home, progress=False, callbacks=[3])  # type: ignore[list-item]
 
 
@@ -275,7 +275,7 @@ BAD: dict[str, tuple[Any, str]] = {
 @pytest.mark.parametrize("case", BAD)
 def test_what_cannot_be_run_is_an_exception_that_says_what_to_do(case: str, tmp_path: Path) -> None:
     call, message = BAD[case]
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(mamlab.MamlabError, match=message):
         call()
 
 

@@ -55,7 +55,7 @@ def test_what_is_no_choice_is_refused_when_it_is_made(choices: Any, message: str
 
 SPACES: list[tuple[dict[str, Any], str]] = [
     ({"dimensions": {"inner.lrr": Range(0.1, 1.0)}}, "space.inner.lrr: no such setting of the trainer; did you mean inner.lr?"),
-    ({"dimensions": {"device": Choice(["cpu"])}}, "space.device: no such setting of the trainer"),
+    ({"dimensions": {"device": Choice(["cpu"])}}, "space.device: it says where and how fast a training runs, and changes no result; set it in [trainer]"),
     ({"dimensions": {"inner.lr": (0.1, 1.0)}}, "space.inner.lr: must be a Range(low, high) or a Choice([...]), not (0.1, 1.0)"),
     ({"dimensions": {"inner.lr": Range(-1.0, 1.0)}}, "space.inner.lr: must be greater than 0.0, not -1.0"),
     ({"dimensions": {"inner.steps": Range(1.0, 5.0)}}, "space.inner.steps: inner.steps is a whole number; write low, high and step without a point"),

@@ -26,7 +26,7 @@ from trainers.overrides import Tree, from_settings
 from trainers.sections import COMPONENTS
 
 from .models.export import called
-from .results import load
+from .results import load, warnings
 from .spec.config import StudyConfig
 from .spec.families import smallest_adjusted
 from .spec.same_data import checksum_of, recorded_path, with_same_data
@@ -71,6 +71,8 @@ class Searched:
     winners: tuple[Winner, ...]
     data_checksum: str = ""
     """Of the data that its trials were trained on; "" if nobody knows."""
+    notes: tuple[str, ...] = ()
+    """What the user should know of it: runs that are missing, a name of its experiment."""
 
     @property
     def fresh_seed(self) -> int:
@@ -117,7 +119,7 @@ def read_search(study: str, home: Home, data: Path | None = None) -> Searched:
     ):  # others lie in the home, and the start compares checksums
         recorded = "" if published else recorded_path(open_mlflow(home), info.experiment_id)
         spec, _ = with_same_data(spec, checksum, home, recorded=recorded, given=data)
-    return Searched(info.name, spec, tuple(winners), checksum)
+    return Searched(info.name, spec, tuple(winners), checksum, warnings(info))
 
 
 def promote(

@@ -11,8 +11,9 @@ from reports.records import RunRecord, StudyInfo
 
 from .engine.missing import Missing, find_missing
 from .spec.searched_space import with_space
-from .stores.connect import mlflow_address, open_mlflow, patiently
+from .stores.connect import mlflow_address, open_mlflow
 from .stores.home import Home
+from .stores.patience import patiently
 from .stores.urls import shown
 
 UI_ADDRESS = "http://127.0.0.1:5000"
@@ -33,6 +34,11 @@ def load(study: str, home: Home, afresh: bool = False) -> tuple[StudyInfo, list[
     lost = _missing(home, info, records)
     info = replace(info, missing=lost.text, notes=(*info.notes, *([lost.cannot] if lost.cannot else [])))
     return replace(with_space(info), mlflow_address=info.mlflow_address or UI_ADDRESS), records
+
+
+def warnings(info: StudyInfo) -> tuple[str, ...]:
+    """Return what whoever goes on with a study's runs should know: what its store says, and that runs are missing."""
+    return (*info.notes, *([info.missing] if info.missing else []))
 
 
 def _missing(home: Home, info: StudyInfo, records: Sequence[RunRecord]) -> Missing:

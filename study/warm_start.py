@@ -18,6 +18,7 @@ from trainers.config import TrainerConfig
 from trainers.error_messages import explain, nearest
 from trainers.errors import InputError
 from trainers.overrides import Tree, from_settings, merge, normalise, read_value
+from trainers.paths import expanded
 
 from .spec.config import SpecError, StudyConfig
 from .spec.sections import FormerBest, KnownConfigs
@@ -27,29 +28,33 @@ Params = dict[str, Any]
 
 
 def warm_started(config: StudyConfig, home: Home) -> StudyConfig:
-    """Return `config` with all that `study.enqueue` names resolved to Optuna parameters.
+    """Return `config` with all that `study.enqueue` names resolved to Optuna parameters, and a note for what is missing of a study.
 
     Raises SpecError, a line for each row or trial that the space does not contain or that takes more compute than it allows,
     and for a file or a study that is not there.
     """
-    found, problems = dict[str, Params](), list[str]()
+    found, problems, notes = dict[str, Params](), list[str](), list(config.notes)
     for entry in config.study.enqueue:
         if isinstance(entry, str):
             found[entry] = config.enqueued[entry]
             continue
         try:
-            source = _former(config, home, entry) if isinstance(entry, FormerBest) else _known(config, entry)
+            if isinstance(entry, FormerBest):
+                source, told = _former(config, home, entry)
+                notes += told
+            else:
+                source = _known(config, entry)
             found.update(source)
         except InputError as error:
             problems += str(error).splitlines()
     if problems:
         raise SpecError(problems)
-    return replace(config, enqueued=found)
+    return replace(config, enqueued=found, notes=tuple(notes))
 
 
-def _former(config: StudyConfig, home: Home, entry: FormerBest) -> dict[str, Params]:
-    """Return the best complete trials of a search or runs of an ablation, by "STUDY best 1", ..."""
-    from .results import load
+def _former(config: StudyConfig, home: Home, entry: FormerBest) -> tuple[dict[str, Params], list[str]]:
+    """Return the best complete trials of a search or runs of an ablation, by "STUDY best 1", ..., and what is to be said of it."""
+    from .results import load, warnings
 
     where = f'study.enqueue study = "{entry.study}"'
     try:
@@ -70,7 +75,7 @@ def _former(config: StudyConfig, home: Home, entry: FormerBest) -> dict[str, Par
             problems += [f"{where}: its trial {trial.label}: {line}" for line in str(error).splitlines()]
     if problems:
         raise InputError("\n".join(problems))
-    return found
+    return found, [f"{where}: {note}" for note in warnings(info)]
 
 
 def _known(config: StudyConfig, entry: KnownConfigs) -> dict[str, Params]:
@@ -79,10 +84,8 @@ def _known(config: StudyConfig, entry: KnownConfigs) -> dict[str, Params]:
     Lines that begin with # are passed over.
     """
     assert config.space is not None
-    path = Path(entry.csv).expanduser()
     where = f'study.enqueue csv = "{entry.csv}"'
-    if not path.is_file():
-        raise InputError(f"{where}: no such file (looked for {path.resolve()}); paths start where mamlab is started")
+    path = _file(where, entry.csv, config.folder)
     lines = [line for line in enumerate(_text(where, path).splitlines(), 1) if line[1][:1] != "#"]
     rows = table([text for _, text in lines])
     columns = list(rows.fieldnames or ())
@@ -98,6 +101,21 @@ def _known(config: StudyConfig, entry: KnownConfigs) -> dict[str, Params]:
     if problems or not found:
         raise InputError("\n".join(problems) or f"{where}: it has no row below its head; add one, or leave it out")
     return found
+
+
+def _file(where: str, name: str, folder: Path | None) -> Path:
+    """Return the CSV file of that name beside the spec, or else in the working folder. Raises ValueError if both have another one."""
+    places = [one / expanded(Path(name)) for one in (folder, Path.cwd()) if one is not None]
+    there = [place for place in places if place.is_file()]
+    if not there:
+        looked = " and ".join(dict.fromkeys(str(place.resolve()) for place in places))
+        raise InputError(f"{where}: no such file (looked for {looked})")
+    if there[0].read_bytes() != there[-1].read_bytes():
+        raise InputError(
+            f"{where}: there are two files, {there[0]} beside the spec file and {there[-1]} in the working folder, and they "
+            "differ; write the whole path of the one that is meant"
+        )
+    return there[0]
 
 
 def _text(where: str, path: Path) -> str:

@@ -13,6 +13,7 @@ import sys
 import zipfile
 from collections.abc import Container, Iterator
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -46,8 +47,7 @@ LONGEST = 300
 """Lines of a file outside tests."""
 LONG = {
     "reports.records": 340, "reports.data.output_folder": 301, "study.engine.driver": 381,
-    "study.engine.tracking": 356, "study.engine.trials": 585, "study.repair.diagnosis": 301,
-    "study.stores.connect": 344, "trainers.training": 313,
+    "study.engine.tracking": 356, "study.engine.trials": 585, "study.repair.diagnosis": 301, "trainers.training": 313,
 }  # fmt: skip
 """Files that are still longer, and how long they may be."""
 
@@ -252,3 +252,9 @@ def print_architecture() -> None:
 if __name__ == "__main__":
     print_architecture()
     sys.exit(bool(circles() or any(upward(package) for package in ORDER)))
+
+
+def test_every_name_that_a_package_offers_is_there() -> None:
+    for package in sorted(PACKAGES):
+        found = import_module(package)
+        assert [name for name in getattr(found, "__all__", ()) if not hasattr(found, name)] == []

@@ -26,6 +26,7 @@ from .errors import InputError
 from .fingerprint import MACHINE
 from .mamlpp.inner_loop import Learner
 from .models.conv4 import Conv4, Weights
+from .paths import expanded
 from .sections import Section
 
 BESIDE = ".tmp"
@@ -104,7 +105,7 @@ class ExportedModel:
 
 def read_model(folder: Path | str) -> ExportedModel:
     """Return the model in `folder`; one that has not changed is read once. Raises ModelError."""
-    place = Path(folder).expanduser()
+    place = expanded(Path(folder))
     files = [place / name for name in (CONFIG_FILE, WEIGHTS_FILE)]
     for file in files:
         if not file.is_file():

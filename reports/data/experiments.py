@@ -32,7 +32,7 @@ def find_experiment(client: MlflowClient, study: str, known_id: str = "") -> Exp
     if found and not there:
         raise ReportError(
             f'the MLflow experiment "{found[0].name}" was deleted in the UI; restore it with '
-            f"`mlflow experiments restore --experiment-id {found[0].experiment_id}`, or give the study a new name"
+            f"`{_command(client, 'restore')} {found[0].experiment_id}`, or give the study a new name"
         )
     if len(there) > 1:
         there = [one for one in there if _has_runs(client, one)] or there[:1]
@@ -40,7 +40,7 @@ def find_experiment(client: MlflowClient, study: str, known_id: str = "") -> Exp
         which = " and ".join(f'"{one.name}" (id {one.experiment_id})' for one in there)
         raise ReportError(
             f'two MLflow experiments hold runs of the study "{study}": {which}; delete the one that is not wanted with '
-            "`mlflow experiments delete --experiment-id ID` (it can be restored)"
+            f"`{_command(client, 'delete')} ID` (it can be restored)"
         )
     return there[0] if there else None
 
@@ -63,6 +63,11 @@ def parent_of(client: MlflowClient, experiment_id: str) -> Run | None:
         if runs := list(runs_where(client, [experiment_id], where, view)):
             return runs[-1] if view == DELETED else runs[0]
     return None
+
+
+def _command(client: MlflowClient, what: str) -> str:
+    """Return the command that does so with an experiment of the client's store, but for the experiment's id."""
+    return f"MLFLOW_TRACKING_URI={client.tracking_uri} mlflow experiments {what} --experiment-id"
 
 
 def _by_id(client: MlflowClient, study: str, known_id: str) -> list[Experiment]:

@@ -34,8 +34,10 @@ class IncompleteRuns(ReportError):
     def __init__(self, study: str, lacking: Sequence[str]) -> None:
         more = [f"... and {len(lacking) - MOST_NAMED} more"] if len(lacking) > MOST_NAMED else []
         runs = "\n".join([*lacking[:MOST_NAMED], *more])
+        of = f'of the study "{study}"'
+        many = f"1 complete run {of} lacks" if len(lacking) == 1 else f"{len(lacking)} complete runs {of} lack"
         super().__init__(
-            f'{len(lacking)} complete runs of the study "{study}" lack results in MLflow, so no report is made. These come back with: '
+            f"{many} results in MLflow, so no report and no model is made of this study. To bring them back: "
             f"mamlab doctor {study} --fix, and then, if it says so, by starting the study again\n{runs}"
         )
 

@@ -21,6 +21,7 @@ from .options import (
 )
 
 if TYPE_CHECKING:
+    from ..followup import Searched
     from ..spec.config import StudyConfig
     from ..stores.home import Home
 
@@ -55,10 +56,10 @@ def promote(
     Example: mamlab promote demo-search --best 3
     """
     from ..followup import promote as follow
-    from ..followup import read_search
 
     place = make_home(home)
-    file, config = follow(read_search(study, place, data), place, best, seeds, name, equal_compute)
+    search = _search(study, place, data)
+    file, config = follow(search, place, best, seeds, name, equal_compute)
     _run(file, config, place, workers, quiet)
 
 
@@ -68,11 +69,20 @@ def ablate_winner(
 ) -> None:  # fmt: skip
     """Do `mamlab ablate --from STUDY`."""
     from ..followup import ablate_winner as follow
-    from ..followup import read_search
 
     place = make_home(home)
-    file, config = follow(read_search(study, place, data), place, trial, seeds, name)
+    file, config = follow(_search(study, place, data), place, trial, seeds, name)
     _run(file, config, place, workers, quiet)
+
+
+def _search(study: str, home: Home, data: Path | None) -> Searched:
+    """Return the search that something follows from, and say what is missing of it: the best may be among that."""
+    from ..followup import read_search
+    from ..text import print_notes
+
+    search = read_search(study, home, data)
+    print_notes(make_console(), search.notes)
+    return search
 
 
 def _run(file: Path, config: StudyConfig, home: Home, workers: int | None, quiet: bool) -> None:

@@ -20,13 +20,14 @@ from reports.tables.promotion import promoted, promotion_lines
 from reports.text import accuracy, duration, interval, percent
 
 from ..display import open_view
+from ..engine.driver import run_study
 from ..engine.progress import StudyProgress
-from ..python.running import conduct_study, notes_on, open_home
+from ..python.running import notes_on, prepared
 from ..reporting import write_report
 from ..results import load
 from ..spec.config import StudyConfig
-from ..stores.connect import StoreAway, StoreLost
 from ..stores.home import Home
+from ..stores.patience import StoreAway, StoreLost
 from ..text import plain_table, print_notes, say, searched_settings
 
 INTERRUPTED = 130
@@ -35,23 +36,32 @@ INTERRUPTED = 130
 
 def conduct(config: StudyConfig, home: Home, console: Console, quiet: bool = False) -> int:
     """Run the study, write its report, print its result; return the exit status (130 after Ctrl-C, else `finish`'s)."""
+    config = prepared(config, home)
     print_notes(console, notes_on(config, home))
-    open_home(home)
     last = StudyProgress(config.study.name, config.kind, planned=0)
     try:
         with open_view(console, quiet) as view:
-            last = conduct_study(config, home, view)
+            last = run_study(config, home, view)
         for note in last.notes:
             say(console, f"note: {note}")
         if not last.interrupted:
             return _finish_safely(last, home, console)
     except KeyboardInterrupt:
         pass
-    kept = "What a store could not take is written at the next start. " if last.away else ""
+    _say_stopped(last, console)
+    return INTERRUPTED
+
+
+def _say_stopped(last: StudyProgress, console: Console) -> None:
     if last.away:
         say(console, last.away)
-    say(console, f"Stopped. Everything is saved: the same command goes on where it was. {kept}".strip())
-    return INTERRUPTED
+    if last.unsaved:
+        say(
+            console, f"Stopped. Not everything is saved: {last.unsaved}. The same command goes on from the checkpoints."
+        )
+        return
+    kept = " What a store could not take is written at the next start." if last.away else ""
+    say(console, f"Stopped. Everything is saved: the same command goes on where it was.{kept}")
 
 
 def _finish_safely(last: StudyProgress, home: Home, console: Console) -> int:

@@ -21,8 +21,9 @@ from ..spec.name_limits import refuse_too_long
 from ..spec.same_data import refuse_other_origin
 from ..spec.trainable import refuse_untrainable
 from ..stopping import StopSignals
-from ..stores.connect import StoreAway, StoreLost, open_mlflow, open_optuna, wait_for
+from ..stores.connect import open_mlflow, open_optuna
 from ..stores.home import Home
+from ..stores.patience import StoreAway, StoreLost, wait_for
 from ..workers.executors import Executor, make_executor
 from ..workers.jobs import Busy, Ended, EpochDone, Event, Finished, HomeFault, Job, Lost, Started, Stopped, find
 from .alike import Alike
@@ -76,8 +77,7 @@ def run_study(
     Raises DriverBusy if another driver runs the study, StudyChanged if it was started with another spec,
     DataError for unusable data, ValueError for what this machine, the data or a store's address cannot do (before
     anything is written), WorkersError if no worker process can be started, KeyboardInterrupt if it is stopped while it
-    waits for a store at its start, StoreLost if a store's file is gone at the end, SpecError for a space that the data do not allow. Later Ctrl-C, SIGTERM and SIGHUP do not raise: workers finish their epoch, and the
-    progress says `interrupted`.
+    waits for a store at its start, StoreLost if a store's file is gone at the end, SpecError for a space that the data do not allow. Later Ctrl-C, SIGTERM and SIGHUP do not raise: workers finish their epoch, and the progress says `interrupted`.
     """
     waiting = StudyProgress(config.study.name, config.kind, planned=0)
 
@@ -374,7 +374,7 @@ class _Driver:
             counts={state: count for state, count in counts.items() if count}, running=rows, just_ended=just_ended,
             best_label=label, best_value=value, best_params=params, elapsed=self._budget.elapsed,
             remaining=self._progress.remaining(left, sum(row.epoch for row in rows), epochs, self._budget.elapsed), finished=finished, interrupted=interrupted, spent=spent, paused=paused,
-            experiment_id=self._recorder.experiment_id, messages=tuple(self._messages), away=self._away(),
+            experiment_id=self._recorder.experiment_id, messages=tuple(self._messages), away=self._away(), unsaved=self._recorder.unsaved,
         )  # fmt: skip
 
     def _away(self) -> str:

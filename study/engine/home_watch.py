@@ -13,9 +13,9 @@ from pathlib import Path
 from trainers.disk import DISK_ERRORS, disk_fault, size_of
 from trainers.errors import InputError
 
-from ..stores.connect import StoreAway, wait_for
 from ..stores.home import Home
 from ..stores.locks import driver_lock
+from ..stores.patience import StoreAway, wait_for
 
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 PROBE_BYTES = 65_536

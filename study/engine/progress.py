@@ -89,3 +89,5 @@ class StudyProgress:
     """Of the last progress: what to say of the stores once more when the study has ended."""
     away: str = ""
     """Which store does not answer, since when, and what waits to be written; empty while both answer."""
+    unsaved: str = ""
+    """Of a study that was stopped: what no store and no file could take, and why; empty if all is kept."""

@@ -8,16 +8,17 @@ that is written can be written again without effect, so neither a half-done writ
 from __future__ import annotations
 
 import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-from ..stores.connect import LONGEST_PAUSE, StoreAway, StoreLost
 from ..stores.locks import DriverBusy
+from ..stores.patience import LONGEST_PAUSE, StoreAway, StoreLost
 from ..workers.jobs import Ended, EpochDone, Event, Finished, Started
 from .home_watch import HomeAway, HomeWatch, since
 from .journal import Journal, RunKey
+from .pending import Pending, end_of
 from .plan import RunPlan
 from .progress import EndState
 from .run import Run
@@ -39,7 +40,7 @@ class Recorder:
         self._trials, self._tracking, self._journal, self._watch = trials, tracking, journal, watch
         wanted = set(trials.open_runs)
         self._left = {key: events for key, events in journal.read().items() if (key.trial, key.seed) in wanted}
-        self._pending: deque[tuple[Run, Event]] = deque()
+        self._pending = Pending(journal)
         self._away: StoreAway | None = None
         self._next_try, self._pause = 0.0, 1.0
         self._taken = False
@@ -56,6 +57,11 @@ class Recorder:
         if self._away is None:
             return ""
         return f"{self._away} (since {since(self._away)}). Runs go on, {len(self._pending)} events wait to be written, nothing new starts"
+
+    @property
+    def unsaved(self) -> str:
+        """What is in no store and not in the journal, and why; empty if all is kept."""
+        return self._pending.unsaved
 
     @property
     def home_away(self) -> bool:
@@ -86,7 +92,7 @@ class Recorder:
     @property
     def counts(self) -> Counter[str]:
         """Ended runs by state, also those whose end is not written yet."""
-        return self._trials.counts + Counter(end for _, event in self._pending if (end := _end_of(event)))
+        return self._trials.counts + Counter[str](self._pending.ends)
 
     @property
     def planned(self) -> int:
@@ -166,8 +172,8 @@ class Recorder:
                 return
             except StoreAway as away:
                 self._lose(away)
-        self._keep(run, event)
-        run.end = run.end or _end_of(event)
+        self._pending.add(run, event)
+        run.end = run.end or end_of(event)
 
     def note_held(self, fingerprints: Mapping[str, str]) -> None:
         """Keep, for whoever looks on, which runs wait for a training that another process holds; not while a store is away."""
@@ -200,8 +206,8 @@ class Recorder:
             self._check_files()
             self._tracking.resync()  # a run may have been opened just before the store went
             while self._pending:
-                self._apply(*self._pending[0], answered=True)
-                self._pending.popleft()
+                self._apply(*next(iter(self._pending)), answered=True)
+                self._pending.done()
             self._trials.resync()
             self._tracking.resync()
         except StoreAway as away:
@@ -223,6 +229,7 @@ class Recorder:
         if self._taken:  # the stores are another driver's
             return
         self.catch_up(now=True)
+        self._pending.keep()
         with suppress(StoreAway):
             for run in open_runs:
                 if run.run_id:
@@ -276,24 +283,7 @@ class Recorder:
         self._pause = 1.0
         self._next_try = time.monotonic() + self._pause
 
-    def _keep(self, run: Run, event: Event) -> None:
-        """Keep an event for later; the journal has all epochs of the run, so that it can be read alone."""
-        before = [EpochDone(epoch) for epoch in run.epochs]
-        first = all(run is not other for other, _ in self._pending)
-        self._pending.append((run, event))
-        with suppress(OSError):  # a full disk: the event is in memory, and the worker's checkpoint has the epoch
-            self._journal.add(RunKey.of(run.plan), [*(before if first else ()), event])
-
     def _forget_written(self) -> None:
         if not self._pending and not self._left:
             with suppress(OSError):  # what stays is written once more, without effect
                 self._journal.clear()
-
-
-def _end_of(event: Event) -> EndState | None:
-    match event:
-        case Finished():
-            return "complete"
-        case Ended(state=state):
-            return state
-    return None

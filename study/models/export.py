@@ -26,14 +26,14 @@ from trainers.exported import CONFIG_FILE, WEIGHTS_FILE, ExportedModel, is_expor
 from trainers.overrides import from_settings
 from trainers.training import TrainingRun
 
-from ..results import load
+from ..results import load, warnings
 from ..spec.config import StudyConfig
 from ..spec.same_data import checksum_of, recorded_path, with_same_data
 from ..spec.writing import retraining_spec, stored_spec
 from ..stores.connect import open_mlflow
 from ..stores.home import Home
 from ..stores.urls import redact
-from ..text import say
+from ..text import print_notes, say
 from .model_card import CARD_HEAD, model_card, told_apart
 from .model_logging import log_model
 
@@ -63,6 +63,7 @@ def export(
     Raises ExportError, ReportError for a study that is not there or a folder that cannot take it, DataError.
     """
     info, records = load(study, home)
+    print_notes(console, warnings(info))
     contents = Contents(MODEL, info.name, _earlier_study, _earlier_files)
     refuse_foreign(folder, contents)
     record = choose(info, records, wanted)

@@ -18,6 +18,7 @@ from ..spec.config import StudyConfig
 from ..spec.families import smallest_adjusted
 from ..spec.parsing import parse_spec
 from ..stores.home import Home
+from .ended import ended_cells
 from .noise import UNKNOWN, Noise
 from .pilot import Pilot
 
@@ -100,17 +101,19 @@ def make_plan(
     seconds = {name: pilot.run_seconds(one, config.tests) for name, one in configs.items()}
     disk = {name: pilot.kept_bytes(one, config.execution.keep) for name, one in configs.items()}
     seeds = len(config.seeds)
+    done = ended_cells(home, config.study.name)
     if config.kind == "search":
-        cells, trained = (config.budget.trials or 0) * seeds, 0
-        left = cells * math.fsum(seconds.values()) / len(seconds)
-        kept = cells * sum(disk.values()) // len(disk)
+        cells = (config.budget.trials or 0) * seeds
+        trained = min(cells, len(done))
+        left = (cells - trained) * math.fsum(seconds.values()) / len(seconds)
+        kept = (cells - trained) * sum(disk.values()) // len(disk)
     else:
         cells = len(configs) * seeds
         missing = [
             name
             for name, one in configs.items()
             for seed in config.seeds
-            if not _finished(home, one, seed, data.checksum)
+            if (cell := fingerprint_of(one, seed, data.checksum)) not in done and not _finished(home, cell)
         ]
         trained, left = cells - len(missing), math.fsum(seconds[name] for name in missing)
         kept = sum(disk[name] for name in missing)
@@ -140,8 +143,8 @@ def _family_plan(family: Family, seeds: int, noise: Noise | None) -> FamilyPlan:
     return FamilyPlan(family.name, size, smallest_adjusted(size, seeds), seeds_needed(size), *found)
 
 
-def _finished(home: Home, config: TrainerConfig, seed: int, checksum: str) -> bool:
-    return CheckpointFolder(home.checkpoints / fingerprint_of(config, seed, checksum)).finished
+def _finished(home: Home, cell: str) -> bool:
+    return CheckpointFolder(home.checkpoints / cell).finished
 
 
 def _configs(config: StudyConfig) -> dict[str, TrainerConfig]:

@@ -21,6 +21,7 @@ from reports.text import accuracy
 from trainers.config import TrainerConfig
 from trainers.errors import InputError
 from trainers.overrides import from_settings
+from trainers.paths import expanded
 
 from ..reporting import ReportChoices, report_of
 from ..results import load
@@ -239,7 +240,7 @@ def open_study(
 
     Raises ReportError if there is no such study, naming those that there are.
     """
-    folder = Path(study).expanduser()
+    folder = expanded(Path(study))
     if is_export(folder):
         info, records = from_files(folder)
         return Result(with_space(info), tuple(records), folder=folder.absolute())

@@ -16,11 +16,11 @@ from trainers.config import TrainerConfig
 from trainers.data import DataConfig
 from trainers.error_messages import explain, show
 from trainers.errors import InputError, MamlabError
+from trainers.paths import expanded
 from trainers.sections import Section
 
 from ..display import View, open_view
 from ..engine.driver import run_study
-from ..engine.progress import StudyProgress
 from ..repair.retrying import retry_failed as set_back
 from ..spec.config import SpecError, StudyConfig
 from ..spec.families import refuse_underpowered
@@ -99,13 +99,14 @@ def run(
     place = make_home(home, optuna_url, mlflow_url)
     if retry_failed:
         set_back(place, config.study.name)
-    stop = StopSignals()
+    config, stop = prepared(config, place), StopSignals()
     with _view(progress, config, place) as view:
         told = Callbacks(callbacks, view, stop)
-        last = conduct_study(config, place, told, stop)
+        last = run_study(config, place, told, stop=stop)
         told.raise_error()
     if last.interrupted:
-        raise KeyboardInterrupt(f'study "{config.study.name}" was stopped. Progress is saved: the same call goes on')
+        kept = "Progress is saved" if not last.unsaved else f"Not everything is saved: {last.unsaved}"
+        raise KeyboardInterrupt(f'study "{config.study.name}" was stopped. {kept}: the same call goes on')
     if last.paused:
         raise StudyPaused(
             f"no further run was started: {last.paused}. Mend the cause; then the same call goes on with the runs that are left, "
@@ -159,15 +160,10 @@ def compare(
     return run(study_config(name, data=data, trainer=configs[first], ablation=section), **options)
 
 
-def conduct_study(config: StudyConfig, home: Home, view: View, stop: StopSignals | None = None) -> StudyProgress:
-    """Run a study, whatever it enqueues resolved; return how it stands at the end. Raises as `study.engine.driver.run_study`."""
-    return run_study(warm_started(config, home), home, view, stop=stop)
+def prepared(config: StudyConfig, home: Home) -> StudyConfig:
+    """Make the home's folder and MLflow's store, and return the study with whatever it enqueues resolved: before the live view.
 
-
-def open_home(home: Home) -> None:
-    """Make the home's folder and MLflow's store, so that what is to be said of them comes before the live view.
-
-    Raises InputError.
+    Raises InputError, StoreAway.
     """
     try:
         home.root.mkdir(parents=True, exist_ok=True)
@@ -177,6 +173,7 @@ def open_home(home: Home) -> None:
         ) from None
     if home.mlflow_url.startswith("sqlite"):
         open_mlflow(home)
+    return warm_started(config, home)
 
 
 def with_limits(config: StudyConfig, workers: int | str | None, trials: int | None = None) -> StudyConfig:
@@ -219,7 +216,7 @@ def read_study(study: StudyConfig | Path | str) -> StudyConfig:
     if isinstance(study, StudyConfig):
         return study
     if isinstance(study, Path | str):
-        return load_spec(Path(study).expanduser())
+        return load_spec(expanded(Path(study)))
     raise SpecError(
         [f"study: must be a spec file's path, or a StudyConfig (see mamlab.study_config), not {show(study)}"]
     )
@@ -231,7 +228,6 @@ def _view(progress: bool, config: StudyConfig, home: Home) -> Iterator[View]:
     console = Console(stderr=True, force_jupyter=False)
     if progress:
         print_notes(console, notes_on(config, home))
-    open_home(home)
     with open_view(console, quiet=not progress) as view:
         yield view
 

@@ -28,6 +28,7 @@ from ..stores.locks import DriverBusy, driver_lock, holder
 from ..stores.study_names import require_store
 from ..stores.urls import shown
 from ..text import plain_table, say
+from ..workers.executors.handshake import left_over
 
 LISTED = 20
 """So many are named, the largest; the others are counted."""
@@ -94,7 +95,8 @@ def _optuna_cells(home: Home) -> dict[str, set[str]]:
 
 def find_unneeded(home: Home, needed: Needed) -> list[Unneeded]:
     """Return what can go, the largest first; what is in use now is left out."""
-    found = [*_checkpoints(home, needed), *_of_gone_studies(home, needed)]
+    left = [Unneeded(file, "left by a driver that was killed", _size(file)) for file in left_over(home)]
+    found = [*_checkpoints(home, needed), *_of_gone_studies(home, needed), *left]
     return sorted(found, key=lambda one: (-one.size, one.path))
 
 

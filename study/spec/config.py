@@ -48,7 +48,7 @@ class StudyConfig:
         arms: of an ablation: arm name -> (config, what was dropped); `families` are its comparisons.
         factorial, sweep: of an ablation of that design; else None.
         notes: what the user should know and need not mend.
-        spec_text: the file as it was, to keep with the results.
+        spec_text: the file as it was, to keep with the results; `folder` is where it lies, None for a text without a file.
     """
 
     study: StudySection
@@ -72,6 +72,7 @@ class StudyConfig:
     sweep: Sweep | None = None
     notes: tuple[str, ...] = ()
     spec_text: str = ""
+    folder: Path | None = None
 
     def __repr__(self) -> str:
         """Return the study in a line; `spec_text` has all of it."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -27,6 +28,7 @@ from .renamed import renamed_settings, with_new_names
 from .rungs import late_rungs
 from .sections import AblationSection, Named, SpecFile
 from .seed_groups import FEWEST_SEEDS
+from .spelling import problems_of
 from .trainer_section import Trainer, read_trainer
 
 T = TypeVar("T")
@@ -40,7 +42,10 @@ def load_spec(path: Path) -> StudyConfig:
         )
         raise SpecError([f"{path}: no such file" + (f"; did you mean {path.parent / similar}?" if similar else "")])
     try:
-        return parse_spec(read_text(path))
+        text = read_text(path)
+        if problems := problems_of(text):
+            raise SpecError(problems)
+        return replace(parse_spec(text), folder=path.absolute().parent)
     except TextError as error:
         raise SpecError([str(error)]) from None
     except SpecError as error:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from reports import records as names
 from reports.records import RunRecord
 from trainers.data import DataError, ImageFolder, load
+from trainers.paths import expanded
 
 from .config import StudyConfig
 
@@ -92,9 +93,7 @@ def _candidates(spec: StudyConfig, recorded: str, given: Path | None) -> Iterato
         yield spec
         return
     paths = (
-        [given.expanduser().absolute()]
-        if given is not None
-        else [*([Path(recorded)] if recorded else []), spec.data.path]
+        [expanded(given).absolute()] if given is not None else [*([Path(recorded)] if recorded else []), spec.data.path]
     )
     for path in dict.fromkeys(paths):
         yield replace(spec, data=spec.data.model_copy(update={"path": path}))

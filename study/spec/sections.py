@@ -27,7 +27,11 @@ class FormerBest(Section):
 class KnownConfigs(Section):
     """One of [study] enqueue: a file of known configs."""
 
-    csv: str = Field(min_length=1, description="file whose columns are dotted settings and whose rows are configs")
+    csv: str = Field(
+        min_length=1,
+        description="file whose columns are dotted settings and whose rows are configs; relative to the spec file's folder, or else to "
+        "the folder in which the command is given",
+    )
 
 
 class StudySection(Section):

@@ -1,7 +1,6 @@
 """Optuna's and MLflow's stores: made once, under a lock; a store that does not answer is `StoreAway`, nothing else.
 
-SQLite files are in WAL mode, and a locked one is waited for. PostgreSQL and an MLflow server are asked once: whoever
-calls decides how long to wait (`study.engine.recorder` goes on meanwhile, `wait_for` does not).
+SQLite files are in WAL mode, so that readers and the writer go on side by side.
 """
 
 from __future__ import annotations
@@ -9,25 +8,21 @@ from __future__ import annotations
 import logging
 import os
 import sys
-import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
-from trainers.disk import DISK_ERRORS, chain
-from trainers.errors import InputError, MamlabError
-
-from .failures import open_files_hint
+from .advisory import advisory_lock
 from .home import Home
 from .locations import settle
 from .locks import file_lock
+from .patience import StoreAway, StoreLost, patiently
 from .schema import mlflow_schema, optuna_schema
-from .sqlite_files import BUSY_SECONDS, StoreBroken, damaged, ready, use_wal, way_out
+from .sqlite_files import BUSY_SECONDS, ready, use_wal
 from .store_file import StoreFile
-from .urls import redact, shown
+from .urls import shown
 
 if TYPE_CHECKING:
     from optuna.storages import RDBStorage
@@ -35,117 +30,8 @@ if TYPE_CHECKING:
 
     from .optuna_storage import SoleWriter
 
-T = TypeVar("T")
-
-LONGEST_PAUSE = 30.0
-"""Pauses between two tries to reach a store that is away grow to this."""
-ADVISORY_LOCK = 0x6D616D6C
-"""PostgreSQL's number for "mamlab makes tables": no two machines do so at once."""
-_LOCKED = ("database is locked", "database table is locked")
-_FULL = (
-    "disk I/O error", "database or disk is full", "unable to open database file", "attempt to write a readonly database",
-)  # fmt: skip
-_DISK_WORDS = tuple(os.strerror(number) for number in sorted(DISK_ERRORS))
-_REFUSED = ("authentication failed", "does not exist", "no pg_hba.conf entry", "permission denied")
-"""What waiting does not mend."""
 _PRIVATE = ("_create_new_trial", "_set_trial_param", "_get_trials", "_get_best_trial_id")
 """What Optuna's cache calls of a storage beside its public methods."""
-
-
-class StoreAway(MamlabError, RuntimeError):
-    """A store does not answer; `store` names it (without secrets), `reason` is the last line of what was said."""
-
-    def __init__(self, store: str, reason: str) -> None:
-        self.store, self.reason, self.since = store, redact(reason), time.time()
-        super().__init__(f"{store} does not answer: {self.reason}")
-
-
-class StoreLost(StoreAway):
-    """The file of a store was deleted, moved away or replaced; the message says what puts it back."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__("", reason)
-        self.args = (self.reason,)
-
-
-def patiently(call: Callable[[], T], store: str = "the store", pause: float = 0.1) -> T:
-    """Return what `call` returns; while SQLite says that it is locked, try again after growing pauses.
-
-    Raises StoreAway if the store does not answer, or is locked for a minute and more, StoreBroken if its file is damaged; any
-    other error as it is.
-    """
-    deadline = time.monotonic() + BUSY_SECONDS
-    while True:
-        try:
-            return call()
-        except StoreBroken:
-            raise
-        except Exception as error:
-            if (file := _file_of(store)) and damaged(error):
-                raise StoreBroken(f"{file} is damaged ({_reason(error)}); {way_out(file)}") from None
-            locked = any(word in text for text in _texts(error) for word in _LOCKED)
-            if not locked or time.monotonic() > deadline:
-                if locked or _is_away(error):
-                    raise StoreAway(store, _reason(error) + open_files_hint()) from None
-                raise
-        time.sleep(pause)
-        pause = min(2 * pause, 5.0)
-
-
-def _file_of(store: str) -> Path | None:
-    """Return the SQLite file that the name of a store ends with; None for a server."""
-    path = Path(store[store.find("/") :])
-    return path if path.suffix == ".db" and path.is_absolute() and "://" not in store else None
-
-
-def wait_for(call: Callable[[], T], show: Callable[[StoreAway], None], stopped: Callable[[], bool]) -> T:
-    """Return what `call` returns; while it says StoreAway, show it and try again after growing pauses.
-
-    Raises KeyboardInterrupt when `stopped` says so.
-    """
-    pause = 1.0
-    while True:
-        try:
-            return call()
-        except StoreAway as away:
-            show(away)
-        until = time.monotonic() + pause
-        while time.monotonic() < until:
-            if stopped():
-                raise KeyboardInterrupt
-            time.sleep(0.1)
-        pause = min(2 * pause, LONGEST_PAUSE)
-
-
-def _texts(error: BaseException) -> list[str]:
-    return [str(one) for one in chain(error)]
-
-
-def _is_away(error: BaseException) -> bool:
-    for one in chain(error):
-        names = {kind.__name__ for kind in type(one).__mro__}
-        text = str(one)
-        if isinstance(one, OSError) and (one.errno in DISK_ERRORS or any(word in text for word in _DISK_WORDS)):
-            return True
-        if "sqlite3.OperationalError" in text or type(one).__module__ == "sqlite3":
-            return any(word in text for word in _FULL)
-        if names & {"ConnectionError", "Timeout", "InterfaceError"}:
-            return True
-        if "MlflowException" in names and getattr(one, "error_code", "") == "TEMPORARILY_UNAVAILABLE":
-            return not any(word in text for word in _REFUSED)
-        if "MlflowHttpException" in names or "failed with exception HTTP" in text:
-            return True
-        if "OperationalError" in names:
-            return not any(word in text for word in _REFUSED)
-        if getattr(one, "connection_invalidated", False):
-            return True
-    return False
-
-
-def _reason(error: BaseException) -> str:
-    """Return the first line of the innermost error, which is the database's or the network's own."""
-    lines = [text.strip() for text in _texts(error) if text.strip(" ()\n")]
-    return lines[-1].splitlines()[0][:200] if lines else type(error).__name__
 
 
 class Patient:
@@ -156,6 +42,11 @@ class Patient:
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         return _patient(getattr(self._target, name), self._store, self._file)
+
+    @property
+    def tracking_uri(self) -> str:
+        """The store's address, of an `MlflowClient`; it may hold a password."""
+        return str(self._target.tracking_uri)
 
     def check_file(self) -> None:
         """Raise StoreLost if the store's file is no longer the one that was opened, StoreAway if that cannot be said."""
@@ -288,7 +179,7 @@ def _making(home: Home, url: str, name: str) -> Iterator[None]:
             patiently(lambda: _ask(url), name)
             yield
         elif url.startswith("postgresql"):
-            with _advisory_lock(url, name):
+            with advisory_lock(url, name, tell):
                 yield
         else:
             yield
@@ -300,27 +191,6 @@ def _ask(url: str) -> None:
         urllib.request.urlopen(f"{url}/health", timeout=10).close()
     except OSError as error:
         raise ConnectionError(str(error)) from None
-
-
-@contextmanager
-def _advisory_lock(url: str, name: str) -> Iterator[None]:
-    import sqlalchemy
-    from sqlalchemy.pool import NullPool
-
-    def connect() -> Any:
-        try:
-            return sqlalchemy.create_engine(url, poolclass=NullPool).connect()
-        except sqlalchemy.exc.OperationalError as error:
-            if _is_away(error):
-                raise
-            raise InputError(f"{name} refuses us: {redact(_reason(error))}") from None
-
-    with patiently(connect, name) as connection:
-        connection.execute(sqlalchemy.text(f"SELECT pg_advisory_lock({ADVISORY_LOCK})"))
-        try:
-            yield
-        finally:
-            connection.execute(sqlalchemy.text(f"SELECT pg_advisory_unlock({ADVISORY_LOCK})"))
 
 
 def _patient(method: Callable[..., Any], store: str, file: StoreFile | None = None) -> Callable[..., Any]:

@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 
 from trainers.errors import InputError
+from trainers.paths import expanded
 
 from .urls import store_addresses
 
@@ -26,7 +27,7 @@ class Home:
         stores: a folder with copies of the SQLite stores that are read instead of the home's own (`study.stores.reading`).
         given: addresses of "optuna" and "mlflow" that come before the environment's and those in `stores.toml`.
 
-    Raises ValueError for a path with ?, # or %.
+    Raises ValueError for a path with ?, # or %, or of a user who is not there.
     """
 
     root: Path = field(default_factory=default_root)
@@ -34,7 +35,7 @@ class Home:
     given: Mapping[str, str | None] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
-        root = Path(self.root).expanduser().absolute()
+        root = expanded(Path(self.root)).absolute()
         if bad := next((character for character in str(root) if character in "?#%"), None):
             raise InputError(
                 f"the home {root} has {bad!r} in its path, which the addresses of its SQLite stores cannot hold; "

@@ -15,6 +15,8 @@ from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from reports.records import ReportError
+
 from .home import Home
 from .locations import find_moved, living_driver
 from .sqlite_files import StoreBroken
@@ -35,8 +37,9 @@ def readable(home: Home, *, as_it_is: bool = False) -> Iterator[Home]:
                 _copy(file, Path(folder) / file.name)
         try:
             yield replace(home, stores=Path(folder))
-        except StoreBroken as error:  # which names the copy
-            raise StoreBroken(str(error).replace(folder, str(home.root))) from None
+        except (StoreBroken, ReportError) as error:  # which names the copy
+            error.args = (str(error).replace(folder, str(home.root)),)
+            raise
 
 
 def _must_copy(home: Home, as_it_is: bool) -> bool:

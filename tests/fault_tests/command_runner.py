@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
@@ -25,7 +26,7 @@ from .test_checkpoints import NAMESPACE
 FORKS = multiprocessing.get_context("forkserver")
 FORKS.set_forkserver_preload(["tests.fault_tests.command_imports"])
 ROOT = Path(__file__).parents[2]
-FREED_AFTER_SECONDS = 20.0
+FREED_AFTER_SECONDS = 10.0
 
 
 def give(place: Place, args: tuple[str, ...], *, kill_after: float | None = None) -> Answer:
@@ -76,7 +77,10 @@ def _full(place: Place, how: str, args: list[str]) -> list[Answer]:
     options = f"size={int(size) + sum(-(-file.stat().st_size // 4096) * 4 for file in aside.rglob('*'))}k"
     subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)], check=True)
     shutil.copytree(aside, folder, dirs_exist_ok=True)
+    if size == "0":
+        _fill(folder / "filler")
     room = ["mount", "-o", "remount,size=1g", str(folder)]
+    give(place, ("--version",))  # the imports, which take longer than what follows
     timer = threading.Timer(FREED_AFTER_SECONDS, subprocess.run, [room])
     if waits == "waits":
         timer.start()
@@ -84,6 +88,13 @@ def _full(place: Place, how: str, args: list[str]) -> list[Answer]:
     timer.cancel()
     subprocess.run(room, check=True)
     return [*answers, give(place, tuple(args))]
+
+
+def _fill(file: Path) -> None:
+    """Write until not a byte more can be written."""
+    with suppress(OSError), file.open("wb", buffering=0) as filler:
+        while filler.write(bytes(4096)):
+            pass
 
 
 def _locked(place: Place, commands: list[list[str]]) -> list[Answer]:

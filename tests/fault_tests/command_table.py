@@ -66,17 +66,20 @@ Cell = tuple[int, str]
 RIGHT: Cell = (0, "")
 HOME_ONLY = "cannot happen: it reads nothing of that"
 
-GONE_RUN = (1, r"1 run that has ended is missing in MLflow, .*To bring back: mamlab doctor ab --fix")
+GONE_TEXT = "1 run that has ended is missing in MLflow, .*To bring back: mamlab doctor (ab|se) --fix"
+GONE_RUN = (1, GONE_TEXT)
 STALE_PLACES = (1, r"stored locations name .*Mend it with: mamlab doctor ab --fix")
 NO_MLFLOW = (2, r"error: there are no runs yet in|error: .*mlflow\.db")
 NO_OPTUNA = (0, r"whether runs are missing cannot be said: \S+/optuna\.db is not there")
 NO_DATA = (2, r"error: .*\S*pics")
+NO_ARTIFACT = (2, r"error: .*no per_task\.json")
 
 WHEN: dict[str, dict[str, Cell | str]] = {
     "home moved": {"plan --from": (2, r"error: .*runs/reports/ab"), "doctor": STALE_PLACES},
     "home copied": {"doctor": STALE_PLACES},
     "experiment renamed": {"space check": HOME_ONLY, "plan": HOME_ONLY, "plan --from": HOME_ONLY},
     "run deleted": {
+        **{name: (0, rf"note: {GONE_TEXT}.*{READERS[name].right}") for name in ("export", "promote", "ablate --from")},
         **dict.fromkeys(("status", "status ab", "report", "verify"), GONE_RUN),
         "doctor": (1, r"MAML\+\+ / seed 1: ended in Optuna, its run is in MLflow's bin"),
         "ablate": (1, r"Incomplete: 1 run that has ended .*To bring back: mamlab doctor ab --fix"),
@@ -108,7 +111,8 @@ WHEN: dict[str, dict[str, Cell | str]] = {
         "status": HOME_ONLY,
     },
     "artifact missing": {
-        "report": (2, r"error: .*per_task\.json"),
+        **dict.fromkeys(("report", "export", "ablate"), NO_ARTIFACT),
+        "verify": (1, r"no per_task\.json"),
         "doctor": (1, r"per_task"),
         "space check": HOME_ONLY,
         "status": HOME_ONLY,
@@ -120,7 +124,7 @@ WHEN: dict[str, dict[str, Cell | str]] = {
         "status": HOME_ONLY,
     },
     "data missing": {
-        **dict.fromkeys(("plan", "plan --from", "export", "promote", "ablate --from"), NO_DATA),
+        **dict.fromkeys(("plan", "plan --from", "export", "promote", "ablate --from", "ablate", "search"), NO_DATA),
         "space check": HOME_ONLY,
         "status": HOME_ONLY,
     },
@@ -155,19 +159,21 @@ AT_ONCE = {
 """Cells of the readers that are tried in the suite."""
 
 NO_SPACE = r"error: .*(No space left on device|database or disk is full)"
+STORE_FULL = r"error: \S+ store \S+/runs/\w+\.db cannot be written, because the disk of \S+/runs is full"
+GOES_ON = r"(cannot be written, because the disk of \S+ is full|No space left on device).*(the home can be written|both stores answer) again.*\d+ of \d+ runs?"
 FULL: dict[str, tuple[str, int, int, str] | str] = {
     "report": ("runs/reports/ab", 40, 2, NO_SPACE),
     "report --out": ("paper", 40, 2, NO_SPACE),
     "report --from --out": ("paper", 40, 2, NO_SPACE),
     "export": ("model", 8, 2, NO_SPACE),
-    "promote": ("runs", 0, 0, ""),
-    "ablate --from": ("runs", 0, 0, ""),
-    "ablate": ("runs", 100, 0, ""),
-    "search": ("runs", 100, 0, ""),
-    "train": ("runs", 100, 0, ""),
-    "first start": ("runs", 100, 2, NO_SPACE),
-    "doctor --fix": ("runs", 0, 2, NO_SPACE),
-    "clean --yes": ("runs", 0, 2, NO_SPACE),
+    "promote": ("runs", 100, 0, GOES_ON),
+    "ablate --from": ("runs", 100, 0, GOES_ON),
+    "ablate": ("runs", 100, 0, GOES_ON),
+    "search": ("runs", 100, 0, GOES_ON),
+    "train": ("runs", 100, 0, GOES_ON),
+    "first start": ("runs", 100, 2, STORE_FULL),
+    "doctor --fix": ("runs", 0, 2, STORE_FULL),
+    "clean --yes": ("runs", 0, 2, STORE_FULL),
     "data": ("runs/data", 4, 2, NO_SPACE),
 }
 """The folder whose disk is full, but for so many kB; the answer's status and text. When there is room, all goes through."""

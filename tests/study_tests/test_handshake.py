@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from study.stores.home import Home
-from study.workers.executors.handshake import Handshake, Question, answer, own_code
+from study.workers.executors.handshake import Handshake, Question, answer, left_over, own_code
 
 
 @pytest.fixture
-def handshake(tmp_path: Path) -> Handshake:
+def handshake(tmp_path: Path) -> Iterator[Handshake]:
     (tmp_path / "pictures").mkdir()
-    return Handshake(Home(tmp_path / "home"), (tmp_path / "pictures",))
+    found = Handshake(Home(tmp_path / "home"), (tmp_path / "pictures",))
+    yield found
+    found.close()
 
 
 def lack(handshake: Handshake, question: Question) -> str:
@@ -28,6 +31,20 @@ def test_a_worker_that_sees_the_home_lacks_nothing_and_leaves_nothing(handshake:
     assert [file for file in root.rglob("*") if file.is_file()] == [root / "locks" / handshake.question.name]
     handshake.close()
     assert not [file for file in root.rglob("*") if file.is_file()]
+
+
+def test_what_a_driver_left_that_was_killed_goes_with_the_next_one(handshake: Handshake, tmp_path: Path) -> None:
+    home, lives = Home(tmp_path / "home"), handshake.question.name
+    answer(replace(handshake.question), "node", "b", 1)  # of a worker whose driver has not looked yet
+    left = f"handshake-{'0' * 32}"
+    for file in (home.locks / left, home.checkpoints / f"{left}-00000000", home.locks / "handshake-notes.txt"):
+        file.write_text("theirs")
+    assert {file.name for file in left_over(home)} == {left, f"{left}-00000000"}
+    other = Handshake(home)
+    names = {file.name for file in [*home.locks.iterdir(), *home.checkpoints.iterdir()]}
+    assert {name.partition(lives)[2][:1] for name in names if name.startswith(lives)} == {"", "-"}
+    assert names - {name for name in names if name.startswith(lives)} == {other.question.name, "handshake-notes.txt"}
+    other.close()
 
 
 def test_an_empty_folder_a_copy_and_a_folder_that_cannot_be_written_are_told_apart(

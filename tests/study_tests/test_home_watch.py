@@ -18,8 +18,8 @@ from study.cli.outcome import _finish_safely, finish
 from study.engine import driver
 from study.engine.alike import cause
 from study.engine.home_watch import HomeAway, HomeWatch
-from study.stores.connect import StoreAway, patiently
 from study.stores.home import Home
+from study.stores.patience import StoreAway, patiently
 from trainers.disk import disk_fault, naming, size_of
 
 from .store_rows import ablation, fresh_home, mlflow_runs, run

@@ -132,7 +132,7 @@ def test_a_deleted_experiment_is_said_by_every_command_with_the_way_back(
     found = experiment(home).experiment_id
     open_mlflow(home).delete_experiment(found)
     place = ["--home", str(home.root)]
-    said = f'the MLflow experiment "{name}" was deleted in the UI; restore it with `mlflow experiments restore --experiment-id {found}`'
+    said = f'the MLflow experiment "{name}" was deleted in the UI; restore it with `MLFLOW_TRACKING_URI={home.mlflow_url} mlflow experiments restore --experiment-id {found}`'
     for command in ("report", "status", "doctor"):
         assert mamlab([command, "arms", *place]) == 2
         assert said in capsys.readouterr().err

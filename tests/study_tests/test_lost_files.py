@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import io
+import re
 import shutil
+import signal
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 import study.engine.driver
 from study.cli.main import run as mamlab
+from study.cli.outcome import _say_stopped
 from study.engine.progress import StudyProgress
 from study.results import load
-from study.stores.connect import StoreLost, open_mlflow
+from study.stores.connect import open_mlflow
 from study.stores.home import Home
+from study.stores.patience import StoreLost
 
 from .store_rows import ablation, check_stores, fresh_home, mlflow_runs, run
 
@@ -87,6 +93,32 @@ def test_a_rescued_file_that_is_put_back_while_the_driver_waits_is_gone_on_with(
 
     assert run(CONFIG, home, show).counts == {"complete": 6}
     assert check_stores(home, CONFIG, 6) == {"complete": 6}
+
+
+def test_a_stop_does_not_say_that_all_is_saved_while_neither_store_nor_journal_can_be_written(tmp_path: Path) -> None:
+    home = fresh_home(tmp_path)
+
+    def lose() -> None:
+        home.journal.write_text("a file where the folder should be")
+        (tmp_path / "mlflow.db").rename(tmp_path / "aside.db")
+
+    def stop(progress: StudyProgress) -> None:
+        lose_once(progress)
+        if "1 events wait" in progress.away:
+            signal.raise_signal(signal.SIGINT)
+
+    lose_once = after_two_runs(lose)
+    last = run(CONFIG, home, stop)
+    assert last.interrupted
+    told = rf"\d events? (is|are) in no store, and {home.journal}/arms\.jsonl cannot be written \((File exists|Not a directory)\)"
+    assert re.fullmatch(told, last.unsaved)
+    with io.StringIO() as text:
+        _say_stopped(last, Console(file=text))
+        assert f"Stopped. Not everything is saved: {last.unsaved}. The same command goes on" in text.getvalue()
+    home.journal.unlink()
+    (tmp_path / "aside.db").rename(home.mlflow_db)
+    assert run(CONFIG, home).counts == {"complete": 6}
+    check_stores(home, CONFIG, 6)
 
 
 def test_a_file_that_is_replaced_stays_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,7 @@ from scipy.stats import norm
 from reports.data.files import write_files
 from reports.records import StudyInfo
 from study.cli.main import run
+from study.planning.ended import ended_cells
 from study.planning.noise import noise_from_folder
 from study.planning.page import parse_hours
 from study.planning.pilot import Pilot
@@ -26,6 +27,8 @@ from trainers.data import Glyphs, load
 from trainers.data.classes import ClassData
 from trainers.fingerprint import fingerprint_of
 from trainers.training import train
+
+from . import store_rows
 
 HEAD = """
 [study]
@@ -65,6 +68,18 @@ def test_a_plan_counts_the_cells_that_are_trained_already(data: ClassData, tmp_p
     assert [(f.name, f.size, f.smallest_p, f.seeds_needed) for f in plan.families] == [
         ("leave one out", 2, 4 / 128, 7), ("add one in", 2, 4 / 128, 7), ("whole method", 1, 2 / 128, 6),
     ]  # fmt: skip
+
+
+def test_what_a_study_has_ended_is_not_planned_again_also_without_its_checkpoints(
+    data: ClassData, tmp_path: Path
+) -> None:
+    home, config = store_rows.fresh_home(tmp_path), store_rows.search(trials=4)
+    assert ended_cells(home, "hunt") == () == ended_cells(Home(tmp_path / "none"), "hunt")
+    store_rows.run(config, home)
+    shutil.rmtree(home.checkpoints)
+    states = [one.data.tags["mamlab.state"] for one in store_rows.mlflow_runs(home, "hunt")]
+    assert set(states) <= {"complete", "pruned"}
+    assert make_plan(config, home, data, 1, None).trained == len(states) == 4
 
 
 def test_disk_is_what_finished_runs_leave(data: ClassData, tmp_path: Path) -> None:

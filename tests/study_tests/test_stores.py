@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import tempfile
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from study.engine.progress import StudyProgress
-from study.stores.connect import StoreAway, open_mlflow, open_optuna, patiently
+from study.stores import advisory
+from study.stores.advisory import advisory_lock
+from study.stores.connect import open_mlflow, open_optuna
 from study.stores.home import Home
+from study.stores.patience import StoreAway, patiently
 from study.stores.urls import redact, shown, store_addresses
 from study.workers.executors import LocalExecutor
 
+from ..processes import PATIENCE_SECONDS
 from .drivers import start, wait_for_new_epochs
 from .servers import Postgres, mlflow_server, postgres
 from .store_rows import ablation, check_stores, fresh_home, mlflow_runs, outcomes, run, search
@@ -192,6 +198,39 @@ def test_what_a_driver_that_died_in_an_outage_could_not_write_is_written_at_the_
     assert not journal.exists()
     assert not [one for one in mlflow_runs(home, "arms") if "reused_from" in one.data.tags]
     assert not list(home.checkpoints.glob("*/*.ckpt"))  # nothing was trained again
+
+
+def test_who_waits_for_a_lock_of_the_server_says_so_and_who_holds_it(
+    server: Postgres, home: Home, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(advisory, "NOTICE_SECONDS", 0.2)
+    with ThreadPoolExecutor() as pool:
+        with advisory_lock(home.mlflow_url, "the store", print):
+            waiting = pool.submit(open_mlflow, home)
+            deadline, told = time.monotonic() + PATIENCE_SECONDS, ""
+            while not told and time.monotonic() < deadline:
+                time.sleep(0.05)
+                told = capfd.readouterr().err
+            assert not waiting.done()
+        waiting.result()
+    assert re.match(
+        r"note: waiting for MLflow's store postgresql://\S+: its tables are being made or looked at by a client on the "
+        r"server itself, connected since \d{4}-\d\d-\d\d \d\d:\d\d:\d\d \(the server's process \d+\)\n$",
+        told,
+    )
+
+
+@pytest.mark.parametrize(
+    ("store", "reason", "told"),
+    [
+        ("Optuna's store /home/runs/optuna.db", "database or disk is full", "cannot be written, because the disk of /home/runs is full ("),
+        ("/tmp", "No space left on device", "cannot be written, because the disk of /tmp is full (No space left on device)"),
+        ("MLflow's store /home/runs/mlflow.db", "Stale file handle", "cannot be read or written: Stale file handle"),
+        ("MLflow's store http://tracker:5000", "refused", "does not answer: refused"),
+    ],
+)  # fmt: skip
+def test_a_disk_that_is_full_is_no_server_that_does_not_answer(store: str, reason: str, told: str) -> None:
+    assert str(StoreAway(store, reason)).startswith(f"{store} {told}")
 
 
 def test_a_start_waits_for_a_store_and_a_reader_is_told_at_once(server: Postgres, home: Home) -> None:

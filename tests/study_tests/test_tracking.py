@@ -14,8 +14,9 @@ import pytest
 from study.engine.plan import RunPlan, StudyChanged
 from study.engine.tracking import Tracking
 from study.mlflow_ui.server import serving
-from study.stores.connect import open_mlflow, patiently
+from study.stores.connect import open_mlflow
 from study.stores.home import Home
+from study.stores.patience import patiently
 from trainers.overrides import settings
 from trainers.results import EpochResult
 

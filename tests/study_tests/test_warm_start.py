@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 
 from study.spec.config import SpecError, StudyConfig
-from study.spec.parsing import parse_spec
+from study.spec.parsing import load_spec, parse_spec
+from study.stores.connect import open_mlflow
 from study.stores.home import Home
 from study.warm_start import warm_started
 
-from .store_rows import SEARCH, fresh_home, optuna_trials, run
+from .store_rows import SEARCH, fresh_home, mlflow_runs, optuna_trials, run
 
 
 def search(name: str, enqueue: str = "", trials: int = 4) -> StudyConfig:
@@ -31,6 +32,33 @@ def test_the_best_of_a_former_study_are_tried_first_in_their_order(tmp_path: Pat
     assert [trial.value for trial in trials[1:3]] == [trial.value for trial in ranked[:2]]  # the same cells
     run(warm_started(search("later", '\nenqueue = ["maml", { study = "former", best = 2 }]', trials=5), home), home)
     assert [trial.params for trial in optuna_trials(home, "later")[:4]] == [trial.params for trial in trials]
+    open_mlflow(home).delete_run(mlflow_runs(home, "former")[0].info.run_id)
+    (note,) = warm_started(later, home).notes
+    assert note.startswith('study.enqueue study = "former": 1 run that has ended is missing in MLflow')
+    assert note.endswith("To bring back: mamlab doctor former --fix")
+
+
+def test_a_file_is_looked_for_beside_the_spec_and_then_in_the_working_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    specs, here = tmp_path / "specs", tmp_path / "here"
+    specs.mkdir()
+    here.mkdir()
+    monkeypatch.chdir(here)
+    (spec := specs / "hunt.toml").write_text(search("hunt", '\nenqueue = [{ csv = "known.csv" }]').spec_text)
+
+    def steps() -> list[int]:
+        return [params["inner.steps"] for params in warm_started(load_spec(spec), Home(here)).enqueued.values()]
+
+    with pytest.raises(SpecError, match=rf"looked for {specs / 'known.csv'} and {here / 'known.csv'}\)"):
+        steps()
+    (here / "known.csv").write_text("inner.steps\n3\n")
+    assert steps() == [3]
+    (specs / "known.csv").write_text("inner.steps\n4\n")
+    with pytest.raises(SpecError, match=r"there are two files, .*beside the spec file and .*write the whole path"):
+        steps()
+    (here / "known.csv").unlink()
+    assert steps() == [4]
 
 
 def test_rows_of_a_file_are_tried_first_and_an_empty_cell_leaves_the_base_as_it_is(tmp_path: Path) -> None:

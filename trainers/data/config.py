@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from ..errors import InputError
+from ..paths import expanded
 from ..sections import Section
 
 
@@ -22,11 +23,8 @@ def _named(value: object) -> object:
 
 
 def _absolute(path: Path) -> Path:
-    """Return where `path` leads from here, so that it leads there from everywhere; ~ is the user's own folder."""
-    try:
-        return path.expanduser().absolute()
-    except RuntimeError:
-        raise InputError(f"there is no user {path.parts[0]} here; write the whole path") from None
+    """Return where `path` leads from here, so that it leads there from everywhere."""
+    return expanded(path).absolute()
 
 
 class Glyphs(Section):

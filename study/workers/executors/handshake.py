@@ -6,19 +6,26 @@ the driver looks for it: an empty folder at the same path, or a copy of the home
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import platform
+import re
 import uuid
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import IO
+
+from trainers.locks import holder
 
 from ...stores.home import Home
 
 PREFIX = "handshake-"
 """Of the files' names, in the home's locks and checkpoints."""
+NAME = re.compile(rf"({PREFIX}[0-9a-f]{{32}})(-[0-9a-f]{{8}})?")
+"""A driver's file, and with a second part a worker's."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +118,10 @@ class Handshake:
         self.question = Question(home.root, f"{PREFIX}{uuid.uuid4().hex}", tuple(path.absolute() for path in paths))
         for folder in (home.locks, home.checkpoints):
             folder.mkdir(parents=True, exist_ok=True)
-        (home.locks / self.question.name).write_text(self._token)
+        for file in left_over(home):
+            with suppress(OSError):
+                file.unlink(missing_ok=True)
+        self._file = self._locked(home.locks / self.question.name)
 
     def lack(self, reply: Reply) -> str:
         """Return what the worker's node lacks and how that is mended; empty if it can do the work."""
@@ -128,8 +138,20 @@ class Handshake:
             return f"does not see the data {reply.missing[0]}: mount or copy them there, to that path"
         return ""
 
+    def _locked(self, path: Path) -> IO[str]:
+        """Write the driver's file, locked from its first moment under that name until this process ends."""
+        new = path.with_name(f".{path.name}")
+        file = new.open("w")
+        with suppress(OSError):  # a file system that keeps no locks: then the next driver removes the file
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        file.write(self._token)
+        file.flush()
+        new.rename(path)
+        return file
+
     def close(self) -> None:
         """Remove the driver's file, and what workers wrote that nobody looked at."""
+        self._file.close()
         with suppress(OSError):
             for file in [
                 *self._home.locks.glob(self.question.name),
@@ -148,6 +170,13 @@ class Handshake:
         finally:
             with suppress(OSError):
                 file.unlink(missing_ok=True)
+
+
+def left_over(home: Home) -> list[Path]:
+    """Return the files of drivers that were killed, and of their workers: nobody holds the lock on such a driver's file."""
+    held = {file.name for file in home.locks.glob(f"{PREFIX}*") if holder(file)}
+    found = [*home.locks.glob(f"{PREFIX}*"), *home.checkpoints.glob(f"{PREFIX}*")]
+    return sorted(file for file in found if (named := NAME.fullmatch(file.name)) and named[1] not in held)
 
 
 def _differences(there: Code, here: Code) -> str:

@@ -1,0 +1,87 @@
+"""How a spec file writes its settings: dotted paths may be quoted or nested, so TOML lets one setting stand twice."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from trainers.error_messages import show
+
+Leaf = tuple[str, str, Any]
+"""A value of a file: its dotted path, how the file spells that, and the value."""
+NUL = "\0"
+
+
+def problems_of(text: str) -> list[str]:
+    """Return a line for each setting that the TOML `text` sets twice, and for each text with a NUL character.
+
+    What is no TOML has none: whoever reads it says what is wrong.
+    """
+    try:
+        tree = tomllib.loads(text)
+    except tomllib.TOMLDecodeError:
+        return []
+    leaves = list(_leaves(tree))
+    return [*_with_nul(leaves), *_twice(leaves), *_searched_twice(tree), *_fixed_otherwise(tree)]
+
+
+def _leaves(tree: Any, path: str = "", spelled: str = "") -> Iterator[Leaf]:
+    items = tree.items() if isinstance(tree, Mapping) else ((f"{number}", one) for number, one in enumerate(tree, 1))
+    for key, value in items:
+        own = f"{path}.{key}".removeprefix(".")
+        shown = f"{spelled}.{key if '.' not in key else repr(key)}".removeprefix(".").replace("'", '"')
+        if isinstance(value, Mapping | list) and value:
+            yield from _leaves(value, own, shown)
+        else:
+            yield own, shown, value
+
+
+def _with_nul(leaves: list[Leaf]) -> list[str]:
+    return [
+        f"{path.replace(NUL, '')}: has a NUL character, which no path and no store can hold; leave it out"
+        for path, _, value in leaves
+        if NUL in path or (isinstance(value, str) and NUL in value)
+    ]
+
+
+def _twice(leaves: list[Leaf]) -> Iterator[str]:
+    """Yield what is set twice: the same path, or a component that is "off" and has settings below."""
+    seen: dict[str, str] = {}
+    for path, spelled, _ in leaves:
+        if path in seen and (not path.startswith("space.") or path.startswith("space.fix.")):
+            yield f"{path}: it is set twice, as {seen[path]} and as {spelled}; leave one out"
+        seen.setdefault(path, spelled)
+    for path, _, value in leaves:
+        below = next((other for other in seen if other.startswith(f"{path}.")), None)
+        if below and value != "on":
+            yield f"{path}: it is set to {show(value)}, and {below} is set, too; leave one out"
+
+
+def _searched_twice(tree: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the dimensions of [space] that have a quoted and a nested table."""
+    space = tree.get("space")
+    tables = list(_tables(space)) if isinstance(space, Mapping) else []
+    for path in sorted({path for path in tables if tables.count(path) > 1}):
+        yield f"space.{path}: it is searched twice, by a quoted and by a nested table; leave one out"
+
+
+def _tables(tree: Mapping[str, Any], path: str = "") -> Iterator[str]:
+    """Yield the dotted path of each table that has values of its own."""
+    for key, value in tree.items():
+        if isinstance(value, Mapping) and key != "fix":
+            if any(not isinstance(one, Mapping) for one in value.values()):
+                yield f"{path}{key}"
+            yield from _tables(value, f"{path}{key}.")
+
+
+def _fixed_otherwise(tree: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the settings to which [trainer] and [space] fix give two values."""
+    space, trainer = tree.get("space"), tree.get("trainer")
+    fix = space.get("fix") if isinstance(space, Mapping) else None
+    if not (isinstance(fix, Mapping) and isinstance(trainer, Mapping)):
+        return
+    fixed = {path: value for path, _, value in _leaves(fix)}
+    for path, _, value in _leaves(trainer):
+        if path in fixed and fixed[path] != value:
+            yield f"trainer.{path}: it is {show(value)} here and {show(fixed[path])} in [space] fix; leave one out"

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
-from importlib.util import find_spec
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -42,8 +42,6 @@ _HOME = {
     "trainers.data": ("CifarFS", "DataError", "Glyphs", "ImageFolder", "Omniglot"),
 }
 _CALLED_THERE = {"open": "open_study"}
-_OURS = {"study": "commit.py", "reports": "records.py", "search_spaces": "space.py", "trainers": "sections.py"}
-"""Each package, and a file that it has: another package of that name is a stranger's."""
 
 __all__ = [
     "Choice",
@@ -103,19 +101,13 @@ def _version() -> str:
 
 
 def _refuse_hidden() -> None:
-    """Raise ImportError if a file of somebody else's would be imported instead of a package of ours."""
-    for package, file in _OURS.items():
-        if package in sys.modules:
-            there = getattr(sys.modules[package], "__file__", None)
-        else:
-            spec = find_spec(package)
-            there = spec.origin if spec else None
-        if there is None or not Path(there).with_name(file).is_file():
-            where = there or "another folder"
-            raise ImportError(
-                f'{where} hides mamlab\'s own package "{package}": Python finds it first. '
-                f"Give {where} another name, or start Python in another folder"
-            )
+    """Raise ImportError if a file of somebody else's would be imported instead of a package of ours, `study` perhaps."""
+    spec = spec_from_file_location("_mamlab_hiding", Path(__file__).parent / "study" / "hiding.py")
+    assert spec is not None
+    assert spec.loader is not None
+    hiding = module_from_spec(spec)
+    spec.loader.exec_module(hiding)
+    hiding.refuse_hidden()
 
 
 def main() -> None:

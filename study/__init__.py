@@ -1,1 +1,5 @@
 """The composition root: a spec file becomes trials, runs, stores and reports."""
+
+from .hiding import refuse_hidden
+
+refuse_hidden()

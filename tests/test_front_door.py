@@ -87,6 +87,12 @@ def test_a_file_that_hides_a_package_is_named_with_the_way_out(package: str, tmp
     assert len(command.stderr.splitlines()) == 1
 
 
+def test_what_hides_another_package_is_named_by_scripts_that_import_ours(tmp_path: Path) -> None:
+    (tmp_path / "reports.py").write_text("")
+    done = python(tmp_path, "-c", "from study.engine.driver import run_study")
+    assert f"ImportError: {tmp_path / 'reports.py'} hides mamlab's own package" in done.stderr
+
+
 def test_a_script_called_study_is_named_and_so_is_a_package_of_that_name(tmp_path: Path) -> None:
     (tmp_path / "study.py").write_text(RUN)
     assert f"{tmp_path / 'study.py'} hides" in python(tmp_path, "study.py").stderr

@@ -1,0 +1,30 @@
+"""Files of a user's that Python finds before a package of ours, because they have its name."""
+
+from __future__ import annotations
+
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+OURS = {"study": "commit.py", "reports": "records.py", "search_spaces": "space.py", "trainers": "sections.py"}
+"""Each package, and a file that it has: another package of that name is a stranger's."""
+
+
+def refuse_hidden() -> None:
+    """Raise ImportError, with the way out, if a package of ours would not be the one that is imported."""
+    for package, file in OURS.items():
+        there = _found(package)
+        if there is None or not Path(there).with_name(file).is_file():
+            where = there or "another folder"
+            raise ImportError(
+                f'{where} hides mamlab\'s own package "{package}": Python finds it first. '
+                f"Give {where} another name, or start Python in another folder"
+            )
+
+
+def _found(package: str) -> str | None:
+    """Return the file that the package is, or would be, imported from; None for a folder that is no package."""
+    if package in sys.modules:
+        return getattr(sys.modules[package], "__file__", None)
+    spec = find_spec(package)
+    return spec.origin if spec else None

@@ -8,23 +8,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from .attributes import LABEL, OURS, PLACEHOLDER, PRESET, REFUSED, RETRY_OF, STATE
+
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
     from ..spec.config import StudyConfig
 
-STATE = "mamlab.state"
-LABEL = "label"
-"""Set when all parameters of a trial are sampled: a trial without it was caught in between."""
-RETRY_OF = "mamlab.retry_of"
-"""Number of the trial that a search's trial replaces. (An ablation's has the same arm and seed.)"""
-OURS = "mamlab.ours"
-"""Set with the trial itself, so that one that was asked for and has no label yet is known."""
-REFUSED = "mamlab.refused"
-"""Why a wish was not trained."""
-PRESET = "preset"
-PLACEHOLDER = "mamlab.placeholder"
-"""Of a trial without content that a rebuilt study has where nothing is known, so that those behind it keep their numbers."""
 _MOST_NAMED = 10
 
 

@@ -12,7 +12,8 @@ from reports.data.mlflow_runs import ACTIVE, DELETED, key_of, runs_where
 from ..spec.parsing import parse_spec
 from ..stores.connect import open_trials
 from ..stores.home import Home
-from .foreign import LABEL, is_ours
+from .attributes import LABEL
+from .foreign import is_ours
 from .plan import planned_runs, run_label
 
 if TYPE_CHECKING:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from optuna.trial import TrialState, create_trial
 
 from ..spec.config import StudyConfig
-from .foreign import OURS, PLACEHOLDER, PRESET, RETRY_OF, is_ours
+from .attributes import OURS, PLACEHOLDER, PRESET, RETRY_OF
+from .foreign import is_ours
 from .plan import planned_fingerprint, planned_runs, run_attributes
 from .recorded import RecordedTrial
 

@@ -16,7 +16,7 @@ from trainers.overrides import flatten
 
 from ..spec.config import StudyConfig
 from ..spec.renamed import with_new_names
-from .foreign import LABEL
+from .attributes import LABEL
 
 SHORT_NAMES = {
     "inner.steps": "S",

@@ -20,12 +20,13 @@ from ..spec.config import StudyConfig
 from ..spec.writing import stored_spec
 from ..stores.heartbeat import TAG, Heartbeat
 from ..stores.home import Home
+from .attributes import EXPERIMENT, FROZEN, SUPERSEDED
 from .foreign import is_others, is_ours
+from .optuna_study import open_study
 from .placeholders import Placeholders
 from .plan import frozen_json, refuse_change
 from .recorded import RecordedTrial, last_number, read_recorded
 from .remaking import Remaker, whole_trials
-from .trials import EXPERIMENT, FROZEN, SUPERSEDED, open_study
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -13,10 +12,10 @@ from reports import records
 
 from ..spec.config import StudyConfig
 from ..spec.seed_groups import group_value, is_over
-from .foreign import LABEL, OURS, PRESET, RETRY_OF, STATE
+from .attributes import LABEL, OURS, PRESET, RESULT, RETRY_OF, STATE, STOPPED, VERDICT
 from .plan import run_attributes, search_label
 from .recorded import RecordedTrial
-from .trials import RESULT, STOPPED, VERDICT
+from .trial_end import runs_per_trial, trial_end
 
 if TYPE_CHECKING:
     from optuna.study import Study
@@ -56,13 +55,13 @@ class Remaker:
             self._report_seeds(made, trial)
         else:
             self._report_epochs(made, trial)
-        return self._ended(made, trial, len(self._config.seeds))
+        return self._ended(made, trial)
 
     def of_planned(self, trial: RecordedTrial) -> FrozenTrial:
         """Return the trial of an ablation's training, or of a single training: ended, or waiting to go on."""
         attrs = run_attributes(self._config, *trial.planned, trial.first.data.tags[records.TAG_CELL])
         made = create_trial(state=TrialState.RUNNING, user_attrs=attrs, system_attrs={"fixed_params": {}})
-        return self._ended(made, trial, seeds=1)
+        return self._ended(made, trial)
 
     def _report_seeds(self, made: FrozenTrial, trial: RecordedTrial) -> None:
         for seed, (state, score) in trial.results.items():
@@ -91,35 +90,22 @@ class Remaker:
             self._study.pruner.prune(self._study, made)
         return notes
 
-    def _ended(self, made: FrozenTrial, trial: RecordedTrial, seeds: int) -> FrozenTrial:
+    def _ended(self, made: FrozenTrial, trial: RecordedTrial) -> FrozenTrial:
         """Return the trial with its end, or set to wait if it has none."""
-        results = trial.results
-        if not is_over(results, seeds, one_by_one=self._config.goes_seed_by_seed, stop=trial.stops):
-            results = (
-                {} if trial.counts else {0: (records.FAILED, None)}
-            )  # one that was replaced ends, however far it was
+        results, runs = trial.results, runs_per_trial(self._config)
+        if not is_over(results, runs, one_by_one=self._config.goes_seed_by_seed, stop=trial.stops):
+            # One that was replaced ends, however far it was.
+            results = {} if trial.counts else {0: (records.FAILED, None)}
         made.datetime_start = datetime.fromtimestamp(trial.began) if results else None
         if not results:
             made.state = TrialState.WAITING
             return made
-        state = next((state for state, _ in results.values() if state != records.COMPLETE), records.COMPLETE)
-        made.user_attrs[STATE] = state
-        ends = {records.COMPLETE: TrialState.COMPLETE, records.PRUNED: TrialState.PRUNED}
-        made.state, made.datetime_complete = ends.get(state, TrialState.FAIL), datetime.fromtimestamp(trial.ended)
-        made.value = self._value(made, trial, len(results) < seeds)
+        before = [score for ended, score in self._whole if ended <= trial.ended]
+        end = trial_end(results, self._config, max(before, default=None))
+        made.user_attrs |= {STATE: end.state} | ({STOPPED: end.trained} if end.stopped else {})
+        made.state, made.datetime_complete = end.optuna_state, datetime.fromtimestamp(trial.ended)
+        made.value = end.value(made)
         return made
-
-    def _value(self, made: FrozenTrial, trial: RecordedTrial, stopped: bool) -> float | None:
-        if made.state == TrialState.PRUNED and made.intermediate_values:  # as Optuna's own `tell` does
-            last = made.intermediate_values[max(made.intermediate_values)]
-            return None if math.isnan(last) else last
-        value = group_value(trial.results, self._config.study.score) if made.state == TrialState.COMPLETE else None
-        if value is not None and stopped:
-            made.user_attrs[STOPPED] = len(trial.results)
-            value = min(
-                [value, *([max(before)] if (before := [v for end, v in self._whole if end <= trial.ended]) else [])]
-            )
-        return value
 
 
 def whole_trials(

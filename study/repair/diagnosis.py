@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any
 from reports import records
 from reports.data.mlflow_runs import key_of
 
-from ..engine.foreign import LABEL, STATE
+from ..engine.attributes import LABEL, RESULT, STATE
 from ..engine.tracking import STATUS
-from ..engine.trials import RESULT
 from . import fixes
 from .state import StoredStudy, read_stored, state_of
 

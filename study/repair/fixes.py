@@ -12,15 +12,15 @@ from reports.data.mlflow_runs import key_of
 from trainers.errors import InputError
 from trainers.results import EpochResult
 
-from ..engine.foreign import STATE
+from ..engine.attributes import FROZEN, RESULT, SUPERSEDED, stored_results
 from ..engine.home_watch import HomeWatch
 from ..engine.journal import Journal
 from ..engine.progress import EndState
 from ..engine.rebuilding import rebuild
 from ..engine.recorder import Recorder
 from ..engine.tracking import STATUS, Tracking
-from ..engine.trials import FROZEN, RESULT, SUPERSEDED, Trials
-from ..spec.seed_groups import Results, group_value
+from ..engine.trial_end import end_trial, trial_end
+from ..engine.trials import Trials
 from ..stores.heartbeat import TAG
 from .state import StoredStudy, state_of
 
@@ -61,37 +61,22 @@ def note_gone(stored: StoredStudy, runs: Sequence[Any]) -> None:
 def end_in_optuna(stored: StoredStudy, run: Any, trial: FrozenTrial) -> None:
     """End a run in Optuna as MLflow says it ended; its trial ends with the last of its runs."""
     state, score = state_of(run), run.data.metrics.get(records.BEST_VAL_ACCURACY)
-    trial = stored.storage.get_trial(trial._trial_id)
-    results = {run.data.tags[records.TAG_SEED]: (state, score if state == records.COMPLETE else None)}
+    trial, seed = stored.storage.get_trial(trial._trial_id), run.data.tags[records.TAG_SEED]
+    results = {int(seed): (state, score if state == records.COMPLETE else None)}
     if stored.several:
-        stored.storage.set_trial_user_attr(trial._trial_id, RESULT + run.data.tags[records.TAG_SEED], [state, score])
-        reported = {key: tuple(value) for key, value in trial.user_attrs.items() if key.startswith(RESULT)}
-        results |= {key.removeprefix(RESULT): value for key, value in reported.items()}
+        stored.storage.set_trial_user_attr(trial._trial_id, RESULT + seed, [state, score])
+        results |= stored_results(trial)
         if len(results) < len(stored.config.seeds):
             return
     elif stored.config.kind == "search":
         _report_epochs(stored, run, trial)
-    _tell(stored, trial, {int(seed): result for seed, result in results.items()})
+    end_trial(stored.storage, trial._trial_id, trial_end(results, stored.config))
 
 
 def _report_epochs(stored: StoredStudy, run: Any, trial: FrozenTrial) -> None:
     for point in stored.client.get_metric_history(run.info.run_id, records.VAL_ACCURACY):
         if point.step not in trial.intermediate_values:
             stored.storage.set_trial_intermediate_value(trial._trial_id, point.step, point.value)
-
-
-def _tell(stored: StoredStudy, trial: FrozenTrial, results: Results) -> None:
-    from optuna.trial import TrialState
-
-    state = next((state for state, _ in results.values() if state != records.COMPLETE), records.COMPLETE)
-    ends = {records.COMPLETE: TrialState.COMPLETE, records.PRUNED: TrialState.PRUNED}
-    values = None
-    if (value := group_value(results, stored.config.study.score)) is not None:
-        values = [value]
-    elif state == records.PRUNED and (reported := stored.storage.get_trial(trial._trial_id).intermediate_values):
-        values = [reported[max(reported)]]  # as Optuna's own `tell` does
-    stored.storage.set_trial_user_attr(trial._trial_id, STATE, state)
-    stored.storage.set_trial_state_values(trial._trial_id, ends.get(state, TrialState.FAIL), values)
 
 
 def write_epochs(stored: StoredStudy, run: Any, epochs: Sequence[EpochResult]) -> None:

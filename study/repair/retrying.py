@@ -10,7 +10,7 @@ from __future__ import annotations
 from reports import records
 from reports.data.experiments import find_experiment
 
-from ..engine.foreign import STATE
+from ..engine.attributes import STATE
 from ..stores.connect import open_mlflow
 from ..stores.home import Home
 from ..stores.locks import DriverBusy, driver_lock

@@ -14,12 +14,12 @@ from reports.data.mlflow_runs import DELETED, key_of, runs_where
 from trainers.checkpoint import CheckpointFolder
 from trainers.results import EpochResult
 
+from ..engine.attributes import RESULT, SUPERSEDED
 from ..engine.foreign import is_ours, notes_on
 from ..engine.journal import Journal
 from ..engine.plan import planned_runs
 from ..engine.rebuilding import Lost, find_lost
 from ..engine.status import driver_of, read_studies
-from ..engine.trials import RESULT, SUPERSEDED
 from ..spec.config import StudyConfig
 from ..spec.writing import stored_spec
 from ..stores.connect import open_mlflow, open_optuna

@@ -13,11 +13,11 @@ from reports.data.facts import json_tag, read_facts
 from reports.data.loading import from_mlflow
 from reports.records import ReportError, RunRecord
 from study.cli.space_page import check_space
+from study.engine.attributes import FROZEN
 from study.engine.facts import TAG_LIMIT, facts_of, sentence, write_facts
 from study.engine.plan import frozen_json
 from study.engine.status import read_study
 from study.engine.tracking import Tracking
-from study.engine.trials import FROZEN
 from study.engine.views import saved_views, views_of
 from study.reporting import report_from_store
 from study.spec.config import SpecError, StudyConfig

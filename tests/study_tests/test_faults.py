@@ -108,7 +108,8 @@ def test_a_driver_killed_while_it_draws_parameters_draws_the_same_again(tmp_path
 
     whole, broken = after_one_trial(tmp_path / "whole"), after_one_trial(tmp_path / "half")
     calm = [whole.next()[0].params for _ in range(2)]
-    trial = broken._ask_next()
+    trial = broken._queue.next()
+    assert trial is not None
     first = next(iter(calm[0]))
     config.space.dimensions[first].suggest(trial, first)  # type: ignore[union-attr]
     again = Trials(open_optuna(Home(tmp_path / "half")), config, "checksum")

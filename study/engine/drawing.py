@@ -1,0 +1,62 @@
+"""How a search's trial draws its parameters: each trial has its own sampler, and stays within [space] max_compute."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from trainers.errors import InputError
+
+from ..spec.config import StudyConfig
+from ..spec.sections import Named
+from .plan import sampler_seed
+
+if TYPE_CHECKING:
+    from optuna.study import Study
+    from optuna.trial import Trial
+
+    from ..stores.optuna_storage import SoleWriter
+
+SAMPLED_DRAWS, MOST_DRAWS = 20, 1000
+"""Draws of a config within [space] max_compute: by the sampler, then at random."""
+
+
+def trial_sampler(config: StudyConfig, number: int, attempt: int = 0) -> Any:
+    """Return the sampler of trial `number`; each `attempt` to draw it draws otherwise."""
+    from ..spec.optuna_parts import make_sampler
+
+    assert config.sampler is not None
+    if attempt:
+        section = config.sampler if attempt < SAMPLED_DRAWS else Named(name="random")
+        uniform = section.name in ("qmc", "brute_force")  # these have one point for each trial
+        again = sampler_seed(config.study.seed, f"{number}/{attempt}")
+        return make_sampler(Named(name="random") if uniform else section, again)
+    if config.sampler.name != "qmc":
+        return make_sampler(config.sampler, sampler_seed(config.study.seed, number))
+    sampler: Any = make_sampler(config.sampler, config.study.seed)
+    # One sequence, and each trial its own point: Optuna's count would pass over that of a driver that died drawing it.
+    sampler._find_sample_id = lambda study, search_space: number
+    return sampler
+
+
+def params_within_max_compute(study: Study, storage: SoleWriter, config: StudyConfig, trial: Trial) -> dict[str, Any]:
+    """Return parameters of a config within `space.max_compute`: the first that the sampler draws, so no trial is spent on others.
+
+    Optuna's constraints are soft, and only some samplers know them. After 20 draws of the sampler that are all beyond it,
+    uniform ones follow. Raises InputError if these are all beyond it, too.
+    """
+    import optuna
+
+    assert config.space is not None
+    for attempt in range(MOST_DRAWS):
+        study.sampler = trial_sampler(config, trial.number, attempt)
+        with storage.drafting():
+            draft = optuna.trial.Trial(study, trial._trial_id)
+            draft._cached_frozen_trial.params, draft._cached_frozen_trial.distributions = {}, {}
+            config.space.suggest(draft, config.base_tree)
+        if not config.beyond_max_compute(draft.params):
+            return draft.params
+    if trial._fixed_params:  # what somebody wished is so dear whatever is drawn beside it
+        return dict(trial._fixed_params)
+    raise InputError(
+        f"space.max_compute = {config.space.max_compute:g}: {MOST_DRAWS} draws were all beyond it; raise it, or make the space cheaper"
+    )

@@ -1,0 +1,71 @@
+"""What is missing of a study's plan, put into Optuna's queue before anything starts."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING, Any
+
+from ..spec.config import StudyConfig
+from .attributes import PRESET, RETRY_OF, VERDICT
+from .plan import StudyChanged, planned_fingerprint, planned_runs, run_attributes
+
+if TYPE_CHECKING:
+    from optuna.study import Study
+    from optuna.trial import FrozenTrial
+
+
+def enqueue_missing(study: Study, config: StudyConfig, data_checksum: str, superseded: Collection[int]) -> None:
+    """Enqueue what the plan has and the study lacks, and a retry for each of the `superseded` trials.
+
+    Raises StudyChanged if an arm or a seed of the study is no longer in the spec, or means another training.
+    """
+    trials = study.get_trials(deepcopy=False)
+    if config.kind == "search":
+        _enqueue_presets(study, config, trials)
+        _enqueue_retries(study, trials, superseded)
+        return
+    counting = [trial.user_attrs for trial in trials if trial.number not in superseded]
+    known = {(attrs["arm"], attrs["seed"]): attrs["cell"] for attrs in counting}
+    planned = {pair: planned_fingerprint(config, *pair, data_checksum) for pair in planned_runs(config)}
+    _refuse_changed_arms(config.study.name, known, planned)
+    for (arm, seed), fingerprint in planned.items():
+        if (arm, seed) not in known:
+            study.enqueue_trial({}, run_attributes(config, arm, seed, fingerprint))
+
+
+def _enqueue_presets(study: Study, config: StudyConfig, trials: Sequence[FrozenTrial]) -> None:
+    there = {trial.user_attrs.get(PRESET) for trial in trials}
+    for name, params in config.enqueued.items():
+        if name not in there:
+            study.enqueue_trial(params, user_attrs={PRESET: name})
+
+
+def _enqueue_retries(study: Study, trials: Sequence[FrozenTrial], superseded: Collection[int]) -> None:
+    """Enqueue the parameters of superseded trials; of a result that was lost, what the pruner said stays true."""
+    from optuna.trial import TrialState, create_trial
+
+    retried = {trial.user_attrs.get(RETRY_OF) for trial in trials}
+    for trial in trials:
+        if trial.number in superseded and trial.number not in retried:
+            lost = trial.state != TrialState.FAIL
+            kept = {name: trial.user_attrs[name] for name in (PRESET, *[VERDICT] * lost) if name in trial.user_attrs}
+            again = create_trial(
+                state=TrialState.WAITING,
+                user_attrs={RETRY_OF: trial.number, **kept},
+                system_attrs={**(trial.system_attrs if lost else {}), "fixed_params": trial.params},
+                intermediate_values=trial.intermediate_values if lost else None,
+            )
+            study.add_trial(again)
+
+
+def _refuse_changed_arms(study: str, known: dict[Any, str], planned: dict[Any, str]) -> None:
+    for (arm, seed), fingerprint in known.items():
+        what = f'study "{study}": arm "{arm}", seed {seed}'
+        if (arm, seed) not in planned:
+            raise StudyChanged(
+                f"{what} is no longer in the spec; arms and seeds may be added, not removed: put it back"
+            )
+        if planned[arm, seed] != fingerprint:
+            raise StudyChanged(
+                f"{what} means another training than when the study started; give the new arm a new name"
+            )

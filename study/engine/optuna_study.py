@@ -1,0 +1,59 @@
+"""The Optuna study of a spec: made or opened, and refused if it is another's or started with another spec."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from trainers.errors import InputError
+
+from ..spec.config import SpecError, StudyConfig
+from .attributes import FROZEN
+from .plan import frozen_json, refuse_change
+
+if TYPE_CHECKING:
+    from optuna.study import Study
+
+    from ..stores.optuna_storage import SoleWriter
+
+
+def open_study(storage: SoleWriter, config: StudyConfig) -> Study:
+    """Return Optuna's study of a spec, made if it is missing, with its pruner."""
+    import optuna
+
+    return optuna.create_study(
+        study_name=config.study.name, storage=storage, direction="maximize", load_if_exists=True,
+        sampler=optuna.samplers.RandomSampler(seed=0), pruner=_pruner(config),
+    )  # fmt: skip
+
+
+def _pruner(config: StudyConfig) -> Any:
+    from optuna.pruners import NopPruner
+
+    from ..spec.optuna_parts import make_pruner
+
+    return make_pruner(config.pruner, config.base.budget.epochs) if config.pruner else NopPruner()
+
+
+def refuse_other_direction(study: Study) -> None:
+    """Raise InputError if the study is none that mamlab made: ours are all to be maximized."""
+    found = [direction.name.lower() for direction in study.directions]
+    if found != ["maximize"]:
+        raise InputError(
+            f"the study \"{study.study_name}\" in Optuna's store is not mamlab's: it is to {' and '.join(found)}; "
+            "give yours another name"
+        )
+
+
+def freeze(study: Study, config: StudyConfig, data_checksum: str) -> None:
+    """Store what of the spec may not change, at the first start; raise StudyChanged at a later one if it did.
+
+    Raises SpecError at the first start for a space in which different parameters mean the same config.
+    """
+    now = frozen_json(config, data_checksum)
+    before = study.user_attrs.get(FROZEN)
+    if before is not None:
+        refuse_change(config.study.name, before, now)
+        return
+    if config.space is not None and (problems := config.space.alike(config.base_tree)):
+        raise SpecError(problems)
+    study.set_user_attr(FROZEN, now)

@@ -1,0 +1,76 @@
+"""How a trial ends: its state and score by the results of its runs, written into Optuna."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from reports import records
+
+from ..spec.config import StudyConfig
+from ..spec.seed_groups import Results, group_value
+from .attributes import STATE, STOPPED
+
+if TYPE_CHECKING:
+    from optuna.trial import FrozenTrial, TrialState
+
+    from ..stores.optuna_storage import SoleWriter
+
+
+@dataclass(frozen=True)
+class TrialEnd:
+    """The end of a trial: `state` is that of its first run that is not complete; `score` is None unless all are."""
+
+    state: str
+    score: float | None
+    trained: int
+    """Runs that it had."""
+    skipped: int
+    """Runs that it did not have, because one failed or a pruner stopped the trial between its seeds."""
+
+    @property
+    def stopped(self) -> bool:
+        """Whether a pruner stopped the trial between its seeds."""
+        return self.score is not None and self.skipped > 0
+
+    @property
+    def optuna_state(self) -> TrialState:
+        """What Optuna calls the state."""
+        from optuna.trial import TrialState
+
+        ends = {records.COMPLETE: TrialState.COMPLETE, records.PRUNED: TrialState.PRUNED}
+        return ends.get(self.state, TrialState.FAIL)
+
+    def value(self, trial: FrozenTrial) -> float | None:
+        """Return the trial's value in Optuna: a pruned one keeps what it last reported, as with Optuna's own `tell`."""
+        if self.state != records.PRUNED or not trial.intermediate_values:
+            return self.score
+        last = trial.intermediate_values[max(trial.intermediate_values)]
+        return None if math.isnan(last) else last
+
+
+def runs_per_trial(config: StudyConfig) -> int:
+    """Return how many runs a trial has, if nothing stops it."""
+    return len(config.seeds) if config.kind == "search" else 1
+
+
+def trial_end(results: Results, config: StudyConfig, best: float | None = None) -> TrialEnd:
+    """Return how a trial with these `results` ends; `best` is the score of the best trial that no pruner stopped.
+
+    What was stopped for being worse cannot be the best: its score is at most `best`.
+    """
+    state = next((state for state, _ in results.values() if state != records.COMPLETE), records.COMPLETE)
+    score, skipped = group_value(results, config.study.score), runs_per_trial(config) - len(results)
+    if score is not None and skipped and best is not None:
+        score = min(score, best)
+    return TrialEnd(state, score, len(results), skipped)
+
+
+def end_trial(storage: SoleWriter, trial_id: int, end: TrialEnd) -> None:
+    """Write the end of a trial into Optuna. Raises UpdateFinishedTrialError if it has ended already."""
+    storage.set_trial_user_attr(trial_id, STATE, end.state)
+    if end.stopped:
+        storage.set_trial_user_attr(trial_id, STOPPED, end.trained)
+    value = end.value(storage.get_trial(trial_id))
+    storage.set_trial_state_values(trial_id, end.optuna_state, None if value is None else [value])

@@ -1,0 +1,73 @@
+"""The pruner's verdicts on trials: asked once for each step, stored, then reported."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .attributes import VERDICT
+from .taken import TakenTrials
+
+if TYPE_CHECKING:
+    from optuna.study import Study
+    from optuna.trial import FrozenTrial, Trial
+
+    from ..stores.optuna_storage import SoleWriter
+
+
+class Verdicts:
+    """The last verdict on each trial that is open, and the steps that were reported of it."""
+
+    def __init__(self, study: Study, storage: SoleWriter, taken: TakenTrials) -> None:
+        self._study, self._storage, self._taken = study, storage, taken
+        self._last: dict[int, tuple[int, bool, dict[str, Any]]] = {}
+        self._reported: dict[int, set[int]] = {}
+
+    def open(self, trial: FrozenTrial) -> None:
+        """Read what is stored of a trial."""
+        step, stop, *notes = trial.user_attrs.get(VERDICT, (0, False))
+        self._last[trial.number] = (step, stop, notes[0] if notes else {})
+        self._reported[trial.number] = set(trial.intermediate_values)
+
+    def close(self, number: int) -> None:
+        """Forget a trial that has ended, or is another tool's."""
+        self._last.pop(number, None)
+        self._reported.pop(number, None)
+
+    def stops_at(self, number: int, step: int) -> bool:
+        """Whether the last verdict is on `step`, and stops the trial there."""
+        judged, stop, _ = self._last[number]
+        return stop and judged == step
+
+    def judge(self, trial: Trial, step: int, value: float, *, unasked: bool, answered: bool = False) -> bool:
+        """Store the verdict on a step of a trial, then report it; return whether the trial stops.
+
+        `unasked`: it goes on, without the pruner. `answered`: the worker was told to go on, which is the verdict.
+        """
+        number = trial.number
+        if step in self._reported[number]:
+            return self.stops_at(number, step)
+        judged, stop, notes = self._last[number]
+        if judged != step:
+            stop, notes = (False, {}) if unasked else self._ask(trial, step, value)
+        stop = stop and not answered
+        with self._taken.noticing(number):
+            if stop or notes or answered:
+                trial.set_user_attr(VERDICT, [step, stop, notes])
+                self._last[number] = (step, stop, notes)
+            for key, noted in notes.items():
+                self._storage.set_trial_system_attr(trial._trial_id, key, noted)
+            trial.report(value, step)
+        self._reported[number].add(step)
+        return stop
+
+    def _ask(self, trial: Trial, step: int, value: float) -> tuple[bool, dict[str, Any]]:
+        """Ask the pruner as if the step were reported; return its verdict, and what it wants to remember of the trial.
+
+        Some pruners answer otherwise when asked twice, by what they remember: so it is stored with the verdict, and never
+        without it.
+        """
+        frozen = self._storage.get_trial(trial._trial_id)
+        frozen.intermediate_values[step] = value
+        with self._storage.holding_back() as notes:
+            stop = bool(self._study.pruner.prune(self._study, frozen))
+        return stop, notes

@@ -15,7 +15,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from reports.data.output_folder import write_file
+from reports.data.atomic_file import write_file
 
 from . import agreement, counts, iterations, memory, study_costs, whole_runs
 from .header import header

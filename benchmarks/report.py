@@ -29,7 +29,7 @@ from reports.data.loading import from_files, from_mlflow
 from reports.data.manifest import REPORT
 from reports.data.output_folder import Contents, writing_into
 from reports.data.series import Curve
-from reports.records import RunRecord, StudyInfo
+from reports.records import Family, RunRecord, StudyInfo
 
 EPOCHS = 100
 SEEDS = 100
@@ -82,11 +82,12 @@ def make_record(number: int, kind: str, tasks: int) -> RunRecord:
     )
 
 
-def study(kind: str) -> StudyInfo:
+def study(kind: str, runs: int) -> StudyInfo:
     """Return what is said once: every arm against the first, or the searched settings."""
     if kind == names.SEARCH:
         return StudyInfo(kind, kind, "1", searched=("inner.lr", "inner.steps", "outer.lr"))
-    return StudyInfo(kind, kind, "1", base_arm="arm 000")
+    pairs = tuple((f"arm {arm:03d}", "arm 000") for arm in range(1, -(-runs // SEEDS)))
+    return StudyInfo(kind, kind, "1", families=(Family("arms against arm 000", pairs),))
 
 
 def report_seconds(folder: Path) -> float:
@@ -153,7 +154,7 @@ def main() -> None:
         for kind in (names.ABLATION, names.SEARCH):
             place = Path(folder) / kind
             records = [make_record(number, kind, options.tasks) for number in range(options.runs)]
-            write_files(records, study(kind), place)
+            write_files(records, study(kind, options.runs), place)
             del records
             seconds, cpu, memory = measured(report_seconds, place)
             what = f"report of the {kind} from files"

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import Any, Literal, get_args
 
 from trainers.errors import InputError
+
+from .origin import FreshSeeds, Origin, fresh_of, origin_of
 
 # Tags of every run. The values are strings; JSON where it says so.
 TAG_STATE = "mamlab.state"
@@ -45,8 +47,6 @@ TAG_PARENT = "mlflow.parentRunId"
 TAG_RUN_NAME = "mlflow.runName"
 
 # Tags of the parent run alone. The artifact `FACTS_FILE` says the same: a tag that would be too long only names it.
-TAG_BASE_ARM = "base_arm"
-"""JSON list of [arm, base] pairs: which arm is compared to which. (A plain name: all arms to this one.)"""
 TAG_FAMILIES = "families"
 """JSON list of [name, [[arm, base], ...]]: the families within which p values are adjusted."""
 TAG_DESIGN = "design"
@@ -76,6 +76,7 @@ ROLE_SUMMARY = "summary"
 SEARCH = "search"
 ABLATION = "ablation"
 TRAIN = "train"
+Kind = Literal["search", "ablation", "train"]
 
 COMPLETE = "complete"
 PRUNED = "pruned"
@@ -87,7 +88,9 @@ RUNNING = "running"
 WAITING = "waiting"
 STATES = (COMPLETE, PRUNED, DIVERGED, OUT_OF_MEMORY, FAILED, INTERRUPTED, RUNNING, WAITING)
 """Every state, in the order in which reports count them."""
-ENDED = (COMPLETE, PRUNED, DIVERGED, OUT_OF_MEMORY, FAILED)
+EndState = Literal["complete", "pruned", "diverged", "out_of_memory", "failed", "interrupted"]
+"""How a run ends; an interrupted one goes on with its study."""
+ENDED: tuple[str, ...] = tuple(state for state in get_args(EndState) if state != INTERRUPTED)
 """States of a run that changes no more."""
 
 # Metrics of every epoch; the step is the 1-based epoch. Accuracies lie in [0, 1].
@@ -229,45 +232,10 @@ class Sweep:
 
 
 @dataclass(frozen=True)
-class SearchedTrial:
-    """A trial as its search saw it: `score` is its validation accuracy, the mean over `seeds` trainings."""
-
-    number: int
-    score: float
-    seeds: int = 1
-
-
-@dataclass(frozen=True)
-class Origin:
-    """The search that an ablation follows from; `trials` maps an arm to the trial whose settings it has.
-
-    The scores are biased upward: the trials were chosen by them. What the arms reach on seeds that the search never saw is not.
-    """
-
-    search: str
-    trials: Mapping[str, SearchedTrial] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class FreshSeeds:
-    """What a trial of a search reached in `study`, on seeds that the search never saw; accuracies in [0, 1], one a complete run."""
-
-    study: str
-    experiment_id: str
-    arm: str
-    trial: SearchedTrial
-    validation: tuple[float, ...]
-    test: tuple[float, ...]
-    runs: tuple[str, ...]
-
-
-@dataclass(frozen=True)
 class StudyInfo:
     """What is said once for a whole study.
 
-    `families` hold the comparisons. Without them (records of earlier versions, or written by hand) the `comparisons`, (arm,
-    base) pairs, make a family for each base; without these, every arm is compared to `base_arm`, if there is one.
-    `searched` are the dotted names that a search varied; `space` says what each was drawn from: {"low", "high"}, whole numbers if
+    `families` hold the comparisons. `searched` are the dotted names that a search varied; `space` says what each was drawn from: {"low", "high"}, whole numbers if
     both are, with "log" or "step", or {"choices"}. It is empty in records of earlier versions. `mlflow_address` is where the MLflow UI answers
     ("http://127.0.0.1:5000"); without it the report holds no links to runs.
     """
@@ -275,8 +243,6 @@ class StudyInfo:
     name: str
     kind: str
     experiment_id: str = ""
-    base_arm: str | None = None
-    comparisons: tuple[tuple[str, str], ...] = ()
     families: tuple[Family, ...] = ()
     factorial: Factorial | None = None
     sweep: Sweep | None = None
@@ -309,14 +275,13 @@ class StudyInfo:
         return cls(
             **{key: value for key, value in tree.items() if key in known}
             | {
-                "comparisons": _pairs(tree.get("comparisons", ())),
                 "families": tuple(Family(f["name"], _pairs(f["comparisons"])) for f in tree.get("families", ())),
                 "factorial": factorial and factorial_of(factorial),
                 "sweep": sweep and Sweep(sweep["path"], dict(sweep["values"])),
                 "searched": tuple(tree.get("searched", ())),
                 "space": {name: dict(dimension) for name, dimension in tree.get("space", {}).items()},
                 "origin": origin and origin_of(origin),
-                "fresh": tuple(_fresh_of(one) for one in tree.get("fresh", ())),
+                "fresh": tuple(fresh_of(one) for one in tree.get("fresh", ())),
             }
         )
 
@@ -324,16 +289,6 @@ class StudyInfo:
 def factorial_of(tree: Mapping[str, Any]) -> Factorial:
     """Return the design that JSON made of a `Factorial`."""
     return Factorial(tuple(tree["factors"]), {arm: tuple(on) for arm, on in tree["arms"].items()})
-
-
-def origin_of(tree: Mapping[str, Any]) -> Origin:
-    """Return the origin that JSON made of an `Origin`."""
-    return Origin(tree["search"], {arm: SearchedTrial(**trial) for arm, trial in tree["trials"].items()})
-
-
-def _fresh_of(tree: Mapping[str, Any]) -> FreshSeeds:
-    series = {name: tuple(tree[name]) for name in ("validation", "test", "runs")}
-    return FreshSeeds(tree["study"], tree["experiment_id"], tree["arm"], SearchedTrial(**tree["trial"]), **series)
 
 
 def _pairs(pairs: Iterable[Iterable[str]]) -> tuple[tuple[str, str], ...]:

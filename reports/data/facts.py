@@ -16,9 +16,7 @@ if TYPE_CHECKING:
 
 PLAIN = (names.TAG_SCORE,)
 """Facts whose tag is the text itself, not JSON."""
-FACTS = (
-    names.TAG_BASE_ARM, names.TAG_FAMILIES, names.TAG_DESIGN, names.TAG_ORIGIN, names.TAG_SEARCHED, names.TAG_SPACE, *PLAIN
-)  # fmt: skip
+FACTS = (names.TAG_FAMILIES, names.TAG_DESIGN, names.TAG_ORIGIN, names.TAG_SEARCHED, names.TAG_SPACE, *PLAIN)
 
 
 def read_facts(client: Any, parent: Run) -> dict[str, Any]:
@@ -56,8 +54,6 @@ def _value(name: str, tags: Mapping[str, str]) -> Any:
     try:
         return text if name in PLAIN else json.loads(text)
     except ValueError:
-        if name == names.TAG_BASE_ARM and not text.startswith("["):  # the first versions wrote the arm's bare name
-            return text
         raise ReportError(_cut(f'the tag "{name}" ({len(text)} characters)', tags)) from None
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from .. import records as names
-from ..records import FreshSeeds, origin_of
+from ..origin import FreshSeeds, origin_of
 from .facts import read_facts
 from .mlflow_runs import runs_where
 

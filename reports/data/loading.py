@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import records as names
-from ..records import Family, ReportError, RunRecord, StudyInfo, Sweep, factorial_of, origin_of
+from ..origin import origin_of
+from ..records import Family, ReportError, RunRecord, StudyInfo, Sweep, factorial_of
 from .experiments import find_experiment, parent_of, renamed, study_of
 from .facts import read_facts
 from .files import is_current, read_files
@@ -206,13 +207,11 @@ def spec_of(client: MlflowClient, parent: Run) -> str:
 
 
 def _study(experiment: Experiment, kind: str, facts: Mapping[str, Any], children: list[RunRecord]) -> StudyInfo:
-    base, design = facts.get(names.TAG_BASE_ARM), facts.get(names.TAG_DESIGN, {})
+    design = facts.get(names.TAG_DESIGN, {})
     return StudyInfo(
         name=experiment.name,
         kind=kind or (children[0].kind if children else ""),
         experiment_id=experiment.experiment_id,
-        base_arm=base if isinstance(base, str) else None,
-        comparisons=tuple((arm, other) for arm, other in base) if isinstance(base, list) else (),
         families=tuple(
             Family(name, tuple((arm, other) for arm, other in pairs))
             for name, pairs in facts.get(names.TAG_FAMILIES, ())

@@ -7,7 +7,6 @@ and the manifest after them. A process that dies before leaves the folder as it 
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import os
 import shutil
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import IO
 
 from ..records import ReportError
+from .atomic_file import reason, sync
 from .manifest import MANIFEST, REPORT, Manifest, checksum, read_manifest
 
 WRITING, FILES = ".mamlab-writing", "files"
@@ -93,24 +93,8 @@ def finish_writing(folder: Path) -> None:
             _finish(folder, place)
     except OSError as error:
         raise ReportError(
-            f"the writing of {folder} was interrupted, and cannot be finished: {_reason(error)}; make it writable, or read a whole copy"
+            f"the writing of {folder} was interrupted, and cannot be finished: {reason(error)}; make it writable, or read a whole copy"
         ) from error
-
-
-def write_file(file: Path, content: str | bytes) -> None:
-    """Write a file whole or not at all. Raises ReportError if it cannot be written."""
-    beside = file.with_name(f".{file.name}.{os.getpid()}.tmp")
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        beside.write_bytes(content.encode() if isinstance(content, str) else content)
-        _sync(beside)
-        beside.replace(file)
-        _sync(file.parent)
-    except OSError as error:
-        raise ReportError(f"{file} cannot be written: {_reason(error)}; make room, or name another place") from error
-    finally:
-        with suppress(OSError):
-            beside.unlink(missing_ok=True)
 
 
 def _make(folder: Path, contents: Contents) -> bool:
@@ -120,7 +104,7 @@ def _make(folder: Path, contents: Contents) -> bool:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ReportError(
-            f"the {contents.what}'s folder {folder} cannot be made: {_reason(error)}; {contents.way_out}"
+            f"the {contents.what}'s folder {folder} cannot be made: {reason(error)}; {contents.way_out}"
         ) from error
     return made
 
@@ -132,13 +116,9 @@ def _told(folder: Path, contents: Contents) -> Iterator[None]:
         yield
     except OSError as error:
         raise ReportError(
-            f"the {contents.what}'s folder {folder} cannot be written: {_reason(error)}; what it held is still there. "
+            f"the {contents.what}'s folder {folder} cannot be written: {reason(error)}; what it held is still there. "
             f"Make room or make it writable, or {contents.way_out}"
         ) from error
-
-
-def _reason(error: OSError) -> str:
-    return error.strerror or str(error)
 
 
 @contextmanager
@@ -224,7 +204,7 @@ def _commit(folder: Path, place: Path, contents: Contents, old: Manifest) -> Non
         old = Manifest.of(folder, old.what, old.study, ours, adopted=True)
     _refuse_unlisted(folder, names, old)
     for path in {*written, *(path.parent for path in written)}:
-        _sync(path)
+        sync(path)
     if old.adopted:
         _put(folder / MANIFEST, old.to_text(), place)
     _put(place / MANIFEST, Manifest.of(place / FILES, contents.what, contents.study, names).to_text(), place)
@@ -238,9 +218,9 @@ def _files_among(folder: Path, names: Iterable[str]) -> list[str]:
 def _put(file: Path, text: str, place: Path) -> None:
     beside = place / "manifest.tmp"
     beside.write_text(text, encoding="utf-8", newline="\n")
-    _sync(beside)
+    sync(beside)
     beside.replace(file)
-    _sync(file.parent)
+    sync(file.parent)
 
 
 def _finish(folder: Path, place: Path) -> None:
@@ -256,9 +236,9 @@ def _finish(folder: Path, place: Path) -> None:
         for name in old.files.keys() - new.files.keys():
             _remove(folder, name, old.files[name])
         for path in {folder / name for name in new.files}:
-            _sync(path.parent)
+            sync(path.parent)
         (place / MANIFEST).replace(folder / MANIFEST)
-        _sync(folder)
+        sync(folder)
     shutil.rmtree(place / FILES, ignore_errors=True)
 
 
@@ -287,15 +267,3 @@ def _remove(folder: Path, name: str, digest: str) -> None:
     path = folder / name
     if _is_plain(folder, name) and path.is_file() and checksum(path) == digest:
         path.unlink()
-
-
-def _sync(path: Path) -> None:
-    """Wait until a file, or a folder's list of files, is on the disk; a file system that has no such call for folders is let be."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    except OSError as error:
-        if not path.is_dir() or error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.EBADF):
-            raise
-    finally:
-        os.close(descriptor)

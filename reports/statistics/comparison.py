@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .. import records as names
-from ..records import Family, StudyInfo
+from ..records import Family
 from .bootstrap import Interval, hierarchical_interval
 from .estimate import Estimate, differences, estimate
 from .noise import NoiseSplit, noise_split
@@ -46,24 +46,6 @@ class Comparison:
     improvement: Estimate
     diverged: int
     base_diverged: int
-
-
-def default_families(pairs: Sequence[tuple[str, str]]) -> tuple[Family, ...]:
-    """Return a family for each base, in the order of `pairs` (arm, base); a base compared with another stands alone."""
-    bases = dict.fromkeys(base for _, base in pairs)
-    groups: dict[str, list[tuple[str, str]]] = {}
-    for arm, base in pairs:
-        title = f"{arm} against {base}" if arm in bases else f"arms against {base}"
-        groups.setdefault(title, []).append((arm, base))
-    return tuple(Family(title, tuple(members)) for title, members in groups.items())
-
-
-def families_of(info: StudyInfo, arms: Sequence[str]) -> tuple[Family, ...]:
-    """Return the families that a study declares; else those of its pairs, or of every arm against its base arm."""
-    if info.families:
-        return info.families
-    pairs = info.comparisons or [(arm, info.base_arm) for arm in arms if info.base_arm and arm != info.base_arm]
-    return default_families(list(dict.fromkeys(pairs)))
 
 
 def compare(families: Sequence[Family], arms: Mapping[str, Arm], metric: str) -> tuple[Comparison, ...]:

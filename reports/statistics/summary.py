@@ -12,7 +12,7 @@ from .. import records as names
 from ..data.facts import json_tag
 from ..records import RunRecord, StudyInfo
 from .arms import Arm, Excluded
-from .comparison import Comparison, compare, families_of
+from .comparison import Comparison, compare
 from .estimate import Estimate, estimate, lower_bound
 from .factorial import FactorialEffects, factorial_effects
 from .sweep import SweepCurve, sweep_curve
@@ -144,12 +144,11 @@ def summarise_ablation(records: Sequence[RunRecord], info: StudyInfo) -> Ablatio
     by_arm: dict[str, list[RunRecord]] = {}
     for record in records:
         by_arm.setdefault(arm_name(record, info), []).append(record)
-    families = families_of(info, list(by_arm))
-    order = _arm_order(list(by_arm), [pair for family in families for pair in family.comparisons])
+    order = _arm_order(list(by_arm), [pair for family in info.families for pair in family.comparisons])
     arms = {name: _arm(name, by_arm.get(name, []), metric, excluded) for name in order}
     values = {name: arm.values for name, arm in arms.items()}
     return Ablation(
-        metric, tuple(arms.values()), compare(families, arms, metric), tuple(excluded),
+        metric, tuple(arms.values()), compare(info.families, arms, metric), tuple(excluded),
         factorial_effects(info.factorial, values) if info.factorial else None,
         sweep_curve(info.sweep, values) if info.sweep else None,
     )  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..records import FreshSeeds, Origin, SearchedTrial
+from ..origin import FreshSeeds, Origin, SearchedTrial
 from ..statistics.arms import Arm
 from ..statistics.estimate import Estimate, estimate
 from ..statistics.summary import Ablation, best_validation

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from reports.data.output_folder import write_file
+from reports.data.atomic_file import write_file
 from reports.records import ReportError
 from trainers.data import CifarFS, DataConfig, DataError, Glyphs, ImageFolder, Omniglot, load
 from trainers.error_messages import unknown

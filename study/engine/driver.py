@@ -31,7 +31,7 @@ from .held import HeldRuns
 from .home_watch import HomeWatch, driving
 from .journal import Journal
 from .limits import SpendingLimits
-from .progress import EndState, RunningRow, StudyProgress
+from .progress import Ending, StudyProgress
 from .rebuilding import rebuild
 from .recorder import Recorder
 from .remaining import Progress
@@ -142,7 +142,7 @@ class _Driver:
         self._live: dict[str, Run] = {}
         self._held, self._alike = HeldRuns(), Alike()
         self._messages: deque[str] = deque(maxlen=MESSAGES_KEPT)
-        self._just_ended: list[tuple[RunningRow, EndState]] = []
+        self._just_ended: list[Ending] = []
         self._progress, self._interrupted = Progress(), 0
 
     def run(self, keep_workers: bool = False) -> StudyProgress:

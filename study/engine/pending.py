@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Iterator
 
+from reports.records import EndState
+
 from ..workers.jobs import Ended, EpochDone, Event, Finished
 from .journal import Journal, RunKey
-from .progress import EndState
 from .run import Run
 
 

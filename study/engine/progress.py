@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Literal, get_args
+from typing import Any
 
-Kind = Literal["search", "ablation", "train"]
-EndState = Literal["complete", "pruned", "diverged", "out_of_memory", "failed", "interrupted"]
-END_STATES: tuple[EndState, ...] = get_args(EndState)
+from reports.records import EndState, Kind
 
 
 @dataclass(frozen=True)
@@ -28,6 +26,10 @@ class RunningRow:
     arm: str | None = None
     """Of an ablation."""
     seed: int | None = None
+
+
+Ending = tuple[RunningRow, EndState]
+"""A run that has just ended, and how."""
 
 
 @dataclass(frozen=True)
@@ -59,9 +61,9 @@ class StudyProgress:
     planned: int
     """Runs (trainings) that the study wants in the end; 0 if only hours limit it."""
     counts: dict[str, int] = field(default_factory=dict)
-    """Runs by state: those of `END_STATES`, and while live "running" and "waiting"; absent means 0."""
+    """Runs by state: those of `EndState`, and while live "running" and "waiting"; absent means 0."""
     running: tuple[RunningRow, ...] = ()
-    just_ended: tuple[tuple[RunningRow, EndState], ...] = ()
+    just_ended: tuple[Ending, ...] = ()
     """The runs that ended since the progress before, and how."""
     best_label: str | None = None
     best_value: float | None = None

@@ -13,6 +13,8 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
+from reports.records import EndState
+
 from ..stores.locks import DriverBusy
 from ..stores.patience import LONGEST_PAUSE, StoreAway, StoreLost
 from ..workers.jobs import Ended, EpochDone, Event, Finished, Started
@@ -20,7 +22,6 @@ from .home_watch import HomeAway, HomeWatch, since
 from .journal import Journal, RunKey
 from .pending import Pending, end_of
 from .plan import RunPlan
-from .progress import EndState
 from .run import Run
 from .tracking import Tracking
 from .trials import Trials

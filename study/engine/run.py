@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 
+from reports.records import EndState
 from trainers.results import EpochResult
 
 from ..workers.jobs import EpochDone, Event, Started
 from .plan import RunPlan
-from .progress import EndState, RunningRow
+from .progress import RunningRow
 
 
 @dataclass(eq=False)

@@ -28,7 +28,6 @@ from ..stores.urls import redact
 from .facts import facts_of, sentence, tags_of, write_facts
 from .limits import CPU, GPU, kind
 from .plan import RunPlan, StudyChanged
-from .progress import EndState
 from .views import write_views
 
 if TYPE_CHECKING:
@@ -246,7 +245,7 @@ class Tracking:
             self._keep_metrics(run_id, values, epochs[-1])
 
     def end_run(
-        self, run_id: str, state: EndState, message: str = "", label: str = "", *, stops_trial: bool = False
+        self, run_id: str, state: records.EndState, message: str = "", label: str = "", *, stops_trial: bool = False
     ) -> None:
         """End a run in the way of its state; an interrupted one is open again later.
 

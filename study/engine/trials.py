@@ -6,6 +6,7 @@ from collections import Counter, deque
 from collections.abc import Collection, Container
 from typing import TYPE_CHECKING, Any
 
+from reports.records import EndState
 from trainers.results import EpochResult
 
 from ..spec.config import StudyConfig
@@ -15,7 +16,6 @@ from .foreign import is_ours, notes_on
 from .next_trial import TrialQueue
 from .optuna_study import freeze, open_study, refuse_other_direction
 from .plan import RunPlan
-from .progress import EndState
 from .taken import TakenTrials
 from .tally import Tally
 from .trial_end import end_trial, runs_per_trial, trial_end

@@ -15,7 +15,6 @@ from trainers.results import EpochResult
 from ..engine.attributes import FROZEN, RESULT, SUPERSEDED, stored_results
 from ..engine.home_watch import HomeWatch
 from ..engine.journal import Journal
-from ..engine.progress import EndState
 from ..engine.rebuilding import rebuild
 from ..engine.recorder import Recorder
 from ..engine.tracking import STATUS, Tracking
@@ -130,9 +129,9 @@ def replay(stored: StoredStudy) -> None:
         raise InputError(f"the journal could not be written: {recorder.away}")
 
 
-def fitting_end(stored: StoredStudy, run: Any, state: str) -> EndState | None:
+def fitting_end(stored: StoredStudy, run: Any, state: str) -> records.EndState | None:
     """Return how MLflow can call the end that Optuna knows, None if it lacks the numbers of a complete run."""
     if state == records.COMPLETE and records.BEST_VAL_ACCURACY not in run.data.metrics:
         return None
-    found: EndState | None = state if state in STATUS else None  # type: ignore[assignment]
+    found: records.EndState | None = state if state in STATUS else None  # type: ignore[assignment]
     return found

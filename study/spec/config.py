@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from reports.records import Factorial, Family, Sweep
+from reports.records import Factorial, Family, Kind, Sweep
 from search_spaces.space import SearchSpace
 from search_spaces.trials import FixedParams
 from trainers.config import TrainerConfig
@@ -21,8 +21,6 @@ from trainers.presets import preset
 
 from .optuna_parts import WILCOXON
 from .sections import AblationSection, BudgetSection, ExecutionSection, Named, StudySection
-
-Kind = Literal["search", "ablation", "train"]
 
 
 class SpecError(InputError):

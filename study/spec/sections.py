@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
+from search_spaces.designs import Design
 from trainers.data import DataConfig
 from trainers.errors import InputError
 from trainers.sections import Section
@@ -126,7 +127,7 @@ class OriginSection(Section):
 class AblationSection(Section):
     """[ablation]: which arms are compared, over how many seeds."""
 
-    design: Literal["leave_one_out", "add_one_in", "both", "factorial", "sweep", "arms"] = Field(
+    design: Design = Field(
         description='say design = "leave_one_out", "add_one_in", "both", "factorial", "sweep" or "arms"'
     )
     sweep: dict[str, Any] | None = Field(None, description='design "sweep" only: one setting and its values')

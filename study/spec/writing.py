@@ -10,7 +10,7 @@ from typing import Any
 
 import tomli_w
 
-from reports.data.output_folder import write_file
+from reports.data.atomic_file import write_file
 from trainers.config import TrainerConfig
 from trainers.errors import InputError
 from trainers.fingerprint import same_training

@@ -19,12 +19,12 @@ import pytest
 from reports.build import build_report
 from reports.data.files import read_files
 from reports.data.output_folder import WRITING
-from reports.records import ReportError, RunRecord, StudyInfo
+from reports.records import Family, ReportError, RunRecord, StudyInfo
 from tests.reports_tests import example
 
 from .test_checkpoints import NAMESPACE, can_mount
 
-INFO = StudyInfo("s", "ablation", comparisons=(("B", "A"),))
+INFO = StudyInfo("s", "ablation", families=(Family("arms against A", (("B", "A"),)),))
 ROOT = Path(__file__).parents[2]
 LONGEST_SECONDS = 0.3
 """From the first file that a report writes to the last rename, on a busy machine."""

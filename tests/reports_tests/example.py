@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from reports.document import compose
-from reports.records import RunRecord, StudyInfo
+from reports.records import Family, RunRecord, StudyInfo
 from reports.render.latex import to_latex
 from reports.render.markdown import to_markdown
 
@@ -18,11 +18,23 @@ EFFECTS |= {"MAML": -0.06, "MAML + LSLR": -0.025, "MAML + MSL": -0.05}
 COMPARISONS = tuple((arm, "MAML++") for arm in EFFECTS if arm.startswith("MAML++ ")) + tuple(
     (arm, "MAML") for arm in EFFECTS if arm.startswith("MAML + ")
 )
+
+
+def against(*pairs: tuple[str, str]) -> tuple[Family, ...]:
+    """Return a family for each base, in the order of `pairs` (arm, base); a base compared with another stands alone."""
+    bases = dict.fromkeys(base for _, base in pairs)
+    groups: dict[str, list[tuple[str, str]]] = {}
+    for arm, base in pairs:
+        title = f"{arm} against {base}" if arm in bases else f"arms against {base}"
+        groups.setdefault(title, []).append((arm, base))
+    return tuple(Family(title, tuple(members)) for title, members in groups.items())
+
+
 ABLATION = StudyInfo(
     "omniglot_ablation",
     "ablation",
     "7",
-    comparisons=(*COMPARISONS, ("MAML++", "MAML")),
+    families=against(*COMPARISONS, ("MAML++", "MAML")),
     mlflow_address="http://127.0.0.1:5000",
 )
 SEARCH = StudyInfo("omniglot_search", "search", "8", searched=("lslr", "lslr.granularity", "outer.lr", "inner.steps"))

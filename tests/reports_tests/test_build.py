@@ -23,6 +23,7 @@ from reports.tables.cells import Cell, Table, trials_table
 from . import example
 
 NASTY = "<script>alert(1)</script> | $x_1$ & \\frac 100 % *bold* ünï 漢字"
+B_TO_A = StudyInfo("s", "ablation", families=example.against(("B", "A")))
 
 
 def _files(folder: Path) -> dict[str, bytes]:
@@ -109,7 +110,7 @@ def test_runs_without_numbers_are_listed_and_in_no_mean() -> None:
         example.record(3, arm="A", seed=0, accuracy=0.1),
         example.record(4, "running", arm="B", metrics={}, curves={}),
     ]
-    found = summarise_ablation(records, StudyInfo("s", "ablation", base_arm="A"))
+    found = summarise_ablation(records, B_TO_A)
     assert [arm.estimate.n for arm in found.arms] == [1, 0]
     assert found.arm("A").values == {0: 0.9}
     assert [e.reason for e in found.excluded] == [
@@ -118,13 +119,13 @@ def test_runs_without_numbers_are_listed_and_in_no_mean() -> None:
         "a second complete run of this arm and seed 0; the first one counts",
         "ended as running",
     ]
-    page = to_html(compose(records, StudyInfo("s", "ablation", base_arm="A")))
+    page = to_html(compose(records, B_TO_A))
     assert "nan %" not in page.lower()
 
 
 def test_names_are_escaped_in_every_format(tmp_path: Path) -> None:
     records = [example.record(seed, arm=arm, seed=seed, trial=None) for arm in (NASTY, "A") for seed in range(2)]
-    info = StudyInfo(NASTY, "ablation", base_arm="A", mlflow_address="javascript:alert(1)")
+    info = StudyInfo(NASTY, "ablation", families=example.against((NASTY, "A")), mlflow_address="javascript:alert(1)")
     page = build_report(records, info, tmp_path).read_text(encoding="utf-8")
     assert "<script>alert" not in page
     assert "javascript:" not in page
@@ -182,7 +183,8 @@ def _beside_the_paper(accuracies: dict[str, list[float]]) -> Table:
         example.record(place, arm=arm, seed=seed, metrics={"test_accuracy": value})
         for place, (arm, seed, value) in enumerate(cells)
     ]
-    report = compose(records, StudyInfo("s", "ablation", base_arm="MAML", paper="omniglot-20way-1shot"))
+    families = example.against(*((arm, "MAML") for arm in accuracies if arm != "MAML"))
+    report = compose(records, StudyInfo("s", "ablation", families=families, paper="omniglot-20way-1shot"))
     return next(table for table in report.tables if table.title == "Beside the paper")
 
 
@@ -203,7 +205,7 @@ def test_the_order_is_compared_with_the_paper_s() -> None:
 def test_the_audit_pairs_the_same_checkpoints() -> None:
     audit = {"batch.top1": [0.9, 0.8], "running.top1": [0.8, 0.8], "batch.top3": [1.0, 0.8]}
     records = [example.record(i, arm=arm, per_task=audit) for i, arm in enumerate("AB")]
-    report = compose(records, StudyInfo("s", "ablation", base_arm="A"))
+    report = compose(records, B_TO_A)
     levels, gaps = (table for table in report.tables if table.title.startswith("Audit"))
     assert [column.title for column in levels.columns][2:] == [
         "batch, top 1, %",
@@ -225,7 +227,7 @@ def test_learned_rates_and_msl_weights_are_drawn_where_runs_have_them() -> None:
         "second_order": [(1, 0.0), (2, 1.0)],
     }
     records = [example.record(i, arm=arm, curves=curves) for i, arm in enumerate("AB")]
-    report = compose(records, StudyInfo("s", "ablation", base_arm="A"))
+    report = compose(records, B_TO_A)
     assert [figure.name for figure in report.figures] == ["differences", "learned_rates", "msl_weights"]
     assert "conv0.weight" in report.figures[1].svg
     assert "first-order epochs (DA)" in report.figures[2].svg

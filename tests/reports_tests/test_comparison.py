@@ -74,11 +74,3 @@ def test_without_results_per_task_or_with_other_tasks_there_is_no_bootstrap() ->
 def test_a_comparison_whose_arm_has_no_run_yet_stands_there_without_pairs() -> None:
     found = summarise_ablation(runs("B", [0.5]), INFO).comparisons[0]
     assert (found.arm, found.estimate.n, found.test.p, found.improvement.n) == ("A", 0, None, 0)
-
-
-def test_without_declared_families_the_pairs_of_each_base_are_one() -> None:
-    info = StudyInfo("s", "ablation", comparisons=(("A", "B"), ("C", "B"), ("B", "C")))
-    found = summarise_ablation(EXAMPLE, info)
-    assert {name: len(members) for name, members in found.families.items()} == {
-        "arms against B": 1, "C against B": 1, "B against C": 1,
-    }  # fmt: skip

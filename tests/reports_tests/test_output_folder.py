@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from reports.build import build_report
+from reports.data.atomic_file import write_file
 from reports.data.files import CURVES, PER_TASK, RUNS, STUDY, is_current, read_files
 from reports.data.manifest import MANIFEST, MODEL, REPORT, read_manifest
-from reports.data.output_folder import FILES, WRITING, Contents, finish_writing, write_file, writing_into
+from reports.data.output_folder import FILES, WRITING, Contents, finish_writing, writing_into
 from reports.records import ReportError, RunRecord, StudyInfo
 
 from . import example

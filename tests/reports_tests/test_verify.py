@@ -31,7 +31,7 @@ def _records() -> list[RunRecord]:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    build_report(_records(), replace(example.ABLATION, comparisons=(("B", "A"),)), tmp_path)
+    build_report(_records(), replace(example.ABLATION, families=example.against(("B", "A"))), tmp_path)
     return tmp_path
 
 

@@ -10,7 +10,8 @@ import pytest
 
 from reports.data.files import write_files
 from reports.data.loading import from_files
-from reports.records import Origin, SearchedTrial, StudyInfo
+from reports.origin import Origin, SearchedTrial
+from reports.records import StudyInfo
 from reports.statistics.estimate import estimate
 from reports.statistics.summary import Trial, summarise_ablation
 from reports.tables.promotion import promoted, promotion_lines, promotion_table

@@ -21,7 +21,7 @@ from study.spec.config import SpecError, StudyConfig
 from study.spec.families import refuse_underpowered
 from study.spec.parsing import parse_spec
 from study.stores.home import Home
-from tests.reports_tests.example import record
+from tests.reports_tests.example import against, record
 from trainers.checkpoint import CheckpointFolder
 from trainers.data import Glyphs, load
 from trainers.data.classes import ClassData
@@ -144,7 +144,7 @@ def test_the_noise_of_an_earlier_report_is_pooled_over_its_comparisons(tmp_path:
         for i, (arm, vs) in enumerate(values.items())
         for s, v in enumerate(vs)
     ]
-    write_files(rows, StudyInfo("s", "ablation", base_arm="B"), tmp_path)
+    write_files(rows, StudyInfo("s", "ablation", families=against(("A", "B"), ("C", "B"))), tmp_path)
     noise = noise_from_folder(tmp_path)
     assert noise is not None
     assert noise.sd**2 == pytest.approx(0.02)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from mlflow import MlflowClient
 
-from reports.records import StudyInfo
+from reports.records import Family, StudyInfo
 from study.mlflow_ui.summaries import write_summaries
 from tests.reports_tests import example
 
@@ -13,7 +13,7 @@ from tests.reports_tests import example
 def test_each_arm_has_one_summary_run_with_its_mean_interval_difference_and_p(tmp_path: Path) -> None:
     client = MlflowClient(f"sqlite:///{tmp_path}/mlflow.db")
     experiment = client.create_experiment("s", artifact_location=tmp_path.as_uri())
-    info = StudyInfo("s", "ablation", experiment, comparisons=(("B", "A"),))
+    info = StudyInfo("s", "ablation", experiment, families=(Family("arms against A", (("B", "A"),)),))
     records = [
         example.record(i, arm=arm, seed=seed, accuracy=accuracy, per_task={})
         for i, (arm, seed, accuracy) in enumerate([("A", 0, 0.5), ("A", 1, 0.7), ("B", 0, 0.6), ("B", 1, 0.9)])
@@ -28,7 +28,7 @@ def test_each_arm_has_one_summary_run_with_its_mean_interval_difference_and_p(tm
     expected = {"test_accuracy_mean": 0.75, "difference": 0.15, "p": 0.5, "p_holm": 0.5, "n_seeds": 2}
     assert {name: round(found["B"].metrics[name], 9) for name in expected} == expected
     assert "difference" not in found["A"].metrics
-    write_summaries(client, replace(info, comparisons=()), records[:2], "parent")
+    write_summaries(client, replace(info, families=()), records[:2], "parent")
     assert [run.data.tags["arm"] for run in client.search_runs([experiment], "tags.role = 'summary'")] == ["A"]
 
 

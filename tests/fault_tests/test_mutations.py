@@ -10,6 +10,7 @@ import tempfile
 import warnings
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -53,24 +54,27 @@ def mutate(text: str, edits: list[Edit]) -> str:
     return text
 
 
-def examples(test: Callable[..., None]) -> Callable[[int], None]:
-    """Run `test` on 20 examples, and on 200 among the faults."""
+def examples(*strategies: st.SearchStrategy[Any]) -> Callable[[Callable[..., None]], Callable[[int], None]]:
+    """Run a test on 20 examples of what the strategies draw, and on 200 among the faults."""
 
-    @pytest.mark.parametrize("count", [FEW, pytest.param(MANY, marks=pytest.mark.faults)])
-    def counted(count: int) -> None:
-        checks = [HealthCheck.too_slow]
-        settings(max_examples=count, deadline=None, database=None, suppress_health_check=checks)(test)()
+    def decorated(test: Callable[..., None]) -> Callable[[int], None]:
+        @pytest.mark.parametrize("count", [FEW, pytest.param(MANY, marks=pytest.mark.faults)])
+        def counted(count: int) -> None:
+            checks = [HealthCheck.too_slow]
+            own = settings(max_examples=count, deadline=None, database=None, suppress_health_check=checks)
+            own(given(*strategies)(test))()  # a new one each time: Hypothesis takes settings once
 
-    functools.update_wrapper(counted, test, assigned=("__name__", "__doc__"))
-    del counted.__wrapped__  # type: ignore[attr-defined]
-    return counted
+        functools.update_wrapper(counted, test, assigned=("__name__", "__doc__"))
+        del counted.__wrapped__  # type: ignore[attr-defined]
+        return counted
+
+    return decorated
 
 
 SPECS = [search().spec_text, ablation({"a": "{}", "b": '{ "outer.lr" = 0.1 }'}).spec_text, real().config.spec_text]
 
 
-@examples
-@given(st.sampled_from(SPECS), EDITS)
+@examples(st.sampled_from(SPECS), EDITS)
 def test_a_mutated_spec_is_read_or_refused_line_by_line(text: str, edits: list[Edit]) -> None:
     try:
         parse_spec(mutate(text, edits))
@@ -91,8 +95,7 @@ def report_files() -> dict[str, bytes]:
         return {name: (page.parent / name).read_bytes() for name in DATA}
 
 
-@examples
-@given(st.data(), EDITS)
+@examples(st.data(), EDITS)
 def test_a_mutated_table_is_read_or_refused_with_its_name(data: st.DataObject, edits: list[Edit]) -> None:
     files = report_files()
     name = data.draw(st.sampled_from([RUNS, STUDY]))
@@ -116,8 +119,7 @@ def checkpoint_files() -> dict[str, bytes]:
         return {file.name: file.read_bytes() for file in Path(folder).glob("*.ckpt")}
 
 
-@examples
-@given(st.data(), st.integers(0, 7), st.booleans(), st.booleans())
+@examples(st.data(), st.integers(0, 7), st.booleans(), st.booleans())
 def test_a_mutated_checkpoint_is_passed_over_with_a_warning(
     data: st.DataObject, bit: int, cut: bool, checksum_too: bool
 ) -> None:

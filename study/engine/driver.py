@@ -110,7 +110,7 @@ def _open(config: StudyConfig, home: Home, watch: HomeWatch, checksum: str) -> t
         trials = Trials(storage, config, checksum)
         tracking = Tracking(client, home, config, checksum, trials.experiment_id)
         tracking.notes += filter(None, [rebuilt])
-        if lost := tracking.lacking(trials.ended_runs):
+        if lost := tracking.runs.lacking(trials.ended_runs):
             trials.replace({trial for trial, _ in lost})
             trials = Trials(storage, config, checksum)
             many = "1 run that had ended was" if len(lost) == 1 else f"{len(lost)} runs that had ended were"

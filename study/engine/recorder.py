@@ -134,7 +134,7 @@ class Recorder:
 
         A new run is opened with the first thing that its worker tells, so that no worker waits for MLflow.
         """
-        if run.run_id or not (self._tracking.knows(run.plan) or RunKey.of(run.plan) in self._left):
+        if run.run_id or not (self._tracking.runs.knows(run.plan) or RunKey.of(run.plan) in self._left):
             return True
         if self._away is not None:
             return False
@@ -234,7 +234,7 @@ class Recorder:
         with suppress(StoreAway):
             for run in open_runs:
                 if run.run_id:
-                    self._tracking.end_run(run.run_id, "interrupted")
+                    self._tracking.runs.end(run.run_id, "interrupted")
             self._trials.interrupt()
             self._tracking.close(finished)
 
@@ -248,23 +248,23 @@ class Recorder:
             self._open(run)
         match event:
             case Started(reused=reused, device=device):
-                self._tracking.note_start(run.run_id, run.plan, device, reused)
+                self._tracking.runs.note_start(run.run_id, run.plan, device, reused)
             case EpochDone(result=epoch):
                 if self._trials.judge(run.plan, epoch, answered=answered and run.end is None):
                     run.end = "pruned"
                 if epoch.epoch not in run.logged:
-                    self._tracking.log_epoch(run.run_id, epoch)
+                    self._tracking.runs.log_epoch(run.run_id, epoch)
                     run.logged.add(epoch.epoch)
                 if run.end == "pruned":
                     self._end(run, "pruned")
             case Finished(result=result, files=files):
-                self._tracking.log_result(run.run_id, run.plan, result, run.epochs[-1], files)
+                self._tracking.runs.log_result(run.run_id, run.plan, result, run.epochs[-1], files)
                 self._end(run, "complete", score=result.best_val_accuracy)
             case Ended(state=state, message=message):
                 self._end(run, state, message)
 
     def _open(self, run: Run) -> None:
-        run.run_id, run.logged = self._tracking.open_run(run.plan)
+        run.run_id, run.logged = self._tracking.runs.open(run.plan)
 
     def _end(self, run: Run, state: EndState, message: str = "", score: float | None = None) -> None:
         """Write the end of a run: MLflow first, then Optuna, so that a trial that has ended needs nothing more.
@@ -273,10 +273,10 @@ class Recorder:
         """
         stops = self._trials.judge_seed(run.plan, state, score)
         if state != "complete":
-            self._tracking.log_partial_result(run.run_id, run.plan, run.epochs)
-        self._tracking.end_run(run.run_id, state, message, run.plan.label, stops_trial=stops)
+            self._tracking.runs.log_partial_result(run.run_id, run.plan, run.epochs)
+        self._tracking.runs.end(run.run_id, state, message, run.plan.label, stops_trial=stops)
         if not self._trials.end(run.plan, state, score):
-            self._tracking.supersede(run.run_id)
+            self._tracking.runs.supersede(run.run_id)
         run.end = state
 
     def _lose(self, away: StoreAway) -> None:

@@ -11,7 +11,7 @@ from reports import records
 from reports.data.mlflow_runs import key_of
 
 from ..engine.attributes import LABEL, RESULT, STATE
-from ..engine.tracking import STATUS
+from ..engine.mlflow_runs import STATUS
 from . import fixes
 from .state import StoredStudy, read_stored, state_of
 

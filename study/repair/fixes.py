@@ -15,9 +15,10 @@ from trainers.results import EpochResult
 from ..engine.attributes import FROZEN, RESULT, SUPERSEDED, stored_results
 from ..engine.home_watch import HomeWatch
 from ..engine.journal import Journal
+from ..engine.mlflow_runs import STATUS
 from ..engine.rebuilding import rebuild
 from ..engine.recorder import Recorder
-from ..engine.tracking import STATUS, Tracking
+from ..engine.tracking import Tracking
 from ..engine.trial_end import end_trial, trial_end
 from ..engine.trials import Trials
 from ..stores.heartbeat import TAG
@@ -80,10 +81,10 @@ def _report_epochs(stored: StoredStudy, run: Any, trial: FrozenTrial) -> None:
 
 def write_epochs(stored: StoredStudy, run: Any, epochs: Sequence[EpochResult]) -> None:
     """Write epochs of a checkpoint into MLflow, each with the time when it ended."""
-    tracking = Tracking(stored.client, stored.home, stored.config, "")
+    runs = Tracking(stored.client, stored.home, stored.config, "").runs
     for epoch in epochs:
-        tracking.log_epoch(run.info.run_id, epoch)
-    tracking.flush(run.info.run_id)
+        runs.log_epoch(run.info.run_id, epoch)
+    runs.flush(run.info.run_id)
 
 
 def delete_run(stored: StoredStudy, run: Any) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from reports import records
-from study.engine.tracking import STATUS
+from study.engine.mlflow_runs import STATUS
 from study.spec.config import StudyConfig
 from study.stores.connect import open_mlflow
 from study.stores.home import Home

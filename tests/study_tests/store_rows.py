@@ -16,8 +16,8 @@ import pytest
 
 from reports import records
 from study.engine.driver import run_study
+from study.engine.mlflow_runs import STATUS
 from study.engine.progress import StudyProgress
-from study.engine.tracking import STATUS
 from study.spec.config import StudyConfig
 from study.spec.parsing import parse_spec
 from study.stores.connect import open_mlflow, open_optuna

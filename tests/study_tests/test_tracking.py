@@ -35,9 +35,9 @@ def test_an_epoch_written_twice_is_one_point_at_its_own_time(tmp_path: Path) -> 
     tracking, client = Tracking(open_mlflow(home), home, config, "x"), open_mlflow(home)
     plan = RunPlan(0, 1, "a", config.arms["a"][0], (), "cell")
     for _ in range(2):
-        tracking.log_epoch(one, epoch(9))
-        tracking.log_partial_result(one, plan, [epoch(9, 0.25), epoch(10)])
-        tracking.flush(one)
+        tracking.runs.log_epoch(one, epoch(9))
+        tracking.runs.log_partial_result(one, plan, [epoch(9, 0.25), epoch(10)])
+        tracking.runs.flush(one)
     points = [(p.step, p.timestamp) for p in client.get_metric_history(one, "train_loss") if p.step == 9]
     assert points == [(9, 1_009_000)]
     assert [p.value for p in client.get_metric_history(one, "best_epoch") if p.step == 10] == [10.0]
@@ -51,11 +51,11 @@ def test_epochs_in_quick_succession_are_written_together_and_at_the_latest_with_
     def written() -> list[int]:
         return [point.step for point in client.get_metric_history(one, "val_accuracy")]
 
-    tracking.log_epoch(one, epoch(1))
-    tracking.log_epoch(one, epoch(2))
-    tracking.log_epoch(one, epoch(3))
+    tracking.runs.log_epoch(one, epoch(1))
+    tracking.runs.log_epoch(one, epoch(2))
+    tracking.runs.log_epoch(one, epoch(3))
     assert written() == [1]
-    tracking.end_run(one, "interrupted")
+    tracking.runs.end(one, "interrupted")
     assert written() == [1, 2, 3]
 
 
@@ -66,11 +66,11 @@ def test_a_run_says_how_often_it_was_taken_up_again(tmp_path: Path) -> None:
     for _ in range(3):
         tracking = Tracking(open_mlflow(home), home, config, "x")
         tracking.start([])
-        run_id, _ = tracking.open_run(plan)
-        tracking.note_start(run_id, plan, "cpu", reused=False)
+        run_id, _ = tracking.runs.open(plan)
+        tracking.runs.note_start(run_id, plan, "cpu", reused=False)
         found.append(open_mlflow(home).get_run(run_id).data.tags.get("resumed"))
         tracking.close(finished=False)
-    tracking.note_start(run_id, plan, "cpu", reused=False)  # its worker had died
+    tracking.runs.note_start(run_id, plan, "cpu", reused=False)  # its worker had died
     found.append(open_mlflow(home).get_run(run_id).data.tags.get("resumed"))
     assert found == [None, "1", "2", "3"]
 
@@ -184,20 +184,20 @@ def test_a_run_that_mlflow_has_with_other_settings_is_one_line_and_nothing_is_wr
     client, (a, b) = open_mlflow(home), (config.arms[arm][0] for arm in "ab")
     first = Tracking(client, home, config, "x")
     first.start([])
-    run_id, _ = first.open_run(RunPlan(0, 1, "a", a, (), "cell"))
-    first.end_run(run_id, "interrupted")
+    run_id, _ = first.runs.open(RunPlan(0, 1, "a", a, (), "cell"))
+    first.runs.end(run_id, "interrupted")
     again = Tracking(client, home, config, "x")
     again.start([])
     before = client.get_run(run_id)
     told = rf'study "arms", run "a" \({run_id}\): MLflow has it with outer.lr = 0.001, and the trial now means 0.1; nothing was written'
     with pytest.raises(StudyChanged, match=told):
-        again.open_run(RunPlan(0, 1, "a", b, (), "cell"))
+        again.runs.open(RunPlan(0, 1, "a", b, (), "cell"))
     after = client.get_run(run_id)
     assert (after.info.status, after.data.to_dictionary()) == (before.info.status, before.data.to_dictionary())
     client.delete_run(run_id)  # the way out that the message names
     third = Tracking(client, home, config, "x")
     third.start([])
-    anew, _ = third.open_run(RunPlan(0, 1, "a", b, (), "cell"))
+    anew, _ = third.runs.open(RunPlan(0, 1, "a", b, (), "cell"))
     assert client.get_run(anew).data.params["outer.lr"] == "0.1"
 
 
@@ -209,10 +209,10 @@ def test_a_run_whose_settings_mlflow_refuses_has_not_started(tmp_path: Path, mon
     monkeypatch.setenv("MLFLOW_TRUNCATE_LONG_VALUES", "false")
     plan = RunPlan(0, 1, "a", config.arms["a"][0], (), "cell")
     with pytest.raises(Exception, match="exceeds the maximum length of 3 characters"):
-        tracking.open_run(plan)
+        tracking.runs.open(plan)
     assert mlflow_runs(home, "arms")[0].data.tags["mamlab.state"] == "waiting"
     monkeypatch.undo()
     tracking.resync()
-    run_id, _ = tracking.open_run(plan)
+    run_id, _ = tracking.runs.open(plan)
     assert [one.info.run_id for one in mlflow_runs(home, "arms")] == [run_id]  # the same one, not a second
     assert client.get_run(run_id).data.tags["mamlab.state"] == "running"

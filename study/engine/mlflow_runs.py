@@ -1,0 +1,200 @@
+"""The runs of a study's trainings in MLflow: each is opened, its epochs and result are written, and it is ended."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Container, Iterable
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from reports import records
+from reports.data.mlflow_runs import DELETED, key_of, runs_where
+from trainers.overrides import settings
+from trainers.results import EpochResult, TrainResult
+
+from ..spec.config import StudyConfig
+from .facts import sentence
+from .mlflow_writer import MlflowWriter
+from .plan import RunPlan, StudyChanged
+
+if TYPE_CHECKING:
+    from mlflow.entities import Run
+
+STATUS: dict[str, str] = {
+    "complete": "FINISHED", "pruned": "FINISHED", "diverged": "FINISHED",
+    "out_of_memory": "FAILED", "failed": "FAILED", "interrupted": "SCHEDULED",
+}  # fmt: skip
+"""How MLflow shows each state; the tag `mamlab.state` says it exactly."""
+PRUNED_COLOUR = "#9e9e9e"
+
+
+class MlflowRuns:
+    """The runs of one experiment, by trial and seed; this process is their only writer.
+
+    Args:
+        client: MLflow's.
+        writer: to the runs of the experiment.
+    """
+
+    def __init__(self, client: Any, writer: MlflowWriter, config: StudyConfig, experiment_id: str) -> None:
+        self._client, self._writer, self._config, self._experiment_id = client, writer, config, experiment_id
+        self._known: dict[str, Run] = {}
+        self._resumed: dict[str, int] = {}
+        """Of the runs that have started before: how often they were taken up again."""
+        self.parent_id = ""
+        """The study's own run, whose children these are."""
+
+    def know(self, runs: Iterable[Run]) -> None:
+        """Take `runs` for those that are there and that this process has not opened."""
+        ours = [run for run in runs if run.data.tags.get(records.TAG_ROLE) == records.ROLE_RUN]
+        self._known = {
+            f"{int(run.data.tags[records.TAG_TRIAL])}/{run.data.tags[records.TAG_SEED]}": run for run in ours
+        }
+
+    def knows(self, plan: RunPlan) -> bool:
+        """Whether an earlier driver opened the plan's run, and this one has not yet."""
+        return plan.key in self._known
+
+    def lacking(self, runs: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+        """Return those of the `runs`, (trial, seed), that are neither there nor in MLflow's bin, from which they can be taken out."""
+        lost = [(trial, seed) for trial, seed in runs if f"{trial}/{seed}" not in self._known]
+        if not lost:
+            return []
+        where = f"tags.{records.TAG_ROLE} = '{records.ROLE_RUN}'"
+        deleted = {key_of(run) for run in runs_where(self._client, [self._experiment_id], where, DELETED)}
+        return [key for key in lost if key not in deleted]
+
+    def interrupt(self, runs: Iterable[tuple[int, int]]) -> None:
+        """Set those of the `runs`, (trial, seed), that a dead driver left to interrupted."""
+        for trial, seed in runs:
+            run = self._known.get(f"{trial}/{seed}")
+            if run is not None and run.data.tags.get(records.TAG_STATE) != records.INTERRUPTED:
+                self.end(run.info.run_id, "interrupted")
+
+    def supersede_trials(self, numbers: Container[int]) -> None:
+        """Let the runs of the trials of these `numbers` count no more."""
+        for key in [key for key in self._known if int(key.partition("/")[0]) in numbers]:
+            self.supersede(self._known.pop(key).info.run_id)
+
+    def supersede(self, run_id: str) -> None:
+        """Let a run count no more: another takes its place, or has."""
+        self._client.set_tag(run_id, records.TAG_ROLE, records.ROLE_SUPERSEDED)
+
+    def open(self, plan: RunPlan) -> tuple[str, set[int]]:
+        """Return the id of the plan's run, new or found again, and the epochs that it already holds."""
+        run = self._known.get(plan.key)
+        tags, params = self._tags(plan), {path: str(value) for path, value in settings(plan.config).items()}
+        if run is None:
+            run_id = self._writer.create(plan.label, {**tags, records.TAG_STATE: records.WAITING})
+            # MLflow writes params first: what it refuses has not started.
+            self._writer.log(run_id, params=params, tags=tags)
+            return run_id, set()
+        self._refuse_other_params(run, plan, params)
+        run_id = run.info.run_id
+        self._writer.log(run_id, params=params, tags=tags)
+        self._client.update_run(run_id, status="RUNNING", name=plan.label)
+        self._resumed[run_id] = int(run.data.tags.get(records.TAG_RESUMED, 0))
+        del self._known[plan.key]
+        return run_id, {point.step for point in self._client.get_metric_history(run_id, records.VAL_ACCURACY)}
+
+    def _refuse_other_params(self, run: Run, plan: RunPlan, params: dict[str, str]) -> None:
+        """Raise StudyChanged if the run was recorded with other settings: MLflow never changes a parameter."""
+        stored = run.data.params
+        if other := [path for path in sorted(params) if stored.get(path, params[path]) != params[path]]:
+            changed = ", ".join(f"{path} = {stored[path]}, and the trial now means {params[path]}" for path in other)
+            raise StudyChanged(
+                f'study "{self._config.study.name}", run "{plan.label}" ({run.info.run_id}): MLflow has it with {changed}; '
+                "nothing was written. Delete the run in the MLflow UI: the same command then trains it anew"
+            )
+
+    def _tags(self, plan: RunPlan) -> dict[str, str]:
+        tags = {
+            records.TAG_PARENT: self.parent_id,
+            records.TAG_ROLE: records.ROLE_RUN,
+            records.TAG_STATE: records.RUNNING,
+            records.TAG_TRIAL: f"{plan.trial:04d}",
+            records.TAG_SEED: str(plan.seed),
+            records.TAG_CELL: plan.fingerprint,
+            records.TAG_ARM: plan.arm or "",
+            records.TAG_PRESET: plan.preset or "",
+            records.TAG_DROPPED: json.dumps({inert.path: inert.reason for inert in plan.dropped}),
+        }
+        return {name: value for name, value in tags.items() if value}
+
+    def note_start(self, run_id: str, plan: RunPlan, device: str, reused: bool) -> None:
+        """Write where the run trains, or which run's numbers it uses again; once more if its worker died."""
+        resumed = self._resumed.get(run_id, -1) + 1
+        tags = {records.TAG_DEVICE: device} | ({records.TAG_RESUMED: str(resumed)} if resumed else {})
+        origin = self._origin(run_id, plan.fingerprint) if reused else None
+        self._writer.log(run_id, tags=tags | ({records.TAG_REUSED_FROM: origin} if origin else {}))
+        self._resumed[run_id] = resumed
+
+    def _origin(self, run_id: str, fingerprint: str) -> str | None:
+        """Return the complete run that trained `fingerprint`, if another one did."""
+        everywhere = [experiment.experiment_id for experiment in self._client.search_experiments()]
+        wanted = f"tags.{records.TAG_CELL} = '{fingerprint}' and tags.`{records.TAG_STATE}` = '{records.COMPLETE}'"
+        found = [run for run in self._client.search_runs(everywhere, wanted) if run.info.run_id != run_id]
+        found.sort(key=lambda run: (records.TAG_REUSED_FROM in run.data.tags, run.info.start_time))
+        return found[0].info.run_id if found else None
+
+    def log_epoch(self, run_id: str, epoch: EpochResult) -> None:
+        """Write an epoch's metrics, with the time when the epoch ended.
+
+        What comes within some seconds of the run's last write waits for the next one; if the driver dies before it, the
+        run sends its epochs again.
+        """
+        values = asdict(epoch)
+        values[records.EPOCH_SECONDS] = values.pop("seconds")
+        self._writer.keep(run_id, {name: values[name] for name in records.EPOCH_METRICS}, epoch)
+        if self._writer.is_due(run_id):
+            self.flush(run_id)
+
+    def flush(self, run_id: str) -> None:
+        """Write the epochs of a run that wait."""
+        self._writer.log(run_id)
+
+    def log_result(
+        self, run_id: str, plan: RunPlan, result: TrainResult, last: EpochResult, files: dict[str, bytes]
+    ) -> None:
+        """Write the artifacts of a complete run; its final metrics are written with its end, which follows."""
+        values = {**asdict(result), records.EPOCHS_RUN: last.epoch, records.COMPUTE: self._config.compute(plan.config)}
+        self._writer.keep(run_id, {n: values[n] for n in records.FINAL_METRICS if values[n] is not None}, last)
+        with tempfile.TemporaryDirectory() as folder:
+            for name, content in files.items():
+                (Path(folder) / name).write_bytes(content)
+            self._client.log_artifacts(run_id, folder)
+
+    def log_partial_result(self, run_id: str, plan: RunPlan, epochs: list[EpochResult]) -> None:
+        """Keep what a run reached that ended early, to be written with its end, which follows."""
+        if epochs:
+            best = max(epochs, key=lambda epoch: epoch.val_accuracy)
+            values = {
+                records.BEST_VAL_ACCURACY: best.val_accuracy,
+                records.BEST_EPOCH: best.epoch,
+                records.EPOCHS_RUN: epochs[-1].epoch,
+                records.SECONDS: sum(epoch.seconds for epoch in epochs),
+                records.COMPUTE: self._config.compute(plan.config, epochs[-1].epoch),
+            }
+            self._writer.keep(run_id, values, epochs[-1])
+
+    def end(
+        self, run_id: str, state: records.EndState, message: str = "", label: str = "", *, stops_trial: bool = False
+    ) -> None:
+        """End a run in the way of its state; an interrupted one is open again later.
+
+        `stops_trial`: the trial has no further seeds, because a pruner stopped it.
+        """
+        tags: dict[str, str] = {records.TAG_STATE: state}
+        if message:
+            tags[records.TAG_MESSAGE] = sentence(message)
+        if stops_trial:
+            tags[records.TAG_STOPS_TRIAL] = "true"
+        if state == "pruned":
+            tags |= {"mlflow.runColor": PRUNED_COLOUR, records.TAG_RUN_NAME: f"{label} (pruned)"}
+        self._writer.log(run_id, tags=tags)
+        if state == "interrupted":
+            self._client.update_run(run_id, status=STATUS[state])
+        else:
+            self._client.set_terminated(run_id, status=STATUS[state])

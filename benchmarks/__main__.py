@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from reports.data.atomic_file import write_file
+from trainers.memory import keep_freed_memory
 
 from . import agreement, counts, iterations, memory, study_costs, whole_runs
 from .header import header
@@ -53,6 +54,7 @@ def main() -> None:
     parser.add_argument("tables", nargs="*", metavar="TABLE", help=f"{', '.join(TABLES)}; all if none is named")
     parser.add_argument("--out", type=Path, default=Path("runs/bench.json"), help="default: %(default)s")
     given = parser.parse_args()
+    keep_freed_memory()  # as workers do, for both sides
     os.environ["CUDA_VISIBLE_DEVICES"] = ""  # before torch looks for a GPU: both sides stay on the CPU
     if unknown := set(given.tables) - TABLES.keys():
         parser.error(f"no table is called {', '.join(sorted(unknown))}; there are {', '.join(TABLES)}")

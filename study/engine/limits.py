@@ -15,7 +15,7 @@ class SpendingLimits:
     """The limits of [budget] but `trials`, which the plan knows.
 
     Hours are the wall clock of all starts, as long as a driver lived. Device hours are those of all epochs of all starts,
-    wall time times cores or GPUs: of a run that was taken over from another study none, of a run that lost its worker what
+    wall time times cores, or times a run's share of a GPU: of a run that was taken over from another study none, of a run that lost its worker what
     its checkpoint holds.
 
     Args:
@@ -27,7 +27,11 @@ class SpendingLimits:
     def __init__(
         self, section: BudgetSection, execution: ExecutionSection, spent: Mapping[str, float], earlier: float = 0.0
     ) -> None:
-        self._section, self._threads, self._gpus = section, execution.threads, execution.gpus_per_run or 1.0
+        self._section, self._threads, self._gpus = (
+            section,
+            execution.threads,
+            execution.gpus_per_run or 1.0 / execution.workers_per_gpu,
+        )
         self._spent = {CPU: spent.get(CPU, 0.0), GPU: spent.get(GPU, 0.0)}
         self._earlier, self._began = earlier, time.monotonic()
 

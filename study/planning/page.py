@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
@@ -23,6 +22,7 @@ from ..spec.same_data import checksum_of
 from ..spec.trainable import refuse_untrainable
 from ..stores.home import Home
 from ..text import plain_table, print_notes
+from ..workers.executors.placement import cores_here, gpus_for, slots_for
 from .noise import Noise, noise_from_folder, noise_from_store
 from .plan import FamilyPlan, Proposal, StudyPlan, make_plan
 
@@ -63,13 +63,7 @@ def show_plan(
 
 def workers_of(config: StudyConfig) -> int:
     """Return how many trainings [execution] runs side by side on this machine."""
-    if config.execution.workers != "auto":
-        return config.execution.workers
-    import torch
-
-    gpus = torch.cuda.device_count() if config.base.device == "auto" else 0
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return gpus or max(1, cores // config.execution.threads)
+    return slots_for(config.execution, len(gpus_for(config.base.device)), cores_here())
 
 
 def parse_hours(text: str) -> float:

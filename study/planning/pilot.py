@@ -14,6 +14,7 @@ from trainers.checkpoint import CheckpointFolder
 from trainers.config import TrainerConfig
 from trainers.data.classes import ClassData
 from trainers.mamlpp.schedules import msl_weights, second_order
+from trainers.memory import keep_freed_memory
 from trainers.overrides import merge, normalise
 from trainers.training import train
 
@@ -41,6 +42,7 @@ class Pilot:
     """Measures each class of cost once: what differs only in rates, schedules or lengths shares its numbers."""
 
     def __init__(self, data: ClassData) -> None:
+        keep_freed_memory()  # as workers do
         self._data = data
         self._costs: dict[str, Cost] = {}
         self.seconds = 0.0

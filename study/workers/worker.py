@@ -28,11 +28,15 @@ from trainers.data import DataConfig, DataError
 from trainers.data.classes import ClassData
 from trainers.disk import disk_fault, size_of
 from trainers.divergence import Diverged
+from trainers.memory import give_back_memory, is_out_of_memory, keep_freed_memory
 from trainers.results import EpochResult, TrainResult
 from trainers.training import tasks_at_once
 
 from .artifacts import run_files
 from .jobs import Answer, Busy, Ended, EpochDone, Event, Finished, HomeFault, Job, Started, Stopped, find
+
+GPU_LOST = 70
+"""Exit code of a worker whose CUDA context is broken."""
 
 Training = Generator[EpochResult, None, TrainResult]
 
@@ -48,6 +52,7 @@ def load_data(loader: str, data: str, folder: Path) -> ClassData:
 def run_job(job: Job) -> Generator[Event, Answer, None]:
     """Train `job`, yielding its events; what is sent after an `EpochDone` is the answer to it."""
     folder = CheckpointFolder(job.checkpoint, job.token, keep_all=job.keep == "all")
+    keep_freed_memory()
     try:
         folder.acquire()
         yield from _train(job, folder)
@@ -55,8 +60,6 @@ def run_job(job: Job) -> Generator[Event, Answer, None]:
         yield Busy(str(busy), busy.holder)
     except Diverged as error:
         yield Ended("diverged", str(error))
-    except (torch.OutOfMemoryError, MemoryError) as error:
-        yield Ended("out_of_memory", f"out of memory: {error}")
     except DataError as error:
         yield Ended("failed", str(error), for_good=True)
     except Exception as error:  # whatever it is, the study goes on and the run says why it ended
@@ -64,12 +67,21 @@ def run_job(job: Job) -> Generator[Event, Answer, None]:
         if fault := disk_fault(error, [job.checkpoint.parent, job.data_folder]):
             yield HomeFault(f"{type(error).__name__}: {error}", size_of(fault))
             return
-        out_of_memory = "DefaultCPUAllocator" in str(error)  # torch has no class of its own for the CPU's
-        yield Ended(
-            "out_of_memory" if out_of_memory else "failed", f"{type(error).__name__}: {error}\n{traceback.format_exc()}"
-        )
+        if is_out_of_memory(error):
+            yield Ended("out_of_memory", f"out of memory: {error}")
+            return
+        _leave_if_the_gpu_is_lost(error)
+        yield Ended("failed", f"{type(error).__name__}: {error}\n{traceback.format_exc()}")
     finally:
         folder.release()
+        give_back_memory()
+
+
+def _leave_if_the_gpu_is_lost(error: Exception) -> None:
+    """End the process after an error that breaks CUDA for the rest of its life: the driver sees it lost, and starts another."""
+    if isinstance(error, torch.AcceleratorError):
+        print("this process can use its GPU no more, and ends", file=sys.stderr, flush=True)
+        os._exit(GPU_LOST)
 
 
 def _train(job: Job, folder: CheckpointFolder) -> Generator[Event, Answer, None]:

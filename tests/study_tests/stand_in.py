@@ -36,6 +36,7 @@ ORDERS = {
     "hang": 0.87,
     "exhaust": 0.88,
     "large": 0.89,
+    "lose_gpu_once": 0.91,
 }
 """Values of outer.beta1; each happens in epoch 2."""
 
@@ -115,6 +116,8 @@ def _obey(config: TrainerConfig, epoch: int, checkpoint: CheckpointFolder | None
         raise Diverged(2, 7, 1, "conv0")
     if order == "out_of_memory" or (order == "large" and config.tasks_at_once == "auto"):
         raise MemoryError("no room for 3 GiB")
+    if order == "lose_gpu_once" and _first_time(checkpoint):
+        raise torch.AcceleratorError("CUDA error: an illegal memory access was encountered")
     if order == "raise" or (order == "raise_once" and _first_time(checkpoint)):
         raise RuntimeError("the stand-in was told to fail")
     if order == "die" or (order == "die_once" and _first_time(checkpoint)):

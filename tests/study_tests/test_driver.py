@@ -30,6 +30,7 @@ ENDS = {
     "dies once": '{ "outer.beta1" = 0.85 }',
     "raises once": '{ "outer.beta1" = 0.86 }',
     "large": '{ "outer.beta1" = 0.89 }',
+    "loses its GPU once": '{ "outer.beta1" = 0.91 }',
 }
 
 
@@ -55,16 +56,20 @@ def test_a_search_of_12_ends_with_pruned_and_complete_trials_and_equal_books_and
 
 def test_each_way_to_end_has_its_state_in_both_books(tmp_path: Path) -> None:
     home = fresh_home(tmp_path)
-    config = ablation(ENDS, seeds=1, retries=1)
-    last = run(config, home)
-    assert last.counts == {"complete": 4, "diverged": 1, "out_of_memory": 1, "failed": 2}
-    assert check_stores(home, config, 8) == last.counts
+    config, seen = ablation(ENDS, seeds=1, retries=1), list[StudyProgress]()
+    last = run(config, home, seen.append)
+    assert last.counts == {"complete": 5, "diverged": 1, "out_of_memory": 1, "failed": 2}
+    assert check_stores(home, config, 9) == last.counts
     messages = {one.data.tags["arm"]: one.data.tags.get("message", "") for one in mlflow_runs(home, "arms")}
     assert "epoch 2, iteration 7" in messages["diverges"]
     assert "no room for 3 GiB" in messages["too big"]
     assert "RuntimeError: the stand-in was told to fail" in messages["raises"]
     assert "signal 9" in messages["dies"]
     assert "the stand-in's last words" in messages["dies"]
+    assert (
+        "loses its GPU once / seed 1: the worker process ended (exit code 70); the run goes on from its checkpoint"
+        in {message for one in seen for message in one.messages}
+    )
 
 
 def test_a_worker_that_is_silent_for_too_long_is_killed_and_its_run_fails_after_its_retries(tmp_path: Path) -> None:

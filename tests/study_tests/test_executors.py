@@ -12,12 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from study.spec.parsing import parse_spec
 from study.spec.sections import ExecutionSection
 from study.stores.home import Home
 from study.workers.executors import Executor, LocalExecutor, RayExecutor, make_executor
-from study.workers.executors.local import WorkersError, slots_for
+from study.workers.executors.local import WorkersError
+from study.workers.executors.placement import gpus_for, slots_for
 from study.workers.executors.ray import ray_executor
 from study.workers.jobs import Answer, Busy, Ended, EpochDone, Finished, Job, Lost, Started, Stopped
 from trainers.checkpoint import CheckpointFolder
@@ -329,3 +331,32 @@ def test_auto_is_workers_per_gpu_on_gpus_and_one_for_each_threads_cores_without(
 def test_workers_per_gpu_is_refused_where_it_has_no_effect(beside: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"workers_per_gpu has no effect: .*; leave it out"):
         ExecutionSection(workers_per_gpu=2, **beside)
+
+
+@pytest.mark.parametrize(
+    ("device", "visible", "gpus"),
+    [
+        ("auto", None, ("0", "1", "2")),
+        ("cuda", None, ("0", "1", "2")),
+        ("cuda:1", None, ("1",)),
+        ("auto", "5,GPU-ab", ("5", "GPU-ab")),
+        ("cuda:1", "5,GPU-ab", ("GPU-ab",)),
+        ("cuda:7", None, ()),
+        ("cpu", None, ()),
+    ],
+)
+def test_gpus_are_handed_out_among_those_that_the_process_sees(
+    device: str, visible: str | None, gpus: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 3)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if visible:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    assert gpus_for(device) == gpus
+
+
+def test_without_a_gpu_none_is_handed_out() -> None:
+    if torch.cuda.is_available():
+        pytest.skip("this machine has a GPU")
+    assert gpus_for("auto") == gpus_for("cuda") == ()

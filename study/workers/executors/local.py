@@ -18,6 +18,7 @@ from trainers.errors import MamlabError
 from ...spec.sections import ExecutionSection
 from ...stores.urls import VARIABLES
 from ..jobs import LAST_EVENTS, Answer, Event, EventSource, Job, Lost
+from .placement import cores_here, gpus_for, slots_for
 
 MAX_FAILED_STARTS = 3
 """So many workers in a row that died before their first event: something is wrong with all of them."""
@@ -189,27 +190,10 @@ def last_lines(log: Path, count: int = 12) -> str:
 
 
 def local_executor(section: ExecutionSection, logs: Path, device: str = "auto") -> LocalExecutor:
-    """Return the workers that [execution] asks for.
-
-    GPUs are handed out only for `device` "auto"; a run that names its device gets the machine as it is.
-    """
-    import torch
-
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if os.environ.get("CUDA_VISIBLE_DEVICES") else None
-    gpus = (
-        tuple(visible or map(str, range(torch.cuda.device_count())))
-        if device == "auto" and torch.cuda.is_available()
-        else ()
-    )
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return LocalExecutor(slots_for(section, len(gpus), cores), section.threads, logs, gpus)
-
-
-def slots_for(section: ExecutionSection, gpus: int, cores: int) -> int:
-    """Return the number of workers; "auto" is `workers_per_gpu` for each GPU, without any one for each `threads` cores."""
-    if section.workers != "auto":
-        return section.workers
-    return gpus * section.workers_per_gpu or max(1, cores // section.threads)
+    """Return the workers that [execution] asks for; `device` is the trainer's."""
+    gpus = gpus_for(device)
+    handed_out = () if ":" in device else gpus
+    return LocalExecutor(slots_for(section, len(gpus), cores_here()), section.threads, logs, handed_out)
 
 
 @contextmanager

@@ -1,0 +1,34 @@
+"""How many trainings run side by side on this machine, and on which of its GPUs."""
+
+from __future__ import annotations
+
+import os
+
+from ...spec.sections import ExecutionSection
+
+
+def gpus_for(device: str) -> tuple[str, ...]:
+    """Return the GPUs, as CUDA_VISIBLE_DEVICES names them, that trainings on `device` may use; empty: none.
+
+    "auto" and "cuda" use all that this process sees, each training one of them; "cuda:1" that one alone.
+    """
+    import torch
+
+    if device == "cpu" or not torch.cuda.is_available():
+        return ()
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES", "")
+    seen = visible.split(",") if visible else [str(number) for number in range(torch.cuda.device_count())]
+    _, colon, index = device.partition(":")
+    return tuple(seen[int(index) : int(index) + 1] if colon else seen)
+
+
+def slots_for(section: ExecutionSection, gpus: int, cores: int) -> int:
+    """Return the number of workers; "auto" is `workers_per_gpu` for each GPU, without any one for each `threads` cores."""
+    if section.workers != "auto":
+        return section.workers
+    return gpus * section.workers_per_gpu or max(1, cores // section.threads)
+
+
+def cores_here() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

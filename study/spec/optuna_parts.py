@@ -6,7 +6,6 @@ import inspect
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from trainers.error_messages import show, unknown
@@ -131,10 +130,6 @@ def _make(what: str, make: Any, section: Named, own: dict[str, Any], hidden: tup
         for key, value in section.options.items()
         if key in known and not _fits(value, str(parameters[key].annotation))
     ]
-    if section.name == "cmaes" and find_spec("cmaes") is None:
-        wrong.append(
-            f'{what}.name = "cmaes": needs the package cmaes; install it (pip install cmaes), or choose another'
-        )
     if wrong:
         raise InputError("\n".join(wrong))
     if "warn_independent_sampling" in parameters and section.name != "tpe":

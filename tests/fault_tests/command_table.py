@@ -66,7 +66,7 @@ Cell = tuple[int, str]
 RIGHT: Cell = (0, "")
 HOME_ONLY = "cannot happen: it reads nothing of that"
 
-GONE_TEXT = "1 run that has ended is missing in MLflow, .*To bring back: mamlab doctor (ab|se) --fix"
+GONE_TEXT = "1 run that has ended is missing in MLflow, .*To bring back: mamlab doctor (?:ab|se) --fix"
 GONE_RUN = (1, GONE_TEXT)
 STALE_PLACES = (1, r"stored locations name .*Mend it with: mamlab doctor ab --fix")
 NO_MLFLOW = (2, r"error: there are no runs yet in|error: .*mlflow\.db")

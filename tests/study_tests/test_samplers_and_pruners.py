@@ -128,6 +128,6 @@ def test_a_search_within_a_limit_of_work_that_goes_on_draws_what_it_would_have_d
 
 def test_a_preset_beyond_the_limit_of_work_cannot_be_enqueued() -> None:
     with pytest.raises(
-        ValueError, match=r'study.enqueue "maml": it takes 1 times the base\'s work, and space.max_compute is 0.5'
+        ValueError, match=r'study.enqueue "maml": it takes 1 times the base\'s compute, and space.max_compute is 0.5'
     ):
         search(study='enqueue = ["maml"]', space="max_compute = 0.5")

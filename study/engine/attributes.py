@@ -42,3 +42,8 @@ STOPPED = "mamlab.stopped"
 def stored_results(trial: FrozenTrial) -> dict[int, tuple[str, float | None]]:
     """Return the stored results of a trial of several runs, by seed."""
     return {int(name.removeprefix(RESULT)): tuple(v) for name, v in trial.user_attrs.items() if name.startswith(RESULT)}
+
+
+def label_of(trial: FrozenTrial) -> str:
+    """Return a trial's name for people: its label, or its number as long as it has none."""
+    return str(trial.user_attrs.get(LABEL, f"trial {trial.number}"))

@@ -12,7 +12,7 @@ from reports.data.mlflow_runs import ACTIVE, DELETED, key_of, runs_where
 from ..spec.parsing import parse_spec
 from ..stores.connect import open_trials
 from ..stores.home import Home
-from .attributes import LABEL
+from .attributes import label_of, stored_results
 from .foreign import is_ours
 from .plan import planned_runs, run_label
 
@@ -58,7 +58,7 @@ def find_missing(
         return Missing(study, _unplanned(client, experiment_id, spec, parent), cannot=why)
     seeds = parse_spec(spec).seeds if spec else ()
     lost = {
-        (trial.number, seed): f"{_name(trial)}" + (f" / seed {seed}" if len(own) > 1 else "")
+        (trial.number, seed): f"{label_of(trial)}" + (f" / seed {seed}" if len(own) > 1 else "")
         for trial in trials
         if trial.state.is_finished() and is_ours(trial) and trial.number not in superseded
         for own in [_seeds(trial, seeds)]
@@ -80,12 +80,7 @@ def find_missing(
 def _seeds(trial: FrozenTrial, seeds: Sequence[int]) -> tuple[int, ...]:
     if "seed" in trial.user_attrs:
         return (int(trial.user_attrs["seed"]),)
-    told = [int(name.rpartition(".")[2]) for name in trial.user_attrs if name.startswith("mamlab.result.")]
-    return tuple(told) or tuple(seeds[:1])
-
-
-def _name(trial: FrozenTrial) -> str:
-    return str(trial.user_attrs.get(LABEL, f"trial {trial.number}"))
+    return tuple(stored_results(trial)) or tuple(seeds[:1])
 
 
 def _keys(client: Any, experiment_id: str, view: int) -> set[Key]:

@@ -16,7 +16,8 @@ from ..stores.locations import find_moved
 from ..stores.locks import DriverBusy, driver_lock
 from ..stores.reading import readable
 from ..text import plain_table, print_notes, say
-from .diagnosis import Disagreement, diagnose, mend
+from .diagnosis import diagnose, mend
+from .disagreement import Disagreement
 from .state import StoredStudy, read_stored
 
 

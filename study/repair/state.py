@@ -14,7 +14,7 @@ from reports.data.mlflow_runs import DELETED, key_of, runs_where
 from trainers.checkpoint import CheckpointFolder
 from trainers.results import EpochResult
 
-from ..engine.attributes import RESULT, SUPERSEDED
+from ..engine.attributes import RESULT, STATE, SUPERSEDED
 from ..engine.foreign import is_ours, notes_on
 from ..engine.journal import Journal
 from ..engine.plan import planned_runs
@@ -90,6 +90,27 @@ class StoredStudy:
             return (trial.user_attrs["seed"],)
         trained = tuple(seed for seed in self.config.seeds if f"{RESULT}{seed}" in trial.user_attrs)
         return trained if self.several and trial.state.is_finished() else self.config.seeds
+
+    @property
+    def distinct_runs(self) -> list[Any]:
+        """A run for each trial and seed, in their order: of several the one that tells most."""
+        best: dict[tuple[int, int], Any] = {}
+        for run in sorted(self.runs, key=self.worth):
+            best[key_of(run)] = run
+        return [best[key] for key in sorted(best)]
+
+    def worth(self, run: Any) -> tuple[bool, int, float]:
+        """Return how much a run tells, to sort by: an ended one more than another, then one of more epochs, then the older."""
+        return state_of(run) in records.ENDED, len(self.steps[run.info.run_id]), -run.info.start_time
+
+    def end_of(self, run: Any) -> str:
+        """Return how an MLflow run ended by Optuna; empty if it has not, or Optuna does not know its trial."""
+        trial, seed = self.trial_of(run), run.data.tags[records.TAG_SEED]
+        if trial is None:
+            return ""
+        if self.several and RESULT + seed in trial.user_attrs:
+            return str(trial.user_attrs[RESULT + seed][0])
+        return str(trial.user_attrs.get(STATE, records.FAILED)) if trial.state.is_finished() else ""
 
     @cached_property
     def deleted_runs(self) -> dict[tuple[int, int], Any]:

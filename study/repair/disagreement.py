@@ -1,0 +1,18 @@
+"""A disagreement between what is stored of a study in different places, and its cure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+RESTART = "no: start the study again"
+AGAIN = "to run again: the next start takes it from its checkpoint, or trains it"
+
+
+@dataclass(frozen=True)
+class Disagreement:
+    """`what` disagrees, and what --fix does; without a `cure`, `remedy` says what does mend it."""
+
+    what: str
+    remedy: str
+    cure: Callable[[], None] | None = field(default=None, compare=False)

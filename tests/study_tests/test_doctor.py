@@ -26,7 +26,6 @@ from study.stores.connect import open_mlflow
 from study.stores.heartbeat import TAG
 from study.stores.home import Home
 from study.stores.locks import DriverBusy, driver_lock
-from study.stores.study_names import UnknownStudyError
 from study.workers.jobs import EpochDone, Started
 from trainers.checkpoint import CheckpointFolder
 from trainers.results import EpochResult
@@ -353,7 +352,7 @@ def test_nothing_is_mended_while_a_driver_lives(study: Study) -> None:
     parent = study.run().data.tags["mlflow.parentRunId"]
     with (
         far_driver(study.client, parent),
-        pytest.raises(UnknownStudyError, match="is being run by host far, process 7"),
+        pytest.raises(DriverBusy, match="is being run by host far, process 7"),
     ):
         study.doctor(fix=True)
     assert optuna_trials(study.home, "arms")[0].state == TrialState.RUNNING

@@ -138,6 +138,8 @@ def open_mlflow(home: Home) -> Any:
         if url.startswith("sqlite"):
             patiently(lambda: ready(home.mlflow_db, mlflow_schema(home.artifacts), tell), name)
         client = MlflowClient(tracking_uri=url)
+        if url.startswith("sqlite"):  # MLflow keeps connections by address, perhaps to a file that was deleted since
+            client._tracking_client.store.engine.dispose()
         patiently(lambda: client.search_experiments(max_results=1), name)
         if url.startswith("sqlite"):
             patiently(lambda: use_wal(home.mlflow_db), name)

@@ -176,3 +176,14 @@ def test_mlflow_s_file_deleted_between_two_starts_is_filled_again_from_the_check
 def _made(folder: Path) -> Path:
     folder.mkdir()
     return folder
+
+
+def test_a_home_that_was_deleted_and_made_anew_is_not_read_from_the_deleted_file(tmp_path: Path) -> None:
+    folder = tmp_path / "home"
+    folder.mkdir()
+    first = open_mlflow(fresh_home(folder))
+    first.create_experiment("gone")
+    assert [one.name for one in first.search_experiments()] == ["gone", "Default"]
+    shutil.rmtree(folder)
+    folder.mkdir()
+    assert [one.name for one in open_mlflow(fresh_home(folder)).search_experiments()] == ["Default"]

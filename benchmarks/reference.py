@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 from trainers.data.episodes import TaskBatch
-from trainers.training import TrainingRun
+from trainers.training_run import TrainingRun
 
 from .setting import Setting
 

@@ -11,7 +11,7 @@ from trainers.config import TrainerConfig
 from trainers.data.classes import ClassData, ClassRange
 from trainers.overrides import Tree, merge, normalise
 from trainers.presets import preset
-from trainers.training import TrainingRun
+from trainers.training_run import TrainingRun
 
 IN_MSL, AFTER_MSL = 0, 50
 """Epochs (from 0) of the released 100: with the query losses of all steps, and with the last one's alone."""

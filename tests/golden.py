@@ -25,7 +25,7 @@ from trainers.data.episodes import TaskBatch
 from trainers.mamlpp.meta_step import MetaPass, meta_gradient
 from trainers.mamlpp.schedules import msl_weights, outer_lr
 from trainers.overrides import normalise
-from trainers.training import TrainingRun
+from trainers.training_run import TrainingRun
 
 LIMITS = {"loss": 1e-9, "logits": 1e-9, "gradients": 1e-9, "schedules": 1e-9, "final": 1e-6}
 Arrays = Mapping[str, np.ndarray[Any, Any]]

@@ -24,7 +24,7 @@ from trainers.data.preparation import preparation
 from trainers.errors import InputError
 from trainers.exported import CONFIG_FILE, WEIGHTS_FILE, ExportedModel, is_export
 from trainers.overrides import from_settings
-from trainers.training import TrainingRun
+from trainers.training_run import TrainingRun
 
 from ..results import load, warnings
 from ..spec.config import StudyConfig

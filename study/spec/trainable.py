@@ -16,7 +16,7 @@ from trainers.data import DataError, require_classes, require_images
 from trainers.data.classes import ClassData
 from trainers.errors import InputError
 from trainers.overrides import merge, normalise, settings
-from trainers.training import check, check_shape
+from trainers.requirements import check, check_shape
 
 from .config import SpecError, StudyConfig
 

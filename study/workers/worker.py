@@ -30,7 +30,7 @@ from trainers.disk import disk_fault, size_of
 from trainers.divergence import Diverged
 from trainers.memory import give_back_memory, is_out_of_memory, keep_freed_memory
 from trainers.results import EpochResult, TrainResult
-from trainers.training import tasks_at_once
+from trainers.tasks_at_once import tasks_at_once
 
 from .artifacts import run_files
 from .jobs import Answer, Busy, Ended, EpochDone, Event, Finished, HomeFault, Job, Started, Stopped, find

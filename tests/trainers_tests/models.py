@@ -9,7 +9,7 @@ from tests.toy import EVERYTHING, toy_config, toy_data
 from trainers.data import Glyphs
 from trainers.data.preparation import preparation
 from trainers.exported import ExportedModel
-from trainers.training import TrainingRun
+from trainers.training_run import TrainingRun
 
 
 def trained(**overrides: Any) -> tuple[TrainingRun, ExportedModel]:

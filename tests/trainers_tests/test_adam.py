@@ -55,7 +55,7 @@ def test_a_restored_optimiser_goes_on_bit_for_bit() -> None:
 
 def test_a_training_step_does_not_load_torchs_compiler() -> None:
     code = (
-        "import sys; from tests.toy import toy_config, toy_data; from trainers.training import TrainingRun\n"
+        "import sys; from tests.toy import toy_config, toy_data; from trainers.training_run import TrainingRun\n"
         "run = TrainingRun(toy_config(), 0, toy_data()); run.epoch()\n"
         "print('torch._dynamo' in sys.modules)"
     )

@@ -18,7 +18,7 @@ from trainers.data.classes import ClassData
 from trainers.data.episodes import EpisodeStream
 from trainers.exported import ModelError
 from trainers.models.norm import RunningStatistics
-from trainers.training import TrainingRun
+from trainers.training_run import TrainingRun
 
 from .models import written
 

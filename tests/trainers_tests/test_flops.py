@@ -8,7 +8,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from tests.toy import EVERYTHING, toy_config, toy_data
 from trainers.evaluation import evaluate
 from trainers.flops import epoch_flops, flops, image_flops
-from trainers.training import TrainingRun
+from trainers.training_run import TrainingRun
 
 ONE_BLOCK: dict[str, Any] = {"model": {"filters": 4, "blocks": 1}, "inner": {"steps": 1}}
 """On images of 14 x 14: a convolution of 2 * 14^2 * 9 * 4 = 14112 operations, a linear layer of 2 * (4 * 7^2) * 3 = 1176."""

@@ -15,7 +15,7 @@ from trainers.data.episodes import TaskBatch
 from trainers.mamlpp.meta_step import MetaPass, meta_gradient
 from trainers.mamlpp.schedules import msl_weights
 from trainers.models.norm import RunningStatistics
-from trainers.training import TrainingRun
+from trainers.training_run import TrainingRun
 
 DATA = toy_data()
 GOLDEN = Path(os.environ.get("MAMLAB_TEST_DATA", "")) / "golden"

@@ -18,7 +18,8 @@ from trainers.checkpoint import CheckpointFolder, StaleAttempt, TrainingBusy
 from trainers.data import DataError
 from trainers.divergence import Diverged
 from trainers.results import EpochResult, TrainResult
-from trainers.training import TrainingRun, train
+from trainers.training import train
+from trainers.training_run import TrainingRun
 
 DATA = toy_data()
 CONFIG = toy_config(**EVERYTHING, norm={"queries": "running"})

@@ -1,0 +1,224 @@
+"""One training in progress: weights, optimiser and statistics, an epoch at a time, saved and restored."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .adam import Adam
+from .arithmetic import arithmetic, pick_device, pick_dtype
+from .checkpoint import State
+from .config import TrainerConfig
+from .data.classes import ClassData
+from .data.episodes import EpisodeStream, TaskBatch
+from .divergence import Diverged, locate
+from .evaluation import Scores, Snapshot, evaluate
+from .mamlpp.inner_loop import Learner
+from .mamlpp.meta_step import meta_gradient
+from .mamlpp.schedules import msl_weights, outer_lr, second_order
+from .mamlpp.step_sizes import rate_table
+from .models.conv4 import Conv4, Weights
+from .requirements import check
+from .results import EpochResult, TrainResult
+from .tasks_at_once import tasks_at_once
+
+
+@dataclass
+class TrainingRun:
+    """The state of one training: weights, optimiser, statistics, history, the best epochs."""
+
+    config: TrainerConfig
+    seed: int
+    data: ClassData
+    history: list[EpochResult] = field(default_factory=list)
+    best: list[Snapshot] = field(default_factory=list)
+    tested: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        config = self.config
+        check(config, self.data)
+        device, dtype = pick_device(config), pick_dtype(config)
+        self.data = self.data.to(device)
+        self.learner = Learner(config, Conv4(config, self.data.images.shape[1], self.data.images.shape[-1]))
+        own = self.config.model.init_seed
+        self.weights = self.learner.initial(self.seed if own is None else own, dtype, device)
+        self.statistics = self.learner.network.initial_statistics()
+        self.statistics.values = {name: v.to(device, dtype) for name, v in self.statistics.values.items()}
+        self.optimizer = Adam(self.weights, config.outer)
+        self.streams = {s: EpisodeStream(self.data, s, config.episodes, self.seed, dtype) for s in self.data.splits}
+        self.at_once = tasks_at_once(config, self.data)
+        self._check_each_loss = device.type == "cpu"
+
+    def epoch(self) -> EpochResult:
+        """Train one epoch, validate, and keep the weights if they are among the k best."""
+        started, index = time.perf_counter(), len(self.history)
+        with arithmetic(self.config):
+            loss, accuracy = self._train_epoch(index)
+            trained = time.perf_counter()
+            candidate = self._snapshot(index + 1)
+            found = evaluate(
+                self.learner, [candidate], self.streams["val"], self.config.evaluation.val_tasks, 2 * self.at_once
+            )
+            scores = found[self.config.norm.queries][0]
+        if not torch.isfinite(scores.loss).all():
+            task = int((~torch.isfinite(scores.loss)).nonzero()[0])
+            step, layer = locate(self.learner, self.weights, self.streams["val"].batch([(task,)]))
+            raise Diverged(index + 1, self.config.budget.iterations, step, layer)
+        result = EpochResult(
+            epoch=index + 1,
+            train_loss=loss,
+            train_accuracy=accuracy,
+            val_loss=float(scores.loss.mean()),
+            val_accuracy=scores.mean_accuracy,
+            val_accuracy_se=scores.standard_error,
+            outer_lr=outer_lr(self.config, index),
+            seconds=time.perf_counter() - started,
+            tasks_per_second=self.config.budget.iterations * self.config.episodes.tasks / (trained - started),
+            finished_at=time.time(),
+        )
+        self.history.append(result)
+        self._keep(candidate, scores)
+        return result
+
+    def _train_epoch(self, index: int) -> tuple[float, float]:
+        """Return the mean loss and accuracy of the epoch's iterations.
+
+        On a GPU nobody waits for a number before the epoch's end; if one is not finite then, the epoch is gone through
+        again from its start, looking at each.
+        """
+        self.optimizer.lr = outer_lr(self.config, index)
+        start = None if self._check_each_loss else self._training_state()
+        seen = []
+        for iteration in range(self.config.budget.iterations):
+            loss, accuracy = self.iterate(index, self._tasks(index, iteration))
+            if self._check_each_loss and not math.isfinite(loss):
+                raise self._diverged(index, iteration)
+            seen.append(torch.stack([loss.double(), accuracy]))
+        losses, accuracies = torch.stack(seen, 1).tolist()
+        if start is not None and not all(map(math.isfinite, losses)):
+            self._check_each_loss = True
+            self._go_back(start)
+            return self._train_epoch(index)
+        return math.fsum(losses) / len(losses), math.fsum(accuracies) / len(accuracies)
+
+    def iterate(self, index: int, tasks: TaskBatch) -> tuple[Tensor, Tensor]:
+        """Take one meta-step of epoch `index` (from 0) on `tasks`; return loss and accuracy before it, scalars on the device.
+
+        On the CPU, a loss that is not finite leaves the weights as they are.
+        """
+        loss, accuracies = meta_gradient(
+            self.learner,
+            self.weights,
+            tasks,
+            msl_weights(self.config, index),
+            second_order=second_order(self.config, index),
+            at_once=self.at_once,
+            collect=self.statistics,
+        )
+        if self.config.outer.clip != "off":
+            torch.nn.utils.clip_grad_value_(self.weights.values(), self.config.outer.clip)
+        if not self._check_each_loss or math.isfinite(loss):
+            self.optimizer.step()
+            self.statistics.update()
+        return loss, accuracies.mean()
+
+    def _tasks(self, index: int, iteration: int) -> TaskBatch:
+        position = index * self.config.budget.iterations + iteration
+        return self.streams["train"].batch((position, task) for task in range(self.config.episodes.tasks))
+
+    def _diverged(self, index: int, iteration: int) -> Diverged:
+        step, layer = locate(self.learner, self.weights, self._tasks(index, iteration))
+        return Diverged(index + 1, iteration + 1, step, layer)
+
+    def _snapshot(self, epoch: int) -> Snapshot:
+        return Snapshot(epoch, math.nan, _copy(self.weights), _copy(self.statistics.values))
+
+    def _keep(self, candidate: Snapshot, scores: Scores) -> None:
+        kept = Snapshot(candidate.epoch, scores.mean_accuracy, candidate.weights, candidate.statistics)
+        ranked = sorted([*self.best, kept], key=lambda snapshot: (-snapshot.val_accuracy, snapshot.epoch))
+        self.best = ranked[: self.config.evaluation.top_k]
+
+    def result(self, test: bool) -> TrainResult:
+        """Return the result of the finished training, tested now if that was not done before."""
+        if test and not self.tested:
+            self.tested = self._test()
+        best = self.best[0]
+        return TrainResult(
+            best_epoch=best.epoch,
+            best_val_accuracy=best.val_accuracy,
+            ensemble_epochs=tuple(snapshot.epoch for snapshot in self.best),
+            inner_rates=rate_table(self.config, best.weights, self.learner.adapted),
+            seconds=math.fsum(epoch.seconds for epoch in self.history),
+            **(self.tested if test else {}),
+        )
+
+    def _test(self) -> dict[str, Any]:
+        tasks, queries = self.config.evaluation.test_tasks, self.config.norm.queries
+        with arithmetic(self.config):
+            found = evaluate(
+                self.learner, self.best, self.streams["test"], tasks, 2 * self.at_once, ("batch", "running")
+            )
+        single, ensemble = found[queries][0], found[queries][-1]
+        return {
+            "test_accuracy": single.mean_accuracy,
+            "test_accuracy_se": single.standard_error,
+            "ensemble_test_accuracy": ensemble.mean_accuracy,
+            "ensemble_test_accuracy_se": ensemble.standard_error,
+            "test_per_task": tuple(single.accuracy.tolist()),
+            "ensemble_test_per_task": tuple(ensemble.accuracy.tolist()),
+            "audit": {
+                f"{norm_mode}.top{count}": scores.accuracy.tolist()
+                for norm_mode, by_size in found.items()
+                for count, scores in enumerate(by_size, start=1)
+            },
+        }
+
+    def final_state(self) -> State:
+        """Return what is kept of a finished training: its history, the k best epochs' weights, the test's outcome."""
+        return {
+            "history": [asdict(epoch) for epoch in self.history],
+            "best": [vars(snapshot) for snapshot in self.best],
+            "tested": {name: list(v) if isinstance(v, tuple) else v for name, v in self.tested.items()},
+        }
+
+    def state(self) -> State:
+        """Return all that `restore` needs to go on."""
+        return self.final_state() | self._training_state()
+
+    def _training_state(self) -> State:
+        return {
+            "weights": _copy(self.weights),
+            "statistics": _copy(self.statistics.values),
+            "optimizer": self.optimizer.state(),
+        }
+
+    def _go_back(self, state: State) -> None:
+        """Go back to a `_training_state`."""
+        with torch.no_grad():
+            for name, weight in self.weights.items():
+                weight.copy_(state["weights"][name])
+        self.statistics.values = _copy(state["statistics"], self.data.images.device)
+        self.optimizer.restore(state["optimizer"])
+
+    def restore(self, state: State | None) -> None:
+        """Go back to a saved state; None leaves the run at its start."""
+        if state is None:
+            return
+        device = self.data.images.device
+        self.history = [EpochResult(**epoch) for epoch in state["history"]]
+        self.best = [
+            Snapshot(s["epoch"], s["val_accuracy"], _copy(s["weights"], device), _copy(s["statistics"], device))
+            for s in state["best"]
+        ]
+        self.tested = {name: tuple(v) if isinstance(v, list) else v for name, v in state["tested"].items()}
+        if "weights" in state:  # absent from a final state, which never trains on
+            self._go_back(state)
+
+
+def _copy(tensors: Weights, device: torch.device | None = None) -> Weights:
+    return {name: tensor.detach().clone().to(device or tensor.device) for name, tensor in tensors.items()}

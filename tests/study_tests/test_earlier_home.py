@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import shutil
+import signal
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -12,6 +12,9 @@ import pytest
 
 from reports.data.files import read_files
 from study.cli.main import run
+from study.engine.driver import run_study
+from study.engine.progress import StudyProgress
+from study.spec.parsing import load_spec
 from study.stores.home import Home
 from tests.homes import unpack
 
@@ -68,18 +71,33 @@ def test_doctor_mends_it(place: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert all(where.startswith(f"file://{place}/runs/artifacts/") for where in locations(place / "runs"))
 
 
-def test_its_stopped_study_goes_on_to_its_end(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    original = shutil.copytree(place / "runs", place / "original")
-    home = Home(place / "runs")
+def ended_before(home: Path) -> dict[str, int]:
+    """Return when the runs of the stopped study ended, of those that had."""
+    with closing(sqlite3.connect(home / "mlflow.db")) as database:
+        asked = "SELECT run_uuid, end_time FROM runs JOIN tags USING (run_uuid) WHERE key = 'study' AND tags.value = 'stopped'"
+        return {run: end for run, end in database.execute(asked) if end}
+
+
+def test_its_stopped_study_goes_on(place: Path) -> None:
+    before, home = ended_before(place / "runs"), Home(place / "runs")
+
+    def stop(progress: StudyProgress) -> None:
+        if progress.counts.get("complete", 0) > len(before):
+            signal.raise_signal(signal.SIGINT)
+
+    last = run_study(load_spec(Path("stopped.toml")), home, stop)
+    assert (last.interrupted, last.planned, len(before)) == (True, 12, 2)
+    runs = {one.info.run_id: one for one in mlflow_runs(home, "stopped")}
+    assert {run_id: runs[run_id].info.end_time for run_id in before} == before
+    assert sum(one.data.tags["mamlab.state"] == "complete" for one in runs.values()) >= 3
+
+
+@pytest.mark.slow
+def test_its_stopped_study_goes_on_to_its_end(place: Path) -> None:
+    ended, home = ended_before(place / "runs"), Home(place / "runs")
     assert run(["ablate", "stopped.toml", "--home", "runs", "--quiet"]) == 0
     runs = mlflow_runs(home, "stopped")
     assert len(runs) == 12
-    with closing(sqlite3.connect(original / "mlflow.db")) as database:
-        asked = "SELECT run_uuid, end_time FROM runs JOIN tags USING (run_uuid) WHERE key = 'study' AND tags.value = 'stopped'"
-        ended = {run: end for run, end in database.execute(asked) if end}
-    assert len(ended) == 2
     assert {one.info.run_id: one.info.end_time for one in runs if one.info.run_id in ended} == ended
-    from study.spec.parsing import load_spec
-
     assert check_stores(home, load_spec(Path("stopped.toml")), 12) == {"complete": 12}
     assert not Path(OLD).exists()

@@ -92,7 +92,9 @@ def stop_after(ended: int) -> Callable[[StudyProgress], None]:
     return show
 
 
-@pytest.mark.parametrize("kind", [pytest.param("median", marks=SLOW), *[one for one in STUDIES if one != "median"]])
+@pytest.mark.parametrize(
+    "kind", [pytest.param(one, marks=SLOW if one in ("median", "seed by seed") else ()) for one in STUDIES]
+)
 def test_a_complete_study_is_as_it_was_and_nothing_is_trained(tmp_path: Path, kind: str) -> None:
     home, config = fresh_home(tmp_path), STUDIES[kind]
     before = run(config, home)

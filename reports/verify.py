@@ -188,7 +188,7 @@ def _table_differences(written: str, expected: str) -> Iterator[Difference]:
     """Yield where two tables.json differ in a value by more than rounding, or in a text."""
     try:
         found = _cells(json.loads(written))
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
         yield Difference(TABLES, f"not the tables of a report ({error!r})", "what `mamlab report` writes")
         return
     wanted = _cells(json.loads(expected))

@@ -104,7 +104,7 @@ def read_search(study: str, home: Home, data: Path | None = None) -> Searched:
     complete = summarise_search(records, info).complete
     if not complete:
         raise FollowError(
-            f'the search "{study}" has no complete trial yet; go on with it first, see: mamlab status {study}'
+            f'the search "{study}" has no complete trial yet; go on with it first, see: {home.command("status", study)}'
         )
     if not info.spec:
         raise FollowError(f"{folder} has no {STUDY}, which says what was searched; give the whole folder of the report")

@@ -38,7 +38,7 @@ FORBIDDEN = {
 }
 ORDER = {
     "study": (
-        "cli", "python", "repair", "reporting", "mlflow_ui", "planning", "followup", "models", "warm_start", "results", "display", "engine", "workers", "spec", "stores", "stopping", "commit", "hiding", "text",
+        "cli", "python", "repair", "reporting", "mlflow_ui", "planning", "followup", "models", "warm_start", "results", "display", "engine", "workers", "spec", "stores", "stopping", "commit", "processes", "hiding", "text",
     ),
     "reports": ("verify", "build", "render", "document", "figures", "tables", "text", "statistics", "data", "records", "origin"),
 }  # fmt: skip

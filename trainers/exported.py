@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shlex
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import torch
 from pydantic import Field, ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load, save
@@ -109,7 +111,9 @@ def read_model(folder: Path | str) -> ExportedModel:
     files = [place / name for name in (CONFIG_FILE, WEIGHTS_FILE)]
     for file in files:
         if not file.is_file():
-            raise ModelError(f"{place} holds no {file.name}, so no model; make one with: mamlab export STUDY {place}")
+            raise ModelError(
+                f"{place} holds no {file.name}, so no model; make one with: mamlab export STUDY {shlex.quote(str(place))}"
+            )
     return _read(place, *(file.stat().st_mtime_ns for file in files))
 
 
@@ -131,11 +135,28 @@ def _read(folder: Path, *changed: int) -> ExportedModel:
     config = told.trainer
     if config.precision == "tf32":  # a mode of CUDA devices in training; any machine may classify
         config = config.model_copy(update={"precision": "float32"})
-    groups: dict[str, Weights] = {"weights": {}, "statistics": {}}
-    for path, tensor in tensors.items():
-        group, _, name = path.partition("/")
-        groups[group][name] = tensor
-    return ExportedModel(config, told.images, groups["weights"], groups["statistics"], told.about)
+    model = ExportedModel(config, told.images, _group(tensors, "weights"), _group(tensors, "statistics"), told.about)
+    if problem := _misfit(tensors, model):
+        raise ModelError(f"{folder / WEIGHTS_FILE} does not fit {CONFIG_FILE}: {problem}; export it again")
+    return model
+
+
+def _group(tensors: Weights, name: str) -> Weights:
+    return {path.partition("/")[2]: tensor for path, tensor in tensors.items() if path.startswith(f"{name}/")}
+
+
+def _misfit(tensors: Weights, model: ExportedModel) -> str:
+    """Return the first tensor that the model's network does not have, lacks, or has in another shape; empty if there is none."""
+    learner = model.learner
+    weights = learner.initial(0, torch.float32, torch.device("cpu"))
+    wanted = {f"weights/{name}": tensor for name, tensor in weights.items()}
+    wanted |= {f"statistics/{name}": tensor for name, tensor in learner.network.initial_statistics().values.items()}
+    for path in sorted(tensors.keys() | wanted.keys()):
+        there, needed = tensors.get(path), wanted.get(path)
+        if there is None or needed is None or there.shape != needed.shape:
+            shapes = [("none" if one is None else str(list(one.shape))) for one in (there, needed)]
+            return f"{path} is {shapes[0]}, and the network has {shapes[1]}"
+    return ""
 
 
 def _contents(folder: Path, text: str) -> _Contents:
@@ -146,7 +167,7 @@ def _contents(folder: Path, text: str) -> _Contents:
                 f"{folder / CONFIG_FILE} has format {version!r}, and this mamlab reads {FORMAT}; use the version that wrote it"
             )
         return _Contents.model_validate_json(text)
-    except (ValidationError, json.JSONDecodeError, AttributeError) as error:
+    except (ValidationError, json.JSONDecodeError, AttributeError, RecursionError) as error:
         first = str(error).splitlines()[0]
         raise ModelError(f"{folder / CONFIG_FILE} is not an export's ({first}); export it again") from None
 

@@ -46,7 +46,7 @@ def holder(path: Path) -> str | None:
         with path.open("rb") as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
-        return path.read_text(errors="replace").strip() or UNKNOWN
+        return path.read_text(encoding="utf-8", errors="replace").strip() or UNKNOWN
     except FileNotFoundError:
         pass
     return None

@@ -11,6 +11,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shlex
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
@@ -22,6 +23,7 @@ from ..records import ReportError, RunRecord, StudyInfo, column
 from .manifest import MANIFEST, read_manifest
 from .output_folder import finish_writing
 from .series import Curve, Series, Table, read_series, write_series
+from .spreadsheets import with_apostrophe, without_apostrophe
 from .text_files import TextError, columns_twice, read_text, separator
 
 RUNS, PER_TASK, CURVES, STUDY = "runs.csv", "per_task.parquet", "curves.parquet", "study.json"
@@ -81,7 +83,7 @@ def is_current(folder: Path) -> bool:
         ):
             return False
         tree = json.loads((folder / STUDY).read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return False
     return isinstance(tree, dict) and tree.get("format") == FORMAT
 
@@ -133,7 +135,7 @@ def _refuse_damaged(folder: Path) -> None:
     wrong = damaged_files(folder)
     if wrong:
         raise ReportError(
-            f"{folder}: {'; '.join(wrong)}. Write the report again with `mamlab report STUDY --out {folder}`, or bring the file back "
+            f"{folder}: {'; '.join(wrong)}. Write the report again with `mamlab report STUDY --out {shlex.quote(str(folder))}`, or bring the file back "
             f"from a copy; if you changed it yourself and mean it, delete {MANIFEST} there"
         )
 
@@ -162,7 +164,7 @@ def _read_rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
                     f"{path}, line {reader.line_num}: {what} cells than the header has columns; "
                     "mend the line, or write the file again with `mamlab report`"
                 )
-            yield reader.line_num, row
+            yield reader.line_num, {title: without_apostrophe(text) for title, text in row.items()}
     except (TextError, csv.Error) as error:
         raise ReportError(
             f"{path} is not a table in UTF-8 ({error}); save it as CSV in UTF-8, or write it again with `mamlab report`"
@@ -178,7 +180,8 @@ def _write_runs(records: Sequence[RunRecord], path: Path) -> None:
         writer.writerow([*map(column, PLAIN_FIELDS), *(f"{group}:{key}" for group, key in names)])
         for record in records:
             plain = [getattr(record, name) for name in PLAIN_FIELDS]
-            writer.writerow([*plain, *(getattr(record, GROUPS[group]).get(key) for group, key in names)])
+            others = (getattr(record, GROUPS[group]).get(key) for group, key in names)
+            writer.writerow(map(with_apostrophe, (*plain, *others)))
 
 
 def _per_task(records: Sequence[RunRecord]) -> Iterator[Series]:
@@ -225,5 +228,5 @@ def _read_study(folder: Path, records: Sequence[RunRecord]) -> StudyInfo:
     try:
         tree = json.loads((folder / STUDY).read_text(encoding="utf-8-sig"))
         return StudyInfo.from_tree(tree)
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
         raise ReportError(f"{folder / STUDY}: {error}; write the file again with `mamlab report`") from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import tempfile
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
@@ -39,7 +40,7 @@ class IncompleteRuns(ReportError):
         many = f"1 complete run {of} lacks" if len(lacking) == 1 else f"{len(lacking)} complete runs {of} lack"
         super().__init__(
             f"{many} results in MLflow, so no report and no model is made of this study. To bring them back: "
-            f"mamlab doctor {study} --fix, and then, if it says so, by starting the study again\n{runs}"
+            f"mamlab doctor {shlex.quote(study)} --fix, and then, if it says so, by starting the study again\n{runs}"
         )
 
 

@@ -67,7 +67,7 @@ def read_manifest(folder: Path) -> Manifest | None:
     text = path.read_text(encoding="utf-8", errors="replace")
     try:
         tree: Any = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         if f'"maker": "{MAKER}"' not in text:
             return None
         raise _damaged(path) from None

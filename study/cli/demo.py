@@ -47,7 +47,7 @@ def _say_where(home: Home, console: Console) -> None:
     for line in (
         f"Reports:   {home.reports / 'demo-search' / 'index.html'}",
         f"           {home.reports / 'demo-ablation' / 'index.html'}",
-        f"MLflow UI: mamlab ui --home {home.root}",
+        f"MLflow UI: {home.command('ui')}",
         "Next:      copy a spec file from examples/, change it, run it with mamlab search or mamlab ablate",
     ):
         say(console, line)

@@ -14,6 +14,7 @@ import typer
 
 from trainers.errors import MamlabError
 
+from ..processes import reach_loopback_directly, write_any_text
 from ..stores.failures import explained
 from ..stores.urls import redact
 from . import models, prepare, repair, results, studies
@@ -74,6 +75,8 @@ def run(args: Sequence[str]) -> int:
     0: done; 2: the user can mend it, and an `error:` line says how; 130: stopped by Ctrl-C; 1: the study has ended
     without a complete run, or our fault, with traceback.
     """
+    write_any_text()
+    reach_loopback_directly()
     command: Any = typer.main.get_command(app)
     try:
         status = command.main(list(args) or ["--help"], prog_name="mamlab", standalone_mode=False)

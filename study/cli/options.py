@@ -36,10 +36,14 @@ FILE_COLUMNS = 100  # at least, in a pipe or a file: there is no window that tab
 def make_home(root: Path) -> Home:
     """Return the home at `root`. Raises typer.BadParameter for a file."""
     from ..stores.home import Home
+    from ..stores.urls import open_to_others
 
     if root.exists() and not root.is_dir():
         raise typer.BadParameter(f"{root} is a file, not a folder", param_hint="'--home'")
-    return Home(root)
+    home = Home(root)
+    if note := open_to_others(home.root):
+        typer.echo(f"note: {note}", err=True)
+    return home
 
 
 @contextmanager

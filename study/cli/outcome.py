@@ -72,7 +72,7 @@ def _finish_safely(last: StudyProgress, home: Home, console: Console) -> int:
         other = isinstance(error, ReportError) and not isinstance(error.__cause__, OSError)
         if other or isinstance(error, StoreLost):  # of these nothing says that the results are safe
             raise
-        again = shlex.join(["mamlab", "report", last.study, "--home", str(home.root)])
+        again = home.command("report", last.study)
         say(console, f"The study's results are safe in its stores, but its report could not be written: {error}")
         say(console, f"When that is mended, make it with: {again}")
         return 1
@@ -95,7 +95,7 @@ def finish(last: StudyProgress, home: Home, console: Console) -> int:
     page = write_report(info, records, home)
     console.print()
     print_result(info, records, console)
-    say(console, f"\nReport:    {page}\nMLflow UI: mamlab ui --home {home.root}")
+    say(console, f"\nReport:    {page}\nMLflow UI: {home.command('ui')}")
     if info.missing:
         say(console, f"Incomplete: {info.missing}.")
     return int(
@@ -203,4 +203,4 @@ def _say_origin(found: Ablation, info: StudyInfo, console: Console) -> None:
         for line in promotion_lines(found, info.origin):
             say(console, line)
         best = max(rows, key=lambda one: one.validation.mean)
-        say(console, f'A model to use: mamlab export {info.name} DIR --arm "{best.arm}"')
+        say(console, f"A model to use: {shlex.join(['mamlab', 'export', info.name, 'DIR', '--arm', best.arm])}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -39,7 +40,7 @@ class Missing:
             return ""
         named = ", ".join(self.runs[:MOST_NAMED]) + (", ..." if len(self.runs) > MOST_NAMED else "")
         many = "1 run that has ended is" if len(self.runs) == 1 else f"{len(self.runs)} runs that have ended are"
-        remedy = f"mamlab doctor {self.study} --fix" if self.deleted else "start the study again"
+        remedy = shlex.join(["mamlab", "doctor", self.study, "--fix"]) if self.deleted else "start the study again"
         return f"{many} missing in MLflow, and counted nowhere: {named}. To bring back: {remedy}"
 
 
@@ -56,7 +57,7 @@ def find_missing(
     except Exception as error:  # whatever is wrong with that store, the other one can be read
         why = f"whether runs are missing cannot be said: {error.args[0] if isinstance(error, KeyError) else error}"
         return Missing(study, _unplanned(client, experiment_id, spec, parent), cannot=why)
-    seeds = parse_spec(spec).seeds if spec else ()
+    seeds = parse_spec(spec, started=True).seeds if spec else ()
     lost = {
         (trial.number, seed): f"{label_of(trial)}" + (f" / seed {seed}" if len(own) > 1 else "")
         for trial in trials
@@ -92,7 +93,7 @@ def _unplanned(client: Any, experiment_id: str, spec: str, parent: Any) -> tuple
     """Return the trainings of a complete ablation's plan that have no run."""
     if not spec or parent is None or parent.data.tags.get(records.TAG_STATE) != records.COMPLETE:
         return ()
-    config = parse_spec(spec)
+    config = parse_spec(spec, started=True)
     if config.kind == "search":
         return ()
     where = f"tags.{records.TAG_ROLE} = '{records.ROLE_RUN}'"

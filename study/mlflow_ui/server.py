@@ -19,6 +19,7 @@ from rich.text import Text
 from trainers.errors import InputError, MamlabError
 
 from ..engine.views import CHARTS, saved_views, view_path
+from ..processes import reach_loopback_directly, server_environment
 from ..stopping import stop_signals
 from ..stores.connect import open_mlflow
 from ..stores.home import Home
@@ -65,6 +66,7 @@ def serving(home: Home, port: int = DEFAULT_PORT, log: Path | None = None) -> It
     """
     require_store(home)
     check_port(port)
+    reach_loopback_directly()
     open_mlflow(home)  # the server would take a store as it is
     log = log or (home.stores or home.root) / "ui.log"
     with log.open("wb") as output:
@@ -80,21 +82,21 @@ def serving(home: Home, port: int = DEFAULT_PORT, log: Path | None = None) -> It
 
 
 def _command(port: int) -> list[str]:
-    return [sys.executable, "-m", "mlflow", "server", "--host", HOST, "--port", str(port), "--workers", "1"]
+    return [sys.executable, "-P", "-m", "mlflow", "server", "--host", HOST, "--port", str(port), "--workers", "1"]
 
 
 def _environment(home: Home) -> dict[str, str]:
     # Without job execution 2 processes instead of 10, and no 2 GB of memory.
     quiet = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
     # A command line can be read by every user of the machine, and the address may hold a password.
-    return os.environ | quiet | {"MLFLOW_BACKEND_STORE_URI": home.mlflow_url}
+    return server_environment(**quiet, MLFLOW_BACKEND_STORE_URI=home.mlflow_url)
 
 
 def _wait_until_ready(port: int, server: subprocess.Popen[bytes], log: Path) -> None:
     end = time.monotonic() + READY_SECONDS
     while not _answers(port):
         if server.poll() is not None or time.monotonic() > end:
-            last = log.read_text(errors="replace").strip().splitlines()[-1:] or ["it wrote nothing"]
+            last = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-1:] or ["it wrote nothing"]
             raise MamlabError(f"the MLflow server did not start: {last[0]} (all of it: {log})")
         time.sleep(0.1)
 

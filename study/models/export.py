@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -113,7 +114,7 @@ def choose(info: StudyInfo, records: Sequence[RunRecord], wanted: Wanted) -> Run
     complete = [record for record in records if record.state == names.COMPLETE]
     if not complete:
         raise ExportError(
-            f'study "{info.name}" has no complete run yet, so there is no model; see: mamlab status {info.name}'
+            f'study "{info.name}" has no complete run yet, so there is no model; see: {shlex.join(["mamlab", "status", info.name])}'
         )
     candidates = _of_kind(info, complete, wanted)
     if wanted.seed is not None:
@@ -156,7 +157,7 @@ def _state(home: Home, spec: StudyConfig, record: RunRecord) -> State:
     file = retraining_spec(home, spec, from_settings(record.params), record.seed, name)
     raise ExportError(
         f'the weights of "{record.name}" are gone ({folder.path} has no final.ckpt: [execution] keep = "none", or deleted); '
-        f"train it again with: mamlab train {file}, then: mamlab export {name} DIR"
+        f"train it again with: {home.command('train', str(file))}, then: {home.command('export', name, 'DIR')}"
     )
 
 

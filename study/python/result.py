@@ -172,7 +172,7 @@ class Result:
             )
         if self.home.optuna_url.startswith("sqlite") and not self.home.optuna_db.is_file():
             raise InputError(
-                f"{shown(self.home.optuna_url)} is missing; bring it back with: mamlab doctor {self.name} --fix --home {self.home.root}"
+                f"{shown(self.home.optuna_url)} is missing; bring it back with: {self.home.command('doctor', self.name, '--fix')}"
             )
         return optuna.load_study(study_name=self.name, storage=self.home.optuna_url)
 

@@ -35,7 +35,7 @@ def examine(home: Home, name: str, console: Console, *, fix: bool, as_json: bool
         say(console, json.dumps(tree, indent=2))
     else:
         print_notes(console, stored.notes)
-        _print(name, console, stored.driver, mended, left)
+        _print(stored, console, mended, left)
     return int(bool(left))
 
 
@@ -62,9 +62,10 @@ def _mended(home: Home, name: str) -> tuple[StoredStudy, list[Disagreement], lis
     return stored, [*([Disagreement(moved.told(home), "rewritten")] if moved else []), *mended], left
 
 
-def _print(name: str, console: Console, driver: str, mended: list[Disagreement], left: list[Disagreement]) -> None:
-    if driver:
-        say(console, f"{name} is being run by {driver}: only what has ended is compared.")
+def _print(stored: StoredStudy, console: Console, mended: list[Disagreement], left: list[Disagreement]) -> None:
+    name = stored.name
+    if stored.driver:
+        say(console, f"{name} is being run by {stored.driver}: only what has ended is compared.")
     if not mended and not left:
         say(console, f"{name}: the stores, the checkpoints and the journal agree.")
         return
@@ -77,4 +78,4 @@ def _print(name: str, console: Console, driver: str, mended: list[Disagreement],
     if mended or not any(one.cure for one in left):
         say(console, f"{len(mended)} mended, {len(left)} left.")
     else:
-        say(console, f"Mend it with: mamlab doctor {name} --fix")
+        say(console, f"Mend it with: {stored.home.command('doctor', name, '--fix')}")

@@ -36,6 +36,8 @@ T = TypeVar("T")
 
 def load_spec(path: Path) -> StudyConfig:
     """Read the spec file at `path`. Raises SpecError with everything that is wrong with it."""
+    if path.is_dir():
+        raise SpecError([f"{path} is a folder; name the spec file in it"])
     if not path.is_file():
         similar = nearest(
             path.name, [p.name for p in sorted(path.parent.glob("*.toml"))] if path.parent.is_dir() else []
@@ -62,6 +64,8 @@ def parse_spec(text: str, started: bool = False) -> StudyConfig:
         tree = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise SpecError([f"not valid TOML: {error}"]) from None
+    except RecursionError:
+        raise SpecError(["its tables or lists are nested too deeply to be read; a spec needs three levels"]) from None
     if started:
         tree = with_new_names(tree)
     if renamed := renamed_settings(tree):

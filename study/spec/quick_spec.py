@@ -65,6 +65,6 @@ def _line(text: str) -> str:
 def _is_toml(value: str) -> bool:
     try:
         parsed: dict[str, Any] = tomllib.loads(f"x = {value}")
-    except tomllib.TOMLDecodeError:
+    except (tomllib.TOMLDecodeError, RecursionError):
         return False
     return set(parsed) == {"x"}

@@ -22,7 +22,7 @@ def with_space(info: StudyInfo) -> StudyInfo:
     if not info.searched or info.space or not info.spec:
         return info
     try:
-        space = parse_spec(info.spec).space
+        space = parse_spec(info.spec, started=True).space
     except SpecError:  # of another version: then the report takes the ranges from the trials
         return info
     return info if space is None else replace(info, space=dimensions(space))

@@ -20,7 +20,7 @@ def problems_of(text: str) -> list[str]:
     """
     try:
         tree = tomllib.loads(text)
-    except tomllib.TOMLDecodeError:
+    except (tomllib.TOMLDecodeError, RecursionError):
         return []
     leaves = list(_leaves(tree))
     return [*_with_nul(leaves), *_twice(leaves), *_searched_twice(tree), *_fixed_otherwise(tree)]

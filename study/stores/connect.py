@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 
+from ..processes import reach_loopback_directly
 from .advisory import advisory_lock
 from .home import Home
 from .locations import settle
@@ -121,6 +122,7 @@ def open_mlflow(home: Home) -> Any:
     Raises StoreAway, StoreBroken, LocationError, ValueError. MLflow sets a busy timeout of 20 s in each of its SQLite
     sessions, so the patience has to be here.
     """
+    reach_loopback_directly()
     for variable in ("MLFLOW_DISABLE_TELEMETRY", "DO_NOT_TRACK"):
         os.environ.setdefault(variable, "true")
     # By default a server that is away is asked for minutes, and the caller waits.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -42,6 +43,11 @@ class Home:
                 "name another folder with --home or MAMLAB_HOME"
             )
         object.__setattr__(self, "root", root)
+
+    def command(self, *words: str) -> str:
+        """Return a `mamlab` command on this home to type into a shell."""
+        here = self.root == Path(default_root()).absolute()
+        return shlex.join(["mamlab", *words, *([] if here else ["--home", str(self.root)])])
 
     @property
     def optuna_db(self) -> Path:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -110,9 +111,11 @@ def refuse_absent(moved: Moved, home: Home) -> None:
     first = moved.absent[0]
     here = home.artifacts / first.name
     if first.is_dir():
-        remedy = f'copy them: mkdir -p {home.artifacts} && cp -a "{first}" "{here}"'
+        remedy = f"copy them: {shlex.join(['mkdir', '-p', str(home.artifacts)])} && {shlex.join(['cp', '-a', str(first), str(here)])}"
     else:
-        remedy = f'bring the folder along to {here}; if it is lost, go on without: mkdir -p "{here}"'
+        remedy = (
+            f"bring the folder along to {here}; if it is lost, go on without: {shlex.join(['mkdir', '-p', str(here)])}"
+        )
     raise LocationError(
         f"the artifacts of {len(moved.absent)} stud{'y are' if len(moved.absent) == 1 else 'ies are'} not in the home {home.root}: "
         f'its store says that those of "{first.name}" lie in {first}; {remedy}'

@@ -23,7 +23,7 @@ class DriverBusy(MamlabError, RuntimeError):
 def file_lock(path: Path) -> Iterator[None]:
     """Hold the lock on `path`; waits for another holder, and says who it is. Raises KeyboardInterrupt if stopped meanwhile."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a") as file, held(file, path, raise_if_stopped):
+    with path.open("a", encoding="utf-8") as file, held(file, path, raise_if_stopped):
         yield
 
 
@@ -34,7 +34,7 @@ def driver_lock(path: Path, study: str) -> Iterator[None]:
     Raises `DriverBusy` if another process holds it. A dead holder's lock is free.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a") as file:
+    with path.open("a", encoding="utf-8") as file:
         for _ in range(5):  # a reader of `holder` may hold it for a moment
             if take(file):
                 break

@@ -12,7 +12,7 @@ def this_machine() -> str:
     Two containers may have the same host name, and a machine that was started again has no process of before.
     """
     try:
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="utf-8").strip()
         return f"{boot} {Path('/proc/self/ns/pid').readlink()}"
     except OSError:
         return ""
@@ -39,6 +39,6 @@ def lives(process: int, since: str = "") -> bool:
 def _stat(process: int) -> list[str]:
     """Return the fields of /proc/PROCESS/stat from the third on, the process's state; empty if there is no such file."""
     try:
-        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+        return Path(f"/proc/{process}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
     except OSError:
         return []

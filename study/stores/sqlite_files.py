@@ -7,6 +7,7 @@ no file with content is ever removed.
 from __future__ import annotations
 
 import os
+import shlex
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -57,12 +58,17 @@ def use_wal(file: Path) -> None:
             database.execute("PRAGMA journal_mode=WAL")
 
 
+def move(source: Path | str, target: Path | str) -> str:
+    """Return the command of a shell that moves a file."""
+    return shlex.join(["mv", str(source), str(target)])
+
+
 def way_out(file: Path) -> str:
     """Return what to do about a file that is damaged: nothing is removed, and what there is else."""
     then = "the next start of a study then brings its runs back from their checkpoints, or trains them"
     if file.name == "optuna.db":
         then = "the next start of a study then makes its trials again from MLflow"
-    return f"put a copy of it back, or set it aside with: mv {file} {file}.damaged ({then})"
+    return f"put a copy of it back, or set it aside with: {move(file, f'{file}.damaged')} ({then})"
 
 
 def _look(file: Path, schema: Schema) -> tuple[str, set[str]]:
@@ -105,7 +111,7 @@ def _raise_broken(file: Path, schema: Schema, why: str) -> None:
         raise StoreBroken(f"{file} has {rows} {schema.content} but {why}; {way_out(file)}") from None
     raise StoreBroken(
         f"{file} is half made ({why}): whoever made it was stopped before it was done. It has no {schema.content}, so nothing "
-        f"is lost: mv {file} {file}.half-made, and give the command again"
+        f"is lost: {move(file, f'{file}.half-made')}, and give the command again"
     ) from None
 
 

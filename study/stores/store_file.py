@@ -12,6 +12,8 @@ from collections.abc import Callable
 from contextlib import closing, suppress
 from pathlib import Path
 
+from .sqlite_files import move
+
 Identity = tuple[int, int] | None
 
 
@@ -54,7 +56,7 @@ class StoreFile:
 
     def _what_happened(self, now: Identity) -> str:
         if now is None and (moved := self._moved_to()):
-            return f"{self.path} was moved away while the study ran; put it back: mv {moved} {self.path}"
+            return f"{self.path} was moved away while the study ran; put it back: {move(moved, self.path)}"
         what = "deleted" if now is None else "replaced by another file"
         try:
             kept = self._rescue()
@@ -65,8 +67,8 @@ class StoreFile:
                 else "put it back from a copy"
             )
             return f"{self.path} was {what} while the study ran, and what it held could not be kept ({error}); {remedy}"
-        first = "" if now is None else f"mv {self.path} {self.path}.other; "
-        return f"{self.path} was {what} while the study ran; what it held is kept, put it back: {first}mv {kept} {self.path}"
+        first = "" if now is None else f"{move(self.path, f'{self.path}.other')}; "
+        return f"{self.path} was {what} while the study ran; what it held is kept, put it back: {first}{move(kept, self.path)}"
 
     def _moved_to(self) -> Path | None:
         """Return where the file lies now, None if it is deleted or that cannot be said."""

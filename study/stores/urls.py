@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import tomllib
 from collections.abc import Mapping
 from importlib.util import find_spec
@@ -15,7 +16,7 @@ from pathlib import Path
 from types import MappingProxyType
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-from reports.data.text_files import read_text
+from reports.data.text_files import TextError, read_text
 from trainers.errors import InputError
 
 FILE = "stores.toml"
@@ -31,16 +32,29 @@ TIMEOUTS = {
 }  # fmt: skip
 """libpq's own settings: a server whose machine is gone is noticed within seconds, not hours."""
 
-_USER_INFO = re.compile(r"(?P<head>\b[a-zA-Z][\w+.-]*://[^\s:/@]*):\S+@")
-_PASSWORD = re.compile(
-    r"(?P<head>\bpass(?:word|wd)\s*=\s*|\bRAY_AUTH_TOKEN\s*=\s*|\bauthorization\W+Bearer\s+)('[^']*'|[^\s&'\"]+)",
+_USER_INFO = re.compile(r"(?P<head>\b[a-zA-Z][\w+.-]*://)(?P<user>[^\s:/@]*)(?P<password>:\S+)?@")
+_NAME = r"\w*(?:password|passwd|token|secret|api_?key)"
+_SECRET = re.compile(
+    rf"(?P<head>\b{_NAME}\s*=\s*|[\"']{_NAME}[\"']\s*:\s*|\bauthorization\W+(?:bearer|basic)\s+)"
+    r"(?:'[^']*'|\"[^\"]*\"|(?:\\.|[^\s&'\"])+)",
     re.IGNORECASE,
 )
+"""NAME=value, 'NAME': value, and the header that signs in; a value may be quoted."""
 
 
 def redact(text: str) -> str:
-    """Return `text` with *** for every password and token: user:password@host, password=..., RAY_AUTH_TOKEN=..., Authorization: Bearer ..."""
-    return _PASSWORD.sub(r"\g<head>***", _USER_INFO.sub(r"\g<head>:***@", text))
+    """Return `text` with *** for every password and token.
+
+    Those are what stands before the @ of an address, all of it where there is no user of its own (http://TOKEN@host), and
+    the values of what is called password, token, secret or the like: sslpassword=..., PGPASSWORD='...', {"password": "..."}.
+    """
+    return _SECRET.sub(r"\g<head>***", _USER_INFO.sub(_without_password, text))
+
+
+def _without_password(found: re.Match[str]) -> str:
+    web = found["head"].lower().startswith("http")
+    user = found["user"] if found["password"] or not web else "***"
+    return f"{found['head']}{user}{':***' if found['password'] else ''}@"
 
 
 def shown(address: str) -> str:
@@ -70,12 +84,25 @@ def store_addresses(root: Path, given: Mapping[str, str | None] = MappingProxyTy
     return found
 
 
+def open_to_others(root: Path) -> str:
+    """Return a note if the home's `stores.toml` holds a password and other users of the machine can read it; else nothing."""
+    file = root / FILE
+    try:
+        mode = file.stat().st_mode
+        secret = redact(text := read_text(file)) != text
+    except (OSError, TextError):
+        return ""
+    if not secret or not mode & 0o077:
+        return ""
+    return f"{file} holds a password, and other users of this machine can read it: {shlex.join(['chmod', '600', str(file)])}"
+
+
 def _read(file: Path) -> dict[str, str]:
     if not file.is_file():
         return {}
     try:
         table = tomllib.loads(read_text(file))
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise InputError(f"{file}: not valid TOML: {error}") from None
     for key, value in table.items():
         if key not in VARIABLES:

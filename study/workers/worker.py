@@ -192,7 +192,9 @@ class _Log(io.FileIO):
 def keep_printing() -> None:
     """Let what this process prints never be an error."""
     sys.stdout, sys.stderr = (
-        io.TextIOWrapper(io.BufferedWriter(_Log(number, "w", closefd=False)), line_buffering=True, errors="replace")
+        io.TextIOWrapper(
+            io.BufferedWriter(_Log(number, "w", closefd=False)), encoding="utf-8", line_buffering=True, errors="replace"
+        )
         for number in (1, 2)
     )
 

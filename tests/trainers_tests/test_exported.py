@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load, save
 
 from trainers.exported import CONFIG_FILE, WEIGHTS_FILE, ModelError, read_model
 
@@ -100,3 +102,41 @@ def test_a_model_trained_in_tf32_classifies_without_cuda(tmp_path: Path) -> None
     tree["trainer"]["precision"] = "tf32"
     file.write_text(json.dumps(tree))
     assert read_model(folder).config.precision == "float32"
+
+
+def rewritten(folder: Path, tensors: dict[str, torch.Tensor]) -> None:
+    """Write other tensors into an export, with the checksum that fits them."""
+    content = save(tensors)
+    (folder / WEIGHTS_FILE).write_bytes(content)
+    tree = json.loads((folder / CONFIG_FILE).read_text())
+    tree["weights_sha256"] = hashlib.sha256(content).hexdigest()
+    (folder / CONFIG_FILE).write_text(json.dumps(tree))
+
+
+@pytest.mark.parametrize(
+    ("path", "tensor", "message"),
+    [
+        ("secrets/x", torch.zeros(1), r"secrets/x is \[1\], and the network has none"),
+        ("weights/linear.bias", torch.zeros(9), r"weights/linear\.bias is \[9\], and the network has \[\d\]"),
+        ("statistics/conv0.mean", None, r"statistics/conv0\.mean is none, and the network has \["),
+    ],
+)
+def test_tensors_that_are_not_the_networks_are_refused(
+    path: str, tensor: torch.Tensor | None, message: str, tmp_path: Path
+) -> None:
+    trained()[1].write(tmp_path)
+    tensors = load((tmp_path / WEIGHTS_FILE).read_bytes())
+    if tensor is None:
+        del tensors[path]
+    else:
+        tensors[path] = tensor
+    rewritten(tmp_path, tensors)
+    with pytest.raises(ModelError, match=message):
+        read_model(tmp_path)
+
+
+def test_a_config_that_is_nested_without_end_is_refused(tmp_path: Path) -> None:
+    trained()[1].write(tmp_path)
+    (tmp_path / CONFIG_FILE).write_text("[" * 100_000)
+    with pytest.raises(ModelError, match=r"config\.json is not an export's"):
+        read_model(tmp_path)

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from trainers.errors import MamlabError
 
+from ...processes import child_environment
 from ...spec.sections import ExecutionSection
 from ...stores.urls import VARIABLES
 from ..jobs import LAST_EVENTS, Answer, Event, EventSource, Job, Lost
@@ -168,7 +169,7 @@ class LocalExecutor:
             return _Worker(process, connection.Connection(ours.detach()), log)
 
     def _environment(self, slot: int) -> Mapping[str, str]:
-        environment = {**os.environ, "OMP_NUM_THREADS": str(self._threads), "MKL_NUM_THREADS": str(self._threads)}
+        environment = child_environment(OMP_NUM_THREADS=str(self._threads), MKL_NUM_THREADS=str(self._threads))
         for secret in (*VARIABLES.values(), "RAY_AUTH_TOKEN"):  # a worker holds no database and starts no Ray
             environment.pop(secret, None)
         paths = [path for path in sys.path if path]  # "", the current folder, may be where mamlab was found

@@ -17,6 +17,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from ...processes import reach_loopback_directly
 from ...stores.urls import VARIABLES
 from .local import WorkersError
 
@@ -33,6 +34,7 @@ def connect(address: str | None) -> bool:
 
     Raises WorkersError, which says whether nothing listens there, the token is missing or wrong, or the versions differ.
     """
+    reach_loopback_directly()
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     if address is None or address.startswith(("127.0.0.1:", "localhost:")):
         # Else Ray would listen on every network of this machine, and call 127.0.0.1 by another name.
@@ -148,7 +150,7 @@ def _silent() -> Iterator[None]:
     """Keep Ray from writing its log of a refusal over what is on the screen."""
     kept = os.dup(2)
     try:
-        with Path(os.devnull).open("w") as nowhere:
+        with Path(os.devnull).open("w", encoding="utf-8") as nowhere:
             os.dup2(nowhere.fileno(), 2)
         yield
     finally:

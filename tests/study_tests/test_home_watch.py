@@ -15,7 +15,7 @@ import pytest
 from rich.console import Console
 
 from study.cli.outcome import _finish_safely, finish
-from study.engine import driver
+from study.engine import event_handler
 from study.engine.alike import cause
 from study.engine.home_watch import HomeAway, HomeWatch
 from study.stores.home import Home
@@ -94,7 +94,7 @@ def test_an_error_of_another_disk_fails_the_run_with_its_path_after_the_retries(
 def test_a_cell_that_cannot_be_read_although_the_home_can_be_written_fails_in_the_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(driver, "RETRY_PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr(event_handler, "RETRY_PAUSE_SECONDS", 0.01)
     home, config = fresh_home(tmp_path), ablation({"a": "{}", "b": '{ "outer.lr" = 0.1 }'}, seeds=1, retries=1)
     assert run(config, home).finished
     (cell,) = {one.data.tags["cell"] for one in mlflow_runs(home, "arms") if one.data.tags["arm"] == "b"}

@@ -1,0 +1,139 @@
+"""What follows from an event of a worker: it is recorded, answered, and its run goes on, is tried again, or has ended."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ..spec.config import StudyConfig
+from ..stopping import StopSignals
+from ..stores.home import Home
+from ..workers.executors import Executor
+from ..workers.jobs import Busy, Ended, EpochDone, Event, Finished, HomeFault, Lost, Started, Stopped
+from .alike import Alike
+from .held import HeldRuns
+from .limits import SpendingLimits
+from .live_progress import LiveProgress
+from .recorder import Recorder
+from .run import Run
+from .run_queue import RunQueue
+
+BUSY_PAUSE_SECONDS = 1.0
+"""A training that another process runs is tried again after so long."""
+RETRY_PAUSE_SECONDS = 0.5
+"""What is wrong with a machine for a moment may be over after so long; twice as long the second time."""
+FAULTS = 5
+"""A run that the home's disk fails so often in a row, although the driver can write there, has failed."""
+
+
+class EventHandler:
+    """Handles the events of one study's workers, one after another."""
+
+    def __init__(
+        self, config: StudyConfig, home: Home, recorder: Recorder, limits: SpendingLimits, executor: Executor,
+        runs: RunQueue, progress: LiveProgress, stop: StopSignals, dispatch: Callable[[], None],
+    ) -> None:  # fmt: skip
+        self._config, self._home, self._recorder, self._limits = config, home, recorder, limits
+        self._executor, self._runs, self._progress = executor, runs, progress
+        self._stop, self._dispatch = stop, dispatch
+        self._held, self._alike = HeldRuns(), Alike()
+
+    @property
+    def failing_alike(self) -> str:
+        """What to tell the user when too many runs have failed alike; empty as long as they have not."""
+        return self._alike.reached
+
+    def handle(self, run: Run, event: Event) -> None:
+        """Do what an event of the worker that has `run` asks for."""
+        match event:
+            case Finished() if not self._kept(run):
+                where = self._home.checkpoints / run.plan.fingerprint
+                self._retry(run, f"its worker has finished, and its checkpoint is not in the home ({where})")
+            case Finished() if self._runs.waiting and not self._stop.count:  # the next job first, then the stores
+                self._dispatch()
+                self._write(run, event)
+            case Started() | Finished():
+                if self._held.end(run):
+                    self._recorder.note_held(self._held.told)
+                self._write(run, event)
+            case EpochDone():
+                self._epoch(run, event)
+            case Ended(state="failed", message=message, for_good=False) | Lost(message=message) if run.end is None:
+                self._retry(run, message)
+            case Ended(state="out_of_memory") if not run.halve:
+                run.halve = True
+                self._again(run, "out of memory; once more with half the tasks together")
+            case Ended():
+                self._write(run, event)
+            case Busy(holder=holder):
+                self._busy(run, holder)
+            case HomeFault() if run.end is None:
+                self._home_fault(run, event)
+            case Stopped() if run.end is None:
+                self._again(run)
+            case Stopped() | Lost() | HomeFault():
+                self._runs.release(run)
+
+    def _kept(self, run: Run) -> bool:
+        """Whether the checkpoint of a run that has finished is where the driver sees it, if it is to stay."""
+        return self._config.execution.keep == "none" or self._home.has_checkpoint(run.plan.fingerprint)
+
+    def _write(self, run: Run, event: Event) -> None:
+        """Record an event; a run that has ended by it leaves its worker free."""
+        self._recorder.write(run, event)
+        if run.end is not None:
+            self.note_end(run, event.message if isinstance(event, Ended) else "")
+            self._runs.release(run)
+
+    def _epoch(self, run: Run, event: EpochDone) -> None:
+        if not run.reused and event.result.epoch not in run.logged:
+            self._progress.add_epoch()
+            run.faults = 0
+        self._recorder.write(run, event)
+        if run.end is not None:
+            self.note_end(run)
+        self._executor.answer(run.plan.key, "prune" if run.end else "leave" if self._stop.count else "go")
+
+    def _busy(self, run: Run, holder: str) -> None:
+        if message := self._held.note(run, holder):
+            self._progress.say(message)
+            self._recorder.note_held(self._held.told)
+        self._again(run, pause=BUSY_PAUSE_SECONDS)
+
+    def _retry(self, run: Run, message: str) -> None:
+        """Let a run that failed, or lost its worker, go on from its checkpoint; it may do so `retries` times."""
+        if run.killed:
+            message = f"silent for more than {self._config.execution.timeout:g} s ([execution] timeout), so {message}"
+        if not self._recorder.check_home():  # whatever it died of: that is no fault of the run
+            self._again(run)
+            return
+        run.attempts += 1
+        if run.attempts > self._config.execution.retries:
+            self._write(run, Ended("failed", message))
+        else:
+            self._go_on(run, message, RETRY_PAUSE_SECONDS * run.attempts)
+
+    def _home_fault(self, run: Run, fault: HomeFault) -> None:
+        """Let a run wait for the home's disk; if the driver finds nothing wrong with it, try again, and a few times only."""
+        writable = self._recorder.check_home(fault.size)
+        run.faults += writable
+        if run.faults > FAULTS:
+            self._retry(run, fault.message)
+        else:
+            self._go_on(run, fault.message, RETRY_PAUSE_SECONDS * 2**run.faults if writable else 0.0)
+
+    def _go_on(self, run: Run, message: str, pause: float) -> None:
+        self._again(run, f"{message.splitlines()[0]}; the run goes on from its checkpoint", pause)
+
+    def _again(self, run: Run, message: str = "", pause: float = 0.0) -> None:
+        """Let a run wait for a worker again, for `pause` seconds at least."""
+        if message:
+            self._progress.say(f"{run.plan.label}: {message}")
+        self._runs.again(run, pause)
+
+    def note_end(self, run: Run, message: str = "") -> None:
+        """Note that a run has ended: for the limits, for what is shown, and whether many fail alike."""
+        self._alike.note(run, message)
+        self._limits.add(run)
+        self._progress.add_end(run)
+        if message:
+            self._progress.say(f"{run.plan.label}: {run.end}: {message.splitlines()[0]}")

@@ -1,0 +1,70 @@
+"""What a driver shows of its study while it runs: how far it is, what has just ended, messages."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+
+from ..spec.config import StudyConfig
+from .limits import SpendingLimits
+from .progress import Ending, RunningRow, StudyProgress
+from .recorder import Recorder
+from .remaining import Progress
+from .run import Run
+from .run_queue import RunQueue
+
+MESSAGES_KEPT = 6
+
+
+class LiveProgress:
+    """Keeps what is only shown, and reads the rest from the recorder and the runs."""
+
+    def __init__(self, config: StudyConfig, recorder: Recorder, limits: SpendingLimits, runs: RunQueue) -> None:
+        self._config, self._recorder, self._limits, self._runs = config, recorder, limits, runs
+        self._messages: deque[str] = deque(maxlen=MESSAGES_KEPT)
+        self._just_ended: list[Ending] = []
+        self._speed = Progress()
+        self.interrupted = 0
+        """Runs that were interrupted at the end."""
+
+    def say(self, *messages: str) -> None:
+        """Keep messages for the user."""
+        self._messages.extend(messages)
+
+    def add_epoch(self) -> None:
+        """Count an epoch that was trained since the start."""
+        self._speed.epochs += 1
+
+    def add_end(self, run: Run) -> None:
+        """Note that a run has ended."""
+        assert run.end is not None
+        self._speed.ended += not run.reused
+        self._just_ended.append((run.row, run.end))
+
+    def now(
+        self, *, finished: bool = False, interrupted: bool = False, spent: str = "", paused: str = ""
+    ) -> StudyProgress:
+        """Return how the study stands; what has just ended is shown once."""
+        rows = tuple(run.row for run in self._runs.live.values() if run.end is None)
+        counts, planned = dict(self._recorder.counts), self._recorder.planned
+        left = max(0, planned - sum(counts.values()))
+        counts |= {"running": len(rows), "waiting": max(0, left - len(rows))} if not (finished or interrupted) else {}
+        counts["interrupted"] = self.interrupted
+        value, label, params = self._recorder.best or (None, None, {})
+        just_ended, self._just_ended = tuple(self._just_ended), []
+        return StudyProgress(
+            study=self._config.study.name, kind=self._config.kind, planned=planned,
+            counts={state: count for state, count in counts.items() if count}, running=rows, just_ended=just_ended,
+            best_label=label, best_value=value, best_params=params, elapsed=self._limits.elapsed,
+            remaining=self._remaining(left, rows), finished=finished, interrupted=interrupted, spent=spent, paused=paused,
+            experiment_id=self._recorder.experiment_id, messages=tuple(self._messages), away=self._away(),
+            unsaved=self._recorder.unsaved,
+        )  # fmt: skip
+
+    def _remaining(self, left: int, rows: Iterable[RunningRow]) -> float | None:
+        done, planned = sum(row.epoch for row in rows), self._config.base.budget.epochs
+        return self._speed.remaining(left, done, planned, self._limits.elapsed)
+
+    def _away(self) -> str:
+        waiting = f"; {len(self._runs.waiting)} runs wait" if self._recorder.home_away else ""
+        return self._recorder.away + waiting

@@ -1,0 +1,38 @@
+"""Both stores of a study, opened for its driver: what one has lost is made again from the other."""
+
+from __future__ import annotations
+
+from ..spec.config import StudyConfig
+from ..stores.connect import open_mlflow, open_optuna
+from ..stores.home import Home
+from .home_watch import HomeWatch
+from .journal import Journal
+from .limits import SpendingLimits
+from .rebuilding import rebuild
+from .recorder import Recorder
+from .tracking import Tracking
+from .trials import Trials
+
+
+def open_recorder(config: StudyConfig, home: Home, watch: HomeWatch, checksum: str) -> tuple[Recorder, SpendingLimits]:
+    """Open both stores; what Optuna has lost is made again from MLflow, and what has ended in Optuna and is lost in MLflow is to run again.
+
+    Return the recorder that writes them, and what the study may spend. Raises StoreAway, StudyChanged.
+    """
+    with watch.guard():
+        storage, client = open_optuna(home), open_mlflow(home)
+        rebuilt = rebuild(storage, client, home, config, checksum)
+        trials = Trials(storage, config, checksum)
+        tracking = Tracking(client, home, config, checksum, trials.experiment_id)
+        tracking.notes += filter(None, [rebuilt])
+        if lost := tracking.runs.lacking(trials.ended_runs):
+            trials.replace({trial for trial, _ in lost})
+            trials = Trials(storage, config, checksum)
+            many = "1 run that had ended was" if len(lost) == 1 else f"{len(lost)} runs that had ended were"
+            tracking.notes.append(
+                f"{many} missing in MLflow: taken again from the checkpoints, or trained where there is none"
+            )
+        trials.experiment_id = tracking.experiment_id
+        tracking.start(trials.open_runs, trials.not_ours)
+        recorder = Recorder(trials, tracking, Journal(home.journal / f"{config.study.name}.jsonl"), watch)
+    return recorder, SpendingLimits(config.budget, config.execution, tracking.spent, tracking.earlier_seconds)

@@ -14,7 +14,6 @@ from study.stores import heartbeat
 from study.stores.connect import open_mlflow
 from study.stores.heartbeat import TAG
 from study.stores.locks import DriverBusy, driver_lock
-from study.stores.study_names import UnknownStudyError
 from study.workers.executors import LocalExecutor
 
 from .far_driver import far_driver, far_sign
@@ -227,7 +226,7 @@ def test_a_driver_of_another_machine_with_the_same_store_is_told_apart_by_whethe
             DriverBusy, match=r'"arms" is being run by host far, process 7, since noon, and gives signs'
         ):
             run(config, home)
-        with pytest.raises(UnknownStudyError, match="is being run by host far, process 7, since noon"):
+        with pytest.raises(DriverBusy, match="is being run by host far, process 7, since noon"):
             retry_failed(home, "arms")
     client.set_tag(parent, TAG, far_sign(time.time() + 86400))
     assert run(config, home).finished

@@ -105,7 +105,7 @@ def _checkpoints(home: Home, needed: Needed) -> Iterator[Unneeded]:
         if not CELL.fullmatch(folder.name) or folder.is_symlink() or holder(folder / "lock"):
             continue
         if folder.name not in needed.fingerprints:
-            yield Unneeded(folder, "no study trains this cell", _size(folder))
+            yield Unneeded(folder, "no study uses this training", _size(folder))
         else:
             for file in CheckpointFolder(folder, keep_all=True).leftovers():
                 yield Unneeded(file, "half written or damaged", _size(file))

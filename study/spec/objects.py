@@ -22,6 +22,7 @@ from trainers.sections import Section
 from .config import SpecError, StudyConfig
 from .parsing import parse_spec
 from .sections import AblationSection, BudgetSection, ExecutionSection, Named
+from .spelling import problems_in
 from .trainer_section import Trainer, read_trainer
 from .writing import difference, trainer_table
 
@@ -56,6 +57,8 @@ def study_config(
 
     Raises SpecError with everything that is wrong.
     """
+    if problems := problems_in({"trainer": trainer, "space": space}):
+        raise SpecError(problems)
     base = nearest_preset(trainer) if isinstance(trainer, TrainerConfig) else _named(trainer, "preset")
     tables = {"study": {"name": name, **study}, "data": _named(data, "source"), "trainer": base}
     if space is not None:

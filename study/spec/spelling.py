@@ -19,9 +19,13 @@ def problems_of(text: str) -> list[str]:
     What is no TOML has none: whoever reads it says what is wrong.
     """
     try:
-        tree = tomllib.loads(text)
+        return problems_in(tomllib.loads(text))
     except (tomllib.TOMLDecodeError, RecursionError):
         return []
+
+
+def problems_in(tree: Mapping[str, Any]) -> list[str]:
+    """Return the same for tables that were read, or were written in Python."""
     leaves = list(_leaves(tree))
     return [*_with_nul(leaves), *_twice(leaves), *_searched_twice(tree), *_fixed_otherwise(tree)]
 

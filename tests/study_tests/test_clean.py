@@ -64,6 +64,7 @@ def test_what_nobody_needs_is_listed_with_its_size_and_deleted_only_with_yes(
     Journal(home.journal / "gone.jsonl").add(RunKey(0, 1, NOBODY), [Started(False, "cpu")])
     (home.logs / "gone").mkdir()
     (home.logs / "gone" / "worker-0.log").write_text("x" * 7000)
+    (home.locks / f"handshake-{32 * '0'}").write_text("of a driver on Ray that was killed")
     (home.checkpoints / "mine").mkdir()
     (home.checkpoints / "mine" / "notes.txt").write_text("not mamlab's")
     before = everything(home)
@@ -76,9 +77,11 @@ def test_what_nobody_needs_is_listed_with_its_size_and_deleted_only_with_yes(
         "logs/gone its study is gone 7 kB",
         f"checkpoints/{cell.name[:12]}../epoch-000003.ckpt.tmp-7 half written or damaged 4 kB",
     ]
+    assert f"locks/handshake-{32 * '0'} left by a driver that was killed 0 kB" in lines
     assert "2.5 MB in all. Delete it with: mamlab clean --yes" in listed
     assert clean(home, "--yes") == 0
     assert everything(home) == kept | {Path("checkpoints/mine/notes.txt")}
+    assert not list(home.locks.glob("handshake-*"))
     assert check_stores(home, ablation(ARMS, seeds=1), 2) == {"complete": 2}
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from study.cli.main import run as mamlab
 from study.spec.config import SpecError
+from study.spec.objects import study_config
 from study.spec.parsing import load_spec, parse_spec
 from study.spec.spelling import problems_of
 
@@ -83,6 +84,12 @@ def test_a_file_is_refused_and_what_a_study_ran_with_before_can_still_be_read(
     assert mamlab(["train", str(file), "--home", str(tmp_path / "runs")]) == 2
     assert capsys.readouterr().err.startswith(f"error: {file}:\n         trainer.inner.steps: it is set twice, as ")
     assert not (tmp_path / "runs").exists()
+
+
+def test_what_stands_twice_in_python_s_tables_is_refused_too() -> None:
+    with pytest.raises(SpecError, match=r"trainer\.inner\.steps: it is set twice"):
+        study_config("a", data="glyphs", trainer={"inner.steps": 3, "inner": {"steps": 4}})
+    assert study_config("a", data="glyphs", trainer={"inner.steps": 3, "inner": {"lr": 0.5}}).base.inner.steps == 3
 
 
 def test_a_home_of_a_user_who_is_not_there_is_refused(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,7 +1,9 @@
 """The settings classes of a training: a section for each part of MAML++, and all of them in `Settings`.
 
-Sections follow the parts of Antoniou, Edwards, Storkey, "How to train your MAML" (ICLR 2019, cited below as HTYM). A component that
-can be switched (MSL, DA, LSLR, CA, BNRS, BNWB) is ``"off"`` or its own settings; ``"on"`` stands for its default settings.
+Sections follow the parts of Antoniou, Edwards, Storkey, "How to train your MAML" (ICLR 2019, cited below as HTYM). A
+component that
+can be switched (MSL, DA, LSLR, CA, BNRS, BNWB) is ``"off"`` or its own settings; ``"on"`` stands for its default
+settings.
 """
 
 from __future__ import annotations
@@ -34,12 +36,12 @@ class Section(BaseModel):
 
 def _check_position(value: object) -> object:
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise InputError("must be a whole number of epochs or a share of the run between 0.0 and 1.0")
+        raise InputError("must be a whole number of epochs or a fraction of the run between 0.0 and 1.0")
     if isinstance(value, int) and value < 0:
         raise InputError("a number of epochs must be at least 0")
     if isinstance(value, float) and not 0.0 <= value <= 1.0:
         raise InputError(
-            "a share of the run must be between 0.0 and 1.0; write epochs as a whole number (10, not 10.0)"
+            "a fraction of the run must be between 0.0 and 1.0; write a number of epochs as an integer (10, not 10.0)"
         )
     return value
 
@@ -56,49 +58,58 @@ def resolve(position: int | float, epochs: int) -> int:
 class Episodes(Section):
     """Shape of the few-shot tasks."""
 
-    ways: int = Field(5, ge=2, description="classes a task")
-    shots: int = Field(1, ge=1, description="support images a class")
-    queries: int = Field(1, ge=1, description="query images a class")
-    tasks: int = Field(8, ge=1, description="tasks a meta-batch")
+    ways: int = Field(5, ge=2, description="classes per task (N-way)")
+    shots: int = Field(1, ge=1, description="support images per class (K-shot)")
+    queries: int = Field(1, ge=1, description="query images per class")
+    tasks: int = Field(8, ge=1, description="tasks per meta-batch")
 
 
 class Model(Section):
     """The network of Vinyals et al. 2016: blocks of conv3x3, batch norm, leaky ReLU, downsampling."""
 
-    filters: int = Field(64, ge=1, description="channels of every block")
-    blocks: int = Field(4, ge=1, le=8, description="number of blocks")
+    filters: int = Field(64, ge=1, description="channels in every block")
+    blocks: int = Field(4, ge=1, le=8, description="number of convolutional blocks")
     downsample: Literal["max_pool", "stride"] = Field(
         "max_pool",
-        description="halve the image by 2x2 max-pooling, or by convolutions of stride 2 and one average pool",
+        description="how each block halves the image: 2x2 max-pooling, or stride-2 convolutions followed by one "
+        "average pool",
     )
     init_seed: int | None = Field(
         None,
         ge=0,
-        description="seed of the initial weights; absent: the training's own. The same for all seeds repeats what the MAML++ code did, whose seeds share one initialisation",
+        description="seed of the initial weights; absent: the training's own seed. Set it to give all seeds one "
+        "initialisation, as the released MAML++ code does",
     )
 
 
 class Inner(Section):
     """The inner loop: gradient descent on a task's support set."""
 
-    steps: int = Field(5, ge=1, le=50, description="gradient steps in training")
+    steps: int = Field(5, ge=1, le=50, description="inner gradient steps in training")
     evaluation_steps: int | None = Field(
         None,
         ge=1,
         le=100,
-        description="gradient steps in evaluation; absent: as in training. More reuse the last step's rates and norms",
+        description="inner gradient steps in evaluation; absent: as in training. Extra steps reuse the last step's "
+        "learning rates and batch-norm parameters",
     )
-    lr: float = Field(0.1, gt=0, allow_inf_nan=False, description="inner learning rate; with LSLR its initial value")
+    lr: float = Field(0.1, gt=0, allow_inf_nan=False, description="inner learning rate; with LSLR, its initial value")
 
 
 class MSL(Section):
     """Multi-step loss optimisation (HTYM section 4, "gradient instability")."""
 
-    schedule: MSLSchedule = Field("linear", description="how the weights of the steps' query losses change by epoch")
-    epochs: Position = Field(
-        0.1, description="length of the annealing (epochs, or share of the run); after it only the last step counts"
+    schedule: MSLSchedule = Field(
+        "linear", description="how the weights of the per-step query losses change over the epochs"
     )
-    tau: float = Field(0.5, gt=0, lt=1, description="schedule ema only: rate of the moving average over steps")
+    epochs: Position = Field(
+        0.1,
+        description="length of the annealing (epochs, or fraction of the run); afterwards only the last step's loss "
+        "counts",
+    )
+    tau: float = Field(
+        0.5, gt=0, lt=1, description='schedule "ema" only: smoothing factor of the moving average over steps'
+    )
 
 
 class DA(Section):
@@ -106,60 +117,69 @@ class DA(Section):
 
     first_order_epochs: Position = Field(
         1 / 3,
-        description="epochs (or share of the run) with first-order gradients, before second-order ones; 1.0 is FOMAML",
+        description="number of initial epochs (or fraction of the run) with first-order gradients; second-order "
+        "afterwards. 1.0 is FOMAML",
     )
 
 
 class LSLR(Section):
-    """Learned inner rates (HTYM section 4, "shared inner loop learning rate")."""
+    """Learned inner learning rates (HTYM section 4, "shared inner loop learning rate")."""
 
     granularity: Granularity = Field(
         "per_layer_per_step",
-        description="what has a rate of its own: everything together, each layer's weight and bias, those at each step, or each parameter (Meta-SGD)",
+        description="what gets its own learning rate: one for everything, one per weight tensor and bias, one per "
+        "tensor and inner step, or one per parameter (Meta-SGD)",
     )
 
 
 class CA(Section):
-    """Cosine annealing of the outer rate (HTYM section 4, "fixed outer loop learning rate"), with warm restarts."""
+    """Cosine annealing of the outer learning rate (HTYM section 4, "fixed outer loop learning rate"), with warm
+    restarts.
+    """
 
     min_lr: float = Field(
         1e-5,
         ge=0,
         allow_inf_nan=False,
-        description="outer rate at the end of a period; never above where the period starts",
+        description="outer learning rate at the end of a period; at most the rate at its start",
     )
     period: Position = Field(
-        1.0, description="epochs (or share of the run) until the first warm restart; 1.0: no restart"
+        1.0, description="epochs (or fraction of the run) until the first warm restart; 1.0: no restart"
     )
-    period_mult: int = Field(1, ge=1, description="each period is so many times as long as the one before")
+    period_mult: int = Field(1, ge=1, description="factor by which each period is longer than the one before")
     restart_decay: float = Field(
-        1.0, gt=0, le=1, description="each restart begins at so much of the rate of the one before"
+        1.0, gt=0, le=1, description="factor applied to the outer learning rate at each restart"
     )
 
 
 class BatchNorm(Section):
-    """Batch normalisation; its affine weights are meta-learned, never adapted in the inner loop."""
+    """Batch normalisation. Its scale and shift are meta-learned and not adapted in the inner loop."""
 
     queries: Queries = Field(
         "batch",
-        description="statistics for test queries: those of the query batch (transductive, as all published numbers), or running ones",
+        description="statistics that normalise query images: those of the query batch (transductive, as in all "
+        "published numbers), or running statistics",
     )
     momentum: float = Field(
         0.1,
         gt=0,
         le=1,
-        description="share of the new value in an update of the running statistics; acts with queries = running",
+        description='weight of the new batch in the running statistics; needs norm.queries = "running"',
     )
 
 
 class Outer(Section):
     """The outer optimiser: Adam."""
 
-    lr: float = Field(1e-3, gt=0, le=1e6, description="outer learning rate; with CA the start of a period")
-    beta1: float = Field(0.9, ge=0, lt=1, description="Adam's decay rate of the mean gradient")
-    beta2: float = Field(0.999, ge=0, lt=1, description="Adam's decay rate of the squared gradient")
-    weight_decay: float = Field(0.0, ge=0, allow_inf_nan=False, description="L2 penalty; 0 disables")
-    clip: float | Off = Field("off", description="limit of each meta-gradient's elements; off disables")
+    lr: float = Field(
+        1e-3, gt=0, le=1e6, description="outer learning rate; with CA, the value at the start of a period"
+    )
+    beta1: float = Field(0.9, ge=0, lt=1, description="Adam's decay rate for the first moment")
+    beta2: float = Field(0.999, ge=0, lt=1, description="Adam's decay rate for the second moment")
+    weight_decay: float = Field(0.0, ge=0, allow_inf_nan=False, description="L2 penalty; 0 disables it")
+    clip: float | Off = Field(
+        "off", description='each element of the meta-gradient is clipped to [-clip, clip]; "off" disables it'
+    )
 
     @model_validator(mode="after")
     def _clip_is_positive(self) -> Outer:
@@ -169,18 +189,20 @@ class Outer(Section):
 
 
 class Budget(Section):
-    """Length of the training."""
+    """Length of training."""
 
-    epochs: int = Field(100, ge=1, description="epochs; validation and a checkpoint after each")
-    iterations: int = Field(500, ge=1, description="meta-batches an epoch")
+    epochs: int = Field(100, ge=1, description="number of epochs; each ends with validation and a checkpoint")
+    iterations: int = Field(500, ge=1, description="meta-batches per epoch")
 
 
 class Evaluation(Section):
-    """How accuracy is measured: fixed validation tasks every epoch, test tasks once at the end."""
+    """Evaluation: fixed validation tasks after every epoch, test tasks once at the end."""
 
-    val_tasks: int = Field(600, ge=2, description="validation tasks")
-    test_tasks: int = Field(600, ge=2, description="test tasks")
-    top_k: int = Field(5, ge=1, le=20, description="best epochs by validation in the ensemble (mean of logits)")
+    val_tasks: int = Field(600, ge=2, description="number of validation tasks")
+    test_tasks: int = Field(600, ge=2, description="number of test tasks")
+    top_k: int = Field(
+        5, ge=1, le=20, description="size of the ensemble: the best epochs by validation accuracy, logits averaged"
+    )
 
 
 def _switch(settings: type[Section]) -> BeforeValidator:
@@ -194,10 +216,10 @@ class Settings(Section):
     episodes: Episodes = Episodes()
     model: Model = Model()
     inner: Inner = Inner()
-    msl: Annotated[Off | MSL, _switch(MSL)] = Field("off", description="multi-step loss")
+    msl: Annotated[Off | MSL, _switch(MSL)] = Field("off", description="multi-step loss optimisation")
     da: Annotated[Off | DA, _switch(DA)] = Field("off", description="derivative-order annealing")
-    lslr: Annotated[Off | LSLR, _switch(LSLR)] = Field("off", description="learned inner rates")
-    ca: Annotated[Off | CA, _switch(CA)] = Field("off", description="cosine annealing of the outer rate")
+    lslr: Annotated[Off | LSLR, _switch(LSLR)] = Field("off", description="learned inner learning rates")
+    ca: Annotated[Off | CA, _switch(CA)] = Field("off", description="cosine annealing of the outer learning rate")
     bnrs: Literal["off", "on"] = Field("off", description="per-step running statistics of batch norm")
     bnwb: Literal["off", "on"] = Field("off", description="per-step weights and biases of batch norm")
     norm: BatchNorm = BatchNorm()
@@ -205,22 +227,25 @@ class Settings(Section):
     budget: Budget = Budget()
     evaluation: Evaluation = Evaluation()
     precision: Precision = Field(
-        "float32", description="arithmetic of the training; tf32 needs CUDA, bfloat16 is mixed precision"
+        "float32", description="floating-point format; tf32 needs CUDA, bfloat16 is mixed precision"
     )
     device: str = Field(
         "auto",
         pattern=r"^(auto|cpu|cuda(:\d+)?)$",
-        description="auto: a GPU where there is one, else the CPU; never changes which run this is",
+        description='must be "auto", "cpu", "cuda" or "cuda:N" (auto: a GPU if there is one, else the CPU; does not '
+        "affect the fingerprint)",
     )
 
     tasks_at_once: int | Literal["auto"] = Field(
         "auto",
-        description="tasks computed side by side; auto: by memory and device. Changes speed and memory, never which run this is",
+        description="tasks of a meta-batch computed together; auto: chosen by device and memory. Affects speed and "
+        "memory only, not the fingerprint",
     )
 
     compile: bool = Field(
         False,
-        description="compile the blocks' derivatives with torch.compile: half a minute once a worker, for GPUs to try (on a CPU it is slower); never changes which run this is",
+        description="compile the blocks' derivatives with torch.compile. Takes half a minute once per worker; worth "
+        "trying on GPUs, slower on a CPU. Does not affect the fingerprint",
     )
 
     @field_validator("tasks_at_once")

@@ -24,7 +24,8 @@ name = "../x"
 source = "glyphs"
 """,
         (
-            'study.name: must be 1 to 64 letters, digits, dots, dashes and underscores, the first a letter or digit, not "../x"',
+            "study.name: must be 1 to 64 letters, digits, dots, dashes and underscores, the first a letter or digit, "
+            'not "../x"',
         ),
     ),
     "no study name": (
@@ -35,7 +36,8 @@ source = "glyphs"
 source = "glyphs"
 """,
         (
-            "study.name: missing; must be 1 to 64 letters, digits, dots, dashes and underscores, the first a letter or digit",
+            "study.name: missing; must be 1 to 64 letters, digits, dots, dashes and underscores, the first a letter or "
+            "digit",
         ),
     ),
     "no [study]": (
@@ -43,7 +45,7 @@ source = "glyphs"
 [data]
 source = "glyphs"
 """,
-        ('study: missing; write a section [study] with name = "..."',),
+        ('study: missing; add a section [study] with name = "..."',),
     ),
     "broken TOML": (
         HEAD
@@ -59,7 +61,8 @@ source = "glyphs"
 preset = "maml"
 """,
         (
-            "trianer: unknown key; did you mean trainer? (known: study, data, trainer, space, sampler, pruner, ablation, budget, execution)",
+            "trianer: unknown key; did you mean trainer? (known: study, data, trainer, space, sampler, pruner, "
+            "ablation, budget, execution)",
         ),
     ),
     "a misspelt preset": (
@@ -69,7 +72,8 @@ preset = "maml"
 preset = "mampp"
 """,
         (
-            'trainer.preset = "mampp": unknown preset; did you mean mamlpp? (known: maml, fomaml, meta_sgd, mamlpp, mamlpp_released)',
+            'trainer.preset = "mampp": unknown preset; did you mean mamlpp? (known: maml, fomaml, meta_sgd, mamlpp, '
+            "mamlpp_released)",
         ),
     ),
     "a misspelt trainer key": (
@@ -95,7 +99,8 @@ msl = "of"
 schedule = "liner"
 """,
         (
-            'trainer.msl.schedule: must be one of "linear", "ema", "cosine", "constant", not "liner"; did you mean "linear"?',
+            'trainer.msl.schedule: must be one of "linear", "ema", "cosine", "constant", not "liner"; did you mean '
+            '"linear"?',
         ),
     ),
     "two wrong numbers": (
@@ -146,7 +151,8 @@ tau = 0.3
 epochs = 10.0
 """,
         (
-            "trainer.msl.epochs: a share of the run must be between 0.0 and 1.0; write epochs as a whole number (10, not 10.0)",
+            "trainer.msl.epochs: a fraction of the run must be between 0.0 and 1.0; write a number of epochs as an "
+            "integer (10, not 10.0)",
         ),
     ),
     "an unknown device": (
@@ -156,7 +162,8 @@ epochs = 10.0
 device = "gpu"
 """,
         (
-            'trainer.device: must match ^(auto|cpu|cuda(:\\d+)?)$ (auto: a GPU where there is one, else the CPU; never changes which run this is), not "gpu"',
+            'trainer.device: must be "auto", "cpu", "cuda" or "cuda:N" (auto: a GPU if there is one, else the CPU; '
+            'does not affect the fingerprint), not "gpu"',
         ),
     ),
     "an unknown data source": (
@@ -167,7 +174,8 @@ name = "a"
 source = "omniglott"
 """,
         (
-            'data: source = "omniglott": unknown value; did you mean omniglot? (known: glyphs, omniglot, cifar_fs, image_folder)',
+            'data: source = "omniglott": unknown value; did you mean omniglot? (known: glyphs, omniglot, cifar_fs, '
+            "image_folder)",
         ),
     ),
     "no data source": (
@@ -207,7 +215,8 @@ name = "a"
 source = "image_folder"
 """,
         (
-            "data.path: missing; the folder: either class folders, or the three folders train, val and test with class folders; relative to the folder in which the command is given",
+            "data.path: missing; the image folder: it holds class folders, or the folders train, val and test with "
+            "class folders in each. A relative path starts from the current folder",
         ),
     ),
     "fractions that exceed one": (
@@ -219,7 +228,7 @@ source = "image_folder"
 path = "/x"
 fractions = [0.5,0.5,0.5]
 """,
-        ("data: fractions must be three positive shares (train, val, test) that add up to 1, not [0.5, 0.5, 0.5]",),
+        ("data: fractions must be three positive numbers (train, val, test) that add up to 1, not [0.5, 0.5, 0.5]",),
     ),
     "a path that is a number": (
         """
@@ -232,7 +241,7 @@ fractions = [0.5,0.5]
 """,
         (
             "data.path: must be a path in quotes, not 3",
-            "data.fractions[2]: missing; shares of train, val and test classes; only for a flat folder",
+            "data.fractions[2]: missing; fractions of the classes for train, val and test; flat folders only",
         ),
     ),
     "data that is no table": (
@@ -280,7 +289,8 @@ design = "both"
 design = "leave_one"
 """,
         (
-            'ablation.design: must be one of "leave_one_out", "add_one_in", "both", "factorial", "sweep", "arms", not "leave_one"; did you mean "leave_one_out"?',
+            'ablation.design: must be one of "leave_one_out", "add_one_in", "both", "factorial", "sweep", "arms", not '
+            '"leave_one"; did you mean "leave_one_out"?',
         ),
     ),
     "wrong components": (
@@ -292,7 +302,8 @@ components = ["MLS","BNRS","da"]
 """,
         (
             'ablation.components "MLS": unknown component; did you mean MSL? (known: MSL, DA, LSLR, CA, BNWB, BNRS)',
-            'ablation.components "BNRS": has no effect: norm.queries = "batch" normalises with the batch, so running statistics reach no prediction; change that, or leave it out',
+            'ablation.components "BNRS": has no effect: norm.queries = "batch" normalises with the batch, so running '
+            "statistics reach no prediction; change that, or leave it out",
             'ablation.components "da": unknown component; did you mean DA? (known: MSL, DA, LSLR, CA, BNWB, BNRS)',
         ),
     ),
@@ -318,7 +329,8 @@ name = "y"
 set = {"msl.tau" = 0.3}
 """,
         (
-            'ablation: arms "x" and "y" are the same training (in the latter msl.tau has no effect: only msl.schedule = "ema" uses it); leave one out',
+            'ablation: arms "x" and "y" are the same training (in the latter msl.tau has no effect: only msl.schedule '
+            '= "ema" uses it); leave one out',
         ),
     ),
     "a misspelt arm key": (
@@ -391,7 +403,8 @@ low = 1
 high = 0.5
 """,
         (
-            "space.msl.epochs: low = 1 and high = 0.5 mix epochs (whole numbers) with shares of the run (0.0 to 1.0); write both in one unit",
+            "space.msl.epochs: low = 1 and high = 0.5 mix epochs (whole numbers) with shares of the run (0.0 to 1.0); "
+            "write both in one unit",
         ),
     ),
     "a choice that does not exist": (
@@ -401,7 +414,8 @@ high = 0.5
 choices = ["linear","cos"]
 """,
         (
-            'space.msl.schedule: must be one of "linear", "ema", "cosine", "constant", not "cos"; did you mean "cosine"?',
+            'space.msl.schedule: must be one of "linear", "ema", "cosine", "constant", not "cos"; did you mean '
+            '"cosine"?',
         ),
     ),
     "a dimension that never acts": (
@@ -412,7 +426,8 @@ low = 0.1
 high = 0.5
 """,
         (
-            'space.norm.momentum: never has an effect, because norm.queries = "batch" normalises with the batch, so running statistics reach no prediction; leave it out, or change that',
+            'space.norm.momentum: never has an effect, because norm.queries = "batch" normalises with the batch, so '
+            "running statistics reach no prediction; leave it out, or change that",
         ),
     ),
     "a knob of a component that is off": (
@@ -435,7 +450,8 @@ lr = 0.01
 preset = "mamlpp"
 """,
         (
-            "trainer.outer.lr: the space searches outer.lr, so this value is never used; leave one of the two out, or fix it under [space.fix]",
+            "trainer.outer.lr: the space searches outer.lr, so this value is never used; leave one of the two out, or "
+            "fix it under [space.fix]",
         ),
     ),
     "wrong fixes": (
@@ -458,7 +474,8 @@ fix = {"inner.stps" = 3, "inner.lr" = -1.0}
 foo = 3
 """,
         (
-            "space.foo: must be a table such as { low = 1, high = 5 } or { choices = [...] }, not 3; to hold it still, set it in [trainer] or in [space] fix",
+            "space.foo: must be a table such as { low = 1, high = 5 } or { choices = [...] }, not 3; to hold it still, "
+            "set it in [trainer] or in [space] fix",
         ),
     ),
     "a misspelt key of a range": (
@@ -479,7 +496,8 @@ preset = "mamlpp"
 name = "tep"
 """,
         (
-            'sampler.name = "tep": unknown sampler; did you mean tpe? (known: tpe, gp, cmaes, qmc, random, nsgaii, brute_force)',
+            'sampler.name = "tep": unknown sampler; did you mean tpe? (known: tpe, gp, cmaes, qmc, random, nsgaii, '
+            "brute_force)",
         ),
     ),
     "unknown options of sampler and pruner": (
@@ -495,8 +513,10 @@ name = "median"
 warmup = 3
 """,
         (
-            "sampler.n_startup: unknown option; did you mean n_startup_trials? (known: n_startup_trials, n_ei_candidates, multivariate, group, constant_liar)",
-            "pruner.warmup: unknown option; did you mean n_warmup_steps? (known: n_startup_trials, n_warmup_steps, interval_steps, n_min_trials)",
+            "sampler.n_startup: unknown option; did you mean n_startup_trials? (known: n_startup_trials, "
+            "n_ei_candidates, multivariate, group, constant_liar)",
+            "pruner.warmup: unknown option; did you mean n_warmup_steps? (known: n_startup_trials, n_warmup_steps, "
+            "interval_steps, n_min_trials)",
         ),
     ),
     "an option that Optuna refuses": (
@@ -509,7 +529,8 @@ name = "percentile"
 percentile = 300.0
 """,
         (
-            "pruner: percentile refuses its options: Percentile must be between 0 and 100 inclusive, but got percentile=300.0.",
+            "pruner: percentile refuses its options: Percentile must be between 0 and 100 inclusive, but got "
+            "percentile=300.0.",
         ),
     ),
     "a pruner that is none of ours": (
@@ -521,7 +542,8 @@ preset = "mamlpp"
 name = "wilcox"
 """,
         (
-            'pruner.name = "wilcox": unknown pruner; did you mean wilcoxon? (known: median, hyperband, successive_halving, percentile, patient, threshold, wilcoxon, none)',
+            'pruner.name = "wilcox": unknown pruner; did you mean wilcoxon? (known: median, hyperband, '
+            "successive_halving, percentile, patient, threshold, wilcoxon, none)",
         ),
     ),
     "a pruner of seeds without seeds": (
@@ -566,7 +588,8 @@ preset = "mamlpp"
 name = "median"
 """,
         (
-            'pruner.name: median compares epochs, which needs study.seeds_per_trial = 1, not 2; set it to 1, or choose "none"',
+            "pruner.name: median compares epochs, which needs study.seeds_per_trial = 1, not 2; set it to 1, or choose "
+            '"none"',
         ),
     ),
     "presets that cannot be enqueued": (
@@ -585,8 +608,10 @@ low = 1
 high = 3
 """,
         (
-            'study.enqueue "mamlpp": inner.steps = 5 is outside 1 to 3; set it in [trainer], widen the space, or leave the preset out',
-            'study.enqueue "mml": unknown preset; did you mean maml? (known: maml, fomaml, meta_sgd, mamlpp, mamlpp_released)',
+            'study.enqueue "mamlpp": inner.steps = 5 is outside 1 to 3; set it in [trainer], widen the space, or leave '
+            "the preset out",
+            'study.enqueue "mml": unknown preset; did you mean maml? (known: maml, fomaml, meta_sgd, mamlpp, '
+            "mamlpp_released)",
         ),
     ),
     "a search without an end": (
@@ -635,7 +660,8 @@ size = "big"
 inner.evaluation_steps = 5
 """,
         (
-            "trainer.inner.evaluation_steps has no effect: it equals inner.steps, which is its default. Leave it out, or change what disables it",
+            "trainer.inner.evaluation_steps has no effect: it equals inner.steps, which is its default. Leave it out, "
+            "or change what disables it",
         ),
     ),
     "a seed that is true": (

@@ -239,8 +239,8 @@ def test_data_too_small_for_the_tasks_is_explained(tmp_path: Path, needs: tuple[
     ("settings", "message"),
     [
         ({"source": "image_folder"}, "path"),
-        ({"source": "image_folder", "path": "x", "fractions": [0.5, 0.5, 0.5]}, "three positive shares"),
-        ({"source": "image_folder", "path": "x", "fractions": [1.0, 0.0, 0.0]}, "three positive shares"),
+        ({"source": "image_folder", "path": "x", "fractions": [0.5, 0.5, 0.5]}, "three positive numbers"),
+        ({"source": "image_folder", "path": "x", "fractions": [1.0, 0.0, 0.0]}, "three positive numbers"),
         ({"source": "image_folder", "path": "x", "size": 4}, "greater than or equal to 8"),
         ({"source": "glyphs", "size": 28}, "Extra inputs"),
         ({"source": "omniglot", "split": "vinyals"}, "'paper' or 'alphabets'"),

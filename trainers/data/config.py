@@ -1,4 +1,4 @@
-"""Which data set, and how it is cut: the [data] section of a spec file."""
+"""The data set and its splits: the [data] section of a spec file."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..sections import Section
 
 
 class DataError(InputError):
-    """The data cannot be used as it is; the message names what is wrong, where, and the way out."""
+    """The data cannot be used; the message says what is wrong, where, and how to fix it."""
 
 
 def _named(value: object) -> object:
@@ -28,7 +28,7 @@ def _absolute(path: Path) -> Path:
 
 
 class Glyphs(Section):
-    """Letters of many scripts, drawn from the fonts that come with matplotlib: nothing to download."""
+    """Letters of many scripts, rendered from the fonts that matplotlib ships; no download."""
 
     source: Literal["glyphs"] = "glyphs"
 
@@ -44,18 +44,20 @@ class Omniglot(Section):
     source: Literal["omniglot"] = "omniglot"
     split: Literal["paper", "alphabets"] = Field(
         "paper",
-        description="paper: 1150/50/423 shuffled classes; alphabets: the 20 evaluation alphabets are the test classes, "
-        "5 of the 30 background alphabets the validation classes",
+        description="paper: classes shuffled and split 1150/50/423; alphabets: split by alphabet, with the 20 "
+        "evaluation alphabets for test and 5 of the 30 background alphabets for validation",
     )
     rotations: Literal["augment", "classes", "off"] = Field(
         "augment",
-        description="rotations by multiples of 90 degrees: augment rotates each class of a training task at random, classes makes every "
-        "rotated class a class of its own (in all splits), off has none",
+        description='rotations by multiples of 90 degrees: "augment" rotates each class of a training task at random; '
+        '"classes" treats every rotation of a class as a separate class (in all splits); "off" has no '
+        "rotations",
     )
     resize: Literal["nearest", "antialias"] = Field(
-        "nearest", description="nearest keeps pixels black or white (as the paper's code), antialias gives grey levels"
+        "nearest",
+        description='"nearest" keeps pixels black or white, as in the released code; "antialias" gives grey levels',
     )
-    size: int = Field(28, ge=8, le=105, description="side of the images in pixels")
+    size: int = Field(28, ge=8, le=105, description="image size in pixels (height and width)")
 
     @property
     def image_shape(self) -> tuple[int, int]:
@@ -75,21 +77,25 @@ class CifarFS(Section):
 
 
 class ImageFolder(Section):
-    """Any folder of class folders, flat or already split in train, val and test (as Mini-ImageNet is)."""
+    """Your own images: a folder of class folders, flat or already split into train, val and test (as Mini-ImageNet
+    is).
+    """
 
     source: Literal["image_folder"] = "image_folder"
     path: Annotated[Path, BeforeValidator(_named), AfterValidator(_absolute)] = Field(
         strict=False,
-        description="the folder: either class folders, or the three folders train, val and test with class folders; relative to "
-        "the folder in which the command is given",
+        description="the image folder: it holds class folders, or the folders train, val and test with class folders "
+        "in each. A relative path starts from the current folder",
     )
-    size: int = Field(84, ge=8, le=512, description="side of the images in pixels")
-    grayscale: bool = Field(False, description="one channel instead of three")
+    size: int = Field(84, ge=8, le=512, description="image size in pixels (height and width)")
+    grayscale: bool = Field(False, description="convert images to one grey channel")
     fractions: tuple[float, float, float] = Field(
-        (0.64, 0.16, 0.2), strict=False, description="shares of train, val and test classes; only for a flat folder"
+        (0.64, 0.16, 0.2),
+        strict=False,
+        description="fractions of the classes for train, val and test; flat folders only",
     )
     rotations: Literal["augment", "off"] = Field(
-        "off", description="augment rotates each class of a training task by a random multiple of 90 degrees"
+        "off", description='"augment" rotates each class of a training task by a random multiple of 90 degrees'
     )
 
     @property
@@ -101,7 +107,8 @@ class ImageFolder(Section):
     def _fractions_fill_one(self) -> ImageFolder:
         if min(self.fractions) <= 0 or abs(sum(self.fractions) - 1) > 1e-6:
             raise InputError(
-                f"fractions must be three positive shares (train, val, test) that add up to 1, not {list(self.fractions)}"
+                "fractions must be three positive numbers (train, val, test) that add up to 1, not "
+                f"{list(self.fractions)}"
             )
         return self
 

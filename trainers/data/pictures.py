@@ -120,14 +120,16 @@ def _said(error: Exception) -> str:
 def prepare(image: Image, size: int, grayscale: bool, resize: Resize = "bicubic", white: White | None = None) -> Bytes:
     """Return a picture as uint8 [1 or 3, size, size]: its largest centred square, scaled.
 
-    Turned upright if its EXIF says so, transparent parts on white, more than 8 bits reduced to 8, the first picture of several.
+    Turned upright if its EXIF says so, transparent parts on white, more than 8 bits reduced to 8, the first picture of
+    several.
 
     Args:
         image: of any mode.
         size: side in pixels.
-        grayscale: one channel instead of three.
+        grayscale: convert images to one grey channel.
         resize: the filter.
-        white: what is white in pictures of more than 8 bits, by their kind; for a kind that it lacks, the picture's own values tell.
+        white: what is white in pictures of more than 8 bits, by their kind; for a kind that it lacks, the picture's own
+            values tell.
 
     Raises DepthError where they do not.
     """

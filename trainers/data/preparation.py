@@ -28,7 +28,7 @@ class Preparation(Section):
     """From a picture of any size and mode to [C, size, size], and from there to what the network sees."""
 
     channels: Literal[1, 3] = Field(description="1: grey; 3: red, green, blue")
-    size: int = Field(ge=1, description="side of the images in pixels")
+    size: int = Field(ge=1, description="image size in pixels (height and width)")
     resize: Resize = Field(description="filter with which pictures of another size are scaled")
     mean: tuple[float, ...] = Field(description="per channel, on the scale of [0, 1]")
     std: tuple[float, ...] = Field(description="per channel; the network sees (image - mean) / std")
@@ -46,8 +46,8 @@ class Preparation(Section):
         """Return images [n, C, H, W], uint8 or floats in [0, 1], of an array, a tensor, or a list of pictures.
 
         Args:
-            given: an array or tensor [n, C, H, W] (or [n, H, W] for grey), uint8 in 0 .. 255 or floats in [0, 1]; or a list
-                of files (paths) or PIL images of any size and mode.
+            given: an array or tensor [n, C, H, W] (or [n, H, W] for grey), uint8 in 0 .. 255 or floats in [0, 1]; or a
+                list of files (paths) or PIL images of any size and mode.
 
         Raises DataError, naming what is wrong and what was expected, also for an unreadable file.
         """
@@ -67,7 +67,8 @@ class Preparation(Section):
     def pixels(self, picture: Any, name: str = "the picture") -> Bytes:
         """Return a file (path, or open for reading) or PIL image as uint8 [C, H, W], as the data set's loader would.
 
-        Raises DataError, which calls a path by its own name and anything else `name`; before decoding if it is too large.
+        Raises DataError, which calls a path by its own name and anything else `name`; before decoding if it is too
+        large.
         """
         if isinstance(picture, str | Path):
             return open_picture(Path(picture), self._prepared, most=LARGEST_GIVEN)
@@ -100,7 +101,8 @@ class Preparation(Section):
         low, high = (float(value) for value in images.aminmax())
         if not (low >= 0 and high <= 1):  # also for NaN
             raise DataError(
-                f"images: floats must lie in [0, 1], not in [{low:g}, {high:g}]; divide by 255, or give uint8 as it is. "
+                f"images: floats must lie in [0, 1], not in [{low:g}, {high:g}]; divide by 255, or give uint8 as it "
+                "is. "
                 "Mean and standard deviation are taken care of by the model"
             )
         return images

@@ -53,7 +53,7 @@ class EventHandler:
                 self._write(run, event)
             case Started() | Finished():
                 if self._held.end(run):
-                    self._recorder.note_held(self._held.told)
+                    self._recorder.note_held(self._held.reported)
                 self._write(run, event)
             case EpochDone():
                 self._epoch(run, event)
@@ -96,7 +96,7 @@ class EventHandler:
     def _busy(self, run: Run, holder: str) -> None:
         if message := self._held.note(run, holder):
             self._progress.say(message)
-            self._recorder.note_held(self._held.told)
+            self._recorder.note_held(self._held.reported)
         self._again(run, pause=BUSY_PAUSE_SECONDS)
 
     def _retry(self, run: Run, message: str) -> None:

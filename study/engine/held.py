@@ -15,7 +15,7 @@ NOTICE_SECONDS = 10.0
 class _Wait:
     since: float
     fingerprint: str
-    told: str = ""
+    reported_holder: str = ""
 
 
 class HeldRuns:
@@ -27,17 +27,17 @@ class HeldRuns:
     def note(self, run: Run, holder: str) -> str:
         """Note that `holder` has the training of `run`; return what the user is to be told now, or nothing."""
         wait = self._waits.setdefault(run.plan.label, _Wait(time.monotonic(), run.plan.fingerprint))
-        if time.monotonic() - wait.since < NOTICE_SECONDS or wait.told == holder:
+        if time.monotonic() - wait.since < NOTICE_SECONDS or wait.reported_holder == holder:
             return ""
-        wait.told = holder
+        wait.reported_holder = holder
         return f"{run.plan.label} waits: its training is held by {holder}"
 
     def end(self, run: Run) -> bool:
         """Note that a worker has the run's training; True if the user was told that it waits."""
         wait = self._waits.pop(run.plan.label, None)
-        return wait is not None and bool(wait.told)
+        return wait is not None and bool(wait.reported_holder)
 
     @property
-    def told(self) -> dict[str, str]:
+    def reported(self) -> dict[str, str]:
         """The fingerprints of the runs that the user was told of, by the run's label."""
-        return {label: wait.fingerprint for label, wait in self._waits.items() if wait.told}
+        return {label: wait.fingerprint for label, wait in self._waits.items() if wait.reported_holder}

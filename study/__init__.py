@@ -1,4 +1,4 @@
-"""The composition root: a spec file becomes trials, runs, stores and reports."""
+"""Studies: from a spec file to trials, runs, databases and reports."""
 
 from .hiding import refuse_hidden
 

@@ -1,4 +1,4 @@
-"""What a running study looks like: a live table in a terminal, plain lines anywhere else, nothing if quiet.
+"""The progress display: a live table in a terminal, plain lines elsewhere, nothing if quiet.
 
 The driver hands a `StudyProgress` to a view whenever something happened; a view only reads it.
 """
@@ -118,7 +118,7 @@ class LiveView:
 
     def _draw(self) -> RenderableType:
         if self._progress is None:
-            return Text("Starting the workers ...", style="dim")
+            return Text("Starting workers ...", style="dim")
         ended_already = self._progress.finished or self._progress.interrupted
         since = 0.0 if ended_already else time.monotonic() - self._shown_at
         return render(self._progress, self._console.width, since)

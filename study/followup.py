@@ -1,7 +1,8 @@
-"""What follows from a search: its best trials on other seeds, and the ablation of its winner, each as a spec file.
+"""Follow-up studies of a search: its best trials on fresh seeds, and the ablation of its winner, each as a spec file.
 
-A search's best validation accuracy is biased upward, because the trial was chosen by it. So what follows is trained on seeds
-that the search never saw; the spec names the search, the trials and their scores there, and the report shows both.
+A search's best validation accuracy is biased upward, because the trial was selected by it. So a follow-up trains on
+seeds that the search has not used; the spec names the search, the trials and their scores there, and the report shows
+both.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ AGAINST_BASE = "against the base"
 
 
 class FollowError(InputError):
-    """Nothing can follow from this study; the message says why and what to do."""
+    """The study cannot have a follow-up; the message says why and what to do."""
 
 
 @dataclass(frozen=True)
@@ -91,23 +92,26 @@ class Searched:
 def read_search(study: str, home: Home, data: Path | None = None) -> Searched:
     """Return the search of that name, or of the report in that folder; `data` is the folder of its data, if that moved.
 
-    Raises FollowError if it is none, or has no complete trial, ReportError if there is no such study, DataError if its data is
-    not found.
+    Raises FollowError if it is none, or has no complete trial, ReportError if there is no such study, DataError if its
+    data is not found.
     """
     folder = Path(study)
     published = is_export(folder)
     info, records = from_files(folder) if published else load(study, home)
     if info.kind != names.SEARCH:
         raise FollowError(
-            f'"{study}" is {called(info.kind)}, not a search; name a search (mamlab status lists the studies)'
+            f'"{study}" is {called(info.kind)}, not a search; name a search (`mamlab status` lists the studies)'
         )
     complete = summarise_search(records, info).complete
     if not complete:
         raise FollowError(
-            f'the search "{study}" has no complete trial yet; go on with it first, see: {home.command("status", study)}'
+            f'the search "{study}" has no complete trial yet; run it first. Its progress: '
+            f"{home.command('status', study)}"
         )
     if not info.spec:
-        raise FollowError(f"{folder} has no {STUDY}, which says what was searched; give the whole folder of the report")
+        raise FollowError(
+            f"{folder} has no {STUDY}, which describes the search; give the complete folder of the report"
+        )
     winners = list[Winner]()
     for trial in complete:
         config = from_settings(trial.records[0].params)
@@ -125,25 +129,31 @@ def read_search(study: str, home: Home, data: Path | None = None) -> Searched:
 def promote(
     search: Searched, home: Home, best: int, seeds: int, name: str | None, equal_compute: bool = False
 ) -> tuple[Path, StudyConfig]:
-    """Write the spec that trains the `best` trials of a search, and its base config, on `seeds` fresh seeds; return file and study.
+    """Write the spec that trains the `best` trials of a search, and its base config, on `seeds` fresh seeds; return
+    file and study.
 
-    With `equal_compute` the base trains on more iterations, as many as take the compute of the costliest of these trials. Raises FollowError, ValueError for a spec file of that name which says something else.
+    With `equal_compute` the base trains on more iterations, as many as take the compute of the costliest of these
+    trials. Raises FollowError, ValueError for a spec file of that name which says something else.
     """
     base = _base_name(search.spec) + (", longer" if equal_compute else "")
     chosen = [winner for winner in search.winners if not same_training(winner.config, search.spec.base)][:best]
     if not chosen:
-        raise FollowError(f'the best of "{search.name}" is its base config itself: there is nothing to compare it with')
-    trainer, named = started_from(search.spec), f"{base}, the config that the search started from."
+        raise FollowError(f'the best trial of "{search.name}" is its base config, so there is nothing to compare')
+    trainer, named = started_from(search.spec), f"{base}, the search's base config."
     if equal_compute:
         trainer, before = _longer(search.spec, chosen), trainer.budget.iterations
-        named = f"{base}, which trains {trainer.budget.iterations} iterations an epoch for {before}: the compute of the costliest of them."
+        named = (
+            f"{base}, which trains {trainer.budget.iterations} iterations per epoch instead of {before}, so that it "
+            "takes as much compute as the most expensive trial."
+        )
     arms: list[Tree] = [
         {"name": base},
         *({"name": w.arm, "set": difference(trainer, w.config)} for w in chosen),
     ]
     comment = (
-        f'The best {len(chosen)} of {len(search.winners)} complete trials of the search "{search.name}", trained again on seeds that it never '
-        f"saw, and tested.\nBeside them: {named}"
+        f'The best {len(chosen)} of {len(search.winners)} complete trials of the search "{search.name}", retrained on '
+        "seeds that the "
+        f"search has not used, and tested.\nCompared with {named}"
     )
     chosen_name = name or f"{search.name}-promoted" + ("-equal-compute" if equal_compute else "")
     return _write(search, home, chosen_name, trainer, chosen, seeds, base, arms, comment)
@@ -160,13 +170,14 @@ def ablate_winner(
     on = [component for component in COMPONENTS if getattr(winner.config, component) != "off"]
     if not on:
         raise FollowError(
-            f'{winner.arm} of "{search.name}" has no component on, so none can be left out; name another with --trial'
+            f'{winner.arm} of "{search.name}" has no component switched on, so there is nothing to leave out; choose '
+            "another trial with --trial"
         )
     without: list[Tree] = [{"name": f"{winner.arm} without {part.upper()}", "set": {part: "off"}} for part in on]
     arms: list[Tree] = [{"name": winner.arm}, *without]
     comment = (
-        f'What each component adds to {winner.arm} of the search "{search.name}": each is left out once.\n'
-        "On seeds that the search never saw."
+        f'What each component adds to {winner.arm} of the search "{search.name}": each is left out in turn.\n'
+        "Trained on seeds that the search has not used."
     )
     chosen_name = name or f"{search.name}-ablated" + ("" if trial is None else f"-{trial}")
     count = seeds or seeds_needed(len(on))
@@ -182,7 +193,7 @@ def _write(
     ablation: dict[str, Any] = {"design": "arms", "seeds": seeds, "base": base}
     if smallest_adjusted(len(arms) - 1, seeds) > ALPHA:  # fewer seeds were asked for than any p value needs
         ablation["allow_underpowered"] = True
-        comment += f"\n{seeds} seeds are too few for any p value to reach 0.05: intervals only."
+        comment += f"\n{seeds} seeds are too few for any p value to reach 0.05; only intervals are reported."
     ablation |= {
         "arms": arms, "families": [{"name": family, "base": base}],
         "origin": {
@@ -197,7 +208,9 @@ def _write(
 
 
 def _longer(spec: StudyConfig, winners: Sequence[Winner]) -> TrainerConfig:
-    """Return the base with so many iterations an epoch that none of the winners takes more compute (which is linear in them)."""
+    """Return the base with so many iterations an epoch that none of the winners takes more compute (which is linear in
+    them).
+    """
     base, iterations = started_from(spec), spec.base.budget.iterations
 
     def trained(count: int) -> TrainerConfig:

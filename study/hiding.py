@@ -1,4 +1,4 @@
-"""Files of a user's that Python finds before a package of ours, because they have its name."""
+"""Detects user files that hide a package of mamlab because they have its name."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ def refuse_hidden() -> None:
         if there is None or not Path(there).with_name(file).is_file():
             where = there or "another folder"
             raise ImportError(
-                f'{where} hides mamlab\'s own package "{package}": Python finds it first. '
-                f"Give {where} another name, or start Python in another folder"
+                f'{where} hides mamlab\'s own package "{package}", because Python finds it first. '
+                f"Rename {where}, or start Python in another folder"
             )
 
 

@@ -1,4 +1,5 @@
-"""What a search tries first: presets, the best of a former study, a CSV file of known configs, as Optuna parameters.
+"""Configs that a search tries first, as Optuna parameters: presets, the best trials of another study, rows of a CSV
+file.
 
 Presets are read with the spec; the others when the search starts, from the home and the file system.
 """
@@ -28,10 +29,11 @@ Params = dict[str, Any]
 
 
 def warm_started(config: StudyConfig, home: Home) -> StudyConfig:
-    """Return `config` with all that `study.enqueue` names resolved to Optuna parameters, and a note for what is missing of a study.
+    """Return `config` with all that `study.enqueue` names resolved to Optuna parameters, and a note for what is missing
+    of a study.
 
-    Raises SpecError, a line for each row or trial that the space does not contain or that takes more compute than it allows,
-    and for a file or a study that is not there.
+    Raises SpecError, a line for each row or trial that the space does not contain or that takes more compute than it
+    allows, and for a file or a study that is not there.
     """
     found, problems, notes = dict[str, Params](), list[str](), list(config.notes)
     for entry in config.study.enqueue:
@@ -53,7 +55,9 @@ def warm_started(config: StudyConfig, home: Home) -> StudyConfig:
 
 
 def _former(config: StudyConfig, home: Home, entry: FormerBest) -> tuple[dict[str, Params], list[str]]:
-    """Return the best complete trials of a search or runs of an ablation, by "STUDY best 1", ..., and what is to be said of it."""
+    """Return the best complete trials of a search or runs of an ablation, by "STUDY best 1", ..., and what is to be
+    said of it.
+    """
     from .results import load, warnings
 
     where = f'study.enqueue study = "{entry.study}"'
@@ -65,7 +69,7 @@ def _former(config: StudyConfig, home: Home, entry: FormerBest) -> tuple[dict[st
 
     trials = summarise_search(runs, info).complete[: entry.best]
     if not trials:
-        raise InputError(f"{where}: it has no complete trial yet; let it run on, or leave it out")
+        raise InputError(f"{where}: it has no complete trial yet; let it run further, or remove the entry")
     found, problems = {}, []
     for rank, trial in enumerate(trials, start=1):
         own = from_settings(trial.records[0].params)
@@ -79,7 +83,8 @@ def _former(config: StudyConfig, home: Home, entry: FormerBest) -> tuple[dict[st
 
 
 def _known(config: StudyConfig, entry: KnownConfigs) -> dict[str, Params]:
-    """Return the rows of a CSV file by "FILE:LINE"; its columns are dotted paths, an empty cell leaves the base's value.
+    """Return the rows of a CSV file by "FILE:LINE"; its columns are dotted paths, an empty cell leaves the base's
+    value.
 
     Lines that begin with # are passed over.
     """
@@ -99,12 +104,17 @@ def _known(config: StudyConfig, entry: KnownConfigs) -> dict[str, Params]:
         except InputError as error:
             problems += [f"{where}, line {line}: {text}" for text in str(error).splitlines()]
     if problems or not found:
-        raise InputError("\n".join(problems) or f"{where}: it has no row below its head; add one, or leave it out")
+        raise InputError(
+            "\n".join(problems) or f"{where}: it has no rows below the header; add one, or remove the entry"
+        )
     return found
 
 
 def _file(where: str, name: str, folder: Path | None) -> Path:
-    """Return the CSV file of that name beside the spec, or else in the working folder. Raises ValueError if both have another one."""
+    """Return the CSV file of that name beside the spec, or else in the working folder.
+
+    Raises ValueError if both have another one.
+    """
     places = [one / expanded(Path(name)) for one in (folder, Path.cwd()) if one is not None]
     there = [place for place in places if place.is_file()]
     if not there:
@@ -112,8 +122,9 @@ def _file(where: str, name: str, folder: Path | None) -> Path:
         raise InputError(f"{where}: no such file (looked for {looked})")
     if there[0].read_bytes() != there[-1].read_bytes():
         raise InputError(
-            f"{where}: there are two files, {there[0]} beside the spec file and {there[-1]} in the working folder, and they "
-            "differ; write the whole path of the one that is meant"
+            f"{where}: there are two files, {there[0]} beside the spec file and {there[-1]} in the working folder, and "
+            "they "
+            "differ; write the full path of the one you mean"
         )
     return there[0]
 
@@ -134,14 +145,14 @@ def _wrong_columns(where: str, columns: list[str], config: StudyConfig) -> Itera
             hint = f"; did you mean {guess}?" if guess else ""
             yield f'{where}: column "{name}" is not searched{hint} (searched: {", ".join(sorted(searched))})'
     for name in columns_twice(columns):
-        yield f'{where}: column "{name}" stands there twice; leave one out'
+        yield f'{where}: column "{name}" appears twice; remove one'
     if not columns:
-        yield f"{where}: the file is empty; its first line names settings, such as inner.lr,inner.steps"
+        yield f"{where}: the file is empty; the first line must name settings, such as inner.lr,inner.steps"
 
 
 def _params_of_row(config: StudyConfig, row: dict[Any, Any]) -> Params:
     if None in row or None in row.values():
-        raise InputError("it has another number of cells than the first line has names")
+        raise InputError("its number of cells differs from the number of names in the first line")
     typed: Tree = {path: read_value(text) for path, text in row.items() if text.strip()}
     try:
         own, dropped = normalise(merge(config.base_tree, _switched_on(typed)))

@@ -76,7 +76,7 @@ def test_python_m_mamlab_is_the_command(tmp_path: Path) -> None:
 def test_a_file_that_hides_a_package_is_named_with_the_way_out(package: str, tmp_path: Path) -> None:
     file = tmp_path / f"{package}.py"
     file.write_text("")
-    said = f'{file} hides mamlab\'s own package "{package}": Python finds it first. Give {file} another name'
+    said = f'{file} hides mamlab\'s own package "{package}", because Python finds it first. Rename {file}'
     (tmp_path / "try.py").write_text(RUN)
     script = python(tmp_path, "try.py")
     assert script.returncode == 1

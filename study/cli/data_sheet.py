@@ -1,4 +1,4 @@
-"""The data sets: which there are, whether they are at hand, and a picture of what is in one."""
+"""`mamlab data`: lists the data sets, prepares one, and draws a sheet of its classes."""
 
 from __future__ import annotations
 
@@ -28,12 +28,15 @@ if TYPE_CHECKING:
     from trainers.data.classes import ClassData
 
 SOURCES: dict[str, tuple[DataConfig, str, str]] = {
-    "glyphs": (Glyphs(), "glyphs-*.npz", "letters of many scripts, drawn on this machine: nothing to download"),
+    "glyphs": (Glyphs(), "glyphs-*.npz", "letters of many scripts, rendered on your machine; no download"),
     "omniglot": (Omniglot(), "omniglot*", "1623 handwritten characters (Lake et al. 2015)"),
     "cifar_fs": (CifarFS(), "cifar*", "100 classes of photographs (Bertinetto et al. 2019)"),
 }
 """Name -> settings, pattern of its files in the data folder, one line on what it is."""
-FOLDER_HINT = 'image_folder: any folder of class folders; give the folder (mamlab data FOLDER), or a spec file with [data] source = "image_folder", path = "..."'
+FOLDER_HINT = (
+    "image_folder: your own folder of class folders; name the folder (mamlab data FOLDER), or a spec file with [data] "
+    'source = "image_folder", path = "..."'
+)
 DRAWN_BY = ("Software", "mamlab")
 """What a sheet says in its PNG: only such a picture is replaced."""
 SHEET_CLASSES, SHEET_IMAGES = 12, 10
@@ -44,9 +47,9 @@ def data_table(home: Home) -> RenderableType:
     table = plain_table("data set", "state", "what it is")
     for name, (_, pattern, what) in SOURCES.items():
         there = any(home.data.glob(pattern))
-        first = "drawn on first use, about 20 s" if name == "glyphs" else "downloaded on first use"
-        table.add_row(name, Text("there", style="green") if there else first, what)
-    table.add_row("image_folder", "your own", "any folder of class folders, such as Mini-ImageNet")
+        first = "rendered on first use (about 20 s)" if name == "glyphs" else "downloaded on first use"
+        table.add_row(name, Text("ready", style="green") if there else first, what)
+    table.add_row("image_folder", "your own", "a folder of class folders, such as Mini-ImageNet")
     return Group(
         table,
         Text(f"folder: {home.data}   prepare one: mamlab data NAME, FOLDER or SPEC", style="dim", overflow="fold"),
@@ -77,7 +80,7 @@ def data_page(name: str, home: Home) -> RenderableType:
         table.add_row(split, str(len(classes)), str(sum(one.count for one in classes)))
     size = " x ".join(map(str, data.images.shape[1:]))
     facts = [
-        f"{data.name}: images {size} (channels x height x width)",
+        f"{data.name}: images of {size} (channels x height x width)",
         f"checksum: {data.checksum}",
         f"picture:  {sheet}",
     ]
@@ -95,7 +98,7 @@ def _config(name: str) -> DataConfig:
     if name == "image_folder":
         raise DataError(FOLDER_HINT)
     raise DataError(
-        f"data set {name!r}: {unknown('data set', name, [*SOURCES, 'image_folder'])}, or a folder, or a spec file"
+        f"data set {name!r}: {unknown('data set', name, [*SOURCES, 'image_folder'])}, or name a folder or a spec file"
     )
 
 
@@ -124,7 +127,9 @@ def draw_sheet(data: ClassData, path: Path) -> Path:
 
 
 def _refuse_foreign(path: Path, sheet: Image.Image) -> None:
-    """Raise DataError if there is a file at `path` that is no sheet of mamlab's; those of earlier versions are known by their pixels."""
+    """Raise DataError if there is a file at `path` that is no sheet of mamlab's; those of earlier versions are known by
+    their pixels.
+    """
     from PIL import Image
 
     if not os.path.lexists(path):
@@ -132,7 +137,9 @@ def _refuse_foreign(path: Path, sheet: Image.Image) -> None:
     with suppress(OSError, ValueError), Image.open(path) as there:
         if not path.is_symlink() and (there.info.get(DRAWN_BY[0]) == DRAWN_BY[1] or there.tobytes() == sheet.tobytes()):
             return
-    raise DataError(f"{path} is there, and mamlab did not draw it; move it away, or name another home with --home")
+    raise DataError(
+        f"{path} already exists and was not made by mamlab; move it away, or choose another home with --home"
+    )
 
 
 def _block(data: ClassData, split: str) -> NDArray[np.uint8]:

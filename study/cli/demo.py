@@ -1,4 +1,4 @@
-"""`mamlab demo`: the whole story in a few minutes, on letters that are drawn on this machine."""
+"""`mamlab demo`: search, ablation and reports in a few minutes, on letters rendered on this machine."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from .outcome import INTERRUPTED, conduct
 
 SPECS = Path(__file__).parent / "demo_specs"
 SEARCH = (
-    "Search: which components and rates are best?",
-    "Trials train side by side. After the first few random ones TPE proposes the settings, and the median rule stops "
-    "trials that fall behind.",
+    "Search: which components and learning rates work best?",
+    "Trials train in parallel. After a few random ones, TPE proposes the settings, and the median pruner stops trials "
+    "that fall behind.",
 )
 ABLATION = (
     "Ablation: what does MAML++ add to MAML?",
-    "Every arm trains on the same three seeds: same initial weights, same tasks. So differences are paired.",
+    "Every arm trains on the same three seeds (same initial weights, same tasks), so differences are paired.",
 )
 
 
 def run_demo(home: Home, console: Console, workers: int | None = None, quiet: bool = False) -> int:
-    """Draw the letters, search, ablate, report; return the exit status. What is done already is not done again."""
+    """Draw the letters, search, ablate, report; return the exit status. Finished steps are skipped."""
     try:
-        _explain(console, 1, "Data: letters of many scripts", "Drawn from the fonts of matplotlib, once (about 20 s).")
+        _explain(console, 1, "Data: letters of many scripts", "Rendered once from matplotlib's fonts (about 20 s).")
         _prepare_data(home, console)
     except KeyboardInterrupt:
-        console.print("Stopped: the same command begins again.")
+        console.print("Stopped. Run the same command to start again.")
         return INTERRUPTED
     for number, (spec, (title, text)) in enumerate((("search", SEARCH), ("ablation", ABLATION)), start=2):
         _explain(console, number, title, text)
@@ -43,12 +43,14 @@ def run_demo(home: Home, console: Console, workers: int | None = None, quiet: bo
 
 
 def _say_where(home: Home, console: Console) -> None:
-    console.print(Text("\nDone. Best config and table stand above; all the rest is here:", style="bold"))
+    console.print(
+        Text("\nDone. The best config and the ablation table are above. Everything else is here:", style="bold")
+    )
     for line in (
         f"Reports:   {home.reports / 'demo-search' / 'index.html'}",
         f"           {home.reports / 'demo-ablation' / 'index.html'}",
         f"MLflow UI: {home.command('ui')}",
-        "Next:      copy a spec file from examples/, change it, run it with mamlab search or mamlab ablate",
+        "Next:      copy a spec file from examples/, edit it, and run it with mamlab search or mamlab ablate",
     ):
         say(console, line)
 

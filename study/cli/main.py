@@ -21,8 +21,8 @@ from . import models, prepare, repair, results, studies
 from .space import space
 
 UNEXPECTED = (
-    "mamlab stopped on an unexpected error (above), which is a fault of mamlab.\n"
-    "What is saved of a study, `mamlab status` and `mamlab doctor STUDY` say"
+    "mamlab stopped on an unexpected error (above). This is a bug in mamlab.\n"
+    "To see what is saved of a study, run `mamlab status` and `mamlab doctor STUDY`"
 )
 
 app = typer.Typer(

@@ -1,4 +1,4 @@
-"""Commands for what comes after a search: its best configs on other seeds, its winner's ablation, a model to use."""
+"""Commands that follow a search: retrain its best configs on fresh seeds, ablate its winner, export a model."""
 
 from __future__ import annotations
 
@@ -28,19 +28,22 @@ if TYPE_CHECKING:
 
 DataOption = Annotated[
     Path | None,
-    typer.Option("--data", metavar="PATH", help="The folder of the study's data, if it moved.", show_default=False),
+    typer.Option(
+        "--data", metavar="PATH", help="The folder with the study's data, if it has moved.", show_default=False
+    ),
 ]
 NameOption = Annotated[str | None, typer.Option(help="Name of the new study.", show_default=False)]
 
 
 def promote(
-    study: Annotated[str, typer.Argument(help="Name of a search, or the folder of its report.", show_default=False)],
-    best: Annotated[int, typer.Option(min=1, help="How many of its best trials.")] = 3,
-    seeds: Annotated[int, typer.Option(min=1, help="Trainings of each, on seeds that the search never saw.")] = 8,
+    study: Annotated[str, typer.Argument(help="Name of a search, or the folder with its report.", show_default=False)],
+    best: Annotated[int, typer.Option(min=1, help="How many of the best trials to retrain.")] = 3,
+    seeds: Annotated[int, typer.Option(min=1, help="Seeds per trial; the search has used none of them.")] = 8,
     equal_compute: Annotated[
         bool,
         typer.Option(
-            "--equal-compute", help="Train the config beside them longer, with the compute of the costliest of them."
+            "--equal-compute",
+            help="Train the base config longer, so that it takes as much compute as the most expensive trial.",
         ),
     ] = False,
     name: NameOption = None,
@@ -49,9 +52,10 @@ def promote(
     home: HomeOption = RUNS,
     quiet: QuietOption = False,
 ) -> None:
-    """Train a search's best configs on fresh seeds and test them, beside the config that it started from.
+    """Retrain a search's best configs on fresh seeds and compare them with the search's base config on the test tasks.
 
-    A spec file is written, HOME/specs/STUDY-promoted.toml (with --equal-compute STUDY-promoted-equal-compute.toml), and run.
+    Writes the spec file HOME/specs/STUDY-promoted.toml (with --equal-compute: STUDY-promoted-equal-compute.toml) and
+    runs it.
 
     Example: mamlab promote demo-search --best 3
     """
@@ -92,23 +96,23 @@ def _run(file: Path, config: StudyConfig, home: Home, workers: int | None, quiet
 
 def export(
     study: Annotated[str, typer.Argument(help="Name of a study in the home.", show_default=False)],
-    folder: Annotated[
-        Path, typer.Argument(metavar="DIR", help="Where to write the model: a new folder.", show_default=False)
-    ],
-    arm: Annotated[str | None, typer.Option(help="Which arm of an ablation. No default.", show_default=False)] = None,
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="New folder for the model.", show_default=False)],
+    arm: Annotated[
+        str | None, typer.Option(help="Which arm of an ablation (required for an ablation).", show_default=False)
+    ] = None,
     trial: Annotated[
-        int | None, typer.Option(min=0, help="Which trial of a search. Default: the best.", show_default=False)
+        int | None, typer.Option(min=0, help="Which trial of a search. Default: the best one.", show_default=False)
     ] = None,
     seed: Annotated[
         int | None,
-        typer.Option(min=0, help="Which seed of several. Default: the best by validation.", show_default=False),
+        typer.Option(min=0, help="Which seed. Default: the one with the best validation accuracy.", show_default=False),
     ] = None,
     data: DataOption = None,
     home: HomeOption = RUNS,
 ) -> None:
-    """Write a trained model with a model card into a folder, and log it to its run in MLflow, ready to be served.
+    """Export a trained model with a model card to a folder, and log it to its run in MLflow, ready to serve.
 
-    Python reads it with MAMLClassifier.load.
+    Load it in Python with MAMLClassifier.load.
 
     Example: mamlab export demo-search model
     """

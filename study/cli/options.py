@@ -1,4 +1,4 @@
-"""What the commands share: options, the home and the console that they name, a study run to its end."""
+"""What the commands share: options, the home, the console, and running a study to its end."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
 
 HomeOption = Annotated[
     Path,
-    typer.Option("--home", envvar="MAMLAB_HOME", help="Folder of all outputs: stores, checkpoints, reports, data."),
+    typer.Option("--home", envvar="MAMLAB_HOME", help="Folder for all outputs: databases, checkpoints, reports, data."),
 ]
 WorkersOption = Annotated[
-    int | None, typer.Option("--workers", min=1, help="Trainings side by side, instead of \\[execution] workers.")
+    int | None, typer.Option("--workers", min=1, help="Number of parallel trainings; overrides \\[execution] workers.")
 ]
 RetryOption = Annotated[
-    bool, typer.Option("--retry-failed", help="Run again what failed or ran out of memory in an earlier start.")
+    bool, typer.Option("--retry-failed", help="Retry runs that failed or ran out of memory in an earlier start.")
 ]
-QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No live view; only the result.")]
+QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress display; print only the result.")]
 SpecArgument = Annotated[Path, typer.Argument(help="The spec file (TOML).", show_default=False)]
 RUNS = Path("runs")
 FILE_COLUMNS = 100  # at least, in a pipe or a file: there is no window that tables must fit
@@ -39,7 +39,7 @@ def make_home(root: Path) -> Home:
     from ..stores.urls import open_to_others
 
     if root.exists() and not root.is_dir():
-        raise typer.BadParameter(f"{root} is a file, not a folder", param_hint="'--home'")
+        raise typer.BadParameter(f"{root} is a file; name a folder", param_hint="'--home'")
     home = Home(root)
     if note := open_to_others(home.root):
         typer.echo(f"note: {note}", err=True)
@@ -80,5 +80,5 @@ def conduct_study(config: StudyConfig, home: Home, quiet: bool, retry: bool = Fa
     console = make_console()
     if retry:
         count = retry_failed(home, config.study.name)
-        say(console, f"{count or 'No'} trial{'' if count == 1 else 's'} to run again.")
+        say(console, f"{count or 'No'} trial{'' if count == 1 else 's'} to retry.")
     raise typer.Exit(conduct(config, home, console, quiet))

@@ -1,4 +1,4 @@
-"""A study from its start to what is printed at its end: the view, the report, the best config or the ablation table."""
+"""Runs a study and prints its outcome: the live view, the report, the best config or the ablation table."""
 
 from __future__ import annotations
 
@@ -57,11 +57,12 @@ def _say_stopped(last: StudyProgress, console: Console) -> None:
         say(console, last.away)
     if last.unsaved:
         say(
-            console, f"Stopped. Not everything is saved: {last.unsaved}. The same command goes on from the checkpoints."
+            console,
+            f"Stopped. Not everything is saved: {last.unsaved}. Run the same command to resume from the checkpoints.",
         )
         return
-    kept = " What a store could not take is written at the next start." if last.away else ""
-    say(console, f"Stopped. Everything is saved: the same command goes on where it was.{kept}")
+    kept = " Events that a database could not store are written at the next start." if last.away else ""
+    say(console, f"Stopped. Progress is saved. Run the same command to resume.{kept}")
 
 
 def _finish_safely(last: StudyProgress, home: Home, console: Console) -> int:
@@ -73,23 +74,23 @@ def _finish_safely(last: StudyProgress, home: Home, console: Console) -> int:
         if other or isinstance(error, StoreLost):  # of these nothing says that the results are safe
             raise
         again = home.command("report", last.study)
-        say(console, f"The study's results are safe in its stores, but its report could not be written: {error}")
-        say(console, f"When that is mended, make it with: {again}")
+        say(console, f"The study's results are saved, but its report could not be written: {error}")
+        say(console, f"Fix that, then write the report with: {again}")
         return 1
 
 
 def finish(last: StudyProgress, home: Home, console: Console) -> int:
     """Write the report of a study, print its result and where everything is; return the exit status.
 
-    1 says that the study has ended without any complete run, that it stopped because its runs failed alike, or that runs which
-    have ended are missing in MLflow. A budget that is spent is no failure.
+    1 means that no run is complete, that the study stopped after several runs failed with the same error, or that ended
+    runs are missing in MLflow. A used-up budget is not a failure.
     """
     if last.paused:
         say(console, _pause_lines(last))
     if last.spent:
-        say(console, f"The budget is spent: {last.spent}. With a larger one, the same command goes on where it was.")
+        say(console, f"The budget is used up: {last.spent}. To resume, raise it and run the same command.")
     if not last.counts:
-        say(console, "No run has ended.")
+        say(console, "No run has finished.")
         return 0
     info, records = load(last.study, home)
     page = write_report(info, records, home)
@@ -104,7 +105,7 @@ def finish(last: StudyProgress, home: Home, console: Console) -> int:
 
 
 def _pause_lines(last: StudyProgress) -> str:
-    again = "" if last.kind == "train" else ", and with --retry-failed trains these again"
+    again = "" if last.kind == "train" else ", or add --retry-failed to retry the failed ones too"
     return (
         f"No further run was started: {last.paused}\n"
         f"Mend the cause first. Then the same command goes on with the runs that are left{again}."
@@ -118,11 +119,14 @@ def print_result(info: StudyInfo, records: Sequence[RunRecord], console: Console
         for record in records:
             say(console, _training_line(record))
     if not states.get(names.COMPLETE):
-        say(console, f"No run is complete ({states_text(states)}), so there is no result; the report says why.")
+        say(
+            console,
+            f"No run is complete ({states_text(states)}), so there is no result. See the report for the reasons.",
+        )
     elif info.kind == names.ABLATION:
         ablation = summarise_ablation(records, info)
         console.print(ablation_table(ablation))
-        say(console, "Intervals: Student t over seeds, 95 %. Difference: paired by seed, in points.")
+        say(console, "Intervals: 95 %, Student t over seeds. Differences: paired by seed, in percentage points.")
         _say_left_out(console, len(ablation.excluded))
         _say_origin(ablation, info, console)
     elif info.kind == names.SEARCH:
@@ -155,7 +159,7 @@ def print_search(search: Search, console: Console, shown: int = 5) -> None:
     """Print the best trial with all that was searched, and the next best in a line each."""
     complete = search.complete
     if not complete:
-        say(console, "No trial is complete, so there is no best config; the report says how each ended.")
+        say(console, "No trial is complete, so there is no best config. See the report for how each trial ended.")
         return
     best = complete[0]
     head = ("Best config: ", (f"trial {best.label}", "bold"), f", validation accuracy {accuracy(best.value)}")
@@ -167,11 +171,13 @@ def print_search(search: Search, console: Console, shown: int = 5) -> None:
         say(console, f"Next: {others}")
     say(
         console,
-        "Intervals: Student t over seeds, 95 %." if best.value.n > 1 else "One seed each (n = 1): no intervals.",
+        "Intervals: 95 %, Student t over seeds."
+        if best.value.n > 1
+        else "One seed per trial (n = 1), so no intervals.",
     )
     if mixed := mixed_tasks(search.searched):
         say(console, mixed)
-    say(console, "A search's best is biased upward: train it on other seeds before quoting it.")
+    say(console, "The best score of a search is biased upward. Retrain the config on fresh seeds before you quote it.")
 
 
 def _training_line(record: RunRecord) -> Text:
@@ -194,13 +200,18 @@ def _training_line(record: RunRecord) -> Text:
 
 def _say_left_out(console: Console, count: int) -> None:
     if count:
-        say(console, f"{count} run{'s are' if count > 1 else ' is'} in no mean; the report says which and why.")
+        say(
+            console,
+            f"{count} run{'s are' if count > 1 else ' is'} excluded from the means; the report says which and why.",
+        )
 
 
 def _say_origin(found: Ablation, info: StudyInfo, console: Console) -> None:
-    """Print what the search promised of the arms that are its trials, beside what other seeds gave; and the next step."""
+    """Print what the search promised of the arms that are its trials, beside what other seeds gave; and the next
+    step.
+    """
     if info.origin and (rows := promoted(found, info.origin)):
         for line in promotion_lines(found, info.origin):
             say(console, line)
         best = max(rows, key=lambda one: one.validation.mean)
-        say(console, f"A model to use: {shlex.join(['mamlab', 'export', info.name, 'DIR', '--arm', best.arm])}")
+        say(console, f"To export a model: {shlex.join(['mamlab', 'export', info.name, 'DIR', '--arm', best.arm])}")

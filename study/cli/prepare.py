@@ -1,4 +1,4 @@
-"""Commands before a study: plan, data."""
+"""Commands to run before a study: plan, data."""
 
 from __future__ import annotations
 
@@ -24,13 +24,18 @@ if TYPE_CHECKING:
 def plan(
     spec: SpecArgument,
     budget: Annotated[
-        str | None, typer.Option(help="Time that there is, such as 6h or 90m: proposes the design that fits.")
+        str | None, typer.Option(help="Available time, such as 6h or 90m; proposes a design that fits.")
     ] = None,
     sd: Annotated[
-        float | None, typer.Option(min=0, help="Guess of the sd of a seed's paired difference, in points of accuracy.")
+        float | None,
+        typer.Option(
+            min=0,
+            help="Your guess of the standard deviation of paired differences between seeds, in points of accuracy.",
+        ),
     ] = None,
     source: Annotated[
-        Path | None, typer.Option("--from", help="An earlier report's folder, whose seeds tell that sd.")
+        Path | None,
+        typer.Option("--from", help="Folder of an earlier report; the standard deviation is estimated from its seeds."),
     ] = None,
     json_: Annotated[bool, typer.Option("--json", help="Print the plan as JSON.")] = False,
     workers: WorkersOption = None,
@@ -38,7 +43,7 @@ def plan(
 ) -> None:
     """Estimate how long a study will take and which effects it can detect, without running it.
 
-    Times a few iterations. Example: mamlab plan examples/omniglot_ablation.toml --budget 6h
+    Runs a few iterations to time them. Example: mamlab plan examples/omniglot_ablation.toml --budget 6h
     """
     from ..planning.page import show_plan
     from ..spec.parsing import load_spec
@@ -52,7 +57,8 @@ def data(
     name: Annotated[
         str | None,
         typer.Argument(
-            help="The data set to prepare, a folder of class folders, or a spec file; without it, all are listed.",
+            help="Data set to prepare: a name, a folder of class folders, or a spec file. Without it, all data sets "
+            "are listed.",
             show_default=False,
         ),
     ] = None,

@@ -1,4 +1,4 @@
-"""Commands that put a home in order: doctor, clean."""
+"""Commands that repair and tidy a home: doctor, clean."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 
 def doctor(
     study: Annotated[str, typer.Argument(help="Name of a study in the home.", show_default=False)],
-    fix: Annotated[bool, typer.Option("--fix", help="Mend what can be mended without training.")] = False,
-    json_: Annotated[bool, typer.Option("--json", help="Print what was found as JSON.")] = False,
+    fix: Annotated[bool, typer.Option("--fix", help="Fix what can be fixed without training.")] = False,
+    json_: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
     home: HomeOption = RUNS,
 ) -> None:
-    """Compare what Optuna, MLflow, the checkpoints and the journal say of a study.
+    """Check whether Optuna, MLflow, the checkpoints and the journal agree about a study.
 
-    Exits with 1 if a disagreement remains.
+    Exit status 1 if a disagreement remains.
 
     Example: mamlab doctor demo-search --fix
     """
@@ -37,7 +37,7 @@ def doctor(
 
 
 def clean(
-    yes: Annotated[bool, typer.Option("--yes", help="Delete it; without this it is only listed.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Delete the files. Without it, they are only listed.")] = False,
     home: HomeOption = RUNS,
 ) -> None:
     """List files that no study uses (checkpoints, logs, journals); delete them with --yes.

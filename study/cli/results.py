@@ -1,4 +1,4 @@
-"""Commands that show what a study has reached: report, verify, status, ui."""
+"""Commands that show results: report, verify, status, ui."""
 
 from __future__ import annotations
 
@@ -22,28 +22,29 @@ if TYPE_CHECKING:
 def report(
     study: Annotated[str | None, typer.Argument(help="Name of a study in the home.", show_default=False)] = None,
     source: Annotated[
-        Path | None, typer.Option("--from", help="A folder with an earlier report's files, instead of a study.")
+        Path | None, typer.Option("--from", help="Folder of an earlier report, instead of a study.")
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(help="Where to write it. Default: HOME/reports/STUDY.", show_default=False)
+        Path | None, typer.Option(help="Folder for the report. Default: HOME/reports/STUDY.", show_default=False)
     ] = None,
     paper: Annotated[
         str | None,
-        typer.Option(help="Published numbers to stand beside yours, such as omniglot-20way-1shot.", show_default=False),
+        typer.Option(help="Published numbers to show beside yours, such as omniglot-20way-1shot.", show_default=False),
     ] = None,
     links: Annotated[
-        bool, typer.Option(help="Lead from every number to its runs in MLflow. Without: a report to publish.")
+        bool,
+        typer.Option(help="Link every number to its runs in MLflow. --no-links gives a report that you can publish."),
     ] = True,
     home: HomeOption = RUNS,
 ) -> None:
-    """Write a study's report: a web page, Markdown, LaTeX tables, figures and the raw results.
+    """Write a study's report: web page, Markdown, LaTeX tables, figures and raw results.
 
-    Exits with 1 if runs are missing in MLflow.
+    Exit status 1 if runs are missing in MLflow.
 
     Example: mamlab report demo-search
     """
     if (study is None) == (source is None):
-        raise typer.BadParameter("name a study, or a folder with --from FOLDER (one of the two)", param_hint="'STUDY'")
+        raise typer.BadParameter("name either a study, or a folder with --from FOLDER", param_hint="'STUDY'")
     from ..reporting import ReportChoices, report_from_files, report_of
 
     console = make_console()
@@ -61,18 +62,19 @@ def report(
 
 
 def verify(
-    report: Annotated[Path, typer.Argument(help="A report's folder, or the name of a study.", show_default=False)],
+    report: Annotated[Path, typer.Argument(help="Folder of a report, or the name of a study.", show_default=False)],
     against: Annotated[
         Path | None,
         typer.Option(
-            help="A report made elsewhere: did the trainings that both have reach the same?", show_default=False
+            help="Folder of a report made elsewhere; checks whether runs that both contain reached the same results.",
+            show_default=False,
         ),
     ] = None,
     home: HomeOption = RUNS,
 ) -> None:
-    """Check a report's tables against its raw results, and those against MLflow.
+    """Check a report's tables against its raw results, and the raw results against MLflow.
 
-    Exits with 1 if any differ.
+    Exit status 1 if anything differs.
 
     Example: mamlab verify runs/reports/demo-ablation
     """
@@ -84,11 +86,14 @@ def verify(
 
 def status(
     study: Annotated[
-        str | None, typer.Argument(help="One study in full; without it, all in a table.", show_default=False)
+        str | None,
+        typer.Argument(
+            help="Name of a study, to see its details. Without it, all studies are listed.", show_default=False
+        ),
     ] = None,
     home: HomeOption = RUNS,
 ) -> None:
-    """Show the progress of all studies, or of one in full.
+    """Show the progress of all studies, or one study in detail.
 
     Example: mamlab status demo-search
     """
@@ -105,7 +110,7 @@ def ui(
     port: Annotated[int, typer.Option(help="Port on this machine.")] = 5000,
     home: HomeOption = RUNS,
 ) -> None:
-    """Start the MLflow UI on the runs; stop it with Ctrl-C.
+    """Start the MLflow UI with your runs. Ctrl-C stops it.
 
     Example: mamlab ui --port 5001
     """

@@ -1,4 +1,4 @@
-"""`mamlab space`: look at a search's space before the first trial."""
+"""`mamlab space`: inspect a search space before the first trial."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from .options import RUNS, HomeOption, SpecArgument, make_console, make_home
 if TYPE_CHECKING:
     from ..spec.config import StudyConfig
 
-space = typer.Typer(help="Look at the space of a search before its first trial.", no_args_is_help=True)
-JsonOption = Annotated[bool, typer.Option("--json", help="Print it as JSON.")]
+space = typer.Typer(help="Inspect the space of a search before its first trial.", no_args_is_help=True)
+JsonOption = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
 
 
 @space.command()
 def show(spec: SpecArgument, json_: JsonOption = False) -> None:
-    """Show every parameter with its range, when it has no effect, and which presets lie in it.
+    """List every searched parameter: its range, when it has no effect, and which presets it includes.
 
     Example: mamlab space show examples/omniglot_search.toml
     """
@@ -29,9 +29,13 @@ def show(spec: SpecArgument, json_: JsonOption = False) -> None:
 
 @space.command()
 def check(spec: SpecArgument, json_: JsonOption = False, home: HomeOption = RUNS) -> None:
-    r"""Draw 200 random configs: can all be trained, what do they cost, what has no effect? Exit status 2 if some cannot.
+    r"""Sample 200 random configs and report whether all can be trained, their compute, and which settings have no
+    effect.
 
-    They are compared with the data, if these are at hand. Also reads what \[study] enqueue names. Example: mamlab space check examples/omniglot_search.toml
+    Exit status 2 if some cannot be trained. The data set is checked too, if it is already on this machine. Also reads
+    the configs that \[study] enqueue names.
+
+    Example: mamlab space check examples/omniglot_search.toml
     """
     from ..warm_start import warm_started
     from .data_sheet import at_hand
@@ -49,6 +53,9 @@ def _search(path: Path) -> StudyConfig:
     config = load_spec(path)
     if config.kind != "search":
         raise SpecError(
-            [f"{path} has no section [space], so nothing is searched; add one, or name the spec of a search"]
+            [
+                f"{path} has no section [space], so there is nothing to search; add one, or name the spec file of a "
+                "search"
+            ]
         )
     return config

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from trainers.data.classes import ClassData
 
 POINTS = 200
-"""Random configs that `check` looks at."""
+"""Random configs that `check` samples."""
 PARTS = {
     "msl": "MSL", "da": "DA", "lslr": "LSLR", "ca": "CA", "bnrs": "BNRS", "bnwb": "BNWB", "inner": "inner loop",
     "outer": "outer loop", "norm": "batch norm", "model": "network", "episodes": "tasks", "budget": "length",
@@ -132,9 +132,9 @@ def _head(config: StudyConfig, found: list[Parameter]) -> Text:
     assert config.space is not None
     assert config.sampler is not None
     assert config.pruner is not None
-    trials = "no limit of trials" if config.budget.trials is None else f"{config.budget.trials} trials"
+    trials = "no limit on trials" if config.budget.trials is None else f"{config.budget.trials} trials"
     seeds = len(config.seeds)
-    parts = [f"{len(found)} parameters", trials, f"{seeds} seed{'s' if seeds > 1 else ''} a trial"]
+    parts = [f"{len(found)} parameters", trials, f"{seeds} seed{'s' if seeds > 1 else ''} per trial"]
     parts += [f"sampler {config.sampler.name}", f"pruner {config.pruner.name}"]
     if config.space.max_compute is not None:
         parts.append(f"at most {config.space.max_compute:g} times the base's compute")
@@ -150,7 +150,7 @@ def _presets(config: StudyConfig) -> list[Text]:
             config.space.params_of(config.preset_config(name), config.base_tree)
             inside.append(name)
         except (InputError, ValidationError) as error:
-            lines.append(Text(f"Preset {name} is outside: {'; '.join(str(error).splitlines())}"))
+            lines.append(Text(f"Preset {name} lies outside: {'; '.join(str(error).splitlines())}"))
     return [Text(f"Presets in the space: {', '.join(inside) or 'none'}"), *lines]
 
 
@@ -187,8 +187,10 @@ def check_space(config: StudyConfig, console: Console, as_json: bool, data: Clas
     most = config.space.max_compute
     assert config.pruner is not None
     facts = {
-        "configs": POINTS, "different": len(cells), "compute_low": min(compute), "compute_median": median(compute), "compute_high": max(compute),
-        "within_max_compute": None if most is None else sum(w <= most for w in compute), "without_effect": dict(inert.most_common()),
+        "configs": POINTS, "different": len(cells), "compute_low": min(compute),
+        "compute_median": median(compute), "compute_high": max(compute),
+        "within_max_compute": None if most is None else sum(w <= most for w in compute),
+        "without_effect": dict(inert.most_common()),
         "epochs": config.base.budget.epochs, "rungs": rungs(config.pruner, config.base.budget.epochs),
         "data": None if data is None else data.name,
     }  # fmt: skip
@@ -200,24 +202,27 @@ def check_space(config: StudyConfig, console: Console, as_json: bool, data: Clas
 
 def _print_facts(config: StudyConfig, facts: Mapping[str, object], console: Console) -> None:
     lines = [
-        f"{config.study.name}: all of {POINTS} random configs can be trained; {facts['different']} of them differ.",
-        f"Compute, as a multiple of the base's: {facts['compute_low']:.3g} to {facts['compute_high']:.3g}, median {facts['compute_median']:.3g}.",
+        f"{config.study.name}: all of {POINTS} random configs can be trained; {facts['different']} of them are "
+        "distinct.",
+        f"Compute, as a multiple of the base's: {facts['compute_low']:.3g} to {facts['compute_high']:.3g}, median "
+        f"{facts['compute_median']:.3g}.",
     ]
     if facts["within_max_compute"] is not None:
         lines.append(
-            f"Within space.max_compute: {facts['within_max_compute']} of {POINTS}; the others are drawn again before they cost anything."
+            f"Within space.max_compute: {facts['within_max_compute']} of {POINTS}; the others are resampled, at no "
+            "cost."
         )
     if text := _rungs_text(config):
         lines.append(text)
     if facts["data"] is None:
-        lines.append("The data are not at hand, so ways, shots and queries were not compared with them.")
+        lines.append("The data set is not on this machine yet, so ways, shots and queries were not checked against it.")
     lines += [f"Note: {note}" for note in config.notes]
     for line in lines:
         say(console, line)
     inert = facts["without_effect"]
     assert isinstance(inert, dict)
     if inert:
-        table = plain_table("configs", "what is without effect in them, and dropped", numbers=["configs"])
+        table = plain_table("configs", "settings without effect, which are dropped", numbers=["configs"])
         for what, count in inert.items():
             table.add_row(str(count), what)
         console.print()

@@ -1,6 +1,5 @@
-"""Where the studies of a home stand, read from MLflow beside a driver that may be writing.
-
-Counting needs the runs' tags and last metrics, never their curves: quick for thousands of runs.
+"""The status of a home's studies, read from MLflow, also while a driver writes. Only tags and last metrics are read,
+not curves, so this is quick for thousands of runs.
 """
 
 from __future__ import annotations

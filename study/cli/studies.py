@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 def demo(home: HomeOption = RUNS, workers: WorkersOption = None, quiet: QuietOption = False) -> None:
-    """Search, ablate and report on an embedded data set; takes a few minutes.
+    """Run a search, an ablation and their reports on a built-in data set. Takes a few minutes.
 
     Nothing is downloaded. Example: mamlab demo --home runs
     """
@@ -37,18 +37,20 @@ def demo(home: HomeOption = RUNS, workers: WorkersOption = None, quiet: QuietOpt
 
 def train(
     spec: Annotated[
-        Path | None, typer.Argument(help="A spec file; without one, the options say what.", show_default=False)
+        Path | None, typer.Argument(help="A spec file. Without one, give the options below.", show_default=False)
     ] = None,
     preset: Annotated[
         str | None, typer.Option(help="maml, fomaml, meta_sgd, mamlpp or mamlpp_released. Default: mamlpp.")
     ] = None,
     data: Annotated[str | None, typer.Option(help="glyphs, omniglot or cifar_fs. Default: glyphs.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Default: 0.")] = None,
-    epochs: Annotated[int | None, typer.Option(min=1, help="Default: the preset's.")] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Number of epochs. Default: the preset's.")] = None,
     set_: Annotated[
-        list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Any trainer setting; may be repeated.")
+        list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Any trainer setting; repeatable.")
     ] = None,
-    name: Annotated[str | None, typer.Option(help="Name of the study. Default: made from the other options.")] = None,
+    name: Annotated[
+        str | None, typer.Option(help="Name of the study. Default: derived from the other options.")
+    ] = None,
     home: HomeOption = RUNS,
     quiet: QuietOption = False,
 ) -> None:
@@ -62,7 +64,7 @@ def train(
     given = {option: value for option, value in typed.items() if value not in (None, [])}
     if spec is not None and given:
         raise typer.BadParameter(
-            f"has no effect beside a spec file; say it in {spec}", param_hint=f"'{next(iter(given))}'"
+            f"has no effect together with a spec file; set it in {spec}", param_hint=f"'{next(iter(given))}'"
         )
     config = _spec(spec, "train") if spec else quick_spec(preset, data, seed, epochs, set_ or [], name)
     conduct_study(config, make_home(home), quiet)
@@ -70,7 +72,7 @@ def train(
 
 def search(
     spec: SpecArgument,
-    trials: Annotated[int | None, typer.Option(min=1, help="Number of trials, instead of \\[budget] trials.")] = None,
+    trials: Annotated[int | None, typer.Option(min=1, help="Number of trials; overrides \\[budget] trials.")] = None,
     workers: WorkersOption = None,
     retry_failed: RetryOption = False,
     home: HomeOption = RUNS,
@@ -92,24 +94,29 @@ def ablate(
         typer.Option(
             "--from",
             metavar="STUDY",
-            help="Instead of a spec file: ablate the winner of this search, or of the report in this folder.",
+            help="Instead of a spec file: ablate the winner of this search (its name, or the folder with its report).",
         ),
     ] = None,
-    trial: Annotated[int | None, typer.Option(min=0, help="--from: this trial instead of the best.")] = None,
+    trial: Annotated[int | None, typer.Option(min=0, help="With --from: this trial instead of the best one.")] = None,
     seeds: Annotated[
-        int | None, typer.Option(min=1, help="--from: trainings an arm. Default: enough for a p value below 0.05.")
+        int | None,
+        typer.Option(min=1, help="With --from: seeds per arm. Default: as few as can reach a p value below 0.05."),
     ] = None,
-    name: Annotated[str | None, typer.Option(help="--from: name of the new study. Default: STUDY-ablated.")] = None,
+    name: Annotated[
+        str | None, typer.Option(help="With --from: name of the new study. Default: STUDY-ablated.")
+    ] = None,
     data: Annotated[
         Path | None,
-        typer.Option(metavar="PATH", help="--from: the folder of its data, if it moved.", show_default=False),
+        typer.Option(
+            metavar="PATH", help="With --from: the folder with its data, if it has moved.", show_default=False
+        ),
     ] = None,
     workers: WorkersOption = None,
     retry_failed: RetryOption = False,
     home: HomeOption = RUNS,
     quiet: QuietOption = False,
 ) -> None:
-    """Measure what each component adds: from a spec file with an "ablation" section, or --from a search.
+    """Measure what each component adds. Give a spec file with an "ablation" section, or --from a search.
 
     Example: mamlab ablate examples/omniglot_ablation.toml --workers 2
 
@@ -118,15 +125,15 @@ def ablate(
     from ..spec.families import refuse_underpowered
 
     if (spec is None) == (source is None):
-        raise typer.BadParameter(
-            "name a spec file, or a search with --from STUDY (one of the two)", param_hint="'SPEC'"
-        )
+        raise typer.BadParameter("name either a spec file, or a search with --from STUDY", param_hint="'SPEC'")
     if spec is None:
         ablate_winner(str(source), trial, seeds, name, data, home, workers, quiet)
         return
     for option, value in (("--trial", trial), ("--seeds", seeds), ("--name", name), ("--data", data)):
         if value is not None:
-            raise typer.BadParameter(f"has no effect beside a spec file; say it in {spec}", param_hint=f"'{option}'")
+            raise typer.BadParameter(
+                f"has no effect together with a spec file; set it in {spec}", param_hint=f"'{option}'"
+            )
     config = _spec(spec, "ablation")
     refuse_underpowered(config)
     conduct_study(with_workers(config, workers), make_home(home), quiet, retry_failed)

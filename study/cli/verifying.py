@@ -1,4 +1,4 @@
-"""`mamlab verify`: a report against its raw results, and these against MLflow's."""
+"""`mamlab verify`: a report against its raw results, and the raw results against MLflow."""
 
 from __future__ import annotations
 
@@ -23,26 +23,27 @@ def verify_report(report: Path, home: Home, console: Console, against: Path | No
     """Print what differs in the report at the path, or of the study of that name; return 1 if anything does.
 
     With `against`, the folder of another report, the trainings that both have are compared too.
-    Raises ReportError if there is no such report, or its raw results cannot be read, or `against` repeats nothing of it.
+    Raises ReportError if there is no such report, or its raw results cannot be read, or `against` repeats nothing of
+    it.
     """
     named = home.reports / report  # a folder of pictures may have the study's name
     folder = named if named.is_dir() and not (report / RUNS).is_file() else report
     info, records = read_files(folder, checked=False)
     found: list[object] = [*verify_documents(folder)]
     note = [text] if (text := pages_note(folder)) else []
-    compared = [*note, "the results agree with MLflow's"]
+    compared = [*note, "the results agree with MLflow"]
     try:
         now, stored = load(info.name, home, afresh=True)
         found += [*([now.missing] if now.missing else []), *verify_records(records, stored)]
     except IncompleteRuns as error:
         found.append(Difference("MLflow", str(error), "all results of complete runs"))
     except ReportError as error:
-        compared = [*note, f"the results were not compared with MLflow's: {error}"]
+        compared = [*note, f"the results were not compared with MLflow: {error}"]
     if against:
         others = read_files(against)[1]
         shared, differences = verify_repeats(records, others)
         found += differences
-        compared.append(f"trainings that were repeated in {against}: {shared}, the same to the last bit")
+        compared.append(f"runs repeated in {against}: {shared}, identical to the last bit")
     for difference in found[:MOST_SHOWN]:
         say(console, str(difference))
     if len(found) > MOST_SHOWN:

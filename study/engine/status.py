@@ -1,6 +1,5 @@
-"""Where the studies of a home stand, read from MLflow beside a driver that may be writing.
-
-Counting needs the runs' tags and last metrics, never their curves: quick for thousands of runs.
+"""The status of a home's studies, read from MLflow, also while a driver writes. Only tags and last metrics are read,
+not curves, so this is quick for thousands of runs.
 """
 
 from __future__ import annotations
@@ -161,7 +160,9 @@ def _facts(client: Any, parent: Any) -> tuple[dict[str, Any], str]:
 
 
 def driver_of(home: Home, study: str, tag: str) -> str:
-    """Return who runs the study, empty if nobody does: by the lock in this home, or by the sign of life in the store."""
+    """Return who runs the study, empty if nobody does: by the lock in this home, or by the sign of life in the
+    store.
+    """
     return holder(home.locks / f"{study}.lock") or known_driver(tag, home.root)
 
 

@@ -28,11 +28,12 @@ READERS = {
     "status": command("status", r"ab ablation 9 9 complete"),
     "status ab": command("status ab", r"9 complete .*best 87\.50 %"),
     "report": command("report ab", r"Report: .*/reports/ab/index\.html"),
-    "verify": command("verify ab", r"every (table|accuracy on its page) follows from its 9 runs; .*the results agree with MLflow's"),
+    "verify": command("verify ab", r"every (table|accuracy on its page) follows from its 9 runs; .*the results agree with MLflow"),
     "doctor": command("doctor ab", r"ab: the stores, the checkpoints and the journal agree"),
     "export": command("export ab model --arm MAML++", r"Accuracy: \d.*MLflow: "),
     "plan": command("plan ablation.toml", r"3 arms x 3 seeds = 9, 9 of them trained in this home"),
-    "plan --from": command("plan ablation.toml --from runs/reports/ab", r"7\.22 points, from the report in runs/reports/ab"),
+    "plan --from": command("plan ablation.toml --from "
+                           "runs/reports/ab", r"7\.22 points, from the report in runs/reports/ab"),
     "promote": command("promote se --best 1 --seeds 1", r"se-promoted: 2 of 2 runs \| 2 complete", "se-promoted"),
     "ablate --from": command("ablate --from se --seeds 1", r"se-ablated: (\d+) of \1 runs", "se-ablated"),
     "clean": command("clean", r"Nothing to delete: studies need all that is here"),
@@ -91,7 +92,7 @@ WHEN: dict[str, dict[str, Cell | str]] = {
         **dict.fromkeys(READERS, NO_MLFLOW),
         "ablate": (0, r"ab: 9 of 9 runs \| 9 complete .*9 runs that had ended were missing in MLflow: taken again"),
         "search": (0, r"9 complete, 1 pruned .*10 runs that had ended were missing in MLflow: taken again"),
-        "verify": (0, r"follows from its 9 runs; .*the results were not compared with MLflow's"),
+        "verify": (0, r"follows from its 9 runs; .*the results were not compared with MLflow"),
         "space check": HOME_ONLY,
         "plan": RIGHT,
         "plan --from": RIGHT,
@@ -176,7 +177,9 @@ FULL: dict[str, tuple[str, int, int, str] | str] = {
     "clean --yes": ("runs", 0, 2, STORE_FULL),
     "data": ("runs/data", 4, 2, NO_SPACE),
 }
-"""The folder whose disk is full, but for so many kB; the answer's status and text. When there is room, all goes through."""
+"""The folder whose disk is full, but for so many kB; the answer's status and text. When there is room, all goes
+through.
+"""
 KILLED_AT_ONCE = ("first start", "doctor --fix", "clean --yes")
 """Commands that are killed in the suite, too."""
 

@@ -21,11 +21,14 @@ BAD_COMMANDS: dict[str, tuple[list[str], str]] = {
     "a spec file that is not there": (["search", "{here}/absent.toml"], "absent.toml: no such file"),
     "a misspelt spec file": (["search", "{here}/serach.toml"], "did you mean {here}/search.toml?"),
     "an ablation given to search": (["search", "{ablation}"], "run it with: mamlab ablate {ablation}"),
-    "an ablation of nothing": (["ablate"], "name a spec file, or a search with --from STUDY"),
-    "an ablation of both": (["ablate", "{ablation}", "--from", "s"], "name a spec file, or a search with --from STUDY"),
+    "an ablation of nothing": (["ablate"], "name either a spec file, or a search with --from STUDY"),
+    "an ablation of both": (
+        ["ablate", "{ablation}", "--from", "s"],
+        "name either a spec file, or a search with --from STUDY",
+    ),
     "a trial beside a spec file": (
         ["ablate", "{ablation}", "--trial", "3"],
-        "has no effect beside a spec file; say it in",
+        "has no effect together with a spec file; set it in",
     ),
     "a model of a study that is not there": (
         ["export", "s", "{here}/m", "--home", "{home}"],
@@ -36,7 +39,7 @@ BAD_COMMANDS: dict[str, tuple[list[str], str]] = {
     "a search given to train": (["train", "{search}"], "run it with: mamlab search {search}"),
     "options beside a spec": (
         ["train", "{search}", "--preset", "maml"],
-        "'--preset': has no effect beside a spec file",
+        "'--preset': has no effect together with a spec file",
     ),
     "a misspelt preset": (["train", "--preset", "mampp"], "did you mean mamlpp?"),
     "a data set that is none": (["train", "--data", "mnist"], "glyphs, omniglot, cifar_fs"),
@@ -61,10 +64,10 @@ BAD_COMMANDS: dict[str, tuple[list[str], str]] = {
     "a home with a question mark": (["status", "--home", "{here}/a?b"], "has '?' in its path"),
     "a home with a number sign": (["status", "--home", "{here}/a#b"], "another folder with --home or MAMLAB_HOME"),
     "a home with a percent sign": (["train", "--home", "{here}/100%"], "the home {here}/100% has '%' in its path"),
-    "a report of nothing": (["report"], "name a study, or a folder with --from FOLDER"),
+    "a report of nothing": (["report"], "name either a study, or a folder with --from FOLDER"),
     "a report of two things": (
         ["report", "letters", "--from", "{here}"],
-        "name a study, or a folder with --from FOLDER",
+        "name either a study, or a folder with --from FOLDER",
     ),
     "a report from an empty folder": (["report", "--from", "{home}"], "runs.csv"),
     "a table with a cell too many": (

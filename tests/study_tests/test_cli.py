@@ -229,7 +229,7 @@ def test_a_report_to_publish_has_no_links_and_says_which_trainings_another_one_r
     assert not any("127.0.0.1" in path.read_text(encoding="utf-8") for path in files)
     done = mamlab("verify", out, "--against", out, "--home", str(trained.root))
     assert done.returncode == 0, done.stdout
-    assert f"agree with MLflow's; trainings that were repeated in {out}: 1, the same to the last bit" in done.stdout
+    assert f"agree with MLflow; runs repeated in {out}: 1, identical to the last bit" in done.stdout
 
 
 def test_data_lists_the_sets_and_draws_a_sheet(trained: Home, capsys: pytest.CaptureFixture[str]) -> None:
@@ -246,7 +246,7 @@ def test_ctrl_c_ends_a_training_with_130_and_it_goes_on_afterwards(trained: Home
         process.send_signal(signal.SIGINT)
         output, _ = process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == 130
-    assert "the same command goes on where it was" in output
+    assert "Run the same command to resume" in output
     assert "1 interrupted" in status_of(trained, "long")
 
 
@@ -295,7 +295,7 @@ def test_the_demo_searches_ablates_and_reports_and_is_not_done_twice(tmp_path: P
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         written.append({file: file.stat().st_mtime_ns for file in home.checkpoints.rglob("*.ckpt")})
         assert done.returncode == 0, done.stderr
-        for part in ("Best config: trial", "MAML + LSLR", "Student t over seeds, 95 %", "mamlab ui --home"):
+        for part in ("Best config: trial", "MAML + LSLR", "Intervals: 95 %, Student t over seeds", "mamlab ui --home"):
             assert part in done.stdout
     search, ablation = status_of(home, "demo-search"), status_of(home, "demo-ablation")
     assert "18 runs" in search

@@ -19,7 +19,7 @@ def test_a_sheet_is_drawn_again_and_a_picture_of_somebody_s_stays(tmp_path: Path
     assert draw_sheet(toy_data(), tmp_path / "old.png").read_bytes() == before
     for content in (b"mine", _photo(tmp_path)):
         (tmp_path / "mine.png").write_bytes(content)
-        with pytest.raises(DataError, match=r"mine\.png is there, and mamlab did not draw it; move it away"):
+        with pytest.raises(DataError, match=r"mine\.png already exists and was not made by mamlab; move it away"):
             draw_sheet(toy_data(), tmp_path / "mine.png")
         assert (tmp_path / "mine.png").read_bytes() == content
 

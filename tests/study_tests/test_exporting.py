@@ -162,7 +162,7 @@ def test_at_equal_work_the_base_trains_longer_until_no_promoted_trial_takes_more
     for arm, wanted in (("trial 0", costly), ("trial 1", cheap)):
         assert fingerprint_of(found.arms[arm][0], 5, "") == fingerprint_of(wanted, 5, "")
     assert (
-        f"trains {found.base.budget.iterations} iterations an epoch for {config().budget.iterations}"
+        f"trains {found.base.budget.iterations} iterations per epoch instead of {config().budget.iterations}"
         in file.read_text()
     )
 
@@ -197,10 +197,13 @@ def test_a_spec_that_was_changed_is_not_written_over(tmp_path: Path) -> None:
 
 
 def test_what_cannot_follow_is_said(tmp_path: Path) -> None:
-    with pytest.raises(FollowError, match="is its base config itself"):
+    with pytest.raises(FollowError, match="is its base config, so there is nothing to compare"):
         promote(searched(config()), Home(tmp_path), 3, 8, None)
     off = dict.fromkeys(("msl", "da", "lslr", "ca", "bnwb", "bnrs"), "off")
-    with pytest.raises(FollowError, match="has no component on, so none can be left out; name another with --trial"):
+    with pytest.raises(
+        FollowError,
+        match="has no component switched on, so there is nothing to leave out; choose another trial with --trial",
+    ):
         ablate_winner(searched(config(**off)), Home(tmp_path), None, None, None)
     with pytest.raises(FollowError, match=r'--trial 5: no complete trial of "s"; there are 0'):
         ablate_winner(searched(config()), Home(tmp_path), 5, None, None)
@@ -217,7 +220,7 @@ def test_a_search_is_followed_from_its_report_where_its_home_is_gone(tmp_path: P
     assert promote(search, Home(tmp_path), 1, 8, None)[1].study.name == "paper-search-promoted"
     write_files(runs, info, tmp_path / "mailed")
     (tmp_path / "mailed" / "study.json").unlink()
-    with pytest.raises(FollowError, match=r"mailed has no study.json, .*; give the whole folder of the report"):
+    with pytest.raises(FollowError, match=r"mailed has no study.json, .*; give the complete folder of the report"):
         read_search(str(tmp_path / "mailed"), Home(tmp_path))
 
 

@@ -117,10 +117,8 @@ def test_runs_in_a_row_that_fail_alike_stop_the_study_before_all_are_lost(tmp_pa
     assert last.paused.startswith("4 runs in a row failed alike (a0 / seed 1, a1 / seed 1, a2 / seed 1, a3 / seed 1): ")
     assert last.paused.endswith("RuntimeError: the stand-in was told to fail")
     assert finish(last, home, Console(file=out, width=200)) == 1
-    assert "No further run was started: 4 runs in a row failed alike" in out.getvalue()
-    assert (
-        "the same command goes on with the runs that are left, and with --retry-failed trains these" in out.getvalue()
-    )
+    assert "No further runs were started: 4 runs in a row failed alike" in out.getvalue()
+    assert "run the same command to continue with the remaining runs, or add --retry-failed" in out.getvalue()
     last = run(config, home)
     assert (last.counts, last.finished, last.paused) == ({"failed": 6}, True, "")
 
@@ -143,8 +141,8 @@ def test_a_report_that_cannot_be_written_leaves_the_study_s_results_and_says_how
     last, out = run(config, home), StringIO()
     home.reports.write_text("a file where the folder of reports belongs")
     assert _finish_safely(last, home, Console(file=out, width=400)) == 1
-    assert "results are safe in its stores, but its report could not be written: " in out.getvalue()
-    assert f"make it with: mamlab report arms --home {home.root}" in out.getvalue()
+    assert "results are saved, but its report could not be written: " in out.getvalue()
+    assert f"write the report with: mamlab report arms --home {home.root}" in out.getvalue()
 
 
 def test_what_a_worker_prints_on_a_full_disk_is_lost_and_nothing_else() -> None:

@@ -52,7 +52,8 @@ def test_a_file_deleted_while_the_study_runs_is_rescued_and_the_study_does_not_e
     (kept,) = [one for one in home.root.glob(f"{store}.rescued-*") if one.suffix not in ("-wal", "-shm")]
     path = home.root / store
     assert str(lost.value).startswith(
-        f"{path} was deleted while the study ran; what it held is kept, put it back: mv {kept} {path}. Then the same command"
+        f"{path} was deleted while the study ran; what it held is kept, put it back: mv {kept} {path}. Then the same "
+        "command"
     )
     assert not path.exists()
     kept.rename(path)
@@ -114,7 +115,7 @@ def test_a_stop_does_not_say_that_all_is_saved_while_neither_store_nor_journal_c
     assert re.fullmatch(told, last.unsaved)
     with io.StringIO() as text:
         _say_stopped(last, Console(file=text))
-        assert f"Stopped. Not everything is saved: {last.unsaved}. The same command goes on" in text.getvalue()
+        assert f"Stopped. Not everything is saved: {last.unsaved}. Run the same command to resume" in text.getvalue()
     home.journal.unlink()
     (tmp_path / "aside.db").rename(home.mlflow_db)
     assert run(CONFIG, home).counts == {"complete": 6}
@@ -163,7 +164,8 @@ def test_mlflow_s_file_deleted_between_two_starts_is_filled_again_from_the_check
     last = run(CONFIG, home)
     assert (last.finished, last.counts, last.planned) == (True, {"complete": 6}, 6)
     assert last.notes == (
-        "6 runs that had ended were missing in MLflow: taken again from the checkpoints, or trained where there is none",
+        "6 runs that had ended were missing in MLflow: taken again from the checkpoints, or trained where there is "
+        "none",
     )
     assert {one.data.tags["cell"]: one.data.metrics["best_val_accuracy"] for one in mlflow_runs(home, "arms")} == value
     assert load("arms", home)[0].missing == ""

@@ -49,7 +49,7 @@ def test_a_training_that_failed_says_why_in_one_line() -> None:
     text = result([example.record(0, "failed", tags=tags, metrics={}, name="tiny")], "train")
     assert text.splitlines() == [
         "tiny: failed: RuntimeError: no such kernel",
-        "No run is complete (1 failed), so there is no result; the report says why.",
+        "No run is complete (1 failed), so there is no result. See the report for the reasons.",
     ]
 
 
@@ -62,13 +62,13 @@ def test_the_best_trial_of_several_seeds_is_shown_with_its_interval() -> None:
     lines = result(records, "search").splitlines()
     assert lines[0] == f"Best config: trial 1, validation accuracy {INTERVAL}"
     assert lines[1].startswith("Next: trial 0 60.00 % [")
-    assert lines[2] == "Intervals: Student t over seeds, 95 %."
+    assert lines[2] == "Intervals: 95 %, Student t over seeds."
 
 
 def test_the_best_trial_of_one_seed_has_no_interval() -> None:
     lines = result([example.record(0, accuracy=0.7), example.record(1, accuracy=0.6)], "search").splitlines()
     assert lines[:2] == ["Best config: trial 0, validation accuracy 70.00 %", "Next: trial 1 60.00 %"]
-    assert lines[2] == "One seed each (n = 1): no intervals."
+    assert lines[2] == "One seed per trial (n = 1), so no intervals."
 
 
 def test_status_shows_the_best_trial_by_its_mean() -> None:
@@ -118,7 +118,7 @@ def test_a_study_without_any_complete_run_ends_with_status_1(diverged: tuple[Stu
     last, home = diverged
     to = screen()
     assert finish(last, home, to) == 1
-    assert "No run is complete (4 diverged), so there is no result; the report says why." in written(to)
+    assert "No run is complete (4 diverged), so there is no result. See the report for the reasons." in written(to)
     assert (home.reports / "arms" / "index.html").is_file()
 
 
@@ -126,10 +126,10 @@ def test_a_budget_that_is_spent_is_no_failure(diverged: tuple[StudyProgress, Hom
     last, home = diverged
     to = screen()
     assert finish(replace(last, finished=False, spent="[budget] hours = 2"), home, to) == 0
-    assert "The budget is spent: [budget] hours = 2. With a larger one, the same command goes on" in written(to)
+    assert "The budget is used up: [budget] hours = 2. To resume, raise it and run the same command" in written(to)
     empty = screen()
     assert finish(StudyProgress("letters", "search", 20), store_rows.fresh_home(tmp_path), empty) == 0
-    assert "No run has ended." in written(empty)
+    assert "No run has finished." in written(empty)
 
 
 def test_only_a_report_s_own_files_go_to_mlflow(diverged: tuple[StudyProgress, Home]) -> None:

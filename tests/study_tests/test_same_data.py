@@ -59,7 +59,9 @@ def write(folder: Path, path: str = "pics") -> None:
 
 @pytest.fixture(scope="module")
 def here(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with pictures and a complete search of them; beside it another, `there`, with other pictures of that name."""
+    """A folder with pictures and a complete search of them; beside it another, `there`, with other pictures of that
+    name.
+    """
     here = tmp_path_factory.mktemp("data") / "here"
     pictures(here / "pics", 1)
     pictures(here.parent / "there" / "pics", 2)
@@ -147,7 +149,8 @@ def test_a_spec_that_follows_a_search_is_not_trained_on_other_data(
 ) -> None:
     monkeypatch.chdir(here.parent / "there")
     text = SPEC.format(path="pics").partition("[space]")[0] + (
-        '[ablation]\ndesign = "arms"\nseeds = 1\nallow_underpowered = true\narms = [{ name = "a" }, { name = "b", set = { lslr = "off" } }]\n'
+        '[ablation]\ndesign = "arms"\nseeds = 1\nallow_underpowered = true\narms = [{ name = "a" }, '
+        '{ name = "b", set = { lslr = "off" } }]\n'
         f'origin = {{ search = "se", data_checksum = "{"0" * 64}" }}\n'
     )
     (tmp_path / "follows.toml").write_text(text)
@@ -179,7 +182,7 @@ def test_a_path_leads_to_the_same_folder_from_everywhere(monkeypatch: pytest.Mon
     monkeypatch.setenv("HOME", "/home/ada")
     paths = {text: str(parse_spec(SPEC.format(path=text)).data.path) for text in ("pics", "~/pics", "/pics")}  # type: ignore[union-attr]
     assert paths == {"pics": f"{tmp_path}/pics", "~/pics": "/home/ada/pics", "/pics": "/pics"}
-    with pytest.raises(SpecError, match=r"data.path: there is no user ~nobody-of-that-name here; write the whole path"):
+    with pytest.raises(SpecError, match=r"data.path: there is no user ~nobody-of-that-name here; write the full path"):
         parse_spec(SPEC.format(path="~nobody-of-that-name/pics"))
 
 

@@ -39,7 +39,7 @@ def test_show_has_every_parameter_with_its_range_and_when_it_has_no_effect(
     monkeypatch.setenv("COLUMNS", str(columns))
     assert run(["space", "show", str(spec)]) == 0
     text = capsys.readouterr().out
-    assert "15 parameters, 5 trials, 1 seed a trial, sampler tpe, pruner successive_halving" in " ".join(text.split())
+    assert "15 parameters, 5 trials, 1 seed per trial, sampler tpe, pruner successive_halving" in " ".join(text.split())
     assert "0.2 to 0.5, log" in text
     assert 'only msl.schedule = "ema" uses it' in " ".join(text.split())
     assert (

@@ -30,7 +30,8 @@ from study.spec.spelling import problems_of
         ),
         (
             '[space.fix]\n"inner.steps" = 3\ninner = { steps = 3 }\n',
-            'space.fix.inner.steps: it is set twice, as space.fix."inner.steps" and as space.fix.inner.steps; leave one out',
+            'space.fix.inner.steps: it is set twice, as space.fix."inner.steps" and as space.fix.inner.steps; leave '
+            "one out",
         ),
         (
             '[trainer]\ninner.steps = 3\n[space.fix]\n"inner.steps" = 5\n',
@@ -94,4 +95,4 @@ def test_what_stands_twice_in_python_s_tables_is_refused_too() -> None:
 
 def test_a_home_of_a_user_who_is_not_there_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert mamlab(["status", "--home", "~nobody-of-that-name/runs"]) == 2
-    assert "there is no user ~nobody-of-that-name here; write the whole path" in capsys.readouterr().err
+    assert "there is no user ~nobody-of-that-name here; write the full path" in capsys.readouterr().err

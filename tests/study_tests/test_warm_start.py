@@ -55,7 +55,7 @@ def test_a_file_is_looked_for_beside_the_spec_and_then_in_the_working_folder(
     (here / "known.csv").write_text("inner.steps\n3\n")
     assert steps() == [3]
     (specs / "known.csv").write_text("inner.steps\n4\n")
-    with pytest.raises(SpecError, match=r"there are two files, .*beside the spec file and .*write the whole path"):
+    with pytest.raises(SpecError, match=r"there are two files, .*beside the spec file and .*write the full path"):
         steps()
     (here / "known.csv").unlink()
     assert steps() == [4]
@@ -82,8 +82,11 @@ def test_rows_of_a_file_are_tried_first_and_an_empty_cell_leaves_the_base_as_it_
             r'column "inner.stps" is not searched; did you mean inner.steps\? \(searched: inner.steps, outer.lr\)',
         ),
         ("model.filters\n3\n", r'column "model.filters" is not searched'),
-        ("inner.steps,outer.lr\n3\n", r"line 2: it has another number of cells than the first line has names"),
-        ("inner.steps\n", r"it has no row below its head"),
+        (
+            "inner.steps,outer.lr\n3\n",
+            r"line 2: its number of cells differs from the number of names in the first line",
+        ),
+        ("inner.steps\n", r"it has no rows below the header"),
         ("", r"the file is empty"),
     ],
 )

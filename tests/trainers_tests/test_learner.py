@@ -4,6 +4,8 @@ import math
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -14,6 +16,7 @@ from trainers.config import TrainerConfig
 from trainers.data.episodes import TaskBatch
 from trainers.mamlpp.meta_step import MetaPass, meta_gradient
 from trainers.mamlpp.schedules import msl_weights
+from trainers.models.block import EPS
 from trainers.models.norm import RunningStatistics
 from trainers.training_run import TrainingRun
 
@@ -152,7 +155,8 @@ def test_running_normalisation_answers_each_query_alone_and_batch_does_not() -> 
 def test_per_step_statistics_are_updated_by_their_own_step_once_a_meta_batch() -> None:
     statistics = RunningStatistics({"conv0.mean": torch.zeros(2, 1), "conv0.var": torch.ones(2, 1)}, momentum=0.1)
     for value in (1.0, 3.0):
-        statistics.collect("conv0", 1, torch.tensor([value]), torch.tensor([5.0]))
+        block: Any = SimpleNamespace(moments=(torch.tensor([value]), torch.tensor([(4.0 + EPS) ** -0.5]), 1.25))
+        statistics.note({"conv0": block}, 1)
     statistics.update()
     assert statistics.values["conv0.mean"].flatten().tolist() == pytest.approx([0, 0.2])
     assert statistics.values["conv0.var"].flatten().tolist() == pytest.approx([1, 1.4])
@@ -163,7 +167,10 @@ def test_per_step_statistics_are_updated_by_their_own_step_once_a_meta_batch() -
 def test_batch_norms_affine_weights_are_not_adapted() -> None:
     at = run(**EVERYTHING, norm={"queries": "running"})
     adapted = list(at.learner.adapt(at.weights, tasks(at), 2))[-1].after
-    moved = {name for name in at.weights if adapted[name] is not at.weights[name]}
+    norm = {name for name in at.weights if ".norm." in name}
+    assert norm
+    assert all(torch.equal(adapted[name], at.weights[name].repeat(1, 2)) for name in norm)  # a copy for each task
+    moved = {name for name in at.weights.keys() - norm if adapted[name] is not at.weights[name]}
     assert moved == {"conv0.weight", "conv1.weight", "linear.weight", "linear.bias"}
 
 

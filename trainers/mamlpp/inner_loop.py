@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -40,7 +41,7 @@ class Learner:
     config: TrainerConfig
     network: Conv4
 
-    @property
+    @cached_property
     def adapted(self) -> list[str]:
         """Names of the adapted weights; all others are meta-learned only."""
         return [f"{block}.weight" for block in self.network.blocks] + ["linear.weight", "linear.bias"]
@@ -54,7 +55,8 @@ class Learner:
     def at_tasks(self, meta: Weights, tasks: int) -> Weights:
         """Return the weights that `tasks` tasks start from: the adapted ones, repeated, are [T, ...]."""
         laid = {name: laid_out(meta[name]) if meta[name].dim() == 4 else meta[name] for name in self.adapted}
-        return meta | {name: weight.expand(tasks, *weight.shape) for name, weight in laid.items()}
+        adapted = {name: weight.expand(tasks, *weight.shape) for name, weight in laid.items()}
+        return meta | adapted | self.network.norm_at_tasks(meta, tasks)
 
     def adapt(self, meta: Weights, tasks: TaskBatch, steps: int) -> Iterator[InnerStep]:
         """Yield each of `steps` inner steps on `tasks`' support sets. To be iterated without autograd."""

@@ -91,7 +91,7 @@ class MetaPass:
                 query = learner.network.run(taken.after, tasks.query, step)
                 if collect:
                     collect.note(query.blocks, step)
-                of_query = {name: share * g for name, g in query.gradient(tasks.query_labels).items()}
+                of_query = query.gradient(tasks.query_labels, share)
                 self.loss += share * cross_entropy(query.logits, tasks.query_labels)
                 self.logits = query.logits
             self._steps.append((taken, of_query))
@@ -122,6 +122,6 @@ class MetaPass:
         row = self._learner.network.norm_row(step)
         for name, value in found.items():
             if name not in self._learner.adapted:
-                total[name][row] += value
+                total[name][row].add_(value)
             else:
                 adjoint[name] = adjoint[name] + value if name in adjoint else value

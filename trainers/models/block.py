@@ -93,9 +93,9 @@ class BlockPass:
         self.y = _aten.leaky_relu(self._pooled, SLOPE)
 
     @property
-    def moments(self) -> tuple[Tensor, Tensor]:
-        """Mean and unbiased variance of each channel before normalising, [T*F]."""
-        return self._mean, (self._rsd.pow(-2) - EPS) * (self._count / (self._count - 1))
+    def moments(self) -> tuple[Tensor, Tensor, float]:
+        """Mean and 1 / sqrt(variance + EPS) of each channel before normalising, [T*F], and n / (n - 1), by which the variance is unbiased."""
+        return self._mean, self._rsd, self._count / (self._count - 1)
 
     @property
     def _count(self) -> int:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from types import EllipsisType
 
 import torch
@@ -36,7 +37,7 @@ class Conv4:
     channels: int
     size: int
 
-    @property
+    @cached_property
     def blocks(self) -> list[str]:
         """Names of the blocks."""
         return [f"conv{i}" for i in range(self.config.model.blocks)]
@@ -100,8 +101,15 @@ class Conv4:
     def norm_weights(self, weights: Mapping[str, Tensor], block: str, step: int, tasks: int) -> tuple[Tensor, Tensor]:
         """Return batch norm's gamma and beta of inner `step`, repeated for each task: [T*F]."""
         row = self.norm_row(step)
-        gamma, beta = (weights[f"{block}.norm.{name}"][row].repeat(tasks) for name in ("gamma", "beta"))
+        gamma, beta = (weights[f"{block}.norm.{name}"][row] for name in ("gamma", "beta"))
+        if len(gamma) == self.config.model.filters and tasks > 1:
+            return gamma.repeat(tasks), beta.repeat(tasks)
         return gamma, beta
+
+    def norm_at_tasks(self, weights: Mapping[str, Tensor], tasks: int) -> Weights:
+        """Return batch norm's weights, repeated for each task: [T*F] or [S, T*F]."""
+        names = [f"{block}.norm.{name}" for block in self.blocks for name in ("gamma", "beta")]
+        return {name: weights[name].repeat(*[1] * (weights[name].dim() - 1), tasks) for name in names}
 
     def norm_row(self, step: int) -> int | EllipsisType:
         """Return where norm weights of inner `step` are: steps beyond the trained ones reuse the last one's."""
@@ -146,12 +154,12 @@ class Pass:
         """Each layer's output by name, from the lowest to the logits."""
         return {block: it.y for block, it in self.blocks.items()} | {"linear": self.logits}
 
-    def gradient(self, labels: Tensor) -> Weights:
-        """Return the gradients of each task's mean cross-entropy for labels [T, N].
+    def gradient(self, labels: Tensor, share: float = 1.0) -> Weights:
+        """Return the gradients of `share` times each task's mean cross-entropy for labels [T, N].
 
         By name: adapted weights [T, ...], norm weights of the step, summed over tasks, [F].
         """
-        to_features, *to_head = self._head.gradient(labels)
+        to_features, *to_head = self._head.gradient(labels, share)
         return self._down(to_features, to_head, "gradient")
 
     def tangent(self, direction: Mapping[str, Tensor]) -> Weights:

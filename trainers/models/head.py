@@ -26,11 +26,11 @@ class HeadPass:
         self._features, self._weight = features, weight
         self.logits = torch.baddbmm(bias[:, None], features, weight.mT)
 
-    def gradient(self, labels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Return each task's mean cross-entropy's gradients of features, weight and bias, for labels [T, N]."""
+    def gradient(self, labels: Tensor, share: float = 1.0) -> tuple[Tensor, Tensor, Tensor]:
+        """Return `share` times each task's mean cross-entropy's gradients of features, weight and bias, for labels [T, N]."""
         self._shares = self.logits.softmax(2)
         where, minus_one = labels[..., None], self.logits.new_full((1, 1, 1), -1.0)
-        self._to_logits = self._shares.scatter_add(2, where, minus_one.expand_as(where)) / labels.shape[1]
+        self._to_logits = self._shares.scatter_add(2, where, minus_one.expand_as(where)) * (share / labels.shape[1])
         return self._back(self._to_logits)
 
     def tangent(self, dfeatures: Tensor, dweight: Tensor, dbias: Tensor) -> None:

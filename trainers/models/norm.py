@@ -26,26 +26,27 @@ class RunningStatistics:
 
     values: dict[str, Tensor]
     momentum: float
-    _seen: dict[tuple[str, int], list[Tensor]] = field(default_factory=dict)
+    _seen: dict[tuple[str, int, float], list[tuple[Tensor, Tensor]]] = field(default_factory=dict)
 
     def row(self, step: int) -> int:
         """Return the row of inner `step`; steps beyond the trained ones reuse the last."""
         return min(step, len(next(iter(self.values.values()))) - 1)
 
-    def collect(self, block: str, step: int, mean: Tensor, var: Tensor) -> None:
-        """Note the moments [T*F] of one training pass of T tasks."""
-        filters = self.values[f"{block}.mean"].shape[1]
-        self._seen.setdefault((block, self.row(step)), []).append(torch.stack([mean, var]).view(2, -1, filters))
-
     def note(self, blocks: Mapping[str, BlockPass], step: int) -> None:
         """Note the moments of a training pass through the network at inner `step`."""
         for block, it in blocks.items():
-            self.collect(block, step, *it.moments)
+            mean, rsd, unbiased = it.moments
+            self._seen.setdefault((block, self.row(step), unbiased), []).append((mean, rsd))
 
     def update(self) -> None:
         """Move towards the mean of the moments noted since the last update: once a meta-batch, whatever the tasks' order."""
-        for (block, row), moments in self._seen.items():
-            for name, value in zip(("mean", "var"), torch.cat(moments, 1).mean(1), strict=True):
+        found: dict[tuple[str, int], list[Tensor]] = {}
+        for (block, row, unbiased), moments in self._seen.items():
+            filters = self.values[f"{block}.mean"].shape[1]
+            mean, rsd = (torch.cat(parts).view(-1, filters) for parts in zip(*moments, strict=True))
+            found.setdefault((block, row), []).append(torch.stack([mean, (rsd.pow(-2) - EPS) * unbiased]))
+        for (block, row), parts in found.items():
+            for name, value in zip(("mean", "var"), torch.cat(parts, 1).mean(1), strict=True):
                 self.values[f"{block}.{name}"][row].lerp_(value, self.momentum)
         self._seen.clear()
 

@@ -95,7 +95,7 @@ def curves(home: Home, problem: str, commits: set[str]) -> dict[str, list[Curve]
 
 
 def run(problem: str, home: Home, say: Callable[[str], None]) -> None:
-    """TrainingRun, or go on with, the searches of a problem, one worker for all of them. Raises KeyboardInterrupt if stopped."""
+    """Run, or go on with, the searches of a problem, one worker for all of them. Raises KeyboardInterrupt if stopped."""
     workers = LocalExecutor(1, 1, home.logs / f"efficiency-{problem}")
     try:
         for repetition in range(REPETITIONS):

@@ -65,10 +65,10 @@ class TrainingRun:
                 self.learner, [candidate], self.streams["val"], self.config.evaluation.val_tasks, 2 * self.at_once
             )
             scores = found[self.config.norm.queries][0]
-        if not torch.isfinite(scores.loss).all():
-            task = int((~torch.isfinite(scores.loss)).nonzero()[0])
-            step, layer = locate(self.learner, self.weights, self.streams["val"].batch([(task,)]))
-            raise Diverged(index + 1, self.config.budget.iterations, step, layer)
+            if not torch.isfinite(scores.loss).all():
+                task = int((~torch.isfinite(scores.loss)).nonzero()[0])
+                step, layer = locate(self.learner, self.weights, self.streams["val"].batch([(task,)]))
+                raise Diverged(index + 1, self.config.budget.iterations, step, layer)
         result = EpochResult(
             epoch=index + 1,
             train_loss=loss,

@@ -156,9 +156,11 @@ class BlockPass:
         """Return the values of `full` at the places of the maxima."""
         if self._where is None:
             return full
-        flat, where = (x.permute(0, 2, 3, 1).flatten(1, 2) for x in (full, self._where))
-        images, channels, *sides = self._pooled.shape
-        return flat.gather(1, where).view(images, *sides, channels).permute(0, 3, 1, 2)
+        if full.device.type == "cpu":  # where tensors are pixel-last
+            flat, where = (x.permute(0, 2, 3, 1).flatten(1, 2) for x in (full, self._where))
+            images, channels, *sides = self._pooled.shape
+            return flat.gather(1, where).view(images, *sides, channels).permute(0, 3, 1, 2)
+        return full.flatten(2).gather(2, self._where.flatten(2)).view_as(self._pooled)
 
     def _norm_gradient(self, g: Tensor, gamma: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
         """Return gamma P(g) / sd, and each channel's sums of g xh and of g; a gamma of None is 1."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import socket
 import subprocess
@@ -175,6 +176,7 @@ class LocalExecutor:
         paths = [path for path in sys.path if path]  # "", the current folder, may be where mamlab was found
         environment["PYTHONPATH"] = os.pathsep.join([*paths, *([] if ROOT in paths else [ROOT])])
         if self._gpus:
+            environment["MAMLAB_GPU_SHARE"] = str(1 / math.ceil(self.slots / len(self._gpus)))
             environment["CUDA_VISIBLE_DEVICES"] = self._gpus[slot % len(self._gpus)]
         return environment
 

@@ -15,20 +15,22 @@ from .figures.design import effects_plot, forest_plot, shapley_bars, sweep_plot
 from .figures.mechanism import learned_rates, msl_weights
 from .figures.search import expected_best_curve, history, importance_bars, trial_curves
 from .figures.style import Figure
+from .headline import arm_sentences
 from .records import ReportError, RunRecord, StudyInfo
 from .statistics.arms import Excluded, count_states
 from .statistics.importance import Importance, early_importance, parameter_importance
 from .statistics.summary import Ablation, Search, in_order, summarise_ablation, summarise_search
-from .tables.ablation import arms_table, details_table, family_table, stability_table
+from .tables.ablation import arms_table, details_table, family_table
 from .tables.audit import audit_tables
-from .tables.cells import METRIC_TITLES, Cell, Column, Table, excluded_table, runs_table, states_text, trials_table
+from .tables.cells import Cell, Column, Table, excluded_table, runs_table, states_text, trials_table
 from .tables.compute import TITLE as COST_TITLE
 from .tables.compute import cost_table
 from .tables.design import effects_table, shapley_table, sweep_table
 from .tables.paper import paper_table
 from .tables.promotion import fresh_table, promotion_table
 from .tables.provenance import mixed, provenance_table
-from .text import MINUS, accuracy, interval, percent, with_interval
+from .tables.stability import divergence_table, stability_table
+from .text import MINUS, accuracy, many, with_interval
 
 T = TypeVar("T")
 RECORDED = "Ranges, steps, log scales and choices are the search's own."
@@ -125,8 +127,8 @@ Parts = tuple[list[str], list[Section], Sequence[Excluded]]
 
 def _ablation(found: Ablation, records: Sequence[RunRecord], info: StudyInfo) -> Parts:
     seeds = len({record.seed for record in records})
-    head = f"{_many(len(found.arms), 'arm')} over {_many(seeds, 'seed')}{_on(records)}: {_many(len(records), 'run')}, {_counts(records)}."
-    return [head, *_arm_sentences(found)], _ablation_sections(found, info), found.excluded
+    head = f"{many(len(found.arms), 'arm')} over {many(seeds, 'seed')}{_on(records)}: {many(len(records), 'run')}, {_counts(records)}."
+    return [head, *arm_sentences(found)], _ablation_sections(found, info), found.excluded
 
 
 def _ablation_sections(found: Ablation, info: StudyInfo) -> list[Section]:
@@ -152,7 +154,7 @@ def _ablation_sections(found: Ablation, info: StudyInfo) -> list[Section]:
     return [
         *sections,
         Section("From the search to other seeds", (promotion,) if promotion else ()),
-        Section("Training and stability", (stability_table(found),), _drawn(*curves)),
+        Section("Training and stability", (*_made(divergence_table(found)), stability_table(found)), _drawn(*curves)),
         Section("What was learned and planned", figures=_drawn(learned_rates(found), msl_weights(found))),
         Section("Audit", audit_tables(found)),
         Section("Details", (details_table(found), arms_table(found)) if found.comparisons else ()),
@@ -167,39 +169,11 @@ def _made(part: T | None) -> tuple[T, ...]:
     return () if part is None else (part,)
 
 
-def _arm_sentences(found: Ablation) -> list[str]:
-    metric = METRIC_TITLES[found.metric].lower()
-    ranked = sorted((arm for arm in found.arms if arm.values), key=lambda arm: -arm.estimate.mean)
-    if not ranked:
-        return ["No run is complete yet, so there is no accuracy to report."]
-    sentences = [
-        f"The highest mean {metric} is that of {ranked[0].name}: {with_interval(ranked[0].estimate)}, in percent."
-    ]
-    clear = [comparison for comparison in found.comparisons if comparison.estimate.excludes_zero]
-    judged = [comparison for comparison in found.comparisons if comparison.estimate.n > 1]
-    if judged:
-        largest = max(judged, key=lambda comparison: abs(comparison.estimate.mean))
-        e = largest.estimate
-        sentences.append(
-            f"The largest difference is {largest.arm} minus {largest.base}: {percent(e.mean, True)} points, 95 % interval {interval(e, True)}, {_many(e.n, 'pair')}."
-        )
-        significant = sum(comparison.test.significant for comparison in judged)
-        sentences.append(
-            f"Of {_many(len(judged), 'comparison')} the interval leaves out 0 in {len(clear)} (not corrected for their number); "
-            f"the sign-flip test is significant at 0.05 in {significant} (Holm-corrected within each table)."
-        )
-        if not any(comparison.test.can_be_significant for comparison in judged):
-            sentences.append("With so few seeds no comparison can be significant, however large: train more seeds.")
-    elif found.comparisons:
-        sentences.append("No comparison has two pairs of seeds yet, so no difference has an interval: run more seeds.")
-    return sentences
-
-
 def _search(found: Search, records: Sequence[RunRecord], info: StudyInfo) -> Parts:
     importance, early = parameter_importance(found), early_importance(found)
     head = (
-        f"{_many(len(found.trials), 'trial')} over {_many(len(found.searched), 'parameter')}{_on(records)}: "
-        f"{_many(len(records), 'run')}, {_counts(records)}."
+        f"{many(len(found.trials), 'trial')} over {many(len(found.searched), 'parameter')}{_on(records)}: "
+        f"{many(len(records), 'run')}, {_counts(records)}."
     )
     headline = [head]
     if found.complete:
@@ -207,7 +181,7 @@ def _search(found: Search, records: Sequence[RunRecord], info: StudyInfo) -> Par
         value = accuracy(best.value.mean) if best.value.n == 1 else with_interval(best.value)
         tested = f" Its test accuracy: {with_interval(best.test)}." if best.test.n else ""
         headline.append(
-            f"The best of {_many(len(found.complete), 'complete trial')} is trial {best.label} with a validation accuracy of {value}; "
+            f"The best of {many(len(found.complete), 'complete trial')} is trial {best.label} with a validation accuracy of {value}; "
             f"as the maximum of a search this is biased upward.{tested}"
         )
     else:
@@ -260,10 +234,6 @@ def importance_table(found: Importance) -> Table:
             f"{RECORDED if found.recorded else ESTIMATED}",
         ]
     return Table(found.title, heads if rows else (), rows, tuple(notes))
-
-
-def _many(count: int, noun: str) -> str:
-    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def _counts(records: Sequence[RunRecord]) -> str:

@@ -24,14 +24,15 @@ def percent(value: float | None, signed: bool = False) -> str:
 def accuracy(found: Estimate | float | None) -> str:
     """Return "71.25 %" for a single run, "71.25 % [70.10, 72.40], n = 3" for a mean; a dash for None."""
     if isinstance(found, Estimate):
-        return accuracy(found.mean) + (f" {interval(found)}, n = {found.n}" if found.n > 1 else "")
+        shown = interval(found) if found.low is not None else f"({interval(found)})"
+        return accuracy(found.mean) + (f" {shown}, n = {found.n}" if found.n > 1 else "")
     return NONE if found is None else f"{percent(found)} %"
 
 
 def interval(found: Estimate, signed: bool = False) -> str:
     """Return "[96.80, 97.44]", or why there is no interval."""
     if found.low is None or found.high is None:
-        return "n = 1, no interval" if found.n == 1 else NONE
+        return "n = 1, no interval" if found.n == 1 else "no variation, no interval" if found.n else NONE
     return f"[{percent(found.low, signed)}, {percent(found.high, signed)}]"
 
 
@@ -39,7 +40,21 @@ def with_interval(found: Estimate, signed: bool = False) -> str:
     """Return "97.12 [96.80, 97.44], n = 3" or "97.12 (n = 1, no interval)"; a dash for n = 0."""
     if found.n < 2:
         return f"{percent(found.mean, signed)} (n = 1, no interval)" if found.n else NONE
+    if found.low is None:
+        return f"{percent(found.mean, signed)} ({interval(found)}), n = {found.n}"
     return f"{percent(found.mean, signed)} {interval(found, signed)}, n = {found.n}"
+
+
+def p_value(p: float | None) -> str:
+    """Return p with two significant digits, or what it is below."""
+    if p is None:
+        return NONE
+    return f"{p:.2g}" if p >= 0.0001 else "<0.0001"
+
+
+def many(count: int, noun: str) -> str:
+    """Return "1 pair" or "2 pairs"."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def duration(seconds: float | None) -> str:

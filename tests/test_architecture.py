@@ -40,7 +40,7 @@ ORDER = {
     "study": (
         "cli", "python", "repair", "reporting", "mlflow_ui", "planning", "followup", "models", "warm_start", "results", "display", "engine", "workers", "spec", "stores", "stopping", "commit", "processes", "hiding", "text",
     ),
-    "reports": ("verify", "build", "render", "document", "figures", "tables", "text", "statistics", "data", "records", "origin"),
+    "reports": ("verify", "build", "render", "document", "headline", "figures", "tables", "text", "statistics", "data", "records", "origin"),
 }  # fmt: skip
 """Rooms, and files beside them: each may import those to its right, and none to its left."""
 LONGEST = 300

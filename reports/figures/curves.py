@@ -47,7 +47,7 @@ def main_curves(ablation: Ablation) -> Figure | None:
         axes.xaxis.set_major_locator(MaxNLocator(12, integer=True))
         drawing.legend(loc="outside upper left", ncols=3)
         caption = (
-            "Thick: mean over the complete seeds; band: 95 % interval at each epoch (Student t over seeds, none for n = 1). "
+            "Thick: mean over the complete seeds; band: 95 % interval at each epoch (Student t over seeds, accuracies on the logit scale, none for n = 1). "
             "Thin: single seeds."
         )
         return Figure("main_curves", "Validation accuracy of the arms that others are compared to", caption, drawing)
@@ -88,7 +88,7 @@ def arm_curves(ablation: Ablation, metric: str) -> Figure | None:
         _arm_axes(grid, len(arms), columns)
         drawing.supylabel(title, fontsize=9.5, color=INK)
         drawing.supxlabel("Epoch", fontsize=9.5, color=INK)
-        caption = "Mean over the complete seeds of an arm; band: 95 % interval at each epoch (Student t over seeds, none for n = 1). Dashed: the base arm."
+        caption = "Mean over the complete seeds of an arm; band: 95 % interval at each epoch (Student t over seeds, accuracies on the logit scale, none for n = 1). Dashed: the base arm."
         caption += f" The first {len(arms)} of {len(every)} arms." if len(every) > len(arms) else ""
         return Figure(f"curves_{metric}", f"{title.removesuffix(', %')} by epoch", caption, drawing)
 
@@ -98,11 +98,11 @@ def _arm_panel(
 ) -> None:
     base = comparisons[0].base if comparisons else None
     if base and curves[base]:
-        mean = band(curves[base])
+        mean = band(curves[base], accuracies=scale != 1.0)
         panel.plot(
             [step for step, _ in mean], [scale * found.mean for _, found in mean], "--", color=FAINT, linewidth=1.4
         )
-    points = band(curves[arm.name])
+    points = band(curves[arm.name], accuracies=scale != 1.0)
     steps = [step for step, _ in points]
     panel.plot(steps, [scale * found.mean for _, found in points], color=BLUE)
     bounded = [

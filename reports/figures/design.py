@@ -37,6 +37,11 @@ def forest_plot(ablation: Ablation) -> Figure | None:
         caption = (
             "Mean paired difference to the base arm with its 95 % interval (Student t over seeds); small dots are single seeds. "
             "Filled: the interval leaves out 0. A hollow diamond is one pair: no interval."
+            + (
+                " (finished): runs diverged, this is of those that finished."
+                if any(c.survivors for c in comparisons)
+                else ""
+            )
             + (f" The first {len(comparisons)} of {len(every)} comparisons." if len(every) > len(comparisons) else "")
         )
         return Figure("differences", "Difference to the base arm", caption, drawing)
@@ -56,7 +61,7 @@ def _forest_row(axes: Axes, y: int, row: Comparison) -> None:
         "no pair"
         if not found.n
         else f"{percent(found.mean, True)}  {interval(found, True)}" + (f"  n = {found.n}" if found.n > 1 else "")
-    )
+    ) + (" (finished)" if row.survivors else "")
     axes.annotate(text, (1.015, y), xycoords=("axes fraction", "data"), va="center", fontsize=8.5)
     if not found.n:
         return
@@ -88,7 +93,7 @@ def effects_plot(found: FactorialEffects, metric: str) -> Figure | None:
         return None
     labels = [" × ".join(effect.factors) for effect in found.effects]
     caption = (
-        f"Main effects, and interactions of two (×), with 95 % intervals (least squares with the seed as a block); "
+        f"Main effects, and interactions of two (×), with 95 % intervals (Student t over each seed's own contrast); "
         f"n = {found.effects[0].estimate.n} seeds. Filled: the interval leaves out 0."
     )
     title = f"{METRIC_TITLES[metric]}: effect, percentage points"
@@ -156,5 +161,5 @@ def sweep_plot(curve: SweepCurve, metric: str) -> Figure | None:
         axes.set_xticks(places, [f"{p.value:g}" if isinstance(p.value, float) else str(p.value) for p in points])
         axes.set(xlabel=curve.path, ylabel=f"{METRIC_TITLES[metric]}, %")
         seeds = sorted({p.estimate.n for p in points})
-        caption = f"Mean over seeds (n = {' or '.join(map(str, seeds))}); band: 95 % interval at each value (Student t over seeds)."
+        caption = f"Mean over seeds (n = {' or '.join(map(str, seeds))}); band: 95 % interval at each value (Student t over seeds on the logit scale)."
         return Figure("sweep", f"{METRIC_TITLES[metric]} by {curve.path}", caption, drawing)

@@ -37,6 +37,32 @@ class Arm:
         """Number of runs by state."""
         return count_states(self.records)
 
+    @property
+    def diverged(self) -> frozenset[int]:
+        """Seeds whose run ended in a loss that is not finite."""
+        return (
+            frozenset(r.seed for r in self.records if r.seed is not None and r.state == names.DIVERGED)
+            - self.values.keys()
+        )
+
+    @property
+    def failed(self) -> int:
+        """How many seeds are missing because their runs ended without a result for another reason."""
+        ended = {record.seed for record in self.records if record.state in names.ENDED and record.seed is not None}
+        return len(ended - self.values.keys() - self.diverged)
+
+    @property
+    def whole(self) -> bool:
+        """Whether no run diverged or failed, so that a mean is not one over the runs that happened to finish."""
+        return not self.lost
+
+    @property
+    def lost(self) -> str:
+        """What became of the runs that are in no mean: "8 of 16 diverged, 1 failed"; empty if none diverged or failed."""
+        diverged = len(self.diverged)
+        parts = [f"{diverged} of {diverged + len(self.values)} diverged"] * bool(diverged)
+        return ", ".join([*parts, *[f"{self.failed} failed"] * bool(self.failed)])
+
     def tasks_of(self, seed: int) -> Sequence[float]:
         """Return the accuracies per test task of the seed's run (single model); empty if it has none."""
         run = self._by_seed.get(seed)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from statistics import fmean
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,9 +13,12 @@ import numpy as np
 from .. import records as names
 from ..records import Family
 from .bootstrap import Interval, hierarchical_interval
-from .estimate import Estimate, differences, estimate
+from .divergence import signed_ranks
+from .estimate import Estimate, alike, difference_estimate, differences
+from .family_test import SignFlip, family_tests
 from .noise import NoiseSplit, noise_split
-from .permutation import Array, SignFlip, family_tests
+from .permutation import SAME, Array
+from .same_tests import unequal_tests
 
 if TYPE_CHECKING:
     from .arms import Arm
@@ -27,12 +32,15 @@ class Comparison:
         family: name of the family within which p is adjusted.
         differences: seed -> difference of the primary metric.
         estimate: their mean, with Student's t interval over seeds. The interval to judge by.
-        bootstrap: of the same mean, drawn over seeds and their tasks. None without results per task, or with one pair.
+        bootstrap: of the same mean, drawn over seeds and their tasks. None without results per task, with one pair, or without variation.
         noise: how much of the differences' noise comes from seeds, and how much from tasks. None as for `bootstrap`.
-        test: sign-flip permutation test, Holm-adjusted within the family.
-        improvement: share of seeds in which the arm is better, ties counted half, with Wilson's interval.
+        test: sign-flip permutation test, adjusted for all comparisons of the family. If any run of the family diverged, of signed ranks.
+        share_better: share of the paired seeds in which the arm is better, ties counted half, with Wilson's interval.
         diverged, base_diverged: runs of either arm that ended in a loss that is not finite. They have no difference to
             give, so a mean is one over the seeds that survived.
+        base_mean: mean of the base over the paired seeds; NaN without any.
+        disjoint: both arms have complete runs, but of no common seed.
+        unequal: in what the tests of both differ, so that they are not of the same tasks; empty if they are.
     """
 
     arm: str
@@ -43,9 +51,17 @@ class Comparison:
     bootstrap: Interval | None
     noise: NoiseSplit | None
     test: SignFlip
-    improvement: Estimate
+    share_better: Estimate
     diverged: int
     base_diverged: int
+    base_mean: float
+    disjoint: bool
+    unequal: str
+
+    @property
+    def survivors(self) -> bool:
+        """Whether runs of either arm diverged, so that the difference is one of those that finished."""
+        return bool(self.diverged or self.base_diverged)
 
 
 def compare(families: Sequence[Family], arms: Mapping[str, Arm], metric: str) -> tuple[Comparison, ...]:
@@ -54,24 +70,45 @@ def compare(families: Sequence[Family], arms: Mapping[str, Arm], metric: str) ->
     found = {(a, b): differences(_values(arms, a), _values(arms, b)) for _, a, b in pairs}
     per_task = {(a, b): _per_task(arms, a, b, list(found[a, b]), metric) for _, a, b in pairs}
     bootstraps = _bootstraps(per_task)
-    tests = [t for f in families for t in family_tests([list(found[pair].values()) for pair in f.comparisons])]
+    tests = [test for family in families for test in _tests(family, arms, found)]
     return tuple(
-        Comparison(
-            arm, base, family.name, found[arm, base], estimate(list(found[arm, base].values())),
-            bootstraps.get((arm, base)), _noise(per_task[arm, base]), test, improvement(list(found[arm, base].values())),
-            _diverged(arms, arm), _diverged(arms, base),
-        )
+        _comparison(family.name, arms.get(arm), arms.get(base), (arm, base), found[arm, base], test,
+                    bootstraps.get((arm, base)), per_task[arm, base], metric)
         for (family, arm, base), test in zip(pairs, tests, strict=True)
     )  # fmt: skip
 
 
-def improvement(values: Sequence[float]) -> Estimate:
+def _comparison(
+    family: str, arm: Arm | None, base: Arm | None, pair: tuple[str, str], found: Mapping[int, float], test: SignFlip,
+    bootstrap: Interval | None, per_task: Array | None, metric: str,
+) -> Comparison:  # fmt: skip
+    values = list(found.values())
+    there = (arm, base) if arm and base and arm.values and base.values else None
+    base_mean = fmean(base.values[seed] for seed in found) if base and found else math.nan
+    unequal = unequal_tests(*there, list(found)) if there and metric == names.TEST_ACCURACY else ""
+    return Comparison(
+        *pair, family, found, difference_estimate(values), bootstrap, None if per_task is None else noise_split(per_task),
+        test, share_better(values), _diverged(arm), _diverged(base), base_mean, there is not None and not found, unequal,
+    )  # fmt: skip
+
+
+def _tests(
+    family: Family, arms: Mapping[str, Arm], found: Mapping[tuple[str, str], Mapping[int, float]]
+) -> list[SignFlip]:
+    involved = {name for pair in family.comparisons for name in pair if name in arms}
+    if not any(arms[name].diverged for name in involved):
+        return family_tests([found[pair] for pair in family.comparisons])
+    ranks = [signed_ranks(arms[a], arms[b]) if a in arms and b in arms else {} for a, b in family.comparisons]
+    return family_tests(ranks, ranks=True)
+
+
+def share_better(values: Sequence[float]) -> Estimate:
     """Return the share of differences above 0, those at 0 counted half, with Wilson's 95 % interval; n = 0 has NaN."""
     from statsmodels.stats.proportion import proportion_confint  # seconds to import
 
     if not values:
-        return estimate([])
-    better = sum(1.0 if value > 0 else 0.5 if value == 0 else 0.0 for value in values)
+        return difference_estimate([])
+    better = sum(1.0 if value > SAME else 0.5 if value >= -SAME else 0.0 for value in values)
     low, high = proportion_confint(better, len(values), method="wilson")
     return Estimate(better / len(values), float(low), float(high), len(values))
 
@@ -80,8 +117,8 @@ def _values(arms: Mapping[str, Arm], name: str) -> Mapping[int, float]:
     return arms[name].values if name in arms else {}
 
 
-def _diverged(arms: Mapping[str, Arm], name: str) -> int:
-    return arms[name].counts.get(names.DIVERGED, 0) if name in arms else 0
+def _diverged(arm: Arm | None) -> int:
+    return len(arm.diverged) if arm else 0
 
 
 def _per_task(arms: Mapping[str, Arm], arm: str, base: str, seeds: list[int], metric: str) -> Array | None:
@@ -97,15 +134,11 @@ def _per_task(arms: Mapping[str, Arm], arm: str, base: str, seeds: list[int], me
     return found if np.isfinite(found).all() else None
 
 
-def _noise(per_task: Array | None) -> NoiseSplit | None:
-    return None if per_task is None else noise_split(per_task)
-
-
 def _bootstraps(per_task: Mapping[tuple[str, str], Array | None]) -> dict[tuple[str, str], Interval]:
     """Return the interval of each pair that has one; pairs of one shape share their draws, which is what takes the time."""
     shapes: dict[tuple[int, ...], list[tuple[str, str]]] = {}
     for pair, matrix in per_task.items():
-        if matrix is not None and len(matrix) > 1:
+        if matrix is not None and not alike(matrix.mean(1).tolist()):
             shapes.setdefault(matrix.shape, []).append(pair)
     found = {}
     for members in shapes.values():

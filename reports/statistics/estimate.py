@@ -1,7 +1,8 @@
 """Means that never stand without their n and interval. The unit that repeats is the seed.
 
 Student's t interval over seeds covers 94 to 96 % at 3 to 16 seeds, however the noise is split between seeds and
-test tasks; the usual interval over one run's tasks does not (Lafargue et al. 2024, arXiv 2409.02850).
+test tasks; the usual interval over one run's tasks does not (Lafargue et al. 2024, arXiv 2409.02850). Values that do not vary
+have no interval: they do not say how far others could lie.
 """
 
 from __future__ import annotations
@@ -17,12 +18,14 @@ from scipy.stats import t as student_t
 
 from trainers.errors import InputError
 
+from .permutation import SAME
+
 LEVEL = 0.95
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean of `n` values and its interval; `low` and `high` are None where n < 2, and the mean is NaN at n = 0."""
+    """A mean of `n` values and its interval; `low` and `high` are None where n < 2 or nothing varies, and the mean is NaN at n = 0."""
 
     mean: float
     low: float | None
@@ -43,28 +46,63 @@ def estimate(values: Sequence[float], level: float = LEVEL) -> Estimate:
     if bad := [value for value in values if not math.isfinite(value)]:
         raise InputError(f"values must be finite, not {bad[0]}; leave such runs out and count them as excluded")
     n = len(values)
-    if n < 2:
-        return Estimate(values[0] if n else math.nan, None, None, n)
+    if alike(values):
+        return Estimate(fmean(values) if n else math.nan, None, None, n)
     mean = fmean(values)
-    variance = math.fsum((value - mean) ** 2 for value in values) / (n - 1)
-    half = _critical(level, n - 1) * math.sqrt(variance / n)
+    half = _critical(level, n - 1) * _standard_error(values)
     return Estimate(mean, mean - half, mean + half, n)
+
+
+def alike(values: Sequence[float]) -> bool:
+    """Return whether `values` do not vary; none and a single one do not."""
+    return not values or max(values) - min(values) <= SAME
+
+
+def _standard_error(values: Sequence[float]) -> float:
+    mean, n = fmean(values), len(values)
+    return math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (n - 1) / n)
+
+
+def accuracy_estimate(values: Sequence[float], level: float = LEVEL) -> Estimate:
+    """Return the mean of accuracies, with Student's t interval made on the logit scale, so that it stays within 0 and 1.
+
+    logit(m) -+ t(n - 1) * se / (m (1 - m)), back-transformed; m and se are the values' mean and standard error. Raises ValueError as
+    `estimate`. Values beyond 0 and 1 are no accuracies, and have `estimate`.
+    """
+    found = estimate(values, level)
+    if found.low is None or min(values) < 0 or max(values) > 1:
+        return found
+    m = found.mean
+    centre, half = math.log(m / (1 - m)), _critical(level, found.n - 1) * _standard_error(values) / (m * (1 - m))
+    return Estimate(m, _expit(centre - half), _expit(centre + half), found.n)
+
+
+def _expit(logit: float) -> float:
+    return 1 / (1 + math.exp(-logit)) if logit >= 0 else math.exp(logit) / (1 + math.exp(logit))
+
+
+def difference_estimate(values: Sequence[float], level: float = LEVEL) -> Estimate:
+    """Return the mean of differences of accuracies with Student's t interval, which ends at -1 and 1. Raises ValueError as `estimate`."""
+    found = estimate(values, level)
+    if found.low is None or found.high is None:
+        return found
+    return Estimate(found.mean, max(-1.0, found.low), min(1.0, found.high), found.n)
 
 
 def lower_bound(values: Sequence[float]) -> float:
     """Return the lower end of the one-sided 95 % t interval of the mean; of fewer than two values minus infinity.
 
-    It prefers what is good with every seed.
+    It prefers what is good with every seed. Of equal values it is their mean.
     """
-    low = estimate(values, level=2 * LEVEL - 1).low
-    return -math.inf if low is None else low
+    found = estimate(values, level=2 * LEVEL - 1)
+    return found.low if found.low is not None else found.mean if found.n > 1 else -math.inf
 
 
 def spread(values: Sequence[float]) -> Estimate:
     """Return the standard deviation of `values` (as `mean`) with its chi-squared 95 % interval, which takes them for normal."""
     n = len(values)
-    if n < 2:
-        return Estimate(math.nan, None, None, n)
+    if alike(values):
+        return Estimate(0.0 if n > 1 else math.nan, None, None, n)
     deviation, freedom = stdev(values), n - 1
     upper, lower = chi2.ppf([(1 + LEVEL) / 2, (1 - LEVEL) / 2], freedom)
     return Estimate(deviation, deviation * math.sqrt(freedom / upper), deviation * math.sqrt(freedom / lower), n)
@@ -73,17 +111,20 @@ def spread(values: Sequence[float]) -> Estimate:
 def spread_ratio(values: Mapping[int, float], base: Mapping[int, float]) -> Estimate:
     """Return sd(values) / sd(base) over common seeds, with the 95 % interval for pairs (Morgan 1939, Pitman 1939; normal).
 
-    NaN where fewer than two pairs, or a base that does not vary, leave no ratio; no interval below three pairs.
+    NaN where fewer than two pairs, or a base that does not vary, leave no ratio; no interval below three pairs, nor where both vary
+    in step.
     """
     seeds = sorted(values.keys() & base.keys())
     ours, theirs = [values[seed] for seed in seeds], [base[seed] for seed in seeds]
     n = len(seeds)
-    if n < 2 or not stdev(theirs):
+    if alike(theirs):
         return Estimate(math.nan, None, None, n)
-    ratio = stdev(ours) / stdev(theirs)
+    ratio = 0.0 if alike(ours) else stdev(ours) / stdev(theirs)
     if n < 3 or not ratio:
         return Estimate(ratio, None, None, n)
     unexplained = max(0.0, 1 - correlation(ours, theirs) ** 2)
+    if unexplained <= SAME:
+        return Estimate(ratio, None, None, n)
     k = 1 + 2 * _critical(LEVEL, n - 2) ** 2 * unexplained / (n - 2)
     reach = math.sqrt(k + math.sqrt(k * k - 1))
     return Estimate(ratio, ratio / reach, ratio * reach, n)
@@ -95,21 +136,23 @@ def _critical(level: float, freedom: int) -> float:
 
 
 def differences(values: Mapping[int, float], base: Mapping[int, float]) -> dict[int, float]:
-    """Return values - base for every block (seed) that both have, in the order of seeds."""
-    return {seed: values[seed] - base[seed] for seed in sorted(values.keys() & base.keys())}
+    """Return values - base for every block (seed) that both have, in the order of seeds; equal accuracies differ by 0."""
+    found = {seed: values[seed] - base[seed] for seed in sorted(values.keys() & base.keys())}
+    return {seed: value if abs(value) > SAME else 0.0 for seed, value in found.items()}
 
 
 def paired(values: Mapping[int, float], base: Mapping[int, float], level: float = LEVEL) -> Estimate:
     """Return the mean paired difference values - base over common seeds, with Student's t interval; n counts pairs."""
-    return estimate(list(differences(values, base).values()), level)
+    return difference_estimate(list(differences(values, base).values()), level)
 
 
-def band(curves: Sequence[Mapping[int, float]], level: float = LEVEL) -> list[tuple[int, Estimate]]:
+def band(curves: Sequence[Mapping[int, float]], accuracies: bool = True) -> list[tuple[int, Estimate]]:
     """Return (step, estimate over the curves that have a finite value there), for every step of any curve."""
+    of = accuracy_estimate if accuracies else estimate
     steps = sorted({step for curve in curves for step in curve})
     found = []
     for step in steps:
         values = [curve[step] for curve in curves if step in curve and math.isfinite(curve[step])]
         if values:
-            found.append((step, estimate(values, level)))
+            found.append((step, of(values)))
     return found

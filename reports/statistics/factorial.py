@@ -10,7 +10,7 @@ from itertools import combinations
 import numpy as np
 
 from ..records import Factorial
-from .estimate import LEVEL, Estimate, estimate
+from .estimate import Estimate, difference_estimate
 from .permutation import Array
 
 Cells = Mapping[str, Mapping[int, float]]
@@ -24,16 +24,13 @@ class Effect:
     Main effect: mean over all arms with the factor minus mean over all arms without it. Interaction of A and B: half of
     (effect of A with B minus effect of A without B); 0 if what each brings does not depend on the other.
 
-    Attributes:
-        estimate: ordinary least squares on factors coded -1 and +1 with the seed as a block; its residuals, which hold the
-            interactions of three and more, are pooled over all effects. n counts the seeds.
-        by_seed: the same contrast in each seed with all arms, with Student's t interval over these seeds: wider, and right
-            also where one effect varies more from seed to seed than another.
+    `estimate`: the mean of this contrast in each seed that has all arms, with Student's t interval over these seeds. (Residuals pooled
+    over all effects would cover less where an effect varies from seed to seed.) Where no seed has all arms, least squares on what
+    there is, without an interval: then `estimate.n` is 0.
     """
 
     factors: tuple[str, ...]
     estimate: Estimate
-    by_seed: Estimate
 
 
 @dataclass(frozen=True)
@@ -67,8 +64,8 @@ def factorial_effects(design: Factorial, cells: Cells) -> FactorialEffects:
         design.factors,
         tuple(arms),
         _effects(design.factors, values, whole),
-        estimate((whole[:, -1] - whole[:, 0]).tolist()),
-        {factor: estimate(parts[:, i].tolist()) for i, factor in enumerate(design.factors)},
+        difference_estimate((whole[:, -1] - whole[:, 0]).tolist()),
+        {factor: difference_estimate(parts[:, i].tolist()) for i, factor in enumerate(design.factors)},
         tuple(seed for seed, there in zip(seeds, complete, strict=True) if there),
         int(np.isnan(values).sum()),
     )
@@ -102,28 +99,23 @@ def _effects(factors: Sequence[str], values: Array, whole: Array) -> tuple[Effec
     terms = [*combinations(range(len(factors)), 1), *combinations(range(len(factors)), 2)]
     signs = 2 * _bits(len(factors)) - 1
     columns = np.stack([signs[:, list(term)].prod(1) for term in terms], axis=1)
-    fitted = _least_squares(columns, values)
-    if fitted is None:
-        return ()
-    contrasts = whole @ columns * 2 / len(columns)
-    return tuple(
-        Effect(tuple(factors[i] for i in term), fitted[place], estimate(contrasts[:, place].tolist()))
-        for place, term in enumerate(terms)
-    )
+    if len(whole):
+        contrasts = whole @ columns * 2 / len(columns)
+        found = [difference_estimate(contrasts[:, place].tolist()) for place in range(len(terms))]
+    else:
+        found = [Estimate(mean, None, None, 0) for mean in _least_squares(columns, values)]
+    return tuple(Effect(tuple(factors[i] for i in term), one) for term, one in zip(terms, found, strict=False))
 
 
-def _least_squares(columns: Array, values: Array) -> list[Estimate] | None:
-    """Return an estimate of each of `columns` [2^k, terms] from `values` [seeds, 2^k] (NaN: missing), with a block for each seed."""
-    from statsmodels.regression.linear_model import OLS  # seconds to import
+def _least_squares(columns: Array, values: Array) -> list[float]:
+    """Return the effect of each of `columns` [2^k, terms] in `values` [seeds, 2^k] (NaN: missing), with a block for each seed.
 
+    Nothing where they cannot be told apart.
+    """
     seed, arm = np.nonzero(np.isfinite(values))
     blocks = (seed[:, None] == np.unique(seed)).astype(np.float64)
     design = np.concatenate([columns[arm], blocks], axis=1)
     if not len(seed) or np.linalg.matrix_rank(design) < design.shape[1]:
-        return None
-    fit = OLS(values[seed, arm], design).fit()
-    means, n = 2 * fit.params, blocks.shape[1]
-    if fit.df_resid < 1:
-        return [Estimate(float(mean), None, None, n) for mean in means[: columns.shape[1]]]
-    bounds = 2 * fit.conf_int(1 - LEVEL)
-    return [Estimate(float(means[i]), float(bounds[i, 0]), float(bounds[i, 1]), n) for i in range(columns.shape[1])]
+        return []
+    found: list[float] = (2 * np.linalg.lstsq(design, values[seed, arm])[0][: columns.shape[1]]).tolist()
+    return found

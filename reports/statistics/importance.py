@@ -19,7 +19,7 @@ import numpy.typing as npt
 from .. import records as names
 from ..records import RunRecord
 from .distributions import distribution, value_of
-from .estimate import estimate
+from .estimate import accuracy_estimate
 from .summary import Search, Trial
 
 FEWEST_TRIALS = 8
@@ -98,7 +98,9 @@ def early_importance(search: Search) -> Importance | None:
     if epoch < 1:
         return None
     then = tuple(
-        replace(trial, state=names.COMPLETE, value=estimate([_best(record, epoch) for record in trial.records]))
+        replace(
+            trial, state=names.COMPLETE, value=accuracy_estimate([_best(record, epoch) for record in trial.records])
+        )
         for trial in trials
     )
     found = parameter_importance(replace(search, trials=then))

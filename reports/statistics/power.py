@@ -18,6 +18,8 @@ from .permutation import ALPHA, Array, sign_flip_p, smallest_p
 
 POWER = 0.8
 _DRAWS, _DRAWS_OF_MANY, _MANY = 4000, 1000, 12
+_FLIPS = 2**14
+"""Ways to flip signs that a simulated study is tested with: all up to 15 seeds."""
 
 
 def t_power(noise: NoiseModel, difference: float, seeds: int, alpha: float = ALPHA) -> float:
@@ -31,7 +33,7 @@ def t_power(noise: NoiseModel, difference: float, seeds: int, alpha: float = ALP
 
 def sign_flip_power(noise: NoiseModel, difference: float, seeds: int, family_size: int) -> float:
     """Return the power of the Holm-adjusted sign-flip test for the only true difference of a family, the hardest case."""
-    return float((sign_flip_p(_drawn(noise, difference, seeds)) * family_size <= ALPHA).mean())
+    return float((sign_flip_p(_drawn(noise, difference, seeds), _FLIPS) * family_size <= ALPHA).mean())
 
 
 def _drawn(noise: NoiseModel, difference: float, seeds: int) -> Array:

@@ -13,7 +13,7 @@ from ..data.facts import json_tag
 from ..records import RunRecord, StudyInfo
 from .arms import Arm, Excluded
 from .comparison import Comparison, compare
-from .estimate import Estimate, estimate, lower_bound
+from .estimate import Estimate, accuracy_estimate, estimate, lower_bound
 from .factorial import FactorialEffects, factorial_effects
 from .sweep import SweepCurve, sweep_curve
 
@@ -179,7 +179,13 @@ def _arm(name: str, own: Sequence[RunRecord], metric: str, excluded: list[Exclud
     ensemble = [v for r in used.values() if (v := finite(r, names.ENSEMBLE_TEST_ACCURACY)) is not None]
     dropped = {path: why for record in own for path, why in dropped_settings(record).items()}
     return Arm(
-        name, values, estimate(list(values.values())), estimate(ensemble), tuple(own), tuple(used.values()), dropped
+        name,
+        values,
+        accuracy_estimate(list(values.values())),
+        accuracy_estimate(ensemble),
+        tuple(own),
+        tuple(used.values()),
+        dropped,
     )
 
 
@@ -226,8 +232,8 @@ def _trial(group: Sequence[RunRecord], searched: Sequence[str], score: str, seed
         label=first.name or "?" if first.trial is None else str(first.trial),
         number=first.trial,
         state=state,
-        value=estimate(values),
-        test=estimate([v for r in group if (v := finite(r, names.TEST_ACCURACY)) is not None]),
+        value=accuracy_estimate(values),
+        test=accuracy_estimate([v for r in group if (v := finite(r, names.TEST_ACCURACY)) is not None]),
         epochs=max(_epochs(record) for record in group),
         params={key: first.params[key] for key in searched if key in first.params},
         records=tuple(group),

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ..records import Sweep
-from .estimate import Estimate, estimate
+from .estimate import Estimate, accuracy_estimate
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,8 @@ class SweepCurve:
 def sweep_curve(sweep: Sweep, values: Mapping[str, Mapping[int, float]]) -> SweepCurve:
     """Return the curve from `values`, arm -> seed -> metric; an arm without a complete run has n = 0."""
     points = [
-        SweepPoint(arm, value, estimate(list(values.get(arm, {}).values()))) for arm, value in sweep.values.items()
+        SweepPoint(arm, value, accuracy_estimate(list(values.get(arm, {}).values())))
+        for arm, value in sweep.values.items()
     ]
     numbers = [p.value for p in points if isinstance(p.value, (int, float)) and not isinstance(p.value, bool)]
     if len(numbers) == len(points):

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..statistics.arms import Arm
-from ..statistics.estimate import Estimate, estimate, paired
+from ..statistics.estimate import Estimate, accuracy_estimate, paired
 from ..statistics.summary import Ablation
 from ..text import NONE, interval, percent
-from .cells import INTERVAL, Cell, Column, Table, linked, number
+from .cells import INTERVAL, MEAN_INTERVAL, Cell, Column, Table, linked, number
 
 
 @dataclass(frozen=True)
@@ -40,12 +41,13 @@ def audit_tables(ablation: Ablation) -> tuple[Table, ...]:
         "Audit: the same checkpoints, measured in other ways",
         (Column("Arm"), Column("n", True), *(Column(f"{_spoken(variant)}, %", True) for variant in variants)),
         tuple(
-            _row(arm, [estimate(list(arm.variants.get(variant, {}).values())) for variant in variants], False)
+            _row(arm, [accuracy_estimate(list(arm.variants.get(variant, {}).values())) for variant in variants], False)
             for arm in arms
         ),
         (
             "The same checkpoints on the same test tasks. batch: test queries are normalised by their own batch (transductive, as in all published numbers); running: by running statistics.",
-            f"top k: mean of the logits of the k best validation epochs. Intervals: {INTERVAL}.",
+            f"top k: mean of the logits of the k best validation epochs. Intervals: {MEAN_INTERVAL}.",
+            *_damaged_notes(ablation),
         ),
     )
     gaps = Table(
@@ -64,11 +66,29 @@ def _audited(arm: Arm) -> _Audited:
     variants: dict[str, dict[int, float]] = {}
     runs = []
     for run in arm.used:
-        own = {variant: values for variant, values in run.per_task.items() if ".top" in variant and len(values)}
+        own = {variant: values for variant, values in run.per_task.items() if ".top" in variant and _sound(values)}
         for variant, values in own.items():
-            variants.setdefault(variant, {})[run.seed or 0] = sum(values) / len(values)
+            if run.seed is not None:
+                variants.setdefault(variant, {})[run.seed] = sum(values) / len(values)
         runs += [run.run_id] * bool(own)
     return _Audited(arm.name, variants, tuple(runs))
+
+
+def _sound(values: Sequence[float]) -> bool:
+    return len(values) > 0 and all(map(math.isfinite, values))
+
+
+def _damaged_notes(ablation: Ablation) -> Iterator[str]:
+    """Yield which measurements are left out because an accuracy of a task is not a finite number."""
+    damaged = [
+        f"{arm.name}, seed {run.seed} ({_spoken(variant)})"
+        for arm in ablation.arms
+        for run in arm.used
+        for variant, values in run.per_task.items()
+        if ".top" in variant and len(values) and not _sound(values)
+    ]
+    if damaged:
+        yield f"Left out, as an accuracy of a task is not a finite number: {'; '.join(damaged)}."
 
 
 def _variant_order(variant: str) -> tuple[str, int]:

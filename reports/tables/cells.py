@@ -15,6 +15,9 @@ from ..statistics.tasks import mixed_tasks
 from ..text import NONE, duration, interval, percent, with_interval
 
 INTERVAL = "Student t over seeds, 95 %"
+"""Of differences."""
+MEAN_INTERVAL = "Student t over seeds on the logit scale, 95 %"
+"""Of accuracies."""
 COMPUTE_NOTE = "Compute: counted operations of a training with its validation (convolutions and matrix products), as a multiple of the base config's (that of the spec's [trainer])."
 TOP_TRIALS = 25
 MOST_RUNS = 500
@@ -227,7 +230,7 @@ def _trial_notes(search: Search, seeds: int) -> Iterable[str]:
         "retrain the winner on fresh seeds and test it before quoting it."
     )
     yield (
-        f"Each trial has {seeds} seeds, fewer where it was stopped; interval: {INTERVAL}. Ranked by the {RANKED_BY.get(search.score, search.score)}."
+        f"Each trial has {seeds} seeds, fewer where it was stopped; interval: {MEAN_INTERVAL}. Ranked by the {RANKED_BY.get(search.score, search.score)}."
         if seeds > 1
         else "Each trial has one seed (n = 1, no interval)."
     )

@@ -12,6 +12,7 @@ from .cells import (
     COMPUTE_COLUMN,
     COMPUTE_NOTE,
     INTERVAL,
+    MEAN_INTERVAL,
     METRIC_MEANINGS,
     METRIC_TITLES,
     Cell,
@@ -27,7 +28,7 @@ from .cells import (
 
 def effects_table(found: FactorialEffects, ablation: Ablation) -> Table:
     """Return main effects and interactions of a full factorial, in points."""
-    titles = ("Points", "95 % interval", "95 % interval by seed", "n seeds")
+    titles = ("Points", "95 % interval", "n seeds")
     heads = (Column("Effect"), *(Column(title, True) for title in titles))
     runs = _runs(ablation, found.arms)
     rows = tuple(
@@ -36,7 +37,6 @@ def effects_table(found: FactorialEffects, ablation: Ablation) -> Table:
                 Cell(" × ".join(effect.factors), " × ".join(effect.factors)),
                 number(effect.estimate.mean, percent(effect.estimate.mean, True)),
                 Cell(interval(effect.estimate, True), effect.estimate.low),
-                Cell(interval(effect.by_seed, True), effect.by_seed.low),
                 number(effect.estimate.n),
             ),
             runs,
@@ -45,11 +45,13 @@ def effects_table(found: FactorialEffects, ablation: Ablation) -> Table:
     )
     notes = [
         "Main effect: mean of all arms with the component minus mean of all arms without it. Interaction (×): half of what one brings with the other minus what it brings without.",
-        "Intervals: ordinary least squares on factors coded -1 and +1 with the seed as a block, residuals pooled over all effects; by seed: Student t over each seed's own contrast.",
+        f"Intervals: {INTERVAL}, of each seed's own contrast over the seeds that have every arm.",
         "Every number comes from all arms of the factorial.",
     ]
     if found.missing:
         notes.append(f"{found.missing} cells have no complete run; {len(found.complete_seeds)} seeds have every arm.")
+    if found.missing and not found.complete_seeds:
+        notes.append("As no seed has every arm, effects are least squares on what there is, without intervals.")
     return Table("Main effects and interactions", heads, rows, tuple(notes))
 
 
@@ -85,7 +87,7 @@ def sweep_table(curve: SweepCurve, ablation: Ablation) -> Table:
         for p in curve.points
     )
     heads = (Column(curve.path, True), *mean_columns(ablation.metric), *[COMPUTE_COLUMN] * ablation.has_compute)
-    notes = [f"{METRIC_TITLES[ablation.metric]}: {METRIC_MEANINGS[ablation.metric]}. Intervals: {INTERVAL}."]
+    notes = [f"{METRIC_TITLES[ablation.metric]}: {METRIC_MEANINGS[ablation.metric]}. Intervals: {MEAN_INTERVAL}."]
     return Table(f"Sweep of {curve.path}", heads, rows, (*notes, *[COMPUTE_NOTE] * ablation.has_compute))
 
 

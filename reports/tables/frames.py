@@ -28,7 +28,7 @@ TRIALS = (
 ARMS = ("arm", "metric", "n", "mean", "mean_low", "mean_high", "ensemble_mean", "compute", "seconds")
 COMPARISONS = (
     "family", "arm", "base", "metric", "n", "difference", "difference_low", "difference_high", "p_value", "p_adjusted",
-    "p_improvement", "p_improvement_low", "p_improvement_high", "n_diverged", "n_diverged_base",
+    "p_holm", "share_better", "share_better_low", "share_better_high", "n_diverged", "n_diverged_base",
 )  # fmt: skip
 PARAMS = "params_"
 """Before a setting's dotted path, as Optuna's `trials_dataframe` has it."""
@@ -118,8 +118,8 @@ def comparisons_frame(records: Sequence[RunRecord], info: StudyInfo) -> pd.DataF
 def _comparison(found: Comparison, metric: str) -> dict[str, Any]:
     return {
         "family": found.family, "arm": found.arm, "base": found.base, "metric": metric,
-        **_estimate("p_improvement", found.improvement), **_estimate("difference", found.estimate),
-        "p_value": found.test.p, "p_adjusted": found.test.adjusted,
+        **_estimate("share_better", found.share_better), **_estimate("difference", found.estimate),
+        "p_value": found.test.p, "p_adjusted": found.test.adjusted, "p_holm": found.test.holm,
         "n_diverged": found.diverged, "n_diverged_base": found.base_diverged,
     }  # fmt: skip
 

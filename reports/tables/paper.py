@@ -13,9 +13,10 @@ import numpy.typing as npt
 from ..records import ReportError, RunRecord
 from ..statistics.arms import Arm
 from ..statistics.estimate import paired
+from ..statistics.permutation import SAME, settled
 from ..statistics.summary import Ablation
 from ..text import MINUS, NONE, interval, percent
-from .cells import INTERVAL, METRIC_MEANINGS, METRIC_TITLES, Cell, Column, Table, mean_columns, number
+from .cells import INTERVAL, MEAN_INTERVAL, METRIC_MEANINGS, METRIC_TITLES, Cell, Column, Table, mean_columns, number
 
 VERSION = 'Antoniou, Edwards and Storkey, "How to train your MAML", ICLR 2019 (the conference version)'
 Value = tuple[float, float | None]
@@ -76,11 +77,11 @@ def paper_table(found: Ablation, name: str) -> Table:
         "Paper's rank",
     )
     columns += [Column(title, True) for title in titles]
-    ranks = {arm.name: 1 + sum(other.estimate.mean > arm.estimate.mean for other in arms) for arm in arms}
+    ranks = {arm.name: 1 + sum(other.estimate.mean > arm.estimate.mean + SAME for other in arms) for arm in arms}
     rows = tuple(_row(arm, base, ranks[arm.name], theirs, len(arms) - place) for place, arm in enumerate(arms))
     unchecked = [arm.name for arm in arms if arm.name in UNCHECKED]
     notes = (
-        f"{METRIC_TITLES[found.metric]}: {METRIC_MEANINGS[found.metric]}. Gains are paired by seed. Intervals: {INTERVAL}. Rank 1 is the highest.",
+        f"{METRIC_TITLES[found.metric]}: {METRIC_MEANINGS[found.metric]}. Gains are paired by seed. Intervals: {MEAN_INTERVAL} (of gains: {INTERVAL}). Rank 1 is the highest.",
         f"Paper: {VERSION}; in parentheses the standard deviation over its 3 runs, which shared one initialisation in the released code. Not an interval.",
         *([f"The paper's numbers of {' and '.join(unchecked)} were read in a second source: check them before you quote them."] if unchecked else []),
         *_order_note(arms, [theirs[arm.name][0] for arm in arms]),
@@ -121,9 +122,11 @@ def _order_note(arms: Sequence[Arm], theirs: Sequence[float]) -> Iterator[str]:
     low, high = np.quantile(_tau(values[:, drawn].mean(2), theirs), [0.025, 0.975])
     tau = float(_tau(values.mean(1, keepdims=True), theirs)[0])
     shown, least, most = (f"{value:.2f}".replace("-", MINUS) for value in (tau, low, high))
+    varies = f" [{least}, {most}]" if low < high else ""
+    how = f"95 % percentile bootstrap over {len(seeds)} seeds, of so few rather too narrow"
     yield (
-        f"Order: Kendall's tau between our means and the paper's over {len(arms)} arms is {shown} [{least}, {most}] (1: the same order, "
-        f"0: none in common, {MINUS}1: reversed); 95 % percentile bootstrap over {len(seeds)} seeds, of so few rather too narrow."
+        f"Order: Kendall's tau between our means and the paper's over {len(arms)} arms is {shown}{varies} (1: the same order, "
+        f"0: none in common, {MINUS}1: reversed); {how if varies else 'no variation in a bootstrap over seeds, no interval'}."
     )
 
 
@@ -131,7 +134,7 @@ def _tau(ours: npt.NDArray[np.float64], theirs: Sequence[float]) -> npt.NDArray[
     """Return Kendall's tau (a) of each column of `ours` [arms, k] with `theirs` [arms]."""
     first, second = np.triu_indices(len(theirs), 1)
     known = np.asarray(theirs)
-    agree = np.sign(ours[second] - ours[first]) * np.sign(known[second] - known[first])[:, None]
+    agree = np.sign(settled(ours[second] - ours[first])) * np.sign(known[second] - known[first])[:, None]
     found: npt.NDArray[np.float64] = agree.mean(0)
     return found
 

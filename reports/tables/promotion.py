@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from ..origin import FreshSeeds, Origin, SearchedTrial
 from ..statistics.arms import Arm
-from ..statistics.estimate import Estimate, estimate
+from ..statistics.estimate import Estimate, accuracy_estimate
 from ..statistics.summary import Ablation, best_validation
 from ..text import accuracy, percent, with_interval
-from .cells import METRIC_TITLES, Cell, Column, Table
+from .cells import MEAN_INTERVAL, METRIC_TITLES, Cell, Column, Table
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ def promoted(found: Ablation, origin: Origin) -> tuple[Promoted, ...]:
 
 
 def _validation(arm: Arm) -> Estimate:
-    return estimate([value for run in arm.used if (value := best_validation(run)) is not None])
+    return accuracy_estimate([value for run in arm.used if (value := best_validation(run)) is not None])
 
 
 def promotion_table(found: Ablation, origin: Origin) -> Table | None:
@@ -55,7 +55,7 @@ def promotion_table(found: Ablation, origin: Origin) -> Table | None:
     columns = (Column("Arm"), *(Column(head, True) for head in heads))
     notes = (
         f"The trials were chosen by their validation accuracy in the search {origin.search}, which is therefore biased upward; "
-        "on seeds that the search never saw nothing was chosen. Intervals: Student t over seeds, 95 %.",
+        f"on seeds that the search never saw nothing was chosen. Intervals: {MEAN_INTERVAL}.",
     )
     return Table(f"From the search {origin.search}", columns, rows, notes)
 
@@ -74,14 +74,14 @@ def fresh_table(found: Sequence[FreshSeeds]) -> Table | None:
             Cell(f"{percent(one.trial.score)}, n = {one.trial.seeds}", one.trial.score),
             *(
                 Cell(with_interval(of_seeds), of_seeds.mean, one.runs, experiment_id=one.experiment_id)
-                for of_seeds in (estimate(one.validation), estimate(one.test))
+                for of_seeds in (accuracy_estimate(one.validation), accuracy_estimate(one.test))
             ),
         )
         for one in found
     )
     notes = (
         "The trials were chosen by their validation accuracy in this search, which is therefore biased upward; on seeds that the "
-        "search never saw nothing was chosen. Intervals: Student t over seeds, 95 %. Made by `mamlab promote` and `mamlab ablate --from`.",
+        f"search never saw nothing was chosen. Intervals: {MEAN_INTERVAL}. Made by `mamlab promote` and `mamlab ablate --from`.",
     )
     return Table("The same settings on fresh seeds", columns, rows, notes)
 

@@ -126,7 +126,10 @@ def print_result(info: StudyInfo, records: Sequence[RunRecord], console: Console
     elif info.kind == names.ABLATION:
         ablation = summarise_ablation(records, info)
         console.print(ablation_table(ablation))
-        say(console, "Intervals: 95 %, Student t over seeds. Differences: paired by seed, in percentage points.")
+        say(
+            console,
+            "Intervals: 95 %, Student t over seeds (of means on the logit scale). Differences: paired by seed, in percentage points.",
+        )
         _say_left_out(console, len(ablation.excluded))
         _say_origin(ablation, info, console)
     elif info.kind == names.SEARCH:
@@ -144,7 +147,8 @@ def ablation_table(ablation: Ablation) -> Table:
         mean = f"{percent(arm.estimate.mean)} {interval(arm.estimate)}"
         for comparison in ablation.against(arm.name) or (None,):
             name = Text(arm.name, style="bold" if arm.name in bases else "")
-            table.add_row(name, str(arm.estimate.n), mean, *_difference(comparison))
+            counted = f"{arm.estimate.n} ({arm.lost})" if arm.lost else str(arm.estimate.n)
+            table.add_row(name, counted, mean, *_difference(comparison))
     return table
 
 
@@ -171,7 +175,7 @@ def print_search(search: Search, console: Console, shown: int = 5) -> None:
         say(console, f"Next: {others}")
     say(
         console,
-        "Intervals: 95 %, Student t over seeds."
+        "Intervals: 95 %, Student t over seeds on the logit scale."
         if best.value.n > 1
         else "One seed per trial (n = 1), so no intervals.",
     )

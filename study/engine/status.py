@@ -15,7 +15,7 @@ from reports.data.experiments import find_experiment, parent_of, renamed, study_
 from reports.data.facts import read_facts
 from reports.data.loading import spec_of
 from reports.data.mlflow_runs import key_of, runs_where
-from reports.statistics.estimate import Estimate, estimate
+from reports.statistics.estimate import Estimate, accuracy_estimate
 from reports.statistics.summary import trial_score
 
 from ..stores.connect import open_mlflow
@@ -97,7 +97,7 @@ def _summary(runs: list[RunStatus], score: str) -> BestTrial:
     first = runs[0]
     label = first.label if len(runs) == 1 else first.label.partition(" / seed ")[0]
     values = [run.best for run in runs if run.best is not None]
-    return BestTrial(label, estimate(values), first.params, trial_score(values, score))
+    return BestTrial(label, accuracy_estimate(values), first.params, trial_score(values, score))
 
 
 def read_studies(home: Home) -> list[StudyStatus]:

@@ -121,7 +121,8 @@ def _difference(found: Comparison) -> dict[str, float | None]:
         "difference_ci95_low": found.estimate.low,
         "difference_ci95_high": found.estimate.high,
         "p": found.test.p,
-        "p_holm": found.test.adjusted,
+        "p_adjusted": found.test.adjusted,
+        "p_holm": found.test.holm,
     }
 
 

@@ -60,7 +60,8 @@ def _sides(found: Ablation, arm: str, base: str, seeds: list[int]) -> tuple[Arra
     """Return both arms' accuracies [n, m] per task; [n, 1], their means, where not all were tested on equally many tasks."""
     arms = (found.arm(arm), found.arm(base))
     tasks = [[one.tasks_of(seed) for seed in seeds] for one in arms]
-    if len({len(row) for side in tasks for row in side}) == 1 and len(tasks[0][0]) > 1:
+    whole = all(math.isfinite(value) for side in tasks for row in side for value in row)
+    if whole and len({len(row) for side in tasks for row in side}) == 1 and len(tasks[0][0]) > 1:
         return np.array(tasks[0]), np.array(tasks[1])
     ours, theirs = (np.array([[one.values[seed]] for seed in seeds]) for one in arms)
     return ours, theirs

@@ -105,7 +105,7 @@ class Result:
         """A row a trial of a search, by number; no row for other studies.
 
         trial, rank (1 is the best complete one), state, n (seeds), val_accuracy (mean over seeds of the best epoch's) with
-        val_accuracy_low and _high (Student t), test_accuracy, epochs (finished), compute and seconds of a run, params_SETTING.
+        val_accuracy_low and _high (Student t on the logit scale), test_accuracy, epochs (finished), compute and seconds of a run, params_SETTING.
         """
         return frames.trials_frame(self.records, self.info)
 
@@ -114,7 +114,7 @@ class Result:
         """A row an arm of an ablation; no row for other studies.
 
         arm, metric (what `mean` is of: test_accuracy, or best_val_accuracy), n (seeds), mean with mean_low and mean_high (Student t
-        over seeds), ensemble_mean, compute and seconds of a run.
+        over seeds on the logit scale), ensemble_mean, compute and seconds of a run.
         """
         return frames.arms_frame(self.records, self.info)
 
@@ -123,8 +123,8 @@ class Result:
         """A row a comparison of an ablation: arm minus base, paired by seed; no row for other studies.
 
         family, arm, base, metric, n (pairs), difference with difference_low and _high (Student t), p_value (sign flips), p_adjusted
-        (within the family), p_improvement (share of seeds in which the arm is better) with its interval (Wilson), n_diverged and
-        n_diverged_base (runs without a difference to give).
+        (step-down maxT within the family), p_holm (by Holm, for comparison), share_better (share of the paired seeds in which the arm is
+        better) with its interval (Wilson), n_diverged and n_diverged_base (runs without a difference to give).
         """
         return frames.comparisons_frame(self.records, self.info)
 

@@ -81,9 +81,12 @@ def test_a_family_has_a_table_with_its_base_first_and_counts_the_diverged_run() 
     table = family_table(found, "arms against MAML")
     rows = {row[0].text: [cell.text for cell in row] for row in table.rows}
     assert list(rows) == ["MAML", "MAML + LSLR", "MAML + MSL"]
-    assert rows["MAML"][4:] == ["–", "–", "–"]
-    assert (rows["MAML + MSL"][1], rows["MAML + MSL"][6]) == ("2", "0.5")  # Holm: 0.25 * 2 with 3 pairs, then 0.5 * 1
-    assert "Diverged runs, which are in no mean: MAML + MSL 1." in table.notes
+    assert rows["MAML"][4:] == ["–"] * 5
+    assert (rows["MAML + MSL"][1], rows["MAML + MSL"][4:6]) == ("2 (1 of 3 diverged)", ["2", "89.10"])
+    assert (
+        "Runs that are in no mean: MAML + MSL 1 of 3 diverged. Means and differences are of those that finished."
+        in table.notes
+    )
     assert [row[0].text for row in table.rows if row[2].best] == ["MAML + LSLR"]
     assert "inner step 2" in found.excluded[0].reason
 
@@ -91,7 +94,12 @@ def test_a_family_has_a_table_with_its_base_first_and_counts_the_diverged_run() 
 def test_the_details_say_what_p_could_be_reached() -> None:
     table = details_table(summarise_ablation(example.ablation(), example.ABLATION))
     row = dict(zip([column.title for column in table.columns], [cell.text for cell in table.rows[0]], strict=True))
-    assert (row["n pairs"], row["Smallest p"], row["Smallest Holm p"]) == ("3", "0.25", "0.75")  # 3 seeds, family of 3
+    assert (row["n pairs"], row["Smallest p"], row["Adjusted p"], row["Holm p"]) == (
+        "3",
+        "0.25",
+        "0.25",
+        "0.75",
+    )  # 3 seeds, family of 3
 
 
 def test_one_seed_gives_a_mean_and_says_that_there_is_no_interval() -> None:
@@ -191,12 +199,12 @@ def _beside_the_paper(accuracies: dict[str, list[float]]) -> Table:
 def test_the_order_is_compared_with_the_paper_s() -> None:
     order = ["MAML", "MAML + MSL", "MAML + DA", "MAML + CA", "MAML + BNWB", "MAML + LSLR", "MAML++"]
     same = _beside_the_paper({arm: [0.9 + place / 100, 0.91 + place / 100] for place, arm in enumerate(order)})
-    assert "over 7 arms is 1.00 [1.00, 1.00]" in " ".join(same.notes)
+    assert "over 7 arms is 1.00 (1: the same order" in " ".join(same.notes)
     assert "BNWB + BNRS stands beside MAML + BNWB" in " ".join(same.notes)
     assert [row[6].text for row in same.rows] == list("7654321")
     assert [row[4].text for row in same.rows][:3] == ["–", "+1.00", "+2.00"]
     swapped = [order[1], order[0], *order[2:]]  # one pair of 21 in the other order: (20 - 1) / 21
-    assert "over 7 arms is 0.90 [0.90, 0.90]" in " ".join(
+    assert "over 7 arms is 0.90 (1: the same order" in " ".join(
         _beside_the_paper({arm: [0.9 + place / 100, 0.91 + place / 100] for place, arm in enumerate(swapped)}).notes
     )
     assert not any("Kendall" in note for note in _beside_the_paper({arm: [0.9] for arm in order}).notes)
@@ -286,9 +294,9 @@ def test_the_mean_of_a_trial_s_seeds_stands_with_its_interval_and_n_also_for_the
         table = trials_table(summarise_search(records, example.SEARCH))
         return dict(zip([column.title for column in table.columns], [cell.text for cell in table.rows[0]], strict=True))
 
-    two = row(2)  # 89 and 91: the interval is 90 -+ 12.706 * sqrt(2) / sqrt(2)
-    assert (two["Validation, %"], two["95 % interval"], two["n seeds"]) == ("90.00", "[77.29, 102.71]", "2")
-    assert two["Test, %"] == "90.00 [77.29, 102.71], n = 2"
+    two = row(2)  # 89 and 91: logit(0.9) -+ 12.706 * 0.01 / 0.09
+    assert (two["Validation, %"], two["95 % interval"], two["n seeds"]) == ("90.00", "[68.68, 97.36]", "2")
+    assert two["Test, %"] == "90.00 [68.68, 97.36], n = 2"
     assert row(1)["Test, %"] == "89.00"
 
 

@@ -1,7 +1,11 @@
 """A comparison's numbers from records: pairs, families, diverged runs, noise."""
 
+import math
+from dataclasses import replace
+
 import pytest
 
+from reports.document import compose
 from reports.records import Family, RunRecord, StudyInfo
 from reports.statistics.summary import summarise_ablation
 
@@ -33,9 +37,13 @@ def test_each_family_is_adjusted_by_itself_and_nothing_is_compared_but_what_it_l
         ("first", "A", "B"), ("first", "C", "B"), ("second", "A", "C"),
     ]  # fmt: skip
     better, equal, second = (c.test for c in found.comparisons)
-    assert (better.p, better.adjusted, better.smallest_adjusted) == (2 / 128, 4 / 128, 4 / 128)
-    assert (equal.p, equal.adjusted, equal.smallest) == (1.0, 1.0, 2 / 64)  # 6 pairs: one run diverged
-    assert (second.p, second.adjusted, second.family_size) == (2 / 64, 2 / 64, 1)
+    assert (better.p, better.adjusted, better.holm, better.smallest) == (2 / 128, 2 / 128, 4 / 128, 2 / 128)
+    assert (equal.p, equal.adjusted, equal.smallest) == (
+        1.0,
+        1.0,
+        2 / 128,
+    )  # one run diverged: 7 signed ranks, six of them 0
+    assert (second.p, second.adjusted, second.family_size) == (2 / 128, 2 / 128, 1)
     assert list(found.families) == ["first", "second"]
 
 
@@ -44,12 +52,12 @@ def test_diverged_runs_are_counted_on_both_sides() -> None:
     assert [(c.diverged, c.base_diverged, c.estimate.n) for c in found] == [(0, 0, 7), (1, 0, 6), (0, 1, 6)]
 
 
-def test_the_probability_of_improvement_counts_a_tie_half_and_has_wilsons_interval() -> None:
+def test_the_share_of_better_seeds_counts_a_tie_half_and_has_wilsons_interval() -> None:
     better, equal, _ = summarise_ablation(EXAMPLE, INFO).comparisons
-    assert (better.improvement.mean, equal.improvement.mean) == (1.0, 0.5)
+    assert (better.share_better.mean, equal.share_better.mean) == (1.0, 0.5)
     # Wilson at 7 of 7: 7 / (7 + z^2)
-    assert better.improvement.low == pytest.approx(7 / (7 + 1.959964**2), rel=1e-5)
-    assert better.improvement.high == pytest.approx(1.0)
+    assert better.share_better.low == pytest.approx(7 / (7 + 1.959964**2), rel=1e-5)
+    assert better.share_better.high == pytest.approx(1.0)
 
 
 def test_tasks_that_differ_by_the_same_in_every_arm_leave_all_noise_to_the_seeds() -> None:
@@ -73,4 +81,79 @@ def test_without_results_per_task_or_with_other_tasks_there_is_no_bootstrap() ->
 
 def test_a_comparison_whose_arm_has_no_run_yet_stands_there_without_pairs() -> None:
     found = summarise_ablation(runs("B", [0.5]), INFO).comparisons[0]
-    assert (found.arm, found.estimate.n, found.test.p, found.improvement.n) == ("A", 0, None, 0)
+    assert (found.arm, found.estimate.n, found.test.p, found.share_better.n) == ("A", 0, None, 0)
+
+
+def test_eight_equal_accuracies_with_other_last_digits_are_no_difference() -> None:
+    values = [0.1 * (seed + 2) for seed in range(8)]
+    off = [value * (1 + 2e-16) + 1e-16 for value in values]
+    assert sum(a != b for a, b in zip(off, values, strict=True)) == 8
+    found = summarise_ablation([*runs("A", [*off]), *runs("B", [*values])], INFO)
+    one = found.comparisons[0]
+    assert (one.estimate.mean, one.estimate.low, one.estimate.excludes_zero) == (0.0, None, False)
+    assert (one.test.p, one.test.adjusted, one.share_better.mean, one.bootstrap) == (1.0, 1.0, 0.5, None)
+    report = compose([*runs("A", [*off]), *runs("B", [*values])], INFO)
+    assert "A minus B: 0.00 points, no variation, no interval, 8 pairs" in "".join(report.headline)
+    assert "the interval leaves out 0 in 0" in "".join(report.headline)
+
+
+def test_arms_of_other_seeds_are_told_to_share_seeds_not_to_run_more() -> None:
+    other = [replace(run, seed=(run.seed or 0) + 20) for run in runs("A", [0.6] * 3)]
+    report = compose(
+        [*other, *runs("B", [0.5] * 3)], StudyInfo("s", "ablation", families=(Family("one", (("A", "B"),)),))
+    )
+    assert (
+        "The arms that are compared have no seed in common, so there are no pairs: train them on the same seeds."
+        in report.headline
+    )
+    table = next(table for table in report.tables if table.title == "One")
+    assert "A and B have no seed in common, so there is no pair: train both on the same seeds." in table.notes
+
+
+def test_a_note_counts_pairs_not_the_seeds_of_the_larger_arm() -> None:
+    info = StudyInfo("s", "ablation", families=(Family("one", (("A", "B"), ("C", "B"))),))
+    records = [
+        *runs("A", [0.6, 0.61, 0.62, 0.6, 0.61]),
+        *runs("B", [0.5 + 0.01 * s for s in range(8)]),
+        *runs("C", [0.55] * 8),
+    ]
+    table = next(table for table in compose(records, info).tables if table.title == "One")
+    assert [column.title for column in table.columns][4:6] == ["Pairs", "Base over them, %"]
+    assert [[cell.text for cell in row][4:6] for row in table.rows] == [["–", "–"], ["5", "52.00"], ["8", "53.50"]]
+    assert any(
+        "minP, as not all comparisons have the same seeds" in note
+        and "With 5 to 8 pairs it cannot fall below 0.0078." in note
+        for note in table.notes
+    )
+
+
+@pytest.mark.parametrize(
+    ("tasks", "params", "said"),
+    [
+        ((0.0,) * 3, {}, "3 and 2 test tasks"),
+        ((-0.01, 0.01), {"evaluation.test_tasks": "300"}, "evaluation.test_tasks 300 and 600"),
+    ],
+)
+def test_arms_of_other_test_tasks_are_not_said_to_have_the_same(
+    tasks: tuple[float, ...], params: dict[str, str], said: str
+) -> None:
+    base = [replace(run, params={"evaluation.test_tasks": "600"} if params else {}) for run in BASE]
+    arm = [replace(run, params=params) for run in runs("A", [0.6, 0.61, 0.62], per_task=tasks)]
+    table = next(table for table in compose([*arm, *base], INFO).tables if table.title == "First")
+    assert (
+        f"A and B were not tested on the same tasks ({said}), so their difference also has the noise of tasks."
+        in table.notes
+    )
+    assert not any("same tasks)" in note for note in table.notes)
+
+
+def test_a_value_of_an_audit_that_is_not_a_number_is_left_out_and_said() -> None:
+    audited = [
+        replace(
+            run, per_task={**run.per_task, "batch.top1": [0.5, math.nan if run.arm == "A" and run.seed == 1 else 0.6]}
+        )
+        for run in (*runs("A", [0.6, 0.61, 0.62]), *BASE)
+    ]
+    table = next(table for table in compose(audited, INFO).tables if table.title.startswith("Audit: the same"))
+    assert "Left out, as an accuracy of a task is not a finite number: A, seed 1 (batch, top 1)." in table.notes
+    assert [row[1].text for row in table.rows] == ["7", "2"]

@@ -1,12 +1,11 @@
-"""Full factorials of two and three factors by hand, and against statsmodels' own formula; Shapley's parts by their definition."""
+"""Full factorials of two and three factors by hand; Shapley's parts by their definition."""
 
 import math
+import statistics
 from itertools import permutations
 
 import numpy as np
-import pandas as pd
 import pytest
-import statsmodels.formula.api as smf
 
 from reports.records import Factorial, StudyInfo, Sweep
 from reports.statistics.factorial import factorial_effects
@@ -41,25 +40,41 @@ def test_two_factors_by_hand() -> None:
     means = {effect.factors: effect.estimate.mean for effect in found.effects}
     # A: (2 + 8) / 2 - (1 + 3) / 2; B: (3 + 8) / 2 - (1 + 2) / 2; both: ((8 - 3) - (2 - 1)) / 2. Nothing is left as noise.
     assert means == {("A",): pytest.approx(3), ("B",): pytest.approx(4), ("A", "B"): pytest.approx(2)}
-    assert [effect.by_seed.mean for effect in found.effects] == [3, 4, 2]
+    assert [effect.estimate.low for effect in found.effects] == [None] * 3  # both seeds say the same
     # A first: 1, then B: 6; B first: 2, then A: 5.
     assert {f: e.mean for f, e in found.shapley.items()} == {"A": pytest.approx(3), "B": pytest.approx(4)}
     assert (found.gain.mean, found.gain.n, found.missing) == (7, 2, 0)
 
 
-def test_the_intervals_are_those_of_statsmodels_formula_with_the_seed_as_a_block() -> None:
+def test_an_effect_s_interval_is_student_t_over_each_seed_s_own_contrast() -> None:
     values = noisy(THREE)
-    rows = [
-        {"y": y, "seed": seed} | {f.lower(): 1 if f in THREE.arms[arm] else -1 for f in "ABC"}
-        for arm, row in values.items() for seed, y in row.items() if (arm, seed) not in {("AB", 1), ("C", 3)}
-    ]  # fmt: skip
-    fit = smf.ols("y ~ (a + b + c)**2 + C(seed)", pd.DataFrame(rows)).fit()
     del values["AB"][1], values["C"][3]
     found = factorial_effects(THREE, values)
     assert (found.missing, found.complete_seeds) == (2, (0, 2, 4))
     for effect in found.effects:
-        low, high = 2 * fit.conf_int().loc[":".join(effect.factors).lower()]
-        assert [effect.estimate.low, effect.estimate.high] == pytest.approx([low, high])
+        signs = {arm: math.prod(1 if f in on else -1 for f in effect.factors) for arm, on in THREE.arms.items()}
+        own = [sum(sign * values[arm][seed] for arm, sign in signs.items()) / 4 for seed in (0, 2, 4)]
+        mean, sd = statistics.fmean(own), statistics.stdev(own)
+        half = 4.302652729749464 * sd / math.sqrt(3)  # t(0.975, 2)
+        e = effect.estimate
+        assert (e.mean, e.low, e.high, e.n) == pytest.approx((mean, mean - half, mean + half, 3))
+
+
+@pytest.mark.parametrize("varies", [0.0, 1.0, 2.0])
+def test_intervals_of_effects_cover_the_truth_also_where_an_effect_varies_from_seed_to_seed(varies: float) -> None:
+    draw = np.random.default_rng(6)
+    covered = 0
+    for _ in range(300):
+        own = 0.03 + varies * 0.01 * draw.normal(size=6)
+        values = {
+            arm: {s: 0.5 + own[s] * ("A" in on) + 0.01 * draw.normal() for s in range(6)}
+            for arm, on in THREE.arms.items()
+        }
+        found = factorial_effects(THREE, values).effects[0].estimate
+        assert found.low is not None
+        assert found.high is not None
+        covered += found.low < 0.03 < found.high
+    assert covered / 300 > 0.91  # 95 % less three standard errors; with pooled residuals 80 % in the last case
 
 
 def test_shapleys_parts_are_means_over_all_orders_and_sum_to_the_gain() -> None:
@@ -85,6 +100,8 @@ def test_an_arm_that_is_missing_everywhere_leaves_no_split_but_effects_of_three_
     assert (found.gain.n, found.complete_seeds, found.missing) == (0, (), 5)
     assert all(math.isnan(part.mean) for part in found.shapley.values())
     assert len(found.effects) == 6
+    assert [(effect.estimate.low, effect.estimate.n) for effect in found.effects] == [(None, 0)] * 6
+    assert found.effects[1].estimate.mean == pytest.approx(0.01, abs=0.03)
     two = factorial_effects(TWO, {"none": {0: 1.0}, "a": {0: 2.0}})
     assert two.effects == ()
     assert factorial_effects(TWO, {}).effects == ()

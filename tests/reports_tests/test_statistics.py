@@ -3,7 +3,18 @@ import random
 
 import pytest
 
-from reports.statistics.estimate import band, differences, estimate, paired, spread, spread_ratio
+from reports.statistics.estimate import (
+    accuracy_estimate,
+    band,
+    difference_estimate,
+    differences,
+    estimate,
+    lower_bound,
+    paired,
+    spread,
+    spread_ratio,
+)
+from reports.text import accuracy, interval, with_interval
 
 
 def test_the_interval_of_1_2_3_is_student_t_with_2_degrees_of_freedom() -> None:
@@ -17,6 +28,45 @@ def test_one_value_has_a_mean_and_no_interval_and_none_has_neither() -> None:
     assert (estimate([0.5]).mean, estimate([0.5]).low, estimate([0.5]).n) == (0.5, None, 1)
     assert math.isnan(estimate([]).mean)
     assert estimate([]).n == 0
+
+
+def test_values_that_do_not_vary_have_no_interval_whatever_their_last_digits() -> None:
+    for values in ([0.3, 0.1 + 0.2], [1.0] * 8, [0.0, 1e-16]):
+        for of in (estimate, accuracy_estimate, difference_estimate, spread):
+            assert (of(values).low, of(values).high, of(values).n) == (None, None, len(values))
+    assert with_interval(estimate([0.5] * 8)) == "50.00 (no variation, no interval), n = 8"
+    assert accuracy(estimate([0.5] * 8)) == "50.00 % (no variation, no interval), n = 8"
+    assert interval(estimate([0.5] * 8)) == "no variation, no interval"
+    assert lower_bound([0.5, 0.5]) == 0.5
+
+
+def test_an_accuracy_s_interval_stays_within_0_and_1_and_is_symmetric_on_the_logit_scale() -> None:
+    values = [0.99, 1.0, 0.97]
+    plain, found = estimate(values), accuracy_estimate(values)
+    assert plain.high is not None
+    assert plain.high > 1
+    assert found.low is not None
+    assert found.high is not None
+    m = sum(values) / 3
+    half = 4.302652729749464 * 0.01527525231651947 / math.sqrt(3) / (m * (1 - m))  # t(0.975, 2), sd
+    centre = math.log(m / (1 - m))
+    assert (found.mean, found.low, found.high) == pytest.approx(
+        (m, 1 / (1 + math.exp(half - centre)), 1 / (1 + math.exp(-half - centre)))
+    )
+    assert 0 < found.low < m < found.high < 1
+    assert accuracy_estimate([0.0, 0.001]).low == pytest.approx(0, abs=1e-8)
+
+
+def test_a_difference_s_interval_ends_at_100_points() -> None:
+    found = difference_estimate([0.1, 0.5])
+    assert found.mean == pytest.approx(0.3)
+    assert (found.low, found.high) == (-1.0, 1.0)
+
+
+def test_equal_accuracies_differ_by_nothing() -> None:
+    arm, base = {seed: 0.1 * seed + 0.2 for seed in range(8)}, {seed: 0.1 * (seed + 2) for seed in range(8)}
+    assert {type(value) for value in differences(arm, base).values()} == {float}
+    assert set(differences(arm, base).values()) == {0.0}
 
 
 def test_values_that_are_not_finite_are_refused() -> None:
@@ -51,7 +101,8 @@ def test_the_spread_of_1_2_3_has_the_chi_squared_interval_with_2_degrees_of_free
 def test_a_ratio_of_spreads_needs_two_pairs_and_its_interval_three() -> None:
     base = {0: 1.0, 1: 2.0, 2: 4.0}
     doubled = spread_ratio({seed: 2 * value for seed, value in base.items()}, base)
-    assert (doubled.mean, doubled.low, doubled.high) == pytest.approx((2.0, 2.0, 2.0))  # in step: nothing is unknown
+    assert doubled.mean == pytest.approx(2.0)
+    assert (doubled.low, doubled.high) == (None, None)  # in step: no variation
     assert spread_ratio({0: 1.0, 1: 3.0}, base).low is None
     assert math.isnan(spread_ratio({0: 1.0}, base).mean)
     assert math.isnan(spread_ratio(base, dict.fromkeys(base, 1.0)).mean)

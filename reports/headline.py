@@ -1,0 +1,67 @@
+"""What an ablation found, in sentences made of numbers; an arm that lost runs is not named without saying so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from .statistics.arms import Arm
+from .statistics.comparison import Comparison
+from .statistics.permutation import SAME
+from .statistics.summary import Ablation
+from .tables.cells import METRIC_TITLES
+from .text import interval, many, percent, with_interval
+
+
+def arm_sentences(found: Ablation) -> list[str]:
+    """Return the highest mean, the largest difference, and how many comparisons are clear; or what is missing for that."""
+    measured = [arm for arm in found.arms if arm.values]
+    if not measured:
+        return ["No run is complete yet, so there is no accuracy to report."]
+    return [*_mean_sentences(measured, METRIC_TITLES[found.metric].lower()), *_difference_sentences(found)]
+
+
+def _mean_sentences(measured: Sequence[Arm], metric: str) -> Iterator[str]:
+    """Yield the highest mean of the arms that lost no run, then the arms that lost runs and have a higher one."""
+    ranked = sorted(measured, key=lambda arm: -arm.estimate.mean)
+    whole = [arm for arm in ranked if arm.whole]
+    if whole:
+        yield f"The highest mean {metric} is that of {whole[0].name}: {with_interval(whole[0].estimate)}, in percent."
+    for arm in ranked:
+        if not arm.whole and (not whole or arm.estimate.mean > whole[0].estimate.mean + SAME):
+            higher = "higher when it finishes" if whole else "of those that finished"
+            yield f"{arm.name}: {higher}, {with_interval(arm.estimate)}; {arm.lost}."
+
+
+def _difference_sentences(found: Ablation) -> Iterator[str]:
+    judged = [comparison for comparison in found.comparisons if comparison.estimate.n > 1]
+    if judged:
+        yield _largest(judged)
+        yield _clear(judged)
+        if not any(comparison.test.can_be_significant for comparison in judged):
+            yield "With so few seeds no comparison can be significant, however large: train more seeds."
+    elif any(comparison.disjoint for comparison in found.comparisons):
+        yield "The arms that are compared have no seed in common, so there are no pairs: train them on the same seeds."
+    elif found.comparisons:
+        yield "No comparison has two pairs of seeds yet, so no difference has an interval: run more seeds."
+
+
+def _largest(judged: Sequence[Comparison]) -> str:
+    largest = max(judged, key=lambda comparison: abs(comparison.estimate.mean))
+    e = largest.estimate
+    between = interval(e, True) if e.low is None else f"95 % interval {interval(e, True)}"
+    counts = [
+        f"{count} of {arm}" for arm, count in ((largest.arm, largest.diverged), (largest.base, largest.base_diverged))
+    ]
+    lost = " and ".join(text for text in counts if not text.startswith("0 "))
+    survivors = f", of those that finished; diverged: {lost}" if largest.survivors else ""
+    return f"The largest difference is {largest.arm} minus {largest.base}: {percent(e.mean, True)} points, {between}, {many(e.n, 'pair')}{survivors}."
+
+
+def _clear(judged: Sequence[Comparison]) -> str:
+    clear = sum(comparison.estimate.excludes_zero for comparison in judged)
+    significant = sum(comparison.test.significant for comparison in judged)
+    ranks = ", by signed ranks where runs diverged" if any(comparison.test.ranks for comparison in judged) else ""
+    return (
+        f"Of {many(len(judged), 'comparison')} the interval leaves out 0 in {clear} (not corrected for their number); "
+        f"the sign-flip test is significant at 0.05 in {significant} (step-down maxT within each table{ranks})."
+    )

@@ -1,0 +1,64 @@
+"""Runs that diverged: how many, whether more than in the base, and what a test makes of them.
+
+A diverged run has no accuracy. As a number near chance it would swamp all others, and left out it would flatter its arm. So it counts
+as worse than every run that finished, and the test goes by signed ranks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from scipy.stats import binomtest, rankdata
+
+from .arms import Arm
+from .estimate import LEVEL, Estimate, differences
+
+
+@dataclass(frozen=True)
+class Divergence:
+    """How often an arm diverged: `share` of its runs that ended, with Clopper and Pearson's interval.
+
+    `p`: McNemar's exact test against the base over the seeds of which both runs ended, None without a base.
+    """
+
+    arm: str
+    diverged: int
+    share: Estimate
+    base: str | None
+    p: float | None
+
+
+def divergence(arm: Arm, base: Arm | None) -> Divergence:
+    """Return how often `arm` diverged, and the test against `base`. The arm has at least one run that is complete or diverged."""
+    count, ended = len(arm.diverged), len(arm.diverged) + len(arm.values)
+    found = binomtest(count, ended).proportion_ci(LEVEL, method="exact")
+    share = Estimate(count / ended, float(found.low), float(found.high), ended)
+    return Divergence(arm.name, count, share, base.name if base else None, mcnemar(arm, base) if base else None)
+
+
+def mcnemar(arm: Arm, base: Arm) -> float:
+    """Return the two-sided exact p of McNemar's test: in the seeds where just one of both diverged, either is as likely to be the one."""
+    only_arm, only_base = len(arm.diverged & base.values.keys()), len(base.diverged & arm.values.keys())
+    discordant = only_arm + only_base
+    return float(binomtest(only_arm, discordant).pvalue) if discordant else 1.0
+
+
+def signed_ranks(arm: Arm, base: Arm) -> dict[int, float]:
+    """Return the signed rank of the paired difference of each seed of which both runs ended.
+
+    A diverged run lies below every other: its seed has the largest rank, against its arm. Both diverged, or equal accuracies: 0, which
+    has no rank. Ties share the mean of their ranks.
+    """
+    found = differences(arm.values, base.values)
+    found |= dict.fromkeys(arm.diverged & base.values.keys(), -float("inf"))
+    found |= dict.fromkeys(base.diverged & arm.values.keys(), float("inf"))
+    found |= dict.fromkeys(arm.diverged & base.diverged, 0.0)
+    return _ranked(found)
+
+
+def _ranked(values: Mapping[int, float]) -> dict[int, float]:
+    known = {seed: value for seed, value in sorted(values.items()) if value}
+    ranks = rankdata([round(abs(value), 9) for value in known.values()]).tolist()  # equal counts, unequal last digits
+    signed = {seed: rank if known[seed] > 0 else -rank for seed, rank in zip(known, ranks, strict=True)}
+    return {seed: signed.get(seed, 0.0) for seed in sorted(values)}

@@ -1,0 +1,81 @@
+"""The tests of all comparisons of one family: each one's own p, and p values that hold for all of them together."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from .permutation import ALPHA, Array, flips_of, holm, sign_flip_p, smallest_p
+from .step_down import max_t, min_p
+
+Differences = Mapping[int, float]
+"""Seed -> paired difference."""
+
+
+@dataclass(frozen=True)
+class SignFlip:
+    """The sign-flip test of one comparison within its family.
+
+    `p` (its own), `adjusted` (step-down maxT, minP where comparisons have other seeds than their family) and `holm`, for comparison,
+    are None without a pair. `smallest` is the least that p and the adjusted p can be with this number of pairs: the test cannot be
+    significant where it exceeds 0.05. `seeds` were tested; `flips` counts the ways that were looked at, mirror images left out. `ranks`: the differences'
+    signed ranks were tested, because runs of the family diverged; `missing`: not all comparisons have the same seeds.
+    """
+
+    p: float | None
+    adjusted: float | None
+    holm: float | None
+    smallest: float
+    family_size: int
+    seeds: int
+    flips: int
+    ranks: bool = False
+    missing: bool = False
+
+    @property
+    def can_be_significant(self) -> bool:
+        """Whether any data could bring the adjusted p to 0.05 or below."""
+        return self.smallest <= ALPHA
+
+    @property
+    def significant(self) -> bool:
+        """Whether the adjusted p is at most 0.05."""
+        return self.adjusted is not None and self.adjusted <= ALPHA
+
+
+def family_tests(differences: Sequence[Differences], moderated: bool = False, ranks: bool = False) -> list[SignFlip]:
+    """Return the test of each comparison of one family. `ranks` says what `differences` are; `moderated` as for `max_t`."""
+    if not differences:
+        return []
+    table = _table(differences)
+    missing = bool(np.isnan(table).any())
+    raw = [float(sign_flip_p(list(values.values()))) for values in differences]
+    adjusted = min_p(table) if missing else max_t(table, moderated) if table.size else np.full(len(raw), math.nan)
+    return [
+        SignFlip(
+            _known(p),
+            _known(joint),
+            _known(by_holm),
+            smallest_p(len(own)),
+            len(raw),
+            len(own),
+            flips_of(len(own)),
+            ranks,
+            missing,
+        )
+        for p, joint, by_holm, own in zip(raw, adjusted.tolist(), holm(raw).tolist(), differences, strict=True)
+    ]
+
+
+def _table(differences: Sequence[Differences]) -> Array:
+    """Return [comparisons, seeds of any of them]; NaN where a comparison lacks the seed."""
+    seeds = sorted({seed for values in differences for seed in values})
+    rows = [[values.get(seed, math.nan) for seed in seeds] for values in differences]
+    return np.array(rows, dtype=np.float64).reshape(len(differences), len(seeds))
+
+
+def _known(value: float) -> float | None:
+    return None if math.isnan(value) else value

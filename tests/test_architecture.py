@@ -141,6 +141,15 @@ def test_imports_follow_the_arrows(package: str) -> None:
         assert not names & FORBIDDEN[package], f"{file} imports {names & FORBIDDEN[package]}"
 
 
+def test_an_error_of_ours_is_one_that_a_user_can_mend_or_is_caught_inside() -> None:
+    inside = {"DepthError", "DiskError", "MamlabError", "StaleAttempt", "Diverged"}
+    bare = re.compile(
+        r"^class (\w+)\((?:Exception|ArithmeticError|ValueError|RuntimeError|TypeError|KeyError|OSError)\)", re.M
+    )
+    found = {name for file in modules().values() for name in bare.findall(file.read_text())}
+    assert found - inside == set(), "derive it from trainers.errors.MamlabError, or name it here if nobody sees it"
+
+
 @pytest.mark.parametrize("package", sorted(ORDER))
 def test_rooms_import_each_other_in_one_direction_only(package: str) -> None:
     assert {room(name) for name in modules() if name.startswith(package + ".")} <= {*ORDER[package]}

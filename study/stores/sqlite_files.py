@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+from trainers.errors import InputError
+
 from .schema import Schema
 
 NO_DATABASE = "file is not a database"
@@ -24,7 +26,7 @@ OTHERS = {"MLflow": ("Optuna", {"studies", "trials"}), "Optuna": ("MLflow", {"ex
 """By library: the other one, and two of its tables."""
 
 
-class StoreBroken(ValueError):
+class StoreBroken(InputError):
     """A SQLite file that cannot be used as it is; the message names it, what it is, and the way out."""
 
 

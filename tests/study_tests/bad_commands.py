@@ -60,7 +60,7 @@ BAD_COMMANDS: dict[str, tuple[list[str], str]] = {
     ),
     "a preset that is a setting": (["train", "--set", "preset=maml"], "both set preset"),
     "a name that no folder can have": (["train", "--name", "a/b"], "study.name"),
-    "a home that is a file": (["demo", "--home", "{search}"], "{search} is a file, not a folder"),
+    "a home that is a file": (["demo", "--home", "{search}"], "{search} is a file; name a folder"),
     "a home with a question mark": (["status", "--home", "{here}/a?b"], "has '?' in its path"),
     "a home with a number sign": (["status", "--home", "{here}/a#b"], "another folder with --home or MAMLAB_HOME"),
     "a home with a percent sign": (["train", "--home", "{here}/100%"], "the home {here}/100% has '%' in its path"),

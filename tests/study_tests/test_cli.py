@@ -124,7 +124,7 @@ def test_only_errors_that_a_user_can_mend_are_shown_without_a_traceback(
     assert run(["status"]) == 1
     told = capsys.readouterr().err
     assert "Traceback" in told
-    assert "a fault of mamlab" in told
+    assert "This is a bug in mamlab" in told
 
 
 def test_options_of_train_reach_the_config() -> None:

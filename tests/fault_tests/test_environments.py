@@ -112,7 +112,11 @@ def greek_spec(place: Place) -> None:
     execution = rest[rest.index("[execution]") :]
     arms = "".join(f"[[ablation.arms]]\nname = '{name}'\nset = {{ {change} }}\n" for name, change in
                    (("plain", '"inner.lr" = 0.2'), (GREEK, '"inner.lr" = 0.3')))  # fmt: skip
-    text = head.replace('"few"', '"greek"') + f'[ablation]\ndesign = "arms"\nseeds = 1\nallow_underpowered = true\n{arms}' + execution
+    text = (
+        head.replace('"few"', '"greek"')
+        + f'[ablation]\ndesign = "arms"\nseeds = 1\nallow_underpowered = true\n{arms}'
+        + execution
+    )
     (place.folder / "greek.toml").write_text(text, encoding="utf-8")
 
 

@@ -95,9 +95,9 @@ def test_artifacts_that_were_left_behind_are_named_with_both_places_and_the_way_
     with pytest.raises(LocationError) as error:
         open_mlflow(home)
     assert f"not in the home {home.root}: its store says" in str(error.value)
-    assert f'copy them: mkdir -p {home.artifacts} && cp -a "{there}" "{here}"' in str(error.value)
+    assert f"copy them: mkdir -p {home.artifacts} && cp -a '{there}' '{here}'" in str(error.value)
     old.root.rename(tmp_path / "gone")
-    with pytest.raises(LocationError, match=f'go on without: mkdir -p "{here}"'):
+    with pytest.raises(LocationError, match=f"go on without: mkdir -p '{here}'"):
         open_mlflow(home)
     here.mkdir(parents=True)
     assert open_mlflow(home).list_artifacts(run) == []

@@ -107,7 +107,7 @@ def finish(last: StudyProgress, home: Home, console: Console) -> int:
 def _pause_lines(last: StudyProgress) -> str:
     again = "" if last.kind == "train" else ", or add --retry-failed to retry the failed ones too"
     return (
-        f"No further run was started: {last.paused}\n"
+        f"No further runs were started: {last.paused}\n"
         f"Mend the cause first. Then the same command goes on with the runs that are left{again}."
     )
 

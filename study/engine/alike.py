@@ -1,4 +1,6 @@
-"""Runs in a row that fail alike: then it is not the runs, and training the next ones would only lose them too."""
+"""Detects consecutive runs that fail with the same error: the machine is at fault then, and further runs would fail
+too.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,7 @@ import re
 from .run import Run
 
 ALIKE = 4
-"""After so many no further run starts."""
+"""After this many, no further run is started."""
 FAILURES = ("failed", "out_of_memory")
 
 
@@ -33,10 +35,12 @@ class Alike:
 
     @property
     def reached(self) -> str:
-        """What to tell the user when too many have failed alike; empty as long as they have not."""
+        """The message for the user when too many runs failed with the same error; empty otherwise."""
         if len(self._labels) < ALIKE:
             return ""
-        return f"{len(self._labels)} runs in a row failed alike ({', '.join(self._labels)}): {self._message}"
+        return (
+            f"{len(self._labels)} runs in a row failed with the same error ({', '.join(self._labels)}): {self._message}"
+        )
 
 
 def cause(message: str) -> str:

@@ -39,10 +39,11 @@ def trial_sampler(config: StudyConfig, number: int, attempt: int = 0) -> Any:
 
 
 def params_within_max_compute(study: Study, storage: SoleWriter, config: StudyConfig, trial: Trial) -> dict[str, Any]:
-    """Return parameters of a config within `space.max_compute`: the first that the sampler draws, so no trial is spent on others.
+    """Return parameters of a config within `space.max_compute`: the first that the sampler draws, so no trial is spent
+    on others.
 
-    Optuna's constraints are soft, and only some samplers know them. After 20 draws of the sampler that are all beyond it,
-    uniform ones follow. Raises InputError if these are all beyond it, too.
+    Optuna's constraints are soft, and only some samplers know them. After 20 draws of the sampler that are all beyond
+    it, uniform ones follow. Raises InputError if these are all beyond it, too.
     """
     import optuna
 
@@ -58,5 +59,6 @@ def params_within_max_compute(study: Study, storage: SoleWriter, config: StudyCo
     if trial._fixed_params:  # what somebody wished is so dear whatever is drawn beside it
         return dict(trial._fixed_params)
     raise InputError(
-        f"space.max_compute = {config.space.max_compute:g}: {MOST_DRAWS} draws were all beyond it; raise it, or make the space cheaper"
+        f"space.max_compute = {config.space.max_compute:g}: {MOST_DRAWS} sampled configs were all above it; raise it, "
+        "or make the space cheaper"
     )

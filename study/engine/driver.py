@@ -1,6 +1,7 @@
 """The driver: ask, dispatch, report and prune, tell. It is the only writer of a study's stores.
 
-A trial is asked for, its runs go to workers, each epoch that comes back goes through the recorder (pruner, MLflow, Optuna)
+A trial is asked for, its runs go to workers, each epoch that comes back goes through the recorder (pruner, MLflow,
+Optuna)
 and is answered. A driver that dies finds the trial still running at its next start, and sends the run through again,
 from its checkpoint.
 """
@@ -54,7 +55,8 @@ def run_study(
     """Run the study that `config` describes, or go on with it; return how it stands at the end.
 
     Args:
-        config: from `study.spec.parsing.load_spec`; of a search with [study] enqueue, from `study.warm_start.warm_started`.
+        config: from `study.spec.parsing.load_spec`; of a search with [study] enqueue, from
+            `study.warm_start.warm_started`.
         home: where everything is written.
         show: called with the state of things at every event, and at least twice a second.
         trainer: the function that workers train with, as module:name.
@@ -65,12 +67,14 @@ def run_study(
     Raises DriverBusy if another driver runs the study, StudyChanged if it was started with another spec,
     DataError for unusable data, ValueError for what this machine, the data or a store's address cannot do (before
     anything is written), WorkersError if no worker process can be started, KeyboardInterrupt if it is stopped while it
-    waits for a store at its start, StoreLost if a store's file is gone at the end, SpecError for a space that the data do not allow. Later Ctrl-C, SIGTERM and SIGHUP do not raise: workers finish their epoch, and the progress says `interrupted`.
+    waits for a store at its start, StoreLost if a store's file is gone at the end, SpecError for a space that the data
+    do not allow. Later Ctrl-C, SIGTERM and SIGHUP do not raise: workers finish their epoch, and the progress says
+    `interrupted`.
     """
     waiting = StudyProgress(config.study.name, config.kind, planned=0)
 
     def show_away(away: StoreAway) -> None:
-        show(replace(waiting, away=f"{away}. Waiting for it"))
+        show(replace(waiting, away=f"{away}. Waiting for it to come back"))
 
     with driving(home, config.study.name, show_away) as watch:
         refuse_too_long(config, home)
@@ -128,7 +132,8 @@ class _Driver:
         last = self._progress.now(finished=finished, interrupted=bool(self._stop.count), spent=spent, paused=paused)
         if (lost := self._recorder.lost) and not self._stop.count:
             raise StoreLost(
-                f"{lost.reason}. Then the same command goes on: what came since is in checkpoints and journal"
+                f"{lost.reason}. Then run the same command to resume; newer results are in the checkpoints and the "
+                "journal"
             )
         last = replace(last, notes=() if lost else tuple(self._recorder.notes))
         self._show(last)
@@ -154,9 +159,9 @@ class _Driver:
         self._progress.say(*self._executor.notes())
         self._kill_silent()
         self._prepare()
-        back = "the home can be written again" if self._recorder.home_away else "both stores answer again"
+        back = "The home is writable again" if self._recorder.home_away else "Both databases are reachable again"
         if self._recorder.catch_up():
-            self._progress.say(f"{back}, and everything that waited is written")
+            self._progress.say(f"{back}; pending events were written.")
         self._show(self._progress.now())
 
     def _kill_silent(self) -> None:
@@ -206,7 +211,9 @@ class _Driver:
             self._runs.waiting.append(run)
 
     def _next(self) -> Run | None:
-        """Return a run whose training does not run here yet; runs of new trials are queued as far as workers are free."""
+        """Return a run whose training does not run here yet; runs of new trials are queued as far as workers are
+        free.
+        """
         while not self._exhausted():
             if (run := self._runs.take()) is not None:
                 return run

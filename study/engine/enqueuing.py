@@ -63,9 +63,9 @@ def _refuse_changed_arms(study: str, known: dict[Any, str], planned: dict[Any, s
         what = f'study "{study}": arm "{arm}", seed {seed}'
         if (arm, seed) not in planned:
             raise StudyChanged(
-                f"{what} is no longer in the spec; arms and seeds may be added, not removed: put it back"
+                f"{what} is no longer in the spec; you can add arms and seeds but not remove them, so put it back"
             )
         if planned[arm, seed] != fingerprint:
             raise StudyChanged(
-                f"{what} means another training than when the study started; give the new arm a new name"
+                f"{what} has other settings than when the study started; give the changed arm a new name"
             )

@@ -1,4 +1,6 @@
-"""What follows from an event of a worker: it is recorded, answered, and its run goes on, is tried again, or has ended."""
+"""What follows from an event of a worker: it is recorded, answered, and its run goes on, is tried again, or has
+ended.
+"""
 
 from __future__ import annotations
 
@@ -47,7 +49,7 @@ class EventHandler:
         match event:
             case Finished() if not self._kept(run):
                 where = self._home.checkpoints / run.plan.fingerprint
-                self._retry(run, f"its worker has finished, and its checkpoint is not in the home ({where})")
+                self._retry(run, f"its worker has finished, but its checkpoint is not in the home ({where})")
             case Finished() if self._runs.waiting and not self._stop.count:  # the next job first, then the stores
                 self._dispatch()
                 self._write(run, event)
@@ -61,7 +63,7 @@ class EventHandler:
                 self._retry(run, message)
             case Ended(state="out_of_memory") if not run.halve:
                 run.halve = True
-                self._again(run, "out of memory; once more with half the tasks together")
+                self._again(run, "out of memory; retrying with half as many tasks at once")
             case Ended():
                 self._write(run, event)
             case Busy(holder=holder):
@@ -113,7 +115,9 @@ class EventHandler:
             self._go_on(run, message, RETRY_PAUSE_SECONDS * run.attempts)
 
     def _home_fault(self, run: Run, fault: HomeFault) -> None:
-        """Let a run wait for the home's disk; if the driver finds nothing wrong with it, try again, and a few times only."""
+        """Let a run wait for the home's disk; if the driver finds nothing wrong with it, try again, and a few times
+        only.
+        """
         writable = self._recorder.check_home(fault.size)
         run.faults += writable
         if run.faults > FAULTS:
@@ -122,7 +126,7 @@ class EventHandler:
             self._go_on(run, fault.message, RETRY_PAUSE_SECONDS * 2**run.faults if writable else 0.0)
 
     def _go_on(self, run: Run, message: str, pause: float) -> None:
-        self._again(run, f"{message.splitlines()[0]}; the run goes on from its checkpoint", pause)
+        self._again(run, f"{message.splitlines()[0]}; the run resumes from its checkpoint", pause)
 
     def _again(self, run: Run, message: str = "", pause: float = 0.0) -> None:
         """Let a run wait for a worker again, for `pause` seconds at least."""

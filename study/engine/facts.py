@@ -1,4 +1,6 @@
-"""A study's facts on their way into MLflow: one artifact of its own run, read back and compared, and tags for what is short."""
+"""A study's facts on their way into MLflow: one artifact of its own run, read back and compared, and tags for what is
+short.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,9 @@ from ..spec.config import StudyConfig
 from ..spec.searched_space import dimensions
 
 TAG_LIMIT = 5000
-"""Characters of a tag. MLflow takes 8,000, and cuts what is longer without a word; servers of earlier versions take 5,000."""
+"""Characters of a tag. MLflow takes 8,000, and cuts what is longer without a word; servers of earlier versions take
+5,000.
+"""
 ELSEWHERE = f"too long for a tag; see the artifact {records.FACTS_FILE}"
 MARK = " [...]"
 TEXTS = ("space_hash", records.TAG_DATA_PATH)
@@ -45,7 +49,10 @@ def facts_of(config: StudyConfig) -> dict[str, Any]:
 
 
 def write_facts(client: Any, run_id: str, study: str, facts: Mapping[str, Any]) -> None:
-    """Write the facts into the artifact of the study's own run. Raises ValueError unless they can be read back the same."""
+    """Write the facts into the artifact of the study's own run.
+
+    Raises ValueError unless they can be read back the same.
+    """
     text = json.dumps(facts, indent=1)
     client.log_text(run_id, text, records.FACTS_FILE)
     try:
@@ -54,8 +61,8 @@ def write_facts(client: Any, run_id: str, study: str, facts: Mapping[str, Any]) 
         kept = None
     if kept != json.loads(text):
         raise InputError(
-            f'study "{study}": MLflow does not give back {records.FACTS_FILE} as it was written, so no report could be made; '
-            "nothing was trained. See whether the folder of its artifacts has room and can be written, and start again"
+            f'study "{study}": MLflow did not store {records.FACTS_FILE} correctly, so no report could be written; '
+            "nothing was trained. Check that its artifact folder is writable and has free space, then start again"
         )
 
 
@@ -66,6 +73,8 @@ def tags_of(facts: Mapping[str, Any]) -> dict[str, str]:
 
 
 def sentence(text: str) -> str:
-    """Return a text that every store takes as a tag: shortened with a mark at its end, without what a database refuses."""
+    """Return a text that every store takes as a tag: shortened with a mark at its end, without what a database
+    refuses.
+    """
     clean = text.encode("utf-8", "backslashreplace").decode().replace("\0", "\\0")
     return clean if len(clean) <= TAG_LIMIT else clean[: TAG_LIMIT - len(MARK)] + MARK

@@ -43,7 +43,7 @@ def misfit(wish: FrozenTrial, config: StudyConfig) -> str:
     """Return why a wish cannot be trained in the search; empty if it can."""
     assert config.space is not None
     if wish.params:
-        return "it came with parameters that are set already; wish with study.enqueue_trial(PARAMETERS)"
+        return "its parameters are already set; use study.enqueue_trial(PARAMETERS)"
     wished, searched = wish.system_attrs.get("fixed_params", {}), config.space.dimensions
     for name, value in wished.items():
         if name not in searched:
@@ -57,16 +57,20 @@ def misfit(wish: FrozenTrial, config: StudyConfig) -> str:
 
 
 def notes_on(trials: Sequence[FrozenTrial], *, wishes: bool) -> list[str]:
-    """Return what to say of those among a study's `trials` that are not ours; with `wishes`, those that wait are trained."""
+    """Return what to say of those among a study's `trials` that are not ours; with `wishes`, those that wait are
+    trained.
+    """
     others = [one for one in trials if is_others(one) and not (wishes and is_wish(one))]
     if not others:
         return []
     first = ", ".join(_called(one) for one in others[:_MOST_NAMED])
     more = f" and {len(others) - _MOST_NAMED} more" if len(others) > _MOST_NAMED else ""
     those = "1 trial in Optuna's study is" if len(others) == 1 else f"{len(others)} trials in Optuna's study are"
-    return [f"{those} not mamlab's, and passed over: {first}{more}"]
+    return [f"{those} not made by mamlab and ignored: {first}{more}"]
 
 
 def _called(trial: FrozenTrial) -> str:
     why = trial.user_attrs.get(REFUSED)
-    return f"{trial.number} ({trial.state.name.lower()})" + (f", a wish that does not fit: {why}" if why else "")
+    return f"{trial.number} ({trial.state.name.lower()})" + (
+        f", an enqueued trial that cannot be run: {why}" if why else ""
+    )

@@ -30,7 +30,7 @@ class HeldRuns:
         if time.monotonic() - wait.since < NOTICE_SECONDS or wait.reported_holder == holder:
             return ""
         wait.reported_holder = holder
-        return f"{run.plan.label} waits: its training is held by {holder}"
+        return f"{run.plan.label} is waiting: the same training is running in {holder}"
 
     def end(self, run: Run) -> bool:
         """Note that a worker has the run's training; True if the user was told that it waits."""

@@ -1,4 +1,6 @@
-"""Whether the home can be written: a full disk, a lost mount or a quota is an outage like a store's, waited for and not counted."""
+"""Whether the home can be written: a full disk, a lost mount or a quota is an outage like a store's, waited for and not
+counted.
+"""
 
 from __future__ import annotations
 
@@ -52,7 +54,7 @@ class HomeWatch:
         except OSError as error:
             raise HomeAway(root, error) from None
         if not same:
-            told = "another folder is in its place: it was moved, or its disk is not mounted"
+            told = "another folder is in its place; the home was moved, or its disk is not mounted"
             raise HomeAway(root, OSError(errno.ENOENT, told, str(root)))
 
     def probe(self, size: int = 0) -> None:
@@ -117,8 +119,8 @@ def _enter(watch: HomeWatch, stack: ExitStack, home: Home, study: str) -> None:
         if error.errno in DISK_ERRORS - {errno.EROFS}:
             raise HomeAway(home.root, error) from None
         raise InputError(
-            f"the home {home.root} cannot be written: {error.strerror} ({error.filename}); make it writable, or name "
-            "another one with --home"
+            f"the home {home.root} cannot be written: {error.strerror} ({error.filename}); make it writable, or choose "
+            "another home with --home"
         ) from None
 
 

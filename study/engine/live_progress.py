@@ -56,7 +56,8 @@ class LiveProgress:
             study=self._config.study.name, kind=self._config.kind, planned=planned,
             counts={state: count for state, count in counts.items() if count}, running=rows, just_ended=just_ended,
             best_label=label, best_value=value, best_params=params, elapsed=self._limits.elapsed,
-            remaining=self._remaining(left, rows), finished=finished, interrupted=interrupted, spent=spent, paused=paused,
+            remaining=self._remaining(left, rows), finished=finished,
+            interrupted=interrupted, spent=spent, paused=paused,
             experiment_id=self._recorder.experiment_id, messages=tuple(self._messages), away=self._away(),
             unsaved=self._recorder.unsaved,
         )  # fmt: skip
@@ -66,5 +67,5 @@ class LiveProgress:
         return self._speed.remaining(left, done, planned, self._limits.elapsed)
 
     def _away(self) -> str:
-        waiting = f"; {len(self._runs.waiting)} runs wait" if self._recorder.home_away else ""
+        waiting = f"; {len(self._runs.waiting)} runs are waiting" if self._recorder.home_away else ""
         return self._recorder.away + waiting

@@ -26,7 +26,9 @@ Key = tuple[int, int]
 
 @dataclass(frozen=True)
 class Missing:
-    """The names of the `runs` that are missing, whether all of them lie in MLflow's bin, and why it `cannot` be said."""
+    """The names of the `runs` that are missing, whether all of them lie in MLflow's bin, and why it `cannot` be
+    said.
+    """
 
     study: str
     runs: tuple[str, ...] = ()
@@ -35,13 +37,15 @@ class Missing:
 
     @property
     def text(self) -> str:
-        """The sentence for whoever reads the study, with the command that brings the runs back; empty if none is missing."""
+        """The sentence for whoever reads the study, with the command that brings the runs back; empty if none is
+        missing.
+        """
         if not self.runs:
             return ""
         named = ", ".join(self.runs[:MOST_NAMED]) + (", ..." if len(self.runs) > MOST_NAMED else "")
         many = "1 run that has ended is" if len(self.runs) == 1 else f"{len(self.runs)} runs that have ended are"
         remedy = shlex.join(["mamlab", "doctor", self.study, "--fix"]) if self.deleted else "start the study again"
-        return f"{many} missing in MLflow, and counted nowhere: {named}. To bring back: {remedy}"
+        return f"{many} missing in MLflow and not counted: {named}. To restore: {remedy}"
 
 
 def find_missing(
@@ -49,13 +53,13 @@ def find_missing(
 ) -> Missing:
     """Compare the `known` runs (trial, seed) of a study in MLflow with Optuna's trials that have ended.
 
-    `parent` is the study's own run, None if there is none. Where Optuna's store is not there, the plan of an ablation that is
-    complete tells.
+    `parent` is the study's own run, None if there is none. Where Optuna's store is not there, the plan of an ablation
+    that is complete tells.
     """
     try:
         trials, superseded = open_trials(home, study)
     except Exception as error:  # whatever is wrong with that store, the other one can be read
-        why = f"whether runs are missing cannot be said: {error.args[0] if isinstance(error, KeyError) else error}"
+        why = f"cannot tell whether runs are missing: {error.args[0] if isinstance(error, KeyError) else error}"
         return Missing(study, _unplanned(client, experiment_id, spec, parent), cannot=why)
     seeds = parse_spec(spec, started=True).seeds if spec else ()
     lost = {
@@ -73,7 +77,7 @@ def find_missing(
     own_run = parent is None or parent.info.lifecycle_stage == "deleted"
     in_bin = not lost or _keys(client, experiment_id, DELETED).issuperset(lost)
     if own_run and (trials or lost):
-        names.append("the study's own run")
+        names.append("the study's parent run")
         in_bin = in_bin and parent is not None
     return Missing(study, tuple(names), deleted=in_bin)
 

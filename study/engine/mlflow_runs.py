@@ -58,7 +58,9 @@ class MlflowRuns:
         return plan.key in self._known
 
     def lacking(self, runs: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
-        """Return those of the `runs`, (trial, seed), that are neither there nor in MLflow's bin, from which they can be taken out."""
+        """Return those of the `runs`, (trial, seed), that are neither there nor in MLflow's bin, from which they can be
+        taken out.
+        """
         lost = [(trial, seed) for trial, seed in runs if f"{trial}/{seed}" not in self._known]
         if not lost:
             return []
@@ -103,10 +105,11 @@ class MlflowRuns:
         """Raise StudyChanged if the run was recorded with other settings: MLflow never changes a parameter."""
         stored = run.data.params
         if other := [path for path in sorted(params) if stored.get(path, params[path]) != params[path]]:
-            changed = ", ".join(f"{path} = {stored[path]}, and the trial now means {params[path]}" for path in other)
+            changed = ", ".join(f"{path} = {stored[path]}, but the spec now gives {params[path]}" for path in other)
             raise StudyChanged(
-                f'study "{self._config.study.name}", run "{plan.label}" ({run.info.run_id}): MLflow has it with {changed}; '
-                "nothing was written. Delete the run in the MLflow UI: the same command then trains it anew"
+                f'study "{self._config.study.name}", run "{plan.label}" ({run.info.run_id}): MLflow has it with '
+                f"{changed}; "
+                "nothing was written. Delete the run in the MLflow UI and run the same command to retrain it"
             )
 
     def _tags(self, plan: RunPlan) -> dict[str, str]:

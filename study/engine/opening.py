@@ -15,7 +15,8 @@ from .trials import Trials
 
 
 def open_recorder(config: StudyConfig, home: Home, watch: HomeWatch, checksum: str) -> tuple[Recorder, SpendingLimits]:
-    """Open both stores; what Optuna has lost is made again from MLflow, and what has ended in Optuna and is lost in MLflow is to run again.
+    """Open both stores; what Optuna has lost is made again from MLflow, and what has ended in Optuna and is lost in
+    MLflow is to run again.
 
     Return the recorder that writes them, and what the study may spend. Raises StoreAway, StudyChanged.
     """
@@ -30,7 +31,7 @@ def open_recorder(config: StudyConfig, home: Home, watch: HomeWatch, checksum: s
             trials = Trials(storage, config, checksum)
             many = "1 run that had ended was" if len(lost) == 1 else f"{len(lost)} runs that had ended were"
             tracking.notes.append(
-                f"{many} missing in MLflow: taken again from the checkpoints, or trained where there is none"
+                f"{many} missing in MLflow: restored from checkpoints, or retrained where there is no checkpoint"
             )
         trials.experiment_id = tracking.experiment_id
         tracking.start(trials.open_runs, trials.not_ours)

@@ -39,8 +39,8 @@ def refuse_other_direction(study: Study) -> None:
     found = [direction.name.lower() for direction in study.directions]
     if found != ["maximize"]:
         raise InputError(
-            f"the study \"{study.study_name}\" in Optuna's store is not mamlab's: it is to {' and '.join(found)}; "
-            "give yours another name"
+            f'the study "{study.study_name}" in Optuna\'s database was not made by mamlab (direction: '
+            f"{' and '.join(found)}); give your study another name"
         )
 
 

@@ -1,4 +1,6 @@
-"""Events that no store could take yet, in their order: in memory and, so that they outlive the driver, in the study's journal."""
+"""Events that no store could take yet, in their order: in memory and, so that they outlive the driver, in the study's
+journal.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,10 @@ from .run import Run
 
 
 class Pending:
-    """What waits to be written into the stores. What the journal could not take is taken from the checkpoints by the next start."""
+    """What waits to be written into the stores.
+
+    What the journal could not take is taken from the checkpoints by the next start.
+    """
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
@@ -37,7 +42,7 @@ class Pending:
         if not (self._events and self._unkept):
             return ""
         many = "1 event is" if len(self._events) == 1 else f"{len(self._events)} events are"
-        return f"{many} in no store, and {self._journal.path} cannot be written ({self._unkept})"
+        return f"{many} in no database, and {self._journal.path} cannot be written ({self._unkept})"
 
     def add(self, run: Run, event: Event) -> None:
         """Let an event wait; the journal has all epochs of its run, so that it can be read alone."""

@@ -89,7 +89,9 @@ def planned_fingerprint(config: StudyConfig, arm: str | None, seed: int, data_ch
 
 
 def sampler_seed(study_seed: int, trial: int | str) -> int:
-    """Return the seed of the sampler for one trial (or "TRIAL/ATTEMPT"): the first 4 bytes of a SHA-256 of both numbers."""
+    """Return the seed of the sampler for one trial (or "TRIAL/ATTEMPT"): the first 4 bytes of a SHA-256 of both
+    numbers.
+    """
     return int.from_bytes(hashlib.sha256(f"{study_seed}/{trial}".encode()).digest()[:4], "big")
 
 
@@ -122,9 +124,12 @@ def refuse_change(study: str, before: str, now: str) -> None:
         if old.get(path) != new.get(path)
     ]
     if old.get(CHECKSUM) != new.get(CHECKSUM) and DATA_PATH in new:
-        changes.append(f"  the data in {new[DATA_PATH]} is not what the study started with, in {old.get(DATA_PATH)}")
+        changes.append(
+            f"  the data in {new[DATA_PATH]} differs from the data that the study started with, in {old.get(DATA_PATH)}"
+        )
     if changes:
         raise StudyChanged(
-            f'study "{study}" has started with another spec:\n' + "\n".join(changes) + "\n"
-            "Undo the change, or give the study a new name; [budget], [execution], more arms and more seeds are free to change"
+            f'study "{study}" was started with a different spec:\n' + "\n".join(changes) + "\n"
+            "Undo the change, or give the study a new name. You may change [budget] and [execution], and add arms and "
+            "seeds"
         )

@@ -1,7 +1,7 @@
 """Optuna's side of a study made again from MLflow's runs, where `optuna.db` was lost, set aside, or is an older copy.
 
-The trials come in the order of their numbers, each in one transaction: what is missing is what MLflow has beyond Optuna's last
-number, so the next start goes on with what one that died has left.
+The trials come in the order of their numbers, each in one transaction: what is missing is what MLflow has beyond
+Optuna's last number, so the next start goes on with what one that died has left.
 """
 
 from __future__ import annotations
@@ -36,7 +36,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Lost:
-    """What Optuna lacks of a study: `trials` that MLflow has. `there` are those that Optuna has, `attrs` the study's attributes."""
+    """What Optuna lacks of a study: `trials` that MLflow has. `there` are those that Optuna has, `attrs` the study's
+    attributes.
+    """
 
     experiment_id: str
     trials: dict[int, RecordedTrial]
@@ -53,13 +55,14 @@ class Lost:
     def told(self) -> str:
         """What is lost, as a sentence without its point."""
         what = f"no trial from number {len(self.there)} on" if self.there else "no study of this name"
-        return f"Optuna's store has {what}"
+        return f"Optuna's database has {what}"
 
 
 def find_lost(storage: SoleWriter, client: Any, study: str) -> Lost | None:
     """Return what Optuna lacks of a study that MLflow has; None if it lacks nothing, as of a study that is new.
 
-    Raises ValueError if another tool's trials have taken the numbers of ours, ReportError for an experiment that was deleted.
+    Raises ValueError if another tool's trials have taken the numbers of ours, ReportError for an experiment that was
+    deleted.
     """
     there, attrs = _there(storage, study)
     experiment = find_experiment(client, study, str(attrs.get(EXPERIMENT, "")))
@@ -71,9 +74,10 @@ def find_lost(storage: SoleWriter, client: Any, study: str) -> Lost | None:
     found = _single(read_recorded(client, experiment.experiment_id), there, attrs.get(SUPERSEDED, ()))
     if taken and found:
         raise InputError(
-            f"study \"{study}\": Optuna's store has {len(there)} trials of this name that another tool made and none of mamlab's, but "
-            f"MLflow has {len(found)} trials of it. Delete the other tool's study (optuna delete-study --study-name {study} --storage "
-            "URL), and give the command again: ours is then rebuilt from MLflow"
+            f'study "{study}": Optuna\'s store has {len(there)} trials of this name that another tool made and none '
+            f"from mamlab, but MLflow has {len(found)} trials of it. Delete the other tool's study (optuna "
+            f"delete-study --study-name {study} --storage "
+            "URL)and run the command again; mamlab's study is then rebuilt from MLflow"
         )
     trials = {number: trial for number, trial in found.items() if number >= len(there)}
     return Lost(experiment.experiment_id, trials, there, attrs) if trials else None
@@ -82,8 +86,8 @@ def find_lost(storage: SoleWriter, client: Any, study: str) -> Lost | None:
 def rebuild(storage: SoleWriter, client: Any, home: Home, config: StudyConfig, checksum: str) -> str:
     """Make the trials again that MLflow has and Optuna lacks; return what to say of it, empty if Optuna lacks none.
 
-    The caller holds the driver's lock. Nothing is written unless all of it can be. Raises StudyChanged if the runs are of another
-    spec, DriverBusy if a driver of another home runs the study, and as `find_lost`.
+    The caller holds the driver's lock. Nothing is written unless all of it can be. Raises StudyChanged if the runs are
+    of another spec, DriverBusy if a driver of another home runs the study, and as `find_lost`.
     """
     if (lost := find_lost(storage, client, config.study.name)) is None:
         return ""
@@ -92,7 +96,7 @@ def rebuild(storage: SoleWriter, client: Any, home: Home, config: StudyConfig, c
         Heartbeat(home).refuse_other(config.study.name, lambda: str(client.get_run(run_id).data.tags.get(TAG, "")))
     _refuse_other_spec(client, parent, lost, config, checksum)
     _make(storage, client, config, checksum, lost)
-    return f"{lost.told}: rebuilt from {lost.runs}"
+    return f"{lost.told}; rebuilt from {lost.runs}"
 
 
 def _there(storage: SoleWriter, study: str) -> tuple[list[FrozenTrial], dict[str, Any]]:

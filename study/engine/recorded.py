@@ -71,7 +71,8 @@ class RecordedTrial:
         return float(max(run.info.end_time or run.info.start_time for run in self.runs.values())) / 1000
 
     def drawn(self, config: StudyConfig) -> FixedTrial | None:
-        """Return the trial of the search `config` with the parameters and distributions that it drew; None if no run tells its settings.
+        """Return the trial of the search `config` with the parameters and distributions that it drew; None if no run
+        tells its settings.
 
         Raises StudyChanged if the search's space does not give these settings.
         """
@@ -83,13 +84,11 @@ class RecordedTrial:
         try:
             fixed = FixedTrial(config.space.params_of(from_settings(recorded), config.base_tree), self.number)
         except (InputError, ValidationError) as error:
-            raise StudyChanged(
-                f"{where}: MLflow has it with settings that the spec's space does not have: {error}"
-            ) from None
+            raise StudyChanged(f"{where}: its settings in MLflow are not in the spec's space: {error}") from None
         now = settings(config.space.suggest(fixed, config.base_tree)[0])
         other = [path for path in sorted(now.keys() - MACHINE) if recorded.get(path, str(now[path])) != str(now[path])]
         if other:
-            changed = ", ".join(f"{path} = {recorded[path]}, by the spec {now[path]}" for path in other)
+            changed = ", ".join(f"{path} = {recorded[path]}, but the spec gives {now[path]}" for path in other)
             raise StudyChanged(
                 f"{where}: MLflow has it with {changed}; undo the change in the spec, or give the study a new name"
             )
@@ -110,7 +109,9 @@ def _result(run: Run) -> tuple[str, float | None] | None:
 
 
 def read_recorded(client: Any, experiment_id: str) -> dict[int, RecordedTrial]:
-    """Return the trials of an experiment by number, also of ended runs in MLflow's bin, from which they can be taken out."""
+    """Return the trials of an experiment by number, also of ended runs in MLflow's bin, from which they can be taken
+    out.
+    """
     kept: dict[bool, dict[int, dict[int, Run]]] = {True: {}, False: {}}
     for run in sorted(runs_where(client, [experiment_id], view=EVERYWHERE), key=_worth):
         role = run.data.tags.get(records.TAG_ROLE)

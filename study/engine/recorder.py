@@ -1,7 +1,8 @@
 """Both stores of a study behind one door, which stays open while a store is away.
 
 What a worker tells is written into MLflow and Optuna at once. If a store does not answer, it is kept instead, in memory
-and in the study's journal, and written in the same order when the store is back; nothing new is asked for meanwhile. All
+and in the study's journal, and written in the same order when the store is back; nothing new is asked for meanwhile.
+All
 that is written can be written again without effect, so neither a half-done write nor a journal read twice does harm.
 """
 
@@ -57,7 +58,10 @@ class Recorder:
         """Which store is away, since when; empty if both answer."""
         if self._away is None:
             return ""
-        return f"{self._away} (since {since(self._away)}). Runs go on, {len(self._pending)} events wait to be written, nothing new starts"
+        return (
+            f"{self._away} (since {since(self._away)}). Running trainings continue, {len(self._pending)} events are "
+            "waiting to be written, and no new runs start"
+        )
 
     @property
     def unsaved(self) -> str:
@@ -70,7 +74,9 @@ class Recorder:
         return isinstance(self._away, HomeAway)
 
     def check_home(self, size: int = 0, *, write: bool = True) -> bool:
-        """Whether the home is where it was and, with `write`, a file of `size` bytes can be written there; else it is away from now on."""
+        """Whether the home is where it was and, with `write`, a file of `size` bytes can be written there; else it is
+        away from now on.
+        """
         if not self.home_away:
             try:
                 self._watch.probe(size) if write else self._watch.look()
@@ -130,7 +136,8 @@ class Recorder:
         return []
 
     def reopen(self, run: Run) -> bool:
-        """Open a run of an earlier driver in MLflow again and write what was left of it, its end perhaps; False while a store is away.
+        """Open a run of an earlier driver in MLflow again and write what was left of it, its end perhaps; False while a
+        store is away.
 
         A new run is opened with the first thing that its worker tells, so that no worker waits for MLflow.
         """
@@ -177,7 +184,9 @@ class Recorder:
         run.end = run.end or end_of(event)
 
     def note_held(self, fingerprints: Mapping[str, str]) -> None:
-        """Keep, for whoever looks on, which runs wait for a training that another process holds; not while a store is away."""
+        """Keep, for whoever looks on, which runs wait for a training that another process holds; not while a store is
+        away.
+        """
         if self._away is None:
             try:
                 self._tracking.note_held(fingerprints)
@@ -226,7 +235,9 @@ class Recorder:
         self._tracking.check_file()
 
     def close(self, open_runs: Sequence[Run], finished: bool) -> None:
-        """Set what has not ended back to waiting, and end the study's own run; left to the next start while a store is away."""
+        """Set what has not ended back to waiting, and end the study's own run; left to the next start while a store is
+        away.
+        """
         if self._taken:  # the stores are another driver's
             return
         self.catch_up(now=True)

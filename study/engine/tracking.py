@@ -75,10 +75,11 @@ class Tracking:
         if not self.parent_id and (deleted := parent_of(self._client, self.experiment_id)):
             self._client.restore_run(deleted.info.run_id)
             self.runs.parent_id = deleted.info.run_id
-            self.notes.append("the study's own run lay in MLflow's bin, and was taken out")
+            self.notes.append("the study's parent run was deleted in MLflow; it was restored")
 
     def start(self, open_runs: list[tuple[int, int]], not_ours: Container[int] = ()) -> None:
-        """Start (again) the study's own run; runs in `open_runs`, (trial, seed), that a dead driver left are set to interrupted.
+        """Start (again) the study's own run; runs in `open_runs`, (trial, seed), that a dead driver left are set to
+        interrupted.
 
         Runs of trials that are `not_ours`, because another tool ended them, count no more.
         """
@@ -104,7 +105,10 @@ class Tracking:
         self._client.check_file()
 
     def beat(self) -> None:
-        """Give a sign of life, if it is time. Raises DriverBusy if another driver has taken the study over meanwhile."""
+        """Give a sign of life, if it is time.
+
+        Raises DriverBusy if another driver has taken the study over meanwhile.
+        """
         if self._heartbeat.due:
             self._heartbeat.refuse_successor(self._config.study.name, self._sign())
             self._tag({TAG: self._heartbeat.sign(), WALL: self._wall()})

@@ -1,1 +1,1 @@
-"""The plan: a spec in, its size, time, disk and power out, before anything is trained."""
+"""The plan of a study: size, time, disk space and statistical power, before anything is trained."""

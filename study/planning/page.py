@@ -33,7 +33,8 @@ def show_plan(
 ) -> None:  # fmt: skip
     """Make the plan and print it, then refuse (SpecError) what `mamlab ablate` would refuse.
 
-    Raises ValueError for a budget that is no time, and for both `sd` and `source`; ReportError for a folder without a report.
+    Raises ValueError for a budget that is no time, and for both `sd` and `source`; ReportError for a folder without a
+    report.
     """
     import torch
 
@@ -41,7 +42,7 @@ def show_plan(
 
     hours = parse_hours(budget) if budget else None
     if sd is not None and source is not None:
-        raise InputError("--sd and --from both tell the noise; give one of the two")
+        raise InputError("--sd and --from both set the noise; give only one")
     if sd is not None:
         noise: Noise | None = Noise(sd / 100, "your guess")
     else:
@@ -93,13 +94,13 @@ def _size(plan: StudyPlan) -> Table:
     table.add_column(style="dim", no_wrap=True)
     table.add_column(overflow="fold")
     cells = f"{plan.arms} arms x {plan.seeds} seeds = {plan.cells}" if plan.arms else f"{plan.cells}"
-    table.add_row("trainings", f"{cells}, {plan.trained} of them trained in this home")
-    side = "" if plan.workers == 1 else f", {plan.workers} side by side"
+    table.add_row("trainings", f"{cells}, {plan.trained} of them already trained in this home")
+    side = "" if plan.workers == 1 else f", {plan.workers} in parallel"
     table.add_row("time", f"{duration(plan.wall)}: {duration(plan.a_run)} each{side}")
-    table.add_row("disk", f"{size_text(plan.disk)} of checkpoints are kept")
+    table.add_row("disk", f"{size_text(plan.disk)} of checkpoints")
     table.add_row("measured", plan.pilot)
     if plan.kind == "search":
-        table.add_row("", "configs sampled from the space; pruned trials take less")
+        table.add_row("", "configs sampled from the space; pruned trials take less time")
         if plan.fitting_runs is not None:
             table.add_row("budget", f"{plan.fitting_runs // plan.seeds} trials fit {plan.budget_hours:g} h")
     return table
@@ -126,15 +127,21 @@ def detectable_text(difference: float | None, noise: Noise | None) -> str:
 
 def _power(plan: StudyPlan) -> Iterable[str]:
     yield (
-        "MDE: minimum detectable effect, the smallest paired difference, up or down, that the Holm-adjusted sign-flip test "
-        "detects with a power of 80 %; MDE of t: the same for a 95 % t interval that excludes 0."
+        "MDE: minimum detectable effect, the smallest paired difference (either sign) that the Holm-adjusted sign-flip "
+        "test detects with 80 % power. MDE of t: the same for a 95 % t interval that excludes 0."
     )
     if plan.noise:
-        yield f"sd of a seed's paired difference: {100 * plan.noise.sd:.2f} points, from {plan.noise.source}."
+        yield f"sd of the paired differences between seeds: {100 * plan.noise.sd:.2f} points, from {plan.noise.source}."
         if plan.noise.model is None:
-            yield "Differences are taken as normal, which they are not near 100 %: there a pilot, your own seeds or --from FOLDER, says more."
+            yield (
+                "Differences are assumed to be normal, which fails near 100 % accuracy. A pilot (finished seeds of "
+                "this study, or --from FOLDER) is more accurate there."
+            )
     else:
-        yield "sd: standard deviation of a seed's paired difference. In points with --sd POINTS, or --from FOLDER of an earlier report."
+        yield (
+            "sd: standard deviation of the paired differences between seeds. For effects in points, give --sd POINTS, "
+            "or --from FOLDER of an earlier report."
+        )
 
 
 def _proposals(proposals: Sequence[Proposal], hours: float, noise: Noise | None) -> RenderableType:
@@ -146,9 +153,10 @@ def _proposals(proposals: Sequence[Proposal], hours: float, noise: Noise | None)
         table.add_row(one.design, str(one.arms), str(one.seeds), duration(3600 * one.hours), *last)
     fitting = next((one for one in proposals if one.works), None)
     advice = (
-        f'design = "{fitting.design}" with seeds = {fitting.seeds} fits {hours:g} h and every family can be significant.'
+        f'design = "{fitting.design}" with seeds = {fitting.seeds} fits into {hours:g} h, and every family can reach '
+        "significance."
         if fitting
-        else f"No design fits {hours:g} h with enough seeds: shorten [trainer.budget], or name fewer components."
+        else f"No design fits into {hours:g} h with enough seeds. Shorten [trainer.budget], or list fewer components."
     )
     return Group(table, _line(advice))
 

@@ -1,4 +1,4 @@
-"""What a study will take, and what it can find, before it runs: `mamlab plan`."""
+"""`mamlab plan`: a study's cost and statistical power, before it runs."""
 
 from __future__ import annotations
 
@@ -32,8 +32,10 @@ SMALLER = ("leave_one_out", "add_one_in")
 class FamilyPlan:
     """A family with the smallest Holm-adjusted p it can reach, and the differences that it finds in 80 % of studies.
 
-    `detectable` is found by the sign-flip test, `t_detectable` has an interval without 0; None if no difference can be found. Both
-    as an accuracy in [0, 1], or, where the plan knows nothing of the noise, in standard deviations of a seed's paired difference.
+    `detectable` is found by the sign-flip test, `t_detectable` has an interval without 0; None if no difference can be
+    found. Both
+    as an accuracy in [0, 1], or, where the plan knows nothing of the noise, in standard deviations of a seed's paired
+    difference.
     """
 
     name: str
@@ -118,8 +120,9 @@ def make_plan(
         trained, left = cells - len(missing), math.fsum(seconds[name] for name in missing)
         kept = sum(disk[name] for name in missing)
     how = (
-        f"{pilot.classes} classes of cost, 3 iterations and 48 validation tasks each after one to warm up, "
-        f"one after another with {config.execution.threads} thread{'s' * (config.execution.threads > 1)}, {pilot.seconds:.0f} s"
+        f"{pilot.classes} cost classes, each timed with 3 iterations and 48 validation tasks after one warm-up, "
+        f"one after another with {config.execution.threads} thread{'s' * (config.execution.threads > 1)}, "
+        f"{pilot.seconds:.0f} s"
     )
     a_run = math.fsum(seconds.values()) / len(seconds)
     fitting = int(3600 * budget_hours * workers / a_run) if budget_hours else None
@@ -128,7 +131,8 @@ def make_plan(
     )
     return StudyPlan(
         config.study.name, config.kind, len(config.arms), seeds, cells, trained, a_run,
-        left / workers, workers, kept, how, family_plans(config.families, seeds, noise), noise, budget_hours, fitting, proposals,
+        left / workers, workers, kept, how, family_plans(config.families, seeds, noise), noise,
+        budget_hours, fitting, proposals,
     )  # fmt: skip
 
 

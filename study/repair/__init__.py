@@ -1,1 +1,1 @@
-"""Repair: both stores, checkpoints and journal in, what disagrees out, and what mends it."""
+"""Repair: compares both databases, checkpoints and journal, lists what disagrees, and fixes it."""

@@ -39,8 +39,8 @@ def unwritten_events(stored: StoredStudy) -> Iterator[Disagreement]:
         kept = stored.journal.read()
         events = sum(map(len, kept.values()))
         yield Disagreement(
-            f"{events} events of {len(kept)} runs wait in {stored.journal.path.name}",
-            "written into both stores, the file removed",
+            f"{events} events of {len(kept)} runs are waiting in {stored.journal.path.name}",
+            "written to both databases, and the file removed",
             partial(fixes.replay, stored),
         )
 

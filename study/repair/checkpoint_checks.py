@@ -18,8 +18,8 @@ def unread_results(stored: StoredStudy) -> Iterator[Disagreement]:
         folder = stored.folder(run.data.tags[records.TAG_CELL])
         if state_of(run) not in records.ENDED and not stored.end_of(run) and folder.finished:
             yield Disagreement(
-                f"{run.info.run_name}: its checkpoint is complete, the stores lack its result",
-                f"{RESTART}: it is taken over without training",
+                f"{run.info.run_name}: its checkpoint is complete, but its result is in neither database",
+                f"{RESTART}; the result is taken over without training",
             )
 
 
@@ -28,7 +28,8 @@ def missing_epochs(stored: StoredStudy) -> Iterator[Disagreement]:
     for run in stored.distinct_runs:
         if missing := stored.missing(run):
             yield Disagreement(
-                f"{run.info.run_name}: MLflow lacks {len(missing)} of {len(stored.history(run))} epochs of its checkpoint",
+                f"{run.info.run_name}: MLflow lacks {len(missing)} of {len(stored.history(run))} epochs of its "
+                "checkpoint",
                 "written into MLflow",
                 partial(fixes.write_epochs, stored, run, missing),
             )
@@ -48,8 +49,9 @@ def gone_checkpoints(stored: StoredStudy) -> Iterator[Disagreement]:
         names = ", ".join(run.info.run_name for run in gone[:3])
         more = f" and {len(gone) - 3} more" if len(gone) > 3 else ""
         yield Disagreement(
-            f"{names}{more}: complete, the checkpoint is not in {stored.home.checkpoints}",
-            "noted as gone: results stay, `mamlab export` says how to train it again (if that folder is another disk, mount it first)",
+            f"{names}{more}: complete, but the checkpoint is not in {stored.home.checkpoints}",
+            "recorded as deleted: results stay, and `mamlab export` says how to retrain it (if that folder is on "
+            "another disk, mount it first)",
             partial(fixes.note_gone, stored, gone),
         )
 
@@ -60,5 +62,5 @@ def leftover_files(stored: StoredStudy) -> Iterator[Disagreement]:
         if files := folder.leftovers():
             names = ", ".join(file.name for file in files)
             yield Disagreement(
-                f"checkpoint {folder.path.name[:12]}: left over: {names}", "removed", partial(fixes.remove, files)
+                f"checkpoint {folder.path.name[:12]}: left-over files: {names}", "removed", partial(fixes.remove, files)
             )

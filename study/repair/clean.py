@@ -1,7 +1,7 @@
-"""What lies in a home and no study needs, and its removal.
+"""What lies in a home and no study uses, and its removal.
 
-A study is gone when its experiment was deleted in MLflow, or neither store knows it. The numbers of a study that is there
-are in its stores; its checkpoints stay as long as one of its runs has their fingerprint.
+A study is gone when its experiment was deleted in MLflow, or neither store knows it. The numbers of a study that is
+there are in its stores; its checkpoints stay as long as one of its runs has their fingerprint.
 """
 
 from __future__ import annotations
@@ -54,7 +54,9 @@ class Unneeded:
 
 
 def read_needed(home: Home) -> Needed:
-    """Ask both stores. Raises UnknownStudyError if there is no store yet, so that nothing is taken for unneeded by mistake."""
+    """Ask both stores. Raises UnknownStudyError if there is no store yet, so that nothing is taken for unneeded by
+    mistake.
+    """
     require_store(home)
     client = open_mlflow(home)
     there, deleted = _experiments(client, "active_only"), _experiments(client, "deleted_only")
@@ -108,17 +110,17 @@ def _checkpoints(home: Home, needed: Needed) -> Iterator[Unneeded]:
             yield Unneeded(folder, "no study uses this training", _size(folder))
         else:
             for file in CheckpointFolder(folder, keep_all=True).leftovers():
-                yield Unneeded(file, "half written or damaged", _size(file))
+                yield Unneeded(file, "partly written or damaged", _size(file))
 
 
 def _of_gone_studies(home: Home, needed: Needed) -> Iterator[Unneeded]:
     """Logs and journals; other files there are somebody's own, and left."""
     for path in home.logs.glob("*"):
         if path.name not in needed.studies and not path.is_symlink() and (logs := _own_files(path)):
-            yield Unneeded(path, "its study is gone", sum(map(_size, logs)))
+            yield Unneeded(path, "its study no longer exists", sum(map(_size, logs)))
     for path in home.journal.glob("*.jsonl"):
         if path.stem not in needed.studies and not path.is_symlink() and Journal(path).read():
-            yield Unneeded(path, "its study is gone", _size(path))
+            yield Unneeded(path, "its study no longer exists", _size(path))
 
 
 def _own_files(folder: Path) -> list[Path]:
@@ -134,9 +136,10 @@ def _size(path: Path) -> int:
 
 
 def clean(home: Home, console: Console, *, yes: bool) -> None:
-    """Print what no study needs, and with `yes` delete it.
+    """Print what no study uses, and with `yes` delete it.
 
-    Raises UnknownStudyError if there is no store yet, DriverBusy with `yes` while a driver of the home lives, here or elsewhere.
+    Raises UnknownStudyError if there is no store yet, DriverBusy with `yes` while a driver of the home lives, here or
+    elsewhere.
     """
     with ExitStack() as locks:
         for lock in sorted(home.locks.glob("*.lock")) if yes else ():
@@ -149,7 +152,7 @@ def clean(home: Home, console: Console, *, yes: bool) -> None:
         gone = [one for one in found if _delete(one)] if yes else []
     _print(home, console, gone if yes else found, yes=yes)
     if busy := len(found) - len(gone) if yes else 0:
-        say(console, f"{busy} could not be deleted: in use, or not ours to delete.")
+        say(console, f"{busy} could not be deleted: in use, or no permission.")
     own = replace(home, stores=None)
     say(
         console,
@@ -198,16 +201,16 @@ def _delete_own(folder: Path) -> None:
 
 def _print(home: Home, console: Console, found: list[Unneeded], *, yes: bool) -> None:
     if not found:
-        say(console, "Nothing to delete: studies need all that is here.")
+        say(console, "Nothing to clean: every file is still used by a study.")
         return
-    table = plain_table("deleted" if yes else "no study needs", "why", "size", numbers=["size"])
+    table = plain_table("deleted" if yes else "no study uses", "why", "size", numbers=["size"])
     for one in found[:LISTED]:
         table.add_row(_short(one.path.relative_to(home.root)), one.why, size_text(one.size))
     if rest := found[LISTED:]:
         table.add_row(f"... and {len(rest)} more", "", size_text(sum(one.size for one in rest)))
     console.print(table)
     total = size_text(sum(one.size for one in found))
-    ending = "deleted." if yes else "in all. Delete it with: mamlab clean --yes"
+    ending = "deleted." if yes else "in total. To delete: mamlab clean --yes"
     say(console, f"{total} {ending}")
 
 

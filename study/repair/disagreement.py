@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-RESTART = "no: start the study again"
-AGAIN = "to run again: the next start takes it from its checkpoint, or trains it"
+RESTART = "start the study again"
+AGAIN = "marked to run again: the next start restores it from its checkpoint, or retrains it"
 
 
 @dataclass(frozen=True)

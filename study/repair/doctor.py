@@ -24,8 +24,8 @@ from .state import StoredStudy, read_stored
 def examine(home: Home, name: str, console: Console, *, fix: bool, as_json: bool) -> int:
     """Print what disagrees in the study `name`, mended if `fix`; return 1 if something is left, else 0.
 
-    Without `fix` nothing in the home is written. Raises UnknownStudyError for an unknown study, DriverBusy with `fix` if a driver
-    lives; LocationError for artifacts that are not here.
+    Without `fix` nothing in the home is written. Raises UnknownStudyError for an unknown study, DriverBusy with `fix`
+    if a driver lives; LocationError for artifacts that are not here.
     """
     stored, mended, left = _mended(home, name) if fix else _found(home, name)
     if as_json:
@@ -57,7 +57,7 @@ def _mended(home: Home, name: str) -> tuple[StoredStudy, list[Disagreement], lis
     with driver_lock(home.locks / f"{name}.lock", name):
         stored = read_stored(home, name, alone=True)
         if stored.driver:
-            raise DriverBusy(f'study "{name}" is being run by {stored.driver}; stop it there, then --fix')
+            raise DriverBusy(f'study "{name}" is being run by {stored.driver}; stop it there first, then use --fix')
         mended, left = mend(stored)
     return stored, [*([Disagreement(moved.told(home), "rewritten")] if moved else []), *mended], left
 
@@ -65,7 +65,7 @@ def _mended(home: Home, name: str) -> tuple[StoredStudy, list[Disagreement], lis
 def _print(stored: StoredStudy, console: Console, mended: list[Disagreement], left: list[Disagreement]) -> None:
     name = stored.name
     if stored.driver:
-        say(console, f"{name} is being run by {stored.driver}: only what has ended is compared.")
+        say(console, f"{name} is being run by {stored.driver}; only ended runs are compared.")
     if not mended and not left:
         say(console, f"{name}: the stores, the checkpoints and the journal agree.")
         return
@@ -76,6 +76,6 @@ def _print(stored: StoredStudy, console: Console, mended: list[Disagreement], le
         table.add_row(Text(one.what, style="yellow"), Text(one.remedy))
     console.print(table)
     if mended or not any(one.cure for one in left):
-        say(console, f"{len(mended)} mended, {len(left)} left.")
+        say(console, f"{len(mended)} fixed, {len(left)} left.")
     else:
-        say(console, f"Mend it with: {stored.home.command('doctor', name, '--fix')}")
+        say(console, f"To fix: {stored.home.command('doctor', name, '--fix')}")

@@ -99,7 +99,9 @@ def take_out(stored: StoredStudy, runs: Sequence[Any]) -> None:
 
 
 def run_again(stored: StoredStudy, numbers: Collection[int]) -> None:
-    """Mark trials as superseded: the next start puts another with the same parameters, or arm and seed, in their place."""
+    """Mark trials as superseded: the next start puts another with the same parameters, or arm and seed, in their
+    place.
+    """
     for run in stored.runs:
         if key_of(run)[0] in numbers:
             stored.client.set_tag(run.info.run_id, records.TAG_ROLE, records.ROLE_SUPERSEDED)
@@ -127,7 +129,7 @@ def replay(stored: StoredStudy) -> None:
     recorder = Recorder(trials, tracking, Journal(stored.journal.path), HomeWatch(stored.home))
     recorder.close(recorder.replay(), finished=before == records.COMPLETE)
     if recorder.behind:
-        raise InputError(f"the journal could not be written: {recorder.away}")
+        raise InputError(f"the journal could not be written to the databases: {recorder.away}")
 
 
 def fitting_end(stored: StoredStudy, run: Any, state: str) -> records.EndState | None:

@@ -36,7 +36,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class StoredStudy:
-    """One study at one moment: `trials` are Optuna's by number (those that count), `runs` MLflow's without the study's own, `parent`."""
+    """One study at one moment: `trials` are Optuna's by number (those that count), `runs` MLflow's without the study's
+    own, `parent`.
+    """
 
     home: Home
     name: str
@@ -63,7 +65,7 @@ class StoredStudy:
         artifacts = self.client.list_artifacts(self.parent.info.run_id)
         if not any(file.path == records.SPEC_FILE for file in artifacts):
             raise UnknownStudyError(
-                f'study "{self.name}" has no {records.SPEC_FILE} in MLflow; start it again, which writes it'
+                f'study "{self.name}" has no {records.SPEC_FILE} in MLflow; start it again to write the file'
             )
         with tempfile.TemporaryDirectory() as folder:
             file = self.client.download_artifacts(self.parent.info.run_id, records.SPEC_FILE, folder)
@@ -100,7 +102,9 @@ class StoredStudy:
         return [best[key] for key in sorted(best)]
 
     def worth(self, run: Any) -> tuple[bool, int, float]:
-        """Return how much a run tells, to sort by: an ended one more than another, then one of more epochs, then the older."""
+        """Return how much a run tells, to sort by: an ended one more than another, then one of more epochs, then the
+        older.
+        """
         return state_of(run) in records.ENDED, len(self.steps[run.info.run_id]), -run.info.start_time
 
     def end_of(self, run: Any) -> str:
@@ -164,7 +168,8 @@ def state_of(run: Any) -> str:
 
 
 def read_stored(home: Home, name: str, *, alone: bool = False) -> StoredStudy:
-    """Read the study `name`; with `alone` this process holds its driver's lock, and waits to see whether one elsewhere lives.
+    """Read the study `name`; with `alone` this process holds its driver's lock, and waits to see whether one elsewhere
+    lives.
 
     Raises UnknownStudyError, naming the studies that there are, if it is none of them.
     """
@@ -193,7 +198,9 @@ def read_stored(home: Home, name: str, *, alone: bool = False) -> StoredStudy:
 
 
 def _alive(client: Any, home: Home, name: str, parent_id: str) -> str:
-    """Return who runs the study from another home, empty if nobody does; see `study.stores.connect.heartbeat.living`."""
+    """Return who runs the study from another home, empty if nobody does; see
+    `study.stores.connect.heartbeat.living`.
+    """
     found = living(lambda: {name: client.get_run(parent_id).data.tags.get(TAG, "")}, home.root)
     return str(found.get(name, ""))
 

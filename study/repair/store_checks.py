@@ -20,7 +20,7 @@ def lost_trials(stored: StoredStudy) -> Iterator[Disagreement]:
     """Trials that Optuna has lost and MLflow has."""
     if stored.lost is not None:
         yield Disagreement(
-            f"{stored.lost.told}; the next start rebuilds it from {stored.lost.runs}",
+            f"{stored.lost.told}; the next start rebuilds the trials from {stored.lost.runs}",
             f"rebuilt from {stored.lost.runs}",
             partial(fixes.rebuild_trials, stored),
         )
@@ -30,8 +30,8 @@ def deleted_own_run(stored: StoredStudy) -> Iterator[Disagreement]:
     """The study's own run in MLflow's bin."""
     if stored.parent.info.lifecycle_stage == "deleted":
         yield Disagreement(
-            f"study {stored.name}: its own run is in MLflow's bin",
-            "taken out of the bin",
+            f"study {stored.name}: its parent run is deleted in MLflow",
+            "restored",
             partial(fixes.take_out, stored, [stored.parent]),
         )
 
@@ -43,7 +43,7 @@ def doubled_runs(stored: StoredStudy) -> Iterator[Disagreement]:
         if kept.setdefault(key_of(run), run) is not run:
             yield Disagreement(
                 f"{run.info.run_name}: MLflow has two runs of this trial and seed",
-                f"run {run.info.run_id} goes into MLflow's bin, the one with more results stays",
+                f"run {run.info.run_id} is deleted in MLflow; the one with more results stays",
                 partial(fixes.delete_run, stored, run),
             )
 
@@ -58,7 +58,7 @@ def different_ends(stored: StoredStudy) -> Iterator[Disagreement]:
         name = run.info.run_name
         if state in records.ENDED and not end and not stored.driver:
             yield Disagreement(
-                f"{name}: {state} in MLflow, not ended in Optuna",
+                f"{name}: {state} in MLflow, but not ended in Optuna",
                 f"ended as {state} in Optuna",
                 partial(fixes.end_in_optuna, stored, run, trial),
             )
@@ -101,13 +101,13 @@ def lost_runs(stored: StoredStudy) -> Iterator[Disagreement]:
             continue
         if all((number, seed) in stored.deleted_runs for seed in lost):
             yield Disagreement(
-                f"{label_of(trial)}: ended in Optuna, its run is in MLflow's bin",
-                "taken out of the bin",
+                f"{label_of(trial)}: ended in Optuna, but its run is deleted in MLflow",
+                "restored",
                 partial(fixes.take_out, stored, [stored.deleted_runs[number, seed] for seed in lost]),
             )
         else:
             yield Disagreement(
-                f"{label_of(trial)}: ended in Optuna, MLflow has no run of it",
+                f"{label_of(trial)}: ended in Optuna, but MLflow has no run of it",
                 AGAIN,
                 partial(fixes.run_again, stored, [number]),
             )
@@ -121,8 +121,8 @@ def lost_runs(stored: StoredStudy) -> Iterator[Disagreement]:
             )
         elif stored.trial_of(run) is None and not (stored.lost and number in stored.lost.trials):
             yield Disagreement(
-                f"{run.info.run_name}: a run in MLflow, Optuna has no trial {number}",
-                f"no: nothing made it; delete run {run.info.run_id} in the MLflow UI",
+                f"{run.info.run_name}: a run in MLflow, but Optuna has no trial {number}",
+                f"not made by mamlab; delete run {run.info.run_id} in the MLflow UI",
             )
 
 
@@ -137,7 +137,7 @@ def lost_results(stored: StoredStudy) -> Iterator[Disagreement]:
             lacking.insert(0, "its curves")
         if lacking:
             yield Disagreement(
-                f"{run.info.run_name}: complete, and MLflow lacks {', '.join(lacking)}",
+                f"{run.info.run_name}: complete, but MLflow lacks {', '.join(lacking)}",
                 AGAIN,
                 partial(fixes.run_again, stored, [key_of(run)[0]]),
             )

@@ -31,12 +31,12 @@ READERS = {
     "verify": command("verify ab", r"every (table|accuracy on its page) follows from its 9 runs; .*the results agree with MLflow"),
     "doctor": command("doctor ab", r"ab: the stores, the checkpoints and the journal agree"),
     "export": command("export ab model --arm MAML++", r"Accuracy: \d.*MLflow: "),
-    "plan": command("plan ablation.toml", r"3 arms x 3 seeds = 9, 9 of them trained in this home"),
+    "plan": command("plan ablation.toml", r"3 arms x 3 seeds = 9, 9 of them already trained in this home"),
     "plan --from": command("plan ablation.toml --from "
                            "runs/reports/ab", r"7\.22 points, from the report in runs/reports/ab"),
     "promote": command("promote se --best 1 --seeds 1", r"se-promoted: 2 of 2 runs \| 2 complete", "se-promoted"),
     "ablate --from": command("ablate --from se --seeds 1", r"se-ablated: (\d+) of \1 runs", "se-ablated"),
-    "clean": command("clean", r"Nothing to delete: studies need all that is here"),
+    "clean": command("clean", r"Nothing to clean: every file is still used by a study"),
     "space check": command("space check search.toml", r"se: all of 200 random configs can be trained"),
     "ui": command("ui --port PORT", r"Ctrl-C stops.*Stopped"),
     "ablate": command("ablate ablation.toml", r"ab: 9 of 9 runs \| 9 complete"),
@@ -58,7 +58,7 @@ WRITERS = {
     "train": command("train one.toml", r"one: 1 of 1 runs? \| 1 complete", "one"),
     "first start": command("train one.toml", r"one: 1 of 1 runs? \| 1 complete", "one", kill_within=8.0),
     "doctor --fix": command("doctor ab --fix", r"ab: .*agree|\d mended, 0 left"),
-    "clean --yes": command("clean --yes", r"Nothing to delete|deleted\."),
+    "clean --yes": command("clean --yes", r"Nothing to clean|deleted\."),
     "data": command("data glyphs", r"glyphs"),
 }
 
@@ -69,9 +69,9 @@ HOME_ONLY = "cannot happen: it reads nothing of that"
 
 GONE_TEXT = "1 run that has ended is missing in MLflow, .*To bring back: mamlab doctor (?:ab|se) --fix"
 GONE_RUN = (1, GONE_TEXT)
-STALE_PLACES = (1, r"stored locations name .*Mend it with: mamlab doctor ab --fix")
+STALE_PLACES = (1, r"stored locations name .*To fix: mamlab doctor ab --fix")
 NO_MLFLOW = (2, r"error: there are no runs yet in|error: .*mlflow\.db")
-NO_OPTUNA = (0, r"whether runs are missing cannot be said: \S+/optuna\.db is not there")
+NO_OPTUNA = (0, r"cannot tell whether runs are missing: \S+/optuna\.db is not there")
 NO_DATA = (2, r"error: .*\S*pics")
 NO_ARTIFACT = (2, r"error: .*no per_task\.json")
 
@@ -82,7 +82,7 @@ WHEN: dict[str, dict[str, Cell | str]] = {
     "run deleted": {
         **{name: (0, rf"note: {GONE_TEXT}.*{READERS[name].right}") for name in ("export", "promote", "ablate --from")},
         **dict.fromkeys(("status", "status ab", "report", "verify"), GONE_RUN),
-        "doctor": (1, r"MAML\+\+ / seed 1: ended in Optuna, its run is in MLflow's bin"),
+        "doctor": (1, r"MAML\+\+ / seed 1: ended in Optuna, but its run is deleted in MLflow"),
         "ablate": (1, r"Incomplete: 1 run that has ended .*To bring back: mamlab doctor ab --fix"),
         "search": (1, r"Incomplete: 1 run that has ended .*To bring back: mamlab doctor se --fix"),
         "space check": HOME_ONLY,
@@ -90,8 +90,8 @@ WHEN: dict[str, dict[str, Cell | str]] = {
     },
     "mlflow.db missing": {
         **dict.fromkeys(READERS, NO_MLFLOW),
-        "ablate": (0, r"ab: 9 of 9 runs \| 9 complete .*9 runs that had ended were missing in MLflow: taken again"),
-        "search": (0, r"9 complete, 1 pruned .*10 runs that had ended were missing in MLflow: taken again"),
+        "ablate": (0, r"ab: 9 of 9 runs \| 9 complete .*9 runs that had ended were missing in MLflow: restored"),
+        "search": (0, r"9 complete, 1 pruned .*10 runs that had ended were missing in MLflow: restored"),
         "verify": (0, r"follows from its 9 runs; .*the results were not compared with MLflow"),
         "space check": HOME_ONLY,
         "plan": RIGHT,
@@ -99,7 +99,7 @@ WHEN: dict[str, dict[str, Cell | str]] = {
     },
     "optuna.db missing": {
         "report": NO_OPTUNA,
-        "doctor": (1, r"Optuna's store has no study of this name; the next start rebuilds it"),
+        "doctor": (1, r"Optuna's database has no study of this name; the next start rebuilds the trials"),
         "ablate": (0, r"ab: 9 of 9 runs \| 9 complete .*rebuilt from MLflow's 9 runs"),
         "search": (0, r"9 complete, 1 pruned .*rebuilt from MLflow's 10 runs"),
         "space check": HOME_ONLY,

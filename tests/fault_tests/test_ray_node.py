@@ -58,7 +58,7 @@ def under_a_killed_node(case: Case, home: Home, cluster: Any, moment: float) -> 
         timer.join()
     workers.close()
     assert last.finished
-    return any("goes on from its checkpoint" in message for message in told)
+    return any("resumes from its checkpoint" in message for message in told)
 
 
 @pytest.mark.parametrize("number", range(5))

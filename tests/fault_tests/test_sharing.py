@@ -64,7 +64,7 @@ def test_a_study_resumed_with_a_changed_spec_is_refused_and_unharmed(
     old, new = [("high = 1e-1", "high = 1.0"), ('"median"', '"percentile"'), ("epochs = 4", "epochs = 5")][number]
     assert old in case.config.spec_text
     changed = parse_spec(case.config.spec_text.replace(old, new))
-    with pytest.raises(StudyChanged, match="has started with another spec"):
+    with pytest.raises(StudyChanged, match="was started with a different spec"):
         type(case)(changed, 10).run(home)
     check_invariants(home, case.config, calm(hunt), before=before, whole=False)
     assert case.run(home).finished

@@ -1,4 +1,4 @@
-"""Only what no study needs goes, and only when it is asked for."""
+"""Only what no study uses goes, and only when it is asked for."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def clean(home: Home, *options: str) -> int:
 def test_studies_need_all_that_they_made(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
     before = everything(home)
     assert clean(home, "--yes") == 0
-    assert "Nothing to delete" in capsys.readouterr().out
+    assert "Nothing to clean" in capsys.readouterr().out
     assert everything(home) == before
 
 
@@ -74,11 +74,11 @@ def test_what_nobody_needs_is_listed_with_its_size_and_deleted_only_with_yes(
     lines = [" ".join(line.split()) for line in listed.splitlines()]
     assert lines[1:4] == [
         "checkpoints/ffffffffffff.. no study uses this training 2.5 MB",
-        "logs/gone its study is gone 7 kB",
-        f"checkpoints/{cell.name[:12]}../epoch-000003.ckpt.tmp-7 half written or damaged 4 kB",
+        "logs/gone its study no longer exists 7 kB",
+        f"checkpoints/{cell.name[:12]}../epoch-000003.ckpt.tmp-7 partly written or damaged 4 kB",
     ]
     assert f"locks/handshake-{32 * '0'} left by a driver that was killed 0 kB" in lines
-    assert "2.5 MB in all. Delete it with: mamlab clean --yes" in listed
+    assert "2.5 MB in total. To delete: mamlab clean --yes" in listed
     assert clean(home, "--yes") == 0
     assert everything(home) == kept | {Path("checkpoints/mine/notes.txt")}
     assert not list(home.locks.glob("handshake-*"))
@@ -157,7 +157,7 @@ def test_files_of_others_in_a_home_s_folders_stay(home: Home, capsys: pytest.Cap
     for name in ("logs/gone/worker-0.log", f"checkpoints/{NOBODY}/final.ckpt"):
         (home.root / name).write_text("x")
     assert clean(home, "--yes") == 0
-    assert "2 could not be deleted: in use, or not ours to delete." in capsys.readouterr().out
+    assert "2 could not be deleted: in use, or no permission." in capsys.readouterr().out
     assert all((home.root / name).exists() for name in mine)
     assert not (home.logs / "gone" / "worker-0.log").exists()
     assert not (home.checkpoints / NOBODY / "final.ckpt").exists()

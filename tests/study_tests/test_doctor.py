@@ -154,15 +154,15 @@ def final_damaged(study: Study) -> None:
 
 
 DAMAGE: dict[Callable[[Study], None], tuple[str, str]] = {
-    only_optuna_running: ("a / seed 1: complete in MLflow, not ended in Optuna", "ended as complete in Optuna"),
+    only_optuna_running: ("a / seed 1: complete in MLflow, but not ended in Optuna", "ended as complete in Optuna"),
     only_mlflow_running: ("a / seed 1: running in MLflow, complete in Optuna", "set to complete in MLflow"),
     another_end: ("a / seed 1: failed in MLflow, complete in Optuna", "set to complete in MLflow"),
     another_status: ("a / seed 1: complete, but MLflow's status is RUNNING", "set to FINISHED"),
     epochs_lost: ("a / seed 1: MLflow lacks 2 of 3 epochs of its checkpoint", "written into MLflow"),
     run_doubled: ("a / seed 1: MLflow has two runs of this trial and seed", "the one with more results stays"),
-    run_in_the_bin: ("a / seed 1: ended in Optuna, its run is in MLflow's bin", "taken out of the bin"),
+    run_in_the_bin: ("a / seed 1: ended in Optuna, but its run is deleted in MLflow", "restored"),
     leftovers: ("left over: epoch-000002.ckpt, epoch-000003.ckpt.tmp-77, final.damaged", "removed"),
-    checkpoint_gone: ("a / seed 1: complete, the checkpoint is not in", "noted as gone"),
+    checkpoint_gone: ("a / seed 1: complete, but the checkpoint is not in", "recorded as deleted"),
     final_damaged: ("left over: final.ckpt", "removed"),
 }
 
@@ -180,10 +180,10 @@ def test_a_disagreement_is_listed_then_mended(study: Study, damage: Callable[[St
     assert status == 1
     assert what in text
     assert way in text
-    assert "Mend it with: mamlab doctor arms --fix" in text
+    assert "To fix: mamlab doctor arms --fix" in text
     status, text = study.doctor(fix=True)
     mended = 2 if damage is final_damaged else 1  # it goes, and then the run has none
-    assert (status, text.splitlines()[-1]) == (0, f"{mended} mended, 0 left."), text
+    assert (status, text.splitlines()[-1]) == (0, f"{mended} fixed, 0 left."), text
     assert study.doctor()[0] == 0
     assert check_stores(study.home, study.config, 2) == {"complete": 2}
     assert numbers(study) == before
@@ -203,9 +203,9 @@ def test_what_a_dead_driver_left_running_waits_again_and_goes_on_from_its_checkp
     study.set_parent("running", "RUNNING")
     status, text = study.doctor(fix=True)
     assert status == 1
-    assert text.splitlines()[-1] == "3 mended, 1 left."
+    assert text.splitlines()[-1] == "3 fixed, 1 left."
     assert study.parent.info.status == "SCHEDULED"
-    assert "its checkpoint is complete, the stores lack its result" in text
+    assert "its checkpoint is complete, but its result is in neither database" in text
     assert optuna_trials(study.home, "arms")[0].state == TrialState.WAITING
     assert study.run().info.status == "SCHEDULED"
     assert run(study.config, study.home).finished
@@ -236,7 +236,7 @@ def test_a_journal_is_written_into_both_books(study: Study) -> None:
     tags = study.run().data.tags
     key = RunKey(0, int(tags[records.TAG_SEED]), tags[records.TAG_CELL])
     journal.add(key, [Started(False, "cpu"), *(EpochDone(epoch) for epoch in history[:2])])
-    assert "3 events of 1 runs wait in arms.jsonl" in study.doctor()[1]
+    assert "3 events of 1 runs are waiting in arms.jsonl" in study.doctor()[1]
     assert study.doctor(fix=True)[0] == 0
     assert not journal.path.exists()
     points = study.client.get_metric_history(study.run().info.run_id, records.VAL_ACCURACY)
@@ -251,8 +251,8 @@ def test_a_run_without_a_trial_is_said_and_left(study: Study) -> None:
     study.client.create_run(one.info.experiment_id, tags=tags, run_name=one.info.run_name)
     status, text = study.doctor(fix=True)
     assert status == 1
-    assert "a / seed 1: a run in MLflow, Optuna has no trial 7" in text
-    assert text.splitlines()[-1] == "0 mended, 1 left."
+    assert "a / seed 1: a run in MLflow, but Optuna has no trial 7" in text
+    assert text.splitlines()[-1] == "0 fixed, 1 left."
 
 
 def run_lost(study: Study) -> None:
@@ -278,10 +278,10 @@ def another_value(study: Study) -> None:
 
 
 LOST: dict[Callable[[Study], None], str] = {
-    run_lost: "ended in Optuna, MLflow has no run of it",
+    run_lost: "ended in Optuna, but MLflow has no run of it",
     result_lost: "interrupted in MLflow, complete in Optuna, and MLflow lacks its result",
     another_value: "in MLflow, 2.0 in Optuna",
-    artifact_lost: "a / seed 1: complete, and MLflow lacks per_task.json",
+    artifact_lost: "a / seed 1: complete, but MLflow lacks per_task.json",
 }
 
 
@@ -293,7 +293,7 @@ def test_a_result_that_a_book_has_lost_is_taken_from_its_checkpoint_by_the_next_
     loss(study)
     assert LOST[loss] in study.doctor()[1]
     status, text = study.doctor(fix=True)
-    assert (status, text.splitlines()[-1]) == (0, "1 mended, 0 left.")
+    assert (status, text.splitlines()[-1]) == (0, "1 fixed, 0 left.")
     assert study.parent.info.status == "SCHEDULED"
     last = run(study.config, study.home)
     assert (last.counts, last.planned) == ({"complete": 2}, 2)

@@ -66,7 +66,7 @@ def test_each_way_to_end_has_its_state_in_both_books(tmp_path: Path) -> None:
     assert "signal 9" in messages["dies"]
     assert "the stand-in's last words" in messages["dies"]
     assert (
-        "loses its GPU once / seed 1: the worker process ended (exit code 70); the run goes on from its checkpoint"
+        "loses its GPU once / seed 1: the worker process ended (exit code 70); the run resumes from its checkpoint"
         in {message for one in seen for message in one.messages}
     )
 

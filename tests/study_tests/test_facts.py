@@ -130,7 +130,7 @@ class Deaf:
 def test_facts_that_cannot_be_read_back_stop_a_study_before_it_trains(tmp_path: Path, back: str) -> None:
     client = open_mlflow(fresh_home(tmp_path))
     one = client.create_run(client.create_experiment("x", (tmp_path / "artifacts").as_uri())).info.run_id
-    with pytest.raises(ValueError, match=r'study "many": MLflow does not give back study_facts.json as it was written'):
+    with pytest.raises(ValueError, match=r'study "many": MLflow did not store study_facts.json correctly'):
         write_facts(Deaf(client, back), one, "many", {"score": "mean"})
 
 

@@ -1,4 +1,6 @@
-"""Another tool writes the same Optuna study: what it ended is passed over, what it wishes for is trained, nothing crashes."""
+"""Another tool writes the same Optuna study: what it ended is passed over, what it wishes for is trained, nothing
+crashes.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +41,9 @@ def numbers(home: Home, name: str) -> list[int]:
 
 
 def foreign_of_each_kind(study: optuna.Study) -> None:
-    """Put an ended trial of the highest value, one of another range, one that failed, and one that is asked and not told."""
+    """Put an ended trial of the highest value, one of another range, one that failed, and one that is asked and not
+    told.
+    """
     study.tell(study.ask(), 9.0)
     other = study.ask()
     other.suggest_float("outer.lr", 10.0, 20.0, log=True)
@@ -61,7 +65,8 @@ def test_a_search_passes_over_another_tool_s_trials(tmp_path: Path, sampler: str
     assert last.best_value < 1
     assert numbers(home, "hunt") == [0, 1, 2, 3, *range(8, 14)]
     assert last.notes == (
-        "4 trials in Optuna's study are not mamlab's, and passed over: 4 (complete), 5 (complete), 6 (fail), 7 (running)",
+        "4 trials in Optuna's study are not made by mamlab and ignored: 4 (complete), 5 (complete), 6 (fail), 7 "
+        "(running)",
     )
     assert [one.state.name for one in optuna_trials(home, "hunt")[4:8]] == ["COMPLETE", "COMPLETE", "FAIL", "RUNNING"]
 
@@ -73,7 +78,7 @@ def test_every_command_passes_over_them(tmp_path: Path, capsys: pytest.CaptureFi
     place = ["--home", str(home.root)]
     assert mamlab(["doctor", "hunt", *place]) == 0
     said = capsys.readouterr().out
-    assert "note: 4 trials in Optuna's study are not mamlab's, and passed over: 4 (complete)" in said
+    assert "note: 4 trials in Optuna's study are not made by mamlab and ignored: 4 (complete)" in said
     assert "agree" in said
     assert mamlab(["status", "hunt", *place]) == 0
     assert mamlab(["report", "hunt", *place]) == 0
@@ -133,7 +138,7 @@ def test_a_wish_that_does_not_fit_is_said_and_ended(tmp_path: Path, wish: dict[s
         last = run(search(trials=2, workers=1), home)
         assert (last.finished, sum(last.counts.values())) == (True, 2)
         (note,) = last.notes
-        assert note.endswith(f"passed over: 1 (fail), a wish that does not fit: {why}")
+        assert note.endswith(f"passed over: 1 (fail), an enqueued trial that cannot be run: {why}")
     assert [one.state.name for one in optuna_trials(home, "hunt")][1] == "FAIL"
     assert numbers(home, "hunt") == [0, 2]
 
@@ -228,5 +233,5 @@ def test_a_copied_trial_counts_once(tmp_path: Path) -> None:
 def test_a_study_of_that_name_that_minimises_is_refused(tmp_path: Path) -> None:
     home = fresh_home(tmp_path)
     optuna.create_study(study_name="hunt", storage=home.optuna_url)
-    with pytest.raises(ValueError, match="study \"hunt\" in Optuna's store is not mamlab's: it is to minimize; give"):
+    with pytest.raises(ValueError, match=r"was not made by mamlab \(direction: minimize\); give"):
         run(search(trials=1), home)

@@ -114,10 +114,12 @@ def test_runs_in_a_row_that_fail_alike_stop_the_study_before_all_are_lost(tmp_pa
     home, config, out = fresh_home(tmp_path), ablation(ALIKE, seeds=1, workers=1, retries=0), StringIO()
     last = run(config, home)
     assert (last.counts, last.finished, last.interrupted) == ({"failed": 4, "waiting": 2}, False, False)
-    assert last.paused.startswith("4 runs in a row failed alike (a0 / seed 1, a1 / seed 1, a2 / seed 1, a3 / seed 1): ")
+    assert last.paused.startswith(
+        "4 runs in a row failed with the same error (a0 / seed 1, a1 / seed 1, a2 / seed 1, a3 / seed 1): "
+    )
     assert last.paused.endswith("RuntimeError: the stand-in was told to fail")
     assert finish(last, home, Console(file=out, width=200)) == 1
-    assert "No further runs were started: 4 runs in a row failed alike" in out.getvalue()
+    assert "No further runs were started: 4 runs in a row failed with the same error" in out.getvalue()
     assert "run the same command to continue with the remaining runs, or add --retry-failed" in out.getvalue()
     last = run(config, home)
     assert (last.counts, last.finished, last.paused) == ({"failed": 6}, True, "")

@@ -1,4 +1,6 @@
-"""A study is found by what marks it, whatever MLflow calls it; a run that is gone is said everywhere, with the way back."""
+"""A study is found by what marks it, whatever MLflow calls it; a run that is gone is said everywhere, with the way
+back.
+"""
 
 from __future__ import annotations
 
@@ -132,7 +134,10 @@ def test_a_deleted_experiment_is_said_by_every_command_with_the_way_back(
     found = experiment(home).experiment_id
     open_mlflow(home).delete_experiment(found)
     place = ["--home", str(home.root)]
-    said = f'the MLflow experiment "{name}" was deleted in the UI; restore it with `MLFLOW_TRACKING_URI={home.mlflow_url} mlflow experiments restore --experiment-id {found}`'
+    said = (
+        f'the MLflow experiment "{name}" was deleted in the UI; restore it with `MLFLOW_TRACKING_URI={home.mlflow_url} '
+        f"mlflow experiments restore --experiment-id {found}`"
+    )
     for command in ("report", "status", "doctor"):
         assert mamlab([command, "arms", *place]) == 2
         assert said in capsys.readouterr().err
@@ -167,7 +172,7 @@ def test_a_run_that_is_gone_is_said_by_every_reader_with_the_way_back_and_an_exi
     assert mamlab(["report", "arms", *place]) == 0
     gone(home)
     name, way = GONE[gone]
-    said = f"1 run that has ended is missing in MLflow, and counted nowhere: {name}. To bring back: {way}"
+    said = f"1 run that has ended is missing in MLflow and not counted: {name}. To restore: {way}"
     capsys.readouterr()
     for command in ("status", "verify", "report"):
         assert mamlab([command, "arms", *place]) == 1, command
@@ -187,7 +192,7 @@ def test_a_run_that_is_gone_is_said_by_every_reader_with_the_way_back_and_an_exi
 def test_a_start_takes_the_study_s_own_run_out_of_the_bin(home: Home) -> None:
     before = parent(home)
     delete_parent(home)
-    assert run(CONFIG, home).notes == ("the study's own run lay in MLflow's bin, and was taken out",)
+    assert run(CONFIG, home).notes == ("the study's parent run was deleted in MLflow; it was restored",)
     assert parent(home) == before
 
 
@@ -197,7 +202,7 @@ def test_a_report_is_made_without_optuna_s_store_and_says_what_it_cannot_say(
     home.optuna_db.rename(home.root / "aside")
     place = ["--home", str(home.root)]
     assert mamlab(["report", "arms", *place]) == 0
-    assert f"whether runs are missing cannot be said: {home.optuna_db} is not there" in capsys.readouterr().out
+    assert f"cannot tell whether runs are missing: {home.optuna_db} is not there" in capsys.readouterr().out
     delete_run(home)
     assert mamlab(["report", "arms", *place]) == 1
     assert "a / seed 1" in capsys.readouterr().out

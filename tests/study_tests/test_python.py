@@ -1,4 +1,6 @@
-"""What people type in Python, on real trainings of a second: run, callbacks, stops, what is read and reported afterwards."""
+"""What people type in Python, on real trainings of a second: run, callbacks, stops, what is read and reported
+afterwards.
+"""
 
 from __future__ import annotations
 
@@ -77,7 +79,9 @@ print(mamlab.compare("orders", both, data="glyphs", seeds=2, allow_underpowered=
 
 @dataclass(frozen=True)
 class Hunted:
-    """A search that was stopped by a callback's exception, then by Ctrl-C, and ended in another thread, beside a loop."""
+    """A search that was stopped by a callback's exception, then by Ctrl-C, and ended in another thread, beside a
+    loop.
+    """
 
     home: Path
     result: mamlab.Result
@@ -223,7 +227,7 @@ def test_a_study_described_in_python_is_the_one_that_a_file_describes(
     assert command(["report", "hunt", "--home", str(home)]) == 0
     assert command(["status", "hunt", "--home", str(home)]) == 0
     assert "2 complete" in capsys.readouterr().out
-    with pytest.raises(ValueError, match='study "hunt" has started with another spec'):
+    with pytest.raises(ValueError, match='study "hunt" was started with a different spec'):
         mamlab.run(mamlab.study_config("hunt", data="glyphs", trainer=config()), home=home, progress=False)
 
 
@@ -245,7 +249,8 @@ BAD: dict[str, tuple[Any, str]] = {
     "no file": (lambda: mamlab.run("nowhere.toml"), "nowhere.toml: no such file"),
     "no study": (lambda: mamlab.run(number), "study: must be a spec file's path, or a StudyConfig .*, not 5"),
     "no workers": (lambda: mamlab.run(hunt(), workers=0), 'workers: must be at least 1 or "auto", not 0'),
-    "part of a worker": (lambda: mamlab.run(hunt(), workers=part), 'workers: must be a whole number or "auto", not 1.5'),
+    "part of a worker": (lambda: mamlab.run(hunt(), workers=part), 'workers: must be a whole number or "auto", not '
+                                                                   '1.5'),
     "no trials": (lambda: mamlab.run(hunt(), trials=0), "trials: must be at least 1, not 0"),
     "a search ablated": (lambda: mamlab.ablate(hunt()), r'study "hunt" is a search; run it with mamlab\.search'),
     "trials of an ablation": (
@@ -256,7 +261,8 @@ BAD: dict[str, tuple[Any, str]] = {
         lambda: mamlab.run(mamlab.study_config("a", data="glyphs", trainer=config(), ablation=ABLATION)),
         "can never be significant",
     ),
-    "one config": (lambda: mamlab.compare("c", {"a": config()}, data="glyphs"), "configs: must be a dict of at least two"),
+    "one config": (lambda: mamlab.compare("c", {"a": config()}, data="glyphs"), "configs: must be a dict of at least "
+                                                                                "two"),
     "no base": (
         lambda: mamlab.compare("c", {"a": config(), "b": config()}, data="glyphs", base="d"),
         'base = "d": no such config; there are a, b',
@@ -301,7 +307,8 @@ def test_objects_are_written_as_a_spec_file_says_them(tmp_path: Path) -> None:
         ({"trainer": "mampp"}, 'trainer.preset = "mampp": unknown preset; did you mean mamlpp'),
         ({"space": "rate"}, 'space.preset = "rate": unknown space; did you mean rates'),
         ({"space": 5}, "space: must be a SearchSpace, a ready space's name or a table, not 5"),
-        ({"space": {"inner.lrr": mamlab.Range(0.1, 0.2)}}, "inner.lrr: no such setting of the trainer; did you mean inner.lr"),
+        ({"space": {"inner.lrr": mamlab.Range(0.1, 0.2)}}, "inner.lrr: no such setting of the trainer; did you mean "
+                                                           "inner.lr"),
         ({"sampler": object()}, "sampler: must be a number, a text, true or false, a list or a table, not <object"),
         ({"ablation": "leave_one"}, 'ablation.design: .*did you mean "leave_one_out"'),
         ({"sed": 3}, "study.sed: unknown key; did you mean seed"),

@@ -1,4 +1,6 @@
-"""Optuna's store is lost, set aside or an older copy: a start makes its trials again from MLflow's runs, as they were."""
+"""Optuna's store is lost, set aside or an older copy: a start makes its trials again from MLflow's runs, as they
+were.
+"""
 
 from __future__ import annotations
 
@@ -55,7 +57,10 @@ SLOW = pytest.mark.slow
 
 
 def told(home: Home, name: str) -> list[Any]:
-    """Return what a rebuilt store must have as it was of each trial. (Left out: what a sampler remembers of its draw.)"""
+    """Return what a rebuilt store must have as it was of each trial.
+
+    (Left out: what a sampler remembers of its draw.)
+    """
     return [
         (
             one.number, one.state.name, one.params, one.distributions, one.values, one.intermediate_values,
@@ -107,7 +112,7 @@ def test_a_complete_study_is_as_it_was_and_nothing_is_trained(tmp_path: Path, ki
     )  # fmt: skip
     assert told(home, name) == trials
     assert [one.to_dictionary() for one in mlflow_runs(home, name)] == runs
-    assert last.notes == (f"Optuna's store has no study of this name: rebuilt from MLflow's {len(runs)} runs",)
+    assert last.notes == (f"Optuna's database has no study of this name; rebuilt from MLflow's {len(runs)} runs",)
     assert run(config, home).notes == ()
     assert mamlab(["doctor", name, "--home", str(home.root)]) == 0
 
@@ -200,7 +205,7 @@ def test_an_older_copy_is_completed(home: Home) -> None:
         database.execute("DELETE FROM trials WHERE trial_id > 5")
         database.commit()
     last = run(STUDIES["halving"], home)
-    assert last.notes == ("Optuna's store has no trial from number 5 on: rebuilt from MLflow's 7 runs",)
+    assert last.notes == ("Optuna's database has no trial from number 5 on; rebuilt from MLflow's 7 runs",)
     assert told(home, "hunt") == trials
 
 
@@ -208,7 +213,7 @@ def test_doctor_says_it_and_mends_it(home: Home, capsys: pytest.CaptureFixture[s
     trials, place = told(home, "hunt"), ["--home", str(home.root)]
     set_aside(home)
     home.optuna_db.unlink()
-    said = "Optuna's store has no study of this name; the next start rebuilds it from MLflow's 12 runs"
+    said = "Optuna's database has no study of this name; the next start rebuilds the trials from MLflow's 12 runs"
     mamlab(["status", *place])  # which rewrites the locations of a home that was copied
     capsys.readouterr()
     for fix in ([], ["--fix"]):
@@ -231,10 +236,10 @@ def test_another_spec_is_refused_before_anything_is_written(home: Home) -> None:
         optuna_trials(home, "hunt")
     next(home.artifacts.rglob("spec.toml")).unlink()  # the runs themselves still say it
     with pytest.raises(
-        StudyChanged, match=r'run "trial-\d+ .*settings that the spec\'s space does not have: outer.lr = '
+        StudyChanged, match=r'run "trial-\d+ .*its settings in MLflow are not in the spec\'s space: outer.lr = '
     ):
         run(parse_spec(HALVING.replace("high = 1e-1", "high = 2e-4")), home)
-    with pytest.raises(StudyChanged, match=r"MLflow has it with budget.epochs = 4, by the spec 5"):
+    with pytest.raises(StudyChanged, match=r"MLflow has it with budget.epochs = 4, but the spec gives 5"):
         run(parse_spec(HALVING.replace("epochs = 4", "epochs = 5")), home)
     assert run(STUDIES["halving"], home).finished
 
@@ -244,7 +249,7 @@ def test_another_tool_that_has_taken_the_name_is_named(home: Home) -> None:
     optuna.create_study(study_name="hunt", storage=home.optuna_url, direction="maximize")
     other = notebook(home, "hunt")
     other.tell(other.ask(), 1.0)
-    with pytest.raises(ValueError, match="has 1 trials of this name that another tool made and none of mamlab's"):
+    with pytest.raises(ValueError, match="has 1 trials of this name that another tool made and none from mamlab"):
         run(STUDIES["halving"], home)
 
 

@@ -140,7 +140,7 @@ def test_a_search_does_not_go_on_with_other_data_of_that_name(
     monkeypatch.chdir(there)
     assert run(["search", str(here / "se.toml"), "--home", str(here / "runs"), "--quiet"]) == 2
     said = " ".join(capsys.readouterr().err.split())
-    assert f"the data in {there / 'pics'} is not what the study started with, in {here / 'pics'}" in said
+    assert f"the data in {there / 'pics'} differs from the data that the study started with, in {here / 'pics'}" in said
     assert "data_checksum: was" in said
 
 
@@ -173,7 +173,9 @@ def test_a_study_of_an_earlier_version_whose_path_is_relative_goes_on(
     monkeypatch.chdir(old)
     config = load_spec(old / "search.toml")
     refuse_change("se", before, frozen_json(config, frozen["data_checksum"]))
-    with pytest.raises(StudyChanged, match=rf"the data in {old}/pics is not what the study started with, in pics"):
+    with pytest.raises(
+        StudyChanged, match=rf"the data in {old}/pics differs from the data that the study started with, in pics"
+    ):
         refuse_change("se", before, frozen_json(config, "0" * 64))
 
 

@@ -45,7 +45,9 @@ def server() -> Iterator[Postgres]:
 
 @pytest.fixture
 def home(server: Postgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
-    """A home whose two stores are databases of their own on the PostgreSQL server, copied because tables take seconds."""
+    """A home whose two stores are databases of their own on the PostgreSQL server, copied because tables take
+    seconds.
+    """
     for store in ("optuna", "mlflow"):
         monkeypatch.setenv(f"MAMLAB_{store.upper()}_URL", server.database(f"{tmp_path.name}-{store}", like=store))
     return Home(tmp_path)
@@ -55,7 +57,8 @@ def home(server: Postgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> H
     ("text", "told"),
     [
         ("postgresql://me:s3cret@host:5432/db", "postgresql://me:***@host:5432/db"),
-        ("could not connect to postgresql+psycopg2://me:p%40ss@h/db?x=1 (again)", "could not connect to postgresql+psycopg2://me:***@h/db?x=1 (again)"),
+        ("could not connect to postgresql+psycopg2://me:p%40ss@h/db?x=1 "
+         "(again)", "could not connect to postgresql+psycopg2://me:***@h/db?x=1 (again)"),
         ("http://user:s3c:r@t@host/path", "http://user:***@host/path"),
         ("host=h password=s3cret dbname=d", "host=h password=*** dbname=d"),
         ("host=h password='two words' dbname=d", "host=h password=*** dbname=d"),
@@ -165,7 +168,7 @@ def test_while_postgresql_is_away_runs_go_on_and_everything_is_written_when_it_i
     assert "Optuna's store postgresql://postgres:@/" in away[0].away or "MLflow's store" in away[0].away
     trained = {row.label: row.epoch for progress in away for row in progress.running}
     assert max(trained.values()) == 3 or any(progress.just_ended for progress in away)
-    assert any("both stores answer again" in message for message in last.messages)
+    assert any("Both databases are reachable again" in message for message in last.messages)
     assert not home.journal.exists() or not list(home.journal.iterdir())
 
 
@@ -233,8 +236,10 @@ def test_who_waits_for_a_lock_of_the_server_says_so_and_who_holds_it(
 @pytest.mark.parametrize(
     ("store", "reason", "told"),
     [
-        ("Optuna's store /home/runs/optuna.db", "database or disk is full", "cannot be written, because the disk of /home/runs is full ("),
-        ("/tmp", "No space left on device", "cannot be written, because the disk of /tmp is full (No space left on device)"),
+        ("Optuna's store /home/runs/optuna.db", "database or disk is full", "cannot be written, because the disk of "
+                                                                            "/home/runs is full ("),
+        ("/tmp", "No space left on device", "cannot be written, because the disk of /tmp is full (No space left on "
+                                            "device)"),
         ("MLflow's store /home/runs/mlflow.db", "Stale file handle", "cannot be read or written: Stale file handle"),
         ("MLflow's store http://tracker:5000", "refused", "does not answer: refused"),
     ],

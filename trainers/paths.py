@@ -12,4 +12,4 @@ def expanded(path: Path) -> Path:
     try:
         return path.expanduser()
     except RuntimeError:
-        raise InputError(f"there is no user {path.parts[0]} here; write the whole path instead of {path}") from None
+        raise InputError(f"there is no user {path.parts[0]} here; write the full path instead of {path}") from None

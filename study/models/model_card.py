@@ -1,4 +1,6 @@
-"""The model card: what an exported model is, what it reaches and how that was measured, how to use it, where it ends."""
+"""The model card: what an exported model is, what it reaches and how that was measured, how to use it, where it
+ends.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +15,10 @@ from trainers.overrides import settings
 from trainers.sections import COMPONENTS
 
 NORM_MODES = {
-    "running": "running statistics of training: `MAMLClassifier`'s default; an answer does not depend on its neighbours",
-    "batch": "the statistics of the images asked for together: `transductive=True`, as published accuracies are measured",
+    "running": "running statistics of training: `MAMLClassifier`'s default; an answer does not depend on its "
+    "neighbours",
+    "batch": "the statistics of the images asked for together: `transductive=True`, as published accuracies are "
+    "measured",
 }
 CARD_HEAD = "---\nlibrary_name: mamlab\n"
 """How every card begins."""
@@ -35,7 +39,8 @@ def _head(model: ExportedModel) -> str:
         f"{CARD_HEAD}pipeline_tag: image-classification\ntags: [few-shot-learning, meta-learning, maml]\n---\n\n"
         f"# {about['study']}: {told_apart(about)}\n\n"
         f"A few-shot image classifier: it learns up to {model.ways} classes from a few images of each, in "
-        f"{model.config.evaluation_steps} gradient steps. Meta-learned by {method} on {episodes.ways}-way {episodes.shots}-shot tasks of "
+        f"{model.config.evaluation_steps} gradient steps. Meta-learned by {method} on {episodes.ways}-way "
+        f"{episodes.shots}-shot tasks of "
         f"{about['data']['name']}."
     )
 
@@ -75,15 +80,18 @@ def _accuracy(model: ExportedModel) -> str:
         [
             "## Accuracy",
             "",
-            f"On {episodes.ways}-way {episodes.shots}-shot test tasks with {episodes.queries} images a class to classify, of "
-            f"{about['data']['classes']['test']} classes that training never saw. Chance is {accuracy(1 / episodes.ways)}.",
+            f"On {episodes.ways}-way {episodes.shots}-shot test tasks with {episodes.queries} images a class to "
+            "classify, of "
+            f"{about['data']['classes']['test']} classes that training never saw. Chance is "
+            f"{accuracy(1 / episodes.ways)}.",
             "",
             "| queries normalised by | accuracy, % [95 %] | tasks | that is |",
             "|---|---|---|---|",
             *rows,
             "",
             *_on_statistics(model),
-            "The interval is Student's t over test tasks for these weights. It says nothing about other trainings: for that, train "
+            "The interval is Student's t over test tasks for these weights. It says nothing about other trainings: for "
+            "that, train "
             "several seeds (`mamlab promote`).",
         ]
     )
@@ -94,7 +102,8 @@ def _on_statistics(model: ExportedModel) -> list[str]:
     if model.config.norm.queries == "running":
         return []
     return [
-        'It was trained with norm.queries = "batch": its epochs were compared with batch statistics, and all inner steps share one '
+        'It was trained with norm.queries = "batch": its epochs were compared with batch statistics, and all inner '
+        "steps share one "
         'set of running ones. With norm.queries = "running" and BNRS each step has its own.',
         "",
     ]
@@ -107,8 +116,10 @@ def _training(model: ExportedModel) -> str:
     lines = [
         "## Where it comes from",
         "",
-        f"- study {about['study']} ({about['kind']}), run {about['run']}, seed {about['seed']}, MLflow run {about['run_id']}",
-        f"- epoch {about['epoch']} of {model.config.budget.epochs}, the best by validation accuracy ({accuracy(about['validation_accuracy'])}, "
+        f"- study {about['study']} ({about['kind']}), run {about['run']}, seed {about['seed']}, MLflow run "
+        f"{about['run_id']}",
+        f"- epoch {about['epoch']} of {model.config.budget.epochs}, the best by validation accuracy "
+        f"({accuracy(about['validation_accuracy'])}, "
         "biased upward by that choice)",
         f"- data {data['name']}, checksum {data['checksum'][:16]}; classes: "
         + ", ".join(f"{count} {split}" for split, count in data["classes"].items()),
@@ -136,4 +147,4 @@ def _limits(model: ExportedModel) -> str:
 - Measured with {episodes.shots} image{"s" if episodes.shots > 1 else ""} a class to learn from, on {model.about["data"]["name"]}. With other numbers of images, fewer classes or
   pictures of another kind the accuracy is another one: measure it on your own, for example with `cross_val_score`.
 - Every image counts the same in `fit`: a class with more images than the others is favoured.
-- There is no "none of these": every image gets one of the classes that `fit` saw."""
+- No rejection option: every image gets one of the fitted classes."""

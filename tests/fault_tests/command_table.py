@@ -57,7 +57,7 @@ WRITERS = {
     "search": command("search find.toml", r"find: 3 of 3 runs", "find"),
     "train": command("train one.toml", r"one: 1 of 1 runs? \| 1 complete", "one"),
     "first start": command("train one.toml", r"one: 1 of 1 runs? \| 1 complete", "one", kill_within=8.0),
-    "doctor --fix": command("doctor ab --fix", r"ab: .*agree|\d mended, 0 left"),
+    "doctor --fix": command("doctor ab --fix", r"ab: .*agree|\d fixed, 0 left"),
     "clean --yes": command("clean --yes", r"Nothing to clean|deleted\."),
     "data": command("data glyphs", r"glyphs"),
 }

@@ -18,6 +18,7 @@ from reports.statistics.bootstrap import hierarchical_interval
 from reports.statistics.estimate import estimate
 from reports.statistics.permutation import ALPHA, Array, holm, sign_flip_p
 
+from . import family_error
 from .predicted import SMALL_PILOTS, Power, powers, small_pilots
 from .simulated import ACCURACIES, ARMS, QUERIES, SEEDS, SHARES, TASKS, differences, setting_with
 
@@ -90,13 +91,28 @@ def broken(row: Null | Power) -> list[str]:
     return [f"accuracy {row.accuracy}, share {row.share}: {what}" for what, kept in rules.items() if not kept]
 
 
+def _print_families(studies: int) -> list[str]:
+    """Print how families err and what they find; return the limits that are broken."""
+    failures = []
+    print(f"\nFamilies without an effect: any false positive, {studies} studies a row\n\n{family_error.ERROR_HEAD}")
+    for row in family_error.family_errors(studies):
+        print(family_error.line(row), flush=True)
+        failures += family_error.broken(row, studies)
+    print(f"\nOne effect of {family_error.EFFECT:g} standard deviations: found\n\n{family_error.POWER_HEAD}")
+    for power in family_error.family_powers(studies):
+        print(family_error.line(power), flush=True)
+    return failures
+
+
 def main() -> int:
     """Print the tables; return 1 if a limit is broken."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument(
         "--studies", type=int, default=2000, help="studies a row (2000: standard error 0.5 points at 5 %%)"
     )
-    studies = parser.parse_args().studies
+    parser.add_argument("--families", type=int, default=10_000, help="studies a row of the families' errors and power")
+    chosen = parser.parse_args()
+    studies = chosen.studies
     started, failures = time.perf_counter(), []
     settings = [(accuracy, share) for accuracy in ACCURACIES for share in SHARES]
     print(
@@ -119,6 +135,7 @@ def main() -> int:
     for accuracy, share in settings:
         low, high = small_pilots(accuracy, share)
         print(f"| {accuracy:.2f} | {share:.2f} | {low:.2f} | {high:.2f} |", flush=True)
+    failures += _print_families(chosen.families)
     verdict = "All limits kept" if not failures else "BROKEN: " + "; ".join(failures)
     print(f"\n{verdict}. {time.perf_counter() - started:.0f} s")
     return 1 if failures else 0

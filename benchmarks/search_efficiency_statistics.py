@@ -57,7 +57,7 @@ def mean_best(curves: Sequence[Curve], compute: float) -> float:
 
 
 def expected_random(curve: Curve) -> list[tuple[float, float]]:
-    """Return (compute, expected best) of a random search, whose order of trials means nothing (Dodge et al. 2019)."""
+    """Return (compute, expected best) of a random search, whose order of trials means nothing (Tang et al. 2020)."""
     found = expected_best(curve.values)
     return [(curve.ends * n / curve.trials, best) for n, best in zip(found.trials, found.mean, strict=True)]
 

@@ -13,28 +13,27 @@ from .figures.compute import cost_plot
 from .figures.curves import arm_curves, main_curves
 from .figures.design import effects_plot, forest_plot, shapley_bars, sweep_plot
 from .figures.mechanism import learned_rates, msl_weights
-from .figures.search import expected_best_curve, history, importance_bars, trial_curves
+from .figures.search import best_curve, history, importance_bars, trial_curves
 from .figures.style import Figure
 from .headline import arm_sentences
 from .records import ReportError, RunRecord, StudyInfo
 from .statistics.arms import Excluded, count_states
-from .statistics.importance import Importance, early_importance, parameter_importance
+from .statistics.importance import early_importance, parameter_importance
 from .statistics.summary import Ablation, Search, in_order, summarise_ablation, summarise_search
 from .tables.ablation import arms_table, details_table, family_table
 from .tables.audit import audit_tables
-from .tables.cells import Cell, Column, Table, excluded_table, runs_table, states_text, trials_table
+from .tables.cells import Cell, Table, excluded_table, runs_table, states_text, trials_table
 from .tables.compute import TITLE as COST_TITLE
 from .tables.compute import cost_table
 from .tables.design import effects_table, shapley_table, sweep_table
+from .tables.importance import importance_sentence, importance_table
 from .tables.paper import paper_table
 from .tables.promotion import fresh_table, promotion_table
 from .tables.provenance import mixed, provenance_table
 from .tables.stability import divergence_table, stability_table
-from .text import MINUS, accuracy, many, with_interval
+from .text import accuracy, many, with_interval
 
 T = TypeVar("T")
-RECORDED = "Ranges, steps, log scales and choices are the search's own."
-ESTIMATED = "Ranges, and log scales where values span a factor of 20, are taken from the trials."
 MOST_LINKED = 50
 """Runs in one link, as a longer address is refused by some servers; a number of more runs leads to the list of all runs."""
 
@@ -187,53 +186,18 @@ def _search(found: Search, records: Sequence[RunRecord], info: StudyInfo) -> Par
     else:
         headline.append("No trial is complete yet, so there is no best one.")
     mattered = (importance, *_made(early))
-    headline += [_importance_sentence(one) for one in mattered if one.parameters]
-    drawn = [figure for figure in (history(found), trial_curves(found), expected_best_curve(found)) if figure]
+    headline += [importance_sentence(one) for one in mattered if one.forest_r2 is not None]
+    ranked = [part for one in mattered for part in (one, *one.inside)]
+    drawn = [figure for figure in (history(found), trial_curves(found), best_curve(found, info)) if figure]
     sections = [
         Section("What the search found", (trials_table(found),), tuple(drawn)),
         Section("What the best are worth", _made(fresh_table(info.fresh))),
         Section(COST_TITLE, _made(cost_table(found)), _made(cost_plot(found))),
         Section(
-            "Which parameters mattered", tuple(map(importance_table, mattered)), _drawn(*map(importance_bars, mattered))
+            "Which parameters mattered", tuple(map(importance_table, ranked)), _drawn(*map(importance_bars, ranked))
         ),
     ]
     return headline, sections, found.excluded
-
-
-def _importance_sentence(found: Importance) -> str:
-    over = f"{found.n_trials} {'complete trials' if found.epoch is None else f'trials after epoch {found.epoch}'}"
-    if found.forest_r2 is not None and found.forest_r2 < 0:
-        return f"What mattered cannot be told from the {over}: the forest predicts them worse than their mean does."
-    forest, anova = found.parameters[0], max(found.parameters, key=lambda parameter: parameter.ped_anova)
-    if forest is anova:
-        return f"Both measures rank {forest.name} first over the {over}: {100 * forest.forest:.0f} % of the forest's importance, {100 * anova.ped_anova:.0f} % of PED-ANOVA's."
-    return (
-        f"The two measures of importance disagree over the {over}: the forest ranks {forest.name} first ({100 * forest.forest:.0f} %), "
-        f"PED-ANOVA {anova.name} ({100 * anova.ped_anova:.0f} %)."
-    )
-
-
-def importance_table(found: Importance) -> Table:
-    """Return the parameters' shares by both methods, or only the explanation of why there are none."""
-    heads = (
-        Column("Parameter"),
-        Column("Forest, %", True),
-        Column("sd over refits", True),
-        Column("PED-ANOVA, %", True),
-    )
-    rows = tuple(
-        (Cell(p.name, p.name), *(Cell(f"{100 * x:.1f}", x) for x in (p.forest, p.forest_sd, p.ped_anova)))
-        for p in found.parameters
-    )
-    notes = [found.explanation]
-    if found.forest_r2 is not None and found.quantile is not None:
-        trust = " It predicts worse than the mean: do not rely on its ranking." if found.forest_r2 < 0 else ""
-        notes += [
-            f"Forest: permutation importance of scikit-learn's random forest; a parameter that was not active is a value of its own (off). Out-of-bag R² {f'{found.forest_r2:.2f}'.replace('-', MINUS)}.{trust}",
-            f"PED-ANOVA (Optuna): what sets the best {100 * found.quantile:.0f} % of trials apart; a conditional parameter is judged where it was active. "
-            f"{RECORDED if found.recorded else ESTIMATED}",
-        ]
-    return Table(found.title, heads if rows else (), rows, tuple(notes))
 
 
 def _counts(records: Sequence[RunRecord]) -> str:

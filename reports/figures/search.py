@@ -10,10 +10,11 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from .. import records as names
-from ..records import RunRecord
-from ..statistics.expected_best import expected_best
+from ..records import RunRecord, StudyInfo
+from ..statistics.expected_best import best_so_far, expected_best, independent_trials
 from ..statistics.importance import Importance
 from ..statistics.summary import Search, Trial
+from ..tables.importance import shown_name
 from .style import BLUE, GREEN, INK, ORANGE, RED, WIDTH, Figure, canvas, shorten, style
 
 CURVE_LOOKS: dict[str, dict[str, Any]] = {
@@ -137,11 +138,18 @@ def _curve(axes: Axes, record: RunRecord, label: str | None, look: Mapping[str, 
         axes.plot(points[-1][0], 100 * points[-1][1], "o", color=line.get_color(), markersize=3)
 
 
-def expected_best_curve(search: Search) -> Figure | None:
-    """Draw the expected best value against the number of trials; None below three complete trials."""
-    values = [trial.value.mean for trial in search.complete]
-    if len(values) < 3:
+def best_curve(search: Search, info: StudyInfo) -> Figure | None:
+    """Draw the expected best of so many trials of a random search; of any other search its best so far against compute.
+
+    None below three complete trials, and without counted compute.
+    """
+    if len(search.complete) < 3:
         return None
+    values = [trial.value.mean for trial in independent_trials(search, info)]
+    return _expected_best(values) if len(values) > 2 else _best_by_compute(search)
+
+
+def _expected_best(values: Sequence[float]) -> Figure:
     found = expected_best(values)
     with style():
         drawing = canvas(WIDTH, 3.0)
@@ -152,10 +160,29 @@ def expected_best_curve(search: Search) -> Figure | None:
         axes.set(xlabel="Complete trials", ylabel="Expected best validation accuracy, %")
         axes.xaxis.set_major_locator(MaxNLocator(12, integer=True))
         caption = (
-            f"Expected maximum of so many draws from the n = {len(values)} complete trials (Dodge et al. 2019); band: 95 % bootstrap over trials. "
-            "It treats trials as independent, which those of an adaptive sampler are not; pruned trials are left out."
+            f"Expected maximum of so many of the n = {len(values)} trials that were drawn at random (unbiased, Tang et al. 2020). Band: 95 %, for the "
+            "whole curve at once (Dvoretzky, Kiefer, Wolfowitz and Massart); it allows for values better than those that were seen."
         )
         return Figure("expected_best", "Expected best against budget", caption, drawing)
+
+
+def _best_by_compute(search: Search) -> Figure | None:
+    steps = best_so_far(search)
+    if not steps:
+        return None
+    with style():
+        drawing = canvas(WIDTH, 3.0)
+        axes = drawing.add_subplot()
+        axes.step([spent for spent, _ in steps], [100 * best for _, best in steps], where="post", color=GREEN)
+        axes.set(
+            xlabel="Compute of all trials so far, in trainings of the base", ylabel="Best validation accuracy so far, %"
+        )
+        axes.set_xlim(left=0)
+        caption = (
+            "Best complete trial so far against the compute spent on all trials, in the order in which they ended: one search, no interval. As the "
+            "sampler learns from its trials, or a pruner chose among them, they say nothing of what another number of trials would reach."
+        )
+        return Figure("best_so_far", "Best so far against compute", caption, drawing)
 
 
 def importance_bars(importance: Importance) -> Figure | None:
@@ -181,7 +208,7 @@ def importance_bars(importance: Importance) -> Figure | None:
         axes.barh(
             [y + 0.18 for y in places], [100 * p.ped_anova for p in parameters], 0.33, color=ORANGE, label="PED-ANOVA"
         )
-        axes.set_yticks(places, [shorten(p.name, 40) for p in parameters])
+        axes.set_yticks(places, [shorten(shown_name(p), 40) for p in parameters])
         axes.set_ylim(len(parameters) - 0.4, -0.6)
         axes.set_xlim(0)
         axes.set_xlabel("Share of the importance, %")
@@ -194,4 +221,5 @@ def importance_bars(importance: Importance) -> Figure | None:
             else f"n = {importance.n_trials} complete trials"
         )
         caption = f"{what}. Whisker: standard deviation over refits of the forest, not an interval over searches."
-        return Figure("importance_early" if early else "importance", importance.title, caption, drawing)
+        inside = f"_{importance.component}" if importance.component else ""
+        return Figure(f"importance{'_early' if early else ''}{inside}", importance.title, caption, drawing)

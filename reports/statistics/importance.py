@@ -1,8 +1,9 @@
 """Which searched parameters mattered, by two methods with different blind spots.
 
-PED-ANOVA (Watanabe et al., IJCAI 2023, arXiv 2304.10255) asks which parameters tell the best trials from the rest;
-Optuna judges a conditional parameter among the trials in which it was active, on the range, scale and steps that it was drawn from. The forest asks whose shuffling
-spoils a prediction of the value; a parameter that was not active is a value of its own there ("off").
+PED-ANOVA (Watanabe et al., IJCAI 2023, arXiv 2304.10255) asks which parameters tell the best trials from the rest. The forest asks whose
+shuffling spoils a prediction of the value of trials that it was not grown from. A component is shuffled together with its settings, which
+say whether it is on; the settings are ranked by themselves, among the trials in which it is on. Where the forest predicts worse than the
+mean, nothing is ranked.
 """
 
 from __future__ import annotations
@@ -11,36 +12,35 @@ import math
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
-
-import numpy as np
-import numpy.typing as npt
 
 from .. import records as names
 from ..records import RunRecord
 from .distributions import distribution, value_of
-from .estimate import accuracy_estimate
+from .estimate import accuracy_estimate, alike
+from .forest import Values, forest_importance, forest_r2, shares_of
 from .summary import Search, Trial
 
 FEWEST_TRIALS = 8
-REFITS = 8
-SHUFFLES = 8
-MOST_SAMPLES, MOST_TRIALS = 500, 2000
-"""Trials that a tree is grown from and that are shuffled, and those that a forest sees, drawn anew for each refit: more change
-the ranking little and take minutes."""
+LEAST_GAIN = 0.02
+"""Settings of a component are ranked if the forest's R2 is by so much higher with them than without them."""
+UNRANKED = "Settings that hardly help the forest, or that too few trials have, are not ranked: those of"
+WORSE = "The forest predicts worse than their mean does (out-of-bag R² {}), so nothing is ranked."
 
 Texts = list[str | None]
-Values = list[float | str | None]
 
 
 @dataclass(frozen=True)
 class ParameterImportance:
-    """Shares that add up to 1 over parameters; `forest_sd` is the spread over refits of the forest."""
+    """Shares that add up to 1 over parameters; `forest_sd` is the spread over refits of the forest.
+
+    `settings` of a component were shuffled with it.
+    """
 
     name: str
     ped_anova: float
     forest: float
     forest_sd: float
+    settings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,8 @@ class Importance:
     """Parameters, the most important first; empty where `explanation` says why. `forest_r2` is out of bag.
 
     `epoch` is None for the trials' final values, else the epoch after which they were compared. `recorded`: PED-ANOVA knows what
-    the parameters were drawn from, and need not take it from the trials.
+    the parameters were drawn from, and need not take it from the trials. `component` is that whose settings these are, "" for all that
+    was searched; `inside` has the settings of the components.
     """
 
     parameters: tuple[ParameterImportance, ...]
@@ -58,32 +59,87 @@ class Importance:
     explanation: str
     epoch: int | None = None
     recorded: bool = False
+    component: str = ""
+    inside: tuple[Importance, ...] = ()
 
     @property
     def title(self) -> str:
         """The heading of its table and figure."""
-        return "Parameter importance" if self.epoch is None else f"Parameter importance after epoch {self.epoch}"
+        what = f"Settings of {self.component}" if self.component else "Parameter importance"
+        return what if self.epoch is None else f"{what} after epoch {self.epoch}"
 
 
 def parameter_importance(search: Search) -> Importance:
-    """Return the importance of each searched parameter that took at least two values in complete trials.
+    """Return the importance of each searched parameter, or component, that took at least two values in complete trials.
 
     Pruned trials are left out: their value was measured after fewer epochs. Deterministic.
     """
     trials = sorted(
         search.complete, key=lambda trial: (math.inf if trial.number is None else trial.number, trial.label)
     )
-    texts = {name: [trial.params.get(name) for trial in trials] for name in search.searched}
-    columns = {name: values for name in search.searched if len(set(values := _column(texts[name]))) > 1}
+    columns = _columns(trials, search.searched)
     if why := _refusal(trials, columns, search):
         return Importance((), len(trials), None, None, why)
+    groups = _groups(list(columns))
+    found = _ranked(trials, columns, groups, search, _explain(search, columns))
+    inside = tuple(
+        _inside(trials, component, members[1:], search) for component, members in groups.items() if members[1:]
+    )
+    if not found.parameters:
+        return found
+    unranked = [one.component for one in inside if not one.parameters]
+    text = f"{found.explanation} {UNRANKED} {', '.join(unranked)}." if unranked else found.explanation
+    return replace(found, inside=tuple(one for one in inside if one.parameters), explanation=text)
+
+
+def _columns(trials: Sequence[Trial], searched: Sequence[str]) -> dict[str, Values]:
+    """Return the values by trial of each parameter that varies."""
+    every = {name: _column([trial.params.get(name) for trial in trials]) for name in searched}
+    return {name: values for name, values in every.items() if len(set(values)) > 1}
+
+
+def _groups(names: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """Return what is shuffled together, by its first member: a component with its settings ("lslr" and "lslr.granularity")."""
+    components = {name: [n for n in names if n.startswith(f"{name}.")] for name in names}
+    members = {setting for settings in components.values() for setting in settings}
+    return {name: (name, *settings) for name, settings in components.items() if name not in members}
+
+
+def _inside(trials: Sequence[Trial], component: str, settings: Sequence[str], search: Search) -> Importance:
+    """Return the importance of a component's settings among the trials in which it is on."""
+    on = [trial for trial in trials if any(name in trial.params for name in settings)]
+    columns = _columns(on, search.searched)
+    own: dict[str, tuple[str, ...]] = {name: (name,) for name in settings if name in columns}
+    text = f"Among the {len(on)} trials in which {component} is on."
+    unranked = Importance((), len(on), None, None, text, component=component)
+    if len(on) < FEWEST_TRIALS or len(own) < 2 or _alike(on):
+        return unranked
+    others = {name: values for name, values in columns.items() if name not in own}
+    found = replace(_ranked(on, columns, own, search, text), component=component)
+    gain = (found.forest_r2 or 0.0) - forest_r2([trial.value.mean for trial in on], others)
+    return found if gain >= LEAST_GAIN else unranked
+
+
+def _ranked(
+    trials: Sequence[Trial], columns: dict[str, Values], groups: dict[str, tuple[str, ...]], search: Search, text: str
+) -> Importance:
+    """Return the importance of `groups` of the `columns`; none where the forest, grown from all columns, predicts worse than the mean."""
+    forest, spread, r2 = forest_importance([trial.value.mean for trial in trials], columns, list(groups.values()))
+    if r2 < 0:
+        return Importance((), len(trials), r2, None, f"{text} {WORSE.format(f'{r2:.2f}'.replace('-', '−'))}")
     quantile = max(0.1, min(0.5, 5 / len(trials)))
-    anova = _ped_anova(trials, {name: texts[name] for name in columns}, search, quantile)
-    forest, spread, r2 = _forest(trials, columns)
-    found = [ParameterImportance(name, anova[name], forest[i], spread[i]) for i, name in enumerate(columns)]
+    texts = {name: [trial.params.get(name) for trial in trials] for name in groups}
+    anova = _ped_anova(trials, texts, search, quantile)
+    found = [
+        ParameterImportance(name, anova[name], forest[i], spread[i], members[1:])
+        for i, (name, members) in enumerate(groups.items())
+    ]
     ranked = tuple(sorted(found, key=lambda p: (-p.forest, p.name)))
-    recorded = search.space.keys() >= columns.keys()
-    return Importance(ranked, len(trials), r2, quantile, _explain(search, columns), recorded=recorded)
+    return Importance(ranked, len(trials), r2, quantile, text, recorded=search.space.keys() >= groups.keys())
+
+
+def _alike(trials: Sequence[Trial]) -> bool:
+    return alike([trial.value.mean for trial in trials])
 
 
 def early_importance(search: Search) -> Importance | None:
@@ -109,7 +165,13 @@ def early_importance(search: Search) -> Importance | None:
         f"For the best validation accuracy in the first {many}, which all {len(then)} complete and pruned trials reached: what learns fast, which need "
         "not be what ends best."
     )
-    return replace(found, explanation=text, epoch=epoch) if found.parameters else None
+    if found.forest_r2 is None:
+        return None
+    inside = tuple(replace(one, epoch=epoch) for one in found.inside)
+    for said in (WORSE.partition("{}")[0], UNRANKED):
+        _, start, rest = found.explanation.partition(said)
+        text += f" {start}{rest}" if start else ""
+    return replace(found, explanation=text, epoch=epoch, inside=inside)
 
 
 def _epochs(record: RunRecord) -> int:
@@ -127,7 +189,7 @@ def _refusal(trials: Sequence[Trial], columns: dict[str, Values], search: Search
         return (
             f"No searched parameter took two values in the {len(trials)} complete trials, so there is nothing to rank."
         )
-    if len({trial.value.mean for trial in trials}) == 1:
+    if _alike(trials):
         return f"All {len(trials)} complete trials have the same value, so no parameter can explain a difference."
     return ""
 
@@ -169,49 +231,4 @@ def _ped_anova(trials: Sequence[Trial], columns: dict[str, Texts], search: Searc
         warnings.simplefilter("ignore")  # a parameter active in a single trial is said to be inaccurate
         evaluator = PedAnovaImportanceEvaluator(target_quantile=quantile)
         found = get_param_importances(study, evaluator=evaluator, params=list(columns), normalize=False)
-    return dict(zip(columns, _shares([found[name] for name in columns]), strict=True))
-
-
-def _shares(values: Sequence[float]) -> list[float]:
-    positive = [max(value, 0.0) for value in values]
-    total = math.fsum(positive)
-    return [value / total if total > 0 else 1 / len(positive) for value in positive]
-
-
-def _forest(trials: Sequence[Trial], columns: dict[str, Values]) -> tuple[list[float], list[float], float]:
-    """Return mean share, its standard deviation over refits, and the mean out-of-bag R2 of the forests."""
-    from sklearn.ensemble import RandomForestRegressor
-
-    x = np.column_stack([_encode(values) for values in columns.values()])
-    y = np.array([trial.value.mean for trial in trials])
-    shares, scores = [], []
-    for seed in range(REFITS):
-        seen = np.random.default_rng(seed).permutation(len(y))[:MOST_TRIALS]
-        sample = MOST_SAMPLES if len(seen) > MOST_SAMPLES else None
-        forest = RandomForestRegressor(100, oob_score=True, random_state=seed, max_samples=sample).fit(x[seen], y[seen])
-        shares.append(_shares(_losses(forest, x[seen[:MOST_SAMPLES]], y[seen[:MOST_SAMPLES]], seed)))
-        scores.append(float(forest.oob_score_))
-    stacked = np.array(shares)
-    return stacked.mean(axis=0).tolist(), stacked.std(axis=0, ddof=1).tolist(), float(np.mean(scores))
-
-
-def _losses(forest: Any, x: npt.NDArray[np.float64], y: npt.NDArray[np.float64], seed: int) -> list[float]:
-    """Return by how much shuffling each column of `x` [trials, parameters] raises the squared error: permutation importance.
-
-    As scikit-learn's permutation_importance but for a factor, which shares do not have. All shuffled copies are predicted at once: a
-    forest's predictions cost a hundred calls however few rows they are for.
-    """
-    generator, columns = np.random.default_rng(seed), x.shape[1]
-    copies = np.repeat(x[None], columns * SHUFFLES, axis=0).reshape(columns, SHUFFLES, *x.shape)
-    for column, own in enumerate(copies):
-        own[:, :, column] = generator.permuted(own[:, :, column], axis=1)
-    predicted = forest.predict(copies.reshape(-1, columns)).reshape(columns, SHUFFLES, len(y))
-    errors = ((predicted - y) ** 2).mean(axis=(1, 2)) - ((forest.predict(x) - y) ** 2).mean()
-    return [float(error) for error in errors]
-
-
-def _encode(values: Values) -> npt.NDArray[np.float64]:
-    """Return `values` as one column: ranks are enough for a tree, and "off" lies below everything else."""
-    order: list[float | str] = sorted({value for value in values if value is not None})
-    codes = {value: float(code) for code, value in enumerate(order)}
-    return np.array([-1.0 if value is None else codes[value] for value in values])
+    return dict(zip(columns, shares_of([found[name] for name in columns]), strict=True))

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable
 
 from .. import records as names
+from ..statistics.permutation import SAME
 from ..statistics.summary import Search, Trial, finite, mean_metric
 from ..text import duration, interval, percent
 from .cells import COMPUTE_COLUMN, COMPUTE_NOTE, Cell, Column, Table, compute_cell, number
@@ -17,7 +18,7 @@ def pareto_front(search: Search) -> list[Trial]:
     """Return the complete trials that no other one matches for less compute, nor beats for as much: from the cheapest up."""
     found: list[Trial] = []
     for trial in sorted(with_compute(search.complete), key=lambda trial: (compute_of(trial), -trial.score)):
-        if not found or trial.score > found[-1].score:
+        if not found or trial.score > found[-1].score + SAME:
             found.append(trial)
     return found
 

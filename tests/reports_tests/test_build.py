@@ -316,7 +316,7 @@ def test_importance_finds_what_makes_the_value_and_leaves_pruned_trials_out() ->
     shares = {p.name: p for p in found.parameters}
     assert found.n_trials == 17
     assert sum(p.forest for p in found.parameters) == pytest.approx(1)
-    assert shares["outer.lr"].forest < 0.05 < 0.7 < shares["lslr"].forest + shares["lslr.granularity"].forest
+    assert shares["outer.lr"].forest < 0.05 < 0.7 < shares["lslr"].forest
     assert "7 others (pruned, diverged, failed) are left out" in found.explanation
 
 

@@ -1,4 +1,4 @@
-"""Permutation importance against scikit-learn's; which trials it comes from, and when it ranks nothing."""
+"""Permutation importance out of the bag; which trials it comes from, and when it ranks nothing."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,22 +12,90 @@ from sklearn.inspection import permutation_importance
 from reports.document import compose
 from reports.records import StudyInfo
 from reports.statistics.distributions import distribution, value_of
-from reports.statistics.importance import Importance, _losses, _shares, early_importance, parameter_importance
+from reports.statistics.forest import SHUFFLES, losses, shares_of
+from reports.statistics.importance import Importance, early_importance, parameter_importance
+from reports.statistics.permutation import Array
 from reports.statistics.summary import Search, summarise_search
+from reports.tables.importance import importance_table
 
 from . import example
 
 
-def test_shuffled_copies_predicted_together_rank_as_scikit_learns_one_by_one() -> None:
+def grown(x: Array, y: Array) -> RandomForestRegressor:
+    return RandomForestRegressor(50, random_state=0).fit(x, y)
+
+
+def test_each_tree_is_measured_on_the_trials_that_it_was_not_grown_from() -> None:
     draw = np.random.default_rng(0)
-    x = draw.random((80, 4))
-    y = 3 * x[:, 0] + 2 * x[:, 1] + 0.1 * draw.normal(size=80)  # shares about 0.7 and 0.3
-    forest = RandomForestRegressor(50, random_state=0).fit(x, y)
-    theirs = permutation_importance(forest, x, y, n_repeats=50, random_state=0).importances_mean
-    ours = _shares(np.mean([_losses(forest, x, y, seed) for seed in range(6)], axis=0).tolist())
-    assert ours == pytest.approx(_shares(theirs.tolist()), abs=0.02)
-    assert ours[0] > 0.6
-    assert 0.2 < ours[1] < 0.4
+    x, y = draw.random((40, 3)), draw.random(40)  # nothing matters
+    forest = RandomForestRegressor(50, random_state=0, oob_score=True).fit(x, y)
+    on_its_own = permutation_importance(forest, x, y, n_repeats=20, random_state=0).importances_mean
+    ours = np.mean([losses(forest, x, y, [[0], [1], [2]], seed) for seed in range(4)], axis=0)
+    assert min(on_its_own) > 0.1  # of R2: on the rows that it was grown from every column seems to matter
+    assert max(ours) / y.var() < 0.1
+    unmoved = ((forest.oob_prediction_ - y) ** 2).mean()
+    assert losses(forest, x, y, [[0]], 0)[0] + unmoved == pytest.approx(by_hand(forest, x, y, 0))
+
+
+def by_hand(forest: RandomForestRegressor, x: Array, y: Array, seed: int) -> float:
+    """The out-of-bag error with column 0 shuffled, as many times as there are shuffles, row by row and tree by tree."""
+    generator, errors = np.random.default_rng(seed), []
+    trees = list(zip(forest.estimators_, forest.estimators_samples_, strict=True))
+    for _ in range(SHUFFLES):
+        moved = x.copy()
+        moved[:, 0] = x[generator.permutation(len(x)), 0]
+        by_tree = np.array(
+            [np.where(np.isin(np.arange(len(y)), drawn), np.nan, tree.predict(moved)) for tree, drawn in trees]
+        )
+        errors.append(float(((np.nanmean(by_tree, axis=0) - y) ** 2).mean()))
+    return float(np.mean(errors))
+
+
+def test_what_acts_has_the_share_that_it_has_in_the_value_s_variance() -> None:
+    draw = np.random.default_rng(0)
+    x = draw.random((200, 4))
+    y = 3 * x[:, 0] + 2 * x[:, 1] + 0.1 * draw.normal(size=200)  # shares about 9 / 13 and 4 / 13
+    ours = shares_of(losses(grown(x, y), x, y, [[0], [1], [2], [3]], 0))
+    assert ours == pytest.approx([9 / 13, 4 / 13, 0, 0], abs=0.07)
+
+
+def conditional(trials: int, granularity: float = 0.0) -> Search:
+    """Return trials of which half have lslr on, which adds 0.1, and `granularity` where it is per_layer; outer.lr does nothing."""
+    draw = np.random.default_rng(2)
+    runs = []
+    for i in range(trials):
+        on = bool(draw.integers(2))
+        kind, rate = ("shared", "per_layer")[draw.integers(2)], str(draw.random())
+        params = {"lslr": "on" if on else "off", "outer.lr": rate}
+        params |= {"lslr.granularity": kind, "lslr.decay": str(draw.random())} if on else {}
+        accuracy = 0.7 + 0.1 * on + granularity * (on and kind == "per_layer") + 0.005 * draw.normal()
+        runs.append(example.record(i, accuracy=float(accuracy), kind="search", params=params))
+    names = ("lslr", "lslr.granularity", "lslr.decay", "outer.lr")
+    return summarise_search(runs, StudyInfo("s", "search", searched=names))
+
+
+def test_a_component_that_acts_alone_has_all_the_importance_and_its_settings_are_not_ranked() -> None:
+    found = parameter_importance(conditional(80))
+    assert [(p.name, p.settings) for p in found.parameters] == [
+        ("lslr", ("lslr.granularity", "lslr.decay")),
+        ("outer.lr", ()),
+    ]
+    assert found.parameters[0].forest > 0.97
+    assert found.inside == ()  # among the trials in which it is on, nothing acts
+    assert "are not ranked: those of lslr." in found.explanation
+    assert importance_table(found).rows[0][0].text == "lslr and its settings"
+
+
+def test_a_setting_that_acts_is_ranked_among_the_trials_in_which_its_component_is_on() -> None:
+    search = conditional(120, granularity=0.05)
+    (inside,) = parameter_importance(search).inside
+    assert (inside.component, inside.n_trials) == ("lslr", sum(t.params["lslr"] == "on" for t in search.trials))
+    assert [p.name for p in inside.parameters] == ["lslr.granularity", "lslr.decay"]
+    assert inside.parameters[0].forest > 0.95
+    runs = [run for trial in search.trials for run in trial.records]
+    report = compose(runs, StudyInfo("s", "search", searched=search.searched))
+    assert "Settings of lslr" in [table.title for table in report.tables]
+    assert "importance_lslr" in [figure.name for figure in report.figures]
 
 
 def searched(trials: int, complete: int) -> Search:
@@ -69,11 +137,15 @@ def test_a_forest_worse_than_the_mean_ranks_nothing_in_the_headline() -> None:
         example.record(i, accuracy=0.5 + 0.1 * draw.random(), kind="search", params={"outer.lr": str(draw.random())})
         for i in range(12)
     ]
-    headline = compose(runs, StudyInfo("s", "search")).headline
+    report = compose(runs, StudyInfo("s", "search"))
     assert (
         "What mattered cannot be told from the 12 complete trials: the forest predicts them worse than their mean does."
-        in headline
+        in report.headline
     )
+    table = next(table for table in report.tables if table.title == "Parameter importance")
+    assert table.rows == ()
+    assert "so nothing is ranked." in table.notes[0]
+    assert not [figure for figure in report.figures if figure.name.startswith("importance")]
 
 
 def a_rate_and_a_whole_number(space: Mapping[str, Mapping[str, Any]]) -> Importance:

@@ -24,7 +24,7 @@ def test_the_published_search_s_whole_numbers_are_judged_as_such_also_if_its_rep
     report = compose(runs, found)
     table = next(table for table in report.tables if table.title == "Parameter importance after epoch 2")
     shares = {row[0].text: row[3].sort for row in table.rows}
-    assert shares["inner.steps"] == pytest.approx(0.13, abs=0.01)  # as floats: 0.848
+    assert shares["inner.steps"] == pytest.approx(0.164, abs=0.01)  # as floats it takes most of it
     assert "Both measures rank outer.lr first over the 60 trials after epoch 2" in "\n".join(report.headline)
 
 

@@ -1,0 +1,56 @@
+"""Which searched parameters mattered, as a sentence and as a table."""
+
+from __future__ import annotations
+
+from ..statistics.importance import Importance, ParameterImportance
+from ..text import MINUS
+from .cells import Cell, Column, Table
+
+RECORDED = "Ranges, steps, log scales and choices are the search's own."
+ESTIMATED = "Ranges, and log scales where values span a factor of 20, are taken from the trials."
+
+
+def importance_sentence(found: Importance) -> str:
+    """Return what both measures rank first, or that it cannot be told."""
+    over = f"{found.n_trials} {'complete trials' if found.epoch is None else f'trials after epoch {found.epoch}'}"
+    if not found.parameters:
+        return f"What mattered cannot be told from the {over}: the forest predicts them worse than their mean does."
+    forest, anova = found.parameters[0], max(found.parameters, key=lambda parameter: parameter.ped_anova)
+    if forest is anova:
+        return f"Both measures rank {forest.name} first over the {over}: {100 * forest.forest:.0f} % of the forest's importance, {100 * anova.ped_anova:.0f} % of PED-ANOVA's."
+    return (
+        f"The two measures of importance disagree over the {over}: the forest ranks {forest.name} first ({100 * forest.forest:.0f} %), "
+        f"PED-ANOVA {anova.name} ({100 * anova.ped_anova:.0f} %)."
+    )
+
+
+def importance_table(found: Importance) -> Table:
+    """Return the parameters' shares by both methods, or only the explanation of why there are none."""
+    heads = (
+        Column("Parameter"),
+        Column("Forest, %", True),
+        Column("sd over refits", True),
+        Column("PED-ANOVA, %", True),
+    )
+    rows = tuple(
+        (Cell(shown_name(p), p.name), *(Cell(f"{100 * x:.1f}", x) for x in (p.forest, p.forest_sd, p.ped_anova)))
+        for p in found.parameters
+    )
+    return Table(found.title, heads if rows else (), rows, (found.explanation, *_how(found)))
+
+
+def shown_name(parameter: ParameterImportance) -> str:
+    """Return the parameter's name, and that a component stands for its settings too."""
+    return f"{parameter.name} and its settings" if parameter.settings else parameter.name
+
+
+def _how(found: Importance) -> tuple[str, ...]:
+    if not found.parameters or found.forest_r2 is None or found.quantile is None:
+        return ()
+    grouped = any(p.settings for p in found.parameters)
+    together = " A component is shuffled together with its settings, which say whether it is on." if grouped else ""
+    return (
+        f"Forest: permutation importance in a random forest (scikit-learn), each tree measured on trials that it was not grown from; out-of-bag R² {f'{found.forest_r2:.2f}'.replace('-', MINUS)}.{together}",
+        f"PED-ANOVA (Optuna): what sets the best {100 * found.quantile:.0f} % of trials apart{'; of a component, whether it is on' if grouped else ''}. "
+        f"{RECORDED if found.recorded else ESTIMATED}",
+    )

@@ -177,6 +177,7 @@ def _read(path: Path) -> str:
     return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
 
 
+INTERVAL = re.compile(r"\[[^\]]*\]")
 ACCURACY = re.compile(r"\d+\.\d\d\b")
 DRAWING = re.compile("<svg.*?</svg>", re.DOTALL)
 Cells = dict[str, tuple[object, str]]
@@ -227,10 +228,13 @@ def _page_differences(folder: Path, report: Report) -> Iterator[Difference]:
 
 
 def _earlier_differences(page: Path, expected: str) -> Iterator[Difference]:
-    """Yield the accuracies on a page of an earlier version, which may say the same in other words, that the raw results do not give."""
+    """Yield the accuracies on a page of an earlier version that the raw results do not give.
+
+    Its words may be others, and so may its intervals: how those are made has changed.
+    """
     if not page.is_file():
         yield Difference(page.name, "missing", "the tables of this report")
     known = {*ACCURACY.findall(expected)}
     for number, line in enumerate(_read(page).splitlines(), 1):
-        if other := [text for text in ACCURACY.findall(line) if text not in known]:
+        if other := [text for text in ACCURACY.findall(INTERVAL.sub("", line)) if text not in known]:
             yield Difference(f"{page.name}, line {number}", ", ".join(other), "numbers that its results give")

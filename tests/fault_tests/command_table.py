@@ -67,7 +67,7 @@ Cell = tuple[int, str]
 RIGHT: Cell = (0, "")
 HOME_ONLY = "cannot happen: it reads nothing of that"
 
-GONE_TEXT = "1 run that has ended is missing in MLflow, .*To bring back: mamlab doctor (?:ab|se) --fix"
+GONE_TEXT = "1 run that has ended is missing in MLflow.*To restore: mamlab doctor (?:ab|se) --fix"
 GONE_RUN = (1, GONE_TEXT)
 STALE_PLACES = (1, r"stored locations name .*To fix: mamlab doctor ab --fix")
 NO_MLFLOW = (2, r"error: there are no runs yet in|error: .*mlflow\.db")
@@ -83,8 +83,8 @@ WHEN: dict[str, dict[str, Cell | str]] = {
         **{name: (0, rf"note: {GONE_TEXT}.*{READERS[name].right}") for name in ("export", "promote", "ablate --from")},
         **dict.fromkeys(("status", "status ab", "report", "verify"), GONE_RUN),
         "doctor": (1, r"MAML\+\+ / seed 1: ended in Optuna, but its run is deleted in MLflow"),
-        "ablate": (1, r"Incomplete: 1 run that has ended .*To bring back: mamlab doctor ab --fix"),
-        "search": (1, r"Incomplete: 1 run that has ended .*To bring back: mamlab doctor se --fix"),
+        "ablate": (1, r"Incomplete: 1 run that has ended .*To restore: mamlab doctor ab --fix"),
+        "search": (1, r"Incomplete: 1 run that has ended .*To restore: mamlab doctor se --fix"),
         "space check": HOME_ONLY,
         "plan --from": HOME_ONLY,
     },
@@ -161,7 +161,7 @@ AT_ONCE = {
 
 NO_SPACE = r"error: .*(No space left on device|database or disk is full)"
 STORE_FULL = r"error: \S+ store \S+/runs/\w+\.db cannot be written, because the disk of \S+/runs is full"
-GOES_ON = r"(cannot be written, because the disk of \S+ is full|No space left on device).*(the home can be written|both stores answer) again.*\d+ of \d+ runs?"
+GOES_ON = r"(cannot be written, because the disk of \S+ is full|No space left on device).*([Tt]he home can be written|[Bb]oth stores answer|[Bb]oth databases are reachable) again.*\d+ of \d+ runs?"
 FULL: dict[str, tuple[str, int, int, str] | str] = {
     "report": ("runs/reports/ab", 40, 2, NO_SPACE),
     "report --out": ("paper", 40, 2, NO_SPACE),

@@ -35,7 +35,7 @@ def test_the_best_of_a_former_study_are_tried_first_in_their_order(tmp_path: Pat
     open_mlflow(home).delete_run(mlflow_runs(home, "former")[0].info.run_id)
     (note,) = warm_started(later, home).notes
     assert note.startswith('study.enqueue study = "former": 1 run that has ended is missing in MLflow')
-    assert note.endswith("To bring back: mamlab doctor former --fix")
+    assert note.endswith("To restore: mamlab doctor former --fix")
 
 
 def test_a_file_is_looked_for_beside_the_spec_and_then_in_the_working_folder(

@@ -36,7 +36,7 @@ def _difference_sentences(found: Ablation) -> Iterator[str]:
     judged = [comparison for comparison in found.comparisons if comparison.estimate.n > 1]
     if judged:
         yield _largest(judged)
-        yield _clear(judged)
+        yield _clear(judged, any(c.test.family_size > len(found.families[c.family]) for c in judged))
         if not any(comparison.test.can_be_significant for comparison in judged):
             yield "With so few seeds no comparison can be significant, however large: train more seeds."
     elif any(comparison.disjoint for comparison in found.comparisons):
@@ -57,11 +57,11 @@ def _largest(judged: Sequence[Comparison]) -> str:
     return f"The largest difference is {largest.arm} minus {largest.base}: {percent(e.mean, True)} points, {between}, {many(e.n, 'pair')}{survivors}."
 
 
-def _clear(judged: Sequence[Comparison]) -> str:
+def _clear(judged: Sequence[Comparison], joint: bool) -> str:
     clear = sum(comparison.estimate.excludes_zero for comparison in judged)
     significant = sum(comparison.test.significant for comparison in judged)
     ranks = ", by signed ranks where runs diverged" if any(comparison.test.ranks for comparison in judged) else ""
     return (
         f"Of {many(len(judged), 'comparison')} the interval leaves out 0 in {clear} (not corrected for their number); "
-        f"the sign-flip test is significant at 0.05 in {significant} (step-down maxT within each table{ranks})."
+        f"the sign-flip test is significant at 0.05 in {significant} (step-down maxT {'over all tables' if joint else 'within each table'}{ranks})."
     )

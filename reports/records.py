@@ -53,6 +53,10 @@ TAG_DESIGN = "design"
 """JSON object of an ablation's `Factorial` ({"factors", "arms"}) or `Sweep` ({"path", "values"})."""
 TAG_SCORE = "score"
 """How a search scores a trial of several seeds: "mean" or "lower_bound"."""
+TAG_TEST = "test_statistic"
+"""Of an ablation: "moderated"; absent for maxT's own statistic."""
+TAG_ADJUST = "adjust"
+"""Of an ablation: "study", if p values are adjusted over all comparisons; absent for within each family."""
 TAG_SEARCHED = "searched"
 """JSON list of the dotted names that the search varied."""
 TAG_HELD = "mamlab.held"
@@ -250,6 +254,9 @@ class StudyInfo:
     space: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     score: str = "mean"
     """What ranks trials of several seeds: "mean", or "lower_bound", the lower end of the one-sided 95 % t interval."""
+    test: str = "max_t"
+    adjust: str = "family"
+    """Of an ablation: "moderated" or "max_t"; and whether p is adjusted within each "family" or over the whole "study"."""
     origin: Origin | None = None
     fresh: tuple[FreshSeeds, ...] = ()
     """Of a search: its trials in the studies that follow from it."""

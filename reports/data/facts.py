@@ -14,7 +14,7 @@ from ..records import ReportError, RunRecord
 if TYPE_CHECKING:
     from mlflow.entities import Run
 
-PLAIN = (names.TAG_SCORE,)
+PLAIN = (names.TAG_SCORE, names.TAG_TEST, names.TAG_ADJUST)
 """Facts whose tag is the text itself, not JSON."""
 FACTS = (names.TAG_FAMILIES, names.TAG_DESIGN, names.TAG_ORIGIN, names.TAG_SEARCHED, names.TAG_SPACE, *PLAIN)
 

@@ -220,6 +220,8 @@ def _study(experiment: Experiment, kind: str, facts: Mapping[str, Any], children
         factorial=factorial_of(design) if "factors" in design else None,
         sweep=Sweep(**design) if "path" in design else None,
         score=facts.get(names.TAG_SCORE, "mean"),
+        test=facts.get(names.TAG_TEST, "max_t"),
+        adjust=facts.get(names.TAG_ADJUST, "family"),
         searched=tuple(facts.get(names.TAG_SEARCHED, ())),
         space=facts.get(names.TAG_SPACE, {}),
         origin=origin_of(facts[names.TAG_ORIGIN]) if names.TAG_ORIGIN in facts else None,

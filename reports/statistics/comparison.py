@@ -64,13 +64,21 @@ class Comparison:
         return bool(self.diverged or self.base_diverged)
 
 
-def compare(families: Sequence[Family], arms: Mapping[str, Arm], metric: str) -> tuple[Comparison, ...]:
-    """Return every comparison of every family, in their order; pairs whose arm or base is not in `arms` have no pairs of seeds."""
+def compare(
+    families: Sequence[Family], arms: Mapping[str, Arm], metric: str, moderated: bool = False, together: bool = False
+) -> tuple[Comparison, ...]:
+    """Return every comparison of every family, in their order; pairs whose arm or base is not in `arms` have no pairs of seeds.
+
+    `moderated` as for `max_t`; `together`: p is adjusted over all families as if they were one.
+    """
     pairs = [(family, arm, base) for family in families for arm, base in family.comparisons]
     found = {(a, b): differences(_values(arms, a), _values(arms, b)) for _, a, b in pairs}
     per_task = {(a, b): _per_task(arms, a, b, list(found[a, b]), metric) for _, a, b in pairs}
     bootstraps = _bootstraps(per_task)
-    tests = [test for family in families for test in _tests(family, arms, found)]
+    judged = [family.comparisons for family in families]
+    if together:
+        judged = [tuple(pair for own in judged for pair in own)]
+    tests = [test for own in judged for test in _tests(own, arms, found, moderated)]
     return tuple(
         _comparison(family.name, arms.get(arm), arms.get(base), (arm, base), found[arm, base], test,
                     bootstraps.get((arm, base)), per_task[arm, base], metric)
@@ -93,13 +101,16 @@ def _comparison(
 
 
 def _tests(
-    family: Family, arms: Mapping[str, Arm], found: Mapping[tuple[str, str], Mapping[int, float]]
+    pairs: Sequence[tuple[str, str]],
+    arms: Mapping[str, Arm],
+    found: Mapping[tuple[str, str], Mapping[int, float]],
+    moderated: bool,
 ) -> list[SignFlip]:
-    involved = {name for pair in family.comparisons for name in pair if name in arms}
+    involved = {name for pair in pairs for name in pair if name in arms}
     if not any(arms[name].diverged for name in involved):
-        return family_tests([found[pair] for pair in family.comparisons])
-    ranks = [signed_ranks(arms[a], arms[b]) if a in arms and b in arms else {} for a, b in family.comparisons]
-    return family_tests(ranks, ranks=True)
+        return family_tests([found[pair] for pair in pairs], moderated)
+    ranks = [signed_ranks(arms[a], arms[b]) if a in arms and b in arms else {} for a, b in pairs]
+    return family_tests(ranks, moderated, ranks=True)
 
 
 def share_better(values: Sequence[float]) -> Estimate:

@@ -22,7 +22,8 @@ class SignFlip:
     `p` (its own), `adjusted` (step-down maxT, minP where comparisons have other seeds than their family) and `holm`, for comparison,
     are None without a pair. `smallest` is the least that p and the adjusted p can be with this number of pairs: the test cannot be
     significant where it exceeds 0.05. `seeds` were tested; `flips` counts the ways that were looked at, mirror images left out. `ranks`: the differences'
-    signed ranks were tested, because runs of the family diverged; `missing`: not all comparisons have the same seeds.
+    signed ranks were tested, because runs of the family diverged; `missing`: not all comparisons have the same seeds, which leaves
+    `moderated` (as for `max_t`) without effect.
     """
 
     p: float | None
@@ -34,6 +35,7 @@ class SignFlip:
     flips: int
     ranks: bool = False
     missing: bool = False
+    moderated: bool = False
 
     @property
     def can_be_significant(self) -> bool:
@@ -65,6 +67,7 @@ def family_tests(differences: Sequence[Differences], moderated: bool = False, ra
             flips_of(len(own)),
             ranks,
             missing,
+            moderated and not missing,
         )
         for p, joint, by_holm, own in zip(raw, adjusted.tolist(), holm(raw).tolist(), differences, strict=True)
     ]

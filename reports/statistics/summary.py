@@ -148,7 +148,7 @@ def summarise_ablation(records: Sequence[RunRecord], info: StudyInfo) -> Ablatio
     arms = {name: _arm(name, by_arm.get(name, []), metric, excluded) for name in order}
     values = {name: arm.values for name, arm in arms.items()}
     return Ablation(
-        metric, tuple(arms.values()), compare(info.families, arms, metric), tuple(excluded),
+        metric, tuple(arms.values()), compare(info.families, arms, metric, info.test == "moderated", info.adjust == "study"), tuple(excluded),
         factorial_effects(info.factorial, values) if info.factorial else None,
         sweep_curve(info.sweep, values) if info.sweep else None,
     )  # fmt: skip

@@ -28,9 +28,12 @@ def _p_note(comparisons: Sequence[Comparison]) -> str:
     size, most = len(comparisons), max((c.test for c in comparisons), key=lambda test: test.seeds)
     ways = f"{MOST_FLIPS:,} random ways" if most.seeds > EXACT_UP_TO else "all ways"
     how = "minP, as not all comparisons have the same seeds" if most.missing else "maxT"
+    how += ", moderated by the median variance" if most.moderated else ""
+    joint = most.family_size > size
+    size = most.family_size
     text = (
         f"Adjusted p: sign flips of whole seeds ({ways}), step-down {how}; holds for the {size} comparison{'s' * (size > 1)} "
-        "of this table together."
+        f"of {'all tables' if joint else 'this table'} together."
     )
     pairs = sorted({c.test.seeds for c in comparisons})
     if not pairs[-1]:

@@ -36,6 +36,10 @@ def facts_of(config: StudyConfig) -> dict[str, Any]:
         found[records.TAG_DESIGN] = asdict(design)
     if config.ablation and (origin := config.ablation.origin):
         found[records.TAG_ORIGIN] = origin.model_dump(mode="json")
+    if config.ablation and config.ablation.test != "max_t":
+        found[records.TAG_TEST] = config.ablation.test
+    if config.ablation and config.ablation.adjust != "family":
+        found[records.TAG_ADJUST] = config.ablation.adjust
     if isinstance(config.data, ImageFolder):
         found[records.TAG_DATA_PATH] = str(config.data.path)
     if config.space is not None:

@@ -142,6 +142,13 @@ class AblationSection(Section):
     families: Annotated[tuple[FamilySection, ...], Field(strict=False)] = Field(
         (), description="families of comparisons; absent: those of the design. P values are adjusted within a family"
     )
+    test: Literal["max_t", "moderated"] = Field(
+        "max_t",
+        description='statistic of the test: "max_t", or "moderated", which finds more with at most 8 seeds and 11 or more comparisons on one scale; choose before the runs',
+    )
+    adjust: Literal["family", "study"] = Field(
+        "family", description='within what p values are adjusted: each "family", or all comparisons of the "study"'
+    )
     allow_underpowered: bool = Field(
         False, description="run even if a family has too few seeds for any of its p values to reach 0.05"
     )

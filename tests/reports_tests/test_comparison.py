@@ -3,10 +3,12 @@
 import math
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from reports.document import compose
 from reports.records import Family, RunRecord, StudyInfo
+from reports.statistics.step_down import max_t
 from reports.statistics.summary import summarise_ablation
 
 from .example import record
@@ -157,3 +159,30 @@ def test_a_value_of_an_audit_that_is_not_a_number_is_left_out_and_said() -> None
     table = next(table for table in compose(audited, INFO).tables if table.title.startswith("Audit: the same"))
     assert "Left out, as an accuracy of a task is not a finite number: A, seed 1 (batch, top 1)." in table.notes
     assert [row[1].text for row in table.rows] == ["7", "2"]
+
+
+def test_families_adjusted_over_the_study_are_one_family() -> None:
+    draw = np.random.default_rng(1)
+    records = [
+        run for arm in "ABC" for run in runs(arm, (0.5 + 0.02 * (arm == "A") + 0.02 * draw.normal(size=7)).tolist())
+    ]
+    alone = [c.test for c in summarise_ablation(records, INFO).comparisons]
+    joint_info = replace(INFO, adjust="study")
+    joint = [c.test for c in summarise_ablation(records, joint_info).comparisons]
+    every = max_t([list(c.differences.values()) for c in summarise_ablation(records, INFO).comparisons])
+    assert [test.adjusted for test in joint] == every.tolist()
+    assert ([test.family_size for test in alone], [test.family_size for test in joint]) == ([2, 2, 1], [3, 3, 3])
+    assert alone[2].adjusted == alone[2].p
+    report = compose(records, joint_info)
+    assert any("holds for the 3 comparisons of all tables together" in note for note in report.tables[0].notes)
+    assert "step-down maxT over all tables" in "".join(report.headline)
+
+
+def test_the_moderated_statistic_is_that_of_the_study_s_choice() -> None:
+    draw = np.random.default_rng(2)
+    records = [run for arm in "ABC" for run in runs(arm, (0.5 + 0.02 * draw.normal(size=7)).tolist())]
+    found = summarise_ablation(records, replace(INFO, test="moderated")).comparisons[:2]
+    table = [list(c.differences.values()) for c in found]
+    assert [c.test.adjusted for c in found] == max_t(table, moderated=True).tolist()
+    notes = compose(records, replace(INFO, test="moderated")).tables[0].notes
+    assert any("step-down maxT, moderated by the median variance" in note for note in notes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from rich.console import Console
 
 from reports.data.facts import json_tag, read_facts
 from reports.data.loading import from_mlflow
-from reports.records import ReportError, RunRecord
+from reports.records import ReportError, RunRecord, StudyInfo
 from study.cli.space_page import check_space
 from study.engine.attributes import FROZEN
 from study.engine.facts import TAG_LIMIT, facts_of, sentence, write_facts
@@ -64,6 +65,20 @@ def test_families_that_are_too_long_for_a_tag_are_all_read_back(
     assert from_mlflow(home.mlflow_url, "many")[0].families == config.families
     tag = parent_of(open_mlflow(home), "many").data.tags[FAMILIES]
     assert tag == "too long for a tag; see the artifact study_facts.json"
+
+
+def test_the_declared_test_and_what_it_is_adjusted_over_are_read_back_and_may_be_absent(tmp_path: Path) -> None:
+    home, config = fresh_home(tmp_path), many_arms(2, 7)
+    start(home, config)
+    info = from_mlflow(home.mlflow_url, "many")[0]
+    assert (info.test, info.adjust) == ("max_t", "family")
+    chosen = parse_spec(config.spec_text.replace("[ablation]", '[ablation]\ntest = "moderated"\nadjust = "study"'))
+    start(home, chosen)
+    info = from_mlflow(home.mlflow_url, "many")[0]
+    assert (info.test, info.adjust) == ("moderated", "study")
+    assert StudyInfo.from_tree(asdict(info)) == info
+    with pytest.raises(SpecError, match=r"ablation\.test"):
+        parse_spec(config.spec_text.replace("[ablation]", '[ablation]\ntest = "welch"'))
 
 
 def test_a_tag_that_was_cut_is_no_value_and_the_next_start_mends_it(tmp_path: Path) -> None:

@@ -161,7 +161,7 @@ AT_ONCE = {
 
 NO_SPACE = r"error: .*(No space left on device|database or disk is full)"
 STORE_FULL = r"error: \S+ store \S+/runs/\w+\.db cannot be written, because the disk of \S+/runs is full"
-GOES_ON = r"(cannot be written, because the disk of \S+ is full|No space left on device).*([Tt]he home can be written|[Bb]oth stores answer|[Bb]oth databases are reachable) again.*\d+ of \d+ runs?"
+GOES_ON = r"(cannot be written, because the disk of \S+ is full|No space left on device).*([Tt]he home is writable|[Bb]oth stores answer|[Bb]oth databases are reachable) again.*\d+ of \d+ runs?"
 FULL: dict[str, tuple[str, int, int, str] | str] = {
     "report": ("runs/reports/ab", 40, 2, NO_SPACE),
     "report --out": ("paper", 40, 2, NO_SPACE),

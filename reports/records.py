@@ -107,15 +107,8 @@ OUTER_LR = "outer_lr"
 EPOCH_SECONDS = "epoch_seconds"
 TASKS_PER_SECOND = "tasks_per_second"
 EPOCH_METRICS = (
-    TRAIN_LOSS,
-    TRAIN_ACCURACY,
-    VAL_LOSS,
-    VAL_ACCURACY,
-    VAL_ACCURACY_SE,
-    OUTER_LR,
-    EPOCH_SECONDS,
-    TASKS_PER_SECOND,
-)
+    TRAIN_LOSS, TRAIN_ACCURACY, VAL_LOSS, VAL_ACCURACY, VAL_ACCURACY_SE, OUTER_LR, EPOCH_SECONDS, TASKS_PER_SECOND,
+)  # fmt: skip
 
 # Metrics at the end of a run.
 BEST_VAL_ACCURACY = "best_val_accuracy"

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 RESTART = "start the study again"
-AGAIN = "marked to run again: the next start restores it from its checkpoint, or retrains it"
+AGAIN = "to run again: the next start restores it or retrains it"
 
 
 @dataclass(frozen=True)

@@ -161,9 +161,9 @@ DAMAGE: dict[Callable[[Study], None], tuple[str, str]] = {
     epochs_lost: ("a / seed 1: MLflow lacks 2 of 3 epochs of its checkpoint", "written into MLflow"),
     run_doubled: ("a / seed 1: MLflow has two runs of this trial and seed", "the one with more results stays"),
     run_in_the_bin: ("a / seed 1: ended in Optuna, but its run is deleted in MLflow", "restored"),
-    leftovers: ("left over: epoch-000002.ckpt, epoch-000003.ckpt.tmp-77, final.damaged", "removed"),
+    leftovers: ("left-over files: epoch-000002.ckpt, epoch-000003.ckpt.tmp-77, final.damaged", "removed"),
     checkpoint_gone: ("a / seed 1: complete, but the checkpoint is not in", "recorded as deleted"),
-    final_damaged: ("left over: final.ckpt", "removed"),
+    final_damaged: ("left-over files: final.ckpt", "removed"),
 }
 
 

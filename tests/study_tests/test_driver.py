@@ -80,7 +80,7 @@ def test_a_worker_that_is_silent_for_too_long_is_killed_and_its_run_fails_after_
     assert last.counts == {"complete": 1, "failed": 1}
     hung = next(one for one in mlflow_runs(home, "arms") if one.data.tags["arm"] == "hangs")
     assert (
-        "silent for more than 15 s ([execution] timeout), so the worker process ended (signal 9)"
+        "no message for more than 15 s ([execution] timeout), so the worker process ended (signal 9)"
         in hung.data.tags["message"]
     )
 

@@ -24,7 +24,7 @@ from torch import Tensor
 EPS = 1e-5
 """Added to batch norm's variance."""
 SLOPE = 0.01
-"""Of the leaky ReLU below 0."""
+"""Negative slope of the leaky ReLU."""
 _aten: Any = torch.ops.aten
 
 

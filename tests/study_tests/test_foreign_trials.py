@@ -138,7 +138,7 @@ def test_a_wish_that_does_not_fit_is_said_and_ended(tmp_path: Path, wish: dict[s
         last = run(search(trials=2, workers=1), home)
         assert (last.finished, sum(last.counts.values())) == (True, 2)
         (note,) = last.notes
-        assert note.endswith(f"passed over: 1 (fail), an enqueued trial that cannot be run: {why}")
+        assert note.endswith(f"ignored: 1 (fail), an enqueued trial that cannot be run: {why}")
     assert [one.state.name for one in optuna_trials(home, "hunt")][1] == "FAIL"
     assert numbers(home, "hunt") == [0, 2]
 
@@ -205,7 +205,7 @@ def test_a_trial_that_another_tool_ends_while_it_trains_has_another_in_its_place
     assert last.best_value != 0.99
     assert len(numbers(home, config.study.name)) == last.planned
     assert done[0] not in numbers(home, config.study.name)
-    assert f"passed over: {done[0]} (complete)" in last.notes[0]
+    assert f"ignored: {done[0]} (complete)" in last.notes[0]
     again = run(config, home)
     assert (again.counts, again.best_value) == (last.counts, last.best_value)
 

@@ -159,7 +159,7 @@ def delete_for_good(home: Home) -> None:
 
 GONE: dict[Callable[[Home], None], tuple[str, str]] = {
     delete_run: ("a / seed 1", "mamlab doctor arms --fix"),
-    delete_parent: ("the study's own run", "mamlab doctor arms --fix"),
+    delete_parent: ("the study's parent run", "mamlab doctor arms --fix"),
     delete_for_good: ("a / seed 1", "start the study again"),
 }
 

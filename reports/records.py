@@ -166,13 +166,9 @@ class ReportError(InputError):
     """A report that cannot be made; the message says what to do."""
 
 
-_COLUMNS = {"fingerprint": "cell"}
-"""Fields of `RunRecord` whose column in runs.csv has an older name: what is on disk keeps its names."""
-
-
 def column(field_name: str) -> str:
     """Return the column of runs.csv that holds a plain field of `RunRecord`."""
-    return _COLUMNS.get(field_name, field_name)
+    return {"fingerprint": "cell"}.get(field_name, field_name)  # what is on disk keeps its names
 
 
 @dataclass(frozen=True)

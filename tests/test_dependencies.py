@@ -13,7 +13,7 @@ from .lowest import lowest
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-OURS = {"trainers", "search_spaces", "reports", "study", "tests", "benchmarks"}
+OURS = {"mamlab", "trainers", "search_spaces", "reports", "study", "tests", "benchmarks"}
 SHIPPED = ("trainers", "search_spaces", "reports", "study")
 BOUNDS = re.compile(r"([A-Za-z0-9_.-]+)>=([0-9.]+),<([0-9.]+)")
 

@@ -104,7 +104,9 @@ class EventHandler:
     def _retry(self, run: Run, message: str) -> None:
         """Let a run that failed, or lost its worker, go on from its checkpoint; it may do so `retries` times."""
         if run.killed:
-            message = f"no message for more than {self._config.execution.timeout:g} s ([execution] timeout), so {message}"
+            message = (
+                f"no message for more than {self._config.execution.timeout:g} s ([execution] timeout), so {message}"
+            )
         if not self._recorder.check_home():  # whatever it died of: that is no fault of the run
             self._again(run)
             return

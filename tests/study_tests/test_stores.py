@@ -265,7 +265,7 @@ def test_a_start_waits_for_a_store_and_a_reader_is_told_at_once(server: Postgres
         seen.append(progress)
 
     assert run(search(2), home, show).finished
-    assert next(one.away for one in seen if one.away).endswith("Waiting for it")
+    assert next(one.away for one in seen if one.away).endswith("Waiting for it to come back")
 
 
 def test_a_database_that_does_not_exist_is_an_error_and_not_waited_for(

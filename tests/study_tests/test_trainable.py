@@ -158,7 +158,7 @@ def test_data_of_a_folder_or_a_spec_are_shown_with_what_is_odd(here: Path, capsy
     [
         (b"\xff\xfei\0n\0", "is in UTF-16; save it as UTF-8"),
         ("inner.lr\n0.1 # größer\n".encode("latin-1"), r"is not UTF-8 text (line 2, byte 0xf6); save it as UTF-8"),
-        (b"inner.lr,inner.lr\n0.1,0.2\n", 'column "inner.lr" stands there twice'),
+        (b"inner.lr,inner.lr\n0.1,0.2\n", 'column "inner.lr" appears twice'),
     ],
 )
 def test_tables_that_cannot_be_meant_are_named(

@@ -2,8 +2,7 @@
 
 What a worker tells is written into MLflow and Optuna at once. If a store does not answer, it is kept instead, in memory
 and in the study's journal, and written in the same order when the store is back; nothing new is asked for meanwhile.
-All
-that is written can be written again without effect, so neither a half-done write nor a journal read twice does harm.
+All that is written can be written again without effect: neither a half-done write nor a journal read twice does harm.
 """
 
 from __future__ import annotations
@@ -291,8 +290,7 @@ class Recorder:
         run.end = state
 
     def _lose(self, away: StoreAway) -> None:
-        self._away = away
-        self._pause = 1.0
+        self._away, self._pause = away, 1.0
         self._next_try = time.monotonic() + self._pause
 
     def _forget_written(self) -> None:

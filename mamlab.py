@@ -101,7 +101,9 @@ def _version() -> str:
 
 
 def _refuse_hidden() -> None:
-    """Raise ImportError if a file of somebody else's would be imported instead of a package of ours, `study` perhaps."""
+    """Raise ImportError if a file of somebody else's would be imported instead of a package of ours, `study`
+    perhaps.
+    """
     spec = spec_from_file_location("_mamlab_hiding", Path(__file__).parent / "study" / "hiding.py")
     assert spec is not None
     assert spec.loader is not None

@@ -1,7 +1,8 @@
-"""All benchmarks, on the CPU: `python -m benchmarks`, or `python -m benchmarks TABLE ...`. Under 25 minutes on two idle cores.
+"""All benchmarks, on the CPU: `python -m benchmarks`, or `python -m benchmarks TABLE ...`. Under 25 minutes on two idle
+cores.
 
-Prints Markdown, and writes the same as JSON. With MAML_REFERENCE naming a checkout of the paper's code, times are compared
-with it; without one those rows are left out.
+Prints Markdown, and writes the same as JSON. With MAML_REFERENCE naming a checkout of the paper's code, times are
+compared with it; without one those rows are left out.
 """
 
 from __future__ import annotations
@@ -40,7 +41,10 @@ COLUMNS = "| what | value | must reach | aim | reached | numbers | n |\n|---|---
 def line(row: Row) -> str:
     """Return a row of the Markdown table."""
     marks = ["" if mark is None else shown(mark, row.unit) for mark in (row.must, row.aim)]
-    return f"| {row.what} | {shown(row.value, row.unit)} | {marks[0]} | {marks[1]} | {row.reached} | {row.detail} | {row.repeats} |"
+    return (
+        f"| {row.what} | {shown(row.value, row.unit)} | {marks[0]} | {marks[1]} | {row.reached} | {row.detail} |"
+        f" {row.repeats} |"
+    )
 
 
 def shown(value: float, unit: str) -> str:

@@ -1,4 +1,6 @@
-"""What can be counted or derived: operator calls of a meta-iteration, and the FLOPs that a thread gets done a second."""
+"""What can be counted or derived: operator calls of a meta-iteration, and the FLOPs that a thread gets done a
+second.
+"""
 
 from __future__ import annotations
 
@@ -69,6 +71,9 @@ def _flops() -> Row:
         median, alternate(lambda: run.iterate(IN_MSL, tasks), lambda: [matrix @ matrix for _ in range(PRODUCTS)])
     )
     rate, limit = setting.iteration_flops() / ours, 2 * PRODUCT**3 * PRODUCTS / product
-    detail = f"{rate / 1e9:.1f} against {limit / 1e9:.1f} GFLOP/s; an iteration has {setting.iteration_flops() / 1e9:.1f} GFLOP"
+    detail = (
+        f"{rate / 1e9:.1f} against {limit / 1e9:.1f} GFLOP/s; an iteration has {setting.iteration_flops() / 1e9:.1f}"
+        " GFLOP"
+    )
     what = "direct-convolution FLOPs a second of a meta-iteration, against a matrix product's; 1 thread"
     return Row(what, rate / limit, "share", 0.6, 0.8, detail, 7, more_is_better=True)

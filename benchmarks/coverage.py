@@ -1,7 +1,7 @@
 """How the statistics of reports behave in simulated studies whose truth is known: `make test-statistics`.
 
-The studies are those of `benchmarks.simulated`; every number comes from the functions that reports and plans call. Exits with 1 if a
-limit is broken.
+The studies are those of `benchmarks.simulated`; every number comes from the functions that reports and plans call.
+Exits with 1 if a limit is broken.
 """
 
 from __future__ import annotations
@@ -54,7 +54,9 @@ def _bootstrap_coverage(values: Array) -> float:
 
 
 def _naive_coverage(values: Array) -> float:
-    """Return the coverage of 1.96 standard errors over all tasks as if they were independent: what papers often print."""
+    """Return the coverage of 1.96 standard errors over all tasks as if they were independent: what papers often
+    print.
+    """
     flat = values.reshape(-1, SEEDS * TASKS)
     half = 1.96 * flat.std(axis=1, ddof=1) / math.sqrt(SEEDS * TASKS)
     return float((np.abs(flat.mean(1)) <= half).mean())
@@ -65,8 +67,8 @@ NULL_HEAD = (
     + "---:|" * 6
 )
 POWER_HEAD = (
-    "| accuracy | seeds' share | difference, points | predicted | simulated | from sd | t: difference | t: predicted | t: simulated |\n|"
-    + "---:|" * 9
+    "| accuracy | seeds' share | difference, points | predicted | simulated | from sd | t: difference | t: predicted |"
+    " t: simulated |\n|" + "---:|" * 9
 )
 
 
@@ -116,7 +118,8 @@ def main() -> int:
     started, failures = time.perf_counter(), []
     settings = [(accuracy, share) for accuracy in ACCURACIES for share in SHARES]
     print(
-        f"{studies} studies a row: {ARMS} arms and their base, {SEEDS} seeds x {TASKS} tasks x {QUERIES} queries; in percent"
+        f"{studies} studies a row: {ARMS} arms and their base, {SEEDS} seeds x {TASKS} tasks x {QUERIES} queries; in"
+        " percent"
     )
     print(f"\nWithout any effect\n\n{NULL_HEAD}")
     for setting in settings:
@@ -129,7 +132,8 @@ def main() -> int:
             print(line(power), flush=True)
             failures += broken(power)
     print(
-        f"\nSmallest detectable difference by pilots of {SEEDS} seeds, over the large pilot's: 80 % of {SMALL_PILOTS} pilots\n"
+        f"\nSmallest detectable difference by pilots of {SEEDS} seeds, over the large pilot's: 80 % of {SMALL_PILOTS}"
+        " pilots\n"
     )
     print("| accuracy | seeds' share | from | to |\n|---:|---:|---:|---:|")
     for accuracy, share in settings:

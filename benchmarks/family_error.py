@@ -1,6 +1,8 @@
-"""How often a family of comparisons without an effect has any that is called significant, and how often one real effect is found.
+"""How often a family of comparisons without an effect has any that is called significant, and how often one real effect
+is found.
 
-Studies of arms and their base, whose noise the comparisons of a family share; a unit is the standard deviation of a paired difference.
+Studies of arms and their base, whose noise the comparisons of a family share; a unit is the standard deviation of a
+paired difference.
 """
 
 from __future__ import annotations
@@ -124,7 +126,9 @@ def line(row: FamilyError | FamilyPower) -> str:
 
 
 def broken(row: FamilyError, studies: int) -> list[str]:
-    """Return the limits that a row breaks: the lower 99 % bound of maxT's error is at most 5.5 %, but where no sign flip is valid."""
+    """Return the limits that a row breaks: the lower 99 % bound of maxT's error is at most 5.5 %, but where no sign
+    flip is valid.
+    """
     if row.noise in INVALID:
         return []
     found = {"no effect": row.max_t, "moderated": row.moderated, "some effects": row.some}

@@ -53,7 +53,9 @@ class Row:
 
 
 def alternate(*works: Callable[[], object], threads: int = 1, repeats: int = REPEATS) -> list[list[float]]:
-    """Return each work's seconds, `repeats` times in turn on `threads` torch threads, after one turn that is not counted."""
+    """Return each work's seconds, `repeats` times in turn on `threads` torch threads, after one turn that is not
+    counted.
+    """
     clock = time.process_time if threads == 1 else time.perf_counter
     seconds: list[list[float]] = [[] for _ in works]
     with torch_threads(threads):

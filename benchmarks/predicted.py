@@ -20,7 +20,8 @@ SMALL_PILOTS = 30
 
 @dataclass(frozen=True)
 class Power:
-    """Power of studies with the true difference `true`, in percent: predicted from the large pilot, or from its standard deviation.
+    """Power of studies with the true difference `true`, in percent: predicted from the large pilot, or from its
+    standard deviation.
 
     `t_true` and so on are the same for the t interval, at a difference of its own.
     """
@@ -64,7 +65,9 @@ def _power(
 
 
 def large_pilot(setting: Setting, generator: np.random.Generator) -> tuple[LogitNoise, float]:
-    """Return the noise of a pilot so large that its own sampling plays no part, and the deviation of its differences."""
+    """Return the noise of a pilot so large that its own sampling plays no part, and the deviation of its
+    differences.
+    """
     base, arm = scores(setting, PILOT, 0.0, generator, arms=1).swapaxes(0, 1).reshape(2, -1, TASKS)
     noise = logit_noise([arm], [base])
     assert noise is not None
@@ -72,7 +75,8 @@ def large_pilot(setting: Setting, generator: np.random.Generator) -> tuple[Logit
 
 
 def small_pilots(accuracy: float, share: float) -> tuple[float, float]:
-    """Return between which ratios to the large pilot's smallest detectable difference those of 80 % of small pilots lie.
+    """Return between which ratios to the large pilot's smallest detectable difference those of 80 % of small pilots
+    lie.
 
     A small pilot is one study without an effect: 8 seeds, 5 arms.
     """

@@ -1,8 +1,9 @@
 """Time a report over many runs: `python -m benchmarks.report [--runs 10000] [--tasks 600] [--exported 200]`.
 
 Makes the files of a study (runs.csv, per_task.parquet, curves.parquet) by rule, then, each in a process of its own so
-that its peak memory is its own: the report from these files, for an ablation and for a search. It must take less than 15 s
-and 2 GB; seconds of the processor stand beside those of the clock, which a busy machine stretches. Then the export from an MLflow store
+that its peak memory is its own: the report from these files, for an ablation and for a search. It must take less than
+15 s and 2 GB; seconds of the processor stand beside those of the clock, which a busy machine stretches. Then the export
+from an MLflow store
 to such files, apart: all runs, none changed, one changed.
 """
 
@@ -130,7 +131,9 @@ def export_seconds(uri: str, folder: Path) -> float:
 
 
 def measured(call: Callable[[Path], float], folder: Path) -> tuple[float, float, float]:
-    """Return what `call` returns, then of the fresh process in which it ran: seconds of the processor, peak memory in GB."""
+    """Return what `call` returns, then of the fresh process in which it ran: seconds of the processor, peak memory in
+    GB.
+    """
     context = multiprocessing.get_context("spawn")
     with context.Pool(1) as pool:
         return pool.apply(_with_usage, (call, folder))

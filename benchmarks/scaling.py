@@ -1,8 +1,8 @@
 """What one driver can serve: ``python -m benchmarks.scaling [--kind search] [--runs 2000] [--workers 64]``.
 
-The trainer sleeps, and the workers are threads of this process that speak the `Executor` protocol: what is measured is the
-driver with both stores, not training. Printed for every tenth of the runs: finished runs a second, CPU seconds of the
-driver's thread a run, memory of the process, and the size of the stores.
+The trainer sleeps, and the workers are threads of this process that speak the `Executor` protocol: what is measured is
+the driver with both stores, not training. Printed for every tenth of the runs: finished runs a second, CPU seconds of
+the driver's thread a run, memory of the process, and the size of the stores.
 """
 
 from __future__ import annotations
@@ -72,10 +72,18 @@ def events(job: Job) -> Generator[Event, Answer, None]:
         value = (hash(job.key) % 1000) / 1000 * number / EPOCHS
         answer = yield EpochDone(
             EpochResult(
-                epoch=number, train_loss=1 - value, train_accuracy=value, val_loss=1 - value, val_accuracy=value,
-                val_accuracy_se=0.01, outer_lr=0.001, seconds=EPOCH_SECONDS, tasks_per_second=1.0, finished_at=time.time(),
+                epoch=number,
+                train_loss=1 - value,
+                train_accuracy=value,
+                val_loss=1 - value,
+                val_accuracy=value,
+                val_accuracy_se=0.01,
+                outer_lr=0.001,
+                seconds=EPOCH_SECONDS,
+                tasks_per_second=1.0,
+                finished_at=time.time(),
             )
-        )  # fmt: skip
+        )
         if answer != "go":
             yield Stopped()
             return
@@ -176,7 +184,10 @@ class Meter:
         wall, cpu = time.monotonic() - self.wall, time.thread_time() - self.cpu
         resident = int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize() / 2**20
         sizes = " | ".join(f"{size / 2**20:.0f}" for size in store_sizes(self.home))
-        return f"| {self.ended} | {count / wall:.1f} | {1000 * cpu / count:.0f} | {100 * cpu / wall:.0f} | {resident:.0f} | {sizes} |"
+        return (
+            f"| {self.ended} | {count / wall:.1f} | {1000 * cpu / count:.0f} | {100 * cpu / wall:.0f} | {resident:.0f}"
+            f" | {sizes} |"
+        )
 
 
 def store_sizes(home: Home) -> Iterator[int]:
@@ -205,7 +216,8 @@ def main() -> None:
     config = study(options.kind, options.runs, options.workers, options.sampler)
     what = f"{options.kind}{f' ({options.sampler})' if options.kind == 'search' else ''}"
     print(
-        f"{what}, {options.runs} runs of {EPOCHS} epochs of {EPOCH_SECONDS} s, {options.workers} workers, {os.cpu_count()} cores\n"
+        f"{what}, {options.runs} runs of {EPOCHS} epochs of {EPOCH_SECONDS} s, {options.workers} workers,"
+        f" {os.cpu_count()} cores\n"
     )
     print("(first the stores and the queue are made)\n", flush=True)
     print("| runs | runs/s | driver CPU ms/run | driver CPU % | memory MiB | Optuna MiB | MLflow MiB | artifacts MiB |")
@@ -218,7 +230,8 @@ def main() -> None:
         )
         start, all_of_it = meter.started - began, time.monotonic() - began
         print(
-            f"\n{sum(last.counts.values())} runs in {all_of_it:.0f} s, of which {start:.0f} s made the stores and the queue"
+            f"\n{sum(last.counts.values())} runs in {all_of_it:.0f} s, of which {start:.0f} s made the stores and the"
+            " queue"
         )
 
 

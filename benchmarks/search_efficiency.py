@@ -1,9 +1,10 @@
 """How much compute a search needs to find as much as random search: `make search-efficiency`.
 
 Two small problems and one space, fixed beforehand; no preset is enqueued. Random search without pruning, TPE without
-pruning, and what a spec file without [sampler] and [pruner] gives, 5 times each with other seeds; a repetition's three searches
-share seed, tasks and initial weights. Compute is counted (`trainers.flops`), the trainings that a pruner stopped included. The
-best of random's full budget is the target; the ratio is the compute after which the default's mean best reaches it.
+pruning, and what a spec file without [sampler] and [pruner] gives, 5 times each with other seeds; a repetition's three
+searches share seed, tasks and initial weights. Compute is counted (`trainers.flops`), the trainings that a pruner
+stopped included. The best of random's full budget is the target; the ratio is the compute after which the default's
+mean best reaches it.
 
 The searches are ordinary studies: what is finished is not run again, so the command may be stopped at any time.
 """
@@ -26,7 +27,9 @@ from .search_efficiency_page import write_page
 from .search_efficiency_statistics import REPETITIONS, Curve, curve_of
 
 TRIALS = {"random": 30, "tpe": 30, "default": 60}
-"""Of each search. A pruned search has more, for what it saves; its trials beyond random's compute show in the figure only."""
+"""Of each search. A pruned search has more, for what it saves; its trials beyond random's compute show in the figure
+only.
+"""
 METHODS = {
     "random": '[sampler]\nname = "random"\n[pruner]\nname = "none"',
     "tpe": '[sampler]\nname = "tpe"\n[pruner]\nname = "none"',
@@ -95,7 +98,9 @@ def curves(home: Home, problem: str, commits: set[str]) -> dict[str, list[Curve]
 
 
 def run(problem: str, home: Home, say: Callable[[str], None]) -> None:
-    """Run, or go on with, the searches of a problem, one worker for all of them. Raises KeyboardInterrupt if stopped."""
+    """Run, or go on with, the searches of a problem, one worker for all of them. Raises KeyboardInterrupt if
+    stopped.
+    """
     workers = LocalExecutor(1, 1, home.logs / f"efficiency-{problem}")
     try:
         for repetition in range(REPETITIONS):

@@ -38,20 +38,41 @@ def write_page(
 def page(problems: Mapping[str, Curves], spec: str, trials: Mapping[str, int], commits: Collection[str] = ()) -> str:
     """Return the page, in Markdown; `commits` are those that the searches ran at."""
     about = [f"- {name}: {value}" for name, value in {**header(), "commit": ", ".join(sorted(commits))}.items()]
-    return "\n".join([
-        "# Search: how much compute it takes to find as much as random search", "",
-        "Written by `make search-efficiency`, which runs the searches that are missing and takes up the others.", "",
-        f"Random search without pruning ({trials['random']} trials) sets the target: the mean over repetitions of its best "
-        f"validation accuracy. TPE without pruning has as many trials, the default (no [sampler], no [pruner] in the spec) "
-        f"{trials['default']}, most of them stopped early{_where(spec)}. Nothing is enqueued. The ratio is the compute after which a method's "
-        "mean best reaches the target, over random's full compute; compute is counted operations, of stopped trainings too. "
-        f"The aim, set beforehand, is a ratio of at most {AIM:g} for the default. Intervals: 95 % percentile bootstrap over "
-        "repetitions, drawn in pairs by seed; of so few they are rather too narrow. A repetition's three searches have the same "
-        "seed, and so the same first draws.", "",
-        *(line for name, curves in problems.items() for line in _problem(name, curves)),
-        *([f"![Expected best validation accuracy against compute]({FIGURE})", ""] if any(c["random"] for c in problems.values()) else []),
-        "## How it was run", "", *about, "", "Each search, with the names filled in:", "", "```toml", spec.strip(), "```", "",
-    ])  # fmt: skip
+    return "\n".join(
+        [
+            "# Search: how much compute it takes to find as much as random search",
+            "",
+            "Written by `make search-efficiency`, which runs the searches that are missing and takes up the others.",
+            "",
+            (
+                f"Random search without pruning ({trials['random']} trials) sets the target: the mean over repetitions"
+                " of its best validation accuracy. TPE without pruning has as many trials, the default (no [sampler],"
+                f" no [pruner] in the spec) {trials['default']}, most of them stopped early{_where(spec)}. Nothing is"
+                " enqueued. The ratio is the compute after which a method's mean best reaches the target, over"
+                " random's full compute; compute is counted operations, of stopped trainings too. The aim, set"
+                f" beforehand, is a ratio of at most {AIM:g} for the default. Intervals: 95 % percentile bootstrap over"
+                " repetitions, drawn in pairs by seed; of so few they are rather too narrow. A repetition's three"
+                " searches have the same seed, and so the same first draws."
+            ),
+            "",
+            *(line for name, curves in problems.items() for line in _problem(name, curves)),
+            *(
+                [f"![Expected best validation accuracy against compute]({FIGURE})", ""]
+                if any(c["random"] for c in problems.values())
+                else []
+            ),
+            "## How it was run",
+            "",
+            *about,
+            "",
+            "Each search, with the names filled in:",
+            "",
+            "```toml",
+            spec.strip(),
+            "```",
+            "",
+        ]
+    )
 
 
 def _where(spec: str) -> str:
@@ -65,7 +86,10 @@ def _problem(name: str, curves: Curves) -> list[str]:
     if not curves["random"]:
         return [f"## {name}", "", "Not run yet.", ""]
     head = [
-        "| method | n | compute | complete trials | best, % | after a quarter of random's compute, % | ratio of compute to random's best |",
+        (
+            "| method | n | compute | complete trials | best, % | after a quarter of random's compute, % | ratio of"
+            " compute to random's best |"
+        ),
         "|---|---:|---:|---:|---:|---:|---|",
     ]
     full = _mean([curve.ends for curve in curves["random"]])
@@ -106,7 +130,9 @@ def _mean(values: Sequence[float]) -> float:
 
 
 def figure(problems: Mapping[str, Curves]) -> str:
-    """Return the SVG: a panel a problem, mean best value against compute over random's, each repetition as a thin line."""
+    """Return the SVG: a panel a problem, mean best value against compute over random's, each repetition as a thin
+    line.
+    """
     with style():
         drawing = canvas(9.2, 3.2)
         panels = drawing.subplots(1, len(problems), squeeze=False)[0]

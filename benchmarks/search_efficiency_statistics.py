@@ -1,4 +1,6 @@
-"""Best value against compute, and how much less compute one method needs than another, with an interval over repetitions."""
+"""Best value against compute, and how much less compute one method needs than another, with an interval over
+repetitions.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,8 @@ LEVEL = 0.95
 
 @dataclass(frozen=True)
 class Curve:
-    """A search: after `compute[i]` (counted, 1 is the base's training) its best complete trial has `best[i]`; `ends` is all its compute.
+    """A search: after `compute[i]` (counted, 1 is the base's training) its best complete trial has `best[i]`; `ends` is
+    all its compute.
 
     `values` are those of its complete trials, and `trials` counts all.
     """
@@ -70,7 +73,8 @@ def compute_to_reach(curves: Sequence[Curve], target: float) -> float:
 
 @dataclass(frozen=True)
 class Ratio:
-    """Compute to reach the other method's best over that method's full compute, and its 95 % interval; infinity: never reached.
+    """Compute to reach the other method's best over that method's full compute, and its 95 % interval; infinity: never
+    reached.
 
     `n` repetitions.
     """
@@ -85,8 +89,8 @@ class Ratio:
 def ratio(ours: Sequence[Curve], others: Sequence[Curve]) -> Ratio:
     """Return how much of `others`' full compute `ours` need for the mean of the others' best.
 
-    The interval is a percentile bootstrap over repetitions, which are drawn in pairs (a repetition of both methods has the same seed
-    and tasks). With few repetitions it is rather too narrow.
+    The interval is a percentile bootstrap over repetitions, which are drawn in pairs (a repetition of both methods has
+    the same seed and tasks). With few repetitions it is rather too narrow.
     """
     draws = np.random.default_rng(5).integers(0, len(ours), (DRAWS, len(ours)))
     kinds = {tuple(sorted(draw)) for draw in draws.tolist()}

@@ -1,7 +1,8 @@
 """Studies whose truth is known: arms and their base, 8 seeds, 100 test tasks of 25 queries.
 
-A task's accuracy is binomial; its chance is that of the method, shifted on the logit scale by the task (the same for all arms) and by arm
-and seed. The second shift is scaled so that seeds carry a stated share of the variance of a seed's mean paired difference.
+A task's accuracy is binomial; its chance is that of the method, shifted on the logit scale by the task (the same for
+all arms) and by arm and seed. The second shift is scaled so that seeds carry a stated share of the variance of a seed's
+mean paired difference.
 """
 
 from __future__ import annotations
@@ -32,7 +33,9 @@ class Setting:
 
 
 def scores(setting: Setting, studies: int, shift: float, generator: np.random.Generator, arms: int = ARMS) -> Array:
-    """Return accuracies [studies, 1 + arms, seeds, tasks], the base first; the first arm's chance is moved by `shift` on the logit scale."""
+    """Return accuracies [studies, 1 + arms, seeds, tasks], the base first; the first arm's chance is moved by `shift`
+    on the logit scale.
+    """
     tasks = generator.normal(0, TASK_SD, (studies, 1, SEEDS, TASKS))
     seeds = generator.normal(0, setting.seed_sd, (studies, arms + 1, SEEDS, 1))
     seeds[:, 1] += shift
@@ -65,7 +68,9 @@ def setting_with(accuracy: float, share: float) -> Setting:
 
 
 def shift_with(setting: Setting, true: float) -> float:
-    """Return the shift of an arm whose mean difference to its base is `true`: tasks and seeds are normal, so is their sum."""
+    """Return the shift of an arm whose mean difference to its base is `true`: tasks and seeds are normal, so is their
+    sum.
+    """
     nodes, weights = np.polynomial.hermite_e.hermegauss(80)
     logits = logit(setting.accuracy) + nodes * math.hypot(TASK_SD, setting.seed_sd)
     excess: Callable[[float], float] = lambda shift: float(  # noqa: E731

@@ -1,7 +1,8 @@
-"""What a study adds to its trainings: CPU seconds of driver, Optuna and MLflow; a worker's start; the way to the next job.
+"""What a study adds to its trainings: CPU seconds of driver, Optuna and MLflow; a worker's start; the way to the next
+job.
 
-`python -m benchmarks.study_costs study|bare RUNS HOME` runs that many stand-in trainings of 20 epochs of 1 s, four at a time,
-with a driver or without one.
+`python -m benchmarks.study_costs study|bare RUNS HOME` runs that many stand-in trainings of 20 epochs of 1 s, four at a
+time, with a driver or without one.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The same four small trainings to the end on two cores: data loading, validation and test included.
 
-Ours as `mamlab ablate` runs them in an empty home, two workers with one thread each; the paper's one after another with two
-threads, each a process of its own. Both read the same folder of images.
+Ours as `mamlab ablate` runs them in an empty home, two workers with one thread each; the paper's one after another with
+two threads, each a process of its own. Both read the same folder of images.
 """
 
 from __future__ import annotations

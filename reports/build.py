@@ -23,9 +23,11 @@ from .tables.cells import EVERY_RUN
 def build_report(records: Sequence[RunRecord], info: StudyInfo, folder: Path) -> Path:
     """Write the report of a study into `folder` and return the path of its index.html.
 
-    Beside it: report.md, tables.json, figures/*.svg and *.pdf, tables/*.tex, and the records (runs.csv, per_task.parquet, curves.parquet, study.json), from
-    which `from_files` makes the same report again, byte for byte; and manifest.json, which lists them. An earlier report of the study
-    is replaced; files that it did not write stay. What the folder held is whole until all of the new report is on the disk.
+    Beside it: report.md, tables.json, figures/*.svg and *.pdf, tables/*.tex, and the records (runs.csv,
+        per_task.parquet, curves.parquet, study.json), from
+    which `from_files` makes the same report again, byte for byte; and manifest.json, which lists them. An earlier
+    report of the study is replaced; files that it did not write stay. What the folder held is whole until all of the
+    new report is on the disk.
     Raises ReportError if there are no records, or the folder holds something else or cannot be written.
     """
     records = in_order(records)
@@ -64,7 +66,9 @@ def report_files(folder: Path) -> list[str]:
 
 
 def refuse_others(folder: Path, records: Sequence[RunRecord], info: StudyInfo) -> None:
-    """Raise ReportError if `folder` holds something else than a report of these runs: its results may be all that is left of others."""
+    """Raise ReportError if `folder` holds something else than a report of these runs: its results may be all that is
+    left of others.
+    """
     if not folder.exists():
         return
     refuse_foreign(folder, _contents(info))
@@ -74,7 +78,8 @@ def refuse_others(folder: Path, records: Sequence[RunRecord], info: StudyInfo) -
         return  # no results, or damaged ones
     if there and not there & {record.run_id for record in records}:
         raise ReportError(
-            f'{folder} holds the results of {len(there)} other runs of a study "{info.name}"; name another one with --out FOLDER'
+            f'{folder} holds the results of {len(there)} other runs of a study "{info.name}"; name another one with'
+            " --out FOLDER"
         )
 
 

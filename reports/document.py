@@ -35,7 +35,9 @@ from .text import accuracy, many, with_interval
 
 T = TypeVar("T")
 MOST_LINKED = 50
-"""Runs in one link, as a longer address is refused by some servers; a number of more runs leads to the list of all runs."""
+"""Runs in one link, as a longer address is refused by some servers; a number of more runs leads to the list of all
+runs.
+"""
 
 
 @dataclass(frozen=True)
@@ -126,7 +128,10 @@ Parts = tuple[list[str], list[Section], Sequence[Excluded]]
 
 def _ablation(found: Ablation, records: Sequence[RunRecord], info: StudyInfo) -> Parts:
     seeds = len({record.seed for record in records})
-    head = f"{many(len(found.arms), 'arm')} over {many(seeds, 'seed')}{_on(records)}: {many(len(records), 'run')}, {_counts(records)}."
+    head = (
+        f"{many(len(found.arms), 'arm')} over {many(seeds, 'seed')}{_on(records)}: {many(len(records), 'run')},"
+        f" {_counts(records)}."
+    )
     return [head, *arm_sentences(found)], _ablation_sections(found, info), found.excluded
 
 
@@ -180,8 +185,8 @@ def _search(found: Search, records: Sequence[RunRecord], info: StudyInfo) -> Par
         value = accuracy(best.value.mean) if best.value.n == 1 else with_interval(best.value)
         tested = f" Its test accuracy: {with_interval(best.test)}." if best.test.n else ""
         headline.append(
-            f"The best of {many(len(found.complete), 'complete trial')} is trial {best.label} with a validation accuracy of {value}; "
-            f"as the maximum of a search this is biased upward.{tested}"
+            f"The best of {many(len(found.complete), 'complete trial')} is trial {best.label} with a validation"
+            f" accuracy of {value}; as the maximum of a search this is biased upward.{tested}"
         )
     else:
         headline.append("No trial is complete yet, so there is no best one.")

@@ -13,7 +13,9 @@ from .text import interval, many, percent, with_interval
 
 
 def arm_sentences(found: Ablation) -> list[str]:
-    """Return the highest mean, the largest difference, and how many comparisons are clear; or what is missing for that."""
+    """Return the highest mean, the largest difference, and how many comparisons are clear; or what is missing for
+    that.
+    """
     measured = [arm for arm in found.arms if arm.values]
     if not measured:
         return ["No run is complete yet, so there is no accuracy to report."]
@@ -54,7 +56,10 @@ def _largest(judged: Sequence[Comparison]) -> str:
     ]
     lost = " and ".join(text for text in counts if not text.startswith("0 "))
     survivors = f", of those that finished; diverged: {lost}" if largest.survivors else ""
-    return f"The largest difference is {largest.arm} minus {largest.base}: {percent(e.mean, True)} points, {between}, {many(e.n, 'pair')}{survivors}."
+    return (
+        f"The largest difference is {largest.arm} minus {largest.base}: {percent(e.mean, True)} points, {between},"
+        f" {many(e.n, 'pair')}{survivors}."
+    )
 
 
 def _clear(judged: Sequence[Comparison], joint: bool) -> str:
@@ -62,6 +67,7 @@ def _clear(judged: Sequence[Comparison], joint: bool) -> str:
     significant = sum(comparison.test.significant for comparison in judged)
     ranks = ", by signed ranks where runs diverged" if any(comparison.test.ranks for comparison in judged) else ""
     return (
-        f"Of {many(len(judged), 'comparison')} the interval leaves out 0 in {clear} (not corrected for their number); "
-        f"the sign-flip test is significant at 0.05 in {significant} (step-down maxT {'over all tables' if joint else 'within each table'}{ranks})."
+        f"Of {many(len(judged), 'comparison')} the interval leaves out 0 in {clear} (not corrected for their number);"
+        f" the sign-flip test is significant at 0.05 in {significant} (step-down maxT"
+        f" {'over all tables' if joint else 'within each table'}{ranks})."
     )

@@ -20,7 +20,8 @@ class SearchedTrial:
 class Origin:
     """The search that an ablation follows from; `trials` maps an arm to the trial whose settings it has.
 
-    The scores are biased upward: the trials were chosen by them. What the arms reach on seeds that the search never saw is not.
+    The scores are biased upward: the trials were chosen by them. What the arms reach on seeds that the search never saw
+        is not.
     """
 
     search: str
@@ -29,7 +30,9 @@ class Origin:
 
 @dataclass(frozen=True)
 class FreshSeeds:
-    """What a trial of a search reached in `study`, on seeds that the search never saw; accuracies in [0, 1], one a complete run."""
+    """What a trial of a search reached in `study`, on seeds that the search never saw; accuracies in [0, 1], one a
+    complete run.
+    """
 
     study: str
     experiment_id: str

@@ -60,11 +60,15 @@ TAG_ADJUST = "adjust"
 TAG_SEARCHED = "searched"
 """JSON list of the dotted names that the search varied."""
 TAG_HELD = "mamlab.held"
-"""Of the study's own run, JSON object: label -> cell, of the runs that wait because another process holds their cell."""
+"""Of the study's own run, JSON object: label -> cell, of the runs that wait because another process holds their
+cell.
+"""
 TAG_SPACE = "space"
 """JSON object: dotted name -> what the search draws it from, as `StudyInfo.space` has it."""
 TAG_DATA_PATH = "data_path"
-"""Where the data lay when the study last started, absolute. `TAG_DATA_CHECKSUM` says what it is; no report has the path."""
+"""Where the data lay when the study last started, absolute. `TAG_DATA_CHECKSUM` says what it is; no report has the
+path.
+"""
 TAG_ORIGIN = "origin"
 """JSON object of an ablation's `Origin`: the search whose trials its arms are."""
 TAG_ORIGIN_SEARCH = "origin_search"
@@ -75,7 +79,9 @@ ROLE_RUN = "run"
 ROLE_SUPERSEDED = "superseded"
 """A run that failed and was run again as another one. Nothing reads it."""
 ROLE_SUMMARY = "summary"
-"""A run that trains nothing: it shows an arm's (or a trial's) mean and interval in the MLflow UI. Reports do not read it."""
+"""A run that trains nothing: it shows an arm's (or a trial's) mean and interval in the MLflow UI. Reports do not read
+it.
+"""
 
 SEARCH = "search"
 ABLATION = "ablation"
@@ -147,7 +153,9 @@ RESULT_FILES = (PER_TASK_FILE, SCHEDULES_FILE, INNER_RATES_FILE)
 """Artifacts that every complete run has."""
 SPEC_FILE = "spec.toml"
 FACTS_FILE = "study_facts.json"
-"""Of the parent run: JSON object of what is said once for the study, by the names of its tags (`reports.data.facts`)."""
+"""Of the parent run: JSON object of what is said once for the study, by the names of its tags
+(`reports.data.facts`).
+"""
 REPORT_FOLDER = "report"
 
 SINGLE = "single"
@@ -164,11 +172,6 @@ SECOND_ORDER = "second_order"
 
 class ReportError(InputError):
     """A report that cannot be made; the message says what to do."""
-
-
-def column(field_name: str) -> str:
-    """Return the column of runs.csv that holds a plain field of `RunRecord`."""
-    return {"fingerprint": "cell"}.get(field_name, field_name)  # what is on disk keeps its names
 
 
 @dataclass(frozen=True)
@@ -228,8 +231,9 @@ class Sweep:
 class StudyInfo:
     """What is said once for a whole study.
 
-    `families` hold the comparisons. `searched` are the dotted names that a search varied; `space` says what each was drawn from: {"low", "high"}, whole numbers if
-    both are, with "log" or "step", or {"choices"}. It is empty in records of earlier versions. `mlflow_address` is where the MLflow UI answers
+    `families` hold the comparisons. `searched` are the dotted names that a search varied; `space` says what each was
+    drawn from: {"low", "high"}, whole numbers if both are, with "log" or "step", or {"choices"}. It is empty in records
+        of earlier versions. `mlflow_address` is where the MLflow UI answers
     ("http://127.0.0.1:5000"); without it the report holds no links to runs.
     """
 
@@ -245,7 +249,9 @@ class StudyInfo:
     """What ranks trials of several seeds: "mean", or "lower_bound", the lower end of the one-sided 95 % t interval."""
     test: str = "max_t"
     adjust: str = "family"
-    """Of an ablation: "moderated" or "max_t"; and whether p is adjusted within each "family" or over the whole "study"."""
+    """Of an ablation: "moderated" or "max_t"; and whether p is adjusted within each "family" or over the whole
+    "study".
+    """
     origin: Origin | None = None
     fresh: tuple[FreshSeeds, ...] = ()
     """Of a search: its trials in the studies that follow from it."""

@@ -1,4 +1,6 @@
-"""Whether a report still says what its raw results say: tables made again from the files, and results against MLflow's."""
+"""Whether a report still says what its raw results say: tables made again from the files, and results against
+MLflow's.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,9 @@ TOLERANCE = 1e-9
 """Between a test accuracy and the mean of its tasks: both are double precision, summed in another order."""
 
 NOT_REACHED = {names.SECONDS, names.EPOCH_SECONDS, names.TASKS_PER_SECOND, names.COMPUTE}
-"""Metrics that say nothing of what a training reached: times, and compute as a multiple of what its own study's base takes."""
+"""Metrics that say nothing of what a training reached: times, and compute as a multiple of what its own study's base
+takes.
+"""
 
 
 @dataclass(frozen=True)
@@ -43,10 +47,12 @@ class Difference:
 
 
 def verify_documents(folder: Path, *, pages: bool = True) -> list[Difference]:
-    """Return where the report in `folder` differs from what its raw results give: each value of its tables, then its pages.
+    """Return where the report in `folder` differs from what its raw results give: each value of its tables, then its
+    pages.
 
-    Also which of its files are no longer what was written. Pages are compared byte by byte but for the drawings in them, and only
-    where the packages that made them are the releases here (`pages_note`). Without `pages`, nothing is drawn.
+    Also which of its files are no longer what was written. Pages are compared byte by byte but for the drawings in
+    them, and only where the packages that made them are the releases here (`pages_note`). Without `pages`, nothing is
+    drawn.
     Raises ReportError if the raw results cannot be read.
     """
     info, records = read_files(folder, checked=False)
@@ -67,7 +73,10 @@ def pages_note(folder: Path) -> str:
     """Return why the pages of the report in `folder` are not compared byte by byte; empty if they are."""
     if not (folder / TABLES).is_file():
         again = f"`mamlab report --from {quote(str(folder))} --out {quote(str(folder))}` makes it anew"
-        return f"it was made by an earlier version, without {TABLES}, and only the accuracies in its report.md were compared: {again}"
+        return (
+            f"it was made by an earlier version, without {TABLES}, and only the accuracies in its report.md were"
+            f" compared: {again}"
+        )
     then, here = {}, made_with()
     with suppress(AttributeError, KeyError, TypeError, ValueError):
         then = dict(json.loads(_read(folder / TABLES))["made_with"])
@@ -94,7 +103,8 @@ def verify_records(ours: Sequence[RunRecord], theirs: Sequence[RunRecord]) -> li
 
 
 def verify_repeats(ours: Sequence[RunRecord], others: Sequence[RunRecord]) -> tuple[int, list[Difference]]:
-    """Return how many trainings (config, seed, data) are complete in both, and where what they reached differs, to the last bit.
+    """Return how many trainings (config, seed, data) are complete in both, and where what they reached differs, to the
+    last bit.
 
     Raises ReportError if none is, as nothing was compared then.
     """
@@ -119,8 +129,9 @@ def drift(ours: Sequence[RunRecord], others: Sequence[RunRecord]) -> str:
     if len(points) < 2:
         return ""
     return (
-        f"test accuracy of the {len(points)} trainings that were repeated: there minus here {mean(points):+.2f} points on average, "
-        f"standard deviation {stdev(points):.2f} (another machine or version rounds differently, and training carries that on)"
+        f"test accuracy of the {len(points)} trainings that were repeated: there minus here {mean(points):+.2f} points"
+        f" on average, standard deviation {stdev(points):.2f} (another machine or version rounds differently, and"
+        " training carries that on)"
     )
 
 

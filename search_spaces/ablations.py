@@ -61,7 +61,8 @@ def add_one_in(components: Sequence[str], base: Mapping[str, Any]) -> list[Arm]:
 def factorial(components: Sequence[str], base: Mapping[str, Any]) -> list[tuple[Arm, tuple[str, ...]]]:
     """Return the 2^k arms in which each of k components is on or off, each arm with those of them that are on.
 
-    Other components stay as in `base`. The arms that leave-one-out and add-one-in share with it have the same names there.
+    Other components stay as in `base`. The arms that leave-one-out and add-one-in share with it have the same names
+    there.
     """
     others = [name for name in switched_on(base) if name not in components]
     arms = []
@@ -73,7 +74,9 @@ def factorial(components: Sequence[str], base: Mapping[str, Any]) -> list[tuple[
 
 
 def _combined(on: Sequence[str], off: Sequence[str], others: Sequence[str]) -> str:
-    """Return "MAML++", "MAML++ without X, Y", "MAML + X + Y" or "MAML": what is shorter, from the end that is named truly."""
+    """Return "MAML++", "MAML++ without X, Y", "MAML + X + Y" or "MAML": what is shorter, from the end that is named
+    truly.
+    """
     if not off:
         return FULL
     if others or len(off) < len(on) or len(off) == 1:
@@ -99,7 +102,7 @@ def compile_arms(base: Mapping[str, Any], arms: Sequence[Arm]) -> dict[str, tupl
             problems.append(f"ablation.arms: {problem}")
             continue
         if arm.name in compiled:
-            problems.append(f'ablation.arms: the name "{arm.name}" stands there twice; give each arm its own')
+            problems.append(f'ablation.arms: the name "{arm.name}" appears twice; give each arm its own')
             continue
         try:
             config, dropped = normalise(merge(base, arm.overrides))

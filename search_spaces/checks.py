@@ -1,4 +1,6 @@
-"""What of a space cannot be: tables that are no dimensions, values that the trainer does not take. Each finding is a line."""
+"""What of a space cannot be: tables that are no dimensions, values that the trainer does not take. Each finding is a
+line.
+"""
 
 from __future__ import annotations
 
@@ -24,8 +26,8 @@ def dimension_tables(table: Mapping[str, Any], prefix: str = "") -> tuple[dict[s
         path = prefix + key
         if not isinstance(entry, dict):
             problems.append(
-                f"space.{path}: must be a table such as {{ low = 1, high = 5 }} or {{ choices = [...] }}, not {entry!r}; "
-                f"to hold it still, set it in [trainer] or in [space] fix"
+                f"space.{path}: must be a table such as {{ low = 1, high = 5 }} or {{ choices = [...] }}, not"
+                f" {entry!r}; to hold it still, set it in [trainer] or in [space] fix"
             )
             continue
         own = {name: value for name, value in entry.items() if not isinstance(value, dict)}
@@ -38,7 +40,9 @@ def dimension_tables(table: Mapping[str, Any], prefix: str = "") -> tuple[dict[s
 
 
 def read_again(path: str, dimension: Any, problems: list[str]) -> Any:
-    """Return the dimension as a spec file's would be read: a range in the setting's own type. What is wrong goes to `problems`."""
+    """Return the dimension as a spec file's would be read: a range in the setting's own type. What is wrong goes to
+    `problems`.
+    """
     if not isinstance(dimension, Range | Choice):
         problems.append(f"space.{path}: must be a Range(low, high) or a Choice([...]), not {show(dimension)}")
         return dimension

@@ -68,8 +68,8 @@ def plan(
         components: what the design varies; None for all that have an effect in `base`.
         swept: one setting (dotted, or nested) -> its values; only for design "sweep".
         own: arms that the user wrote.
-        own_base: the arm that `own`, and the values of a sweep, are compared with; None for the first of all arms, or the
-            value in `base`.
+        own_base: the arm that `own`, and the values of a sweep, are compared with; None for the first of all arms, or
+            the value in `base`.
         families: what is compared; empty for the design's own families.
 
     Raises ValueError with a line for each thing that is wrong.
@@ -118,8 +118,8 @@ def _compiled(
 def _factorial(components: Sequence[str], base: Mapping[str, Any], notes: tuple[str, ...]) -> Plan:
     if not 2 <= len(components) <= LARGEST_FACTORIAL:
         raise InputError(
-            f'ablation.components: design = "factorial" takes 2 to {LARGEST_FACTORIAL} components, not {len(components)}; '
-            'name others, or choose design = "both"'
+            f'ablation.components: design = "factorial" takes 2 to {LARGEST_FACTORIAL} components, not'
+            f' {len(components)}; name others, or choose design = "both"'
         )
     arms = factorial(components, base)
     on = {arm.name: some for arm, some in arms}
@@ -134,7 +134,9 @@ def _factorial(components: Sequence[str], base: Mapping[str, Any], notes: tuple[
 
 
 def _component_families(names: Sequence[str]) -> dict[str, Pairs]:
-    """Return the default families: each leave-one-out arm against MAML++, each add-one-in arm against MAML, MAML++ against MAML."""
+    """Return the default families: each leave-one-out arm against MAML++, each add-one-in arm against MAML, MAML++
+    against MAML.
+    """
     return {
         "leave one out": tuple((name, FULL) for name in names if name.startswith(f"{FULL} ")),
         "add one in": tuple((name, PLAIN) for name in names if name.startswith(f"{PLAIN} ")),
@@ -173,7 +175,7 @@ def _declared(families: Sequence[FamilyOf], names: Sequence[str]) -> dict[str, P
         arms = [name for name in names if name != family.base] if family.arms is None else family.arms
         problems += [f"{where}: {unknown('arm', name, names)}" for name in (family.base, *arms) if name not in names]
         if family.name in found:
-            problems.append(f"{where}: the name stands there twice; give each family its own")
+            problems.append(f"{where}: the name appears twice; give each family its own")
         if family.base in arms:
             problems.append(f'{where}: "{family.base}" is compared with itself; leave it out of arms')
         for pair in ((arm, family.base) for arm in arms):

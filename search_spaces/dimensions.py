@@ -29,7 +29,8 @@ _KEYS = ("low", "high", "log", "step", "choices")
 class Range:
     """Numbers from `low` to `high`, both included; whole numbers if both are int.
 
-    `log` spreads them by ratio; `step` is the distance between neighbours (None: 1, or continuous). Raises ValueError for what
+    `log` spreads them by ratio; `step` is the distance between neighbours (None: 1, or continuous). Raises ValueError
+    for what
     is no range: numbers that are not finite, low not below high, log with low at most 0, a step that does not fit.
     """
 
@@ -81,8 +82,8 @@ class Range:
 class Choice:
     """One of `choices`: numbers, texts, truth values or None, no two of them equal to Python.
 
-    Optuna finds a choice by its value, so of 1 and 1.0 (or True) it keeps the first for both. Raises ValueError, also for no
-    choice at all.
+    Optuna finds a choice by its value, so of 1 and 1.0 (or True) it keeps the first for both. Raises ValueError, also
+    for no choice at all.
     """
 
     choices: Sequence[Any]
@@ -101,7 +102,9 @@ class Choice:
         return any(type(choice) is type(value) and choice == value for choice in self.choices)
 
     def convert(self, value: Any, epochs: int, path: str) -> Any:
-        """Return the choice that means `value`: a position may be chosen in epochs or as a share, a rate as 1 or 1.0."""
+        """Return the choice that means `value`: a position may be chosen in epochs or as a share, a rate as 1 or
+        1.0.
+        """
         return next((choice for choice in self.choices if means_same(choice, value, epochs, path)), value)
 
     def alike(self, epochs: int, path: str) -> tuple[Any, Any] | None:
@@ -138,11 +141,12 @@ def confused(values: Sequence[Any]) -> str:
             return f"{value!r} is no number that can be chosen; leave it out"
     for one, other in combinations(values, 2):
         if one == other and repr(one) == repr(other):
-            return f"a value stands there twice in {list(values)!r}; write each once"
+            return f"a value appears twice in {list(values)!r}; write each once"
         if one == other:
             return (
-                f"{show(one)} and {show(other)} are equal as numbers, so they cannot be told apart; {_way_out(one, other)} "
-                "(a study that was started with both goes on under a new name, and finds what it has trained)"
+                f"{show(one)} and {show(other)} are equal as numbers, so they cannot be told apart;"
+                f" {_way_out(one, other)} (a study that was started with both goes on under a new name, and finds what"
+                " it has trained)"
             )
     return ""
 
@@ -208,7 +212,7 @@ def _read_choice(where: str, path: str, table: Mapping[str, Any]) -> Choice:
     if problem := _no_choices(choices) or confused(choices):
         raise InputError(f"{where}.choices: {problem}")
     if path in SWITCHES and not set(choices) <= {"on", "off"}:
-        raise InputError(f'{where}.choices: {path} is switched, so choose from "on" and "off", not {choices!r}')
+        raise InputError(f'{where}.choices: {path} is a component: choose from "on" and "off", not {choices!r}')
     return Choice(tuple(choices))
 
 
@@ -264,7 +268,7 @@ def _one_type(where: str, path: str, kinds: set[Any], low: Any, high: Any, step:
         if len(given) > 1:
             raise InputError(
                 f"{where}: low = {low} and high = {high} mix epochs (whole numbers) with shares of the run "
-                f"(0.0 to 1.0); write both in one unit"
+                "(0.0 to 1.0); write both in one unit"
             )
         return low, high, step
     if kinds == {int}:

@@ -37,7 +37,8 @@ class SearchSpace:
         dimensions: what varies. A component's own path ("msl") is its switch, with choices "on" and "off".
         fixed: values laid over the base (from a spec file's `fix`).
         asked_for: the dimensions that a user wrote, which must be able to have an effect.
-        max_compute: the most operations that a config may take, as a multiple of the base's; None: any number. What counts them
+        max_compute: the most operations that a config may take, as a multiple of the base's; None: any number. What
+            counts them
             is not here: whoever samples keeps to it.
     """
 
@@ -59,7 +60,8 @@ class SearchSpace:
 
     @classmethod
     def from_table(cls, table: Mapping[str, Any]) -> SearchSpace:
-        """Return the space that a [space] section describes: `preset`, `fix`, `max_compute`, and dimensions by dotted path.
+        """Return the space that a [space] section describes: `preset`, `fix`, `max_compute`, and dimensions by dotted
+        path.
 
         Raises ValueError with a line for each thing that is wrong.
         """
@@ -68,11 +70,13 @@ class SearchSpace:
         )
         dimensions = dict(space_preset(table["preset"])) if "preset" in table else {}
         fixed = flatten(merge({}, table["fix"])) if isinstance(table.get("fix"), dict) else {}
+        why = (
+            "[space] preset has no such dimension"
+            if "preset" in table
+            else "without [space] preset there is nothing to fix"
+        )
         problems += [
-            f"space.fix.{path}: {'[space] preset has no such dimension' if 'preset' in table else 'without [space] preset there is nothing to fix'}"
-            f"; set it in [trainer] instead"
-            for path in fixed
-            if path not in dimensions
+            f"space.fix.{path}: {why}; set it in [trainer] instead" for path in fixed if path not in dimensions
         ]
         if "fix" in table and not isinstance(table["fix"], dict):
             problems.append(f'space.fix: must be a table such as {{ "inner.steps" = 3 }}, not {table["fix"]!r}')
@@ -164,7 +168,8 @@ class SearchSpace:
         )
 
     def alike(self, base: Mapping[str, Any]) -> list[str]:
-        """Return a line for each dimension with two choices that are one training, where every trial has the same epochs.
+        """Return a line for each dimension with two choices that are one training, where every trial has the same
+        epochs.
 
         A new study refuses them; one that was started with them goes on.
         """
@@ -173,7 +178,8 @@ class SearchSpace:
         epochs = normalise(merge(base, self.fixed))[0].budget.epochs
         found = {p: pair for p, d in self.dimensions.items() if isinstance(d, Choice) and (pair := d.alike(epochs, p))}
         return [
-            f"space.{path}.choices: {show(one)} and {show(other)} are the same in a run of {epochs} epochs; leave one out"
+            f"space.{path}.choices: {show(one)} and {show(other)} are the same in a run of {epochs} epochs; leave"
+            " one out"
             for path, (one, other) in found.items()
         ]
 
@@ -201,7 +207,9 @@ class SearchSpace:
 
     @property
     def hash(self) -> str:
-        """SHA-256 (hexadecimal) of the dimensions and fixed values; 1 and 1.0 differ, the order of paths does not count."""
+        """SHA-256 (hexadecimal) of the dimensions and fixed values; 1 and 1.0 differ, the order of paths does not
+        count.
+        """
         return hashlib.sha256(json.dumps(self.as_table(), sort_keys=True).encode()).hexdigest()
 
     def as_table(self) -> Tree:

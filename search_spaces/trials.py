@@ -1,4 +1,6 @@
-"""What is asked for the value of each dimension: the part of an Optuna trial that is used, and two that need no study."""
+"""What is asked for the value of each dimension: the part of an Optuna trial that is used, and two that need no
+study.
+"""
 
 from __future__ import annotations
 

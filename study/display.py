@@ -24,7 +24,7 @@ View = Callable[[StudyProgress], None]
 
 PROGRESS_SECONDS = 30.0
 ESTIMATE_AFTER = 3.0
-"""A time left is shown only from this many seconds on: earlier it says nothing."""
+"""The remaining time is shown only after this many seconds: earlier estimates are too rough."""
 
 
 @contextmanager

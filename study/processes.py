@@ -13,7 +13,9 @@ _OF_A_SERVER = ("MLFLOW_", "_MLFLOW_", "GUNICORN_", "UVICORN_", "WEB_CONCURRENCY
 
 
 def child_environment(**extra: str) -> dict[str, str]:
-    """Return the environment of a process that mamlab starts: it writes UTF-8, and imports nothing from the folder it starts in."""
+    """Return the environment of a process that mamlab starts: it writes UTF-8, and imports nothing from the folder it
+    starts in.
+    """
     ours = {"PYTHONUTF8": "1", "PYTHONIOENCODING": "utf-8:replace", "PYTHONSAFEPATH": "1"}
     return {**os.environ, **ours, **extra}
 
@@ -25,7 +27,9 @@ def server_environment(**extra: str) -> dict[str, str]:
 
 
 def reach_loopback_directly() -> None:
-    """Let nothing that this process and its children send to this machine go through a proxy (HTTP_PROXY and its like)."""
+    """Let nothing that this process and its children send to this machine go through a proxy (HTTP_PROXY and its
+    like).
+    """
     for name in ("no_proxy", "NO_PROXY"):
         given = [host.strip() for host in os.environ.get(name, "").split(",") if host.strip()]
         if "*" not in given:

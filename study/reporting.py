@@ -22,7 +22,9 @@ from .stores.home import Home
 
 @dataclass(frozen=True)
 class ReportChoices:
-    """Where a report is written (None: with the home's reports), beside which paper's table, with links into MLflow or without."""
+    """Where a report is written (None: with the home's reports), beside which paper's table, with links into MLflow or
+    without.
+    """
 
     out: Path | None = None
     paper: str | None = None
@@ -40,7 +42,9 @@ def report_from_store(study: str, home: Home, choices: ReportChoices = ReportCho
 
 
 def report_of(study: str, home: Home, choices: ReportChoices = ReportChoices()) -> tuple[Path, StudyInfo]:
-    """Write the report of a study in `home`; return its page, and the study as it was found. Raises ReportError if there is no such study."""
+    """Write the report of a study in `home`; return its page, and the study as it was found. Raises ReportError if
+    there is no such study.
+    """
     info, records = load(study, home)
     return write_report(info, records, home, choices), info
 
@@ -60,7 +64,9 @@ def write_report(
 
 
 def report_from_files(source: Path, home: Home, choices: ReportChoices = ReportChoices()) -> Path:
-    """Write a report from the files of an earlier one; return its page. Raises ReportError if they are not all there."""
+    """Write a report from the files of an earlier one; return its page. Raises ReportError if they are not all
+    there.
+    """
     info, records = from_files(source)
     info = with_space(info)
     return build_report(records, choices.applied(info), choices.out or _default_folder(home, info, records))

@@ -11,7 +11,9 @@ _entered: list[StopSignals] = []
 
 
 def stop_signals() -> list[signal.Signals]:
-    """Return what ends a command, also where a parent had it ignored; but a closed terminal does not end one of `nohup`."""
+    """Return what ends a command, also where a parent had it ignored; but a closed terminal does not end one of
+    `nohup`.
+    """
     kept = signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
     return [signal.SIGINT, signal.SIGTERM, *([] if kept else [signal.SIGHUP])]
 

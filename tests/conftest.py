@@ -20,7 +20,8 @@ def _nothing(*arguments: object) -> None:
     pass
 
 
-# A job in the background of a script, or one of nohup, inherits ignored signals and would hand them on to all that tests start.
+# A job in the background of a script, or one of nohup, inherits ignored signals and would hand them on to all that
+# tests start.
 # Handlers are not inherited: with one that does nothing, this process still ignores the signal and its children do not.
 for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
     if signal.getsignal(number) == signal.SIG_IGN:

@@ -1,8 +1,9 @@
 """Compare the trainer with recorded float64 numbers: ``python -m tests.golden FOLDER``.
 
 A case is NAME.json (a setting) with NAME.npz (arrays): one meta-step, or a short training. Each is put through the
-trainer's own code. Prints a line a case with the largest relative error, max|a - b| / max|b| over a tensor, of the loss, the
-query logits, the meta-gradients and the final weights; exits with 1 above 1e-9 (final weights of a training: 1e-6).
+trainer's own code. Prints a line a case with the largest relative error, max|a - b| / max|b| over a tensor, of the
+loss, the query logits, the meta-gradients and the final weights; exits with 1 above 1e-9 (final weights of a training:
+1e-6).
 Convolution biases, which batch norm cancels, are not compared.
 """
 

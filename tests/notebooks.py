@@ -1,4 +1,5 @@
-"""Notebooks run without Jupyter: cells in their order, in one namespace, with what each shows. NOTEBOOK...: renew their outputs.
+"""Notebooks run without Jupyter: cells in their order, in one namespace, with what each shows. NOTEBOOK...: renew their
+outputs.
 
 Magics (%, !) are not known; a figure that a cell leaves open is shown as a picture, as a notebook does.
 """

@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Any
 
 PATIENCE_SECONDS = 600.0
-"""So long may a process take for what it does in seconds: a machine with ten times as many processes as cores is no fault."""
+"""So long may a process take for what it does in seconds: a machine with ten times as many processes as cores is no
+fault.
+"""
 MARK = "MAMLAB_TEST_PROCESS"
 """Environment variable that all processes have which this one started, and those that they started."""
 
@@ -49,7 +51,9 @@ def marked(name: str) -> dict[int, str]:
 
 
 def kill_marked(name: str) -> list[str]:
-    """Kill the processes with the environment variable `name`, also those that they start meanwhile; return their commands."""
+    """Kill the processes with the environment variable `name`, also those that they start meanwhile; return their
+    commands.
+    """
     killed: dict[int, str] = {}
     while found := {pid: text for pid, text in marked(name).items() if pid not in killed}:
         for pid in found:

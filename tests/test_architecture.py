@@ -1,7 +1,7 @@
 """The architecture is read from the imports: `python -m tests.test_architecture` prints it.
 
-Who may import whom, in which order the rooms stand, no circle of files, no long file, what the wheel holds, what a package
-costs to import.
+Who may import whom, in which order the rooms stand, no circle of files, no long file, what the wheel holds, what a
+package costs to import.
 """
 
 from __future__ import annotations
@@ -38,10 +38,42 @@ FORBIDDEN = {
 }
 ORDER = {
     "study": (
-        "cli", "python", "repair", "reporting", "mlflow_ui", "planning", "followup", "models", "warm_start", "results", "display", "engine", "workers", "spec", "stores", "stopping", "commit", "processes", "hiding", "text",
+        "cli",
+        "python",
+        "repair",
+        "reporting",
+        "mlflow_ui",
+        "planning",
+        "followup",
+        "models",
+        "warm_start",
+        "results",
+        "display",
+        "engine",
+        "workers",
+        "spec",
+        "stores",
+        "stopping",
+        "commit",
+        "processes",
+        "hiding",
+        "text",
     ),
-    "reports": ("verify", "build", "render", "document", "headline", "figures", "tables", "text", "statistics", "data", "records", "origin"),
-}  # fmt: skip
+    "reports": (
+        "verify",
+        "build",
+        "render",
+        "document",
+        "headline",
+        "figures",
+        "tables",
+        "text",
+        "statistics",
+        "data",
+        "records",
+        "origin",
+    ),
+}
 """Rooms, and files beside them: each may import those to its right, and none to its left."""
 LONGEST = 300
 """Lines of a file outside tests."""

@@ -1,7 +1,7 @@
 """Every command in the documentation works: pages are followed as a reader would, each in an empty folder.
 
-Blocks of a page run in their order: `sh` line by line, `python` as a program, and a block whose first line is `# file: NAME`
-is written to that file. Blocks of other languages, or of none, are for reading.
+Blocks of a page run in their order: `sh` line by line, `python` as a program, and a block whose first line is `# file:
+NAME` is written to that file. Blocks of other languages, or of none, are for reading.
 """
 
 from __future__ import annotations
@@ -31,7 +31,9 @@ FILE = re.compile(r"# file: (\S+)\n")
 ELSEWHERE = {"docs/own_images.md", "docs/models.md"}
 """Pages that are followed by a test which brings their pictures: test_own_images.py."""
 CLUSTERS = {"docs/ray.md", "docs/cluster.md"}
-"""Pages whose commands start a cluster: followed whole, where 10.0.0.1 and 10.0.0.2 are this machine's and nobody else's."""
+"""Pages whose commands start a cluster: followed whole, where 10.0.0.1 and 10.0.0.2 are this machine's and nobody
+else's.
+"""
 OWN_NETWORK = ["unshare", "--user", "--map-root-user", "--net", "--pid", "--fork", "--mount", "--mount-proc"]
 TWO_MACHINES = "ip link set lo up && ip addr add 10.0.0.1/24 dev lo && ip addr add 10.0.0.2/24 dev lo"
 LINK = re.compile(r"\]\(([^)#]+)(?:#[^)]*)?\)")

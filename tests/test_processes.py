@@ -1,4 +1,6 @@
-"""What tests start ends with them, and starts with the signals that a terminal gives, however the tests were started."""
+"""What tests start ends with them, and starts with the signals that a terminal gives, however the tests were
+started.
+"""
 
 import os
 import signal

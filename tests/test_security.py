@@ -60,10 +60,18 @@ def test_nothing_of_ours_unpickles_a_file_without_restriction() -> None:
 @pytest.mark.parametrize(
     "line",
     [
-        "pickle.load(f)", "torch.load(f)", "torch.load(f, weights_only=False)", "np.load(f)", "np.load(f, allow_pickle=True)",
-        "pandas.read_pickle(f)", "archive.extractall(folder)", "archive.extract(member)", "eval(text)", "joblib.load(f)",
+        "pickle.load(f)",
+        "torch.load(f)",
+        "torch.load(f, weights_only=False)",
+        "np.load(f)",
+        "np.load(f, allow_pickle=True)",
+        "pandas.read_pickle(f)",
+        "archive.extractall(folder)",
+        "archive.extract(member)",
+        "eval(text)",
+        "joblib.load(f)",
     ],
-)  # fmt: skip
+)
 def test_the_search_for_unsafe_calls_finds(line: str) -> None:
     assert unsafe(line)
 

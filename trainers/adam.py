@@ -17,7 +17,8 @@ EPS = 1e-8
 
 
 class Adam:
-    """Adam (Kingma and Ba 2015) with the settings of `outer`, on named weights; those without a gradient stay as they are.
+    """Adam (Kingma and Ba 2015) with the settings of `outer`, on named weights; those without a gradient stay as they
+    are.
 
     Attributes:
         lr: the outer rate of the next step.

@@ -18,7 +18,8 @@ def pick_device(config: TrainerConfig) -> torch.device:
     device = torch.device(config.device)
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         raise InputError(
-            f'device = "{config.device}": this machine has {torch.cuda.device_count()} CUDA devices; use device = "auto" or "cpu"'
+            f'device = "{config.device}": this machine has {torch.cuda.device_count()} CUDA devices; use device ='
+            ' "auto" or "cpu"'
         )
     return device
 
@@ -32,7 +33,9 @@ def pick_dtype(config: TrainerConfig) -> torch.dtype:
 
 @contextmanager
 def arithmetic(config: TrainerConfig) -> Iterator[None]:
-    """Run a block with deterministic convolutions, in TF32 where the config says so. bfloat16 is `Convolution`'s own matter."""
+    """Run a block with deterministic convolutions, in TF32 where the config says so. bfloat16 is `Convolution`'s own
+    matter.
+    """
     if pick_device(config).type != "cuda":
         yield
         return

@@ -2,7 +2,8 @@
 
 A file is written beside its place, flushed and renamed, so a checkpoint is whole or absent; it begins with the SHA-256
 of the rest, and is read with ``weights_only=True``. The last two epochs are kept while a training lives: if the newest
-file is damaged, the one before serves. A finished training keeps ``final.ckpt``, with the weights of its k best epochs, alone.
+file is damaged, the one before serves. A finished training keeps ``final.ckpt``, with the weights of its k best epochs,
+alone.
 """
 
 from __future__ import annotations
@@ -52,7 +53,9 @@ class CheckpointFolder:
         self._lock: IO[str] | None = None
 
     def acquire(self) -> None:
-        """Take the training's lock, which ends with the process at the latest. Raises TrainingBusy when another holds it, OSError."""
+        """Take the training's lock, which ends with the process at the latest. Raises TrainingBusy when another holds
+        it, OSError.
+        """
         self.path.mkdir(parents=True, exist_ok=True)
         file = self.path / "lock"
         lock = file.open("a")
@@ -74,7 +77,9 @@ class CheckpointFolder:
         return self._final.exists() and _payload(self._final) is not None
 
     def load(self) -> State | None:
-        """Return the newest undamaged state, or None. A damaged file is passed over with a warning, and kept as .damaged."""
+        """Return the newest undamaged state, or None. A damaged file is passed over with a warning, and kept as
+        .damaged.
+        """
         for file in [self._final, *reversed(self._epochs())]:
             if file.exists():
                 state = _read(file)

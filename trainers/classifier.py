@@ -35,14 +35,14 @@ AT_ONCE = 256
 class MAMLClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """Few-shot classification with a meta-learned network: `fit` is its inner loop, a few gradient steps.
 
-    Images are an array or tensor [n, C, H, W] (or [n, H, W] for a grey model), uint8 or floats in [0, 1]; or a list of files or
-    PIL images, which are prepared as the training images were. Every image counts the same, also where classes have
-    different numbers of them.
+    Images are an array or tensor [n, C, H, W] (or [n, H, W] for a grey model), uint8 or floats in [0, 1]; or a list of
+    files or PIL images, which are prepared as the training images were. Every image counts the same, also where classes
+    have different numbers of them.
 
     Args:
         model: folder of an exported model (`mamlab export`).
-        transductive: normalise the images to classify with the statistics of their own batch, as published accuracies do,
-            instead of running ones. Then an answer depends on what is asked together with it.
+        transductive: normalise the images to classify with the statistics of their own batch, as published accuracies
+            do, instead of running ones. Then an answer depends on what is asked together with it.
 
     Attributes:
         classes_: the labels that `fit` saw, sorted, [k].
@@ -62,7 +62,8 @@ class MAMLClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def fit(self, X: Any, y: Any) -> MAMLClassifier:
         """Learn the classes of images X with labels y, texts or whole numbers [n]; 2 to N classes of an N-way model.
 
-        Raises ValueError for labels of another number than images, one class, or more than N; DataError for wrong images.
+        Raises ValueError for labels of another number than images, one class, or more than N; DataError for wrong
+        images.
         """
         model = read_model(self.model)
         support = self._seen(model, X)
@@ -127,8 +128,8 @@ def _check_count(model: ExportedModel, classes: NDArray[Any]) -> None:
         )
     if len(classes) > model.ways:
         raise InputError(
-            f"labels: {len(classes)} classes, but this model tells at most {model.ways} apart (it was trained {model.ways}-way); "
-            f"leave classes out, or train one with episodes.ways = {len(classes)}"
+            f"labels: {len(classes)} classes, but this model tells at most {model.ways} apart (it was trained"
+            f" {model.ways}-way); leave classes out, or train one with episodes.ways = {len(classes)}"
         )
 
 
@@ -148,7 +149,9 @@ def _adapted(model: ExportedModel, support: Tensor, outputs: Tensor, classes: in
 
 
 def _with_outputs(model: ExportedModel, classes: int) -> Weights:
-    """Return the weights with the first `classes` outputs of the linear layer, and of its rates where each weight has one."""
+    """Return the weights with the first `classes` outputs of the linear layer, and of its rates where each weight has
+    one.
+    """
     names = {"linear.weight", "linear.bias"}
     if isinstance(model.config.lslr, LSLR) and model.config.lslr.granularity == "per_parameter":
         names |= {f"lslr.{name}" for name in names}

@@ -1,7 +1,7 @@
 """TrainerConfig: what a MAML++ training is, one frozen and validated tree of settings.
 
-A `TrainerConfig` never holds a setting without effect: typed in, such a setting is an error; `trainers.overrides.normalise` drops it
-instead and says so.
+A `TrainerConfig` never holds a setting without effect: typed in, such a setting is an error;
+`trainers.overrides.normalise` drops it instead and says so.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""Errors of a disk, with the file that they are about: the operating system leaves it out when an open file is written."""
+"""Errors of a disk, with the file that they are about: the operating system leaves it out when an open file is
+written.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,9 @@ class DiskError(OSError):
 
 @contextmanager
 def naming(file: Path, size: int = 0) -> Iterator[None]:
-    """Give an OSError from inside the name of `file` if it has none, and how many bytes were to be written. Raises DiskError."""
+    """Give an OSError from inside the name of `file` if it has none, and how many bytes were to be written. Raises
+    DiskError.
+    """
     try:
         yield
     except OSError as error:

@@ -53,7 +53,8 @@ def evaluate(
     at_once: int = 1,
     queries: Sequence[Queries] = (),
 ) -> dict[Queries, list[Scores]]:
-    """Score the first `tasks` tasks of `stream`: for each way to normalise queries, by ensembles of the first 1, 2, ... members.
+    """Score the first `tasks` tasks of `stream`: for each way to normalise queries, by ensembles of the first 1, 2, ...
+    members.
 
     Args:
         learner: network and config.
@@ -61,7 +62,8 @@ def evaluate(
         stream: the tasks.
         tasks: how many.
         at_once: so many are computed together.
-        queries: how queries are normalised; none: the config's. All members and norm_modes share what was learned of a task.
+        queries: how queries are normalised; none: the config's. All members and norm_modes share what was learned of a
+            task.
     """
     norm_modes = queries or (learner.config.norm.queries,)
     found: dict[Queries, list[list[tuple[Tensor, Tensor]]]] = {

@@ -1,7 +1,7 @@
 """An exported model: a folder with `model.safetensors` and `config.json`, all that it takes to classify.
 
-No pickle: tensors are safetensors, everything else is JSON. Both files are written beside their place and renamed; the second
-holds the checksum of the first, so that a folder is whole, or says that it is not.
+No pickle: tensors are safetensors, everything else is JSON. Both files are written beside their place and renamed; the
+second holds the checksum of the first, so that a folder is whole, or says that it is not.
 """
 
 from __future__ import annotations
@@ -82,7 +82,9 @@ class ExportedModel:
         return Learner(self.config, Conv4(self.config, self.preparation.channels, self.preparation.size))
 
     def write(self, folder: Path) -> None:
-        """Write the two files into `folder`, which is made. Raises ModelError if there is anything but an earlier export in it, OSError."""
+        """Write the two files into `folder`, which is made. Raises ModelError if there is anything but an earlier
+        export in it, OSError.
+        """
         _refuse_foreign(folder)
         content = save(self._tensors())
         told = _Contents(
@@ -112,7 +114,8 @@ def read_model(folder: Path | str) -> ExportedModel:
     for file in files:
         if not file.is_file():
             raise ModelError(
-                f"{place} holds no {file.name}, so no model; make one with: mamlab export STUDY {shlex.quote(str(place))}"
+                f"{place} holds no {file.name}, so no model; make one with: mamlab export STUDY"
+                f" {shlex.quote(str(place))}"
             )
     return _read(place, *(file.stat().st_mtime_ns for file in files))
 
@@ -146,7 +149,9 @@ def _group(tensors: Weights, name: str) -> Weights:
 
 
 def _misfit(tensors: Weights, model: ExportedModel) -> str:
-    """Return the first tensor that the model's network does not have, lacks, or has in another shape; empty if there is none."""
+    """Return the first tensor that the model's network does not have, lacks, or has in another shape; empty if there is
+    none.
+    """
     learner = model.learner
     weights = learner.initial(0, torch.float32, torch.device("cpu"))
     wanted = {f"weights/{name}": tensor for name, tensor in weights.items()}
@@ -164,7 +169,8 @@ def _contents(folder: Path, text: str) -> _Contents:
         version = json.loads(text).get("format")
         if version != FORMAT:
             raise ModelError(
-                f"{folder / CONFIG_FILE} has format {version!r}, and this mamlab reads {FORMAT}; use the version that wrote it"
+                f"{folder / CONFIG_FILE} has format {version!r}, and this mamlab reads {FORMAT}; use the version that"
+                " wrote it"
             )
         return _Contents.model_validate_json(text)
     except (ValidationError, json.JSONDecodeError, AttributeError, RecursionError) as error:

@@ -12,7 +12,7 @@ NUMERICS = 1
 """Raised when float64 results of this package change by more than 1e-9: old trainings then count as untrained."""
 
 MACHINE = {"device", "tasks_at_once", "compile"}
-"""Settings of where and how fast, which change no number."""
+"""Settings that decide where and how fast a training runs, and change no result."""
 
 
 def same_training(one: TrainerConfig, other: TrainerConfig) -> bool:

@@ -1,8 +1,9 @@
 """The operations of a training (FLOPs), counted: those of all convolutions and matrix products, by arithmetic alone.
 
 A multiplication and an addition are two operations. What is elementwise (batch norm, pooling, Adam) is left out: it
-takes time, but its share is alike in all configs. Per image and layer, in multiples of a pass forward (in brackets where the
-layer is the lowest, whose input needs no gradient and has no tangent), as `models.block` and `models.head` do it:
+takes time, but its share is alike in all configs. Per image and layer, in multiples of a pass forward (in brackets
+where the layer is the lowest, whose input needs no gradient and has no tangent), as `models.block` and `models.head` do
+it:
 
     forward 1, gradient 2 [1], tangent 2 [1], gradient of the tangent 4 [1]
 

@@ -26,7 +26,9 @@ def this_process() -> str:
 
 
 def take(file: IO[str]) -> bool:
-    """Lock `file`, open for appending, and write this process into it; False if another process holds it. Raises OSError."""
+    """Lock `file`, open for appending, and write this process into it; False if another process holds it. Raises
+    OSError.
+    """
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -54,7 +56,8 @@ def holder(path: Path) -> str | None:
 
 @contextmanager
 def held(file: IO[str], path: Path, look: Callable[[], None] = lambda: None) -> Iterator[None]:
-    """Hold the lock on `file`, open for appending at `path`; waits for another holder, and says so on stderr after a while.
+    """Hold the lock on `file`, open for appending at `path`; waits for another holder, and says so on stderr after a
+    while.
 
     `look` is called ten times a second while it waits; what it raises ends the wait.
     """

@@ -11,7 +11,9 @@ import torch
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
 """Parameters of glibc's mallopt (malloc.h)."""
 LARGEST_KEPT = 32 * 2**20
-"""Bytes of the largest block that glibc lets its heap hold: larger ones are mapped, and unmapped when they are freed."""
+"""Bytes of the largest block that glibc lets its heap hold: larger ones are mapped, and unmapped when they are
+freed.
+"""
 _OUT_OF_MEMORY = (
     "DefaultCPUAllocator", "CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED", "CUDA error: out of memory",
 )  # fmt: skip

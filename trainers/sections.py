@@ -1,9 +1,8 @@
 """The settings classes of a training: a section for each part of MAML++, and all of them in `Settings`.
 
 Sections follow the parts of Antoniou, Edwards, Storkey, "How to train your MAML" (ICLR 2019, cited below as HTYM). A
-component that
-can be switched (MSL, DA, LSLR, CA, BNRS, BNWB) is ``"off"`` or its own settings; ``"on"`` stands for its default
-settings.
+component that can be switched (MSL, DA, LSLR, CA, BNRS, BNWB) is ``"off"`` or its own settings; ``"on"`` stands for its
+default settings.
 """
 
 from __future__ import annotations

@@ -31,7 +31,8 @@ def gpu_share() -> float:
 
 
 def tasks_at_once(config: TrainerConfig, data: ClassData) -> int:
-    """Return how many tasks are trained together: ``tasks_at_once``, or as many as the caches or a GPU hold, at least 1.
+    """Return how many tasks are trained together: ``tasks_at_once``, or as many as the caches or a GPU hold, at least
+    1.
 
     Evaluation, whose steps are forgotten, takes twice as many.
     """

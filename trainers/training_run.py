@@ -107,7 +107,8 @@ class TrainingRun:
         return math.fsum(losses) / len(losses), math.fsum(accuracies) / len(accuracies)
 
     def iterate(self, index: int, tasks: TaskBatch) -> tuple[Tensor, Tensor]:
-        """Take one meta-step of epoch `index` (from 0) on `tasks`; return loss and accuracy before it, scalars on the device.
+        """Take one meta-step of epoch `index` (from 0) on `tasks`; return loss and accuracy before it, scalars on the
+        device.
 
         On the CPU, a loss that is not finite leaves the weights as they are.
         """

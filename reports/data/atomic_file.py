@@ -27,7 +27,9 @@ def write_file(file: Path, content: str | bytes) -> None:
 
 
 def sync(path: Path) -> None:
-    """Wait until a file, or a folder's list of files, is on the disk; a file system that has no such call for folders is let be."""
+    """Wait until a file, or a folder's list of files, is on the disk; a file system that has no such call for folders
+    is let be.
+    """
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

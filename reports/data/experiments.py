@@ -1,4 +1,6 @@
-"""Which MLflow experiment is a study's, whatever it is called by now: somebody may have renamed or deleted it in the UI."""
+"""Which MLflow experiment is a study's, whatever it is called by now: somebody may have renamed or deleted it in the
+UI.
+"""
 
 from __future__ import annotations
 
@@ -23,8 +25,8 @@ EVERYWHERE = 3
 def find_experiment(client: MlflowClient, study: str, known_id: str = "") -> Experiment | None:
     """Return the experiment of a study, None if there is none yet.
 
-    `known_id` is where Optuna's side says that it is; then its tag tells, then the study's own run in it (written by versions
-    before there was a tag), then its name. Raises ReportError if it was deleted, or if two may be it.
+    `known_id` is where Optuna's side says that it is; then its tag tells, then the study's own run in it (written by
+    versions before there was a tag), then its name. Raises ReportError if it was deleted, or if two may be it.
     """
     found = _by_id(client, study, known_id) or _tagged(client, study) or _with_parent(client, study)
     found = found or _by_name(client, study)
@@ -96,8 +98,8 @@ def _by_name(client: MlflowClient, study: str) -> list[Experiment]:
     one = client.get_experiment_by_name(study)
     if one is not None and one.tags.get(STUDY_TAG, study) != study:
         raise ReportError(
-            f'the MLflow experiment "{study}" is that of the study "{one.tags[STUDY_TAG]}", under another name; rename it in '
-            "the UI, or give this study a new name"
+            f'the MLflow experiment "{study}" is that of the study "{one.tags[STUDY_TAG]}", under another name; rename'
+            " it in the UI, or give this study a new name"
         )
     return [one] if one else []
 

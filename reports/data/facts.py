@@ -1,4 +1,6 @@
-"""What is said once for a whole study, as its own run in MLflow keeps it: in one artifact, because tags are cut at a length."""
+"""What is said once for a whole study, as its own run in MLflow keeps it: in one artifact, because tags are cut at a
+length.
+"""
 
 from __future__ import annotations
 
@@ -22,8 +24,8 @@ FACTS = (names.TAG_FAMILIES, names.TAG_DESIGN, names.TAG_ORIGIN, names.TAG_SEARC
 def read_facts(client: Any, parent: Run) -> dict[str, Any]:
     """Return the facts of a study by the names of `FACTS`, those that it has, from its own run `parent`.
 
-    They are read from the artifact `study_facts.json`, and from the tags where there is none (earlier versions wrote only
-    these). Raises ReportError for an artifact or a tag that is not whole: it is never taken for a value.
+    They are read from the artifact `study_facts.json`, and from the tags where there is none (earlier versions wrote
+    only these). Raises ReportError for an artifact or a tag that is not whole: it is never taken for a value.
     """
     if names.FACTS_FILE not in {artifact.path for artifact in client.list_artifacts(parent.info.run_id)}:
         return facts_in(parent.data.tags)
@@ -69,8 +71,9 @@ def json_tag(record: RunRecord, name: str) -> Any:
         if not text.startswith(("{", "[")):
             return text
         raise ReportError(
-            f'study "{record.study}", run "{record.name}" ({record.run_id}): its tag "{name}" is not whole ({len(text)} characters of '
-            "broken JSON), so it says nothing. Delete the tag on the run's page in the MLflow UI (mamlab ui): then it counts as unknown"
+            f'study "{record.study}", run "{record.name}" ({record.run_id}): its tag "{name}" is not whole ({len(text)}'
+            " characters of broken JSON), so it says nothing. Delete the tag on the run's page in the MLflow UI"
+            " (mamlab ui): then it counts as unknown"
         ) from None
 
 
@@ -78,6 +81,7 @@ def _cut(what: str, tags: Mapping[str, str]) -> str:
     study, kind = tags.get(names.TAG_STUDY, ""), tags.get(names.TAG_KIND, "")
     command = "mamlab " + {names.SEARCH: "search", names.ABLATION: "ablate"}.get(kind, "train")
     return (
-        f'study "{study}": {what} of its own run in MLflow is not whole, so what it says of the study cannot be read. '
-        f"Start the study again with its spec file ({command} SPEC): that writes it anew and trains nothing that is done"
+        f'study "{study}": {what} of its own run in MLflow is not whole, so what it says of the study cannot be read.'
+        f" Start the study again with its spec file ({command} SPEC): that writes it anew and trains nothing that is"
+        " done"
     )

@@ -1,6 +1,6 @@
 """A study's records as files, from which the same report can be made again without MLflow.
 
-runs.csv         a row a run; columns run_id ... ended_at, then param:NAME, metric:NAME, tag:NAME; an empty cell is absent
+runs.csv         a row a run; columns run_id ... ended_at, then param:NAME, metric:NAME, tag:NAME; empty: absent
 per_task.parquet a row a test task: run_id, which (see `records.RunRecord.per_task`), task (0-based), accuracy in [0, 1]
 curves.parquet   a row an epoch: run_id, metric, epoch, value; for the inner rates "epoch" is the inner step
 study.json       the `StudyInfo`
@@ -19,7 +19,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from ..records import ReportError, RunRecord, StudyInfo, column
+from ..records import ReportError, RunRecord, StudyInfo
 from .manifest import MANIFEST, read_manifest
 from .output_folder import finish_writing
 from .series import Curve, Series, Table, read_series, write_series
@@ -49,6 +49,11 @@ PLAIN_FIELDS = (
     "ended_at",
 )
 GROUPS = {"param": "params", "metric": "metrics", "tag": "tags"}
+
+
+def column(field_name: str) -> str:
+    """Return the column of runs.csv that holds a plain field of `RunRecord`."""
+    return {"fingerprint": "cell"}.get(field_name, field_name)  # what is on disk keeps its names
 
 
 def write_files(records: Sequence[RunRecord], info: StudyInfo, folder: Path) -> None:
@@ -91,8 +96,8 @@ def is_current(folder: Path) -> bool:
 def read_files(folder: Path, *, checked: bool = True) -> tuple[StudyInfo, list[RunRecord]]:
     """Return what `write_files` wrote. Raises ReportError naming the file that is missing, damaged or not of this form.
 
-    runs.csv alone is enough, a table in a mail: for everything but curves. Where a manifest or study.json says that there were
-    others, each of them must be there, and with `checked` be as the manifest has it.
+    runs.csv alone is enough, a table in a mail: for everything but curves. Where a manifest or study.json says that
+    there were others, each of them must be there, and with `checked` be as the manifest has it.
     """
     finish_writing(folder)
     if checked:
@@ -102,7 +107,9 @@ def read_files(folder: Path, *, checked: bool = True) -> tuple[StudyInfo, list[R
 
 
 def read_rows(folder: Path) -> tuple[StudyInfo, list[RunRecord]]:
-    """Return what runs.csv and study.json in `folder` say: the runs without curves and results per task. Raises ReportError."""
+    """Return what runs.csv and study.json in `folder` say: the runs without curves and results per task. Raises
+    ReportError.
+    """
     finish_writing(folder)
     _refuse_absent(folder)
     return _read(folder, {}, {})
@@ -135,13 +142,16 @@ def _refuse_damaged(folder: Path) -> None:
     wrong = damaged_files(folder)
     if wrong:
         raise ReportError(
-            f"{folder}: {'; '.join(wrong)}. Write the report again with `mamlab report STUDY --out {shlex.quote(str(folder))}`, or bring the file back "
-            f"from a copy; if you changed it yourself and mean it, delete {MANIFEST} there"
+            f"{folder}: {'; '.join(wrong)}. Write the report again with `mamlab report STUDY --out"
+            f" {shlex.quote(str(folder))}`, or bring the file back from a copy; if you changed it yourself and mean it,"
+            f" delete {MANIFEST} there"
         )
 
 
 def damaged_files(folder: Path, names: Sequence[str] | None = DATA) -> list[str]:
-    """Return what is wrong with an export's files (None: all that its manifest lists), a line each: "curves.parquet is missing"."""
+    """Return what is wrong with an export's files (None: all that its manifest lists), a line each: "curves.parquet is
+    missing".
+    """
     manifest = read_manifest(folder)
     if manifest is not None:
         return list(manifest.changed(folder, names or [*manifest.files]))
@@ -156,7 +166,7 @@ def _read_rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
         text = read_text(path)
         reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=separator(text.partition("\n")[0]))
         if twice := columns_twice(list(reader.fieldnames or ())):
-            raise ReportError(f"{path}: column {twice[0]} stands there twice; leave one out")
+            raise ReportError(f"{path}: column {twice[0]} appears twice; leave one out")
         for row in reader:
             if None in row or None in row.values():
                 what = "more" if None in row else "fewer"

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 
 def fresh_seeds(client: MlflowClient, search: str) -> tuple[FreshSeeds, ...]:
-    """Return each trial of `search` that a promoted study, or an ablation of the winner, trained again; best of the search first."""
+    """Return each trial of `search` that a promoted study, or an ablation of the winner, trained again; best of the
+    search first.
+    """
     everywhere = [experiment.experiment_id for experiment in client.search_experiments()]
     where = f"tags.{names.TAG_ORIGIN_SEARCH} = '{search}' and tags.{names.TAG_ROLE} = '{names.ROLE_STUDY}'"
     found = [one for parent in runs_where(client, everywhere, where) for one in _of_study(client, parent)]

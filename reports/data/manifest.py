@@ -1,4 +1,6 @@
-"""The list of the files that mamlab wrote into a folder, with their checksums: only these are ever replaced or removed there."""
+"""The list of the files that mamlab wrote into a folder, with their checksums: only these are ever replaced or removed
+there.
+"""
 
 from __future__ import annotations
 
@@ -60,7 +62,9 @@ def checksum(path: Path) -> str:
 
 
 def read_manifest(folder: Path) -> Manifest | None:
-    """Return the manifest in `folder`; None if there is none, or another program's. Raises ReportError if it is damaged."""
+    """Return the manifest in `folder`; None if there is none, or another program's. Raises ReportError if it is
+    damaged.
+    """
     path = folder / MANIFEST
     if not path.is_file():
         return None
@@ -92,5 +96,6 @@ def _stays_inside(name: str) -> bool:
 
 def _damaged(path: Path) -> ReportError:
     return ReportError(
-        f"{path} is damaged, so it cannot be said which files there are mamlab's; delete it if all of them are, or name another folder"
+        f"{path} is damaged, so it cannot be said which files there are mamlab's; delete it if all of them are, or name"
+        " another folder"
     )

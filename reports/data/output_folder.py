@@ -1,8 +1,10 @@
-"""How mamlab writes into a folder that a user names: beside, flushed, renamed, with the manifest last; and never over what is not its own.
+"""How mamlab writes into a folder that a user names: beside, flushed, renamed, with the manifest last; and never over
+what is not its own.
 
-All files are written into `.mamlab-writing` in the folder first. When they and their manifest are on the disk, they are renamed into place,
-and the manifest after them. A process that dies before leaves the folder as it was; one that dies between the renames leaves the rest in
-`.mamlab-writing`, and whoever writes or reads the folder next finishes the renames.
+All files are written into `.mamlab-writing` in the folder first. When they and their manifest are on the disk, they are
+renamed into place, and the manifest after them. A process that dies before leaves the folder as it was; one that dies
+between the renames leaves the rest in `.mamlab-writing`, and whoever writes or reads the folder next finishes the
+renames.
 """
 
 from __future__ import annotations
@@ -37,7 +39,8 @@ class Contents:
     Attributes:
         what: REPORT or MODEL.
         study: of which study.
-        earlier: returns the study of what mamlab wrote into a folder before there were manifests, or None if it holds no such thing.
+        earlier: returns the study of what mamlab wrote into a folder before there were manifests, or None if it holds
+            no such thing.
         earlier_files: returns the names of its files; it is told the names that are written now.
     """
 
@@ -56,8 +59,8 @@ class Contents:
 def writing_into(folder: Path, contents: Contents) -> Iterator[Path]:
     """Yield an empty folder; what is in it at the end becomes the contents of `folder`, all of it or nothing.
 
-    Files that the folder's manifest lists are replaced, or removed where they are not written again and nobody changed them;
-    others stay. Raises ReportError if the folder holds something else, or cannot be written.
+    Files that the folder's manifest lists are replaced, or removed where they are not written again and nobody changed
+    them; others stay. Raises ReportError if the folder holds something else, or cannot be written.
     """
     made = _make(folder, contents)
     try:
@@ -93,7 +96,8 @@ def finish_writing(folder: Path) -> None:
             _finish(folder, place)
     except OSError as error:
         raise ReportError(
-            f"the writing of {folder} was interrupted, and cannot be finished: {reason(error)}; make it writable, or read a whole copy"
+            f"the writing of {folder} was interrupted, and cannot be finished: {reason(error)}; make it writable, or"
+            " read a whole copy"
         ) from error
 
 
@@ -123,7 +127,8 @@ def _told(folder: Path, contents: Contents) -> Iterator[None]:
 
 @contextmanager
 def _alone(folder: Path) -> Iterator[Path]:
-    """Yield `.mamlab-writing` in `folder`, which no other process writes into meanwhile; it is removed unless renames are left.
+    """Yield `.mamlab-writing` in `folder`, which no other process writes into meanwhile; it is removed unless renames
+    are left.
 
     Raises ReportError if another process writes there for long.
     """
@@ -143,7 +148,9 @@ def _alone(folder: Path) -> Iterator[Path]:
 
 
 def _lock(place: Path) -> IO[str] | None:
-    """Return the open lock file of `place`, or None if another process has it. A file system without locks is taken as free."""
+    """Return the open lock file of `place`, or None if another process has it. A file system without locks is taken as
+    free.
+    """
     place.mkdir(exist_ok=True)
     try:
         lock = (place / "lock").open("a")
@@ -187,7 +194,8 @@ def _owned(folder: Path, contents: Contents) -> Manifest:
         study = contents.earlier(folder)
         if study is None:
             raise ReportError(
-                f"{folder} is not empty ({others[0]}), and mamlab did not make it, so nothing is written there; {contents.way_out}"
+                f"{folder} is not empty ({others[0]}), and mamlab did not make it, so nothing is written there;"
+                f" {contents.way_out}"
             )
         manifest = Manifest(contents.what, study, adopted=True)
     if (manifest.what, manifest.study) != (contents.what, contents.study):
@@ -224,7 +232,9 @@ def _put(file: Path, text: str, place: Path) -> None:
 
 
 def _finish(folder: Path, place: Path) -> None:
-    """Rename what lies in `place` with its manifest into `folder`, if there is any; what lies there without one is removed."""
+    """Rename what lies in `place` with its manifest into `folder`, if there is any; what lies there without one is
+    removed.
+    """
     new = read_manifest(place)
     if new is not None:
         old = read_manifest(folder) or Manifest(new.what, new.study)

@@ -1,4 +1,6 @@
-"""Texts in a CSV file that a spreadsheet would compute: they begin with an apostrophe there, which makes them plain text."""
+"""Texts in a CSV file that a spreadsheet would compute: they begin with an apostrophe there, which makes them plain
+text.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,9 @@ _FORMULA = re.compile(r"'*[=+\-@\t\r]")
 
 
 def with_apostrophe(value: object) -> object:
-    """Return a cell's value, with an apostrophe before a text that a spreadsheet would take for a formula; numbers stay."""
+    """Return a cell's value, with an apostrophe before a text that a spreadsheet would take for a formula; numbers
+    stay.
+    """
     if not isinstance(value, str) or not _FORMULA.match(value) or _is_number(value):
         return value
     return f"'{value}"

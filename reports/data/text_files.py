@@ -32,7 +32,9 @@ def read_text(path: Path) -> str:
 
 
 def separator(head: str) -> str:
-    """Return what separates the columns of a CSV file whose first line is `head`: "," or, where that has none, ";" or a tab."""
+    """Return what separates the columns of a CSV file whose first line is `head`: "," or, where that has none, ";" or a
+    tab.
+    """
     return next((mark for mark in ",;\t" if mark in head), ",")
 
 

@@ -17,7 +17,9 @@ LOG_FROM = 4.0
 
 
 def cost_plot(search: Search) -> Figure | None:
-    """Draw validation accuracy against compute, the front as a line, pruned trials hollow; None below three complete trials."""
+    """Draw validation accuracy against compute, the front as a line, pruned trials hollow; None below three complete
+    trials.
+    """
     complete, pruned = with_compute(search.complete), with_compute(t for t in search.trials if t.state == names.PRUNED)
     if len(complete) < 3:
         return None
@@ -41,8 +43,9 @@ def cost_plot(search: Search) -> Figure | None:
         _scale(axes, [compute_of(trial) for trial in [*complete, *pruned]])
         axes.legend(loc="lower right")
         caption = (
-            f"Each dot is a trial (n = {len(complete)} complete); the front joins those that no other one equals with less compute. A pruned trial is shown with "
-            "its best accuracy so far and the compute spent on it. Compute: counted operations of a training and its validation."
+            f"Each dot is a trial (n = {len(complete)} complete); the front joins those that no other one equals with"
+            " less compute. A pruned trial is shown with its best accuracy so far and the compute spent on it."
+            " Compute: counted operations of a training and its validation."
         )
         return Figure("cost", TITLE, caption, drawing)
 

@@ -26,7 +26,9 @@ COLOURS = (ORANGE, BLUE, GREEN, RED, FAINT)
 
 
 def main_curves(ablation: Ablation) -> Figure | None:
-    """Draw the base arms' validation accuracy by epoch in one picture: MAML against MAML++; None without two of them."""
+    """Draw the base arms' validation accuracy by epoch in one picture: MAML against MAML++; None without two of
+    them.
+    """
     wanted = dict.fromkeys(["MAML", "MAML++", *(c.base for c in ablation.comparisons)])
     arms = [arm for arm in ablation.arms if arm.name in wanted and _curves(arm)][: len(COLOURS)]
     if len(arms) < 2:
@@ -47,8 +49,8 @@ def main_curves(ablation: Ablation) -> Figure | None:
         axes.xaxis.set_major_locator(MaxNLocator(12, integer=True))
         drawing.legend(loc="outside upper left", ncols=3)
         caption = (
-            "Thick: mean over the complete seeds; band: 95 % interval at each epoch (Student t over seeds, accuracies on the logit scale, none for n = 1). "
-            "Thin: single seeds."
+            "Thick: mean over the complete seeds; band: 95 % interval at each epoch (Student t over seeds, accuracies"
+            " on the logit scale, none for n = 1). Thin: single seeds."
         )
         return Figure("main_curves", "Validation accuracy of the arms that others are compared to", caption, drawing)
 
@@ -88,7 +90,10 @@ def arm_curves(ablation: Ablation, metric: str) -> Figure | None:
         _arm_axes(grid, len(arms), columns)
         drawing.supylabel(title, fontsize=9.5, color=INK)
         drawing.supxlabel("Epoch", fontsize=9.5, color=INK)
-        caption = "Mean over the complete seeds of an arm; band: 95 % interval at each epoch (Student t over seeds, accuracies on the logit scale, none for n = 1). Dashed: the base arm."
+        caption = (
+            "Mean over the complete seeds of an arm; band: 95 % interval at each epoch (Student t over seeds,"
+            " accuracies on the logit scale, none for n = 1). Dashed: the base arm."
+        )
         caption += f" The first {len(arms)} of {len(every)} arms." if len(every) > len(arms) else ""
         return Figure(f"curves_{metric}", f"{title.removesuffix(', %')} by epoch", caption, drawing)
 

@@ -35,8 +35,8 @@ def forest_plot(ablation: Ablation) -> Figure | None:
                 _forest_row(axes, y, row)
         _forest_axes(axes, rows, METRIC_TITLES[ablation.metric])
         caption = (
-            "Mean paired difference to the base arm with its 95 % interval (Student t over seeds); small dots are single seeds. "
-            "Filled: the interval leaves out 0. A hollow diamond is one pair: no interval."
+            "Mean paired difference to the base arm with its 95 % interval (Student t over seeds); small dots are"
+            " single seeds. Filled: the interval leaves out 0. A hollow diamond is one pair: no interval."
             + (
                 " (finished): runs diverged, this is of those that finished."
                 if any(c.survivors for c in comparisons)
@@ -93,7 +93,7 @@ def effects_plot(found: FactorialEffects, metric: str) -> Figure | None:
         return None
     labels = [" × ".join(effect.factors) for effect in found.effects]
     caption = (
-        f"Main effects, and interactions of two (×), with 95 % intervals (Student t over each seed's own contrast); "
+        "Main effects, and interactions of two (×), with 95 % intervals (Student t over each seed's own contrast); "
         f"n = {found.effects[0].estimate.n} seeds. Filled: the interval leaves out 0."
     )
     title = f"{METRIC_TITLES[metric]}: effect, percentage points"
@@ -107,7 +107,7 @@ def shapley_bars(found: FactorialEffects, metric: str) -> Figure | None:
     if not found.gain.n:
         return None
     caption = (
-        f"Shapley values with 95 % intervals (Student t over seeds); they sum to the whole gain. "
+        "Shapley values with 95 % intervals (Student t over seeds); they sum to the whole gain. "
         f"n = {found.gain.n} seeds with every arm."
     )
     values, labels = list(found.shapley.values()), list(found.shapley)
@@ -161,5 +161,8 @@ def sweep_plot(curve: SweepCurve, metric: str) -> Figure | None:
         axes.set_xticks(places, [f"{p.value:g}" if isinstance(p.value, float) else str(p.value) for p in points])
         axes.set(xlabel=curve.path, ylabel=f"{METRIC_TITLES[metric]}, %")
         seeds = sorted({p.estimate.n for p in points})
-        caption = f"Mean over seeds (n = {' or '.join(map(str, seeds))}); band: 95 % interval at each value (Student t over seeds on the logit scale)."
+        caption = (
+            f"Mean over seeds (n = {' or '.join(map(str, seeds))}); band: 95 % interval at each value (Student t over"
+            " seeds on the logit scale)."
+        )
         return Figure("sweep", f"{METRIC_TITLES[metric]} by {curve.path}", caption, drawing)

@@ -41,7 +41,10 @@ def learned_rates(ablation: Ablation) -> Figure | None:
             panel.set_visible(False)
         drawing.colorbar(image, ax=grid, label="inner rate", shrink=0.8)
         left_out = f" The first {MOST_RATES} of {len(tables)} arms." if len(tables) > MOST_RATES else ""
-        caption = f"Rate of each adapted weight at each inner step, of the best epoch; mean over seeds (no interval). Negative: away from the support set's minimum.{left_out}"
+        caption = (
+            "Rate of each adapted weight at each inner step, of the best epoch; mean over seeds (no interval)."
+            f" Negative: away from the support set's minimum.{left_out}"
+        )
         return Figure("learned_rates", "Learned inner rates by layer and step", caption, drawing)
 
 
@@ -97,7 +100,9 @@ def _heat_map(panel: Axes, weights: Sequence[str], values: Any, bound: float, ti
 
 
 def msl_weights(ablation: Ablation) -> Figure | None:
-    """Draw the weight of each inner step's loss over the epochs, once for all arms with the same schedule; None without MSL."""
+    """Draw the weight of each inner step's loss over the epochs, once for all arms with the same schedule; None without
+    MSL.
+    """
     arm = next(
         (arm for arm in ablation.arms if arm.used and len(_msl(arm.used[0])) > 1 and _annealed(arm.used[0])), None
     )
@@ -126,7 +131,10 @@ def msl_weights(ablation: Ablation) -> Figure | None:
         axes.set(xlabel="Epoch", ylabel="Weight of the step's loss", ylim=(0, 1.05))
         axes.xaxis.set_major_locator(MaxNLocator(12, integer=True))
         drawing.legend(loc="outside right upper")
-        caption = f"As the config of {shorten(arm.name)} plans it, so there is no interval. When the annealing is over, the last step has all the weight."
+        caption = (
+            f"As the config of {shorten(arm.name)} plans it, so there is no interval. When the annealing is over, the"
+            " last step has all the weight."
+        )
         return Figure("msl_weights", "MSL: weights of the inner steps' losses", caption, drawing)
 
 

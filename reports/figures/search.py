@@ -66,7 +66,10 @@ def history(search: Search) -> Figure | None:
         axes.set(xlabel="Trial", ylabel="Validation accuracy, %")
         axes.xaxis.set_major_locator(MaxNLocator(12, integer=True))
         drawing.legend(loc="outside upper left", ncols=4)
-        caption = "Validation accuracy of each trial's best epoch. The line rises with the number of trials by chance alone: it is biased upward."
+        caption = (
+            "Validation accuracy of each trial's best epoch. The line rises with the number of trials by chance alone:"
+            " it is biased upward."
+        )
         return Figure("history", "Optimisation history", caption, drawing)
 
 
@@ -160,8 +163,9 @@ def _expected_best(values: Sequence[float]) -> Figure:
         axes.set(xlabel="Complete trials", ylabel="Expected best validation accuracy, %")
         axes.xaxis.set_major_locator(MaxNLocator(12, integer=True))
         caption = (
-            f"Expected maximum of so many of the n = {len(values)} trials that were drawn at random (unbiased, Tang et al. 2020). Band: 95 %, for the "
-            "whole curve at once (Dvoretzky, Kiefer, Wolfowitz and Massart); it allows for values better than those that were seen."
+            f"Expected maximum of so many of the n = {len(values)} trials that were drawn at random (unbiased, Tang et"
+            " al. 2020). Band: 95 %, for the whole curve at once (Dvoretzky, Kiefer, Wolfowitz and Massart); it allows"
+            " for values better than those that were seen."
         )
         return Figure("expected_best", "Expected best against budget", caption, drawing)
 
@@ -179,8 +183,9 @@ def _best_by_compute(search: Search) -> Figure | None:
         )
         axes.set_xlim(left=0)
         caption = (
-            "Best complete trial so far against the compute spent on all trials, in the order in which they ended: one search, no interval. As the "
-            "sampler learns from its trials, or a pruner chose among them, they say nothing of what another number of trials would reach."
+            "Best complete trial so far against the compute spent on all trials, in the order in which they ended: one"
+            " search, no interval. As the sampler learns from its trials, or a pruner chose among them, they say"
+            " nothing of what another number of trials would reach."
         )
         return Figure("best_so_far", "Best so far against compute", caption, drawing)
 

@@ -1,4 +1,6 @@
-"""How every figure looks, and how it becomes SVG and PDF: the same bytes each time; the SVG suits light and dark pages."""
+"""How every figure looks, and how it becomes SVG and PDF: the same bytes each time; the SVG suits light and dark
+pages.
+"""
 
 from __future__ import annotations
 

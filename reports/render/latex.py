@@ -1,4 +1,5 @@
-"""Tables as LaTeX that a paper can include: booktabs, the best in bold, notes below. Needs the packages booktabs and graphicx.
+"""Tables as LaTeX that a paper can include: booktabs, the best in bold, notes below. Needs the packages booktabs and
+graphicx.
 
 Texts beyond Latin letters need XeLaTeX or LuaLaTeX with a font that has them.
 """
@@ -11,12 +12,34 @@ from ..figures.style import clean
 from ..tables.cells import Cell, Column, Table
 
 SPECIAL = {
-    "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#", "%": r"\%", "_": r"\_",
-    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}",
-    "`": r"\textasciigrave{}", '"': "''", "−": "$-$", "–": r"\textendash{}", "…": r"\dots{}",
-    "·": r"\textperiodcentered{}", "≤": r"$\le$", "≥": r"$\ge$", "×": r"$\times$", "²": r"\textsuperscript{2}",
-    "→": r"$\to$", "[": "{[}", "]": "{]}", "*": "{*}",
-}  # fmt: skip
+    "\\": r"\textbackslash{}",
+    "{": r"\{",
+    "}": r"\}",
+    "$": r"\$",
+    "&": r"\&",
+    "#": r"\#",
+    "%": r"\%",
+    "_": r"\_",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    "`": r"\textasciigrave{}",
+    '"': "''",
+    "−": "$-$",
+    "–": r"\textendash{}",
+    "…": r"\dots{}",
+    "·": r"\textperiodcentered{}",
+    "≤": r"$\le$",
+    "≥": r"$\ge$",
+    "×": r"$\times$",
+    "²": r"\textsuperscript{2}",
+    "→": r"$\to$",
+    "[": "{[}",
+    "]": "{]}",
+    "*": "{*}",
+}
 """Brackets and stars are braced because a row that begins with one would be read as an option of the row before."""
 WIDE = 75
 """A table of more characters side by side is shrunk to the width of the text (345 pt in LaTeX's article)."""

@@ -1,10 +1,11 @@
 """A report's tables as JSON: what other programs read, and what `mamlab verify` compares by value.
 
 {"format": 1, "study": ..., "made_with": {package: version}, "headline": [sentence, ...],
- "tables": [{"title": ..., "columns": [...], "values": [[number, text or null, ...], ...], "texts": [[...], ...], "notes": [...]}]}
+ "tables": [{"title": ..., "columns": [...], "values": [[number, text or null, ...], ...], "texts": [[...], ...],
+ "notes": [...]}]}
 
-`values` are what the columns sort by (accuracies in [0, 1], seconds), to 12 digits, as another processor computes others beyond;
-`texts` are what the pages show. The list of all runs is left to runs.csv.
+`values` are what the columns sort by (accuracies in [0, 1], seconds), to 12 digits, as another processor computes
+others beyond; `texts` are what the pages show. The list of all runs is left to runs.csv.
 """
 
 from __future__ import annotations

@@ -58,7 +58,9 @@ class Arm:
 
     @property
     def lost(self) -> str:
-        """What became of the runs that are in no mean: "8 of 16 diverged, 1 failed"; empty if none diverged or failed."""
+        """What became of the runs that are in no mean: "8 of 16 diverged, 1 failed"; empty if none diverged or
+        failed.
+        """
         diverged = len(self.diverged)
         parts = [f"{diverged} of {diverged + len(self.values)} diverged"] * bool(diverged)
         return ", ".join([*parts, *[f"{self.failed} failed"] * bool(self.failed)])

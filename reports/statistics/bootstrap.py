@@ -1,7 +1,8 @@
 """The hierarchical bootstrap interval (seeds, then their test tasks), shown beside Student's t.
 
 Student's t over seeds is the interval that reports judge by. This one is narrower when seeds carry most of the noise
-(at 8 seeds it then covers less than its 95 %) and wider when tasks do; `python -m benchmarks.coverage` measures by how much.
+(at 8 seeds it then covers less than its 95 %) and wider when tasks do; `python -m benchmarks.coverage` measures by how
+much.
 """
 
 from __future__ import annotations

@@ -32,9 +32,11 @@ class Comparison:
         family: name of the family within which p is adjusted.
         differences: seed -> difference of the primary metric.
         estimate: their mean, with Student's t interval over seeds. The interval to judge by.
-        bootstrap: of the same mean, drawn over seeds and their tasks. None without results per task, with one pair, or without variation.
+        bootstrap: of the same mean, drawn over seeds and their tasks. None without results per task, with one pair, or
+            without variation.
         noise: how much of the differences' noise comes from seeds, and how much from tasks. None as for `bootstrap`.
-        test: sign-flip permutation test, adjusted for all comparisons of the family. If any run of the family diverged, of signed ranks.
+        test: sign-flip permutation test, adjusted for all comparisons of the family. If any run of the family diverged,
+            of signed ranks.
         share_better: share of the paired seeds in which the arm is better, ties counted half, with Wilson's interval.
         diverged, base_diverged: runs of either arm that ended in a loss that is not finite. They have no difference to
             give, so a mean is one over the seeds that survived.
@@ -67,7 +69,8 @@ class Comparison:
 def compare(
     families: Sequence[Family], arms: Mapping[str, Arm], metric: str, moderated: bool = False, together: bool = False
 ) -> tuple[Comparison, ...]:
-    """Return every comparison of every family, in their order; pairs whose arm or base is not in `arms` have no pairs of seeds.
+    """Return every comparison of every family, in their order; pairs whose arm or base is not in `arms` have no pairs
+    of seeds.
 
     `moderated` as for `max_t`; `together`: p is adjusted over all families as if they were one.
     """
@@ -95,9 +98,20 @@ def _comparison(
     base_mean = fmean(base.values[seed] for seed in found) if base and found else math.nan
     unequal = unequal_tests(*there, list(found)) if there and metric == names.TEST_ACCURACY else ""
     return Comparison(
-        *pair, family, found, difference_estimate(values), bootstrap, None if per_task is None else noise_split(per_task),
-        test, share_better(values), _diverged(arm), _diverged(base), base_mean, there is not None and not found, unequal,
-    )  # fmt: skip
+        *pair,
+        family,
+        found,
+        difference_estimate(values),
+        bootstrap,
+        None if per_task is None else noise_split(per_task),
+        test,
+        share_better(values),
+        _diverged(arm),
+        _diverged(base),
+        base_mean,
+        there is not None and not found,
+        unequal,
+    )
 
 
 def _tests(
@@ -146,7 +160,9 @@ def _per_task(arms: Mapping[str, Arm], arm: str, base: str, seeds: list[int], me
 
 
 def _bootstraps(per_task: Mapping[tuple[str, str], Array | None]) -> dict[tuple[str, str], Interval]:
-    """Return the interval of each pair that has one; pairs of one shape share their draws, which is what takes the time."""
+    """Return the interval of each pair that has one; pairs of one shape share their draws, which is what takes the
+    time.
+    """
     shapes: dict[tuple[int, ...], list[tuple[str, str]]] = {}
     for pair, matrix in per_task.items():
         if matrix is not None and not alike(matrix.mean(1).tolist()):

@@ -18,8 +18,8 @@ def distribution(texts: Sequence[str], dimension: Mapping[str, Any] | None) -> B
 
     Args:
         texts: its values in the trials that had it, at least one.
-        dimension: {"low", "high"} with "log" or "step", or {"choices"}, as `StudyInfo.space` has it. None, or one that does not
-            hold all values (of a search's earlier start, or enqueued): the smallest distribution that does.
+        dimension: {"low", "high"} with "log" or "step", or {"choices"}, as `StudyInfo.space` has it. None, or one that
+            does not hold all values (of a search's earlier start, or enqueued): the smallest distribution that does.
     """
     recorded = _recorded(dimension) if dimension else None
     if recorded is not None and all(_holds(recorded, text) for text in texts):

@@ -1,7 +1,7 @@
 """Runs that diverged: how many, whether more than in the base, and what a test makes of them.
 
-A diverged run has no accuracy. As a number near chance it would swamp all others, and left out it would flatter its arm. So it counts
-as worse than every run that finished, and the test goes by signed ranks.
+A diverged run has no accuracy. As a number near chance it would swamp all others, and left out it would flatter its
+arm. So it counts as worse than every run that finished, and the test goes by signed ranks.
 """
 
 from __future__ import annotations
@@ -30,7 +30,9 @@ class Divergence:
 
 
 def divergence(arm: Arm, base: Arm | None) -> Divergence:
-    """Return how often `arm` diverged, and the test against `base`. The arm has at least one run that is complete or diverged."""
+    """Return how often `arm` diverged, and the test against `base`. The arm has at least one run that is complete or
+    diverged.
+    """
     count, ended = len(arm.diverged), len(arm.diverged) + len(arm.values)
     found = binomtest(count, ended).proportion_ci(LEVEL, method="exact")
     share = Estimate(count / ended, float(found.low), float(found.high), ended)
@@ -38,7 +40,9 @@ def divergence(arm: Arm, base: Arm | None) -> Divergence:
 
 
 def mcnemar(arm: Arm, base: Arm) -> float:
-    """Return the two-sided exact p of McNemar's test: in the seeds where just one of both diverged, either is as likely to be the one."""
+    """Return the two-sided exact p of McNemar's test: in the seeds where just one of both diverged, either is as likely
+    to be the one.
+    """
     only_arm, only_base = len(arm.diverged & base.values.keys()), len(base.diverged & arm.values.keys())
     discordant = only_arm + only_base
     return float(binomtest(only_arm, discordant).pvalue) if discordant else 1.0
@@ -47,7 +51,8 @@ def mcnemar(arm: Arm, base: Arm) -> float:
 def signed_ranks(arm: Arm, base: Arm) -> dict[int, float]:
     """Return the signed rank of the paired difference of each seed of which both runs ended.
 
-    A diverged run lies below every other: its seed has the largest rank, against its arm. Both diverged, or equal accuracies: 0, which
+    A diverged run lies below every other: its seed has the largest rank, against its arm. Both diverged, or equal
+        accuracies: 0, which
     has no rank. Ties share the mean of their ranks.
     """
     found = differences(arm.values, base.values)

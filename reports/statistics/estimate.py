@@ -1,7 +1,8 @@
 """Means that never stand without their n and interval. The unit that repeats is the seed.
 
 Student's t interval over seeds covers 94 to 96 % at 3 to 16 seeds, however the noise is split between seeds and
-test tasks; the usual interval over one run's tasks does not (Lafargue et al. 2024, arXiv 2409.02850). Values that do not vary
+test tasks; the usual interval over one run's tasks does not (Lafargue et al. 2024, arXiv 2409.02850). Values that do
+not vary
 have no interval: they do not say how far others could lie.
 """
 
@@ -25,7 +26,9 @@ LEVEL = 0.95
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean of `n` values and its interval; `low` and `high` are None where n < 2 or nothing varies, and the mean is NaN at n = 0."""
+    """A mean of `n` values and its interval; `low` and `high` are None where n < 2 or nothing varies, and the mean is
+    NaN at n = 0.
+    """
 
     mean: float
     low: float | None
@@ -64,10 +67,11 @@ def _standard_error(values: Sequence[float]) -> float:
 
 
 def accuracy_estimate(values: Sequence[float], level: float = LEVEL) -> Estimate:
-    """Return the mean of accuracies, with Student's t interval made on the logit scale, so that it stays within 0 and 1.
+    """Return the mean of accuracies, with Student's t interval made on the logit scale, so that it stays within 0 and
+    1.
 
-    logit(m) -+ t(n - 1) * se / (m (1 - m)), back-transformed; m and se are the values' mean and standard error. Raises ValueError as
-    `estimate`. Values beyond 0 and 1 are no accuracies, and have `estimate`.
+    logit(m) -+ t(n - 1) * se / (m (1 - m)), back-transformed; m and se are the values' mean and standard error. Raises
+    ValueError as `estimate`. Values beyond 0 and 1 are no accuracies, and have `estimate`.
     """
     found = estimate(values, level)
     if found.low is None or min(values) < 0 or max(values) > 1:
@@ -82,7 +86,9 @@ def _expit(logit: float) -> float:
 
 
 def difference_estimate(values: Sequence[float], level: float = LEVEL) -> Estimate:
-    """Return the mean of differences of accuracies with Student's t interval, which ends at -1 and 1. Raises ValueError as `estimate`."""
+    """Return the mean of differences of accuracies with Student's t interval, which ends at -1 and 1. Raises ValueError
+    as `estimate`.
+    """
     found = estimate(values, level)
     if found.low is None or found.high is None:
         return found
@@ -99,7 +105,9 @@ def lower_bound(values: Sequence[float]) -> float:
 
 
 def spread(values: Sequence[float]) -> Estimate:
-    """Return the standard deviation of `values` (as `mean`) with its chi-squared 95 % interval, which takes them for normal."""
+    """Return the standard deviation of `values` (as `mean`) with its chi-squared 95 % interval, which takes them for
+    normal.
+    """
     n = len(values)
     if alike(values):
         return Estimate(0.0 if n > 1 else math.nan, None, None, n)
@@ -109,10 +117,11 @@ def spread(values: Sequence[float]) -> Estimate:
 
 
 def spread_ratio(values: Mapping[int, float], base: Mapping[int, float]) -> Estimate:
-    """Return sd(values) / sd(base) over common seeds, with the 95 % interval for pairs (Morgan 1939, Pitman 1939; normal).
+    """Return sd(values) / sd(base) over common seeds, with the 95 % interval for pairs (Morgan 1939, Pitman 1939;
+    normal).
 
-    NaN where fewer than two pairs, or a base that does not vary, leave no ratio; no interval below three pairs, nor where both vary
-    in step.
+    NaN where fewer than two pairs, or a base that does not vary, leave no ratio; no interval below three pairs, nor
+    where both vary in step.
     """
     seeds = sorted(values.keys() & base.keys())
     ours, theirs = [values[seed] for seed in seeds], [base[seed] for seed in seeds]
@@ -136,7 +145,9 @@ def _critical(level: float, freedom: int) -> float:
 
 
 def differences(values: Mapping[int, float], base: Mapping[int, float]) -> dict[int, float]:
-    """Return values - base for every block (seed) that both have, in the order of seeds; equal accuracies differ by 0."""
+    """Return values - base for every block (seed) that both have, in the order of seeds; equal accuracies differ by
+    0.
+    """
     found = {seed: values[seed] - base[seed] for seed in sorted(values.keys() & base.keys())}
     return {seed: value if abs(value) > SAME else 0.0 for seed, value in found.items()}
 

@@ -1,7 +1,8 @@
-"""How good a search's best is: of a random search what to expect of so many trials, of any other the best so far by compute.
+"""How good a search's best is: of a random search what to expect of so many trials, of any other the best so far by
+compute.
 
-Trials of an adaptive sampler (TPE and the like) are no independent draws, and those that a pruner let through are chosen: no estimator
-for random order fits them.
+Trials of an adaptive sampler (TPE and the like) are no independent draws, and those that a pruner let through are
+chosen: no estimator for random order fits them.
 """
 
 from __future__ import annotations
@@ -26,7 +27,9 @@ MOST_POINTS = 200
 
 @dataclass(frozen=True)
 class ExpectedBest:
-    """Numbers of trials, the expected best value of so many, and a band that holds all of the curve with 95 % confidence."""
+    """Numbers of trials, the expected best value of so many, and a band that holds all of the curve with 95 %
+    confidence.
+    """
 
     trials: tuple[int, ...]
     mean: tuple[float, ...]
@@ -35,11 +38,12 @@ class ExpectedBest:
 
 
 def expected_best(values: Sequence[float]) -> ExpectedBest:
-    """Return the expected maximum of n independent trials, for n up to the number of `values`, which are accuracies in [0, 1].
+    """Return the expected maximum of n independent trials, for n up to the number of `values`, which are accuracies in
+    [0, 1].
 
-    The mean over all subsets of n of the values, which is unbiased (Tang et al. 2020, arXiv 2004.13705). The band follows from that of
-    Dvoretzky, Kiefer, Wolfowitz and Massart for the values' distribution (as Lourie et al. 2023, arXiv 2311.09480): wide where more
-    trials than a few could have found better than was seen.
+    The mean over all subsets of n of the values, which is unbiased (Tang et al. 2020, arXiv 2004.13705). The band
+    follows from that of Dvoretzky, Kiefer, Wolfowitz and Massart for the values' distribution (as Lourie et al. 2023,
+    arXiv 2311.09480): wide where more trials than a few could have found better than was seen.
     """
     found = np.sort(np.asarray(values, dtype=np.float64))
     count = len(found)
@@ -51,7 +55,9 @@ def expected_best(values: Sequence[float]) -> ExpectedBest:
 
 
 def _weights(count: int, n: int) -> npt.NDArray[np.float64]:
-    """Return the share of the subsets of n in which each of the sorted values is the largest: C(i - 1, n - 1) / C(count, n)."""
+    """Return the share of the subsets of n in which each of the sorted values is the largest: C(i - 1, n - 1) /
+    C(count, n).
+    """
     below = np.arange(count, dtype=np.float64)
     with np.errstate(invalid="ignore"):
         logs = gammaln(below + 1) - gammaln(below - n + 2) - gammaln(n) - _log_choose(count, n)
@@ -64,7 +70,9 @@ def _log_choose(count: int, n: int) -> float:
 
 
 def _expected(ordered: npt.NDArray[np.float64], shift: float, budgets: npt.NDArray[np.intp]) -> npt.NDArray[np.float64]:
-    """Return the expected maximum of n draws from the values' distribution function moved by `shift`: 1 - integral of F^n over [0, 1]."""
+    """Return the expected maximum of n draws from the values' distribution function moved by `shift`: 1 - integral of
+    F^n over [0, 1].
+    """
     steps = np.diff(np.concatenate([[0.0], ordered, [1.0]]))
     shares = np.clip(np.arange(len(ordered) + 1) / len(ordered) + shift, 0.0, 1.0)
     found: npt.NDArray[np.float64] = 1 - (shares ** budgets[:, None]) @ steps
@@ -76,7 +84,9 @@ def _numbers(values: npt.NDArray[np.float64]) -> tuple[float, ...]:
 
 
 def independent_trials(search: Search, info: StudyInfo) -> tuple[Trial, ...]:
-    """Return the complete trials that were drawn at random; nothing for another sampler, a search that stopped trials, or known configs."""
+    """Return the complete trials that were drawn at random; nothing for another sampler, a search that stopped trials,
+    or known configs.
+    """
     spec = _tables(info.spec)
     sampler, study = spec.get("sampler"), spec.get("study")
     known = study.get("enqueue", ()) if isinstance(study, dict) else ()
@@ -95,7 +105,8 @@ def _tables(spec: str) -> dict[str, Any]:
 
 
 def best_so_far(search: Search) -> list[tuple[float, float]]:
-    """Return (compute spent by all trials until then, best complete value) wherever the best rose, in the order in which trials ended.
+    """Return (compute spent by all trials until then, best complete value) wherever the best rose, in the order in
+    which trials ended.
 
     Empty unless every trial that ended has counted compute.
     """

@@ -24,8 +24,9 @@ class Effect:
     Main effect: mean over all arms with the factor minus mean over all arms without it. Interaction of A and B: half of
     (effect of A with B minus effect of A without B); 0 if what each brings does not depend on the other.
 
-    `estimate`: the mean of this contrast in each seed that has all arms, with Student's t interval over these seeds. (Residuals pooled
-    over all effects would cover less where an effect varies from seed to seed.) Where no seed has all arms, least squares on what
+    `estimate`: the mean of this contrast in each seed that has all arms, with Student's t interval over these seeds.
+    (Residuals pooled over all effects would cover less where an effect varies from seed to seed.) Where no seed has all
+    arms, least squares on what
     there is, without an interval: then `estimate.n` is 0.
     """
 
@@ -35,10 +36,12 @@ class Effect:
 
 @dataclass(frozen=True)
 class FactorialEffects:
-    """Effects in the order of their factors, main effects first; none while too many cells are missing. `arms`: all 2^k.
+    """Effects in the order of their factors, main effects first; none while too many cells are missing. `arms`: all
+    2^k.
 
-    `gain` is all factors on minus all off. `shapley` maps each factor to its part of it: its marginal difference, averaged over
-    all orders in which the factors can be switched on; the parts sum to the gain. Both need every arm of a seed:
+    `gain` is all factors on minus all off. `shapley` maps each factor to its part of it: its marginal difference,
+    averaged over all orders in which the factors can be switched on; the parts sum to the gain. Both need every arm of
+    a seed:
     `complete_seeds` have them. `missing` counts the cells without a complete run.
     """
 
@@ -108,7 +111,8 @@ def _effects(factors: Sequence[str], values: Array, whole: Array) -> tuple[Effec
 
 
 def _least_squares(columns: Array, values: Array) -> list[float]:
-    """Return the effect of each of `columns` [2^k, terms] in `values` [seeds, 2^k] (NaN: missing), with a block for each seed.
+    """Return the effect of each of `columns` [2^k, terms] in `values` [seeds, 2^k] (NaN: missing), with a block for
+    each seed.
 
     Nothing where they cannot be told apart.
     """

@@ -19,11 +19,12 @@ Differences = Mapping[int, float]
 class SignFlip:
     """The sign-flip test of one comparison within its family.
 
-    `p` (its own), `adjusted` (step-down maxT, minP where comparisons have other seeds than their family) and `holm`, for comparison,
-    are None without a pair. `smallest` is the least that p and the adjusted p can be with this number of pairs: the test cannot be
-    significant where it exceeds 0.05. `seeds` were tested; `flips` counts the ways that were looked at, mirror images left out. `ranks`: the differences'
-    signed ranks were tested, because runs of the family diverged; `missing`: not all comparisons have the same seeds, which leaves
-    `moderated` (as for `max_t`) without effect.
+    `p` (its own), `adjusted` (step-down maxT, minP where comparisons have other seeds than their family) and `holm`,
+    for comparison, are None without a pair. `smallest` is the least that p and the adjusted p can be with this number
+    of pairs: the test cannot be significant where it exceeds 0.05. `seeds` were tested; `flips` counts the ways that
+        were looked at, mirror images left out. `ranks`: the differences'
+    signed ranks were tested, because runs of the family diverged; `missing`: not all comparisons have the same seeds,
+    which leaves `moderated` (as for `max_t`) without effect.
     """
 
     p: float | None
@@ -49,7 +50,9 @@ class SignFlip:
 
 
 def family_tests(differences: Sequence[Differences], moderated: bool = False, ranks: bool = False) -> list[SignFlip]:
-    """Return the test of each comparison of one family. `ranks` says what `differences` are; `moderated` as for `max_t`."""
+    """Return the test of each comparison of one family. `ranks` says what `differences` are; `moderated` as for
+    `max_t`.
+    """
     if not differences:
         return []
     table = _table(differences)

@@ -13,7 +13,8 @@ from .permutation import Array
 REFITS = 8
 SHUFFLES = 8
 MOST_SAMPLES, MOST_TRIALS = 500, 2000
-"""Trials that a tree is grown from and that are shuffled, and those that a forest sees, drawn anew for each refit: more change
+"""Trials that a tree is grown from and that are shuffled, and those that a forest sees, drawn anew for each refit: more
+change
 the ranking little and take minutes."""
 
 Values = list[float | str | None]
@@ -30,7 +31,9 @@ def shares_of(values: Sequence[float]) -> list[float]:
 def forest_importance(
     values: Sequence[float], columns: Mapping[str, Values], groups: Sequence[Sequence[str]]
 ) -> tuple[list[float], list[float], float]:
-    """Return, for the `values` of trials, each group's mean share, its standard deviation over refits, and the mean out-of-bag R2 of the forests."""
+    """Return, for the `values` of trials, each group's mean share, its standard deviation over refits, and the mean
+    out-of-bag R2 of the forests.
+    """
     places = [[list(columns).index(name) for name in group] for group in groups]
     shares, scores = [], []
     for seed, (forest, x, y) in enumerate(_forests(values, columns)):
@@ -58,10 +61,11 @@ def _forests(values: Sequence[float], columns: Mapping[str, Values]) -> Iterator
 
 
 def losses(forest: Any, x: Array, y: Array, groups: Sequence[Sequence[int]], seed: int) -> list[float]:
-    """Return by how much shuffling each group of columns of `x` [trials, parameters] raises the squared error: permutation importance.
+    """Return by how much shuffling each group of columns of `x` [trials, parameters] raises the squared error:
+    permutation importance.
 
-    Each tree predicts only the trials that it was not grown from (the first 500 of them), a trial's prediction is the mean over those
-    trees. The columns of a group are shuffled together. All shuffled copies are predicted at once.
+    Each tree predicts only the trials that it was not grown from (the first 500 of them), a trial's prediction is the
+    mean over those trees. The columns of a group are shuffled together. All shuffled copies are predicted at once.
     """
     rows = min(len(y), MOST_SAMPLES)
     copies = _shuffled(x[:rows], groups, np.random.default_rng(seed))
@@ -77,7 +81,9 @@ def losses(forest: Any, x: Array, y: Array, groups: Sequence[Sequence[int]], see
 
 
 def _shuffled(x: Array, groups: Sequence[Sequence[int]], generator: np.random.Generator) -> Array:
-    """Return [1 + groups * SHUFFLES, trials, parameters]: `x` as it is, then with each group's columns shuffled together."""
+    """Return [1 + groups * SHUFFLES, trials, parameters]: `x` as it is, then with each group's columns shuffled
+    together.
+    """
     copies = np.repeat(x[None], 1 + len(groups) * SHUFFLES, axis=0)
     for place in range(1, len(copies)):
         columns = list(groups[(place - 1) // SHUFFLES])

@@ -1,9 +1,9 @@
 """Which searched parameters mattered, by two methods with different blind spots.
 
-PED-ANOVA (Watanabe et al., IJCAI 2023, arXiv 2304.10255) asks which parameters tell the best trials from the rest. The forest asks whose
-shuffling spoils a prediction of the value of trials that it was not grown from. A component is shuffled together with its settings, which
-say whether it is on; the settings are ranked by themselves, among the trials in which it is on. Where the forest predicts worse than the
-mean, nothing is ranked.
+PED-ANOVA (Watanabe et al., IJCAI 2023, arXiv 2304.10255) asks which parameters tell the best trials from the rest. The
+forest asks whose shuffling spoils a prediction of the value of trials that it was not grown from. A component is
+shuffled together with its settings, which say whether it is on; the settings are ranked by themselves, among the trials
+in which it is on. Where the forest predicts worse than the mean, nothing is ranked.
 """
 
 from __future__ import annotations
@@ -47,9 +47,9 @@ class ParameterImportance:
 class Importance:
     """Parameters, the most important first; empty where `explanation` says why. `forest_r2` is out of bag.
 
-    `epoch` is None for the trials' final values, else the epoch after which they were compared. `recorded`: PED-ANOVA knows what
-    the parameters were drawn from, and need not take it from the trials. `component` is that whose settings these are, "" for all that
-    was searched; `inside` has the settings of the components.
+    `epoch` is None for the trials' final values, else the epoch after which they were compared. `recorded`: PED-ANOVA
+    knows what the parameters were drawn from, and need not take it from the trials. `component` is that whose settings
+    these are, "" for all that was searched; `inside` has the settings of the components.
     """
 
     parameters: tuple[ParameterImportance, ...]
@@ -99,7 +99,9 @@ def _columns(trials: Sequence[Trial], searched: Sequence[str]) -> dict[str, Valu
 
 
 def _groups(names: Sequence[str]) -> dict[str, tuple[str, ...]]:
-    """Return what is shuffled together, by its first member: a component with its settings ("lslr" and "lslr.granularity")."""
+    """Return what is shuffled together, by its first member: a component with its settings ("lslr" and
+    "lslr.granularity").
+    """
     components = {name: [n for n in names if n.startswith(f"{name}.")] for name in names}
     members = {setting for settings in components.values() for setting in settings}
     return {name: (name, *settings) for name, settings in components.items() if name not in members}
@@ -123,7 +125,9 @@ def _inside(trials: Sequence[Trial], component: str, settings: Sequence[str], se
 def _ranked(
     trials: Sequence[Trial], columns: dict[str, Values], groups: dict[str, tuple[str, ...]], search: Search, text: str
 ) -> Importance:
-    """Return the importance of `groups` of the `columns`; none where the forest, grown from all columns, predicts worse than the mean."""
+    """Return the importance of `groups` of the `columns`; none where the forest, grown from all columns, predicts worse
+    than the mean.
+    """
     forest, spread, r2 = forest_importance([trial.value.mean for trial in trials], columns, list(groups.values()))
     if r2 < 0:
         return Importance((), len(trials), r2, None, f"{text} {WORSE.format(f'{r2:.2f}'.replace('-', '−'))}")
@@ -143,9 +147,11 @@ def _alike(trials: Sequence[Trial]) -> bool:
 
 
 def early_importance(search: Search) -> Importance | None:
-    """Return the importance for the accuracy reached early, after the last epoch that all complete and pruned trials reached.
+    """Return the importance for the accuracy reached early, after the last epoch that all complete and pruned trials
+    reached.
 
-    Pruning leaves few complete trials, and alike ones; here every trial counts. None where no trial was pruned, or there are too few.
+    Pruning leaves few complete trials, and alike ones; here every trial counts. None where no trial was pruned, or
+    there are too few.
     """
     trials = [trial for trial in search.trials if trial.state in (names.COMPLETE, names.PRUNED) and trial.value.n]
     if len(trials) == len(search.complete) or len(trials) < FEWEST_TRIALS:
@@ -162,8 +168,8 @@ def early_importance(search: Search) -> Importance | None:
     found = parameter_importance(replace(search, trials=then))
     many = "1 epoch" if epoch == 1 else f"{epoch} epochs"
     text = (
-        f"For the best validation accuracy in the first {many}, which all {len(then)} complete and pruned trials reached: what learns fast, which need "
-        "not be what ends best."
+        f"For the best validation accuracy in the first {many}, which all {len(then)} complete and pruned trials"
+        " reached: what learns fast, which need not be what ends best."
     )
     if found.forest_r2 is None:
         return None
@@ -184,7 +190,10 @@ def _best(record: RunRecord, last: int) -> float:
 
 def _refusal(trials: Sequence[Trial], columns: dict[str, Values], search: Search) -> str:
     if len(trials) < FEWEST_TRIALS:
-        return f"Importance needs at least {FEWEST_TRIALS} complete trials, here are {len(trials)} of {len(search.trials)}: give the search more trials."
+        return (
+            f"Importance needs at least {FEWEST_TRIALS} complete trials, here are {len(trials)} of"
+            f" {len(search.trials)}: give the search more trials."
+        )
     if not columns:
         return (
             f"No searched parameter took two values in the {len(trials)} complete trials, so there is nothing to rank."
@@ -195,7 +204,10 @@ def _refusal(trials: Sequence[Trial], columns: dict[str, Values], search: Search
 
 
 def _explain(search: Search, columns: dict[str, Values]) -> str:
-    text = f"From {len(search.complete)} complete trials; {len(search.trials) - len(search.complete)} others (pruned, diverged, failed) are left out."
+    text = (
+        f"From {len(search.complete)} complete trials; {len(search.trials) - len(search.complete)} others (pruned,"
+        " diverged, failed) are left out."
+    )
     constant = [name for name in search.searched if name not in columns]
     return text + (f" Never varied there, so not ranked: {', '.join(constant)}." if constant else "")
 

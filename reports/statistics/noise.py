@@ -37,7 +37,8 @@ class NoiseSplit:
 
 
 def noise_split(differences: npt.ArrayLike, level: float = LEVEL) -> NoiseSplit | None:
-    """Return the split for `differences` [n seeds, m tasks]; None for n or m below 2, or if nothing varies within seeds.
+    """Return the split for `differences` [n seeds, m tasks]; None for n or m below 2, or if nothing varies within
+    seeds.
 
     Raises ValueError for a value that is not finite.
     """

@@ -34,7 +34,9 @@ class NoiseModel(Protocol):
         """The largest true difference in each direction that behaves otherwise; symmetric noise has one."""
 
     def differences(self, true: float, seeds: int, studies: int) -> Array:
-        """Return [S, n] paired differences, by seed, of studies with the mean difference `true`; the same for the same arguments."""
+        """Return [S, n] paired differences, by seed, of studies with the mean difference `true`; the same for the same
+        arguments.
+        """
 
 
 @dataclass(frozen=True)
@@ -55,11 +57,13 @@ class NormalNoise:
 
 @dataclass(frozen=True)
 class LogitNoise:
-    """Seeds move the logit of an accuracy, test tasks add sampling noise in proportion to p (1 - p): right near 100 % too.
+    """Seeds move the logit of an accuracy, test tasks add sampling noise in proportion to p (1 - p): right near 100 %
+    too.
 
-    A base accuracy is expit(base + u), the arm's expit(base + shift + v); (v, u) are normal with the variances `arm_var` and `base_var`, and
-    `covariance`. A difference then gets normal noise with variance task_var, scaled by the mean p (1 - p) of both arms over `spread`, which is
-    that of the pilot. So a difference has less noise the closer both arms are to 100 %, and no arm gets beyond.
+    A base accuracy is expit(base + u), the arm's expit(base + shift + v); (v, u) are normal with the variances
+    `arm_var` and `base_var`, and `covariance`. A difference then gets normal noise with variance task_var, scaled by
+    the mean p (1 - p) of both arms over `spread`, which is that of the pilot. So a difference has less noise the closer
+    both arms are to 100 %, and no arm gets beyond.
     """
 
     base: float
@@ -107,8 +111,9 @@ def _normal(seeds: int, studies: int) -> Array:
 def logit_noise(arms: Sequence[Array], bases: Sequence[Array]) -> LogitNoise | None:
     """Return the noise of a pilot's comparisons, pooled over them; None with less than two seeds in each.
 
-    `arms` and `bases` hold, for each comparison, accuracies [n, m] of the same seeds and tasks; m = 1: the means alone, all noise then
-    counts as the seeds'. What tasks contribute to the variance of the logits (delta method) is taken off, so seeds keep the rest.
+    `arms` and `bases` hold, for each comparison, accuracies [n, m] of the same seeds and tasks; m = 1: the means alone,
+    all noise then counts as the seeds'. What tasks contribute to the variance of the logits (delta method) is taken
+    off, so seeds keep the rest.
     """
     freedom = sum(len(arm) - 1 for arm in arms)
     if freedom < 1:

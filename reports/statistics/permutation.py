@@ -1,8 +1,9 @@
 """Sign-flip permutation tests over seeds, Holm's correction, and the smallest p that a number of seeds can reach.
 
-If an arm changes nothing, each seed's paired difference is as likely to be positive as negative. The p value is the share of
-all 2^n ways to flip the signs whose mean is at least as far from 0 as the one that was found. It assumes no distribution;
-with n seeds it cannot be below 2 / 2^n, so a small study cannot be significant however large its differences are.
+If an arm changes nothing, each seed's paired difference is as likely to be positive as negative. The p value is the
+share of all 2^n ways to flip the signs whose mean is at least as far from 0 as the one that was found. It assumes no
+distribution; with n seeds it cannot be below 2 / 2^n, so a small study cannot be significant however large its
+differences are.
 """
 
 from __future__ import annotations
@@ -36,8 +37,8 @@ def settled(values: npt.ArrayLike) -> Array:
 def sign_flip_p(differences: npt.ArrayLike, most: int = MOST_FLIPS) -> Array:
     """Return the two-sided sign-flip p of the mean of `differences` [..., n]: shape [...].
 
-    Exact where 2^(n - 1) is at most `most`; else of so many ways at random, the one that was found among them. NaN where n is 0 or a
-    value is not finite.
+    Exact where 2^(n - 1) is at most `most`; else of so many ways at random, the one that was found among them. NaN
+    where n is 0 or a value is not finite.
     """
     values = settled(differences)
     n = values.shape[-1]
@@ -57,7 +58,8 @@ def _p_of(flat: Array, most: int) -> Array:
 
 
 def flipped_sums(values: Array, most: int = MOST_FLIPS) -> Array:
-    """Return the sums of `values` [n, ...] under each way to flip their n signs together: [flips, ...], first as they are.
+    """Return the sums of `values` [n, ...] under each way to flip their n signs together: [flips, ...], first as they
+    are.
 
     All ways with the first sign as it is, where these are at most `most`; else so many at random.
     """
@@ -91,7 +93,9 @@ def flips_of(n: int, most: int = MOST_FLIPS) -> int:
 
 
 def smallest_p(n: int) -> float:
-    """Return the smallest p that `sign_flip_p` can give for n pairs: 2 / 2^n, from 20 pairs on 1 / 2^19; it never rises with n."""
+    """Return the smallest p that `sign_flip_p` can give for n pairs: 2 / 2^n, from 20 pairs on 1 / 2^19; it never rises
+    with n.
+    """
     return 1 / flips_of(n)
 
 
@@ -106,8 +110,8 @@ def seeds_needed(family_size: int, alpha: float = ALPHA) -> int:
 def holm(p: npt.ArrayLike) -> Array:
     """Return Holm's adjusted p values over the last axis of `p` [..., m] (Holm 1979), thousands of families at once.
 
-    A NaN (a comparison that has no pair) keeps its place in the family as if its p were 1, and stays NaN: a family does not
-    shrink because runs were lost.
+    A NaN (a comparison that has no pair) keeps its place in the family as if its p were 1, and stays NaN: a family does
+    not shrink because runs were lost.
     """
     values = np.asarray(p, dtype=np.float64)
     known = np.nan_to_num(values, nan=1.0)

@@ -1,7 +1,7 @@
 """Power: how likely a true difference is to be found, and the smallest that is found in 80 % of studies.
 
-Studies are drawn from a model of the noise and go through the tests that reports use. `python -m benchmarks.coverage` compares
-with studies that are simulated run by run and task by task.
+Studies are drawn from a model of the noise and go through the tests that reports use. `python -m benchmarks.coverage`
+compares with studies that are simulated run by run and task by task.
 """
 
 from __future__ import annotations
@@ -32,7 +32,9 @@ def t_power(noise: NoiseModel, difference: float, seeds: int, alpha: float = ALP
 
 
 def sign_flip_power(noise: NoiseModel, difference: float, seeds: int, family_size: int) -> float:
-    """Return the power of the Holm-adjusted sign-flip test for the only true difference of a family, the hardest case."""
+    """Return the power of the Holm-adjusted sign-flip test for the only true difference of a family, the hardest
+    case.
+    """
     return float((sign_flip_p(_drawn(noise, difference, seeds), _FLIPS) * family_size <= ALPHA).mean())
 
 
@@ -42,7 +44,9 @@ def _drawn(noise: NoiseModel, difference: float, seeds: int) -> Array:
 
 @lru_cache(maxsize=256)
 def t_detectable(noise: NoiseModel, seeds: int, power: float = POWER) -> float | None:
-    """Return the smallest difference whose 95 % t interval leaves out 0 with that power, in both directions; None with one seed."""
+    """Return the smallest difference whose 95 % t interval leaves out 0 with that power, in both directions; None with
+    one seed.
+    """
     return _both_ways(noise, lambda difference: t_power(noise, difference, seeds) - power)
 
 
@@ -58,12 +62,15 @@ def sign_flip_detectable(noise: NoiseModel, seeds: int, family_size: int, power:
 
 
 def _both_ways(noise: NoiseModel, excess: Callable[[float], float]) -> float | None:
-    """Return the larger size of the smallest differences up and down; a direction in which none is found is left out, None for both."""
+    """Return the larger size of the smallest differences up and down; a direction in which none is found is left out,
+    None for both.
+    """
     return max((abs(found) for limit in noise.limits if (found := smallest(excess, limit))), default=None)
 
 
 def smallest(excess: Callable[[float], float], limit: float) -> float | None:
-    """Return the difference between 0 and `limit` at which `excess`, which rises in steps, becomes positive; None if it never does.
+    """Return the difference between 0 and `limit` at which `excess`, which rises in steps, becomes positive; None if it
+    never does.
 
     Near 100 % there may be no room above in which a difference could be found.
     """

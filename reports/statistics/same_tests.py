@@ -11,7 +11,9 @@ OF_THE_TEST = ("episodes.ways", "episodes.shots", "episodes.queries", "evaluatio
 
 
 def unequal_tests(arm: Arm, base: Arm, seeds: Sequence[int]) -> str:
-    """Return in what the tests of both arms differ in these seeds: "evaluation.test_tasks 300 and 600"; empty if in nothing."""
+    """Return in what the tests of both arms differ in these seeds: "evaluation.test_tasks 300 and 600"; empty if in
+    nothing.
+    """
     sides = [[run for run in one.used if run.seed in seeds] for one in (arm, base)]
     found = []
     for path in OF_THE_TEST:

@@ -1,8 +1,10 @@
-"""Step-down maxT over joint sign flips (Westfall and Young 1993): p values that hold for all comparisons of a family together.
+"""Step-down maxT over joint sign flips (Westfall and Young 1993): p values that hold for all comparisons of a family
+together.
 
-Under each way to flip the seeds' signs, the same for all comparisons, the largest statistic of the family is what chance can do. The
-comparison with the largest statistic is held against the largest of all, the next against the largest of those that are left, and so
-on. So comparisons that share their noise (a common base) cost less than Holm's correction, which must allow for the worst.
+Under each way to flip the seeds' signs, the same for all comparisons, the largest statistic of the family is what
+chance can do. The comparison with the largest statistic is held against the largest of all, the next against the
+largest of those that are left, and so on. So comparisons that share their noise (a common base) cost less than Holm's
+correction, which must allow for the worst.
 """
 
 from __future__ import annotations
@@ -16,9 +18,10 @@ from .permutation import BLOCK, MOST_FLIPS, TIES, Array, flipped_sums, flips_of,
 def max_t(differences: npt.ArrayLike, moderated: bool = False, most: int = MOST_FLIPS) -> Array:
     """Return the adjusted p values [..., m] of families of paired differences [..., m comparisons, n seeds].
 
-    The statistic is |sum d| / sqrt(sum d^2), which orders as |t| does, and 0 without a difference. `moderated` adds the median over
-    comparisons of sum d^2 below the root: more power for at most 8 seeds and 11 or more comparisons on one scale; to be declared
-    before the runs. Exact up to 20 seeds. All values must be finite; with missing seeds see `min_p`.
+    The statistic is |sum d| / sqrt(sum d^2), which orders as |t| does, and 0 without a difference. `moderated` adds the
+    median over comparisons of sum d^2 below the root: more power for at most 8 seeds and 11 or more comparisons on one
+    scale; to be declared before the runs. Exact up to 20 seeds. All values must be finite; with missing seeds see
+    `min_p`.
     """
     values = settled(differences)
     m, n = values.shape[-2:]
@@ -48,8 +51,9 @@ def _max_t(values: Array, moderated: bool, most: int) -> Array:
 def min_p(differences: npt.ArrayLike, most: int = MOST_FLIPS) -> Array:
     """Return the adjusted p values [m] of one family of differences [m, n], NaN where a comparison has no such seed.
 
-    All seeds are flipped together; each comparison is measured by its own sign-flip p over its own seeds, as with other numbers of
-    seeds statistics do not compare. Then as `max_t`, with the smallest p in place of the largest statistic. NaN without any seed.
+    All seeds are flipped together; each comparison is measured by its own sign-flip p over its own seeds, as with other
+    numbers of seeds statistics do not compare. Then as `max_t`, with the smallest p in place of the largest statistic.
+    NaN without any seed.
     """
     values = settled(differences)
     there = np.isfinite(values)

@@ -20,7 +20,8 @@ from .sweep import SweepCurve, sweep_curve
 
 @dataclass(frozen=True)
 class Ablation:
-    """Arms in the order of their comparisons, comparisons in that of their families; `metric` is the primary metric's name.
+    """Arms in the order of their comparisons, comparisons in that of their families; `metric` is the primary metric's
+    name.
 
     `factorial` and `sweep` are there for studies of that design.
     """
@@ -73,7 +74,9 @@ class Trial:
 
 @dataclass(frozen=True)
 class Search:
-    """Trials, the best complete one first, then pruned ones, then the others; `searched` are the varied settings, from `space`."""
+    """Trials, the best complete one first, then pruned ones, then the others; `searched` are the varied settings, from
+    `space`.
+    """
 
     trials: tuple[Trial, ...]
     searched: tuple[str, ...]
@@ -137,7 +140,9 @@ def arm_name(record: RunRecord, info: StudyInfo) -> str:
 
 
 def summarise_ablation(records: Sequence[RunRecord], info: StudyInfo) -> Ablation:
-    """Return arms and paired comparisons. Blocks are seeds; of two complete runs of an arm and seed the first counts."""
+    """Return arms and paired comparisons. Blocks are seeds; of two complete runs of an arm and seed the first
+    counts.
+    """
     records = in_order(records)
     metric = primary_metric(records)
     excluded: list[Excluded] = []
@@ -148,10 +153,13 @@ def summarise_ablation(records: Sequence[RunRecord], info: StudyInfo) -> Ablatio
     arms = {name: _arm(name, by_arm.get(name, []), metric, excluded) for name in order}
     values = {name: arm.values for name, arm in arms.items()}
     return Ablation(
-        metric, tuple(arms.values()), compare(info.families, arms, metric, info.test == "moderated", info.adjust == "study"), tuple(excluded),
+        metric,
+        tuple(arms.values()),
+        compare(info.families, arms, metric, info.test == "moderated", info.adjust == "study"),
+        tuple(excluded),
         factorial_effects(info.factorial, values) if info.factorial else None,
         sweep_curve(info.sweep, values) if info.sweep else None,
-    )  # fmt: skip
+    )
 
 
 def _arm_order(arms: Sequence[str], pairs: Sequence[tuple[str, str]]) -> list[str]:

@@ -11,7 +11,9 @@ from .estimate import Estimate, accuracy_estimate
 
 @dataclass(frozen=True)
 class SweepPoint:
-    """The arm with one value: mean over its seeds with Student's t interval. The intervals of all points are the band."""
+    """The arm with one value: mean over its seeds with Student's t interval. The intervals of all points are the
+    band.
+    """
 
     arm: str
     value: float | str | bool

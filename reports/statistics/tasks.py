@@ -14,6 +14,6 @@ def mixed_tasks(varied: Iterable[str]) -> str:
     if not differing:
         return ""
     return (
-        f"Trials differ in {' and '.join(differing)}: tasks of fewer ways or more shots are easier, so the rank says little "
-        "across them. Compare trials of the same tasks, or search each by itself."
+        f"Trials differ in {' and '.join(differing)}: tasks of fewer ways or more shots are easier, so the rank says"
+        " little across them. Compare trials of the same tasks, or search each by itself."
     )

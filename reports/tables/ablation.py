@@ -55,7 +55,9 @@ def _partly_paired(comparisons: Sequence[Comparison], known: Mapping[str, Arm]) 
 
 
 def _best(arms: Sequence[Arm]) -> frozenset[str]:
-    """Return the arms with the highest mean, equal ones together. An arm that lost runs is none: its mean is of those that finished."""
+    """Return the arms with the highest mean, equal ones together. An arm that lost runs is none: its mean is of those
+    that finished.
+    """
     measured = [arm for arm in arms if arm.values and arm.whole]
     if len([arm for arm in arms if arm.values]) < 2 or not measured:
         return frozenset()
@@ -113,10 +115,22 @@ def details_table(ablation: Ablation) -> Table:
     known = {arm.name: arm for arm in ablation.arms}
     rows = tuple(_details_row(c, _pair_runs(c, known)) for c in ablation.comparisons)
     notes = (
-        "Bootstrap interval: hierarchical (seeds, then their tasks), BCa, 2,000 draws, 95 %, of the same mean difference; the interval to judge by is Student's t.",
-        "p: of the comparison alone. Smallest p: what the test can reach with this number of pairs, adjusted or not. Holm p: p corrected by Holm (1979), which allows for any dependence, beside the adjusted p.",
-        "Better: share of the paired seeds in which the arm is better than its base, ties half, with Wilson's 95 % interval.",
-        "Noise from seeds: part of the variance of a seed's mean difference that more test tasks would not remove, with its 95 % interval (F). Diverged: runs of the arm / of the base.",
+        (
+            "Bootstrap interval: hierarchical (seeds, then their tasks), BCa, 2,000 draws, 95 %, of the same mean"
+            " difference; the interval to judge by is Student's t."
+        ),
+        (
+            "p: of the comparison alone. Smallest p: what the test can reach with this number of pairs, adjusted or"
+            " not. Holm p: p corrected by Holm (1979), which allows for any dependence, beside the adjusted p."
+        ),
+        (
+            "Better: share of the paired seeds in which the arm is better than its base, ties half, with Wilson's 95 %"
+            " interval."
+        ),
+        (
+            "Noise from seeds: part of the variance of a seed's mean difference that more test tasks would not remove,"
+            " with its 95 % interval (F). Diverged: runs of the arm / of the base."
+        ),
     )
     return Table("Comparisons in detail", heads, rows, notes)
 
@@ -162,7 +176,10 @@ def arms_table(ablation: Ablation) -> Table:
     best = _best(ablation.arms)
     notes = [
         f"{METRIC_TITLES[ablation.metric]}: {METRIC_MEANINGS[ablation.metric]}.",
-        f"Intervals: {MEAN_INTERVAL}; n counts the seeds with a complete run. With n = 1 there is a number and no interval. {BOLD}",
+        (
+            f"Intervals: {MEAN_INTERVAL}; n counts the seeds with a complete run. With n = 1 there is a number and no"
+            f" interval. {BOLD}"
+        ),
     ]
     notes += ["Ensemble: mean of the logits of the best epochs' weights, on the same test tasks."] * ensemble
     notes += [COMPUTE_NOTE] * ablation.has_compute

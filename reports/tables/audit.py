@@ -1,4 +1,6 @@
-"""The same checkpoints measured in other ways: normalised by the batch or by running statistics, alone or as an ensemble."""
+"""The same checkpoints measured in other ways: normalised by the batch or by running statistics, alone or as an
+ensemble.
+"""
 
 from __future__ import annotations
 
@@ -45,7 +47,10 @@ def audit_tables(ablation: Ablation) -> tuple[Table, ...]:
             for arm in arms
         ),
         (
-            "The same checkpoints on the same test tasks. batch: test queries are normalised by their own batch (transductive, as in all published numbers); running: by running statistics.",
+            (
+                "The same checkpoints on the same test tasks. batch: test queries are normalised by their own batch"
+                " (transductive, as in all published numbers); running: by running statistics."
+            ),
             f"top k: mean of the logits of the k best validation epochs. Intervals: {MEAN_INTERVAL}.",
             *_damaged_notes(ablation),
         ),

@@ -18,7 +18,10 @@ INTERVAL = "Student t over seeds, 95 %"
 """Of differences."""
 MEAN_INTERVAL = "Student t over seeds on the logit scale, 95 %"
 """Of accuracies."""
-COMPUTE_NOTE = "Compute: counted operations of a training with its validation (convolutions and matrix products), as a multiple of the base config's (that of the spec's [trainer])."
+COMPUTE_NOTE = (
+    "Compute: counted operations of a training with its validation (convolutions and matrix products), as a multiple of"
+    " the base config's (that of the spec's [trainer])."
+)
 TOP_TRIALS = 25
 MOST_RUNS = 500
 EVERY_RUN = "Runs"
@@ -26,7 +29,9 @@ EVERY_RUN = "Runs"
 METRIC_TITLES = {names.TEST_ACCURACY: "Test accuracy", names.BEST_VAL_ACCURACY: "Best validation accuracy"}
 METRIC_MEANINGS = {
     names.TEST_ACCURACY: "test accuracy of the weights of the best validation epoch (single model)",
-    names.BEST_VAL_ACCURACY: "validation accuracy of the best epoch (these runs were not tested; a maximum over epochs is biased upward)",
+    names.BEST_VAL_ACCURACY: (
+        "validation accuracy of the best epoch (these runs were not tested; a maximum over epochs is biased upward)"
+    ),
 }
 
 
@@ -230,13 +235,17 @@ def _trial_notes(search: Search, seeds: int) -> Iterable[str]:
         "retrain the winner on fresh seeds and test it before quoting it."
     )
     yield (
-        f"Each trial has {seeds} seeds, fewer where it was stopped; interval: {MEAN_INTERVAL}. Ranked by the {RANKED_BY.get(search.score, search.score)}."
+        f"Each trial has {seeds} seeds, fewer where it was stopped; interval: {MEAN_INTERVAL}. Ranked by the"
+        f" {RANKED_BY.get(search.score, search.score)}."
         if seeds > 1
         else "Each trial has one seed (n = 1, no interval)."
     )
     if mixed := mixed_tasks(search.searched):
         yield mixed
-    yield "Only complete trials have a rank; a pruned trial's value is its best until it was stopped. A parameter that was not active reads off."
+    yield (
+        "Only complete trials have a rank; a pruned trial's value is its best until it was stopped. A parameter that"
+        " was not active reads off."
+    )
     yield from _cut_note(len(search.trials), TOP_TRIALS, "trials")
 
 

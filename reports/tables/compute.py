@@ -15,7 +15,9 @@ TITLE = "Accuracy against compute"
 
 
 def pareto_front(search: Search) -> list[Trial]:
-    """Return the complete trials that no other one matches for less compute, nor beats for as much: from the cheapest up."""
+    """Return the complete trials that no other one matches for less compute, nor beats for as much: from the cheapest
+    up.
+    """
     found: list[Trial] = []
     for trial in sorted(with_compute(search.complete), key=lambda trial: (compute_of(trial), -trial.score)):
         if not found or trial.score > found[-1].score + SAME:
@@ -53,9 +55,14 @@ def _notes(search: Search) -> list[str]:
     )
     stopped = [t for t in search.trials if t.state == names.PRUNED]
     return [
-        f"Complete trials that no other one equals with less compute (the Pareto front). {COMPUTE_NOTE} Time is of one "
-        "training, and depends on the machine and on what ran beside it.",
-        f"The whole search took the compute of {spent:.3g} trainings of the base; {len(stopped)} of {len(search.trials)} trials were stopped early.",
+        (
+            f"Complete trials that no other one equals with less compute (the Pareto front). {COMPUTE_NOTE} Time is of"
+            " one training, and depends on the machine and on what ran beside it."
+        ),
+        (
+            f"The whole search took the compute of {spent:.3g} trainings of the base; {len(stopped)} of"
+            f" {len(search.trials)} trials were stopped early."
+        ),
     ]
 
 

@@ -44,7 +44,10 @@ def effects_table(found: FactorialEffects, ablation: Ablation) -> Table:
         for effect in found.effects
     )
     notes = [
-        "Main effect: mean of all arms with the component minus mean of all arms without it. Interaction (×): half of what one brings with the other minus what it brings without.",
+        (
+            "Main effect: mean of all arms with the component minus mean of all arms without it. Interaction (×): half"
+            " of what one brings with the other minus what it brings without."
+        ),
         f"Intervals: {INTERVAL}, of each seed's own contrast over the seeds that have every arm.",
         "Every number comes from all arms of the factorial.",
     ]
@@ -66,7 +69,10 @@ def shapley_table(found: FactorialEffects, ablation: Ablation) -> Table:
         )
         for name, e in [*found.shapley.items(), ("All together", found.gain)]
     )
-    note = f"Shapley values: what a component adds, averaged over all orders of switching the components on; the parts sum to the whole gain. Intervals: {INTERVAL}, over seeds with every arm."
+    note = (
+        "Shapley values: what a component adds, averaged over all orders of switching the components on; the parts sum"
+        f" to the whole gain. Intervals: {INTERVAL}, over seeds with every arm."
+    )
     return Table("Split of the whole gain", heads, rows, (note,))
 
 

@@ -15,9 +15,15 @@ BOLD = "Bold: the highest mean of the arms that lost no run."
 
 def family_notes(ablation: Ablation, comparisons: Sequence[Comparison]) -> Iterable[str]:
     """Yield the notes of a family's table."""
-    yield f"{METRIC_TITLES[ablation.metric]}: {METRIC_MEANINGS[ablation.metric]}; mean over n seeds, interval: {MEAN_INTERVAL}. {BOLD}"
+    yield (
+        f"{METRIC_TITLES[ablation.metric]}: {METRIC_MEANINGS[ablation.metric]}; mean over n seeds, interval:"
+        f" {MEAN_INTERVAL}. {BOLD}"
+    )
     same = "same initial weights" if any(c.unequal for c in comparisons) else "same initial weights, same tasks"
-    yield f"Difference: arm minus {comparisons[0].base}, paired by seed ({same}). Interval: {INTERVAL}, not corrected for the number of comparisons."
+    yield (
+        f"Difference: arm minus {comparisons[0].base}, paired by seed ({same}). Interval: {INTERVAL}, not corrected for"
+        " the number of comparisons."
+    )
     yield _p_note(comparisons)
     yield from _test_notes(comparisons)
     yield from _lost_notes(ablation, comparisons)
@@ -32,8 +38,8 @@ def _p_note(comparisons: Sequence[Comparison]) -> str:
     joint = most.family_size > size
     size = most.family_size
     text = (
-        f"Adjusted p: sign flips of whole seeds ({ways}), step-down {how}; holds for the {size} comparison{'s' * (size > 1)} "
-        f"of {'all tables' if joint else 'this table'} together."
+        f"Adjusted p: sign flips of whole seeds ({ways}), step-down {how}; holds for the {size}"
+        f" comparison{'s' * (size > 1)} of {'all tables' if joint else 'this table'} together."
     )
     pairs = sorted({c.test.seeds for c in comparisons})
     if not pairs[-1]:
@@ -47,7 +53,10 @@ def _p_note(comparisons: Sequence[Comparison]) -> str:
 def _test_notes(comparisons: Sequence[Comparison]) -> Iterable[str]:
     for c in comparisons:
         if c.unequal:
-            yield f"{c.arm} and {c.base} were not tested on the same tasks ({c.unequal}), so their difference also has the noise of tasks."
+            yield (
+                f"{c.arm} and {c.base} were not tested on the same tasks ({c.unequal}), so their difference also has"
+                " the noise of tasks."
+            )
         if c.disjoint:
             yield f"{c.arm} and {c.base} have no seed in common, so there is no pair: train both on the same seeds."
 
@@ -58,6 +67,9 @@ def _lost_notes(ablation: Ablation, comparisons: Sequence[Comparison]) -> Iterab
     if lost := [f"{name} {known[name].lost}" for name in involved if known[name].lost]:
         yield f"Runs that are in no mean: {', '.join(lost)}. Means and differences are of those that finished."
     if any(c.test.ranks for c in comparisons):
-        yield "Because runs diverged, p is that of signed ranks, in which a diverged run is worse than every other; both diverged count as equal."
+        yield (
+            "Because runs diverged, p is that of signed ranks, in which a diverged run is worse than every other; both"
+            " diverged count as equal."
+        )
     for base in dict.fromkeys(c.base for c in comparisons if c.base not in known or not known[c.base].values):
         yield f"The base arm {base} has no complete run, so there is nothing to compare to it."

@@ -1,4 +1,6 @@
-"""What a study has reached as pandas frames to calculate with: one row a thing, numbers as numbers. Accuracies lie in [0, 1]."""
+"""What a study has reached as pandas frames to calculate with: one row a thing, numbers as numbers. Accuracies lie in
+[0, 1].
+"""
 
 from __future__ import annotations
 
@@ -36,7 +38,9 @@ _WHOLE = ("trial", "seed", "epochs", "best_epoch", "epoch", "rank", "n", "n_dive
 
 
 def runs_frame(records: Sequence[RunRecord], info: StudyInfo) -> pd.DataFrame:
-    """Return a row for each run: RUNS, and `params_` columns of the settings that were searched or differ between runs."""
+    """Return a row for each run: RUNS, and `params_` columns of the settings that were searched or differ between
+    runs.
+    """
     found = ordered(records)
     varied = [*info.searched, *(path for path in _varied(found) if path not in info.searched)]
     return _frame(map(_run, found), RUNS, varied, [record.params for record in found])
@@ -89,9 +93,14 @@ def trials_frame(records: Sequence[RunRecord], info: StudyInfo) -> pd.DataFrame:
 
 def _trial(trial: Trial, rank: int | None) -> dict[str, Any]:
     return {
-        "trial": trial.number, "rank": rank, "state": trial.state, "epochs": trial.epochs, "test_accuracy": trial.test.mean,
-        **_estimate("val_accuracy", trial.value), **_cost(trial.records),
-    }  # fmt: skip
+        "trial": trial.number,
+        "rank": rank,
+        "state": trial.state,
+        "epochs": trial.epochs,
+        "test_accuracy": trial.test.mean,
+        **_estimate("val_accuracy", trial.value),
+        **_cost(trial.records),
+    }
 
 
 def arms_frame(records: Sequence[RunRecord], info: StudyInfo) -> pd.DataFrame:
@@ -151,7 +160,9 @@ def _type(column: str) -> Any:
 
 
 def _values(texts: Sequence[str | None]) -> pd.Series[Any]:
-    """Return recorded settings as whole numbers, numbers or truth values, if all that are known are; else as they are."""
+    """Return recorded settings as whole numbers, numbers or truth values, if all that are known are; else as they
+    are.
+    """
     known = [text for text in texts if text is not None]
     kinds: tuple[tuple[str, Callable[[str], Any]], ...] = (
         ("Int64", int), ("float64", float), ("boolean", {"True": True, "False": False}.__getitem__),

@@ -17,10 +17,13 @@ def importance_sentence(found: Importance) -> str:
         return f"What mattered cannot be told from the {over}: the forest predicts them worse than their mean does."
     forest, anova = found.parameters[0], max(found.parameters, key=lambda parameter: parameter.ped_anova)
     if forest is anova:
-        return f"Both measures rank {forest.name} first over the {over}: {100 * forest.forest:.0f} % of the forest's importance, {100 * anova.ped_anova:.0f} % of PED-ANOVA's."
+        return (
+            f"Both measures rank {forest.name} first over the {over}: {100 * forest.forest:.0f} % of the forest's"
+            f" importance, {100 * anova.ped_anova:.0f} % of PED-ANOVA's."
+        )
     return (
-        f"The two measures of importance disagree over the {over}: the forest ranks {forest.name} first ({100 * forest.forest:.0f} %), "
-        f"PED-ANOVA {anova.name} ({100 * anova.ped_anova:.0f} %)."
+        f"The two measures of importance disagree over the {over}: the forest ranks {forest.name} first"
+        f" ({100 * forest.forest:.0f} %), PED-ANOVA {anova.name} ({100 * anova.ped_anova:.0f} %)."
     )
 
 
@@ -50,7 +53,13 @@ def _how(found: Importance) -> tuple[str, ...]:
     grouped = any(p.settings for p in found.parameters)
     together = " A component is shuffled together with its settings, which say whether it is on." if grouped else ""
     return (
-        f"Forest: permutation importance in a random forest (scikit-learn), each tree measured on trials that it was not grown from; out-of-bag R² {f'{found.forest_r2:.2f}'.replace('-', MINUS)}.{together}",
-        f"PED-ANOVA (Optuna): what sets the best {100 * found.quantile:.0f} % of trials apart{'; of a component, whether it is on' if grouped else ''}. "
-        f"{RECORDED if found.recorded else ESTIMATED}",
+        (
+            "Forest: permutation importance in a random forest (scikit-learn), each tree measured on trials that it"
+            f" was not grown from; out-of-bag R² {f'{found.forest_r2:.2f}'.replace('-', MINUS)}.{together}"
+        ),
+        (
+            f"PED-ANOVA (Optuna): what sets the best {100 * found.quantile:.0f} % of trials"
+            f" apart{'; of a component, whether it is on' if grouped else ''}."
+            f" {RECORDED if found.recorded else ESTIMATED}"
+        ),
     )

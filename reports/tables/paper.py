@@ -1,4 +1,5 @@
-"""The published numbers of MAML++ (Antoniou, Edwards, Storkey, "How to train your MAML", ICLR 2019), to stand beside ours.
+"""The published numbers of MAML++ (Antoniou, Edwards, Storkey, "How to train your MAML", ICLR 2019), to stand beside
+ours.
 
 Omniglot, 20-way: accuracy in percent, standard deviation over the paper's 3 runs where it is given.
 """
@@ -34,7 +35,10 @@ NUMBERS: dict[str, dict[str, Value]] = {
 }
 UNCHECKED = ("MAML + DA", "MAML + CA")
 """Rows whose numbers were read in a second source only."""
-JOINT_ROW = "The paper's row BNWB + BNRS stands beside MAML + BNWB: where queries are normalised by their own batch, as there, BNRS has no effect."
+JOINT_ROW = (
+    "The paper's row BNWB + BNRS stands beside MAML + BNWB: where queries are normalised by their own batch, as there,"
+    " BNRS has no effect."
+)
 PROTOCOL = {
     "budget.epochs": "150",
     "budget.iterations": "500",
@@ -64,7 +68,8 @@ def paper_table(found: Ablation, name: str) -> Table:
     arms = sorted((arm for arm in found.arms if arm.name in theirs and arm.values), key=lambda arm: theirs[arm.name][0])
     if not arms:
         raise ReportError(
-            f"paper = {name!r}: no complete arm of this study is in that table, which has {', '.join(theirs)}; leave --paper out"
+            f"paper = {name!r}: no complete arm of this study is in that table, which has {', '.join(theirs)}; leave"
+            " --paper out"
         )
     base = next((arm for arm in arms if arm.name == BASE), None)
     columns = [Column("Arm"), *mean_columns(found.metric)]
@@ -81,13 +86,26 @@ def paper_table(found: Ablation, name: str) -> Table:
     rows = tuple(_row(arm, base, ranks[arm.name], theirs, len(arms) - place) for place, arm in enumerate(arms))
     unchecked = [arm.name for arm in arms if arm.name in UNCHECKED]
     notes = (
-        f"{METRIC_TITLES[found.metric]}: {METRIC_MEANINGS[found.metric]}. Gains are paired by seed. Intervals: {MEAN_INTERVAL} (of gains: {INTERVAL}). Rank 1 is the highest.",
-        f"Paper: {VERSION}; in parentheses the standard deviation over its 3 runs, which shared one initialisation in the released code. Not an interval.",
-        *([f"The paper's numbers of {' and '.join(unchecked)} were read in a second source: check them before you quote them."] if unchecked else []),
+        (
+            f"{METRIC_TITLES[found.metric]}: {METRIC_MEANINGS[found.metric]}. Gains are paired by seed. Intervals:"
+            f" {MEAN_INTERVAL} (of gains: {INTERVAL}). Rank 1 is the highest."
+        ),
+        (
+            f"Paper: {VERSION}; in parentheses the standard deviation over its 3 runs, which shared one initialisation"
+            " in the released code. Not an interval."
+        ),
+        *(
+            [
+                f"The paper's numbers of {' and '.join(unchecked)} were read in a second source: check them before you"
+                " quote them."
+            ]
+            if unchecked
+            else []
+        ),
         *_order_note(arms, [theirs[arm.name][0] for arm in arms]),
         *([JOINT_ROW] if any(arm.name == "MAML + BNWB" for arm in arms) else []),
         _differences(name, [record for arm in arms for record in arm.records]),
-    )  # fmt: skip
+    )
     return Table("Beside the paper", tuple(columns), rows, notes)
 
 
@@ -105,15 +123,19 @@ def _row(arm: Arm, base: Arm | None, rank: int, theirs: Mapping[str, Value], pap
         Cell(interval(gain, True), gain.low, both) if gain and gain.n else Cell(NONE),
         number(rank),
         number(mean, f"{mean:g}" if sd is None else f"{mean:g} ({sd:g})"),
-        number(mean - theirs[BASE][0], percent((mean - theirs[BASE][0]) / 100, True))
-        if arm.name != BASE
-        else Cell(NONE),
+        (
+            number(mean - theirs[BASE][0], percent((mean - theirs[BASE][0]) / 100, True))
+            if arm.name != BASE
+            else Cell(NONE)
+        ),
         number(paper_rank),
     )
 
 
 def _order_note(arms: Sequence[Arm], theirs: Sequence[float]) -> Iterator[str]:
-    """Yield how far the two orders agree: Kendall's tau of the means over the seeds that all arms have, with its interval."""
+    """Yield how far the two orders agree: Kendall's tau of the means over the seeds that all arms have, with its
+    interval.
+    """
     seeds = sorted(set.intersection(*(set(arm.values) for arm in arms)))
     if len(arms) < FEWEST_RANKED or len(seeds) < 2:
         return
@@ -125,8 +147,9 @@ def _order_note(arms: Sequence[Arm], theirs: Sequence[float]) -> Iterator[str]:
     varies = f" [{least}, {most}]" if low < high else ""
     how = f"95 % percentile bootstrap over {len(seeds)} seeds, of so few rather too narrow"
     yield (
-        f"Order: Kendall's tau between our means and the paper's over {len(arms)} arms is {shown}{varies} (1: the same order, "
-        f"0: none in common, {MINUS}1: reversed); {how if varies else 'no variation in a bootstrap over seeds, no interval'}."
+        f"Order: Kendall's tau between our means and the paper's over {len(arms)} arms is {shown}{varies} (1: the same"
+        f" order, 0: none in common, {MINUS}1: reversed);"
+        f" {how if varies else 'no variation in a bootstrap over seeds, no interval'}."
     )
 
 

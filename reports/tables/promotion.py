@@ -17,8 +17,8 @@ from .cells import MEAN_INTERVAL, METRIC_TITLES, Cell, Column, Table
 class Promoted:
     """A trial of a search, and the same settings on seeds that the search never saw.
 
-    `trial.score` is the search's validation accuracy: the trial was chosen by it, so it is biased upward. `validation` and
-    `result` (the study's primary metric, test accuracy) are not.
+    `trial.score` is the search's validation accuracy: the trial was chosen by it, so it is biased upward. `validation`
+    and `result` (the study's primary metric, test accuracy) are not.
     """
 
     arm: str
@@ -29,7 +29,9 @@ class Promoted:
 
 
 def promoted(found: Ablation, origin: Origin) -> tuple[Promoted, ...]:
-    """Return what became of each of the search's trials, best of the search first; an arm without a complete run is left out."""
+    """Return what became of each of the search's trials, best of the search first; an arm without a complete run is
+    left out.
+    """
     trials = origin.trials
     arms = sorted((a for a in found.arms if a.name in trials and a.values), key=lambda arm: -trials[arm.name].score)
     return tuple(
@@ -54,8 +56,10 @@ def promotion_table(found: Ablation, origin: Origin) -> Table | None:
     )
     columns = (Column("Arm"), *(Column(head, True) for head in heads))
     notes = (
-        f"The trials were chosen by their validation accuracy in the search {origin.search}, which is therefore biased upward; "
-        f"on seeds that the search never saw nothing was chosen. Intervals: {MEAN_INTERVAL}.",
+        (
+            f"The trials were chosen by their validation accuracy in the search {origin.search}, which is therefore"
+            f" biased upward; on seeds that the search never saw nothing was chosen. Intervals: {MEAN_INTERVAL}."
+        ),
     )
     return Table(f"From the search {origin.search}", columns, rows, notes)
 
@@ -80,8 +84,11 @@ def fresh_table(found: Sequence[FreshSeeds]) -> Table | None:
         for one in found
     )
     notes = (
-        "The trials were chosen by their validation accuracy in this search, which is therefore biased upward; on seeds that the "
-        f"search never saw nothing was chosen. Intervals: {MEAN_INTERVAL}. Made by `mamlab promote` and `mamlab ablate --from`.",
+        (
+            "The trials were chosen by their validation accuracy in this search, which is therefore biased upward; on"
+            f" seeds that the search never saw nothing was chosen. Intervals: {MEAN_INTERVAL}. Made by `mamlab promote`"
+            " and `mamlab ablate --from`."
+        ),
     )
     return Table("The same settings on fresh seeds", columns, rows, notes)
 

@@ -21,8 +21,15 @@ def stability_table(ablation: Ablation) -> Table:
     known = {arm.name: arm for arm in ablation.arms}
     rows = tuple(_stability_row(arm, ablation.against(arm.name), known) for arm in ablation.arms)
     notes = (
-        f"{METRIC_TITLES[ablation.metric]} of single seeds, and their standard deviation with its chi-squared interval. Diverged runs are in no number but their own.",
-        "Ratio: the arm's standard deviation as a multiple of its base's, over the seeds that both have, with the interval of Morgan and Pitman for pairs. Below 1 the arm is steadier. Both intervals take accuracies for normal.",
+        (
+            f"{METRIC_TITLES[ablation.metric]} of single seeds, and their standard deviation with its chi-squared"
+            " interval. Diverged runs are in no number but their own."
+        ),
+        (
+            "Ratio: the arm's standard deviation as a multiple of its base's, over the seeds that both have, with the"
+            " interval of Morgan and Pitman for pairs. Below 1 the arm is steadier. Both intervals take accuracies for"
+            " normal."
+        ),
     )
     return Table("Stability", heads, rows, notes)
 
@@ -57,8 +64,14 @@ def divergence_table(ablation: Ablation) -> Table | None:
     titles = ("Runs", "Diverged", "Share, %", "95 % interval")
     heads = (Column("Arm"), *(Column(title, True) for title in titles), Column("Base"), Column("p", True))
     notes = (
-        "Runs: those that are complete or diverged. Share of them that diverged, with Clopper and Pearson's exact interval.",
-        "p: McNemar's exact test of the arm against its base over the seeds of which both runs ended; not corrected for the number of comparisons.",
+        (
+            "Runs: those that are complete or diverged. Share of them that diverged, with Clopper and Pearson's exact"
+            " interval."
+        ),
+        (
+            "p: McNemar's exact test of the arm against its base over the seeds of which both runs ended; not corrected"
+            " for the number of comparisons."
+        ),
     )
     return Table("Runs that diverged", heads, tuple(_divergence_row(one, known[one.arm]) for one in found), notes)
 

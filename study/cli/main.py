@@ -14,7 +14,7 @@ import typer
 
 from trainers.errors import MamlabError
 
-from ..processes import reach_loopback_directly, write_any_text
+from ..processes import write_any_text
 from ..stores.failures import explained
 from ..stores.urls import redact
 from . import models, prepare, repair, results, studies
@@ -76,7 +76,6 @@ def run(args: Sequence[str]) -> int:
     without a complete run, or our fault, with traceback.
     """
     write_any_text()
-    reach_loopback_directly()
     command: Any = typer.main.get_command(app)
     try:
         status = command.main(list(args) or ["--help"], prog_name="mamlab", standalone_mode=False)

@@ -108,7 +108,7 @@ def _pause_lines(last: StudyProgress) -> str:
     again = "" if last.kind == "train" else ", or add --retry-failed to retry the failed ones too"
     return (
         f"No further runs were started: {last.paused}\n"
-        f"Mend the cause first. Then the same command goes on with the runs that are left{again}."
+        f"Fix the cause, then run the same command to train the remaining runs{again}."
     )
 
 
@@ -128,7 +128,8 @@ def print_result(info: StudyInfo, records: Sequence[RunRecord], console: Console
         console.print(ablation_table(ablation))
         say(
             console,
-            "Intervals: 95 %, Student t over seeds (of means on the logit scale). Differences: paired by seed, in percentage points.",
+            "Intervals: 95 %, Student t over seeds (of means on the logit scale). Differences: paired by seed, in"
+            " percentage points.",
         )
         _say_left_out(console, len(ablation.excluded))
         _say_origin(ablation, info, console)
@@ -175,9 +176,11 @@ def print_search(search: Search, console: Console, shown: int = 5) -> None:
         say(console, f"Next: {others}")
     say(
         console,
-        "Intervals: 95 %, Student t over seeds on the logit scale."
-        if best.value.n > 1
-        else "One seed per trial (n = 1), so no intervals.",
+        (
+            "Intervals: 95 %, Student t over seeds on the logit scale."
+            if best.value.n > 1
+            else "One seed per trial (n = 1), so no intervals."
+        ),
     )
     if mixed := mixed_tasks(search.searched):
         say(console, mixed)

@@ -12,7 +12,9 @@ FROZEN = "mamlab.frozen"
 EXPERIMENT = "mamlab.experiment"
 """Of the study: the id of its experiment in MLflow."""
 SUPERSEDED = "mamlab.superseded"
-"""Of the study: numbers of failed trials that others, their retries, replace; they count no more. (A trial that has ended takes no attribute.)"""
+"""Of the study: numbers of failed trials that others, their retries, replace; they count no more. (A trial that has
+ended takes no attribute.)
+"""
 
 STATE = "mamlab.state"
 """How a trial ended, in mamlab's words."""
@@ -27,7 +29,9 @@ RETRY_OF = "mamlab.retry_of"
 REFUSED = "mamlab.refused"
 """Why a wish was not trained."""
 PLACEHOLDER = "mamlab.placeholder"
-"""Of a trial without content that a rebuilt study has where nothing is known, so that those behind it keep their numbers."""
+"""Of a trial without content that a rebuilt study has where nothing is known, so that those behind it keep their
+numbers.
+"""
 VERDICT = "mamlab.verdict"
 """[step, whether the trial stops there, what the pruner remembers]; steps that were reported without it went on.
 

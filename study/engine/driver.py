@@ -1,9 +1,8 @@
 """The driver: ask, dispatch, report and prune, tell. It is the only writer of a study's stores.
 
 A trial is asked for, its runs go to workers, each epoch that comes back goes through the recorder (pruner, MLflow,
-Optuna)
-and is answered. A driver that dies finds the trial still running at its next start, and sends the run through again,
-from its checkpoint.
+Optuna) and is answered. A driver that dies finds the trial still running at its next start, and sends the run through
+again, from its checkpoint.
 """
 
 from __future__ import annotations

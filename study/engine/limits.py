@@ -14,9 +14,9 @@ CPU, GPU = "cpu", "gpu"
 class SpendingLimits:
     """The limits of [budget] but `trials`, which the plan knows.
 
-    Hours are the wall clock of all starts, as long as a driver lived. Device hours are those of all epochs of all starts,
-    wall time times cores, or times a run's share of a GPU: of a run that was taken over from another study none, of a run that lost its worker what
-    its checkpoint holds.
+    Hours are the wall clock of all starts, as long as a driver lived. Device hours are those of all epochs of all
+    starts, wall time times cores, or times a run's share of a GPU: of a run that was taken over from another study
+    none, of a run that lost its worker what its checkpoint holds.
 
     Args:
         section, execution: of the spec.

@@ -103,7 +103,9 @@ class TrialQueue:
         return self._as_running(trial_id)
 
     def _restart(self, trial_id: int) -> Trial | None:
-        """Return a waiting trial as one that runs; None if another tool has ended it, or it was a wish that does not fit."""
+        """Return a waiting trial as one that runs; None if another tool has ended it, or it was a wish that does not
+        fit.
+        """
         import optuna
 
         number = self._storage.get_trial_number_from_id(trial_id)
@@ -118,7 +120,8 @@ class TrialQueue:
             return None
         trial = self._as_running(trial_id)
         if LABEL not in trial.user_attrs:
-            # Parameters drawn before the driver died are drawn again, so that the later ones come out as they would have.
+            # Parameters drawn before the driver died are drawn again, so that the later ones come out as they would
+            # have.
             trial._cached_frozen_trial.params, trial._cached_frozen_trial.distributions = {}, {}
         return trial
 

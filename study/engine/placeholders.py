@@ -1,4 +1,6 @@
-"""What stands in a rebuilt study at the numbers of trials that no run in MLflow tells of, so that the others keep theirs."""
+"""What stands in a rebuilt study at the numbers of trials that no run in MLflow tells of, so that the others keep
+theirs.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,8 @@ Drawn = Mapping[int, "FixedTrial | None"]
 
 
 class Placeholders:
-    """A trial that MLflow was never told of starts as it would have; where the plan wants no more, an empty one has the number.
+    """A trial that MLflow was never told of starts as it would have; where the plan wants no more, an empty one has the
+    number.
 
     Args:
         there: Optuna's trials, those of lower numbers.
@@ -78,7 +81,9 @@ class Placeholders:
         return waiting({OURS: True}, {})
 
     def _find_retries(self, ours: Sequence[FrozenTrial], drawn: Drawn) -> None:
-        """Match the replaced trials with later ones of the same parameters; what the plan has no room to repeat is forgotten."""
+        """Match the replaced trials with later ones of the same parameters; what the plan has no room to repeat is
+        forgotten.
+        """
         new = {number: trial.params for number, trial in drawn.items() if trial is not None}
         params = {one.number: one.params for one in ours} | new
         done = {one.user_attrs.get(RETRY_OF) for one in ours}

@@ -34,7 +34,9 @@ Ending = tuple[RunningRow, EndState]
 
 @dataclass(frozen=True)
 class EndedRun:
-    """A run that has ended. `val_accuracy` is that of its best epoch, in [0, 1]; `seconds` are wall-clock since it was dispatched."""
+    """A run that has ended. `val_accuracy` is that of its best epoch, in [0, 1]; `seconds` are wall-clock since it was
+    dispatched.
+    """
 
     label: str
     state: EndState
@@ -88,7 +90,7 @@ class StudyProgress:
     messages: tuple[str, ...] = ()
     """The latest notices for the user (a run that failed, a worker that died), oldest first."""
     notes: tuple[str, ...] = ()
-    """Of the last progress: what to say of the stores once more when the study has ended."""
+    """Notes about the stores, shown again when the study has ended; only in the last progress."""
     away: str = ""
     """Which store does not answer, since when, and what waits to be written; empty while both answer."""
     unsaved: str = ""

@@ -28,7 +28,8 @@ class Remaker:
     """Makes the trials of one study again, in the order of their numbers.
 
     Args:
-        study: Optuna's, with the search's pruner, whose notes are made again, too. The trials of lower numbers are in it.
+        study: Optuna's, with the search's pruner, whose notes are made again, too. The trials of lower numbers are in
+            it.
         storage: that of the study.
         client: MLflow's.
         whole: when the complete trials ended (Unix seconds) that no pruner stopped, and their values.
@@ -73,7 +74,9 @@ class Remaker:
                 made.user_attrs[VERDICT] = [step, True, {}]
 
     def _report_epochs(self, made: FrozenTrial, trial: RecordedTrial) -> None:
-        """Report each epoch as it was, asking the pruner for what it remembers; how it judged is what the run's end says."""
+        """Report each epoch as it was, asking the pruner for what it remembers; how it judged is what the run's end
+        says.
+        """
         history = trial.history(self._client)
         pruned = any(state == records.PRUNED for state, _ in trial.results.values())
         epochs = int(trial.first.data.params.get("budget.epochs", 0))
@@ -113,9 +116,13 @@ def whole_trials(
 ) -> list[tuple[float, float]]:
     """Return when the complete trials ended that no pruner stopped, and their values."""
     found = [
-        (one.datetime_complete.timestamp(), one.value) for one in there
-        if one.state == TrialState.COMPLETE and STOPPED not in one.user_attrs and one.value is not None and one.datetime_complete
-    ]  # fmt: skip
+        (one.datetime_complete.timestamp(), one.value)
+        for one in there
+        if one.state == TrialState.COMPLETE
+        and STOPPED not in one.user_attrs
+        and one.value is not None
+        and one.datetime_complete
+    ]
     for trial in recorded.values():
         value = group_value(trial.results, config.study.score) if trial.counts else None
         if value is not None and len(trial.results) == len(config.seeds):

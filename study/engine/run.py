@@ -40,7 +40,7 @@ class Run:
     """When its worker last said anything (monotonic clock)."""
     not_before: float = 0.0
     end: EndState | None = None
-    """How it ended; its worker may have yet to say that it is free."""
+    """How it ended. Its worker may still be busy with it."""
 
     def dispatch(self) -> None:
         """A worker begins with it, or goes on from its checkpoint."""
@@ -60,6 +60,13 @@ class Run:
         """The run in a table of those in progress."""
         accuracies = [epoch.val_accuracy for epoch in self.epochs]
         return RunningRow(
-            self.plan.label, len(accuracies), self.plan.config.budget.epochs, accuracies[-1] if accuracies else None,
-            max(accuracies, default=None), time.monotonic() - self.dispatched, self.plan.trial, self.plan.arm, self.plan.seed,
-        )  # fmt: skip
+            self.plan.label,
+            len(accuracies),
+            self.plan.config.budget.epochs,
+            accuracies[-1] if accuracies else None,
+            max(accuracies, default=None),
+            time.monotonic() - self.dispatched,
+            self.plan.trial,
+            self.plan.arm,
+            self.plan.seed,
+        )

@@ -33,7 +33,8 @@ class Trials:
 
     Opening it sets what a dead driver left running back to waiting, and enqueues what is missing of the plan. Trials of
     other tools are passed over, but those that wait in a search: they are taken up where they fit the space.
-    Raises StudyChanged if the study was started with another spec, ValueError if it is none that mamlab could have made.
+    Raises StudyChanged if the study was started with another spec, ValueError if it is none that mamlab could have
+    made.
     """
 
     def __init__(self, storage: SoleWriter, config: StudyConfig, data_checksum: str) -> None:
@@ -157,7 +158,9 @@ class Trials:
         return [planned_run(frozen, self._config)]
 
     def _is_over(self, number: int, results: Results) -> bool:
-        """Whether a trial with these `results` is over: all its runs are; seed by seed, also by one that failed or a verdict."""
+        """Whether a trial with these `results` is over: all its runs are; seed by seed, also by one that failed or a
+        verdict.
+        """
         stop = self._verdicts.stops_at(number, len(results))
         one_by_one = self._config.goes_seed_by_seed
         return is_over(results, runs_per_trial(self._config), one_by_one=one_by_one, stop=stop)
@@ -179,7 +182,9 @@ class Trials:
         return self._verdicts.judge(trial, epoch.epoch, value, unasked=answered or last, answered=answered)
 
     def judge_seed(self, plan: RunPlan, state: EndState, score: float | None) -> bool:
-        """Report a run that has ended to the pruner of trials that go seed by seed; return whether the trial stops there."""
+        """Report a run that has ended to the pruner of trials that go seed by seed; return whether the trial stops
+        there.
+        """
         if not self._config.goes_seed_by_seed or state != "complete" or score is None:
             return False
         step = self._config.seeds.index(plan.seed) + 1
@@ -188,7 +193,8 @@ class Trials:
     def end(self, plan: RunPlan, state: EndState, score: float | None) -> bool:
         """Write how a run ended; a trial ends with the last of its runs. Once more after a StoreAway is once.
 
-        False if another tool has ended the trial meanwhile: its run counts for nothing, and another trial takes its place.
+        False if another tool has ended the trial meanwhile: its run counts for nothing, and another trial takes its
+            place.
         """
         number = plan.trial
         trial, results = self._live[number], {**self._results[number], plan.seed: (state, score)}

@@ -63,7 +63,8 @@ class Verdicts:
     def _ask(self, trial: Trial, step: int, value: float) -> tuple[bool, dict[str, Any]]:
         """Ask the pruner as if the step were reported; return its verdict, and what it wants to remember of the trial.
 
-        Some pruners answer otherwise when asked twice, by what they remember: so it is stored with the verdict, and never
+        Some pruners answer otherwise when asked twice, by what they remember: so it is stored with the verdict, and
+            never
         without it.
         """
         frozen = self._storage.get_trial(trial._trial_id)

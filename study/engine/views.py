@@ -132,7 +132,9 @@ def saved_views(tags: Mapping[str, str]) -> dict[str, str]:
 
 
 def _name(value: str) -> str:
-    """Return the name of a stored view; empty for one that somebody shared from the UI, which is stored in another form."""
+    """Return the name of a stored view; empty for one that somebody shared from the UI, which is stored in another
+    form.
+    """
     try:
         return str(json.loads(value)["name"])
     except (ValueError, KeyError, TypeError):

@@ -19,7 +19,7 @@ from rich.text import Text
 from trainers.errors import InputError, MamlabError
 
 from ..engine.views import CHARTS, saved_views, view_path
-from ..processes import reach_loopback_directly, server_environment
+from ..processes import server_environment
 from ..stopping import stop_signals
 from ..stores.connect import open_mlflow
 from ..stores.home import Home
@@ -66,7 +66,6 @@ def serving(home: Home, port: int = DEFAULT_PORT, log: Path | None = None) -> It
     """
     require_store(home)
     check_port(port)
-    reach_loopback_directly()
     open_mlflow(home)  # the server would take a store as it is
     log = log or (home.stores or home.root) / "ui.log"
     with log.open("wb") as output:

@@ -1,4 +1,6 @@
-"""One MLflow run an arm, or a trial of several seeds, with its mean and interval, so that the UI's table and charts compare them."""
+"""One MLflow run an arm, or a trial of several seeds, with its mean and interval, so that the UI's table and charts
+compare them.
+"""
 
 from __future__ import annotations
 
@@ -38,10 +40,11 @@ def key_of(tags: Mapping[str, str]) -> str:
 
 
 def write_summaries(client: Any, info: StudyInfo, runs: Sequence[RunRecord], parent_id: str) -> None:
-    """Write a run with the role "summary" for each arm, or trial of several seeds, below the parent; those there are brought up to date.
+    """Write a run with the role "summary" for each arm, or trial of several seeds, below the parent; those there are
+    brought up to date.
 
-    A summary of what the study no longer has is deleted, and one with a number that is gone (its runs are) is made anew: MLflow keeps a
-    metric's last value for good.
+    A summary of what the study no longer has is deleted, and one with a number that is gone (its runs are) is made
+    anew: MLflow keeps a metric's last value for good.
     """
     found = summaries_of(info, runs)
     if not found:
@@ -97,7 +100,9 @@ def _of_trial(trial: Trial) -> Summary:
 
 
 def summary_metrics(found: Ablation, arm: Arm) -> dict[str, float]:
-    """Return what the arm's summary run says; differences are those of its first comparison. Nothing that is not a number."""
+    """Return what the arm's summary run says; differences are those of its first comparison. Nothing that is not a
+    number.
+    """
     metric = found.metric
     comparison = next(iter(found.against(arm.name)), None)
     values: dict[str, float | None] = {

@@ -87,7 +87,8 @@ def export(
     say(console, f"MLflow:   {uri}")
     say(
         console,
-        f"Serve:    MLFLOW_TRACKING_URI={redact(home.mlflow_url)} mlflow models serve -m {uri} --env-manager local -p 5002",
+        f"Serve:    MLFLOW_TRACKING_URI={redact(home.mlflow_url)} mlflow models serve -m {uri} --env-manager local -p"
+        " 5002",
     )
 
 
@@ -109,12 +110,14 @@ def _earlier_files(folder: Path, names: Collection[str]) -> list[str]:
 def choose(info: StudyInfo, records: Sequence[RunRecord], wanted: Wanted) -> RunRecord:
     """Return the run to export: of a search's best trial, of the named arm, or the one training.
 
-    Where several seeds are left, the one with the highest validation accuracy; never by what was tested. Raises ExportError.
+    Where several seeds are left, the one with the highest validation accuracy; never by what was tested. Raises
+    ExportError.
     """
     complete = [record for record in records if record.state == names.COMPLETE]
     if not complete:
         raise ExportError(
-            f'study "{info.name}" has no complete run yet, so there is no model; see: {shlex.join(["mamlab", "status", info.name])}'
+            f'study "{info.name}" has no complete run yet, so there is no model; see:'
+            f" {shlex.join(['mamlab', 'status', info.name])}"
         )
     candidates = _of_kind(info, complete, wanted)
     if wanted.seed is not None:
@@ -147,7 +150,9 @@ def _of_kind(info: StudyInfo, complete: Sequence[RunRecord], wanted: Wanted) -> 
 
 
 def _state(home: Home, spec: StudyConfig, record: RunRecord) -> State:
-    """Return the final state of the run's training. Raises ExportError, with the way to train it again, if it is gone."""
+    """Return the final state of the run's training. Raises ExportError, with the way to train it again, if it is
+    gone.
+    """
     folder = CheckpointFolder(home.checkpoints / record.fingerprint)
     state = folder.peek() if folder.finished else None
     if state is not None and state["best"]:
@@ -156,7 +161,8 @@ def _state(home: Home, spec: StudyConfig, record: RunRecord) -> State:
     name = f"{record.study[:40]}-run{record.trial or 0:03d}-seed{record.seed}"
     file = retraining_spec(home, spec, from_settings(record.params), record.seed, name)
     raise ExportError(
-        f'the weights of "{record.name}" are gone ({folder.path} has no final.ckpt: [execution] keep = "none", or deleted); '
+        f'the weights of "{record.name}" are gone ({folder.path} has no final.ckpt: [execution] keep = "none", or'
+        " deleted); "
         f"train it again with: {home.command('train', str(file))}, then: {home.command('export', name, 'DIR')}"
     )
 
@@ -192,16 +198,26 @@ def build(
     with suppress(ValueError):
         versions = json.loads(record.tags.get(names.TAG_VERSIONS, "{}"))
     about = {
-        "study": record.study, "kind": record.kind, "run": record.name, "run_id": record.run_id, "cell": record.fingerprint,
-        "arm": record.arm, "trial": record.trial, "seed": record.seed, "epoch": best["epoch"],
+        "study": record.study,
+        "kind": record.kind,
+        "run": record.name,
+        "run_id": record.run_id,
+        "cell": record.fingerprint,
+        "arm": record.arm,
+        "trial": record.trial,
+        "seed": record.seed,
+        "epoch": best["epoch"],
         "validation_accuracy": best["val_accuracy"],
         "test_accuracy": {norm_mode: vars(found) for norm_mode, found in scores.items()},
         "data": {
-            "name": data.name, "checksum": data.checksum, "settings": spec.data.model_dump(mode="json", exclude={"path"}),
+            "name": data.name,
+            "checksum": data.checksum,
+            "settings": spec.data.model_dump(mode="json", exclude={"path"}),
             "classes": {split: len(classes) for split, classes in data.splits.items()},
         },
-        "git_commit": record.tags.get(names.TAG_GIT_COMMIT), "versions": versions,
-    }  # fmt: skip
+        "git_commit": record.tags.get(names.TAG_GIT_COMMIT),
+        "versions": versions,
+    }
     return ExportedModel(config, preparation(spec.data, data), best["weights"], best["statistics"], about)
 
 
@@ -211,7 +227,10 @@ def _say(console: Console, model: ExportedModel, folder: Path, scores: dict[str,
     tested = ", ".join(f"{accuracy(found.mean)} {interval(found)} ({norm_mode})" for norm_mode, found in scores.items())
     lines = (
         f"Model:    {folder}, of {about['study']}: {seen}",
-        f"Accuracy: {tested}; {scores['running'].n} test tasks, queries normalised by running statistics or by their batch",
+        (
+            f"Accuracy: {tested}; {scores['running'].n} test tasks, queries normalised by running statistics or by"
+            " their batch"
+        ),
         f"Card:     {folder / CARD_FILE}",
     )
     for line in lines:

@@ -15,10 +15,12 @@ from trainers.overrides import settings
 from trainers.sections import COMPONENTS
 
 NORM_MODES = {
-    "running": "running statistics of training: `MAMLClassifier`'s default; an answer does not depend on its "
-    "neighbours",
-    "batch": "the statistics of the images asked for together: `transductive=True`, as published accuracies are "
-    "measured",
+    "running": (
+        "running statistics of training: `MAMLClassifier`'s default; an answer does not depend on its neighbours"
+    ),
+    "batch": (
+        "the statistics of the images asked for together: `transductive=True`, as published accuracies are measured"
+    ),
 }
 CARD_HEAD = "---\nlibrary_name: mamlab\n"
 """How every card begins."""
@@ -56,6 +58,7 @@ def told_apart(about: Mapping[str, Any]) -> str:
 def _use(model: ExportedModel) -> str:
     channels, size, _ = model.preparation.shape
     kind = "grey" if channels == 1 else "RGB"
+    ink = INK.get(model.about["data"]["settings"]["source"], "")
     return f"""## How to use it
 
 ```python
@@ -66,8 +69,8 @@ classifier.fit(["a1.png", "a2.png", "b1.png"], ["a", "a", "b"])
 classifier.predict(["new.png"])
 ```
 
-Images: files or PIL images of any size and mode, or arrays [n, {channels}, {size}, {size}] ({kind}), uint8 or floats in [0, 1]. Pictures become their
-largest centred square, scaled to {size}x{size} ({model.preparation.resize}).{INK.get(model.about["data"]["settings"]["source"], "")}"""
+Images: files or PIL images of any size and mode, or arrays [n, {channels}, {size}, {size}] ({kind}), uint8 or floats in
+[0, 1]. Pictures become their largest centred square, scaled to {size}x{size} ({model.preparation.resize}).{ink}"""
 
 
 def _accuracy(model: ExportedModel) -> str:
@@ -80,19 +83,22 @@ def _accuracy(model: ExportedModel) -> str:
         [
             "## Accuracy",
             "",
-            f"On {episodes.ways}-way {episodes.shots}-shot test tasks with {episodes.queries} images a class to "
-            "classify, of "
-            f"{about['data']['classes']['test']} classes that training never saw. Chance is "
-            f"{accuracy(1 / episodes.ways)}.",
+            (
+                f"On {episodes.ways}-way {episodes.shots}-shot test tasks with {episodes.queries} images a class to "
+                "classify, of "
+                f"{about['data']['classes']['test']} classes that training never saw. Chance is "
+                f"{accuracy(1 / episodes.ways)}."
+            ),
             "",
             "| queries normalised by | accuracy, % [95 %] | tasks | that is |",
             "|---|---|---|---|",
             *rows,
             "",
             *_on_statistics(model),
-            "The interval is Student's t over test tasks for these weights. It says nothing about other trainings: for "
-            "that, train "
-            "several seeds (`mamlab promote`).",
+            (
+                "The interval is Student's t over test tasks for these weights. It says nothing about other trainings:"
+                " for that, train several seeds (`mamlab promote`)."
+            ),
         ]
     )
 
@@ -102,9 +108,11 @@ def _on_statistics(model: ExportedModel) -> list[str]:
     if model.config.norm.queries == "running":
         return []
     return [
-        'It was trained with norm.queries = "batch": its epochs were compared with batch statistics, and all inner '
-        "steps share one "
-        'set of running ones. With norm.queries = "running" and BNRS each step has its own.',
+        (
+            'It was trained with norm.queries = "batch": its epochs were compared with batch statistics, and all inner '
+            "steps share one "
+            'set of running ones. With norm.queries = "running" and BNRS each step has its own.'
+        ),
         "",
     ]
 
@@ -116,11 +124,15 @@ def _training(model: ExportedModel) -> str:
     lines = [
         "## Where it comes from",
         "",
-        f"- study {about['study']} ({about['kind']}), run {about['run']}, seed {about['seed']}, MLflow run "
-        f"{about['run_id']}",
-        f"- epoch {about['epoch']} of {model.config.budget.epochs}, the best by validation accuracy "
-        f"({accuracy(about['validation_accuracy'])}, "
-        "biased upward by that choice)",
+        (
+            f"- study {about['study']} ({about['kind']}), run {about['run']}, seed {about['seed']}, MLflow run "
+            f"{about['run_id']}"
+        ),
+        (
+            f"- epoch {about['epoch']} of {model.config.budget.epochs}, the best by validation accuracy "
+            f"({accuracy(about['validation_accuracy'])}, "
+            "biased upward by that choice)"
+        ),
         f"- data {data['name']}, checksum {data['checksum'][:16]}; classes: "
         + ", ".join(f"{count} {split}" for split, count in data["classes"].items()),
         f"- commit {about['git_commit'] or 'unknown'}",
@@ -144,7 +156,8 @@ def _limits(model: ExportedModel) -> str:
     return f"""## Limits
 
 - At most {model.ways} classes at once; fewer work (the other outputs take no part), more are refused.
-- Measured with {episodes.shots} image{"s" if episodes.shots > 1 else ""} a class to learn from, on {model.about["data"]["name"]}. With other numbers of images, fewer classes or
-  pictures of another kind the accuracy is another one: measure it on your own, for example with `cross_val_score`.
+- Measured with {episodes.shots} image{"s" if episodes.shots > 1 else ""} per class, on {model.about["data"]["name"]}.
+  With other numbers of images, fewer classes or other kinds of pictures the accuracy differs: measure it on your own
+  data, for example with `cross_val_score`.
 - Every image counts the same in `fit`: a class with more images than the others is favoured.
 - No rejection option: every image gets one of the fitted classes."""

@@ -27,7 +27,9 @@ NAME = "few-shot-classifier"
 
 
 def log_model(client: Any, folder: Path, record: RunRecord) -> str:
-    """Log the model in `folder` to the run of `record` and return its address, models:/...; one that is there is not logged again."""
+    """Log the model in `folder` to the run of `record` and return its address, models:/...; one that is there is not
+    logged again.
+    """
     digest = hashlib.sha256((folder / WEIGHTS_FILE).read_bytes()).hexdigest()
     if there := _find(client, record, digest):
         return there
@@ -82,7 +84,8 @@ def encoded(picture: Image) -> str:
 def signature() -> ModelSignature:
     """Return what the served model takes and gives: a table with a row for each picture.
 
-    In: `image`, a picture file (PNG, JPEG, ...) in base64; `label`, its class, or nothing where that is asked for. Parameter
+    In: `image`, a picture file (PNG, JPEG, ...) in base64; `label`, its class, or nothing where that is asked for.
+        Parameter
     `transductive`. Out: for each row without label, in order: the label, its probability, and that of every class.
     """
     from mlflow.models import ModelSignature
@@ -94,8 +97,10 @@ def signature() -> ModelSignature:
         ColSpec(DataType.string, "label", required=False),
     ]
     outputs: list[ColSpec | TensorSpec] = [
-        ColSpec(DataType.string, "label"), ColSpec(DataType.double, "probability"), ColSpec(Map(DataType.double), "probabilities"),
-    ]  # fmt: skip
+        ColSpec(DataType.string, "label"),
+        ColSpec(DataType.double, "probability"),
+        ColSpec(Map(DataType.double), "probabilities"),
+    ]
     return ModelSignature(
         inputs=Schema(inputs), outputs=Schema(outputs),
         params=ParamSchema([ParamSpec("transductive", DataType.boolean, False)]),

@@ -1,6 +1,7 @@
 """What `mlflow models serve` runs: an exported model behind MLflow's pyfunc.
 
-This file is kept with each logged model, beside the package `trainers`, and is read there as code: nothing is unpickled.
+This file is kept with each logged model, beside the package `trainers`, and is read there as code: nothing is
+unpickled.
 Nothing else imports it.
 """
 
@@ -53,8 +54,8 @@ class FewShotModel(PythonModel):
         asked = [row for row, label in enumerate(labels) if not label]
         if not known or not asked:
             raise InputError(
-                f"{len(known)} rows with a label and {len(asked)} without: give the images to learn from with their label, "
-                "and those to classify with an empty one"
+                f"{len(known)} rows with a label and {len(asked)} without: give the images to learn from with their"
+                " label, and those to classify with an empty one"
             )
         classifier = MAMLClassifier(self._folder, transductive=transductive)
         classifier.fit(pictures[known], [labels[row] for row in known])
@@ -76,7 +77,9 @@ def _label(value: Any) -> str:
 
 
 def _picture(preparation: Preparation, row: int, text: Any) -> Bytes:
-    """Return a picture in base64 as the network's pixels. Raises ValueError naming the row, before decoding if it is too large."""
+    """Return a picture in base64 as the network's pixels. Raises ValueError naming the row, before decoding if it is
+    too large.
+    """
     try:
         content = base64.b64decode(str(text).rpartition(",")[2], validate=True)  # a data: address has a head
         return preparation.pixels(io.BytesIO(content), "the picture")

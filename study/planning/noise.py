@@ -1,4 +1,6 @@
-"""What a plan knows of the noise: a stated guess, or a pilot, which is an earlier report or the study's own finished seeds."""
+"""What a plan knows of the noise: a stated guess, or a pilot, which is an earlier report or the study's own finished
+seeds.
+"""
 
 from __future__ import annotations
 
@@ -26,8 +28,8 @@ UNKNOWN = NormalNoise()
 class Noise:
     """Standard deviation of a seed's paired difference (accuracy in [0, 1]), and where it comes from.
 
-    A pilot adds `model`, and the mean logit of the accuracies of the arms that others are compared to, `levels`: near 100 % differences are
-    smaller and skewed, and how much depends on the base.
+    A pilot adds `model`, and the mean logit of the accuracies of the arms that others are compared to, `levels`: near
+    100 % differences are smaller and skewed, and how much depends on the base.
     """
 
     sd: float
@@ -57,7 +59,9 @@ def noise_of(read: Callable[[], tuple[StudyInfo, list[RunRecord]]], source: str)
 
 
 def _sides(found: Ablation, arm: str, base: str, seeds: list[int]) -> tuple[Array, Array]:
-    """Return both arms' accuracies [n, m] per task; [n, 1], their means, where not all were tested on equally many tasks."""
+    """Return both arms' accuracies [n, m] per task; [n, 1], their means, where not all were tested on equally many
+    tasks.
+    """
     arms = (found.arm(arm), found.arm(base))
     tasks = [[one.tasks_of(seed) for seed in seeds] for one in arms]
     whole = all(math.isfinite(value) for side in tasks for row in side for value in row)

@@ -26,7 +26,8 @@ FREE = ("outer", "ca", "evaluation", "budget", "device")
 
 @dataclass(frozen=True)
 class Cost:
-    """Seconds of one meta-iteration and of one evaluated task; bytes of files with one epoch's weights, and of each epoch more.
+    """Seconds of one meta-iteration and of one evaluated task; bytes of files with one epoch's weights, and of each
+    epoch more.
 
     An epoch's file (`epoch`) also holds what training needs to go on; a finished training's (`final`) does not.
     """

@@ -33,9 +33,8 @@ class FamilyPlan:
     """A family with the smallest Holm-adjusted p it can reach, and the differences that it finds in 80 % of studies.
 
     `detectable` is found by the sign-flip test, `t_detectable` has an interval without 0; None if no difference can be
-    found. Both
-    as an accuracy in [0, 1], or, where the plan knows nothing of the noise, in standard deviations of a seed's paired
-    difference.
+    found. Both as an accuracy in [0, 1], or, where the plan knows nothing of the noise, in standard deviations of a
+    seed's paired difference.
     """
 
     name: str

@@ -17,8 +17,8 @@ Callback = Callable[[StudyProgress, EndedRun], object]
 class Callbacks:
     """A view that hands what it is shown to another one, and each run that has ended to the callbacks.
 
-    The first exception of a callback is kept, and the study asked to `stop`: raised inside the driver, it would cost the epochs that
-    are in progress.
+    The first exception of a callback is kept, and the study asked to `stop`: raised inside the driver, it would cost
+    the epochs that are in progress.
     """
 
     def __init__(self, callbacks: Callback | Iterable[Callback], view: View, stop: StopSignals) -> None:

@@ -28,8 +28,8 @@ def preset(name: str, size: str = "omniglot", **settings: Any) -> TrainerConfig:
         size: "omniglot" for images of 28 pixels, "mini_imagenet" for 84.
         settings: laid over it, such as `budget={"epochs": 5}`, `msl="off"` or `**{"inner.steps": 3}`.
 
-    What the preset sets without effect is left out. Raises InputError for an unknown name, a wrong setting, or one of `settings`
-    that has no effect.
+    What the preset sets without effect is left out. Raises InputError for an unknown name, a wrong setting, or one of
+    `settings` that has no effect.
     """
     try:
         return normalise(merge(presets.preset(name, size=size), settings), typed=merge(settings))[0]

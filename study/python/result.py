@@ -86,9 +86,10 @@ class Result:
     def runs(self) -> pd.DataFrame:
         """A row a run (one training).
 
-        run_id (MLflow's), name, trial (Optuna's number), arm, seed, state, epochs (finished), best_epoch, val_accuracy (of the best
-        epoch), test_accuracy and ensemble_test_accuracy with their standard errors over tasks (_se), compute (relative to the base
-        config's whole training), seconds, and params_SETTING of what was searched or differs between runs.
+        run_id (MLflow's), name, trial (Optuna's number), arm, seed, state, epochs (finished), best_epoch, val_accuracy
+        (of the best epoch), test_accuracy and ensemble_test_accuracy with their standard errors over tasks (_se),
+        compute (relative to the base config's whole training), seconds, and params_SETTING of what was searched or
+        differs between runs.
         """
         return frames.runs_frame(self.records, self.info)
 
@@ -104,8 +105,9 @@ class Result:
     def trials(self) -> pd.DataFrame:
         """A row a trial of a search, by number; no row for other studies.
 
-        trial, rank (1 is the best complete one), state, n (seeds), val_accuracy (mean over seeds of the best epoch's) with
-        val_accuracy_low and _high (Student t on the logit scale), test_accuracy, epochs (finished), compute and seconds of a run, params_SETTING.
+        trial, rank (1 is the best complete one), state, n (seeds), val_accuracy (mean over seeds of the best epoch's)
+        with val_accuracy_low and _high (Student t on the logit scale), test_accuracy, epochs (finished), compute and
+        seconds of a run, params_SETTING.
         """
         return frames.trials_frame(self.records, self.info)
 
@@ -113,8 +115,8 @@ class Result:
     def arms(self) -> pd.DataFrame:
         """A row an arm of an ablation; no row for other studies.
 
-        arm, metric (what `mean` is of: test_accuracy, or best_val_accuracy), n (seeds), mean with mean_low and mean_high (Student t
-        over seeds on the logit scale), ensemble_mean, compute and seconds of a run.
+        arm, metric (what `mean` is of: test_accuracy, or best_val_accuracy), n (seeds), mean with mean_low and
+        mean_high (Student t over seeds on the logit scale), ensemble_mean, compute and seconds of a run.
         """
         return frames.arms_frame(self.records, self.info)
 
@@ -122,9 +124,10 @@ class Result:
     def comparisons(self) -> pd.DataFrame:
         """A row a comparison of an ablation: arm minus base, paired by seed; no row for other studies.
 
-        family, arm, base, metric, n (pairs), difference with difference_low and _high (Student t), p_value (sign flips), p_adjusted
-        (step-down maxT within the family), p_holm (by Holm, for comparison), share_better (share of the paired seeds in which the arm is
-        better) with its interval (Wilson), n_diverged and n_diverged_base (runs without a difference to give).
+        family, arm, base, metric, n (pairs), difference with difference_low and _high (Student t), p_value (sign
+        flips), p_adjusted (step-down maxT within the family), p_holm (by Holm, for comparison), share_better (share of
+        the paired seeds in which the arm is better) with its interval (Wilson), n_diverged and n_diverged_base (runs
+        without a difference to give).
         """
         return frames.comparisons_frame(self.records, self.info)
 
@@ -132,12 +135,13 @@ class Result:
     def best_config(self) -> TrainerConfig:
         """The config of a search's best complete trial, or of the one training.
 
-        A search's best is biased upward: train it on other seeds before you quote it (`mamlab promote`). Raises InputError for an
-        ablation, and where no run is complete.
+        A search's best is biased upward: train it on other seeds before you quote it (`mamlab promote`). Raises
+        InputError for an ablation, and where no run is complete.
         """
         if self.kind == names.ABLATION:
             raise InputError(
-                f'"{self.name}" is an ablation, which chooses no config: see result.comparisons, and result.config(ARM) for an arm\'s config'
+                f'"{self.name}" is an ablation, which chooses no config: see result.comparisons, and result.config(ARM)'
+                " for an arm's config"
             )
         complete = [run for run in self.records if run.state == names.COMPLETE]
         best = self._search.complete[0].records if self.kind == names.SEARCH and self._search.complete else complete
@@ -152,7 +156,9 @@ class Result:
         return summarise_search(self.records, self.info)
 
     def config(self, which: int | str) -> TrainerConfig:
-        """Return the config of a trial (its number), an arm (its name) or a run (its run_id). Raises InputError for none of these."""
+        """Return the config of a trial (its number), an arm (its name) or a run (its run_id). Raises InputError for
+        none of these.
+        """
         for record in self.records:
             if which in (record.trial, record.arm, record.run_id):
                 return from_settings(record.params)
@@ -172,7 +178,8 @@ class Result:
             )
         if self.home.optuna_url.startswith("sqlite") and not self.home.optuna_db.is_file():
             raise InputError(
-                f"{shown(self.home.optuna_url)} is missing; bring it back with: {self.home.command('doctor', self.name, '--fix')}"
+                f"{shown(self.home.optuna_url)} is missing; bring it back with:"
+                f" {self.home.command('doctor', self.name, '--fix')}"
             )
         return optuna.load_study(study_name=self.name, storage=self.home.optuna_url)
 
@@ -180,7 +187,8 @@ class Result:
         """Write the report of the study as it stands now, and return the path of its page, which a notebook shows.
 
         Args:
-            out: folder to write it to. Default: HOME/reports/NAME; for a report's folder that was opened, that folder as it is.
+            out: folder to write it to. Default: HOME/reports/NAME; for a report's folder that was opened, that folder
+                as it is.
             paper: published numbers to stand beside these, such as "omniglot-20way-1shot".
             links: lead from numbers to their runs in the MLflow UI. False: a report to publish.
 

@@ -1,4 +1,6 @@
-"""A study run from Python: errors are exceptions, nothing is printed but its progress, and what it reached is returned."""
+"""A study run from Python: errors are exceptions, nothing is printed but its progress, and what it reached is
+returned.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +41,9 @@ S = TypeVar("S", bound=Section)
 
 
 class StudyPaused(MamlabError):
-    """No further run was started, because the last ones failed alike; the message has their error. What is done is kept."""
+    """No further run was started, because the last ones failed alike; the message has their error. What is done is
+    kept.
+    """
 
 
 class RunOptions(TypedDict, total=False):
@@ -69,7 +73,8 @@ def run(
 ) -> Result:
     """Run a study, or go on with it, and return what it has reached.
 
-    Workers are processes of their own that never import the caller's script, so a script needs no `if __name__ == "__main__"`.
+    Workers are processes of their own that never import the caller's script, so a script needs no `if __name__ ==
+    "__main__"`.
     The call works in a script, a notebook and any thread.
 
     Args:
@@ -78,19 +83,21 @@ def run(
         workers: trainings side by side, instead of [execution] workers.
         trials: number of trials of a search, instead of [budget] trials.
         retry_failed: whether to run again what failed or ran out of memory in an earlier call.
-        progress: show it on standard error: a live table in a terminal, else a line for each run that ends. False: nothing.
-        callbacks: called as `callback(progress, run)` after each run that ends. If one raises, the study stops as on Ctrl-C,
-            with everything saved, and the exception is raised here.
+        progress: show it on standard error: a live table in a terminal, else a line for each run that ends. False:
+            nothing.
+        callbacks: called as `callback(progress, run)` after each run that ends. If one raises, the study stops as on
+            Ctrl-C, with everything saved, and the exception is raised here.
         optuna_url: Optuna's database, instead of MAMLAB_OPTUNA_URL and the home's stores.toml.
         mlflow_url: MLflow's database or server, instead of MAMLAB_MLFLOW_URL and the home's stores.toml.
 
     Raises:
-        KeyboardInterrupt: on Ctrl-C (a notebook's stop button) or SIGTERM, after the workers have finished their epoch and all is
-            written; the same call goes on. In another thread than the main one only a callback can stop the study.
+        KeyboardInterrupt: on Ctrl-C (a notebook's stop button) or SIGTERM, after the workers have finished their epoch
+            and progress is saved; the same call resumes it. In another thread than the main one only a callback can
+            stop the study.
         MamlabError: the base of these, each of which says what to do.
         StudyPaused: if run after run fails with the same error.
-        InputError: for a spec, data, a home or an address that cannot be used (SpecError, DataError, StudyChanged, ...); also a
-            ValueError.
+        InputError: for a spec, data, a home or an address that cannot be used (SpecError, DataError, StudyChanged,
+            ...); also a ValueError.
         DriverBusy: if another process runs the study.
         WorkersError: if workers cannot be started.
     """
@@ -106,11 +113,11 @@ def run(
         told.raise_error()
     if last.interrupted:
         kept = "Progress is saved" if not last.unsaved else f"Not everything is saved: {last.unsaved}"
-        raise KeyboardInterrupt(f'study "{config.study.name}" was stopped. {kept}: the same call goes on')
+        raise KeyboardInterrupt(f'study "{config.study.name}" was stopped. {kept}. Make the same call to resume.')
     if last.paused:
         raise StudyPaused(
-            f"no further run was started: {last.paused}. Mend the cause; then the same call goes on with the runs that are left, "
-            "and with retry_failed=True trains these again"
+            f"no further run was started: {last.paused}. Fix the cause, then make the same call to train the"
+            " remaining runs; retry_failed=True retries the failed ones too"
         )
     return open_study(config.study.name, home=place)
 
@@ -161,7 +168,8 @@ def compare(
 
 
 def prepared(config: StudyConfig, home: Home) -> StudyConfig:
-    """Make the home's folder and MLflow's store, and return the study with whatever it enqueues resolved: before the live view.
+    """Make the home's folder and MLflow's store, and return the study with whatever it enqueues resolved: before the
+    live view.
 
     Raises InputError, StoreAway.
     """
@@ -201,7 +209,8 @@ def _of_kind(study: StudyConfig | Path | str, kind: str) -> StudyConfig:
     if config.kind != kind:
         raise SpecError(
             [
-                f'study "{config.study.name}" is {_called(config)}; run it with mamlab.{config.command.replace("train", "run")}'
+                f'study "{config.study.name}" is {_called(config)}; run it with'
+                f" mamlab.{config.command.replace('train', 'run')}"
             ]
         )
     return config
@@ -238,6 +247,8 @@ def notes_on(config: StudyConfig, home: Home) -> list[str]:
         return [*config.notes]
     return [
         *config.notes,
-        f"Optuna's CMA-ES sampler unpickles its state from the store: whoever can write to {shown(home.optuna_url)} can run "
-        "code here, so use a store that you trust",
+        (
+            f"Optuna's CMA-ES sampler unpickles its state from the store: whoever can write to {shown(home.optuna_url)}"
+            " can run code here, so use a store that you trust"
+        ),
     ]

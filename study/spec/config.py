@@ -41,12 +41,14 @@ class StudyConfig:
         base_tree: overrides that every config of the study starts from: preset, [trainer] and space.fix.
         base: the normalised config of `base_tree`; `dropped` is what had no effect in it.
         space, sampler, pruner: of a search; else None.
-        enqueued: of a search: name of a preset (or of what `study.warm_start` reads) -> Optuna parameters of a first trial.
+        enqueued: of a search: name of a preset (or of what `study.warm_start` reads) -> Optuna parameters of a first
+            trial.
         typed, size: of a search: what [trainer] says, and the size of its preset.
         arms: of an ablation: arm name -> (config, what was dropped); `families` are its comparisons.
         factorial, sweep: of an ablation of that design; else None.
         notes: what the user should know and need not mend.
-        spec_text: the file as it was, to keep with the results; `folder` is where it lies, None for a text without a file.
+        spec_text: the file as it was, to keep with the results; `folder` is where it lies, None for a text without a
+            file.
     """
 
     study: StudySection
@@ -74,7 +76,10 @@ class StudyConfig:
 
     def __repr__(self) -> str:
         """Return the study in a line; `spec_text` has all of it."""
-        return f"<mamlab.StudyConfig {self.study.name}: {self.kind} on {self.data.source}; print its spec_text for all of it>"
+        return (
+            f"<mamlab.StudyConfig {self.study.name}: {self.kind} on {self.data.source}; print its spec_text for all"
+            " of it>"
+        )
 
     @property
     def seeds(self) -> tuple[int, ...]:
@@ -98,7 +103,9 @@ class StudyConfig:
         return self.study.test if self.kind == "search" else True
 
     def compute(self, config: TrainerConfig, epochs: int | None = None) -> float:
-        """Return the counted operations of `config`'s first `epochs` epochs (None: all); 1 is the base's whole training."""
+        """Return the counted operations of `config`'s first `epochs` epochs (None: all); 1 is the base's whole
+        training.
+        """
         return flops(config, *self.data.image_shape, epochs) / flops(self.base, *self.data.image_shape)
 
     def preset_config(self, name: str) -> TrainerConfig:
@@ -112,7 +119,10 @@ class StudyConfig:
         most = self.space.max_compute
         if most is None or (found := self.compute(self.space.suggest(FixedParams(params), self.base_tree)[0])) <= most:
             return ""
-        return f"it takes {found:.3g} times the base's compute, and space.max_compute is {most:g}; raise that, or leave it out"
+        return (
+            f"it takes {found:.3g} times the base's compute, and space.max_compute is {most:g}; raise that, or leave"
+            " it out"
+        )
 
     def frozen_part(self) -> Tree:
         """Return what may not change once the study has started, ready for JSON.

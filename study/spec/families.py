@@ -18,8 +18,9 @@ def refuse_underpowered(config: StudyConfig) -> None:
         return
     seeds = len(config.seeds)
     problems = [
-        f'ablation.seeds = {seeds}: the family "{family.name}" (size {len(family.comparisons)}) can never be significant: its smallest '
-        f"Holm-adjusted p is {smallest_adjusted(len(family.comparisons), seeds):.3g}; it needs {seeds_needed(len(family.comparisons))} seeds"
+        f'ablation.seeds = {seeds}: the family "{family.name}" (size {len(family.comparisons)}) can never be'
+        f" significant: its smallest Holm-adjusted p is {smallest_adjusted(len(family.comparisons), seeds):.3g}; it"
+        f" needs {seeds_needed(len(family.comparisons))} seeds"
         for family in config.families
         if smallest_adjusted(len(family.comparisons), seeds) > ALPHA
     ]
@@ -27,6 +28,9 @@ def refuse_underpowered(config: StudyConfig) -> None:
         raise SpecError(
             [
                 *problems,
-                "train more seeds, declare smaller [[ablation.families]], or write allow_underpowered = true under [ablation]",
+                (
+                    "train more seeds, declare smaller [[ablation.families]], or write allow_underpowered = true under"
+                    " [ablation]"
+                ),
             ]
         )

@@ -1,4 +1,6 @@
-"""What the stores can keep of a study's names, asked before anything is written: PostgreSQL refuses what is longer than its columns."""
+"""What the stores can keep of a study's names, asked before anything is written: PostgreSQL refuses what is longer than
+its columns.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,9 @@ from .config import StudyConfig
 RUN_NAME = 250
 """Characters of a run's name in MLflow's tables; SQLite does not count them."""
 ARTIFACTS = 157
-"""Characters of a study's artifact location: a run's has 43 more, and 200 in MLflow's tables; SQLite does not count them."""
+"""Characters of a study's artifact location: a run's has 43 more, and 200 in MLflow's tables; SQLite does not count
+them.
+"""
 TEXT = 8000
 """Characters of a tag, which also holds the name of the arm and of the run."""
 
@@ -29,8 +33,8 @@ def _long_names(config: StudyConfig, home: Home) -> Iterator[str]:
     for arm in config.arms:
         if len(arm) > room:
             yield (
-                f'study "{config.study.name}": the name of arm "{arm[:40]} ..." has {len(arm)} characters, and the names of its runs '
-                f"in MLflow have room for {room}; give the arm a shorter name"
+                f'study "{config.study.name}": the name of arm "{arm[:40]} ..." has {len(arm)} characters, and the'
+                f" names of its runs in MLflow have room for {room}; give the arm a shorter name"
             )
 
 
@@ -43,6 +47,6 @@ def _long_location(config: StudyConfig, home: Home) -> Iterator[str]:
     place = (home.artifacts / config.study.name).as_uri()
     if home.mlflow_url.startswith("postgresql") and len(place) > ARTIFACTS:
         yield (
-            f'study "{config.study.name}": its artifacts would lie at {place}, which has {len(place)} characters, and MLflow has room for '
-            f"{ARTIFACTS} on PostgreSQL; choose a home with a shorter path (--home or MAMLAB_HOME)"
+            f'study "{config.study.name}": its artifacts would lie at {place}, which has {len(place)} characters, and'
+            f" MLflow has room for {ARTIFACTS} on PostgreSQL; choose a home with a shorter path (--home or MAMLAB_HOME)"
         )

@@ -139,7 +139,9 @@ def _read(tables: Tree) -> Trainer:
 
 
 def _read_space(space: Any, tables: Tree) -> SearchSpace:
-    """Return the space, without what of a SearchSpace, or of a ready space, can never have an effect. Raises SpecError."""
+    """Return the space, without what of a SearchSpace, or of a ready space, can never have an effect. Raises
+    SpecError.
+    """
     base = _read(tables).tree
     try:
         found = space if isinstance(space, SearchSpace) else SearchSpace.from_table(_space_table(space))

@@ -88,11 +88,12 @@ def make_sampler(section: Named, seed: int) -> BaseSampler:
 def make_pruner(section: Named, epochs: int) -> BasePruner:
     """Return the pruner that [pruner] names, with defaults for runs of `epochs` epochs.
 
-    Successive halving and Hyperband go on with the better third of the trials after a ninth of the epochs, and with the better
-    third of these after a third; unless the options place the rungs, none is beyond half of the epochs. The median and percentile
-    rules spare the first 4 trials and a quarter of the epochs. The patient pruner waits for as many epochs without improvement.
-    Wilcoxon's test compares a trial's seeds with those of the best trial: at p < 0.15, which three seeds reach if all are worse
-    (p = 1/8).
+    Successive halving and Hyperband go on with the better third of the trials after a ninth of the epochs, and with the
+    better third of these after a third; unless the options place the rungs, none is beyond half of the epochs. The
+    median and percentile rules spare the first 4 trials and a quarter of the epochs. The patient pruner waits for as
+    many epochs without improvement.
+    Wilcoxon's test compares a trial's seeds with those of the best trial: at p < 0.15, which three seeds reach if all
+    are worse (p = 1/8).
 
     Raises ValueError for an unknown name or option, or a value that Optuna refuses.
     """

@@ -129,7 +129,7 @@ def _search(spec: SpecFile, trainer: Trainer, space: SearchSpace, common: Tree) 
     if not spec.study.enqueue:
         problems += [
             f"trainer.{path}: the space searches {path}, so this value is never used; "
-            f"leave one of the two out, or fix it under [space.fix]"
+            "leave one of the two out, or fix it under [space.fix]"
             for path in sorted(searched)
         ]
     base_tree = merge(trainer.tree, space.fixed)
@@ -168,8 +168,8 @@ def _beyond_max_compute(config: StudyConfig) -> list[str]:
     least = min(config.compute(one) for one, _ in config.space.samples(config.base_tree, 200))
     if least > config.space.max_compute:
         return [
-            f"space.max_compute = {config.space.max_compute:g}: of 200 random configs the cheapest takes {least:.3g} times the base's compute; "
-            "raise it, or widen the space towards cheaper ones"
+            f"space.max_compute = {config.space.max_compute:g}: of 200 random configs the cheapest takes {least:.3g}"
+            " times the base's compute; raise it, or widen the space towards cheaper ones"
         ]
     tries = ((name, config.beyond_max_compute(params)) for name, params in config.enqueued.items())
     return [f'study.enqueue "{name}": {message}' for name, message in tries if message]
@@ -178,7 +178,8 @@ def _beyond_max_compute(config: StudyConfig) -> list[str]:
 def _default_pruner(spec: SpecFile) -> Named:
     """Return what stops trials by default. It depends on nothing in [budget], which may change when a pruner may not.
 
-    One seed a trial: successive halving, which spends least on bad trials. From 5 seeds on: Wilcoxon's test, seed by seed.
+    One seed a trial: successive halving, which spends least on bad trials. From 5 seeds on: Wilcoxon's test, seed by
+        seed.
     """
     seeds = spec.study.seeds_per_trial
     return Named(name="successive_halving" if seeds == 1 else WILCOXON if seeds >= FEWEST_SEEDS else "none")
@@ -189,15 +190,18 @@ def _late_rungs(pruner: Named, epochs: int) -> tuple[str, ...]:
         return ()
     after = ", ".join(map(str, late))
     return (
-        f"pruner: {pruner.name} stops trials after epoch {after} of {epochs}, when more than half of the training is paid for; "
-        "leave min_resource and min_early_stopping_rate out for rungs up to half",
+        (
+            f"pruner: {pruner.name} stops trials after epoch {after} of {epochs}, when more than half of the training"
+            " is paid for; leave min_resource and min_early_stopping_rate out for rungs up to half"
+        ),
     )
 
 
 def _pruner_and_seeds(pruner: Named, seeds: int) -> list[str]:
     if pruner.name == WILCOXON and seeds < FEWEST_SEEDS:
         return [
-            f"pruner.name: {WILCOXON} compares seeds, which needs study.seeds_per_trial of at least {FEWEST_SEEDS}, not {seeds}; "
+            f"pruner.name: {WILCOXON} compares seeds, which needs study.seeds_per_trial of at least {FEWEST_SEEDS}, not"
+            f" {seeds}; "
             f'raise it, or choose a pruner of epochs ("successive_halving", "median", ...)'
         ]
     if pruner.name not in ("none", WILCOXON) and seeds > 1:

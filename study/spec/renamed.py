@@ -1,4 +1,6 @@
-"""Settings that have a new name: refused in a spec that a user writes, understood in one that a study was started with."""
+"""Settings that have a new name: refused in a spec that a user writes, understood in one that a study was started
+with.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""The rungs of successive halving and Hyperband: the epochs after which a trial goes on only if it is among the better."""
+"""The rungs of successive halving and Hyperband: the epochs after which a trial goes on only if it is among the
+better.
+"""
 
 from __future__ import annotations
 
@@ -29,10 +31,11 @@ def are_placed(section: Named) -> bool:
 
 
 def rungs(section: Named, epochs: int) -> list[int]:
-    """Return the epochs after which the pruner may stop a trial of `epochs` epochs, ascending; of all of Hyperband's brackets.
+    """Return the epochs after which the pruner may stop a trial of `epochs` epochs, ascending; of all of Hyperband's
+    brackets.
 
-    A rung is `min_resource * reduction_factor ** k`; the last epoch is none, as nothing is left to save there. Empty for a pruner
-    without rungs.
+    A rung is `min_resource * reduction_factor ** k`; the last epoch is none, as nothing is left to save there. Empty
+    for a pruner without rungs.
     """
     if section.name not in HALVING:
         return []
@@ -54,7 +57,9 @@ def late_rungs(section: Named, epochs: int) -> list[int]:
 
 
 def up_to_half(pruner: type[BasePruner], epochs: int) -> type[BasePruner]:
-    """Return the class `pruner` without its rungs beyond half of a trial's epochs (`epochs`, unless the trial has its own)."""
+    """Return the class `pruner` without its rungs beyond half of a trial's epochs (`epochs`, unless the trial has its
+    own).
+    """
 
     class UpToHalf(pruner):  # type: ignore[misc, valid-type]  # a class of Optuna's, which is imported only when one is made
         def prune(self, study: Study, trial: FrozenTrial) -> bool:
@@ -66,7 +71,9 @@ def up_to_half(pruner: type[BasePruner], epochs: int) -> type[BasePruner]:
 
 
 def rungs_text(section: Named, epochs: int, *, searched: bool = False) -> str:
-    """Return where the rungs are, as a sentence; empty for a pruner without rungs. `searched`: trials differ in their epochs."""
+    """Return where the rungs are, as a sentence; empty for a pruner without rungs. `searched`: trials differ in their
+    epochs.
+    """
     if section.name not in HALVING:
         return ""
     found = rungs(section, epochs)

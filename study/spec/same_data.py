@@ -39,8 +39,10 @@ def with_same_data(
     Args:
         spec: of the former study.
         home: has the folder of what data sets are kept in.
-        checksum: of the data that it was trained on; "" if nobody knows, then the first folder that can be read is taken.
-        recorded: the folder that it last started with. Looked at first, then that of its spec, relative to the working folder.
+        checksum: of the data that it was trained on; "" if nobody knows, then the first folder that can be read is
+            taken.
+        recorded: the folder that it last started with. Looked at first, then that of its spec, relative to the working
+            folder.
         given: what the user names instead of these.
 
     Raises DataError, naming each folder that was looked at and both checksums, if none holds the same data.
@@ -65,8 +67,8 @@ def with_same_data(
         else "put the files back as they were, or use the versions of then"
     )
     raise DataError(
-        f'the data of the study "{spec.study.name}" (checksum {checksum or "unknown"}) is not here; {remedy}. Looked at:\n'
-        + "\n".join(f"  {problem}" for problem in problems)
+        f'the data of the study "{spec.study.name}" (checksum {checksum or "unknown"}) is not here; {remedy}. Looked'
+        " at:\n" + "\n".join(f"  {problem}" for problem in problems)
     )
 
 
@@ -76,8 +78,9 @@ def refuse_other_origin(config: StudyConfig, checksum: str) -> None:
     if origin and origin.data_checksum not in (None, checksum):
         place = f" in {config.data.path}" if isinstance(config.data, ImageFolder) else ""
         raise DataError(
-            f'the search "{origin.search}" was trained on data with the checksum {origin.data_checksum}, but the data{place} has '
-            f"{checksum}: their numbers cannot stand side by side. Give [data] path the folder of the same data"
+            f'the search "{origin.search}" was trained on data with the checksum {origin.data_checksum}, but the'
+            f" data{place} has {checksum}: their numbers cannot stand side by side. Give [data] path the folder of the"
+            " same data"
         )
 
 

@@ -18,7 +18,9 @@ def dimensions(space: SearchSpace) -> dict[str, dict[str, Any]]:
 
 
 def with_space(info: StudyInfo) -> StudyInfo:
-    """Return the study with what its settings were drawn from; read from its spec where an earlier version did not record it."""
+    """Return the study with what its settings were drawn from; read from its spec where an earlier version did not
+    record it.
+    """
     if not info.searched or info.space or not info.spec:
         return info
     try:

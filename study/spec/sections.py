@@ -30,8 +30,10 @@ class KnownConfigs(Section):
 
     csv: str = Field(
         min_length=1,
-        description="CSV file with one config per row; the column names are dotted settings. A relative path is looked "
-        "up beside the spec file, then in the current folder",
+        description=(
+            "CSV file with one config per row; the column names are dotted settings. A relative path is looked "
+            "up beside the spec file, then in the current folder"
+        ),
     )
 
 
@@ -65,8 +67,10 @@ class StudySection(Section):
     )
     score: Score = Field(
         "mean",
-        description="search only: a trial's score over its seeds: the mean of their best validation accuracies, or the "
-        "lower bound of its one-sided 95 % t interval",
+        description=(
+            "search only: a trial's score over its seeds: the mean of their best validation accuracies, or the "
+            "lower bound of its one-sided 95 % t interval"
+        ),
     )
     enqueue: Annotated[tuple[str | FormerBest | KnownConfigs, ...], Field(strict=False)] = Field(
         (),
@@ -116,8 +120,9 @@ class OriginTrial(Section):
 
     number: int = Field(ge=0, description="the trial's number in the search")
     score: float = Field(
-        description="its validation accuracy in the search, in [0, 1]; biased upward, because the "
-        "trial was selected by it"
+        description=(
+            "its validation accuracy in the search, in [0, 1]; biased upward, because the trial was selected by it"
+        )
     )
     seeds: int = Field(1, ge=1, description="number of seeds that the score is averaged over")
 
@@ -144,7 +149,10 @@ class AblationSection(Section):
     )
     test: Literal["max_t", "moderated"] = Field(
         "max_t",
-        description='statistic of the test: "max_t", or "moderated", which finds more with at most 8 seeds and 11 or more comparisons on one scale; choose before the runs',
+        description=(
+            'statistic of the test: "max_t", or "moderated", which finds more with at most 8 seeds and 11 or more'
+            " comparisons on one scale; choose before the runs"
+        ),
     )
     adjust: Literal["family", "study"] = Field(
         "family", description='within what p values are adjusted: each "family", or all comparisons of the "study"'
@@ -192,15 +200,19 @@ class ExecutionSection(Section):
 
     workers: Annotated[int, Field(ge=1)] | Literal["auto"] = Field(
         "auto",
-        description="number of trainings in parallel; auto: `workers_per_gpu` for each GPU, or cores / threads on a "
-        "machine without a GPU",
+        description=(
+            "number of trainings in parallel; auto: `workers_per_gpu` for each GPU, or cores / threads on a "
+            "machine without a GPU"
+        ),
     )
     workers_per_gpu: int = Field(1, ge=1, description="local only: number of trainings that share a GPU")
     threads: int = Field(1, ge=1, description="CPU threads per worker")
     keep: Literal["best", "all", "none"] = Field(
         "best",
-        description="checkpoints to keep of a complete run: its top-k epochs, every epoch, or none (then other studies "
-        "cannot reuse the run)",
+        description=(
+            "checkpoints to keep of a complete run: its top-k epochs, every epoch, or none (then other studies "
+            "cannot reuse the run)"
+        ),
     )
     retries: int = Field(2, ge=0, description="how many times a failed run is retried")
     timeout: float | None = Field(
@@ -228,8 +240,9 @@ class ExecutionSection(Section):
         ge=0,
         allow_inf_nan=False,
         strict=False,
-        description="Ray only: GPUs per run; with a fraction, runs share a GPU; absent: 1 if the cluster has GPUs, "
-        "else 0",
+        description=(
+            "Ray only: GPUs per run; with a fraction, runs share a GPU; absent: 1 if the cluster has GPUs, else 0"
+        ),
     )
 
     @field_validator("gpus_per_run")

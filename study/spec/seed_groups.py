@@ -21,7 +21,9 @@ def group_score(values: Sequence[float], how: Score) -> float:
 
 
 def is_over(results: Results, seeds: int, *, one_by_one: bool, stop: bool) -> bool:
-    """Whether a trial of so many `seeds` with these `results` has ended: all have; seed by seed, also by one that failed or by a pruner's `stop`."""
+    """Whether a trial of so many `seeds` with these `results` has ended: all have; seed by seed, also by one that
+    failed or by a pruner's `stop`.
+    """
     failed = any(state != "complete" for state, _ in results.values())
     return len(results) == seeds or (one_by_one and (failed or stop))
 

@@ -25,12 +25,14 @@ POINTS = 200
 
 
 SIZES = ("episodes.ways", "episodes.shots", "episodes.queries", "model.blocks")
-"""What a task takes of the data, and the network of its images."""
+"""Settings that the data must satisfy: task sizes, and blocks that the image size allows."""
 
 
 @dataclass(frozen=True)
 class Need:
-    """One of what tasks or the network need of the data: the settings that decide it, how much it is, and what refuses too much."""
+    """One of what tasks or the network need of the data: the settings that decide it, how much it is, and what refuses
+    too much.
+    """
 
     paths: tuple[str, ...]
     size: Callable[[TrainerConfig], int]
@@ -83,7 +85,9 @@ class LargestParams(FixedParams):
 
 
 def refuse_untrainable(config: StudyConfig, data: ClassData) -> None:
-    """Raise ValueError for what cannot be trained on `data` here: DataError that names the arm, SpecError for a space."""
+    """Raise ValueError for what cannot be trained on `data` here: DataError that names the arm, SpecError for a
+    space.
+    """
     if config.space is not None:
         pick_dtype(config.base), pick_device(config.base)
         if problems := space_problems(config, data):
@@ -97,7 +101,9 @@ def refuse_untrainable(config: StudyConfig, data: ClassData) -> None:
 
 
 def space_problems(config: StudyConfig, data: ClassData | None) -> list[str]:
-    """Return a line for each need of what a search can draw that `data` does not meet; without data, of their images' size."""
+    """Return a line for each need of what a search can draw that `data` does not meet; without data, of their images'
+    size.
+    """
     largest, *random = _drawn(config)
     problems = []
     for need in _needs(config, data):
@@ -109,7 +115,9 @@ def space_problems(config: StudyConfig, data: ClassData | None) -> list[str]:
 
 
 def _drawn(config: StudyConfig) -> list[TrainerConfig]:
-    """Return the largest config of a space and random ones, no more compute than the space allows; those that are none are left out."""
+    """Return the largest config of a space and random ones, no more compute than the space allows; those that are none
+    are left out.
+    """
     assert config.space is not None
     most, found = config.space.max_compute, list[TrainerConfig]()
     draws: list[Trial] = [LargestParams(), *config.space.draws(POINTS)]

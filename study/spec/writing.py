@@ -1,4 +1,6 @@
-"""Spec files that mamlab writes: what follows from a study, as a file that can be read, changed, run again and cited."""
+"""Spec files that mamlab writes: what follows from a study, as a file that can be read, changed, run again and
+cited.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,9 @@ from .parsing import load_spec, parse_spec
 
 
 def base_tables(config: StudyConfig, trainer: TrainerConfig, name: str, seed: int) -> Tree:
-    """Return the sections that a study of `trainer` on the data of `config` has, whatever it does: study, data, trainer, execution."""
+    """Return the sections that a study of `trainer` on the data of `config` has, whatever it does: study, data,
+    trainer, execution.
+    """
     data = {"source": config.data.source, **config.data.model_dump(mode="json", exclude_defaults=True)}
     execution = config.execution.model_dump(mode="json", exclude_defaults=True, exclude={"keep"})
     tables = {"study": {"name": name, "seed": seed}, "data": data, "trainer": trainer_table(trainer)}
@@ -50,8 +54,8 @@ def difference(base: TrainerConfig, config: TrainerConfig) -> Tree:
 def write_spec(home: Home, tables: Tree, comment: str) -> tuple[Path, StudyConfig]:
     """Write HOME/specs/NAME.toml, with `comment` above, and return the file and what it says.
 
-    A file that is there and says the same is left as it is, and goes on with the data that is meant now. Raises ValueError, with the way out, if it says something else, or
-    is no spec file, or cannot be written.
+    A file that is there and says the same is left as it is, and goes on with the data that is meant now. Raises
+    ValueError, with the way out, if it says something else, or is no spec file, or cannot be written.
     """
     name = tables["study"]["name"]
     file = home.root / "specs" / f"{name}.toml"
@@ -62,8 +66,9 @@ def write_spec(home: Home, tables: Tree, comment: str) -> tuple[Path, StudyConfi
         there = _load(file)
         if _said(there) != _said(config):
             raise InputError(
-                f"{file} is there and says something else than would be written now; go on with it (arms and seeds may be "
-                f"added there) with: mamlab {config.command} {file}, or start another study with: --name NAME"
+                f"{file} exists and differs from the spec that would be written now; run that file (you may add arms"
+                f" and seeds to it) with: {home.command(config.command, str(file))}, or start another study with:"
+                " --name NAME"
             )
         return file, replace(there, data=config.data)
     write_file(file, text)
@@ -75,7 +80,8 @@ def _load(file: Path) -> StudyConfig:
         return load_spec(file)
     except InputError as error:
         raise InputError(
-            f"{error}\n{file} is where the new spec file would be written; mend it, move it away, or start another study with: --name NAME"
+            f"{error}\n{file} is where the new spec file would be written; mend it, move it away, or start another"
+            " study with: --name NAME"
         ) from None
 
 
@@ -88,7 +94,9 @@ def retraining_spec(home: Home, config: StudyConfig, trainer: TrainerConfig, see
 
 
 def without_folder(text: str) -> str:
-    """Return a spec's text to publish: of the absolute path of its data only the last name, as the rest is of the author's machine."""
+    """Return a spec's text to publish: of the absolute path of its data only the last name, as the rest is of the
+    author's machine.
+    """
     try:
         path = Path(tomllib.loads(text)["data"]["path"])
     except (KeyError, TypeError, tomllib.TOMLDecodeError):  # no folder, or no spec that can be read
@@ -107,7 +115,9 @@ def _said(config: StudyConfig) -> Any:
 
 
 def stored_spec(text: str, study: str) -> StudyConfig:
-    """Return the study that the spec stored with its results describes. Raises SpecError, each line with the study's name."""
+    """Return the study that the spec stored with its results describes. Raises SpecError, each line with the study's
+    name.
+    """
     try:
         return parse_spec(text, started=True)
     except SpecError as error:

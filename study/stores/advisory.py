@@ -21,7 +21,8 @@ LOOK_SECONDS = 0.2
 
 @contextmanager
 def advisory_lock(url: str, name: str, tell: Callable[[str], None]) -> Iterator[None]:
-    """Hold the lock of who makes tables on the server, for the store `name` at `url`; `tell` gets a line if that takes long.
+    """Hold the lock of who makes tables on the server, for the store `name` at `url`; `tell` gets a line if that takes
+    long.
 
     Raises StoreAway, ValueError if the server refuses us, KeyboardInterrupt if stopped meanwhile.
     """
@@ -71,4 +72,7 @@ def _holder(connection: Any) -> str:
     if found is None:
         return UNKNOWN
     host, process, since = found
-    return f"a client on {host or 'the server itself'}, connected since {since:%Y-%m-%d %H:%M:%S} (the server's process {process})"
+    return (
+        f"a client on {host or 'the server itself'}, connected since {since:%Y-%m-%d %H:%M:%S} (the server's process"
+        f" {process})"
+    )

@@ -50,7 +50,9 @@ class Patient:
         return str(self._target.tracking_uri)
 
     def check_file(self) -> None:
-        """Raise StoreLost if the store's file is no longer the one that was opened, StoreAway if that cannot be said."""
+        """Raise StoreLost if the store's file is no longer the one that was opened, StoreAway if that cannot be
+        said.
+        """
         _check(self._file, self._store)
 
 
@@ -117,7 +119,8 @@ def _read_trials(storage: RDBStorage, study: str) -> tuple[list[FrozenTrial], fr
 
 
 def open_mlflow(home: Home) -> Any:
-    """Return a patient `MlflowClient` of `home`, its store made if it is missing, the places of its artifacts this home's.
+    """Return a patient `MlflowClient` of `home`, its store made if it is missing, the places of its artifacts this
+    home's.
 
     Raises StoreAway, StoreBroken, LocationError, ValueError. MLflow sets a busy timeout of 20 s in each of its SQLite
     sessions, so the patience has to be here.
@@ -168,7 +171,9 @@ def _check(file: StoreFile | None, store: str) -> None:
 
 
 def mlflow_address(home: Home) -> str:
-    """Return MLflow's tracking URI of `home` for others to read from, its store looked at before. Raises as `open_mlflow`."""
+    """Return MLflow's tracking URI of `home` for others to read from, its store looked at before. Raises as
+    `open_mlflow`.
+    """
     if not home.mlflow_url.startswith("sqlite") or home.mlflow_db.exists():
         open_mlflow(home)  # also says at once that a server is away, which MLflow itself would find out in minutes
     return home.mlflow_url

@@ -25,7 +25,9 @@ def explained(error: BaseException) -> str | None:
 
 
 def open_files_hint() -> str:
-    """Return " (...)" if this process has about as many files open as it may, which SQLite does not say; else nothing."""
+    """Return " (...)" if this process has about as many files open as it may, which SQLite does not say; else
+    nothing.
+    """
     limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     try:
         there = len([*Path("/proc/self/fd").iterdir()])
@@ -50,7 +52,10 @@ def _of_system(error: OSError, number: int) -> str | None:
     if number in FULL:
         return f"{place} could not be written: {reason}. Make room there, then give the same command again"
     if number in FORBIDDEN:
-        return f"{place} cannot be opened or written: {reason}. Make it yours to write, or name another folder (--home, --out)"
+        return (
+            f"{place} cannot be opened or written: {reason}. Make it yours to write, or name another folder (--home,"
+            " --out)"
+        )
     if number in BROKEN:
         return f"{place} could not be read or written: {reason}. Look after that disk, then give the same command again"
     return None

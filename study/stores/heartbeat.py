@@ -1,8 +1,9 @@
 """A sign of life of a study's driver, in the study's MLflow run: seen from every machine that shares the store.
 
-The lock in the home tells two drivers of one home apart, and ends with its process; this tells those of two homes apart.
-Two machines' clocks are never compared: a process of this machine lives or does not, and a driver of another one lives if
-its sign changes while it is watched for `DEAD_SECONDS`, by the clock of who watches.
+The lock in the home tells two drivers of one home apart, and ends with its process; this tells those of two homes
+apart.
+Two machines' clocks are never compared: a process of this machine lives or does not, and a driver of another one lives
+if its sign changes while it is watched for `DEAD_SECONDS`, by the clock of who watches.
 """
 
 from __future__ import annotations
@@ -61,7 +62,9 @@ class Sign:
         return f"last sign of life at {when} by its own clock"
 
     def lives(self, home: Path) -> bool | None:
-        """Whether the driver lives; None if this machine cannot tell. `home`: nobody else holds the study's lock in it."""
+        """Whether the driver lives; None if this machine cannot tell. `home`: nobody else holds the study's lock in
+        it.
+        """
         here = self.machine == this_machine() if self.machine else self.host == socket.gethostname()
         if not here:
             return None
@@ -83,7 +86,8 @@ def read_sign(tag: str) -> Sign | None:
 
 
 def living(read: Callable[[], Mapping[str, str]], home: Path) -> dict[str, Sign]:
-    """Return the drivers that live, by study. Those of other machines are watched: it takes `DEAD_SECONDS` if all are dead.
+    """Return the drivers that live, by study. Those of other machines are watched: it takes `DEAD_SECONDS` if all are
+    dead.
 
     Args:
         read: returns the studies' tags; called again and again.
@@ -156,8 +160,8 @@ class Heartbeat:
         """Raise DriverBusy if a driver of another home lives, by the tag that `read` returns; see `living`."""
         if other := living(lambda: {study: read()}, self._home).get(study):
             raise DriverBusy(
-                f'study "{study}" is being run by {other}, and gives signs of life. Wait for it, stop it there, or look on '
-                "with `mamlab status`"
+                f'study "{study}" is being run by {other}, and gives signs of life. Wait for it, stop it there, or look'
+                " on with `mamlab status`"
             )
 
     def refuse_successor(self, study: str, tag: str) -> None:

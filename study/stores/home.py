@@ -25,7 +25,8 @@ class Home:
     """The folder of all outputs; `root` is made absolute. Nothing is created until it is needed.
 
     Attributes:
-        stores: a folder with copies of the SQLite stores that are read instead of the home's own (`study.stores.reading`).
+        stores: a folder with copies of the SQLite stores that are read instead of the home's own
+            (`study.stores.reading`).
         given: addresses of "optuna" and "mlflow" that come before the environment's and those in `stores.toml`.
 
     Raises ValueError for a path with ?, # or %, or of a user who is not there.
@@ -111,7 +112,9 @@ class Home:
         return self.root / "locks"
 
     def has_checkpoint(self, fingerprint: str) -> bool:
-        """Whether the final checkpoint of `fingerprint` is there; its folder is listed, which a network file system answers anew."""
+        """Whether the final checkpoint of `fingerprint` is there; its folder is listed, which a network file system
+        answers anew.
+        """
         try:
             return any(file.name == "final.ckpt" for file in (self.checkpoints / fingerprint).iterdir())
         except FileNotFoundError:

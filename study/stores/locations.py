@@ -84,7 +84,8 @@ def find_moved(home: Home) -> Moved | None:
 
 
 def settle(home: Home, tell: Callable[[str], None]) -> None:
-    """Rewrite what names another home, in one transaction, and `tell` a line about it. The caller holds the stores' lock.
+    """Rewrite what names another home, in one transaction, and `tell` a line about it. The caller holds the stores'
+    lock.
 
     Raises LocationError where the artifacts are not here, or a driver of this home lives.
     """
@@ -111,13 +112,17 @@ def refuse_absent(moved: Moved, home: Home) -> None:
     first = moved.absent[0]
     here = home.artifacts / first.name
     if first.is_dir():
-        remedy = f"copy them: {shlex.join(['mkdir', '-p', str(home.artifacts)])} && {shlex.join(['cp', '-a', str(first), str(here)])}"
+        remedy = (
+            f"copy them: {shlex.join(['mkdir', '-p', str(home.artifacts)])} &&"
+            f" {shlex.join(['cp', '-a', str(first), str(here)])}"
+        )
     else:
         remedy = (
             f"bring the folder along to {here}; if it is lost, go on without: {shlex.join(['mkdir', '-p', str(here)])}"
         )
     raise LocationError(
-        f"the artifacts of {len(moved.absent)} stud{'y are' if len(moved.absent) == 1 else 'ies are'} not in the home {home.root}: "
+        f"the artifacts of {len(moved.absent)} stud{'y are' if len(moved.absent) == 1 else 'ies are'} not in the home"
+        f" {home.root}: "
         f'its store says that those of "{first.name}" lie in {first}; {remedy}'
     )
 

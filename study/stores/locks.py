@@ -21,7 +21,9 @@ class DriverBusy(MamlabError, RuntimeError):
 
 @contextmanager
 def file_lock(path: Path) -> Iterator[None]:
-    """Hold the lock on `path`; waits for another holder, and says who it is. Raises KeyboardInterrupt if stopped meanwhile."""
+    """Hold the lock on `path`; waits for another holder, and says who it is. Raises KeyboardInterrupt if stopped
+    meanwhile.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a", encoding="utf-8") as file, held(file, path, raise_if_stopped):
         yield
@@ -41,7 +43,7 @@ def driver_lock(path: Path, study: str) -> Iterator[None]:
             time.sleep(0.1)
         else:
             raise DriverBusy(
-                f'study "{study}" is being run by {holder(path) or UNKNOWN}. Wait for it, stop it there, or look on with '
-                "`mamlab status`"
+                f'study "{study}" is being run by {holder(path) or UNKNOWN}. Wait for it, stop it there, or look on'
+                " with `mamlab status`"
             )
         yield

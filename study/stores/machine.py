@@ -7,7 +7,8 @@ from pathlib import Path
 
 
 def this_machine() -> str:
-    """Return what only processes that see each other share: this boot's id and the namespace of process ids; empty if unknown.
+    """Return what only processes that see each other share: this boot's id and the namespace of process ids; empty if
+    unknown.
 
     Two containers may have the same host name, and a machine that was started again has no process of before.
     """
@@ -25,7 +26,9 @@ def started(process: int) -> str:
 
 
 def lives(process: int, since: str = "") -> bool:
-    """Whether a process of this machine lives; one that started at another time than `since`, if known, is another one."""
+    """Whether a process of this machine lives; one that started at another time than `since`, if known, is another
+    one.
+    """
     try:
         os.kill(process, 0)
     except (ProcessLookupError, OverflowError):
@@ -37,7 +40,9 @@ def lives(process: int, since: str = "") -> bool:
 
 
 def _stat(process: int) -> list[str]:
-    """Return the fields of /proc/PROCESS/stat from the third on, the process's state; empty if there is no such file."""
+    """Return the fields of /proc/PROCESS/stat from the third on, the process's state; empty if there is no such
+    file.
+    """
     try:
         return Path(f"/proc/{process}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
     except OSError:

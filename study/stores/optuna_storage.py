@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 
 class SoleWriter(_CachedStorage):
-    """Optuna's own cache reads all unfinished trials at every question; this one reads a trial once, and after rare writes.
+    """Optuna's own cache reads all unfinished trials at every question; this one reads a trial once, and after rare
+    writes.
 
     A pruner asks after every epoch, and reading costs it more than writing. No other mamlab may write the study
     meanwhile: the driver's lock sees to that. What another tool writes is seen after `forget`.
@@ -50,7 +51,9 @@ class SoleWriter(_CachedStorage):
         return copy.deepcopy(trials) if deepcopy else trials
 
     def get_best_trial(self, study_id: int) -> FrozenTrial:
-        """Return the complete trial of the highest value, of those that are shown. Raises ValueError if there is none."""
+        """Return the complete trial of the highest value, of those that are shown. Raises ValueError if there is
+        none.
+        """
         if self._shown is None:
             return super().get_best_trial(study_id)
         complete = self.get_all_trials(study_id, deepcopy=False, states=(TrialState.COMPLETE,))

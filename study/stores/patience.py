@@ -1,7 +1,7 @@
 """A store that does not answer is `StoreAway`, nothing else; who asks decides how long to wait.
 
-A locked SQLite file is waited for. PostgreSQL and an MLflow server are asked once: `study.engine.recorder` goes on meanwhile,
-`wait_for` does not.
+A locked SQLite file is waited for. PostgreSQL and an MLflow server are asked once: `study.engine.recorder` goes on
+meanwhile, `wait_for` does not.
 """
 
 from __future__ import annotations
@@ -28,8 +28,11 @@ LONGEST_PAUSE = 30.0
 """Pauses between two tries to reach a store that is away grow to this."""
 _LOCKED = ("database is locked", "database table is locked")
 _FULL = (
-    "disk I/O error", "database or disk is full", "unable to open database file", "attempt to write a readonly database",
-)  # fmt: skip
+    "disk I/O error",
+    "database or disk is full",
+    "unable to open database file",
+    "attempt to write a readonly database",
+)
 _NO_ROOM = ("database or disk is full", os.strerror(errno.ENOSPC), os.strerror(errno.EDQUOT))
 _DISK_WORDS = tuple(os.strerror(number) for number in sorted(DISK_ERRORS))
 _REFUSED = ("authentication failed", "does not exist", "no pg_hba.conf entry", "permission denied")
@@ -75,8 +78,8 @@ class StoreLost(StoreAway):
 def patiently(call: Callable[[], T], store: str = "the store", pause: float = 0.1) -> T:
     """Return what `call` returns; while SQLite says that it is locked, try again after growing pauses.
 
-    Raises StoreAway if the store does not answer, or is locked for a minute and more, StoreBroken if its file is damaged; any
-    other error as it is.
+    Raises StoreAway if the store does not answer, or is locked for a minute and more, StoreBroken if its file is
+    damaged; any other error as it is.
     """
     deadline = time.monotonic() + BUSY_SECONDS
     while True:
@@ -126,7 +129,9 @@ def _texts(error: BaseException) -> list[str]:
 
 
 def is_away(error: BaseException) -> bool:
-    """Whether an error of a store, or of a library above it, says that the store does not answer, or its disk does not."""
+    """Whether an error of a store, or of a library above it, says that the store does not answer, or its disk does
+    not.
+    """
     for one in chain(error):
         names = {kind.__name__ for kind in type(one).__mro__}
         text = str(one)

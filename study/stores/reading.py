@@ -26,7 +26,8 @@ from .sqlite_files import StoreBroken
 def readable(home: Home, *, as_it_is: bool = False) -> Iterator[Home]:
     """Yield `home`, or while the block lasts one that reads copies of its stores, if they cannot be written.
 
-    `as_it_is`: nothing in the home shall be written, so a home that was moved, or has lost Optuna's store, is read from copies, too.
+    `as_it_is`: nothing in the home shall be written, so a home that was moved, or has lost Optuna's store, is read from
+    copies, too.
     """
     if not (home.mlflow_url.startswith("sqlite") and home.mlflow_db.exists()) or not _must_copy(home, as_it_is):
         yield home

@@ -89,7 +89,9 @@ def optuna_schema() -> Schema:
 
 
 def _with_engine(file: Path, work: Callable[[Any], None]) -> None:
-    """Let MLflow write `file`; its many small transactions are not flushed one by one, since the file is flushed before it counts."""
+    """Let MLflow write `file`; its many small transactions are not flushed one by one, since the file is flushed before
+    it counts.
+    """
     import sqlalchemy
     from sqlalchemy.pool import NullPool
 

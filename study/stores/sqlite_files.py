@@ -1,7 +1,8 @@
-"""The SQLite files of a home: made and migrated beside their place and renamed, so that nobody ever sees a half-made one.
+"""The SQLite files of a home: made and migrated beside their place and renamed, so that nobody ever sees a half-made
+one.
 
-Whoever calls holds the lock of the home's stores. What an earlier version, a copy or a disk left is told apart and named;
-no file with content is ever removed.
+Whoever calls holds the lock of the home's stores. What an earlier version, a copy or a disk left is told apart and
+named; no file with content is ever removed.
 """
 
 from __future__ import annotations
@@ -99,8 +100,8 @@ def _refuse_unfit(file: Path, schema: Schema, revision: str, tables: set[str]) -
         )
     if revision and not schema.knows(revision):
         raise StoreBroken(
-            f"{file} was written by a newer {schema.library} (schema {revision}; {schema.installed} has {schema.head}): "
-            f"pip install --upgrade {schema.library.lower()}, or put back a copy from before"
+            f"{file} was written by a newer {schema.library} (schema {revision}; {schema.installed} has {schema.head}):"
+            f" pip install --upgrade {schema.library.lower()}, or put back a copy from before"
         )
     if revision in ("", schema.head):
         lacking = sorted(schema.tables - tables)
@@ -112,8 +113,8 @@ def _raise_broken(file: Path, schema: Schema, why: str) -> None:
     if rows := _rows(file, schema.content):
         raise StoreBroken(f"{file} has {rows} {schema.content} but {why}; {way_out(file)}") from None
     raise StoreBroken(
-        f"{file} is half made ({why}): whoever made it was stopped before it was done. It has no {schema.content}, so nothing "
-        f"is lost: {move(file, f'{file}.half-made')}, and give the command again"
+        f"{file} is half made ({why}): whoever made it was stopped before it was done. It has no {schema.content}, so"
+        f" nothing is lost: {move(file, f'{file}.half-made')}, and give the command again"
     ) from None
 
 
@@ -141,7 +142,7 @@ def _migrate(file: Path, new: Path, schema: Schema, revision: str) -> Path:
         kept.unlink()
         _raise_broken(
             file, schema,
-            f"is of the older schema {revision}, and could not be brought to that of {schema.installed} ({failed})",
+            f"is of the older schema {revision}, and could not be migrated to {schema.installed} ({failed})",
         )  # fmt: skip
     return kept
 
@@ -171,8 +172,8 @@ def _alone(file: Path) -> Iterator[sqlite3.Connection]:
                 )  # an exclusive lock outlives the transaction, in which nothing could be copied
         except sqlite3.OperationalError as error:
             raise StoreBroken(
-                f"{file} is of an older schema and must be brought to a newer one, but another process has it open ({error}); "
-                "stop it (a driver, mamlab ui), and give the command again"
+                f"{file} is of an older schema and must be brought to a newer one, but another process has it open"
+                f" ({error}); stop it (a driver, mamlab ui), and give the command again"
             ) from None
         yield database
 

@@ -34,8 +34,8 @@ class StoreFile:
     def problem(self) -> str:
         """Return what happened to the file and what puts it back; empty while it is the one that was opened.
 
-        What a deleted file held is rescued into one beside it; when that is put into its place, it is the store. Raises OSError
-        if the file system does not answer.
+        What a deleted file held is rescued into one beside it; when that is put into its place, it is the store. Raises
+        OSError if the file system does not answer.
         """
         now = _identity(self.path)
         if self._rescued and now is not None and now in (self._identity, self._rescued_identity):
@@ -68,7 +68,10 @@ class StoreFile:
             )
             return f"{self.path} was {what} while the study ran, and what it held could not be kept ({error}); {remedy}"
         first = "" if now is None else f"{move(self.path, f'{self.path}.other')}; "
-        return f"{self.path} was {what} while the study ran; what it held is kept, put it back: {first}{move(kept, self.path)}"
+        return (
+            f"{self.path} was {what} while the study ran; what it held is kept, put it back:"
+            f" {first}{move(kept, self.path)}"
+        )
 
     def _moved_to(self) -> Path | None:
         """Return where the file lies now, None if it is deleted or that cannot be said."""

@@ -16,8 +16,8 @@ def require_store(home: Home) -> None:
     if home.mlflow_url.startswith("sqlite") and not home.mlflow_db.exists():
         if home.optuna_db.exists():
             raise UnknownStudyError(
-                f"{home.mlflow_db} is not there, but Optuna's store is: put it back, or start the study again, which takes what has "
-                "ended from the checkpoints"
+                f"{home.mlflow_db} is not there, but Optuna's store is: put it back, or start the study again, which"
+                " takes what has ended from the checkpoints"
             )
         raise UnknownStudyError(
             f"there are no runs yet in {home.root}; `mamlab demo` makes some, --home names another folder"

@@ -45,8 +45,10 @@ _SECRET = re.compile(
 def redact(text: str) -> str:
     """Return `text` with *** for every password and token.
 
-    Those are what stands before the @ of an address, all of it where there is no user of its own (http://TOKEN@host), and
-    the values of what is called password, token, secret or the like: sslpassword=..., PGPASSWORD='...', {"password": "..."}.
+    Those are what stands before the @ of an address, all of it where there is no user of its own (http://TOKEN@host),
+    and
+    the values of what is called password, token, secret or the like: sslpassword=..., PGPASSWORD='...', {"password":
+        "..."}.
     """
     return _SECRET.sub(r"\g<head>***", _USER_INFO.sub(_without_password, text))
 
@@ -85,7 +87,9 @@ def store_addresses(root: Path, given: Mapping[str, str | None] = MappingProxyTy
 
 
 def open_to_others(root: Path) -> str:
-    """Return a note if the home's `stores.toml` holds a password and other users of the machine can read it; else nothing."""
+    """Return a note if the home's `stores.toml` holds a password and other users of the machine can read it; else
+    nothing.
+    """
     file = root / FILE
     try:
         mode = file.stat().st_mode
@@ -94,7 +98,10 @@ def open_to_others(root: Path) -> str:
         return ""
     if not secret or not mode & 0o077:
         return ""
-    return f"{file} holds a password, and other users of this machine can read it: {shlex.join(['chmod', '600', str(file)])}"
+    return (
+        f"{file} holds a password, and other users of this machine can read it:"
+        f" {shlex.join(['chmod', '600', str(file)])}"
+    )
 
 
 def _read(file: Path) -> dict[str, str]:

@@ -83,7 +83,9 @@ class Ended:
 
 @dataclass(frozen=True)
 class Busy:
-    """Another process holds the training; the job is to be tried again later. `holder`: its host, process, and since when."""
+    """Another process holds the training; the job is to be tried again later. `holder`: its host, process, and since
+    when.
+    """
 
     message: str
     holder: str = ""
@@ -91,7 +93,9 @@ class Busy:
 
 @dataclass(frozen=True)
 class HomeFault:
-    """The home's disk failed: a checkpoint could not be written, or a file not be read. `size`: bytes that had no room."""
+    """The home's disk failed: a checkpoint could not be written, or a file not be read. `size`: bytes that had no
+    room.
+    """
 
     message: str
     size: int = 0

@@ -78,7 +78,9 @@ def run_job(job: Job) -> Generator[Event, Answer, None]:
 
 
 def _leave_if_the_gpu_is_lost(error: Exception) -> None:
-    """End the process after an error that breaks CUDA for the rest of its life: the driver sees it lost, and starts another."""
+    """End the process after an error that breaks CUDA for the rest of its life: the driver sees it lost, and starts
+    another.
+    """
     if isinstance(error, torch.AcceleratorError):
         print("this process can use its GPU no more, and ends", file=sys.stderr, flush=True)
         os._exit(GPU_LOST)
@@ -112,7 +114,9 @@ def _train(job: Job, folder: CheckpointFolder) -> Generator[Event, Answer, None]
 
 
 def _remove(folder: CheckpointFolder) -> None:
-    """Remove a training's checkpoints; on a disk that fails they stay, and the run's end, which was told, is no other for it."""
+    """Remove a training's checkpoints; on a disk that fails they stay, and the run's end, which was told, is no other
+    for it.
+    """
     with suppress(OSError):
         folder.remove()
 

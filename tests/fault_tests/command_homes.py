@@ -1,4 +1,6 @@
-"""The homes that the table of commands and faults works on: an earlier version's studies, and files of others everywhere in it."""
+"""The homes that the table of commands and faults works on: an earlier version's studies, and files of others
+everywhere in it.
+"""
 
 from __future__ import annotations
 

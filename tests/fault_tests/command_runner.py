@@ -61,7 +61,9 @@ def _command(place: Place, args: list[str], output: Path) -> None:
 
 
 def apart(how: str, place: Place, *commands: tuple[str, ...]) -> list[Answer]:
-    """Give commands in a mount namespace of their own, `how`: "full:FOLDER:KILOBYTES:waits" (or ":fails") or "locked"."""
+    """Give commands in a mount namespace of their own, `how`: "full:FOLDER:KILOBYTES:waits" (or ":fails") or
+    "locked".
+    """
     command = [*NAMESPACE, sys.executable, "-m", "tests.fault_tests.command_runner", how, str(place.folder)]
     done = subprocess.run([*command, json.dumps(commands)], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -69,7 +71,9 @@ def apart(how: str, place: Place, *commands: tuple[str, ...]) -> list[Answer]:
 
 
 def _full(place: Place, how: str, args: list[str]) -> list[Answer]:
-    """Give a command with a disk of so many kB in the place of a folder, which has room when it has failed, or waits; then again."""
+    """Give a command with a disk of so many kB in the place of a folder, which has room when it has failed, or waits;
+    then again.
+    """
     _, name, size, waits = how.split(":")
     folder, aside = place.folder / name, place.folder / "aside"
     folder.mkdir(parents=True, exist_ok=True)

@@ -28,12 +28,15 @@ READERS = {
     "status": command("status", r"ab ablation 9 9 complete"),
     "status ab": command("status ab", r"9 complete .*best 87\.50 %"),
     "report": command("report ab", r"Report: .*/reports/ab/index\.html"),
-    "verify": command("verify ab", r"every (table|accuracy on its page) follows from its 9 runs; .*the results agree with MLflow"),
+    "verify": command(
+        "verify ab", r"every (table|accuracy on its page) follows from its 9 runs; .*the results agree with MLflow"
+    ),
     "doctor": command("doctor ab", r"ab: the stores, the checkpoints and the journal agree"),
     "export": command("export ab model --arm MAML++", r"Accuracy: \d.*MLflow: "),
     "plan": command("plan ablation.toml", r"3 arms x 3 seeds = 9, 9 of them already trained in this home"),
-    "plan --from": command("plan ablation.toml --from "
-                           "runs/reports/ab", r"7\.22 points, from the report in runs/reports/ab"),
+    "plan --from": command(
+        "plan ablation.toml --from runs/reports/ab", r"7\.22 points, from the report in runs/reports/ab"
+    ),
     "promote": command("promote se --best 1 --seeds 1", r"se-promoted: 2 of 2 runs \| 2 complete", "se-promoted"),
     "ablate --from": command("ablate --from se --seeds 1", r"se-ablated: (\d+) of \1 runs", "se-ablated"),
     "clean": command("clean", r"Nothing to clean: every file is still used by a study"),
@@ -41,7 +44,7 @@ READERS = {
     "ui": command("ui --port PORT", r"Ctrl-C stops.*Stopped"),
     "ablate": command("ablate ablation.toml", r"ab: 9 of 9 runs \| 9 complete"),
     "search": command("search search.toml", r"se: 10 of 10 runs \| 9 complete, 1 pruned"),
-}  # fmt: skip
+}
 """Commands that read what is there; the last two have nothing left to train."""
 
 WRITERS = {
@@ -161,7 +164,10 @@ AT_ONCE = {
 
 NO_SPACE = r"error: .*(No space left on device|database or disk is full)"
 STORE_FULL = r"error: \S+ store \S+/runs/\w+\.db cannot be written, because the disk of \S+/runs is full"
-GOES_ON = r"(cannot be written, because the disk of \S+ is full|No space left on device).*([Tt]he home is writable|[Bb]oth stores answer|[Bb]oth databases are reachable) again.*\d+ of \d+ runs?"
+GOES_ON = (
+    r"(cannot be written, because the disk of \S+ is full|No space left on device).*([Tt]he home is writable|[Bb]oth"
+    r" stores answer|[Bb]oth databases are reachable) again.*\d+ of \d+ runs?"
+)
 FULL: dict[str, tuple[str, int, int, str] | str] = {
     "report": ("runs/reports/ab", 40, 2, NO_SPACE),
     "report --out": ("paper", 40, 2, NO_SPACE),

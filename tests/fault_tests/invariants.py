@@ -15,7 +15,9 @@ from trainers.checkpoint import CheckpointFolder
 Key = tuple[str, int]
 """(arm, or trial of a search; seed)"""
 Results = dict[Key, tuple[str, dict[str, str], dict[str, list[tuple[int, float]]], tuple[Any, ...]]]
-"""Of each run that has ended: its state, its parameters, each metric's (step, value) points, and its trial in Optuna."""
+"""Of each run that has ended: its state, its parameters, each metric's (step, value) points, and its trial in
+Optuna.
+"""
 
 TIMES = {records.EPOCH_SECONDS, records.SECONDS, "tasks_per_second"}
 """Metrics that no two runs share."""

@@ -39,7 +39,9 @@ COMMANDS = {
 
 @dataclass(frozen=True)
 class Environment:
-    """What surrounds a command: variables, a limit of open files, files beside the spec, the name of the folder it is in."""
+    """What surrounds a command: variables, a limit of open files, files beside the spec, the name of the folder it is
+    in.
+    """
 
     variables: dict[str, str] = field(default_factory=dict)
     files: int = 0
@@ -55,21 +57,34 @@ ENVIRONMENTS = {
     "LC_ALL=C": Environment({"LC_ALL": "C", "LANG": "C"}),
     "LC_ALL=POSIX without UTF-8 mode": Environment({"LC_ALL": "POSIX", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}),
     "proxies": Environment(
-        {name: PROXY for head in ("http", "https", "all", "grpc") for name in (f"{head}_proxy", f"{head.upper()}_PROXY")}
+        {
+            name: PROXY
+            for head in ("http", "https", "all", "grpc")
+            for name in (f"{head}_proxy", f"{head.upper()}_PROXY")
+        }
     ),
     "variables of an MLflow server": Environment(
         {
-            "MLFLOW_STATIC_PREFIX": "/prefix", "_MLFLOW_STATIC_PREFIX": "/prefix", "MLFLOW_HOST": "0.0.0.0",
-            "MLFLOW_PORT": "1", "MLFLOW_WORKERS": "3", "MLFLOW_ARTIFACTS_ONLY": "true", "GUNICORN_CMD_ARGS": "--nonsense",
-            "MLFLOW_BACKEND_STORE_URI": "sqlite:////nowhere/x.db", "MLFLOW_TRACKING_URI": PROXY,
-            "MLFLOW_EXPERIMENT_NAME": "theirs", "MLFLOW_RUN_ID": "0" * 32,
+            "MLFLOW_STATIC_PREFIX": "/prefix",
+            "_MLFLOW_STATIC_PREFIX": "/prefix",
+            "MLFLOW_HOST": "0.0.0.0",
+            "MLFLOW_PORT": "1",
+            "MLFLOW_WORKERS": "3",
+            "MLFLOW_ARTIFACTS_ONLY": "true",
+            "GUNICORN_CMD_ARGS": "--nonsense",
+            "MLFLOW_BACKEND_STORE_URI": "sqlite:////nowhere/x.db",
+            "MLFLOW_TRACKING_URI": PROXY,
+            "MLFLOW_EXPERIMENT_NAME": "theirs",
+            "MLFLOW_RUN_ID": "0" * 32,
         }
     ),
-    "modules of the user's": Environment(beside=("mlflow.py", "queue.py", "torch.py", "optuna.py", "numpy.py", "types.py")),
+    "modules of the user's": Environment(
+        beside=("mlflow.py", "queue.py", "torch.py", "optuna.py", "numpy.py", "types.py")
+    ),
     "64 open files": Environment(files=64),
     "spaces and &": Environment(folder="a & b (c) 'd'"),
     "another working directory": Environment(elsewhere=True),
-}  # fmt: skip
+}
 TOO_FEW = r"error: .*(as many files open as it may|[Tt]oo many open files|ulimit -n)"
 
 

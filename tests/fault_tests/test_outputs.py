@@ -1,6 +1,7 @@
 """What a command writes where its user says: its process is killed at random moments, the disk is full or read-only.
 
-`mamlab report` and `mamlab export` write through one module, which tests/reports_tests/test_output_folder.py takes apart; here real processes do.
+`mamlab report` and `mamlab export` write through one module, which tests/reports_tests/test_output_folder.py takes
+apart; here real processes do.
 """
 
 from __future__ import annotations

@@ -40,7 +40,9 @@ Node(
 print("Ray runtime started", flush=True)
 signal.pause()
 """
-"""`ray start --address` would listen on every network of this machine. Another address: a driver joins the node that has its own."""
+"""`ray start --address` would listen on every network of this machine. Another address: a driver joins the node that
+has its own.
+"""
 
 
 @contextmanager
@@ -76,7 +78,11 @@ def test_a_node_that_does_not_see_the_home_gets_no_runs(hidden: str, tmp_path: P
         config = on_ray(address)
         status, told = drive(config, home)
     assert status == 0, told
-    what = f"does not see the home {home.root}: mount it" if not hidden else f"has another folder at {home.checkpoints}"
+    what = (
+        f"does not see the home {home.root}: mount it"
+        if not hidden
+        else f"sees a different folder at {home.checkpoints}"
+    )
     assert what in told
     assert told.count("It gets no runs") == 1
     assert check_stores(home, config, 4) == {"complete": 4}

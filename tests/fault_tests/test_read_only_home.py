@@ -14,7 +14,8 @@ from .test_checkpoints import NAMESPACE, can_mount
 
 READERS = """
 from study.cli import run
-for command in (["status"], ["report", "ab", "--out", "../../report"], ["verify", "../../report"], ["export", "se", "../../model"], ["clean"]):
+for command in (["status"], ["report", "ab", "--out", "../../report"], ["verify", "../../report"],
+                ["export", "se", "../../model"], ["clean"]):
     assert run([*command, "--home", "runs"]) == 0, command
 assert run(["doctor", "ab", "--home", "runs"]) == 1
 for command in (["report", "ab"], ["ablate", "ablation.toml"], ["doctor", "ab", "--fix"]):

@@ -57,11 +57,24 @@ def record(number: int, state: str = "complete", accuracy: float | None = 0.9, *
         "versions": VERSIONS,
     }
     fields: dict[str, Any] = {
-        "run_id": f"{number:032x}", "experiment_id": "7", "study": "s", "kind": "ablation", "name": f"run {number}", "arm": None,
-        "seed": 0, "trial": number, "state": state, "fingerprint": f"{number:064x}", "params": {}, "metrics": metrics, "tags": tags,
+        "run_id": f"{number:032x}",
+        "experiment_id": "7",
+        "study": "s",
+        "kind": "ablation",
+        "name": f"run {number}",
+        "arm": None,
+        "seed": 0,
+        "trial": number,
+        "state": state,
+        "fingerprint": f"{number:064x}",
+        "params": {},
+        "metrics": metrics,
+        "tags": tags,
         "curves": {"val_accuracy": curve, "val_loss": [(e, 2 * (1 - a)) for e, a in curve]},
-        "per_task": {"single": [target] * 20} if state == "complete" else {}, "started_at": 1e9 + number, "ended_at": 1e9 + number + 60.5,
-    }  # fmt: skip
+        "per_task": {"single": [target] * 20} if state == "complete" else {},
+        "started_at": 1e9 + number,
+        "ended_at": 1e9 + number + 60.5,
+    }
     fields |= changes
     fields["tags"] = tags | changes.get("tags", {})
     return RunRecord(**fields)

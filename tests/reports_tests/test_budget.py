@@ -27,7 +27,8 @@ def test_the_expected_best_of_n_is_the_mean_over_all_subsets_of_n() -> None:
 
 
 def test_the_band_of_one_trial_by_hand() -> None:
-    # Two values, reach sqrt(ln 40 / 4) = 0.96: the distribution function lies in [0, 0.96] before 0.4, [0, 1] before 0.8, [0.04, 1] after.
+    # Two values, reach sqrt(ln 40 / 4) = 0.96: the distribution function lies in [0, 0.96] before 0.4, [0, 1] before
+    # 0.8, [0.04, 1] after.
     found = expected_best([0.4, 0.8])
     reach = math.sqrt(math.log(40) / 4)
     assert found.low[0] == pytest.approx(1 - (0.4 * reach + 0.4 + 0.2))

@@ -69,7 +69,8 @@ def test_tasks_that_differ_by_the_same_in_every_arm_leave_all_noise_to_the_seeds
     loud = runs("A", [0.5 + 0.01 * (1 + seed) for seed in range(7)], per_task=(-0.03, 0.03))
     noise = summarise_ablation([*loud, *BASE], INFO).comparisons[0].noise
     assert noise is not None
-    # Differences of the two tasks: -+ 0.02 around each seed's mean: variance 0.0008. Means 0.01 ... 0.07: variance 0.0028 / 6.
+    # Differences of the two tasks: -+ 0.02 around each seed's mean: variance 0.0008. Means 0.01 ... 0.07: variance
+    # 0.0028 / 6.
     assert noise.task_sd**2 == pytest.approx(0.0008)
     assert noise.share == pytest.approx(1 - 0.0004 / (0.0028 / 6))
 

@@ -28,8 +28,12 @@ def search(*trials: tuple[float, float, str]) -> Search:
 
 
 FOUND = search(
-    (1.0, 0.9, "complete"), (2.0, 0.9, "complete"), (0.5, 0.7, "complete"), (4.0, 0.95, "complete"), (0.1, 0.99, "pruned")
-)  # fmt: skip
+    (1.0, 0.9, "complete"),
+    (2.0, 0.9, "complete"),
+    (0.5, 0.7, "complete"),
+    (4.0, 0.95, "complete"),
+    (0.1, 0.99, "pruned"),
+)
 
 
 def test_the_front_is_what_nothing_cheaper_equals_and_pruned_trials_are_not_on_it() -> None:

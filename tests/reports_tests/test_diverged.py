@@ -53,7 +53,8 @@ def test_half_of_the_runs_diverged_and_the_arm_is_neither_bold_nor_the_headline_
 def test_survivors_alone_would_be_significant_and_signed_ranks_are_not() -> None:
     found = summarise_ablation([*BASE, *HALF], INFO).comparisons[0]
     assert sign_flip_p(list(found.differences.values())) == 2 / 2**8
-    # The eight that finished have the ranks 1 to 8, upward; the eight that diverged share 9 to 16, which is 12.5 each, downward.
+    # The eight that finished have the ranks 1 to 8, upward; the eight that diverged share 9 to 16, which is 12.5 each,
+    # downward.
     expected = sign_flip_p([*range(1, 9), *[-12.5] * 8])
     assert found.test.adjusted == found.test.p == expected
     assert expected > 0.05

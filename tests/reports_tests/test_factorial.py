@@ -15,8 +15,9 @@ from .example import record
 
 TWO = Factorial(("A", "B"), {"none": (), "a": ("A",), "b": ("B",), "ab": ("A", "B")})
 THREE = Factorial(
-    ("A", "B", "C"), {"".join(on) or "none": on for on in [(), *"ABC", ("A", "B"), ("A", "C"), ("B", "C"), tuple("ABC")]}
-)  # fmt: skip
+    ("A", "B", "C"),
+    {"".join(on) or "none": on for on in [(), *"ABC", ("A", "B"), ("A", "C"), ("B", "C"), tuple("ABC")]},
+)
 
 
 def cells(values: dict[str, list[float]]) -> dict[str, dict[int, float]]:
@@ -28,17 +29,24 @@ def noisy(design: Factorial, seeds: int = 5) -> dict[str, dict[int, float]]:
     effect = {"A": 0.03, "B": 0.01, "C": -0.02}
     return {
         arm: {
-            s: 0.5 + 0.02 * s + sum(effect[f] for f in on) + 0.04 * ("A" in on and "B" in on) + generator.normal(0, 0.01)
+            s: (
+                0.5
+                + 0.02 * s
+                + sum(effect[f] for f in on)
+                + 0.04 * ("A" in on and "B" in on)
+                + generator.normal(0, 0.01)
+            )
             for s in range(seeds)
         }
         for arm, on in design.arms.items()
-    }  # fmt: skip
+    }
 
 
 def test_two_factors_by_hand() -> None:
     found = factorial_effects(TWO, cells({"none": [1, 2], "a": [2, 3], "b": [3, 4], "ab": [8, 9]}))
     means = {effect.factors: effect.estimate.mean for effect in found.effects}
-    # A: (2 + 8) / 2 - (1 + 3) / 2; B: (3 + 8) / 2 - (1 + 2) / 2; both: ((8 - 3) - (2 - 1)) / 2. Nothing is left as noise.
+    # A: (2 + 8) / 2 - (1 + 3) / 2; B: (3 + 8) / 2 - (1 + 2) / 2; both: ((8 - 3) - (2 - 1)) / 2. Nothing is left as
+    # noise.
     assert means == {("A",): pytest.approx(3), ("B",): pytest.approx(4), ("A", "B"): pytest.approx(2)}
     assert [effect.estimate.low for effect in found.effects] == [None] * 3  # both seeds say the same
     # A first: 1, then B: 6; B first: 2, then A: 5.

@@ -60,7 +60,9 @@ def test_what_acts_has_the_share_that_it_has_in_the_value_s_variance() -> None:
 
 
 def conditional(trials: int, granularity: float = 0.0) -> Search:
-    """Return trials of which half have lslr on, which adds 0.1, and `granularity` where it is per_layer; outer.lr does nothing."""
+    """Return trials of which half have lslr on, which adds 0.1, and `granularity` where it is per_layer; outer.lr does
+    nothing.
+    """
     draw = np.random.default_rng(2)
     runs = []
     for i in range(trials):
@@ -99,7 +101,9 @@ def test_a_setting_that_acts_is_ranked_among_the_trials_in_which_its_component_i
 
 
 def searched(trials: int, complete: int) -> Search:
-    """Return a search whose accuracy after 2 epochs follows outer.lr; the first `complete` go on to epoch 10, where all are alike."""
+    """Return a search whose accuracy after 2 epochs follows outer.lr; the first `complete` go on to epoch 10, where all
+    are alike.
+    """
     runs = []
     for i in range(trials):
         rate = (i * 7 % trials + 1) / trials

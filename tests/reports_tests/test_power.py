@@ -1,4 +1,6 @@
-"""Power against closed forms (all signs equal, the noncentral t), and against studies that are simulated task by task."""
+"""Power against closed forms (all signs equal, the noncentral t), and against studies that are simulated task by
+task.
+"""
 
 import numpy as np
 import pytest

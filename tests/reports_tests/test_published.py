@@ -22,7 +22,8 @@ def test_every_number_of_a_published_report_follows_from_its_raw_results(folder:
     assert verify_documents(folder, pages=False) == [], "if the reports were meant to change: make docs"
 
 
-@pytest.mark.docs  # with the releases of constraints.txt; other processors and releases draw other last digits of pictures
+# with the releases of constraints.txt; other processors and releases draw other last digits of pictures
+@pytest.mark.docs
 @pytest.mark.parametrize("folder", PUBLISHED, ids=lambda folder: folder.name)
 def test_a_published_report_is_made_again_from_its_raw_results_byte_for_byte(folder: Path, tmp_path: Path) -> None:
     info, records = from_files(folder)

@@ -1,4 +1,6 @@
-"""Step-down maxT and minP counted by hand, and against every flip written out; the published ablation in counts of answers."""
+"""Step-down maxT and minP counted by hand, and against every flip written out; the published ablation in counts of
+answers.
+"""
 
 import itertools
 from pathlib import Path
@@ -14,7 +16,9 @@ PUBLISHED = Path(__file__).parents[2] / "docs/results/ablation"
 
 
 def by_definition(table: Array, tie: float = 1e-9) -> Array:
-    """The oracle: all 2^n flips of `table` [n, m], the statistic of each comparison, the largest of those not yet passed."""
+    """The oracle: all 2^n flips of `table` [n, m], the statistic of each comparison, the largest of those not yet
+    passed.
+    """
 
     def ratio(flipped: Array) -> Array:
         squares = (flipped**2).sum(0)
@@ -34,7 +38,8 @@ def by_definition(table: Array, tie: float = 1e-9) -> Array:
 
 
 def test_of_3_seeds_the_flips_of_two_comparisons_are_counted_by_hand() -> None:
-    # Flips +++ ++- +-+ +--: |1 2 4| sums to 7 1 3 5, |-1 2 4| to 5 3 1 7, largest 7 3 3 7. 7 is reached by 2 of 4; alone 5 by 2 of 4.
+    # Flips +++ ++- +-+ +--: |1 2 4| sums to 7 1 3 5, |-1 2 4| to 5 3 1 7, largest 7 3 3 7. 7 is reached by 2 of 4;
+    # alone 5 by 2 of 4.
     assert max_t([[1, 2, 4], [-1, 2, 4]]).tolist() == [0.5, 0.5]
     # The same noise twice costs nothing: 7 is reached by 1 of 4, where Holm says 0.5.
     assert max_t([[1, 2, 4], [2, 4, 8]]).tolist() == [0.25, 0.25]
@@ -44,7 +49,8 @@ def test_of_3_seeds_the_flips_of_two_comparisons_are_counted_by_hand() -> None:
 
 
 def test_of_3_seeds_one_missing_the_smallest_p_of_each_flip_is_counted_by_hand() -> None:
-    # Own p in quarters: +++ 1 and 2, +-+ 3 and 4, ++- 4 and 2, +-- 2 and 4; the smallest 1 3 2 2. The first is reached by 1 of 4, alone 2 by 2.
+    # Own p in quarters: +++ 1 and 2, +-+ 3 and 4, ++- 4 and 2, +-- 2 and 4; the smallest 1 3 2 2. The first is reached
+    # by 1 of 4, alone 2 by 2.
     assert min_p([[1.0, 2.0, 4.0], [1.0, 2.0, np.nan]]).tolist() == [0.25, 0.5]
     found = min_p([[1.0, 2.0, 4.0], [np.nan] * 3])
     assert found[0] == 0.25
@@ -76,7 +82,8 @@ def test_complete_seeds_and_min_p_agree_where_nothing_ties() -> None:
 
 
 def test_moderated_a_difference_that_is_small_but_even_no_longer_stands_out() -> None:
-    # sum d^2 is 27, 0.03 and 6, the median 6. Moderated the third has 2 / sqrt 12, which its flips reach 3 of 4 times, the second 0.3 / sqrt 6.03.
+    # sum d^2 is 27, 0.03 and 6, the median 6. Moderated the third has 2 / sqrt 12, which its flips reach 3 of 4 times,
+    # the second 0.3 / sqrt 6.03.
     table = [[3.0, 3.0, 3.0], [0.1, 0.1, 0.1], [1.0, -1.0, 2.0]]
     assert max_t(table).tolist() == [0.25, 0.25, 0.75]
     assert max_t(table, moderated=True).tolist() == [0.25, 0.75, 0.75]

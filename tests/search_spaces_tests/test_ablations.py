@@ -40,7 +40,7 @@ def test_two_arms_that_are_the_same_training_are_refused_naming_both() -> None:
 
 
 def test_one_name_for_two_arms_is_refused() -> None:
-    with pytest.raises(ValueError, match='"x" stands there twice'):
+    with pytest.raises(ValueError, match='"x" appears twice'):
         compile_arms(BASE, [Arm("x"), Arm("x", {"msl": "off"})])
 
 

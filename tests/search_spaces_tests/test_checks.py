@@ -22,11 +22,20 @@ RANGES: list[tuple[dict[str, Any], str]] = [
     ({"low": 0.0, "high": 1.0, "log": True}, "Range: log = true needs low greater than 0, not 0.0"),
     ({"low": -1.0, "high": 1.0, "log": True}, "Range: log = true needs low greater than 0, not -1.0"),
     ({"low": 1, "high": 2, "log": "yes"}, 'Range.log: must be true or false, not "yes"'),
-    ({"low": 1, "high": 5, "step": 0}, "Range.step: must be positive, at most high - low, and without log = true, not 0"),
-    ({"low": 1, "high": 5, "step": 5}, "Range.step: must be positive, at most high - low, and without log = true, not 5"),
-    ({"low": 1, "high": 5, "step": 1, "log": True}, "Range.step: must be positive, at most high - low, and without log = true, not 1"),
+    (
+        {"low": 1, "high": 5, "step": 0},
+        "Range.step: must be positive, at most high - low, and without log = true, not 0",
+    ),
+    (
+        {"low": 1, "high": 5, "step": 5},
+        "Range.step: must be positive, at most high - low, and without log = true, not 5",
+    ),
+    (
+        {"low": 1, "high": 5, "step": 1, "log": True},
+        "Range.step: must be positive, at most high - low, and without log = true, not 1",
+    ),
     ({"low": 1, "high": 5, "step": math.nan}, "Range.step: must be finite, not nan"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("given", "message"), RANGES)
@@ -54,17 +63,41 @@ def test_what_is_no_choice_is_refused_when_it_is_made(choices: Any, message: str
 
 
 SPACES: list[tuple[dict[str, Any], str]] = [
-    ({"dimensions": {"inner.lrr": Range(0.1, 1.0)}}, "space.inner.lrr: no such setting of the trainer; did you mean inner.lr?"),
-    ({"dimensions": {"device": Choice(["cpu"])}}, "space.device: it says where and how fast a training runs, and changes no result; set it in [trainer]"),
-    ({"dimensions": {"inner.lr": (0.1, 1.0)}}, "space.inner.lr: must be a Range(low, high) or a Choice([...]), not (0.1, 1.0)"),
+    (
+        {"dimensions": {"inner.lrr": Range(0.1, 1.0)}},
+        "space.inner.lrr: no such setting of the trainer; did you mean inner.lr?",
+    ),
+    (
+        {"dimensions": {"device": Choice(["cpu"])}},
+        "space.device: it says where and how fast a training runs, and changes no result; set it in [trainer]",
+    ),
+    (
+        {"dimensions": {"inner.lr": (0.1, 1.0)}},
+        "space.inner.lr: must be a Range(low, high) or a Choice([...]), not (0.1, 1.0)",
+    ),
     ({"dimensions": {"inner.lr": Range(-1.0, 1.0)}}, "space.inner.lr: must be greater than 0.0, not -1.0"),
-    ({"dimensions": {"inner.steps": Range(1.0, 5.0)}}, "space.inner.steps: inner.steps is a whole number; write low, high and step without a point"),
+    (
+        {"dimensions": {"inner.steps": Range(1.0, 5.0)}},
+        "space.inner.steps: inner.steps is a whole number; write low, high and step without a point",
+    ),
     ({"dimensions": {"msl": Range(0, 1)}}, "space.msl: msl is no number; write choices = [...]"),
-    ({"dimensions": {"msl": Choice([True, False])}}, 'space.msl.choices: msl is switched, so choose from "on" and "off", not [True, False]'),
-    ({"dimensions": {"msl.schedule": Choice(["liner"])}}, 'space.msl.schedule: must be one of "linear", "ema", "cosine", "constant", not "liner"; did you mean "linear"?'),
-    ({"dimensions": {"inner.lr": Range(0.1, 1.0)}, "fixed": {"inner.lr": 0.5}}, "space.inner.lr: it is fixed and searched; leave one out"),
-    ({"dimensions": {"inner.lr": Range(0.1, 1.0)}, "fixed": {"inner.steps": 0}}, "space.fix.inner.steps: must be at least 1, not 0"),
-]  # fmt: skip
+    (
+        {"dimensions": {"msl": Choice([True, False])}},
+        'space.msl.choices: msl is a component: choose from "on" and "off", not [True, False]',
+    ),
+    (
+        {"dimensions": {"msl.schedule": Choice(["liner"])}},
+        'space.msl.schedule: must be one of "linear", "ema", "cosine", "constant", not "liner"; did you mean "linear"?',
+    ),
+    (
+        {"dimensions": {"inner.lr": Range(0.1, 1.0)}, "fixed": {"inner.lr": 0.5}},
+        "space.inner.lr: it is fixed and searched; leave one out",
+    ),
+    (
+        {"dimensions": {"inner.lr": Range(0.1, 1.0)}, "fixed": {"inner.steps": 0}},
+        "space.fix.inner.steps: must be at least 1, not 0",
+    ),
+]
 
 
 @pytest.mark.parametrize(("given", "message"), SPACES)

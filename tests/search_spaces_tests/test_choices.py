@@ -1,4 +1,6 @@
-"""Choices that Python takes for equal are refused: Optuna finds a choice by its value, and keeps the first of them for all."""
+"""Choices that Python takes for equal are refused: Optuna finds a choice by its value, and keeps the first of them for
+all.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,7 @@ EQUAL = [
     ([True, 1], "true and 1 are equal as numbers"),
     ([False, 0.0], "false and 0.0 are equal as numbers"),
     ([0.0, -0.0], "0.0 and -0.0 are equal as numbers"),
-    (["linear", "ema", "linear"], "a value stands there twice in"),
+    (["linear", "ema", "linear"], "a value appears twice in"),
     ([float("nan"), 1], "nan is no number that can be chosen"),
     ([float("inf"), 1], "inf is no number that can be chosen"),
     ([[1], 2], r"each must be a number, a text or true/false, not \[1\]"),

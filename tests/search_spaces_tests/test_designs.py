@@ -71,8 +71,11 @@ def test_a_sweep_has_an_arm_a_value_and_compares_them_with_the_value_of_the_base
     found = plan("sweep", merge(BASE, {"inner.steps": 3}), swept=swept)
     assert found.values == {"inner.steps = 1": 1, "inner.steps = 3": 3, "inner.steps = 5": 5}
     assert found.families == {
-        "inner.steps against inner.steps = 3": (("inner.steps = 1", "inner.steps = 3"), ("inner.steps = 5", "inner.steps = 3")),
-    }  # fmt: skip
+        "inner.steps against inner.steps = 3": (
+            ("inner.steps = 1", "inner.steps = 3"),
+            ("inner.steps = 5", "inner.steps = 3"),
+        ),
+    }
     one_step, dropped = compile_arms(BASE, found.arms)["inner.steps = 1"]
     assert (one_step.msl, "msl" in {inert.path for inert in dropped}) == ("off", True)
 
@@ -119,7 +122,7 @@ def test_declared_families_take_the_place_of_the_designs_own() -> None:
         ([FamilyOf("f", "MAML", ("MAML + LSRL",))], 'families "f": unknown arm; did you mean MAML'),
         ([FamilyOf("f", "MAML", ("MAML",))], 'families "f": "MAML" is compared with itself; leave it out of arms'),
         ([FamilyOf("f", "MAML"), FamilyOf("g", "MAML", ("MAML++",))], 'is in "f" too; a comparison has one family'),
-        ([FamilyOf("f", "MAML"), FamilyOf("f", "MAML++")], "the name stands there twice"),
+        ([FamilyOf("f", "MAML"), FamilyOf("f", "MAML++")], "the name appears twice"),
     ],
 )
 def test_families_that_cannot_be_are_refused(families: list[FamilyOf], message: str) -> None:

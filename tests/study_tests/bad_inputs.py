@@ -707,7 +707,7 @@ preset = "mamlp"
 [space.msl]
 choices = ["on","of"]
 """,
-        ("space.msl.choices: msl is switched, so choose from \"on\" and \"off\", not ['on', 'of']",),
+        ("space.msl.choices: msl is a component: choose from \"on\" and \"off\", not ['on', 'of']",),
     ),
     "an arm with a misspelt setting": (
         HEAD

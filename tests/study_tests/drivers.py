@@ -26,7 +26,9 @@ STOPPED = 3
 def start(
     config: StudyConfig, home: Home, *, seconds: float = EPOCH_SECONDS, trainer: str = TRAINER, loader: str = LOADER
 ) -> subprocess.Popen[bytes]:
-    """Start the study's driver in a process and a process group of its own; an epoch of the stand-in takes `seconds`."""
+    """Start the study's driver in a process and a process group of its own; an epoch of the stand-in takes
+    `seconds`.
+    """
     spec = home.root / f"{config.study.name}.toml"
     spec.write_text(config.spec_text)
     command = [sys.executable, "-m", "tests.study_tests.drivers", str(home.root), str(spec), trainer, loader]

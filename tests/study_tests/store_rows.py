@@ -136,7 +136,9 @@ def optuna_trials(home: Home, name: str) -> list[Any]:
 
 
 def outcome(trial: Any) -> tuple[Any, ...]:
-    """Return what must not depend on interruptions of a trial: parameters, end, value, curve, verdict, what the pruner noted."""
+    """Return what must not depend on interruptions of a trial: parameters, end, value, curve, verdict, what the pruner
+    noted.
+    """
     verdict = trial.user_attrs.get("mamlab.verdict")
     return trial.params, trial.state.name, trial.value, trial.intermediate_values, verdict, trial.system_attrs
 

@@ -13,8 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from reports.data.files import PLAIN_FIELDS
-from reports.records import column
+from reports.data.files import PLAIN_FIELDS, column
 from study.cli.demo import SPECS
 from study.cli.main import run
 from study.cli.options import make_console
@@ -34,8 +33,20 @@ SMALL += ["--set", "inner.steps=1", "--set", "evaluation.val_tasks=2", "--set", 
 MODULES_OF_HELP = 500
 """At most so many modules are loaded; torch alone brings a thousand."""
 COMMANDS = (
-    "demo", "train", "search", "ablate", "promote", "export", "plan", "report", "status", "doctor", "clean", "ui", "data",
-)  # fmt: skip
+    "demo",
+    "train",
+    "search",
+    "ablate",
+    "promote",
+    "export",
+    "plan",
+    "report",
+    "status",
+    "doctor",
+    "clean",
+    "ui",
+    "data",
+)
 
 
 @pytest.fixture

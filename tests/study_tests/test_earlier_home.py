@@ -74,7 +74,10 @@ def test_doctor_mends_it(place: Path, capsys: pytest.CaptureFixture[str]) -> Non
 def ended_before(home: Path) -> dict[str, int]:
     """Return when the runs of the stopped study ended, of those that had."""
     with closing(sqlite3.connect(home / "mlflow.db")) as database:
-        asked = "SELECT run_uuid, end_time FROM runs JOIN tags USING (run_uuid) WHERE key = 'study' AND tags.value = 'stopped'"
+        asked = (
+            "SELECT run_uuid, end_time FROM runs JOIN tags USING (run_uuid) WHERE key = 'study' AND tags.value ="
+            " 'stopped'"
+        )
         return {run: end for run, end in database.execute(asked) if end}
 
 

@@ -74,9 +74,17 @@ def test_commands_print_on_any_terminal(encoding: str, tmp_path: Path) -> None:
     spec = ROOT / "tests" / "study_tests" / "store_rows.py"
     for command, status in ((["--help"], 0), (["data"], 0), (["search", str(spec.parent / "größer \u03b1.toml")], 2)):
         done = subprocess.run(
-            [sys.executable, "-m", "study.cli", *command], cwd=tmp_path, capture_output=True, timeout=120,
-            env={**os.environ, "PYTHONIOENCODING": encoding, "PYTHONPATH": str(ROOT), "MAMLAB_HOME": str(tmp_path / "home")},
-        )  # fmt: skip
+            [sys.executable, "-m", "study.cli", *command],
+            cwd=tmp_path,
+            capture_output=True,
+            timeout=120,
+            env={
+                **os.environ,
+                "PYTHONIOENCODING": encoding,
+                "PYTHONPATH": str(ROOT),
+                "MAMLAB_HOME": str(tmp_path / "home"),
+            },
+        )
         assert done.returncode == status, done.stderr
         assert b"Traceback" not in done.stderr
 

@@ -1,4 +1,6 @@
-"""What the driver may count on, wherever workers live: one contract, for processes of this machine and for Ray's actors."""
+"""What the driver may count on, wherever workers live: one contract, for processes of this machine and for Ray's
+actors.
+"""
 
 from __future__ import annotations
 

@@ -33,7 +33,9 @@ FAMILIES = "families"
 
 
 def many_arms(arms: int = 8, length: int = 700, seeds: int = 1) -> StudyConfig:
-    """Return an ablation "many" with so many characters in the names of its arms that its families are too long for a tag."""
+    """Return an ablation "many" with so many characters in the names of its arms that its families are too long for a
+    tag.
+    """
     text = ABLATION.format(name="many", seeds=seeds, workers=2, retries=0).replace("epochs = 3", "epochs = 1")
     for number in range(1, arms + 1):
         arm = f"arm {number:02d}".ljust(length, "x")
@@ -87,9 +89,9 @@ def test_a_tag_that_was_cut_is_no_value_and_the_next_start_mends_it(tmp_path: Pa
     Path(parent.info.artifact_uri.removeprefix("file://"), "study_facts.json").unlink()
     client.set_tag(parent.info.run_id, FAMILIES, '[["own arms", [["arm 02", "ar')  # as the version before left it
     told = (
-        'study "many": the tag "families" (29 characters) of its own run in MLflow is not whole, so what it says of the study '
-        "cannot be read. Start the study again with its spec file (mamlab ablate SPEC): that writes it anew and trains nothing "
-        "that is done"
+        'study "many": the tag "families" (29 characters) of its own run in MLflow is not whole, so what it says of the'
+        " study cannot be read. Start the study again with its spec file (mamlab ablate SPEC): that writes it anew and"
+        " trains nothing that is done"
     )
     with pytest.raises(ReportError) as caught:
         from_mlflow(home.mlflow_url, "many")

@@ -28,12 +28,15 @@ def limit() -> int:
     ("error", "told"),
     [
         (OSError(errno.ENOSPC, "", "/a/b"), "/a/b could not be written: No space left on device. Make room there"),
-        (PermissionError(errno.EACCES, "", "/a/b"), "/a/b cannot be opened or written: Permission denied. Make it yours"),
+        (
+            PermissionError(errno.EACCES, "", "/a/b"),
+            "/a/b cannot be opened or written: Permission denied. Make it yours",
+        ),
         (OSError(errno.EROFS, "", "/a/b"), "/a/b cannot be opened or written: Read-only file system"),
         (OSError(errno.EIO, "", "/a/b"), "/a/b could not be read or written: Input/output error. Look after that disk"),
         (OSError(errno.EMFILE, ""), f"too many open files: a process may have {limit()} here (ulimit -n); raise it"),
     ],
-)  # fmt: skip
+)
 def test_a_machines_error_is_one_line_with_the_way_out(error: Exception, told: str) -> None:
     for one in (error, caused(error)):
         text = explained(one)
@@ -65,5 +68,6 @@ def test_a_damaged_file_is_one_line_of_every_command_and_nothing_is_promised(
         assert run([*command, "--home", str(tmp_path)]) == 2
         (line,) = capsys.readouterr().err.splitlines()
         assert line.startswith(
-            f"error: {home.mlflow_db} is no SQLite database; put a copy of it back, or set it aside with: mv {home.mlflow_db} "
+            f"error: {home.mlflow_db} is no SQLite database; put a copy of it back, or set it aside with: mv"
+            f" {home.mlflow_db} "
         )

@@ -56,7 +56,7 @@ def test_an_empty_folder_a_copy_and_a_folder_that_cannot_be_written_are_told_apa
     copy = tmp_path / "copy"
     shutil.copytree(asked.root, copy)
     assert lack(handshake, replace(asked, root=copy)).startswith(
-        f"has another folder at {asked.root / 'checkpoints'}: "
+        f"sees a different folder at {asked.root / 'checkpoints'}: "
     )
     shutil.rmtree(copy / "checkpoints")
     assert lack(handshake, replace(asked, root=copy)).startswith("cannot write into ")

@@ -21,7 +21,10 @@ def test_names_of_runs_have_250_characters_where_columns_have_a_width(
     monkeypatch.setenv("MAMLAB_MLFLOW_URL", url)
     longest, home = "x" * (250 - len(" (mean over seeds)")), Home(Path("/h"))
     refuse_too_long(ablation({"a": "{}", longest: '{ "outer.lr" = 0.1 }'}), home)
-    told = r'^study "arms": the name of arm "x{40} ..." has 233 characters, and the names of its runs in MLflow have room for 232'
+    told = (
+        r'^study "arms": the name of arm "x{40} ..." has 233 characters, and the names of its runs in MLflow have room'
+        r" for 232"
+    )
     with pytest.raises(ValueError, match=told):
         refuse_too_long(ablation({"a": "{}", longest + "x": '{ "outer.lr" = 0.1 }'}), home)
 

@@ -51,8 +51,9 @@ def test_a_moved_home_reads_its_artifacts_and_never_makes_its_old_folder_again(
     old, run = used(tmp_path / "old home")
     home = Home(old.root.rename(tmp_path / "new home"))
     assert note(home, run) == "first"
-    assert capsys.readouterr().err == (
-        f"note: This home was moved from {old.root}: 3 stored locations now name {home.root}.\n"
+    assert (
+        capsys.readouterr().err
+        == f"note: This home was moved from {old.root}: 3 stored locations now name {home.root}.\n"
     )
     open_mlflow(home).log_text(run, "second", "note.txt")
     assert written(home, run).read_text() == "second"
@@ -109,7 +110,10 @@ def test_while_a_driver_lives_a_moved_home_is_read_and_not_rewritten(tmp_path: P
 
     old, run = used(tmp_path / "old")
     home = Home(old.root.rename(tmp_path / "new"))
-    code = f"import sys; from pathlib import Path; from study.stores.locks import driver_lock\nwith driver_lock(Path({str(home.locks / 's.lock')!r}), 's'): print('held', flush=True); sys.stdin.read()"
+    code = (
+        "import sys; from pathlib import Path; from study.stores.locks import driver_lock\nwith"
+        f" driver_lock(Path({str(home.locks / 's.lock')!r}), 's'): print('held', flush=True); sys.stdin.read()"
+    )
     with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as driver:
         assert driver.stdout is not None
         driver.stdout.readline()

@@ -111,7 +111,10 @@ def test_a_stop_does_not_say_that_all_is_saved_while_neither_store_nor_journal_c
     lose_once = after_two_runs(lose)
     last = run(CONFIG, home, stop)
     assert last.interrupted
-    told = rf"\d events? (is|are) in no database, and {home.journal}/arms\.jsonl cannot be written \((File exists|Not a directory)\)"
+    told = (
+        rf"\d events? (is|are) in no database, and {home.journal}/arms\.jsonl cannot be written \((File exists|Not a"
+        r" directory)\)"
+    )
     assert re.fullmatch(told, last.unsaved)
     with io.StringIO() as text:
         _say_stopped(last, Console(file=text))
@@ -164,8 +167,10 @@ def test_mlflow_s_file_deleted_between_two_starts_is_filled_again_from_the_check
     last = run(CONFIG, home)
     assert (last.finished, last.counts, last.planned) == (True, {"complete": 6}, 6)
     assert last.notes == (
-        "6 runs that had ended were missing in MLflow: restored from checkpoints, or retrained where there is no "
-        "checkpoint",
+        (
+            "6 runs that had ended were missing in MLflow: restored from checkpoints, or retrained where there is no "
+            "checkpoint"
+        ),
     )
     assert {one.data.tags["cell"]: one.data.metrics["best_val_accuracy"] for one in mlflow_runs(home, "arms")} == value
     assert load("arms", home)[0].missing == ""

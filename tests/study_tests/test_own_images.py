@@ -1,4 +1,6 @@
-"""A newcomer's path by the docs alone: every command of docs/own_images.md and docs/models.md, on a folder of pictures."""
+"""A newcomer's path by the docs alone: every command of docs/own_images.md and docs/models.md, on a folder of
+pictures.
+"""
 
 from __future__ import annotations
 

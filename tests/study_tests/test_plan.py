@@ -110,8 +110,14 @@ def test_a_family_without_enough_seeds_is_refused_saying_how_many_it_needs() -> 
     with pytest.raises(SpecError) as caught:
         refuse_underpowered(ablation(6))
     assert caught.value.problems == [
-        'ablation.seeds = 6: the family "leave one out" (size 2) can never be significant: its smallest Holm-adjusted p is 0.0625; it needs 7 seeds',
-        'ablation.seeds = 6: the family "add one in" (size 2) can never be significant: its smallest Holm-adjusted p is 0.0625; it needs 7 seeds',
+        (
+            'ablation.seeds = 6: the family "leave one out" (size 2) can never be significant: its smallest'
+            " Holm-adjusted p is 0.0625; it needs 7 seeds"
+        ),
+        (
+            'ablation.seeds = 6: the family "add one in" (size 2) can never be significant: its smallest Holm-adjusted'
+            " p is 0.0625; it needs 7 seeds"
+        ),
         "train more seeds, declare smaller [[ablation.families]], or write allow_underpowered = true under [ablation]",
     ]
     refuse_underpowered(ablation(7))

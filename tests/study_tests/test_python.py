@@ -149,7 +149,7 @@ def compared(home: Path, tmp_path_factory: pytest.TempPathFactory) -> mamlab.Res
 def test_a_callback_that_raises_and_ctrl_c_stop_a_study_cleanly_and_the_same_call_goes_on(hunted: Hunted) -> None:
     assert str(hunted.raised) == "mine"
     assert hunted.after_raised.states["complete"] == 1
-    assert str(hunted.interrupted) == 'study "hunt" was stopped. Progress is saved: the same call goes on'
+    assert str(hunted.interrupted) == 'study "hunt" was stopped. Progress is saved. Make the same call to resume.'
     assert hunted.handler == signal.getsignal(signal.SIGINT) != signal.SIG_DFL
     assert [(run.trial, run.state, run.seed, run.epochs) for run in hunted.called] == [
         (0, "complete", 0, 2), (1, "complete", 0, 2),

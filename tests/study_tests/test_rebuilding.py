@@ -63,12 +63,21 @@ def told(home: Home, name: str) -> list[Any]:
     """
     return [
         (
-            one.number, one.state.name, one.params, one.distributions, one.values, one.intermediate_values,
+            one.number,
+            one.state.name,
+            one.params,
+            one.distributions,
+            one.values,
+            one.intermediate_values,
             {key: value for key, value in one.user_attrs.items() if key != "mamlab.ours"},
-            {key: value for key, value in one.system_attrs.items() if not key.startswith("tpe:") and key != "fixed_params"},
+            {
+                key: value
+                for key, value in one.system_attrs.items()
+                if not key.startswith("tpe:") and key != "fixed_params"
+            },
         )
         for one in optuna_trials(home, name)
-    ]  # fmt: skip
+    ]
 
 
 def set_aside(home: Home) -> None:

@@ -34,7 +34,9 @@ def named(name: str, **options: Any) -> Named:
 
 
 def stops(section: Named, epochs: int, trials: int = 40) -> set[int]:
-    """Return the epochs after which Optuna stops a trial: each is worse than all before it, and asked at all but its last."""
+    """Return the epochs after which Optuna stops a trial: each is worse than all before it, and asked at all but its
+    last.
+    """
     import optuna
 
     study = optuna.create_study(study_name="rungs", direction="maximize", pruner=make_pruner(section, epochs))

@@ -58,11 +58,19 @@ def test_a_file_in_another_encoding_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "kind", "arms"),
     [
-        ("glyphs_train", "train", 0), ("image_folder_search", "search", 0), ("omniglot_ablation", "ablation", 12), ("glyphs_factorial", "ablation", 8), ("glyphs_sweep", "ablation", 5),
-        ("paper/ablation", "ablation", 12), ("paper/stability", "ablation", 2), ("paper/inner_steps", "ablation", 5),
-        ("paper/released", "ablation", 10), ("paper/twenty_way", "ablation", 3), ("paper/search", "search", 0),
+        ("glyphs_train", "train", 0),
+        ("image_folder_search", "search", 0),
+        ("omniglot_ablation", "ablation", 12),
+        ("glyphs_factorial", "ablation", 8),
+        ("glyphs_sweep", "ablation", 5),
+        ("paper/ablation", "ablation", 12),
+        ("paper/stability", "ablation", 2),
+        ("paper/inner_steps", "ablation", 5),
+        ("paper/released", "ablation", 10),
+        ("paper/twenty_way", "ablation", 3),
+        ("paper/search", "search", 0),
     ],
-)  # fmt: skip
+)
 def test_examples_are_valid(name: str, kind: str, arms: int) -> None:
     config = load_spec(EXAMPLES / f"{name}.toml")
     assert (config.kind, len(config.arms)) == (kind, arms)

@@ -62,18 +62,46 @@ def lost_its_runs_table(file: Path) -> None:
 
 
 BROKEN: dict[str, tuple[str, Callable[[Path], object], str]] = {
-    "empty": ("mlflow.db", lambda file: file.write_bytes(b""), "mlflow.db is empty (0 bytes), so it is no store of MLflow; put a copy"),
-    "no database": ("optuna.db", lambda file: file.write_text("hello, world, this is text"), "optuna.db is no SQLite database; put a copy"),
+    "empty": (
+        "mlflow.db",
+        lambda file: file.write_bytes(b""),
+        "mlflow.db is empty (0 bytes), so it is no store of MLflow; put a copy",
+    ),
+    "no database": (
+        "optuna.db",
+        lambda file: file.write_text("hello, world, this is text"),
+        "optuna.db is no SQLite database; put a copy",
+    ),
     "damaged": ("mlflow.db", scribble, "mlflow.db is damaged (database disk image is malformed)"),
     "Optuna's damaged": ("optuna.db", scribble, "optuna.db is damaged (database disk image is malformed)"),
     "half made": ("mlflow.db", without_tables, "mlflow.db is half made (lacks the table spans): "),
     "just begun": ("mlflow.db", only_experiments, "It has no runs, so nothing is lost: mv "),
-    "Optuna's half made": ("optuna.db", lambda file: execute(file, "DELETE FROM alembic_version"), "optuna.db is half made"),
-    "a table lost": ("mlflow.db", lost_its_runs_table, "mlflow.db has 1 runs but lacks the table spans; put a copy of it back, or"),
-    "newer": ("mlflow.db", lambda file: execute(file, "UPDATE alembic_version SET version_num = 'feedbeef'"), "was written by a newer MLflow (schema feedbeef; MLflow "),
-    "Optuna's newer": ("optuna.db", lambda file: execute(file, "UPDATE alembic_version SET version_num = 'v9'"), "was written by a newer Optuna (schema v9; Optuna "),
-    "swapped": ("mlflow.db", lambda file: shutil.copy(file.with_name("optuna.db"), file), "mlflow.db is a store of Optuna, not of MLflow"),
-}  # fmt: skip
+    "Optuna's half made": (
+        "optuna.db",
+        lambda file: execute(file, "DELETE FROM alembic_version"),
+        "optuna.db is half made",
+    ),
+    "a table lost": (
+        "mlflow.db",
+        lost_its_runs_table,
+        "mlflow.db has 1 runs but lacks the table spans; put a copy of it back, or",
+    ),
+    "newer": (
+        "mlflow.db",
+        lambda file: execute(file, "UPDATE alembic_version SET version_num = 'feedbeef'"),
+        "was written by a newer MLflow (schema feedbeef; MLflow ",
+    ),
+    "Optuna's newer": (
+        "optuna.db",
+        lambda file: execute(file, "UPDATE alembic_version SET version_num = 'v9'"),
+        "was written by a newer Optuna (schema v9; Optuna ",
+    ),
+    "swapped": (
+        "mlflow.db",
+        lambda file: shutil.copy(file.with_name("optuna.db"), file),
+        "mlflow.db is a store of Optuna, not of MLflow",
+    ),
+}
 
 
 @pytest.mark.parametrize("case", BROKEN)
@@ -107,7 +135,8 @@ def earlier_mlflow(file: Path) -> None:
     command.upgrade(config, EARLIER)
     execute(
         file,
-        "INSERT INTO experiments (experiment_id, name, artifact_location, lifecycle_stage) VALUES (0, 'Default', '/a', 'active')",
+        "INSERT INTO experiments (experiment_id, name, artifact_location, lifecycle_stage) VALUES (0, 'Default', '/a',"
+        " 'active')",
     )
     a_run(file)
 

@@ -189,7 +189,10 @@ def test_a_run_that_mlflow_has_with_other_settings_is_one_line_and_nothing_is_wr
     again = Tracking(client, home, config, "x")
     again.start([])
     before = client.get_run(run_id)
-    told = rf'study "arms", run "a" \({run_id}\): MLflow has it with outer.lr = 0.001, but the spec now gives 0.1; nothing was written'
+    told = (
+        rf'study "arms", run "a" \({run_id}\): MLflow has it with outer.lr = 0.001, but the spec now gives 0.1; nothing'
+        r" was written"
+    )
     with pytest.raises(StudyChanged, match=told):
         again.runs.open(RunPlan(0, 1, "a", b, (), "cell"))
     after = client.get_run(run_id)

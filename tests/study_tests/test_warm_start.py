@@ -33,7 +33,8 @@ def test_the_best_of_a_former_study_are_tried_first_in_their_order(tmp_path: Pat
     run(warm_started(search("later", '\nenqueue = ["maml", { study = "former", best = 2 }]', trials=5), home), home)
     assert [trial.params for trial in optuna_trials(home, "later")[:4]] == [trial.params for trial in trials]
     open_mlflow(home).delete_run(mlflow_runs(home, "former")[0].info.run_id)
-    *_, note = warm_started(later, home).notes
+    *before, note = warm_started(later, home).notes
+    assert tuple(before) == later.notes
     assert note.startswith('study.enqueue study = "former": 1 run that has ended is missing in MLflow')
     assert note.endswith("To restore: mamlab doctor former --fix")
 

@@ -162,8 +162,17 @@ def test_the_picture_of_rates_has_each_number_in_its_place_for_a_weight_with_one
     picture = ElementTree.fromstring(rates_picture({"conv0.weight": [0.1, -0.2], "conv0<bias>": [0.05]}))
     texts = [node.text for node in picture.iter() if node.tag.endswith("text")]
     assert texts == [
-        "1", "2", "inner step", "conv0.weight", "conv0<bias>", "0.1", "-0.2", "0.05", "0.05", "Inner rates of the best epoch"
-    ]  # fmt: skip
+        "1",
+        "2",
+        "inner step",
+        "conv0.weight",
+        "conv0<bias>",
+        "0.1",
+        "-0.2",
+        "0.05",
+        "0.05",
+        "Inner rates of the best epoch",
+    ]
 
 
 def test_schedules_are_lists_over_the_epochs() -> None:

@@ -85,7 +85,9 @@ def test_two_classes_of_three_and_unequal_shots(home: Home) -> None:
 
 
 def test_an_unused_output_has_no_part_in_learning(home: Home) -> None:
-    """With the third output's bias at -1e4 it has neither probability nor gradient: the same as a network without it."""
+    """With the third output's bias at -1e4 it has neither probability nor gradient: the same as a network without
+    it.
+    """
     run, folder = home
     support, labels, tasks = episode(run)
     kept = labels < 2

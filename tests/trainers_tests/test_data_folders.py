@@ -131,14 +131,20 @@ def all_alike(root: Path) -> None:
 SAID: dict[Callable[[Path], None], tuple[int, tuple[str, ...]]] = {
     other_endings: (32, ("class class00: 3 files passed over (2 .heic, 1 no ending)",)),
     only_hidden: (27, ()),
-    dead: (27, ("the folder d: 1 file passed over (dead links: class99)", "class class00: 1 file passed over (dead links: 9.png)")),
+    dead: (
+        27,
+        (
+            "the folder d: 1 file passed over (dead links: class99)",
+            "class class00: 1 file passed over (dead links: 9.png)",
+        ),
+    ),
     subfolder: (27, ("class class00: 5 files passed over (in its folder more)",)),
     masks: (27, ("class class00: 3 files passed over (in its folder masks)",)),
     loose: (27, ("the folder d: 2 files passed over (1 .csv, 1 .png)",)),
     twice_in_a_class: (28, ("class class00: the same picture 2 times (0.png, copy of 0.png)",)),
     of_one_colour: (27, ("class class00: 1 picture holds one colour only (0.png)",)),
     all_alike: (27, ("class class00: its 3 pictures are all alike",)),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("change", SAID, ids=lambda change: change.__name__)
@@ -154,8 +160,8 @@ def test_the_same_picture_in_two_splits_is_said(tmp_path: Path) -> None:
         make(tmp_path / "d" / name, 2, start=10 * part)
     shutil.copyfile(tmp_path / "d/train/class00/0.png", tmp_path / "d/test/class20/7.png")
     (note,) = read(tmp_path / "d", tmp_path).notes
-    assert note == (
-        "the same picture is in 2 classes (class00/0.png, class20/7.png), and of the splits train, test: "
+    assert (
+        note == "the same picture is in 2 classes (class00/0.png, class20/7.png), and of the splits train, test: "
         "what is tested is known from training"
     )
 

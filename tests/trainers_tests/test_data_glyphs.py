@@ -132,8 +132,8 @@ def test_a_letter_is_drawn_alike_alone_and_among_others(data: ClassData) -> None
 
 def test_another_process_reads_the_same_data_without_drawing(data: ClassData, glyphs_folder: Path) -> None:
     code = (
-        "import sys; from pathlib import Path; from trainers.data import Glyphs, load; import trainers.data.glyphs as g\n"
-        "g.make = None  # drawing would fail\nprint(load(Glyphs(), Path(sys.argv[1])).checksum)"
+        "import sys; from pathlib import Path; from trainers.data import Glyphs, load; import trainers.data.glyphs as"
+        " g\ng.make = None  # drawing would fail\nprint(load(Glyphs(), Path(sys.argv[1])).checksum)"
     )
     command = [sys.executable, "-c", code, str(glyphs_folder)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
@@ -141,6 +141,9 @@ def test_another_process_reads_the_same_data_without_drawing(data: ClassData, gl
 
 
 def test_importing_the_data_package_does_not_import_torch_or_matplotlib() -> None:
-    code = "import sys, trainers.data; print([m for m in ('torch', 'torchvision', 'matplotlib', 'PIL') if m in sys.modules])"
+    code = (
+        "import sys, trainers.data; print([m for m in ('torch', 'torchvision', 'matplotlib', 'PIL') if m in"
+        " sys.modules])"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -209,7 +209,9 @@ BAD_FOLDERS = {
     truncated: r"train/train0/1\.png cannot be read as an image \(.*\); replace or remove it",
     no_image: r"train/train1/z\.jpg cannot be read as an image",
     empty_file: r"val/val0/2\.png cannot be read as an image",
-    two_classes: r"the 2 classes of .*data cannot be cut by fractions = \[0\.64, 0\.16, 0\.2\]: that gives 2 train, 0 val",
+    two_classes: (
+        r"the 2 classes of .*data cannot be cut by fractions = \[0\.64, 0\.16, 0\.2\]: that gives 2 train, 0 val"
+    ),
 }
 
 

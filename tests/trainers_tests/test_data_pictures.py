@@ -26,9 +26,17 @@ def tiff(path: Path, pixels: Any, *more: tuple[int, int, int, int], minimum_is: 
     height, width = pixels.shape
     data, bits = pixels.tobytes(), 8 * pixels.dtype.itemsize
     tags = [
-        (256, 4, 1, width), (257, 4, 1, height), (258, 3, 1, bits), (259, 3, 1, 1), (262, 3, 1, minimum_is), (273, 4, 1, 8),
-        (277, 3, 1, 1), (278, 4, 1, height), (279, 4, 1, len(data)), *more,
-    ]  # fmt: skip
+        (256, 4, 1, width),
+        (257, 4, 1, height),
+        (258, 3, 1, bits),
+        (259, 3, 1, 1),
+        (262, 3, 1, minimum_is),
+        (273, 4, 1, 8),
+        (277, 3, 1, 1),
+        (278, 4, 1, height),
+        (279, 4, 1, len(data)),
+        *more,
+    ]
     ifd = struct.pack("<H", len(tags)) + b"".join(struct.pack("<HHII", *tag) for tag in sorted(tags)) + bytes(4)
     path.write_bytes(b"II*\0" + struct.pack("<I", 8 + len(data)) + data + ifd)
     return path
@@ -40,8 +48,17 @@ def twelve_bits(path: Path) -> Path:
     first, second = values[:, 0], values[:, 1]
     packed = np.stack([first >> 4, (first & 15) << 4 | second >> 8, second & 255], 1).astype(np.uint8)
     data = packed.tobytes()
-    tags = [(256, 4, 1, 64), (257, 4, 1, 64), (258, 3, 1, 12), (259, 3, 1, 1), (262, 3, 1, 1), (273, 4, 1, 8), (277, 3, 1, 1),
-            (278, 4, 1, 64), (279, 4, 1, len(data))]  # fmt: skip
+    tags = [
+        (256, 4, 1, 64),
+        (257, 4, 1, 64),
+        (258, 3, 1, 12),
+        (259, 3, 1, 1),
+        (262, 3, 1, 1),
+        (273, 4, 1, 8),
+        (277, 3, 1, 1),
+        (278, 4, 1, 64),
+        (279, 4, 1, len(data)),
+    ]
     ifd = struct.pack("<H", len(tags)) + b"".join(struct.pack("<HHII", *tag) for tag in tags) + bytes(4)
     path.write_bytes(b"II*\0" + struct.pack("<I", 8 + len(data)) + data + ifd)
     return path
@@ -113,16 +130,23 @@ COMES_OUT: dict[str, Callable[[Path], Path]] = {
     "RGBX.tif": converted("RGBX"),
 }
 REFUSED: dict[str, tuple[Callable[[Path], Path], str]] = {
-    "signed floats.tif": (saved(((RAMP - 0.5) * 6).astype(np.float32)), r"holds values from -3 to 3, of which white cannot be told"),
-    "floats to 6.tif": (saved((RAMP * 6).astype(np.float32)), r"values from 0 to 6, of which white cannot be told \(0 \.\. 1 or"),
+    "signed floats.tif": (
+        saved(((RAMP - 0.5) * 6).astype(np.float32)),
+        r"holds values from -3 to 3, of which white cannot be told",
+    ),
+    "floats to 6.tif": (
+        saved((RAMP * 6).astype(np.float32)),
+        r"values from 0 to 6, of which white cannot be told \(0 \.\. 1 or",
+    ),
     "not a number.tif": (saved(np.where(RAMP > 0.5, np.nan, RAMP).astype(np.float32)), "no numbers"),
     "large.tif": (saved((RAMP * 4e6).astype(np.int32)), r"values from 0 to 4e\+06, of which white cannot be told"),
     "signed 16 bits.tif": (
-        lambda path: tiff(path, ((RAMP - 0.5) * 4000).astype("<i2"), (339, 3, 1, 2)), "values from -2000 to 2000",
+        lambda path: tiff(path, ((RAMP - 0.5) * 4000).astype("<i2"), (339, 3, 1, 2)),
+        "values from -2000 to 2000",
     ),
     "10 bits in 16 a channel.png": (lambda path: colour16(path, 1023), "16 bits a channel and uses fewer"),
     "0 and 1 in 16 bits.png": (saved((RAMP > 0.5).astype(np.uint16)), "is all but black: no value is above 1"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", COMES_OUT)

@@ -1,4 +1,6 @@
-"""The trainer on tensors that say they are on a GPU and hold nothing: no iteration waits for a number, no operator mixes devices."""
+"""The trainer on tensors that say they are on a GPU and hold nothing: no iteration waits for a number, no operator
+mixes devices.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,9 @@ CONFIGS: dict[str, dict[str, object]] = {
 
 
 class Watch(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Raises for an operator that waits for the GPU, or takes tensors of two devices; counts the operators on the GPU."""
+    """Raises for an operator that waits for the GPU, or takes tensors of two devices; counts the operators on the
+    GPU.
+    """
 
     calls = 0
 

@@ -11,7 +11,9 @@ from trainers.flops import epoch_flops, flops, image_flops
 from trainers.training_run import TrainingRun
 
 ONE_BLOCK: dict[str, Any] = {"model": {"filters": 4, "blocks": 1}, "inner": {"steps": 1}}
-"""On images of 14 x 14: a convolution of 2 * 14^2 * 9 * 4 = 14112 operations, a linear layer of 2 * (4 * 7^2) * 3 = 1176."""
+"""On images of 14 x 14: a convolution of 2 * 14^2 * 9 * 4 = 14112 operations, a linear layer of 2 * (4 * 7^2) * 3 =
+1176.
+"""
 
 
 def test_the_work_of_an_image_is_that_of_its_convolution_and_its_linear_layer() -> None:
@@ -42,7 +44,9 @@ def test_an_epoch_is_its_iterations_and_its_validation_and_a_training_is_its_epo
     ids=["maml", "first order", "msl", "everything, stride"],
 )
 def test_pytorch_counts_as_many_operations_in_an_epoch(overrides: dict[str, Any]) -> None:
-    """One task at a time: of a grouped convolution's kernel gradient PyTorch counts the blocks that are never computed, too."""
+    """One task at a time: of a grouped convolution's kernel gradient PyTorch counts the blocks that are never computed,
+    too.
+    """
     config = toy_config(**overrides, tasks_at_once=1)
     run, counter = TrainingRun(config, 0, toy_data()), FlopCounterMode(display=False)
     with counter:

@@ -18,7 +18,10 @@ def _explained(tree: dict[str, Any], prefix: str = "trainer") -> str:
 @pytest.mark.parametrize(
     ("tree", "message"),
     [
-        ({"msl": {"epcohs": 3}}, "trainer.msl.epcohs: unknown key; did you mean epochs? (known: schedule, epochs, tau)"),
+        (
+            {"msl": {"epcohs": 3}},
+            "trainer.msl.epcohs: unknown key; did you mean epochs? (known: schedule, epochs, tau)",
+        ),
         ({"msl": "of"}, 'trainer.msl: must be "off" or "on" or a table of settings, not "of"; did you mean "off"?'),
         ({"msl": 3}, 'trainer.msl: must be "off" or "on" or a table of settings, not 3'),
         ({"bnrs": True}, 'trainer.bnrs: must be one of "off", "on", not true'),
@@ -26,11 +29,15 @@ def _explained(tree: dict[str, Any], prefix: str = "trainer") -> str:
         ({"inner": {"steps": 51}}, "trainer.inner.steps: must be at most 50, not 51"),
         ({"inner": {"evaluation_steps": 0}}, "trainer.inner.evaluation_steps: must be at least 1, not 0"),
         ({"model": {"filters": "8"}}, 'trainer.model.filters: must be a whole number, not "8"'),
-        ({"lslr": {"granularity": "layer"}},
-         'trainer.lslr.granularity: must be one of "shared", "per_layer", "per_layer_per_step", "per_parameter", not "layer"; '
-         'did you mean "per_layer"?'),
+        (
+            {"lslr": {"granularity": "layer"}},
+            (
+                'trainer.lslr.granularity: must be one of "shared", "per_layer", "per_layer_per_step", "per_parameter",'
+                ' not "layer"; did you mean "per_layer"?'
+            ),
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_wrong_setting_is_named_with_its_rule_and_value(tree: dict[str, Any], message: str) -> None:
     assert _explained(tree) == message
 

@@ -152,7 +152,8 @@ epochs, result = drain(Path(sys.argv[1]))
 from trainers.checkpoint import CheckpointFolder
 state = CheckpointFolder(Path(sys.argv[1])).load()
 total = sum(float(v.double().sum()) for s in state["best"] for v in s["weights"].values())
-print(json.dumps([[e.train_loss, e.val_accuracy, e.val_loss] for e in epochs] + [list(result.test_per_task), total.hex()]))
+found = [[e.train_loss, e.val_accuracy, e.val_loss] for e in epochs]
+print(json.dumps(found + [list(result.test_per_task), total.hex()]))
 """
 
 

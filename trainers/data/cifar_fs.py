@@ -40,8 +40,8 @@ def load(folder: Path) -> ClassData:
         parts: list[Any] = [CIFAR100(str(folder), train=train, download=True) for train in (True, False)]
     except (OSError, RuntimeError) as error:
         raise DataError(
-            f"cifar_fs: CIFAR-100 is not in {folder} and could not be downloaded ({error}); put cifar-100-python.tar.gz "
-            "from https://www.cs.toronto.edu/~kriz/cifar.html into that folder"
+            f"cifar_fs: CIFAR-100 is not in {folder} and could not be downloaded ({error}); put cifar-100-python.tar.gz"
+            " from https://www.cs.toronto.edu/~kriz/cifar.html into that folder"
         ) from error
     images = np.concatenate([part.data for part in parts])
     labels = np.concatenate([part.targets for part in parts])

@@ -16,7 +16,9 @@ SPLITS: tuple[Split, ...] = get_args(Split)
 
 @dataclass(frozen=True)
 class ClassRange:
-    """One class: the images `first` .. `first + count - 1`, rotated counter-clockwise by `rotations` times 90 degrees."""
+    """One class: the images `first` .. `first + count - 1`, rotated counter-clockwise by `rotations` times 90
+    degrees.
+    """
 
     name: str
     first: int

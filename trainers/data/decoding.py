@@ -18,14 +18,15 @@ from .pictures import PictureError, open_picture, prepare
 Spans = dict[int, tuple[float, float]]
 """Place of a picture -> its smallest and its largest value."""
 _DIM = 16
-"""A picture whose largest value is so many times below white is said to be dark."""
+"""A picture is called dark if its largest value is below white by this factor."""
 
 
 def decode_all(files: Sequence[Path], size: int, grayscale: bool) -> Arrays:
     """Return `images` uint8 [N, 1 or 3, size, size] of all files, and what is to be known of them.
 
-    `digests` uint64 [N] are those of the files' content; `kinds` and `whites` say what is white in pictures of more than 8 bits, by
-    their kind; `dark` are lines for the user. Raises DataError that names every file that cannot be used (10 and a count).
+    `digests` uint64 [N] are those of the files' content; `kinds` and `whites` say what is white in pictures of more
+    than 8 bits, by their kind; `dark` are lines for the user. Raises DataError that names every file that cannot be
+    used (10 and a count).
     """
     images = np.empty((len(files), 1 if grayscale else 3, size, size), dtype=np.uint8)
     digests, problems, spans = np.zeros(len(files), np.uint64), dict[int, str](), dict[str, Spans]()
@@ -98,5 +99,6 @@ def _dark(files: Sequence[Path], kind: str, white: float, own: Spans) -> list[st
     if not names:
         return []
     return [
-        f"{len(names)} of {len(own)} pictures with {kind} are dark, with no value above {white / _DIM:.4g} of {white:g}: {listed(names)}"
+        f"{len(names)} of {len(own)} pictures with {kind} are dark, with no value above {white / _DIM:.4g} of"
+        f" {white:g}: {listed(names)}"
     ]

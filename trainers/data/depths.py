@@ -1,8 +1,8 @@
 """Pictures of more than 8 bits a channel: which of their values is white.
 
-A file says how many bits a value has, and often uses fewer: 10 bits in 16, or 0 .. 255 in 32. Then only the values tell, and
-those of one picture, which may be dark, tell less than those of a whole data set. So white is found once for all pictures of
-one kind in a data set, and kept with the model, which decodes a picture as the training did.
+A file says how many bits a value has, and often uses fewer: 10 bits in 16, or 0 .. 255 in 32. Then only the values
+tell, and those of one picture, which may be dark, tell less than those of a whole data set. So white is found once for
+all pictures of one kind in a data set, and kept with the model, which decodes a picture as the training did.
 """
 
 from __future__ import annotations
@@ -26,9 +26,13 @@ FLOATS, INTEGERS, SIXTEEN, COLOUR = "floats", "32-bit integers", "16 bits", "16 
 DEPTHS = (255, 1023, 4095, 16383, 65535)
 """White of 8, 10, 12, 14 and 16 bits."""
 SLACK = 0.05
-"""A share of white by which floats may lie beyond black and white, as scaling with some filters leaves them; cut off."""
+"""A share of white by which floats may lie beyond black and white, as scaling with some filters leaves them; cut
+off.
+"""
 NEARLY_BLACK = 64
-"""A picture whose largest value is so many times below white would come out black: it is of another depth than the others."""
+"""A picture whose largest value is so many times below white would come out black: it is of another depth than the
+others.
+"""
 WAY_OUT = "save the picture with 8 bits a channel, or its values scaled so that white is {white}"
 
 
@@ -84,7 +88,9 @@ def _tag(image: Image, number: int) -> Any:
 
 
 def white_of(kind: str, low: float, high: float) -> float:
-    """Return the white of pictures of `kind` whose values go from `low` to `high`. Raises DepthError if it cannot be told."""
+    """Return the white of pictures of `kind` whose values go from `low` to `high`. Raises DepthError if it cannot be
+    told.
+    """
     if kind == COLOUR:
         if 0 < high <= 63:  # of the upper 8 bits: at most 14 bits of 16 are used
             raise DepthError(
@@ -102,7 +108,9 @@ def white_of(kind: str, low: float, high: float) -> float:
 
 
 def eight_bits(picture: Deep, white: float) -> Bytes:
-    """Return a grey picture as uint8 [H, W]: 255 where its value is `white`. Raises DepthError for values out of range."""
+    """Return a grey picture as uint8 [H, W]: 255 where its value is `white`. Raises DepthError for values out of
+    range.
+    """
     low, high = picture.span
     slack = SLACK if picture.kind == FLOATS else 0.0
     if not (-slack * white <= low and high <= (1 + slack) * white):

@@ -51,8 +51,8 @@ class EpisodeStream:
     """All tasks of one split and seed.
 
     Within a task the classes are drawn first, then each class's turn, then its images: support from the front of a
-    permutation, queries from its back. So arms with other shots or queries share classes and as many images as they can,
-    and arms with more ways share the first classes.
+    permutation, queries from its back. So arms with other shots or queries share classes and as many images as they
+    can, and arms with more ways share the first classes.
     """
 
     data: ClassData
@@ -109,6 +109,8 @@ class EpisodeStream:
 
 @cache
 def _rotated_pixels(side: int) -> NDArray[np.int64]:
-    """Return which pixel of a flat image [side*side] stands where after 0, 1, 2, 3 quarter rotations, [4, side*side]."""
+    """Return which pixel of a flat image [side*side] stands where after 0, 1, 2, 3 quarter rotations, [4,
+    side*side].
+    """
     pixels = np.arange(side * side).reshape(side, side)
     return np.stack([np.rot90(pixels, turn).ravel() for turn in range(4)])

@@ -1,4 +1,6 @@
-"""Folders of pictures as people have them: which files belong to which class of which split, and which were passed over."""
+"""Folders of pictures as people have them: which files belong to which class of which split, and which were passed
+over.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +45,9 @@ def capped(lines: Sequence[str], most: int = AT_ONCE) -> list[str]:
 
 @dataclass
 class Found:
-    """What is in a folder: the pictures of each class of each split (or of the one flat folder, before it is cut), and notes."""
+    """What is in a folder: the pictures of each class of each split (or of the one flat folder, before it is cut), and
+    notes.
+    """
 
     splits: dict[Split, Classes] = field(default_factory=dict)
     flat: Classes | None = None
@@ -53,7 +57,8 @@ class Found:
 def look(root: Path) -> Found:
     """Return the pictures in `root`: class folders, or three folders of them, one for each split.
 
-    Names of splits may be any of `SYNONYMS`, in upper or lower case. A class may hold its pictures in one folder of its own.
+    Names of splits may be any of `SYNONYMS`, in upper or lower case. A class may hold its pictures in one folder of its
+    own.
     Raises DataError for splits that cannot be told apart or are not all there, OSError for what cannot be listed.
     """
     if not root.is_dir():
@@ -125,8 +130,9 @@ def _class(folder: Path, notes: list[str]) -> list[Path]:
         if len(chosen) > 1:
             names = listed(f.name for f in chosen)
             raise DataError(
-                f"image_folder: class {folder.name} ({folder}) has no pictures of its own but {len(chosen)} folders with pictures "
-                f"({names}); put its pictures into one folder, or give the folder whose folders are the classes"
+                f"image_folder: class {folder.name} ({folder}) has no pictures of its own but {len(chosen)} folders"
+                f" with pictures ({names}); put its pictures into one folder, or give the folder whose folders are the"
+                " classes"
             )
         if chosen:
             own, passed_over = below.pop(chosen[0]), [*passed_over, *_others(chosen[0])]

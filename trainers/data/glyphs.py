@@ -1,8 +1,8 @@
 """The embedded data set: letters of many scripts, from the fonts that come with matplotlib.
 
 Letters that look alike in any face, turned by any number of quarter turns, are one class (drawn as the first of them);
-classes that nearly look alike are in the same split. A sample is one face's outline with a random pen width, elastic and
-affine distortion. Images are [1, 28, 28]; ink is 255 on 0.
+classes that nearly look alike are in the same split. A sample is one face's outline with a random pen width, elastic
+and affine distortion. Images are [1, 28, 28]; ink is 255 on 0.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
 Mini-ImageNet comes in this way: train, val and test with 64, 16 and 20 class folders of 600 images each.
 
-Every image becomes [3, size, size], or [1, size, size] in grey: see `pictures.prepare`. What of a folder is read, and how its
-splits may be called, is in `folders`.
+Every image becomes [3, size, size], or [1, size, size] in grey: see `pictures.prepare`. What of a folder is read, and
+how its splits may be called, is in `folders`.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ from .pictures import open_picture, prepare
 
 FEWEST_IMAGES = 2  # one to learn from, one to ask for
 DECODER = 2
-"""Raised when pictures come out otherwise than before, so that what was kept of them is not used again."""
+"""Version of the decoding: increased when it gives other pixels, so that cached pictures are decoded again."""
 
 
 def load(config: ImageFolder, folder: Path) -> ClassData:
     """Return the classes of `config.path`; decoded images are kept in `folder`.
 
     Mean and standard deviation per channel are those of the training images. Raises `DataError`, naming it, for a
-    missing folder, an empty split, a class in two splits or with fewer than 2 images, unreadable files, and pictures that all
-    hold one colour.
+    missing folder, an empty split, a class in two splits or with fewer than 2 images, unreadable files, and pictures
+    that all hold one colour.
     """
     try:
         splits, passed_over = _splits(config)
@@ -99,15 +99,17 @@ def _cut(root: Path, classes: Classes, fractions: Sequence[float]) -> dict[Split
         raise DataError(f"image_folder: {root} has no class folders; each class is a folder of images in it")
     if min(train, val, test) < 1:
         raise DataError(
-            f"image_folder: the {len(names)} classes of {root} cannot be cut by fractions = {list(fractions)}: that gives "
-            f"{train} train, {val} val and {test} test classes; add classes or change the fractions"
+            f"image_folder: the {len(names)} classes of {root} cannot be cut by fractions = {list(fractions)}: that"
+            f" gives {train} train, {val} val and {test} test classes; add classes or change the fractions"
         )
     parts = (names[:train], names[train : train + val], names[train + val :])
     return {split: {name: classes[name] for name in sorted(part)} for split, part in zip(SPLITS, parts, strict=True)}
 
 
 def _check(root: Path, splits: dict[Split, Classes], notes: Sequence[str]) -> None:
-    """Raise DataError for a split without classes, and for all classes with too few images, with what `notes` say of them."""
+    """Raise DataError for a split without classes, and for all classes with too few images, with what `notes` say of
+    them.
+    """
     for split, classes in splits.items():
         if not classes:
             raise DataError(

@@ -18,7 +18,9 @@ Ranges = Mapping[Split, Sequence[ClassRange]]
 
 
 def doubled(files: Sequence[Path], digests: NDArray[np.uint64], ranges: Ranges) -> list[str]:
-    """Return a line for each content that several files have; where they are of two splits, what is tested was trained on."""
+    """Return a line for each content that several files have; where they are of two splits, what is tested was trained
+    on.
+    """
     homes = [(split, one.name) for split, classes in ranges.items() for one in classes for _ in range(one.count)]
     _, group, counts = np.unique(digests, return_inverse=True, return_counts=True)
     order = np.argsort(group, kind="stable")
@@ -52,8 +54,8 @@ def without_variation(files: Sequence[Path], images: Bytes, ranges: Ranges, root
     flat: NDArray[np.bool_] = (low == high).all(axis=1)
     if flat.all() and (low == low[0]).all():
         raise DataError(
-            f"image_folder: all {len(images)} pictures of {root} come out in one colour, {_colour(low[0])}, so nothing tells "
-            "their classes apart; look at them, and save them with 8 bits a channel"
+            f"image_folder: all {len(images)} pictures of {root} come out in one colour, {_colour(low[0])}, so nothing"
+            " tells their classes apart; look at them, and save them with 8 bits a channel"
         )
     if flat.all():
         return [f"each of the {len(images)} pictures of {root.name} holds one colour only"]

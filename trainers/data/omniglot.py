@@ -69,9 +69,9 @@ def _download_missing(folder: Path) -> None:
                 Download(str(folder), background=part == "images_background", download=True)
             except (OSError, RuntimeError) as error:
                 raise DataError(
-                    f"omniglot: {place}.zip is missing and could not be downloaded ({error}); put images_background.zip "
-                    f"and images_evaluation.zip from https://github.com/brendenlake/omniglot/tree/master/python "
-                    f"(or the folders they unpack to) into {place.parent}"
+                    f"omniglot: {place}.zip is missing and could not be downloaded ({error}); put images_background.zip"
+                    " and images_evaluation.zip from https://github.com/brendenlake/omniglot/tree/master/python (or"
+                    f" the folders they unpack to) into {place.parent}"
                 ) from error
 
 
@@ -127,13 +127,14 @@ def check(part: str, found: Sequence[Picture]) -> None:
         counts[picture.label] = counts.get(picture.label, 0) + 1
     if len(counts) != PARTS[part]:
         raise DataError(
-            f"omniglot: {part} has {len(counts)} classes (folders <alphabet>/character<NN> of PNG files), but Omniglot has "
-            f"{PARTS[part]}; unpack {part}.zip again, or put the zip file there and remove the folder"
+            f"omniglot: {part} has {len(counts)} classes (folders <alphabet>/character<NN> of PNG files), but Omniglot"
+            f" has {PARTS[part]}; unpack {part}.zip again, or put the zip file there and remove the folder"
         )
     for label, count in counts.items():
         if count != IMAGES_A_CLASS:
             raise DataError(
-                f"omniglot: class {label} of {part} has {count} images instead of {IMAGES_A_CLASS}; get {part}.zip again"
+                f"omniglot: class {label} of {part} has {count} images instead of {IMAGES_A_CLASS}; get {part}.zip"
+                " again"
             )
 
 

@@ -70,7 +70,8 @@ class Learner:
 
     @torch.no_grad()
     def predict(self, meta: Weights, tasks: TaskBatch, *running: RunningStatistics | None) -> list[Tensor]:
-        """Return query logits [T, W*Q, W] after ``evaluation_steps`` inner steps, for each way to normalise the queries.
+        """Return query logits [T, W*Q, W] after ``evaluation_steps`` inner steps, for each way to normalise the
+        queries.
 
         Args:
             meta: the meta-learned weights.

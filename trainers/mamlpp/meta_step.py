@@ -1,14 +1,15 @@
 """The meta-step: the loss of a batch of tasks and its gradient with respect to all meta-learned weights.
 
-The meta-loss of a task is sum over steps of v[step] * L_query(theta[step + 1]), where theta[step + 1] = theta[step] - rate * g
-and g is the support loss's gradient at theta[step]. Going back through the steps, with a the derivative of what comes after
-with respect to theta[step + 1]:
+The meta-loss of a task is sum over steps of v[step] * L_query(theta[step + 1]), where theta[step + 1] = theta[step] -
+rate * g and g is the support loss's gradient at theta[step]. Going back through the steps, with a the derivative of
+what comes after with respect to theta[step + 1]:
 
     a += v[step] * dL_query/dtheta                      the step's own query loss
     d/drate = -<a, g>                                   LSLR
     a += d<g, -rate * a>/dtheta                         second order only: the support loss's Hessian times a vector
 
-and likewise for batch norm's weights, which act on both losses but are not adapted. No graph is kept: a step's passes are.
+and likewise for batch norm's weights, which act on both losses but are not adapted. No graph is kept: a step's passes
+are.
 
 Shapes: T tasks, S inner steps, W ways, Q queries a class.
 """

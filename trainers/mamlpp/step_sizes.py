@@ -47,7 +47,8 @@ def rate(config: TrainerConfig, meta: Mapping[str, Tensor], name: str, step: int
 def add_rate_gradient(
     config: TrainerConfig, total: Weights, name: str, step: int, adjoint: Tensor, gradient: Tensor
 ) -> None:
-    """Add to `total` what weight `name`'s rate at inner `step` does to the loss: minus adjoint times gradient, both [T, ...].
+    """Add to `total` what weight `name`'s rate at inner `step` does to the loss: minus adjoint times gradient, both [T,
+    ...].
 
     Each granularity sums over what shares a rate.
     """

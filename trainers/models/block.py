@@ -1,12 +1,14 @@
 """One block of the network, conv3x3 - batch norm - max-pool - leaky ReLU, and its derivatives, written out.
 
-Shapes: T tasks, N images of each, F filters, C channels in, H W image in, h w image out. The tasks lie side by side as groups of
+Shapes: T tasks, N images of each, F filters, C channels in, H W image in, h w image out. The tasks lie side by side as
+groups of
 channels: x is [N, T*C, H, W], the kernel [T*F, C, 3, 3].
 
-A `BlockPass` is made by going forward; then, in this order and each at most once: `gradient`, the reverse sweep of the loss;
-`tangent`, how the block's output moves when the weights move along a direction; `tangent_gradient`, how `gradient`'s
-results move. The last two together are Pearlmutter's product of a Hessian with a vector ("Fast exact multiplication by
-the Hessian", 1994), without forming either: what a second-order meta-gradient needs, at twice the cost of a gradient.
+A `BlockPass` is made by going forward; then, in this order and each at most once: `gradient`, the reverse sweep of the
+loss; `tangent`, how the block's output moves when the weights move along a direction; `tangent_gradient`, how
+`gradient`'s results move. The last two together are Pearlmutter's product of a Hessian with a vector ("Fast exact
+multiplication by the Hessian", 1994), without forming either: what a second-order meta-gradient needs, at twice the
+cost of a gradient.
 
 With xh = (z - mean) / sd the normalised values of a channel's n elements, P(u) = u - mean(u) - xh mean(u xh) is what
 batch norm does to a gradient and to a tangent alike, which PyTorch computes in one kernel.
@@ -94,7 +96,9 @@ class BlockPass:
 
     @property
     def moments(self) -> tuple[Tensor, Tensor, float]:
-        """Mean and 1 / sqrt(variance + EPS) of each channel before normalising, [T*F], and n / (n - 1), by which the variance is unbiased."""
+        """Mean and 1 / sqrt(variance + EPS) of each channel before normalising, [T*F], and n / (n - 1), by which the
+        variance is unbiased.
+        """
         return self._mean, self._rsd, self._count / (self._count - 1)
 
     @property
@@ -124,7 +128,8 @@ class BlockPass:
         dto_pooled = self._relu(dto_y)
         dto_z, dto_gamma, dto_beta = self._norm_gradient(self._unpool(dto_pooled), self._gamma)
         moved = (self._to_pooled * self._dxh_pooled).sum((0, 2, 3))  # sum of (gradient of the normed values) * dxh
-        # P itself moves with the statistics: d(P(u) / sd) = [P(du) - (to_z sd) m - dxh mean(u xh) - xh mean(u dxh)] / sd
+        # P itself moves with the statistics: d(P(u) / sd) = [P(du) - (to_z sd) m - dxh mean(u xh) - xh mean(u dxh)] /
+        # sd
         share = self._rsd / self._count
         toward_z = -share * self._gamma * moved * self._rsd
         dto_z.addcmul_(self._to_z, _by_channel(-share * self._dz_xh))

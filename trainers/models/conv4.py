@@ -3,9 +3,9 @@
 Shapes: T tasks, N images of each, F filters, W ways, D features, S inner steps, C H W image.
 
 Weights by name. Adapted in the inner loop are "conv0.weight" [T, F, C, 3, 3], ..., "linear.weight" [T, W, D] and
-"linear.bias" [T, W]: every task has its own, and the tasks lie side by side as groups of channels, [N, T*F, H, W], so that
-each operation runs once for all of them. Meta-learned only are "conv0.norm.gamma" and "conv0.norm.beta", [F], or [S, F] with
-BNWB. Convolutions have no bias: batch norm takes it out again.
+"linear.bias" [T, W]: every task has its own, and the tasks lie side by side as groups of channels, [N, T*F, H, W], so
+that each operation runs once for all of them. Meta-learned only are "conv0.norm.gamma" and "conv0.norm.beta", [F], or
+[S, F] with BNWB. Convolutions have no bias: batch norm takes it out again.
 """
 
 from __future__ import annotations

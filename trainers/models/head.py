@@ -27,7 +27,9 @@ class HeadPass:
         self.logits = torch.baddbmm(bias[:, None], features, weight.mT)
 
     def gradient(self, labels: Tensor, share: float = 1.0) -> tuple[Tensor, Tensor, Tensor]:
-        """Return `share` times each task's mean cross-entropy's gradients of features, weight and bias, for labels [T, N]."""
+        """Return `share` times each task's mean cross-entropy's gradients of features, weight and bias, for labels [T,
+        N].
+        """
         self._shares = self.logits.softmax(2)
         where, minus_one = labels[..., None], self.logits.new_full((1, 1, 1), -1.0)
         self._to_logits = self._shares.scatter_add(2, where, minus_one.expand_as(where)) * (share / labels.shape[1])

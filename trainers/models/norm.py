@@ -39,7 +39,9 @@ class RunningStatistics:
             self._seen.setdefault((block, self.row(step), unbiased), []).append((mean, rsd))
 
     def update(self) -> None:
-        """Move towards the mean of the moments noted since the last update: once a meta-batch, whatever the tasks' order."""
+        """Move towards the mean of the moments noted since the last update: once a meta-batch, whatever the tasks'
+        order.
+        """
         found: dict[tuple[str, int], list[Tensor]] = {}
         for (block, row, unbiased), moments in self._seen.items():
             filters = self.values[f"{block}.mean"].shape[1]

@@ -38,7 +38,9 @@ class Code:
     """Version without its build: one machine may have a GPU, another none."""
     mamlab: str
     source: str
-    """Start of the SHA-256 of mamlab's own files, which a version alone does not tell apart when it runs from source."""
+    """Start of the SHA-256 of mamlab's own files, which a version alone does not tell apart when it runs from
+    source.
+    """
 
 
 @dataclass(frozen=True)
@@ -133,7 +135,7 @@ class Handshake:
         if reply.why:
             return f"cannot write into {self._home.checkpoints} ({reply.why}): let its user write there"
         if not shown:
-            return f"has another folder at {self._home.checkpoints}: mount the home's own there"
+            return f"sees a different folder at {self._home.checkpoints}: mount this home's folder there"
         if reply.missing:
             return f"does not see the data {reply.missing[0]}: mount or copy them there, to that path"
         return ""
@@ -173,7 +175,9 @@ class Handshake:
 
 
 def left_over(home: Home) -> list[Path]:
-    """Return the files of drivers that were killed, and of their workers: nobody holds the lock on such a driver's file."""
+    """Return the files of drivers that were killed, and of their workers: nobody holds the lock on such a driver's
+    file.
+    """
     held = {file.name for file in home.locks.glob(f"{PREFIX}*") if holder(file)}
     found = [*home.locks.glob(f"{PREFIX}*"), *home.checkpoints.glob(f"{PREFIX}*")]
     return sorted(file for file in found if (named := NAME.fullmatch(file.name)) and named[1] not in held)

@@ -23,7 +23,9 @@ def gpus_for(device: str) -> tuple[str, ...]:
 
 
 def slots_for(section: ExecutionSection, gpus: int, cores: int) -> int:
-    """Return the number of workers; "auto" is `workers_per_gpu` for each GPU, without any one for each `threads` cores."""
+    """Return the number of workers; "auto" is `workers_per_gpu` for each GPU, without any one for each `threads`
+    cores.
+    """
     if section.workers != "auto":
         return section.workers
     return gpus * section.workers_per_gpu or max(1, cores // section.threads)

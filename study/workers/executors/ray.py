@@ -1,7 +1,8 @@
 """Workers as actors of a Ray cluster: on this machine, or on as many as the cluster has.
 
 A call to an actor brings its next event, so events need no channel of their own, and an actor that died, alone or with
-its node, is a call that fails. Ray kills the actors of a driver that died. `study.workers.executors.local` has the same with pipes.
+its node, is a call that fails. Ray kills the actors of a driver that died. `study.workers.executors.local` has the same
+with pipes.
 """
 
 from __future__ import annotations
@@ -33,7 +34,9 @@ class RayWorker:
         self._events: Generator[Event, Any, None] | None = None
 
     def introduce(self, question: Question, threads: int, log: Path) -> Reply:
-        """Say where this is and what is seen here. From then on print to `log`, if it is the driver's home that is seen."""
+        """Say where this is and what is seen here. From then on print to `log`, if it is the driver's home that is
+        seen.
+        """
         import ray
 
         node = ray.get_runtime_context().get_node_id()
@@ -85,15 +88,15 @@ class _Actor:
     awaited: Any
     """A reference to its `Reply` at first, then to the next event; None while it is idle or waits for an answer."""
     pid: int | None = None
-    """None until it has a place, and has shown that it can work there."""
+    """None until Ray has placed it and it has passed the handshake."""
     key: str | None = None
 
 
 class RayExecutor:
     """Actors of a Ray cluster, asked for at once and used for many jobs.
 
-    A job is given only to an actor that has a place, so a cluster that shrinks (or is full) makes a study slower and never
-    holds a run up; a dead actor is replaced by one that waits for a place.
+    A job is given only to an actor that has a place, so a cluster that shrinks (or is full) makes a study slower and
+    never holds a run up; a dead actor is replaced by one that waits for a place.
 
     Args:
         slots: number of workers.

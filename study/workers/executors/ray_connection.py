@@ -1,7 +1,8 @@
 """The connection to a Ray cluster: asked for, with the token that the cluster wants, or refused with what is wrong.
 
-`ray start --head` lets in only who has its token, if the machine has one (`~/.ray/auth_token`). Ray itself tells a wrong
-token, a wrong address and an absent cluster apart only in its log, after 20 to 40 seconds, so they are asked for first.
+`ray start --head` lets in only who has its token, if the machine has one (`~/.ray/auth_token`). Ray itself tells a
+wrong token, a wrong address and an absent cluster apart only in its log, after 20 to 40 seconds, so they are asked for
+first.
 """
 
 from __future__ import annotations
@@ -32,7 +33,8 @@ MODE = "RAY_AUTH_MODE"
 def connect(address: str | None) -> bool:
     """Connect to the cluster at `address`, or start a Ray for this machine alone; False if Ray is connected already.
 
-    Raises WorkersError, which says whether nothing listens there, the token is missing or wrong, or the versions differ.
+    Raises WorkersError, which says whether nothing listens there, the token is missing or wrong, or the versions
+    differ.
     """
     reach_loopback_directly()
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
@@ -183,8 +185,8 @@ def _about_the_token() -> str:
     else:
         place = os.environ.get("RAY_AUTH_TOKEN_PATH") or str(file)
     copy = (
-        f"copy {file} from the machine on which `ray start --head` ran, or set RAY_AUTH_TOKEN_PATH to the file that has "
-        "what `ray get-auth-token` prints there"
+        f"copy {file} from the machine on which `ray start --head` ran, or set RAY_AUTH_TOKEN_PATH to the file that has"
+        " what `ray get-auth-token` prints there"
     )
     if _has_token():
         return f"the cluster refuses the token from {place}, which is another cluster's; {copy}"

@@ -19,8 +19,10 @@ $(STAMP): pyproject.toml constraints.txt
 demo: $(STAMP)
 	$(BIN)/mamlab demo
 
+# A test that hangs shows where after ten minutes, and fails.
 test: $(STAMP) lint
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist loadfile --durations=25 \
+		-o faulthandler_timeout=600 -o faulthandler_exit_on_timeout=true
 
 # The same tests with the lowest releases that pyproject.toml allows, in an environment of its own; what these warn of is no fault.
 test-lowest:

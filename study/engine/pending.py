@@ -37,12 +37,16 @@ class Pending:
         return Counter(end for _, event in self._events if (end := end_of(event)))
 
     @property
+    def counted(self) -> str:
+        """How many events wait, as the beginning of a sentence: "1 event is"."""
+        return "1 event is" if len(self) == 1 else f"{len(self)} events are"
+
+    @property
     def unsaved(self) -> str:
         """What is in no store and not in the journal, and why; empty if all is kept."""
         if not (self._events and self._unkept):
             return ""
-        many = "1 event is" if len(self._events) == 1 else f"{len(self._events)} events are"
-        return f"{many} in no database, and {self._journal.path} cannot be written ({self._unkept})"
+        return f"{self.counted} in no database, and {self._journal.path} cannot be written ({self._unkept})"
 
     def add(self, run: Run, event: Event) -> None:
         """Let an event wait; the journal has all epochs of its run, so that it can be read alone."""

@@ -58,7 +58,7 @@ class Recorder:
         if self._away is None:
             return ""
         return (
-            f"{self._away} (since {since(self._away)}). Running trainings continue, {len(self._pending)} events are "
+            f"{self._away} (since {since(self._away)}). Running trainings continue, {self._pending.counted} "
             "waiting to be written, and no new runs start"
         )
 

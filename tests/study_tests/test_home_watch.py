@@ -120,7 +120,7 @@ def test_runs_in_a_row_that_fail_alike_stop_the_study_before_all_are_lost(tmp_pa
     assert last.paused.endswith("RuntimeError: the stand-in was told to fail")
     assert finish(last, home, Console(file=out, width=200)) == 1
     assert "No further runs were started: 4 runs in a row failed with the same error" in out.getvalue()
-    assert "run the same command to continue with the remaining runs, or add --retry-failed" in out.getvalue()
+    assert "then run the same command to train the remaining runs, or add --retry-failed" in out.getvalue()
     last = run(config, home)
     assert (last.counts, last.finished, last.paused) == ({"failed": 6}, True, "")
 

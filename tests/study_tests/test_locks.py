@@ -145,17 +145,18 @@ def test_a_run_whose_training_another_process_holds_is_named_with_its_holder(
     other = fresh_home(tmp_path / "other")
     assert run(more, other).finished
     (cell,) = {folder.name for folder in other.checkpoints.iterdir()} - {f.name for f in home.checkpoints.iterdir()}
-    pages = list[str]()
+    pages, began = list[str](), time.monotonic()
 
     def show(progress: StudyProgress) -> None:
-        if any(" waits" in message for message in progress.messages) and not pages:
+        assert pages or time.monotonic() - began < 120, "nothing was said of the run that waits"
+        if any(" is waiting" in message for message in progress.messages) and not pages:
             pages.append(page_of(home))
             os.kill(process, signal.SIGKILL)
 
     with another_holder(home.checkpoints / cell / "lock", stopped=True) as process:
         last = run(more, home, show)
     told = f"c / seed 1 is waiting: the same training is running in {who(process)}"
-    assert next(message for message in last.messages if " waits" in message).startswith(told)
+    assert next(message for message in last.messages if " is waiting" in message).startswith(told)
     assert f"waits    c / seed 1: its training is held by {who(process)}" in pages[0]
     assert last.counts == {"complete": 3}
     assert "waits" not in page_of(home)

@@ -52,8 +52,8 @@ def test_a_file_deleted_while_the_study_runs_is_rescued_and_the_study_does_not_e
     (kept,) = [one for one in home.root.glob(f"{store}.rescued-*") if one.suffix not in ("-wal", "-shm")]
     path = home.root / store
     assert str(lost.value).startswith(
-        f"{path} was deleted while the study ran; what it held is kept, put it back: mv {kept} {path}. Then the same "
-        "command"
+        f"{path} was deleted while the study ran; what it held is kept, put it back: mv {kept} {path}. Then run the "
+        "same command to resume"
     )
     assert not path.exists()
     kept.rename(path)
@@ -105,7 +105,7 @@ def test_a_stop_does_not_say_that_all_is_saved_while_neither_store_nor_journal_c
 
     def stop(progress: StudyProgress) -> None:
         lose_once(progress)
-        if "1 events wait" in progress.away:
+        if "1 event is waiting" in progress.away:
             signal.raise_signal(signal.SIGINT)
 
     lose_once = after_two_runs(lose)

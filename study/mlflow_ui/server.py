@@ -69,10 +69,12 @@ def serving(home: Home, port: int = DEFAULT_PORT, log: Path | None = None) -> It
     open_mlflow(home)  # the server would take a store as it is
     log = log or (home.stores or home.root) / "ui.log"
     with log.open("wb") as output:
-        # A session of its own: Ctrl-C reaches us alone, and we stop server and workers together.
+        # A session of its own: Ctrl-C reaches us alone, and we stop server and workers together. A folder without
+        # modules: uvicorn imports from the one that it starts in, whatever Python was told.
         server = subprocess.Popen(
-            _command(port), env=_environment(home), stdout=output, stderr=output, start_new_session=True
-        )
+            _command(port), env=_environment(home), stdout=output, stderr=output, start_new_session=True,
+            cwd=Path(sys.executable).anchor,
+        )  # fmt: skip
     try:
         _wait_until_ready(port, server, log)
         yield server

@@ -24,6 +24,7 @@ from trainers.config import TrainerConfig
 from trainers.data.classes import ClassData, ClassRange
 from trainers.data.episodes import TaskBatch
 from trainers.mamlpp.meta_step import MetaPass, meta_gradient
+from trainers.mamlpp.query_shares import QueryShares
 from trainers.mamlpp.schedules import msl_weights, outer_lr
 from trainers.overrides import normalise
 from trainers.training_run import TrainingRun
@@ -103,8 +104,9 @@ def check_meta_step(case: Mapping[str, Any], arrays: Arrays) -> Errors:
     """Compare loss, logits, MSL's weights and all meta-gradients of one meta-step."""
     run, errors = start(case, arrays), Errors()
     batch, weights, order = tasks(arrays), msl_weights(run.config, case["epoch"]), bool(case["second_order"])
-    loss, _ = meta_gradient(run.learner, run.weights, batch, weights, second_order=order, at_once=run.at_once)
-    logits = MetaPass(run.learner, run.weights, batch, weights).logits
+    shares = QueryShares(weights)
+    loss, _ = meta_gradient(run.learner, run.weights, batch, shares, second_order=order, at_once=run.at_once)
+    logits = MetaPass(run.learner, run.weights, batch, shares).logits
     errors.note("loss", "loss", loss, arrays["loss"])
     errors.note("logits", "query_logits", logits, arrays["query_logits"])
     if case["msl"] and case["epoch"] < case.get(
@@ -123,7 +125,6 @@ def check_training(case: Mapping[str, Any], arrays: Arrays) -> Errors:
     run, errors, losses, rates = start(case, arrays), Errors(), [], []
     for iteration in range(len(arrays["losses"])):
         epoch = iteration // case["iters_per_epoch"]
-        run.optimizer.lr = outer_lr(run.config, epoch)
         rates.append(outer_lr(run.config, epoch))
         losses.append(float(run.iterate(epoch, tasks(arrays, iteration))[0]))
     errors.note("loss", "losses", losses, arrays["losses"])

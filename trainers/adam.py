@@ -5,6 +5,7 @@ The class `torch.optim.Adam` loads torch's compiler when it is made: 1.8 CPU sec
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -21,12 +22,15 @@ class Adam:
     are.
 
     Attributes:
-        lr: the outer rate of the next step.
+        lr: the outer rate of the next step, a scalar that is changed in place.
     """
 
     def __init__(self, weights: dict[str, Tensor], outer: Outer) -> None:
-        self.lr = outer.lr
         self._weights, self._outer = weights, outer
+        one = next(iter(weights.values()))
+        self._reads_float32 = one.device.type == "cuda"  # torch's kernel reads a rate of this type, and no other
+        exact = not self._reads_float32 or one.dtype == torch.float64
+        self.lr = torch.full((), outer.lr, dtype=torch.float64 if exact else torch.float32, device=one.device)
         self._means = {name: torch.zeros_like(weight) for name, weight in weights.items()}
         self._squares = {name: torch.zeros_like(weight) for name, weight in weights.items()}
         self._steps = {name: torch.zeros((), device=weight.device) for name, weight in weights.items()}
@@ -35,9 +39,24 @@ class Adam:
     def step(self) -> None:
         """Move the weights along their gradients."""
         moved = {name: weight for name, weight in self._weights.items() if weight.grad is not None}
+        weights = list(moved.values())
+        gradients = [weight.grad for weight in weights if weight.grad is not None]
+        if not self._reads_float32 or self.lr.dtype == torch.float32:
+            self._adam(moved, weights, gradients, self.lr, self._outer.weight_decay)
+            return
+        change = [torch.zeros_like(weight) for weight in weights]  # of a rate of 1; the rate then has its own precision
+        decayed = torch._foreach_add(gradients, weights, alpha=self._outer.weight_decay)
+        self._adam(moved, change, list(decayed), 1.0, 0.0)
+        torch._foreach_mul_(change, self.lr)
+        torch._foreach_add_(weights, change)
+
+    def _adam(
+        self, moved: Iterable[str], weights: list[Tensor], gradients: list[Tensor], lr: Tensor | float, decay: float
+    ) -> None:
+        """Move `weights`, whose moments are those of the names `moved`."""
         adam(
-            list(moved.values()),
-            [weight.grad for weight in moved.values() if weight.grad is not None],
+            weights,
+            gradients,
             [self._means[name] for name in moved],
             [self._squares[name] for name in moved],
             [],
@@ -46,8 +65,8 @@ class Adam:
             amsgrad=False,
             beta1=self._outer.beta1,
             beta2=self._outer.beta2,
-            lr=self.lr,
-            weight_decay=self._outer.weight_decay,
+            lr=lr,
+            weight_decay=decay,
             eps=EPS,
             maximize=False,
         )

@@ -31,6 +31,14 @@ def pick_dtype(config: TrainerConfig) -> torch.dtype:
     return torch.float64 if config.precision == "float64" else torch.float32
 
 
+def pick_graphs(config: TrainerConfig) -> bool:
+    """Return whether iterations are to be CUDA graphs. Raises ValueError where they must be and cannot."""
+    cuda = pick_device(config).type == "cuda"
+    if config.graphs == "on" and not cuda:
+        raise InputError('graphs = "on" needs a CUDA device, and this run is on the CPU; use "auto"')
+    return cuda and config.graphs != "off"
+
+
 @contextmanager
 def arithmetic(config: TrainerConfig) -> Iterator[None]:
     """Run a block with deterministic convolutions, in TF32 where the config says so. bfloat16 is `Convolution`'s own

@@ -11,7 +11,7 @@ from .sections import POSITIONS, resolve
 NUMERICS = 1
 """Raised when float64 results of this package change by more than 1e-9: old trainings then count as untrained."""
 
-MACHINE = {"device", "tasks_at_once", "compile"}
+MACHINE = {"device", "tasks_at_once", "compile", "graphs"}
 """Settings that decide where and how fast a training runs, and change no result."""
 
 

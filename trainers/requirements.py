@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .arithmetic import pick_device, pick_dtype
+from .arithmetic import pick_device, pick_dtype, pick_graphs
 from .config import TrainerConfig
 from .data import DataError, require
 from .data.classes import ClassData
@@ -11,7 +11,7 @@ from .data.classes import ClassData
 def check(config: TrainerConfig, data: ClassData) -> None:
     """Raise ValueError (DataError for what the data lack) if `config` cannot be trained on `data` on this machine."""
     require(data, config.episodes.ways, config.episodes.shots, config.episodes.queries)
-    pick_dtype(config), pick_device(config)
+    pick_dtype(config), pick_device(config), pick_graphs(config)
     height, width = data.images.shape[-2:]
     if height != width:
         raise DataError(f"{data.name}: images must be square, not {height} x {width}; resize them")

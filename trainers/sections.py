@@ -247,6 +247,12 @@ class Settings(Section):
         "trying on GPUs, slower on a CPU. Does not affect the fingerprint",
     )
 
+    graphs: Literal["auto", "on", "off"] = Field(
+        "auto",
+        description="record a training iteration as a CUDA graph and replay it: the same numbers in less time. auto: "
+        "on a GPU; on: a GPU is required; off: never. Does not affect the fingerprint",
+    )
+
     @field_validator("tasks_at_once")
     @classmethod
     def _some_tasks(cls, value: int | str) -> int | str:

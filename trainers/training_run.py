@@ -11,15 +11,17 @@ import torch
 from torch import Tensor
 
 from .adam import Adam
-from .arithmetic import arithmetic, pick_device, pick_dtype
+from .arithmetic import arithmetic, pick_device, pick_dtype, pick_graphs
 from .checkpoint import State
 from .config import TrainerConfig
 from .data.classes import ClassData
 from .data.episodes import EpisodeStream, TaskBatch
 from .divergence import Diverged, locate
 from .evaluation import Scores, Snapshot, evaluate
+from .graphs import GraphedStep
 from .mamlpp.inner_loop import Learner
 from .mamlpp.meta_step import meta_gradient
+from .mamlpp.query_shares import QueryShares
 from .mamlpp.schedules import msl_weights, outer_lr, second_order
 from .mamlpp.step_sizes import rate_table
 from .models.conv4 import Conv4, Weights
@@ -53,6 +55,9 @@ class TrainingRun:
         self.streams = {s: EpisodeStream(self.data, s, config.episodes, self.seed, dtype) for s in self.data.splits}
         self.at_once = tasks_at_once(config, self.data)
         self._check_each_loss = device.type == "cpu"
+        self._shares, self._second_order = QueryShares(msl_weights(config, 0), device), second_order(config, 0)
+        self._begun: int | None = None
+        self.graphed = GraphedStep(self._step) if pick_graphs(config) else None
 
     def epoch(self) -> EpochResult:
         """Train one epoch, validate, and keep the weights if they are among the k best."""
@@ -91,7 +96,6 @@ class TrainingRun:
         On a GPU nobody waits for a number before the epoch's end; if one is not finite then, the epoch is gone through
         again from its start, looking at each.
         """
-        self.optimizer.lr = outer_lr(self.config, index)
         start = None if self._check_each_loss else self._training_state()
         seen = []
         for iteration in range(self.config.budget.iterations):
@@ -108,16 +112,30 @@ class TrainingRun:
 
     def iterate(self, index: int, tasks: TaskBatch) -> tuple[Tensor, Tensor]:
         """Take one meta-step of epoch `index` (from 0) on `tasks`; return loss and accuracy before it, scalars on the
-        device.
+        device, to be read before the next call.
 
-        On the CPU, a loss that is not finite leaves the weights as they are.
+        Where each loss is looked at, as on the CPU, one that is not finite leaves the weights as they are.
         """
+        if index != self._begun:
+            self._begin(index)
+        if self.graphed and not self._check_each_loss:
+            return self.graphed((self._second_order, self._shares.counts), tasks)
+        return self._step(tasks)
+
+    def _begin(self, index: int) -> None:
+        """Set what changes with the epoch."""
+        self._begun, self._second_order = index, second_order(self.config, index)
+        self._shares.set(msl_weights(self.config, index))
+        self.optimizer.lr.fill_(outer_lr(self.config, index))
+
+    def _step(self, tasks: TaskBatch) -> tuple[Tensor, Tensor]:
+        self.statistics.forget()  # of a step that was broken off
         loss, accuracies = meta_gradient(
             self.learner,
             self.weights,
             tasks,
-            msl_weights(self.config, index),
-            second_order=second_order(self.config, index),
+            self._shares,
+            second_order=self._second_order,
             at_once=self.at_once,
             collect=self.statistics,
         )
@@ -203,7 +221,8 @@ class TrainingRun:
         with torch.no_grad():
             for name, weight in self.weights.items():
                 weight.copy_(state["weights"][name])
-        self.statistics.values = _copy(state["statistics"], self.data.images.device)
+            for name, value in self.statistics.values.items():
+                value.copy_(state["statistics"][name])
         self.optimizer.restore(state["optimizer"])
 
     def restore(self, state: State | None) -> None:

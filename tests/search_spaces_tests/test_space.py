@@ -174,7 +174,7 @@ def test_every_setting_of_a_training_can_be_searched_alone_and_all_can_be_togeth
         assert alone.params_of(alone.suggest(next(alone.draws(1)), BASE)[0], BASE).keys() <= {path}
 
 
-@pytest.mark.parametrize("name", ["device", "tasks_at_once", "compile"])
+@pytest.mark.parametrize("name", ["device", "tasks_at_once", "compile", "graphs"])
 def test_a_setting_that_changes_no_result_is_not_searched(name: str) -> None:
     with pytest.raises(ValueError, match=rf"^space\.{name}: it says where and how fast a training runs"):
         SearchSpace.from_table({name: {"choices": ["auto", "cpu"]}})

@@ -46,7 +46,7 @@ def test_a_study_that_was_started_with_old_names_goes_on_with_the_new_ones() -> 
         refuse_change("s", json.dumps(tree), frozen_json(now, "checksum"))
 
 
-@pytest.mark.parametrize("line", ['device = "cpu"', "tasks_at_once = 2", "compile = true"])
+@pytest.mark.parametrize("line", ['device = "cpu"', "tasks_at_once = 2", "compile = true", 'graphs = "off"'])
 def test_what_changes_no_result_may_change_between_two_starts(line: str) -> None:
     before = frozen_json(parse_spec(NEW), "checksum")
     refuse_change("s", before, frozen_json(parse_spec(f"{NEW}[trainer]\n{line}\n"), "checksum"))

@@ -27,13 +27,30 @@ def test_five_steps_are_those_of_torchs_own_class_bit_for_bit() -> None:
     mine = Adam(ours, OUTER)
     other = torch.optim.Adam(list(theirs.values()), lr=0.01, betas=(0.8, 0.95), weight_decay=0.1)
     for step in range(5):
-        mine.lr = other.param_groups[0]["lr"] = 0.01 / (1 + step)
+        other.param_groups[0]["lr"] = 0.01 / (1 + step)
+        mine.lr.fill_(0.01 / (1 + step))
         for each in (ours, theirs):
             move(each, 1.0 + step)
         mine.step()
         other.step()
     assert all(torch.equal(ours[name], theirs[name]) for name in ours)
     assert torch.equal(ours["still"], weights()["still"])
+
+
+def test_a_rate_that_the_kernel_would_round_keeps_its_precision() -> None:
+    """As on a GPU in float64, where torch's kernel reads rates in float32."""
+    ours, theirs = ({name: w.detach().double().requires_grad_() for name, w in weights().items()} for _ in range(2))
+    mine = Adam(ours, OUTER)
+    mine._reads_float32 = True
+    other = torch.optim.Adam(list(theirs.values()), lr=0.01, betas=(0.8, 0.95), weight_decay=0.1)
+    for step in range(5):
+        other.param_groups[0]["lr"] = 0.01 / (3 + step)
+        mine.lr.fill_(0.01 / (3 + step))
+        for each in (ours, theirs):
+            move(each, 1.0 + step)
+        mine.step()
+        other.step()
+    assert all(torch.allclose(ours[name], theirs[name], rtol=1e-14, atol=1e-15) for name in ours)
 
 
 def test_a_restored_optimiser_goes_on_bit_for_bit() -> None:

@@ -15,6 +15,7 @@ from tests.toy import EVERYTHING, toy_config, toy_data
 from trainers.config import TrainerConfig
 from trainers.data.episodes import TaskBatch
 from trainers.mamlpp.meta_step import MetaPass, meta_gradient
+from trainers.mamlpp.query_shares import QueryShares
 from trainers.mamlpp.schedules import msl_weights
 from trainers.models.block import EPS
 from trainers.models.norm import RunningStatistics
@@ -34,8 +35,8 @@ def tasks(at: TrainingRun, count: int = 2) -> TaskBatch:
 
 def gradient(at: TrainingRun, weights: Sequence[float], second_order: bool = True, at_once: int = 2) -> float:
     """Set the meta-gradient on the run's weights; return the loss."""
-    batch = tasks(at)
-    return float(meta_gradient(at.learner, at.weights, batch, weights, second_order=second_order, at_once=at_once)[0])
+    batch, shares = tasks(at), QueryShares(weights)
+    return float(meta_gradient(at.learner, at.weights, batch, shares, second_order=second_order, at_once=at_once)[0])
 
 
 @pytest.mark.skipif(
@@ -56,7 +57,7 @@ def test_second_order_gradients_agree_with_finite_differences(granularity: str, 
     weights = msl_weights(at.config, 0)
 
     def loss() -> float:
-        return float(MetaPass(at.learner, at.weights, tasks(at), weights).loss.mean())
+        return float(MetaPass(at.learner, at.weights, tasks(at), QueryShares(weights)).loss.mean())
 
     gradient(at, weights)
     for name in [
@@ -95,7 +96,13 @@ def test_tasks_computed_together_or_one_by_one_give_the_same_numbers(downsample:
     for at_once in (1, 2, 3):
         statistics = at.learner.network.initial_statistics()
         loss, accuracies = meta_gradient(
-            at.learner, at.weights, batch, [0.4, 0.6], second_order=True, at_once=at_once, collect=statistics
+            at.learner,
+            at.weights,
+            batch,
+            QueryShares([0.4, 0.6]),
+            second_order=True,
+            at_once=at_once,
+            collect=statistics,
         )
         statistics.update()
         gradients = [w.grad for w in at.weights.values() if w.grad is not None]
@@ -122,7 +129,7 @@ def test_a_loss_at_every_step_is_the_weighted_sum_of_the_steps_losses() -> None:
     at = run(inner={"steps": 3})
 
     def loss(*weights: float) -> float:
-        return float(MetaPass(at.learner, at.weights, tasks(at, 1), weights).loss)
+        return float(MetaPass(at.learner, at.weights, tasks(at, 1), QueryShares(weights)).loss)
 
     alone = [loss(1, 0, 0), loss(0, 1, 0), loss(0, 0, 1)]
     mixed = loss(0.2, 0.3, 0.5)

@@ -39,10 +39,14 @@ class TaskBatch:
     def __len__(self) -> int:
         return len(self.support)
 
+    @property
+    def parts(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """The four tensors, in order."""
+        return self.support, self.support_labels, self.query, self.query_labels
+
     def split(self, tasks: int) -> Iterator[TaskBatch]:
         """Yield the batch in parts of at most `tasks` tasks."""
-        parts = (torch.split(t, tasks) for t in (self.support, self.support_labels, self.query, self.query_labels))
-        for part in zip(*parts, strict=True):
+        for part in zip(*(torch.split(t, tasks) for t in self.parts), strict=True):
             yield TaskBatch(*part)
 
 

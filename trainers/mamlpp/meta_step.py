@@ -16,8 +16,6 @@ Shapes: T tasks, S inner steps, W ways, Q queries a class.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import torch
 from torch import Tensor
 
@@ -26,6 +24,7 @@ from ..models.conv4 import Weights
 from ..models.head import accuracy, cross_entropy
 from ..models.norm import RunningStatistics
 from .inner_loop import InnerStep, Learner
+from .query_shares import QueryShares
 from .step_sizes import add_rate_gradient, rate
 
 
@@ -34,7 +33,7 @@ def meta_gradient(
     learner: Learner,
     meta: Weights,
     tasks: TaskBatch,
-    step_weights: Sequence[float],
+    shares: QueryShares,
     *,
     second_order: bool,
     at_once: int,
@@ -46,7 +45,7 @@ def meta_gradient(
         learner: network and config.
         meta: all meta-learned weights.
         tasks: the meta-batch.
-        step_weights: MSL's v [S]; queries of a step without weight are not computed.
+        shares: MSL's v [S]; queries of a step without weight are not computed.
         second_order: whether gradients depend on the weights; else they count as constants (first-order MAML, Finn et
             al. 2017 section 5.2).
         at_once: so many tasks are computed together, which bounds the memory, not the result.
@@ -55,7 +54,7 @@ def meta_gradient(
     total = {name: torch.zeros_like(weight) for name, weight in meta.items()}
     losses, accuracies = [], []
     for part in tasks.split(at_once):
-        sweep = MetaPass(learner, meta, part, step_weights, collect)
+        sweep = MetaPass(learner, meta, part, shares, collect)
         losses.append(sweep.loss)
         accuracies.append(accuracy(sweep.logits, part.query_labels))
         sweep.back(total, second_order)
@@ -78,17 +77,17 @@ class MetaPass:
         learner: Learner,
         meta: Weights,
         tasks: TaskBatch,
-        step_weights: Sequence[float],
+        shares: QueryShares,
         collect: RunningStatistics | None = None,
     ) -> None:
         self._learner, self._meta = learner, meta
         self._steps: list[tuple[InnerStep, Weights]] = []
         self.loss = tasks.query.new_zeros(len(tasks))
-        for step, taken in enumerate(learner.adapt(meta, tasks, len(step_weights))):
+        for step, taken in enumerate(learner.adapt(meta, tasks, len(shares))):
             if collect:
                 collect.note(taken.support.blocks, step)
             of_query: Weights = {}
-            if (share := step_weights[step]) > 0:
+            if (share := shares[step]) is not None:
                 query = learner.network.run(taken.after, tasks.query, step)
                 if collect:
                     collect.note(query.blocks, step)

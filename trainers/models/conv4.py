@@ -154,7 +154,7 @@ class Pass:
         """Each layer's output by name, from the lowest to the logits."""
         return {block: it.y for block, it in self.blocks.items()} | {"linear": self.logits}
 
-    def gradient(self, labels: Tensor, share: float = 1.0) -> Weights:
+    def gradient(self, labels: Tensor, share: float | Tensor = 1.0) -> Weights:
         """Return the gradients of `share` times each task's mean cross-entropy for labels [T, N].
 
         By name: adapted weights [T, ...], norm weights of the step, summed over tasks, [F].

@@ -26,7 +26,7 @@ class HeadPass:
         self._features, self._weight = features, weight
         self.logits = torch.baddbmm(bias[:, None], features, weight.mT)
 
-    def gradient(self, labels: Tensor, share: float = 1.0) -> tuple[Tensor, Tensor, Tensor]:
+    def gradient(self, labels: Tensor, share: float | Tensor = 1.0) -> tuple[Tensor, Tensor, Tensor]:
         """Return `share` times each task's mean cross-entropy's gradients of features, weight and bias, for labels [T,
         N].
         """

@@ -38,6 +38,10 @@ class RunningStatistics:
             mean, rsd, unbiased = it.moments
             self._seen.setdefault((block, self.row(step), unbiased), []).append((mean, rsd))
 
+    def forget(self) -> None:
+        """Forget the moments noted since the last update."""
+        self._seen.clear()
+
     def update(self) -> None:
         """Move towards the mean of the moments noted since the last update: once a meta-batch, whatever the tasks'
         order.

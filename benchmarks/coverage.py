@@ -113,36 +113,54 @@ def main() -> int:
         "--studies", type=int, default=2000, help="studies a row (2000: standard error 0.5 points at 5 %%)"
     )
     parser.add_argument("--families", type=int, default=10_000, help="studies a row of the families' errors and power")
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=[*PARTS], help="which tables; default: all")
     chosen = parser.parse_args()
-    studies = chosen.studies
     started, failures = time.perf_counter(), []
-    settings = [(accuracy, share) for accuracy in ACCURACIES for share in SHARES]
     print(
-        f"{studies} studies a row: {ARMS} arms and their base, {SEEDS} seeds x {TASKS} tasks x {QUERIES} queries; in"
-        " percent"
+        f"{chosen.studies} studies a row: {ARMS} arms and their base, {SEEDS} seeds x {TASKS} tasks x {QUERIES}"
+        " queries; in percent"
     )
+    for part in chosen.parts:
+        failures += PARTS[part](chosen.families if part == "families" else chosen.studies)
+    verdict = "All limits kept" if not failures else "BROKEN: " + "; ".join(failures)
+    print(f"\n{verdict}. {time.perf_counter() - started:.0f} s")
+    return 1 if failures else 0
+
+
+def _print_null(studies: int) -> list[str]:
     print(f"\nWithout any effect\n\n{NULL_HEAD}")
-    for setting in settings:
+    failures: list[str] = []
+    for setting in SETTINGS:
         row = null(*setting, studies)
         print(line(row), flush=True)
         failures += broken(row)
+    return failures
+
+
+def _print_power(studies: int) -> list[str]:
     print(f"\nPower\n\n{POWER_HEAD}")
-    for setting in settings:
+    failures: list[str] = []
+    for setting in SETTINGS:
         for power in powers(*setting, studies):
             print(line(power), flush=True)
             failures += broken(power)
+    return failures
+
+
+def _print_pilots(_: int) -> list[str]:
     print(
         f"\nSmallest detectable difference by pilots of {SEEDS} seeds, over the large pilot's: 80 % of {SMALL_PILOTS}"
         " pilots\n"
     )
     print("| accuracy | seeds' share | from | to |\n|---:|---:|---:|---:|")
-    for accuracy, share in settings:
+    for accuracy, share in SETTINGS:
         low, high = small_pilots(accuracy, share)
         print(f"| {accuracy:.2f} | {share:.2f} | {low:.2f} | {high:.2f} |", flush=True)
-    failures += _print_families(chosen.families)
-    verdict = "All limits kept" if not failures else "BROKEN: " + "; ".join(failures)
-    print(f"\n{verdict}. {time.perf_counter() - started:.0f} s")
-    return 1 if failures else 0
+    return []
+
+
+SETTINGS = [(accuracy, share) for accuracy in ACCURACIES for share in SHARES]
+PARTS = {"null": _print_null, "power": _print_power, "pilots": _print_pilots, "families": _print_families}
 
 
 if __name__ == "__main__":

@@ -6,16 +6,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from reports.statistics.declared_test import POWER, declared_test
 from reports.statistics.estimate import estimate
 from reports.statistics.noise_model import LogitNoise, NormalNoise, logit_noise
-from reports.statistics.permutation import ALPHA, holm, sign_flip_p
-from reports.statistics.power import POWER, sign_flip_detectable, sign_flip_power, smallest, t_power
+from reports.statistics.permutation import ALPHA
+from reports.statistics.power import declared_detectable, declared_power, smallest, t_power
+from reports.statistics.step_down import max_t
 
 from .simulated import ARMS, SEEDS, TASKS, Setting, differences, scores, setting_with, shift_with
 
 PILOT = 1000
 """Studies of one arm, without an effect, that make the large pilot: 8,000 pairs of seeds."""
 SMALL_PILOTS = 30
+TEST = declared_test(ARMS, SEEDS)
 
 
 @dataclass(frozen=True)
@@ -49,16 +52,16 @@ def _power(
     accuracy: float, share: float, setting: Setting, noise: LogitNoise, sd: float, limit: float, studies: int,
     generator: np.random.Generator,
 ) -> Power:  # fmt: skip
-    true = smallest(lambda d: sign_flip_power(noise, d, SEEDS, ARMS) - POWER, limit)
+    true = smallest(lambda d: declared_power(noise, d, TEST) - POWER, limit)
     t_true = smallest(lambda d: t_power(noise, d, SEEDS) - POWER, limit)
     assert true is not None
     assert t_true is not None
     real = differences(setting, studies, shift_with(setting, true), generator).mean(-1)
     t_real = differences(setting, studies, shift_with(setting, t_true), generator, arms=1).mean(-1)[:, 0]
     return Power(
-        accuracy, share, 100 * true, 100 * sign_flip_power(noise, true, SEEDS, ARMS),
-        100 * float((holm(sign_flip_p(real))[:, 0] <= ALPHA).mean()),
-        100 * sign_flip_power(NormalNoise(sd), true, SEEDS, ARMS),
+        accuracy, share, 100 * true, 100 * declared_power(noise, true, TEST),
+        100 * float((max_t(real)[:, 0] <= ALPHA).mean()),
+        100 * declared_power(NormalNoise(sd), true, TEST),
         100 * t_true, 100 * t_power(noise, t_true, SEEDS),
         100 * sum(estimate(row).excludes_zero for row in t_real.tolist()) / studies,
     )  # fmt: skip
@@ -82,11 +85,11 @@ def small_pilots(accuracy: float, share: float) -> tuple[float, float]:
     """
     setting = setting_with(accuracy, share)
     generator = np.random.default_rng([13, round(100 * accuracy), round(100 * share)])
-    wanted = sign_flip_detectable(large_pilot(setting, generator)[0], SEEDS, ARMS)
+    wanted = declared_detectable(large_pilot(setting, generator)[0], TEST)
     ratios = []
     for base, *arms in scores(setting, SMALL_PILOTS, 0.0, generator):
         noise = logit_noise(arms, [base] * ARMS)
         assert noise is not None
-        ratios.append((sign_flip_detectable(noise, SEEDS, ARMS) or np.nan) / (wanted or np.nan))
+        ratios.append((declared_detectable(noise, TEST) or np.nan) / (wanted or np.nan))
     low, high = np.quantile(ratios, [0.1, 0.9])
     return float(low), float(high)

@@ -17,7 +17,7 @@ from typing import Any
 from reports import records as names
 from reports.data.files import STUDY, is_export
 from reports.data.loading import from_files
-from reports.statistics.permutation import ALPHA, seeds_needed
+from reports.statistics.declared_test import HOPELESS, declared_test, large_effect_power, seeds_needed
 from reports.statistics.summary import Trial, summarise_search
 from trainers.config import TrainerConfig
 from trainers.data import ImageFolder
@@ -29,7 +29,6 @@ from trainers.sections import COMPONENTS
 from .models.export import called
 from .results import load, warnings
 from .spec.config import StudyConfig
-from .spec.families import smallest_adjusted
 from .spec.same_data import checksum_of, recorded_path, with_same_data
 from .spec.trainable import started_from
 from .spec.writing import base_tables, difference, stored_spec, write_spec
@@ -164,7 +163,7 @@ def ablate_winner(
 ) -> tuple[Path, StudyConfig]:
     """Write the spec that leaves each component of the winner out, on fresh seeds; return file and study.
 
-    Without `seeds`, as many as let a comparison become significant. Raises FollowError if no component is on.
+    Without `seeds`, as many as find a large effect in 80 % of studies. Raises FollowError if no component is on.
     """
     winner = search.winner(trial)
     on = [component for component in COMPONENTS if getattr(winner.config, component) != "off"]
@@ -191,9 +190,9 @@ def _write(
     tables = base_tables(search.spec, trainer, name, search.fresh_seed)
     family = LEAVE_ONE_OUT if len(chosen) == 1 and chosen[0].arm == base else AGAINST_BASE
     ablation: dict[str, Any] = {"design": "arms", "seeds": seeds, "base": base}
-    if smallest_adjusted(len(arms) - 1, seeds) > ALPHA:  # fewer seeds were asked for than any p value needs
+    if large_effect_power(declared_test(len(arms) - 1, seeds)) < HOPELESS:  # fewer seeds were asked for
         ablation["allow_underpowered"] = True
-        comment += f"\n{seeds} seeds are too few for any p value to reach 0.05; only intervals are reported."
+        comment += f"\n{seeds} seeds are too few: most studies would miss even a large effect. Read the intervals."
     ablation |= {
         "arms": arms, "families": [{"name": family, "base": base}],
         "origin": {

@@ -1,6 +1,7 @@
 """Models of the noise of paired differences, from which power is simulated: a stated deviation, or what a pilot showed.
 
-Shapes: S studies, n seeds, m test tasks. Accuracies and differences lie in [0, 1] and [-1, 1].
+Shapes: S studies, n seeds, m test tasks, c comparisons of a family. Accuracies lie in [0, 1],
+differences in [-1, 1].
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from scipy.special import expit, logit
 
 from trainers.errors import InputError
 
+from .declared_test import null_studies
 from .permutation import Array
 
 FURTHEST = 30.0
@@ -38,6 +40,11 @@ class NoiseModel(Protocol):
         arguments.
         """
 
+    def family(self, true: float, seeds: int, studies: int, size: int) -> Array:
+        """Return [S, c, n] paired differences of a family whose first comparison has the mean difference `true`, the
+        others 0; all share their base.
+        """
+
 
 @dataclass(frozen=True)
 class NormalNoise:
@@ -53,6 +60,12 @@ class NormalNoise:
     def differences(self, true: float, seeds: int, studies: int) -> Array:
         """Return [S, n] normal numbers around `true`."""
         return true + self.sd * _normal(seeds, studies)[..., 0]
+
+    def family(self, true: float, seeds: int, studies: int, size: int) -> Array:
+        """Return [S, c, n] normal numbers that correlate by one half."""
+        found = self.sd * null_studies(size, seeds, studies)
+        found[:, 0] += true
+        return found
 
 
 @dataclass(frozen=True)
@@ -80,21 +93,38 @@ class LogitNoise:
 
     def differences(self, true: float, seeds: int, studies: int) -> Array:
         """Return [S, n]. Raises ValueError for a difference that would bring the arm beyond 0 or 100 %."""
+        noise = _normal(seeds, studies)
+        return self._drawn(self._shift(true), noise[..., 0], noise[..., 1], noise[..., 2])
+
+    def family(self, true: float, seeds: int, studies: int, size: int) -> Array:
+        """Return [S, c, n]; half of the noise of tasks is the base's. Raises ValueError as `differences`."""
+        generator = np.random.default_rng([5, size, seeds])
+        base = generator.normal(size=(studies, 2, seeds))
+        arms = generator.normal(size=(studies, 2, size, seeds))
+        shifts = np.full((size, 1), self._shift(0.0))
+        shifts[0] = self._shift(true)
+        tasks = (arms[:, 1] - base[:, None, 1]) / 2**0.5
+        return self._drawn(shifts, base[:, None, 0], arms[:, 0], tasks)
+
+    def _drawn(self, shift: float | Array, of_base: Array, of_arm: Array, of_tasks: Array) -> Array:
+        """Return differences from normal numbers of standard deviation 1."""
+        slope = self.covariance / self.base_var if self.base_var else 0.0
+        rest = max(0.0, self.arm_var - slope * self.covariance)
+        bases = self.base_var**0.5 * of_base
+        base = expit(self.base + bases)
+        arm = expit(self.base + shift + slope * bases + rest**0.5 * of_arm)
+        spread = (arm * (1 - arm) + base * (1 - base)) / 2
+        found: Array = arm - base + np.sqrt(self.task_var * spread / self.spread) * of_tasks
+        return found
+
+    def _shift(self, true: float) -> float:
+        """Return the shift of the arm's logit that makes the mean difference `true`."""
         lowest, highest = self._mean(-FURTHEST), self._mean(FURTHEST)
         if not lowest < true < highest:
             raise InputError(
                 f"true must lie between {lowest:.4f} and {highest:.4f}, not {true}: accuracies end at 0 and 1"
             )
-        shift = float(brentq(lambda s: self._mean(s) - true, -FURTHEST, FURTHEST))
-        noise = _normal(seeds, studies)
-        slope = self.covariance / self.base_var if self.base_var else 0.0
-        rest = max(0.0, self.arm_var - slope * self.covariance)
-        bases = self.base_var**0.5 * noise[..., 0]
-        base = expit(self.base + bases)
-        arm = expit(self.base + shift + slope * bases + rest**0.5 * noise[..., 1])
-        spread = (arm * (1 - arm) + base * (1 - base)) / 2
-        found: Array = arm - base + np.sqrt(self.task_var * spread / self.spread) * noise[..., 2]
-        return found
+        return float(brentq(lambda s: self._mean(s) - true, -FURTHEST, FURTHEST))
 
     def _mean(self, shift: float) -> float:
         """Return the true difference at a shift, by Gauss-Hermite quadrature."""

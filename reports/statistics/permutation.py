@@ -67,8 +67,9 @@ def flipped_sums(values: Array, most: int = MOST_FLIPS) -> Array:
         return _every_sum(values)
     generator = np.random.default_rng([2, len(values)])
     found = np.zeros((most, *values.shape[1:]))
-    for start in range(0, len(values), _TABLE):
-        half = _every_sum(values[start : start + _TABLE])
+    wide = min(_TABLE, _exact_up_to(most))
+    for start in range(0, len(values), wide):
+        half = _every_sum(values[start : start + wide])
         table = np.concatenate([half, -half])
         codes = generator.integers(0, len(table), most)
         codes[0] = 0
@@ -97,14 +98,6 @@ def smallest_p(n: int) -> float:
     with n.
     """
     return 1 / flips_of(n)
-
-
-def seeds_needed(family_size: int, alpha: float = ALPHA) -> int:
-    """Return the fewest seeds with which Holm's p of a comparison in a family of that size can be at most `alpha`.
-
-    A family of more than 26,214 comparisons, which flips of 20 seeds cannot decide, needs what exact flips would.
-    """
-    return max(1, math.ceil(1 + math.log2(family_size / alpha) - TIES))
 
 
 def holm(p: npt.ArrayLike) -> Array:

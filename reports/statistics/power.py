@@ -13,13 +13,13 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.stats import t as student_t
 
+from .declared_test import POWER, DeclaredTest, share_found
 from .noise_model import NoiseModel
-from .permutation import ALPHA, Array, sign_flip_p, smallest_p
+from .permutation import ALPHA, Array
 
-POWER = 0.8
 _DRAWS, _DRAWS_OF_MANY, _MANY = 4000, 1000, 12
-_FLIPS = 2**14
-"""Ways to flip signs that a simulated study is tested with: all up to 15 seeds."""
+_TOLERANCE = 2e-4
+"""Of a smallest difference, as a share of the largest."""
 
 
 def t_power(noise: NoiseModel, difference: float, seeds: int, alpha: float = ALPHA) -> float:
@@ -31,11 +31,9 @@ def t_power(noise: NoiseModel, difference: float, seeds: int, alpha: float = ALP
     return float((np.abs(drawn.mean(1)) > bound).mean())
 
 
-def sign_flip_power(noise: NoiseModel, difference: float, seeds: int, family_size: int) -> float:
-    """Return the power of the Holm-adjusted sign-flip test for the only true difference of a family, the hardest
-    case.
-    """
-    return float((sign_flip_p(_drawn(noise, difference, seeds), _FLIPS) * family_size <= ALPHA).mean())
+def declared_power(noise: NoiseModel, difference: float, test: DeclaredTest) -> float:
+    """Return the power of a family's declared test for the only true difference of the family, the hardest case."""
+    return share_found(noise.family(difference, test.seeds, test.studies, test.simulated), test)
 
 
 def _drawn(noise: NoiseModel, difference: float, seeds: int) -> Array:
@@ -51,14 +49,14 @@ def t_detectable(noise: NoiseModel, seeds: int, power: float = POWER) -> float |
 
 
 @lru_cache(maxsize=256)
-def sign_flip_detectable(noise: NoiseModel, seeds: int, family_size: int, power: float = POWER) -> float | None:
-    """Return the smallest difference that the Holm-adjusted sign-flip test finds with that power, in both directions.
+def declared_detectable(noise: NoiseModel, test: DeclaredTest, power: float = POWER) -> float | None:
+    """Return the smallest difference that a family's declared test finds with that power, in both directions.
 
-    None if no difference is: the family is too large for its seeds.
+    None if no difference is: the family has too few seeds.
     """
-    if family_size * smallest_p(seeds) > ALPHA:
+    if not test.can_decide:
         return None
-    return _both_ways(noise, lambda difference: sign_flip_power(noise, difference, seeds, family_size) - power)
+    return _both_ways(noise, lambda difference: declared_power(noise, difference, test) - power)
 
 
 def _both_ways(noise: NoiseModel, excess: Callable[[float], float]) -> float | None:
@@ -76,4 +74,4 @@ def smallest(excess: Callable[[float], float], limit: float) -> float | None:
     """
     if excess(limit) <= 0:
         return None
-    return limit * float(brentq(lambda share: excess(share * limit), 0.0, 1.0, xtol=1e-4))
+    return limit * float(brentq(lambda share: excess(share * limit), 0.0, 1.0, xtol=_TOLERANCE))

@@ -100,7 +100,9 @@ def ablate(
     trial: Annotated[int | None, typer.Option(min=0, help="With --from: this trial instead of the best one.")] = None,
     seeds: Annotated[
         int | None,
-        typer.Option(min=1, help="With --from: seeds per arm. Default: as few as can reach a p value below 0.05."),
+        typer.Option(
+            min=1, help="With --from: seeds per arm. Default: as few as find a large effect in 80 % of studies."
+        ),
     ] = None,
     name: Annotated[
         str | None, typer.Option(help="With --from: name of the new study. Default: STUDY-ablated.")

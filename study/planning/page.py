@@ -107,14 +107,16 @@ def _size(plan: StudyPlan) -> Table:
 
 
 def families_table(families: Sequence[FamilyPlan], noise: Noise | None) -> Table:
-    """Return a row a family: size, smallest p, seeds needed, and the differences found in 80 % of studies."""
+    """Return a row a family: size, power for a large effect, seeds needed, and the differences found in 80 % of
+    studies.
+    """
     unit = "points" if noise else "sd"
-    numbers = ("size", "smallest p (Holm)", "seeds needed", f"MDE, {unit}", f"MDE of t, {unit}")
+    numbers = ("size", "power at 2 sd, %", "seeds for 80 %", f"MDE, {unit}", f"MDE of t, {unit}")
     table = plain_table("family", *numbers, numbers=numbers)
     for family in families:
-        p = Text(f"{family.smallest_p:.3g}", style="" if family.can_be_significant else "bold red")
+        power = Text(f"{100 * family.power:.0f}", style="bold red" if family.hopeless else "")
         found = (detectable_text(one, noise) for one in (family.detectable, family.t_detectable))
-        table.add_row(family.name, str(family.size), p, str(family.seeds_needed), *found)
+        table.add_row(family.name, str(family.size), power, str(family.seeds_needed), *found)
     return table
 
 
@@ -127,8 +129,10 @@ def detectable_text(difference: float | None, noise: Noise | None) -> str:
 
 def _power(plan: StudyPlan) -> Iterable[str]:
     yield (
-        "MDE: minimum detectable effect, the smallest paired difference (either sign) that the Holm-adjusted sign-flip "
-        "test detects with 80 % power. MDE of t: the same for a 95 % t interval that excludes 0."
+        "MDE: minimum detectable effect, the smallest paired difference (either sign) that the study's test (step-down "
+        "maxT over sign flips) detects with 80 % power, where only one comparison of its family has an effect. MDE "
+        "of t: the same for a 95 % t interval that excludes 0. Power at 2 sd: for an effect of 2 standard deviations "
+        "of the paired differences."
     )
     if plan.noise:
         yield f"sd of the paired differences between seeds: {100 * plan.noise.sd:.2f} points, from {plan.noise.source}."
@@ -145,16 +149,16 @@ def _power(plan: StudyPlan) -> Iterable[str]:
 
 
 def _proposals(proposals: Sequence[Proposal], hours: float, noise: Noise | None) -> RenderableType:
-    numbers = ("arms", "seeds", "time", "largest smallest p", f"MDE, {'points' if noise else 'sd'}")
+    numbers = ("arms", "seeds", "time", "least power at 2 sd, %", f"MDE, {'points' if noise else 'sd'}")
     table = plain_table("design", *numbers, numbers=numbers)
     for one in proposals:
-        worst = max(one.families, key=lambda family: family.smallest_p, default=None)
-        last = (f"{worst.smallest_p:.3g}", detectable_text(worst.detectable, noise)) if worst else ("", "")
+        worst = min(one.families, key=lambda family: family.power, default=None)
+        last = (f"{100 * worst.power:.0f}", detectable_text(worst.detectable, noise)) if worst else ("", "")
         table.add_row(one.design, str(one.arms), str(one.seeds), duration(3600 * one.hours), *last)
     fitting = next((one for one in proposals if one.works), None)
     advice = (
-        f'design = "{fitting.design}" with seeds = {fitting.seeds} fits into {hours:g} h, and every family can reach '
-        "significance."
+        f'design = "{fitting.design}" with seeds = {fitting.seeds} fits into {hours:g} h, and every family finds a '
+        "large effect in most studies."
         if fitting
         else f"No design fits into {hours:g} h with enough seeds. Shorten [trainer.budget], or list fewer components."
     )

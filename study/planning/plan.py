@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from reports.records import Family
-from reports.statistics.permutation import ALPHA, seeds_needed
-from reports.statistics.power import sign_flip_detectable, t_detectable
+from reports.statistics.declared_test import HOPELESS, DeclaredTest, declared_test, large_effect_power, seeds_needed
+from reports.statistics.permutation import smallest_p
+from reports.statistics.power import declared_detectable, t_detectable
 from trainers.checkpoint import CheckpointFolder
 from trainers.config import TrainerConfig
 from trainers.data.classes import ClassData
 from trainers.fingerprint import fingerprint_of
 
 from ..spec.config import StudyConfig
-from ..spec.families import smallest_adjusted
+from ..spec.families import declared_tests
 from ..spec.parsing import parse_spec
 from ..stores.home import Home
 from .ended import ended_cells
@@ -30,24 +31,26 @@ SMALLER = ("leave_one_out", "add_one_in")
 
 @dataclass(frozen=True)
 class FamilyPlan:
-    """A family with the smallest Holm-adjusted p it can reach, and the differences that it finds in 80 % of studies.
+    """A family with the smallest p it can reach, the share of studies that find a large effect (2 standard deviations
+    of a paired difference), the seeds that find it in 80 %, and the differences that are found in 80 % of studies.
 
-    `detectable` is found by the sign-flip test, `t_detectable` has an interval without 0; None if no difference can be
-    found. Both as an accuracy in [0, 1], or, where the plan knows nothing of the noise, in standard deviations of a
-    seed's paired difference.
+    `size` counts the comparisons that are adjusted together. `detectable` is found by the declared test, `t_detectable`
+    has an interval without 0; None if no difference can be found. Both as an accuracy in [0, 1], or, where the plan
+    knows nothing of the noise, in standard deviations of a seed's paired difference.
     """
 
     name: str
     size: int
     smallest_p: float
+    power: float
     seeds_needed: int
     detectable: float | None
     t_detectable: float | None
 
     @property
-    def can_be_significant(self) -> bool:
-        """Whether the smallest p is at most 0.05."""
-        return self.smallest_p <= ALPHA
+    def hopeless(self) -> bool:
+        """Whether most studies would miss even a large effect."""
+        return self.power < HOPELESS
 
 
 @dataclass(frozen=True)
@@ -62,8 +65,8 @@ class Proposal:
 
     @property
     def works(self) -> bool:
-        """Whether every family can be significant."""
-        return self.seeds > 0 and all(family.can_be_significant for family in self.families)
+        """Whether every family finds a large effect in most studies."""
+        return self.seeds > 0 and not any(family.hopeless for family in self.families)
 
 
 @dataclass(frozen=True)
@@ -130,20 +133,25 @@ def make_plan(
     )
     return StudyPlan(
         config.study.name, config.kind, len(config.arms), seeds, cells, trained, a_run,
-        left / workers, workers, kept, how, family_plans(config.families, seeds, noise), noise,
+        left / workers, workers, kept, how, family_plans(config.families, declared_tests(config), noise), noise,
         budget_hours, fitting, proposals,
     )  # fmt: skip
 
 
-def family_plans(families: Sequence[Family], seeds: int, noise: Noise | None) -> tuple[FamilyPlan, ...]:
-    """Return what each family can reach with so many seeds."""
-    return tuple(_family_plan(family, seeds, noise) for family in families if family.comparisons)
+def family_plans(
+    families: Sequence[Family], tests: Mapping[str, DeclaredTest], noise: Noise | None
+) -> tuple[FamilyPlan, ...]:
+    """Return what each family can reach with its declared test."""
+    bases = {family.name: family.comparisons[0][1] for family in families if family.comparisons}
+    return tuple(_family_plan(name, tests[name], base, noise) for name, base in bases.items())
 
 
-def _family_plan(family: Family, seeds: int, noise: Noise | None) -> FamilyPlan:
-    size, model = len(family.comparisons), noise.against(family.comparisons[0][1]) if noise else UNKNOWN
-    found = sign_flip_detectable(model, seeds, size), t_detectable(model, seeds)
-    return FamilyPlan(family.name, size, smallest_adjusted(size, seeds), seeds_needed(size), *found)
+def _family_plan(name: str, test: DeclaredTest, base: str, noise: Noise | None) -> FamilyPlan:
+    model, seeds = noise.against(base) if noise else UNKNOWN, test.seeds
+    return FamilyPlan(
+        name, test.size, smallest_p(seeds), large_effect_power(test), seeds_needed(test.size, test.moderated),
+        declared_detectable(model, test), t_detectable(model, seeds),
+    )  # fmt: skip
 
 
 def _finished(home: Home, cell: str) -> bool:
@@ -164,16 +172,17 @@ def _configs(config: StudyConfig) -> dict[str, TrainerConfig]:
 def _proposals(
     config: StudyConfig, pilot: Pilot, workers: int, hours: float, noise: Noise | None
 ) -> tuple[Proposal, ...]:
-    """Return the spec's design with the seeds that fit, then smaller designs until one can be significant."""
+    """Return the spec's design with the seeds that fit, then smaller designs until one has the power."""
     found: list[Proposal] = []
     for design, other in _designs(config):
         block = math.fsum(pilot.run_seconds(one, config.tests) for one, _ in other.arms.values()) / workers
         seeds = int(hours * 3600 / block)
-        enough = max((seeds_needed(len(family.comparisons)) for family in other.families), default=1)
+        tests = declared_tests(other)
+        enough = max((seeds_needed(test.size, test.moderated) for test in tests.values()), default=1)
         seeds = min(seeds, max(enough, len(config.seeds)))  # more are for the user to ask for
-        found.append(
-            Proposal(design, len(other.arms), seeds, seeds * block / 3600, family_plans(other.families, seeds, noise))
-        )
+        planned = {name: declared_test(test.size, max(1, seeds), (), test.moderated) for name, test in tests.items()}
+        families = family_plans(other.families, planned, noise)
+        found.append(Proposal(design, len(other.arms), seeds, seeds * block / 3600, families))
         if found[-1].works:
             break
     return tuple(found)

@@ -13,7 +13,7 @@ from typing import Any, TypedDict, TypeVar, Unpack
 from pydantic import ValidationError
 from rich.console import Console
 
-from reports.statistics.permutation import seeds_needed
+from reports.statistics.declared_test import seeds_needed
 from trainers.config import TrainerConfig
 from trainers.data import DataConfig
 from trainers.error_messages import explain, show
@@ -148,9 +148,10 @@ def compare(
         name: of the study; with more seeds or more configs the same name goes on with it.
         configs: arm -> config, two or more.
         data: such as `Glyphs()`, its name, or the section [data] as a dict.
-        seeds: trainings of each config. Default: as few as let a difference become significant.
+        seeds: trainings of each config. Default: as few as find a large effect (2 standard deviations of a
+            paired difference) in 80 % of studies.
         base: the arm that the others are compared with. Default: the first.
-        allow_underpowered: run also if so few seeds cannot make any difference significant.
+        allow_underpowered: run also with so few seeds that most studies would miss even a large effect.
         options: as for `run`.
 
     Raises as `run`.

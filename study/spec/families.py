@@ -1,28 +1,44 @@
-"""Whether a family of comparisons can be significant at all with the seeds of a study."""
+"""Whether a study has enough seeds to find anything: judged by the power of the test that its families are declared to
+have.
+"""
 
 from __future__ import annotations
 
-from reports.statistics.permutation import ALPHA, seeds_needed, smallest_p
+from reports.statistics.declared_test import (
+    HOPELESS,
+    LARGE,
+    DeclaredTest,
+    declared_test,
+    large_effect_power,
+    seeds_needed,
+)
 
 from .config import SpecError, StudyConfig
 
 
-def smallest_adjusted(family_size: int, seeds: int) -> float:
-    """Return the smallest Holm-adjusted sign-flip p that a comparison of the family can reach."""
-    return min(1.0, family_size * smallest_p(seeds))
+def declared_tests(config: StudyConfig) -> dict[str, DeclaredTest]:
+    """Return the declared test of each family that has comparisons, by its name."""
+    if config.ablation is None:
+        return {}
+    sizes = {family.name: len(family.comparisons) for family in config.families if family.comparisons}
+    if config.ablation.adjust == "study":
+        sizes = dict.fromkeys(sizes, sum(sizes.values()))
+    moderated = config.ablation.test == "moderated"
+    return {name: declared_test(size, len(config.seeds), (), moderated) for name, size in sizes.items()}
 
 
 def refuse_underpowered(config: StudyConfig) -> None:
-    """Raise SpecError naming each family that no data could make significant, unless the spec allows that."""
+    """Raise SpecError naming each family that would miss even a large effect in most studies, unless the spec allows
+    that.
+    """
     if config.ablation is None or config.ablation.allow_underpowered:
         return
-    seeds = len(config.seeds)
     problems = [
-        f'ablation.seeds = {seeds}: the family "{family.name}" (size {len(family.comparisons)}) can never be'
-        f" significant: its smallest Holm-adjusted p is {smallest_adjusted(len(family.comparisons), seeds):.3g}; it"
-        f" needs {seeds_needed(len(family.comparisons))} seeds"
-        for family in config.families
-        if smallest_adjusted(len(family.comparisons), seeds) > ALPHA
+        f'ablation.seeds = {test.seeds}: the family "{name}" ({test.size} in one test) finds an effect of'
+        f" {LARGE:g} standard deviations of a paired difference in {100 * large_effect_power(test):.0f} % of studies;"
+        f" 80 % needs {seeds_needed(test.size, test.moderated)} seeds"
+        for name, test in declared_tests(config).items()
+        if large_effect_power(test) < HOPELESS
     ]
     if problems:
         raise SpecError(

@@ -158,7 +158,7 @@ class AblationSection(Section):
         "family", description='within what p values are adjusted: each "family", or all comparisons of the "study"'
     )
     allow_underpowered: bool = Field(
-        False, description="run even if a family has too few seeds for any of its p values to reach 0.05"
+        False, description="run even if a family has so few seeds that most studies would miss even a large effect"
     )
     components: Strings | None = Field(None, description="components that the design switches; absent: all that are on")
     seeds: int = Field(3, ge=1, description="seeds per arm: study.seed, study.seed + 1, ...")

@@ -12,7 +12,6 @@ from reports.statistics.permutation import (
     MOST_FLIPS,
     flips_of,
     holm,
-    seeds_needed,
     sign_flip_p,
     smallest_p,
 )
@@ -75,16 +74,6 @@ def test_the_smallest_p_is_that_of_differences_of_one_sign(n: int, p: float) -> 
 
 def test_more_seeds_never_reach_less() -> None:
     assert all(smallest_p(n + 1) <= smallest_p(n) for n in range(60))
-
-
-@pytest.mark.parametrize(
-    ("family", "seeds"), [(1639, 17), (100_000, 22), (1, 6), (2, 7), (5, 8), (6, 8), (7, 9), (11, 9), (13, 10)]
-)
-def test_a_family_needs_as_many_seeds_as_bring_its_size_times_the_smallest_p_below_5_percent(
-    family: int, seeds: int
-) -> None:
-    assert seeds_needed(family) == seeds
-    assert family * 2 / 2**seeds <= 0.05 < family * 2 / 2 ** (seeds - 1)
 
 
 def test_holm_multiplies_the_smallest_by_3_then_2_then_1_and_never_falls() -> None:

@@ -18,7 +18,7 @@ from study.planning.page import parse_hours
 from study.planning.pilot import Pilot
 from study.planning.plan import make_plan
 from study.spec.config import SpecError, StudyConfig
-from study.spec.families import refuse_underpowered
+from study.spec.families import declared_tests, refuse_underpowered
 from study.spec.parsing import parse_spec
 from study.stores.home import Home
 from tests.reports_tests.example import against, record
@@ -66,8 +66,9 @@ def test_a_plan_counts_the_cells_that_are_trained_already(data: ClassData, tmp_p
     assert (plan.arms, plan.seeds, plan.cells, plan.trained) == (6, 7, 42, 1)
     assert plan.wall == pytest.approx(plan.a_run * 41 / 2, rel=0.2)
     assert [(f.name, f.size, f.smallest_p, f.seeds_needed) for f in plan.families] == [
-        ("leave one out", 2, 4 / 128, 7), ("add one in", 2, 4 / 128, 7), ("whole method", 1, 2 / 128, 6),
+        ("leave one out", 2, 2 / 128, 7), ("add one in", 2, 2 / 128, 7), ("whole method", 1, 2 / 128, 6),
     ]  # fmt: skip
+    assert [f.power for f in plan.families] == [pytest.approx(p, abs=0.03) for p in (0.94, 0.94, 0.98)]
 
 
 def test_what_a_study_has_ended_is_not_planned_again_also_without_its_checkpoints(
@@ -106,29 +107,30 @@ def test_arms_that_differ_in_rates_alone_are_measured_once(data: ClassData) -> N
     assert pilot.run_seconds(arms["x"], test=False) < first
 
 
-def test_a_family_without_enough_seeds_is_refused_saying_how_many_it_needs() -> None:
+def test_a_family_that_would_miss_a_large_effect_is_refused_saying_how_many_seeds_find_it() -> None:
     with pytest.raises(SpecError) as caught:
-        refuse_underpowered(ablation(6))
+        refuse_underpowered(ablation(5))
+    finds = "finds an effect of 2 standard deviations of a paired difference in 0 % of studies; 80 % needs"
     assert caught.value.problems == [
-        (
-            'ablation.seeds = 6: the family "leave one out" (size 2) can never be significant: its smallest'
-            " Holm-adjusted p is 0.0625; it needs 7 seeds"
-        ),
-        (
-            'ablation.seeds = 6: the family "add one in" (size 2) can never be significant: its smallest Holm-adjusted'
-            " p is 0.0625; it needs 7 seeds"
-        ),
+        f'ablation.seeds = 5: the family "leave one out" (2 in one test) {finds} 7 seeds',
+        f'ablation.seeds = 5: the family "add one in" (2 in one test) {finds} 7 seeds',
+        f'ablation.seeds = 5: the family "whole method" (1 in one test) {finds} 6 seeds',
         "train more seeds, declare smaller [[ablation.families]], or write allow_underpowered = true under [ablation]",
     ]
-    refuse_underpowered(ablation(7))
+    refuse_underpowered(ablation(6))
     refuse_underpowered(ablation(3, "allow_underpowered = true\n"))
+
+
+def test_the_declared_test_is_what_is_judged() -> None:
+    assert [test.size for test in declared_tests(ablation(6, 'adjust = "study"\n')).values()] == [5, 5, 5]
+    assert all(test.moderated for test in declared_tests(ablation(6, 'test = "moderated"\n')).values())
 
 
 def test_ablate_refuses_before_anything_is_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     spec = tmp_path / "spec.toml"
     spec.write_text(BOTH + "seeds = 2\n")
     assert run(["ablate", str(spec), "--home", str(tmp_path / "home")]) == 2
-    assert "can never be significant" in capsys.readouterr().err
+    assert "finds an effect of 2 standard deviations" in capsys.readouterr().err
     assert not (tmp_path / "home").exists()
 
 
@@ -176,10 +178,10 @@ def test_the_plan_as_json_has_every_number(
     tree = json.loads(capsys.readouterr().out)
     noise = {"sd": 0.02, "source": "your guess", "model": None, "levels": {}}
     assert (tree["cells"], tree["noise"], tree["budget_hours"]) == (42, noise, 1.0)
-    assert tree["families"][0]["smallest_p"] == 4 / 128
-    assert tree["families"][0]["detectable"] == pytest.approx(
-        0.02 * norm.ppf(0.8 ** (1 / 7)), rel=0.05
-    )  # all 7 signs equal
+    first = tree["families"][0]
+    assert (first["smallest_p"], first["size"], first["seeds_needed"]) == (2 / 128, 2, 7)
+    by_holm = 0.02 * norm.ppf(0.8 ** (1 / 7))  # all 7 signs equal
+    assert first["t_detectable"] < first["detectable"] < by_holm
     assert not list((tmp_path / "home").glob("*.db"))
 
 

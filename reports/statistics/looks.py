@@ -1,0 +1,101 @@
+"""Looks at a study while it grows: which level each may test at, so that all together keep theirs.
+
+Levels spend alpha * t^1.5, where t is a look's share of the planned seeds (Lan and DeMets 1983; Kim and DeMets 1987).
+They are calibrated on a normal walk, whose increments are the seeds. (O'Brien and Fleming spend so little at first that
+eight seeds could never decide.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+
+import numpy as np
+from scipy.special import ndtr, ndtri
+
+from .permutation import ALPHA, Array, smallest_p
+
+POWER_OF_SPENDING = 1.5
+_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(128)
+_FAR = 9.0
+"""Standard deviations beyond which a normal walk never is."""
+
+
+@lru_cache(maxsize=64)
+def look_levels(looks: tuple[int, ...], one_sided: bool = False, alpha: float = ALPHA) -> tuple[float, ...]:
+    """Return the nominal level of each look, numbers of seeds that rise. One look has `alpha`.
+
+    Two-sided levels are those of |z|; `one_sided` those of z, in one direction.
+    """
+    walk, found = _Walk(looks, one_sided), []
+    for place, seeds in enumerate(looks):
+        share, before = seeds / looks[-1], (looks[place - 1] / looks[-1] if place else 0.0)
+        spent = alpha * (share**POWER_OF_SPENDING - before**POWER_OF_SPENDING)
+        bound = _where(lambda z: walk.crossing(z) - spent)  # noqa: B023 (called at once)
+        found.append(walk.level(bound))
+        walk.go_on(bound)
+    return tuple(found)
+
+
+@lru_cache(maxsize=64)
+def error_rate(looks: tuple[int, ...], levels: tuple[float, ...]) -> float:
+    """Return how often a comparison without an effect is called significant at any of the looks, each at its own
+    level; a look at which no sign-flip test can reach its level counts for nothing.
+    """
+    kept = [(seeds, level) for seeds, level in zip(looks, levels, strict=True) if smallest_p(seeds) <= level]
+    walk, total = _Walk([seeds for seeds, _ in kept], False), 0.0
+    for _, level in kept:
+        bound = float(-ndtri(level / 2))
+        total += walk.crossing(bound)
+        walk.go_on(bound)
+    return total
+
+
+def undeclared_rate(looks: Sequence[int]) -> float:
+    """Return the error rate of looks that nobody declared, each tested at 0.05, as if these numbers of seeds had been
+    planned.
+    """
+    rising = tuple(sorted(set(looks)))
+    return error_rate(rising, (ALPHA,) * len(rising))
+
+
+class _Walk:
+    """The density of a normal walk that has crossed no bound yet, at the look that comes next."""
+
+    def __init__(self, looks: Sequence[int], one_sided: bool) -> None:
+        self._times = [seeds / looks[-1] for seeds in looks]
+        self._one_sided = one_sided
+        self._places, self._masses = np.zeros(1), np.ones(1)
+        self._at = 0
+
+    def level(self, bound: float) -> float:
+        return float(ndtr(-bound)) * (1 if self._one_sided else 2)
+
+    def crossing(self, bound: float) -> float:
+        """Return the chance to be beyond `bound` (in standard deviations) at the next look, and beyond none before."""
+        sd, edge = self._step(), bound * self._times[self._at] ** 0.5
+        above = ndtr((self._places - edge) / sd)
+        below = 0.0 if self._one_sided else ndtr((-edge - self._places) / sd)
+        return float(self._masses @ (above + below))
+
+    def go_on(self, bound: float) -> None:
+        """Pass the look, with what has not crossed `bound`."""
+        sd, root = self._step(), self._times[self._at] ** 0.5
+        low, high = (-_FAR if self._one_sided else -bound) * root, bound * root
+        places = (high + low) / 2 + (high - low) / 2 * _NODES
+        steps = (places[:, None] - self._places[None]) / sd
+        density: Array = np.exp(-(steps**2) / 2) @ self._masses / (sd * (2 * np.pi) ** 0.5)
+        self._places, self._masses = places, density * _WEIGHTS * (high - low) / 2
+        self._at += 1
+
+    def _step(self) -> float:
+        return float((self._times[self._at] - (self._times[self._at - 1] if self._at else 0.0)) ** 0.5)
+
+
+def _where(falling: Callable[[float], float]) -> float:
+    """Return where a function that falls from above 0 crosses it, between 0 and `_FAR`."""
+    low, high = 0.0, _FAR
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (middle, high) if falling(middle) > 0 else (low, middle)
+    return (low + high) / 2

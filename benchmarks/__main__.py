@@ -19,7 +19,7 @@ from typing import Any
 from reports.data.atomic_file import write_file
 from trainers.memory import keep_freed_memory
 
-from . import agreement, counts, iterations, memory, study_costs, whole_runs
+from . import agreement, counts, iterations, looking_on, memory, study_costs, whole_runs
 from .header import header
 from .measure import Row
 from .reference import LEFT_OUT, checkout
@@ -30,6 +30,7 @@ TABLES: dict[str, tuple[str, Callable[[Any], Iterable[Row]]]] = {
     "counts": ("Operators and arithmetic", counts.rows),
     "whole_runs": ("Whole runs", whole_runs.rows),
     "study_costs": ("What a study adds", study_costs.rows),
+    "status": ("Looking on", looking_on.rows),
     "memory": ("Memory", memory.rows),
 }
 """Name -> heading, and a function of the paper's code's folder (or None) that gives the rows."""

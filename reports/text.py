@@ -67,3 +67,26 @@ def duration(seconds: float | None) -> str:
     if whole < 3600:
         return f"{whole // 60} min {whole % 60:02d} s"
     return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
+def about(seconds: float) -> str:
+    """Return a guess of a length of time, no finer than it is worth: under 1 min, 3 min, 25 min, 2.5 h, 3 days."""
+    minutes, hours = seconds / 60, seconds / 3600
+    if minutes < 1:
+        return "under 1 min"
+    if minutes < 57.5:
+        return f"{round(minutes) if minutes < 9.5 else 5 * round(minutes / 5)} min"
+    if hours < 9.75:
+        return f"{max(1.0, round(2 * hours) / 2):g} h"
+    return f"{round(hours)} h" if hours < 47.5 else f"{round(hours / 24)} days"
+
+
+def setting_text(text: str | None) -> str:
+    """Return a searched parameter's value: numbers with four digits, what was not active as "off"."""
+    if text is None:
+        return "off"
+    try:
+        value = float(text)
+    except ValueError:
+        return text
+    return f"{value:.4g}" if math.isfinite(value) else text

@@ -58,3 +58,11 @@ def plain_table(*columns: str, numbers: Collection[str] = ()) -> Table:
     for title in columns:
         table.add_column(title, overflow="fold", justify="right" if title in numbers else "left")
     return table
+
+
+def size_text(size: int) -> str:
+    """Return "812 kB", "3.4 MB" or "1.2 GB"."""
+    for unit, scale in (("GB", 1e9), ("MB", 1e6)):
+        if size >= scale:
+            return f"{size / scale:.1f} {unit}"
+    return f"{size / 1e3:.0f} kB"

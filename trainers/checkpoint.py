@@ -15,8 +15,6 @@ import warnings
 from pathlib import Path
 from typing import IO, Any
 
-import torch
-
 from .disk import naming
 from .errors import MamlabError
 from .locks import UNKNOWN, holder, take
@@ -132,6 +130,8 @@ class CheckpointFolder:
             self.path.mkdir(parents=True, exist_ok=True)
         elif (self.path / "attempt").read_text() != self.token:
             raise StaleAttempt(f"a newer attempt has taken over {self.path.name[:12]}; this one ({self.token}) stops")
+        import torch
+
         buffer = io.BytesIO()
         torch.save(state, buffer)
         payload = buffer.getvalue()
@@ -163,6 +163,8 @@ def _read(file: Path) -> State | None:
     payload = _payload(file)
     if payload is None:
         return None
+    import torch
+
     try:
         state: State = torch.load(io.BytesIO(payload), map_location="cpu", weights_only=True)
     except Exception:  # torch raises what it likes, also for a file that asks to run code

@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from scipy.stats import binomtest, rankdata
-
 from .arms import Arm
 from .estimate import LEVEL, Estimate, differences
 
@@ -34,6 +32,8 @@ def divergence(arm: Arm, base: Arm | None) -> Divergence:
     diverged.
     """
     count, ended = len(arm.diverged), len(arm.diverged) + len(arm.values)
+    from scipy.stats import binomtest  # here: it takes a second to import
+
     found = binomtest(count, ended).proportion_ci(LEVEL, method="exact")
     share = Estimate(count / ended, float(found.low), float(found.high), ended)
     return Divergence(arm.name, count, share, base.name if base else None, mcnemar(arm, base) if base else None)
@@ -45,6 +45,8 @@ def mcnemar(arm: Arm, base: Arm) -> float:
     """
     only_arm, only_base = len(arm.diverged & base.values.keys()), len(base.diverged & arm.values.keys())
     discordant = only_arm + only_base
+    from scipy.stats import binomtest
+
     return float(binomtest(only_arm, discordant).pvalue) if discordant else 1.0
 
 
@@ -64,6 +66,8 @@ def signed_ranks(arm: Arm, base: Arm) -> dict[int, float]:
 
 def _ranked(values: Mapping[int, float]) -> dict[int, float]:
     known = {seed: value for seed, value in sorted(values.items()) if value}
+    from scipy.stats import rankdata
+
     ranks = rankdata([round(abs(value), 9) for value in known.values()]).tolist()  # equal counts, unequal last digits
     signed = {seed: rank if known[seed] > 0 else -rank for seed, rank in zip(known, ranks, strict=True)}
     return {seed: signed.get(seed, 0.0) for seed in sorted(values)}

@@ -14,9 +14,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from statistics import correlation, fmean, stdev
 
-from scipy.stats import chi2
-from scipy.stats import t as student_t
-
 from trainers.errors import InputError
 
 from .permutation import SAME
@@ -111,6 +108,8 @@ def spread(values: Sequence[float]) -> Estimate:
     n = len(values)
     if alike(values):
         return Estimate(0.0 if n > 1 else math.nan, None, None, n)
+    from scipy.stats import chi2  # here: it takes a second to import
+
     deviation, freedom = stdev(values), n - 1
     upper, lower = chi2.ppf([(1 + LEVEL) / 2, (1 - LEVEL) / 2], freedom)
     return Estimate(deviation, deviation * math.sqrt(freedom / upper), deviation * math.sqrt(freedom / lower), n)
@@ -141,6 +140,8 @@ def spread_ratio(values: Mapping[int, float], base: Mapping[int, float]) -> Esti
 
 @lru_cache
 def _critical(level: float, freedom: int) -> float:
+    from scipy.stats import t as student_t  # here: it takes a second to import
+
     return float(student_t.ppf((1 + level) / 2, freedom))
 
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import f as fisher_f
 
 from trainers.errors import InputError
 
@@ -53,6 +52,8 @@ def noise_split(differences: npt.ArrayLike, level: float = LEVEL) -> NoiseSplit 
     if within == 0:
         return None
     ratio = between / (within / m)  # distributed as F(n - 1, n (m - 1)) / (1 - share)
+    from scipy.stats import f as fisher_f  # here: it takes a second to import
+
     upper, lower = fisher_f.ppf([(1 + level) / 2, (1 - level) / 2], n - 1, n * (m - 1))
     share, low, high = (max(0.0, 1 - bound / ratio) if ratio else 0.0 for bound in (1.0, upper, lower))
     seed_variance = max(0.0, between - within / m)

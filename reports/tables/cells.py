@@ -12,7 +12,7 @@ from ..records import RunRecord
 from ..statistics.arms import Excluded
 from ..statistics.summary import Search, Trial, best_validation, finite, mean_metric
 from ..statistics.tasks import mixed_tasks
-from ..text import NONE, duration, interval, percent, with_interval
+from ..text import NONE, duration, interval, percent, setting_text, with_interval
 
 INTERVAL = "Student t over seeds, 95 %"
 """Of differences."""
@@ -220,13 +220,12 @@ def _counted(count: int, noun: str) -> str:
 
 def setting(text: str | None) -> Cell:
     """Return a searched parameter: numbers with four digits, what was not active as "off"."""
-    if text is None:
-        return Cell("off")
+    shown = setting_text(text)
     try:
-        value = float(text)
+        value = float(text or "")
     except ValueError:
-        return Cell(text, text)
-    return Cell(f"{value:.4g}", value) if math.isfinite(value) else Cell(text, text)
+        return Cell(shown, text)
+    return Cell(shown, value if math.isfinite(value) else text)
 
 
 def _trial_notes(search: Search, seeds: int) -> Iterable[str]:

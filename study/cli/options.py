@@ -65,6 +65,11 @@ def make_console() -> Console:
     return console
 
 
+def tell(text: str) -> None:
+    """Say what takes a while, at once, beside a command's output."""
+    typer.echo(text, err=True)
+
+
 def with_workers(config: StudyConfig, workers: int | None) -> StudyConfig:
     """Return `config` with so many workers; None leaves what the spec says."""
     from ..python.running import with_limits

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,10 +14,11 @@ from .options import (
     HomeOption,
     make_console,
     reading,
+    tell,
 )
 
 if TYPE_CHECKING:
-    pass
+    from ..engine.overview import Overview
 
 
 def report(
@@ -91,18 +93,28 @@ def status(
             help="Name of a study, to see its details. Without it, all studies are listed.", show_default=False
         ),
     ] = None,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Show it again every second, until nothing runs any more or Ctrl-C.")
+    ] = False,
     home: HomeOption = RUNS,
 ) -> None:
     """Show the progress of all studies, or one study in detail.
 
     Example: mamlab status demo-search
     """
-    from ..engine.status import read_studies, read_study
-    from .status import studies_table, study_page
+    from ..engine.overviews import overview, overviews
+    from . import status as pages
 
     with reading(home) as place:
-        found = [read_study(place, study)] if study else read_studies(place)
-        make_console().print(study_page(found[0]) if study else studies_table(found))
+
+        def read(tell: Callable[[str], None] = lambda text: None) -> list[Overview]:
+            return [overview(place, study, tell)] if study else overviews(place, tell)
+
+        console, found = make_console(), read(tell)
+        if watch:
+            found = pages.watch(found, read, console, study is not None)
+        else:
+            console.print(pages.page(found, study is not None))
     raise typer.Exit(int(any(one.missing for one in found)))
 
 

@@ -1,60 +1,98 @@
-"""The status of a home's studies, read from MLflow, also while a driver writes. Only tags and last metrics are read,
-not curves, so this is quick for thousands of runs.
-"""
+"""What `mamlab status` prints: a row a study, or one study in full; once, or again and again."""
 
 from __future__ import annotations
 
-from rich.console import Group, RenderableType
+import re
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from datetime import datetime
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
 from rich.text import Text
 
-from reports import records
-from reports.tables.cells import setting
-from reports.text import accuracy
+from reports.text import about, accuracy, setting_text
 
-from ..engine.status import RunStatus, StudyStatus
-from ..text import COLOURS, plain_table, searched_settings, short_label, states
+from ..engine.overview import Overview, RunningRun
+from ..text import COLOURS, ended, plain_table, short_label, states
+
+WATCH_SECONDS = 1.0
+SINCE = re.compile(r"since (\d{4}-\d\d-\d\d[ T][0-9:.]+(?:[+-][0-9:]+|Z)?)")
 
 
-def studies_table(studies: list[StudyStatus]) -> RenderableType:
-    """Return a row a study: name, kind, runs by state, best; and a line for each that misses runs."""
-    table = plain_table("study", "kind", "runs", "states", "best", numbers=["runs", "best"])
+def studies_table(studies: Sequence[Overview]) -> RenderableType:
+    """Return a row a study: name, kind, how far it is, runs by state, a search's best; a line if runs are missing."""
+    table = plain_table("study", "kind", "runs", "states", "best", numbers=["best"])
     for study in studies:
-        best = accuracy(study.best.value) if study.best else "-"
-        table.add_row(study.name, study.kind, str(len(study.runs)), _states(study), best)
+        best = study.best.accuracy if study.best else ""
+        table.add_row(Text(study.name), study.kind, Text(far(study)), _states(study.counts), best)
     return Group(table, *(Text(f"{study.name}: {study.missing}", style="yellow") for study in studies if study.missing))
 
 
-def study_page(study: StudyStatus) -> RenderableType:
+def study_page(study: Overview) -> RenderableType:
     """Return one study in full: states, runs in progress, the best trial and its searched settings, what failed."""
+    driver = local_time(study.driver) if study.driver else "none: not running"
     parts: list[RenderableType] = [
-        Text.assemble((study.name, "bold"), f"  {study.kind}  {len(study.runs)} runs"),
-        _states(study),
-        Text(f"driver   {study.driver}" if study.driver else "driver   none: not running", style="dim"),
+        Text.assemble((study.name, "bold"), f"  {study.kind}  {far(study)}"),
+        _states(study.counts),
+        Text(f"driver   {driver}", style="dim"),
     ]
-    if study.problem:
-        parts.append(Text(study.problem, style="yellow"))
-    parts += [Text(study.missing, style="yellow")] if study.missing else []
+    parts += [Text(line, style="yellow") for line in (study.problem, study.missing) if line]
     parts += [Text(f"note     {note}", style="dim") for note in study.notes]
-    for run in study.runs:
-        if run.state == records.RUNNING:
-            parts.append(Text(_running_line(study, run), style="cyan"))
+    parts += [Text(_running_line(study.kind, run), style="cyan") for run in study.running]
     parts += [Text(f"waits    {line}", style="yellow") for line in study.held]
     if best := study.best:
-        label = short_label(best.label, study.kind)
-        parts.append(Text.assemble("best     ", (accuracy(best.value), "bold green"), f"  {label}"))
-        settings = searched_settings(study.searched, best.params)
-        parts += [f"         {name} = {setting(value).text}" for name, value in settings.items()]
-    parts += [Text(f"{run.state}  {run.label}: {run.message}", style="yellow") for run in study.runs if run.message][
-        -5:
-    ]
-    return Group(*parts)
+        parts.append(
+            Text.assemble("best     ", (best.accuracy, "bold green"), f"  {short_label(best.label, study.kind)}")
+        )
+        parts += [Text(f"         {name} = {setting_text(value)}") for name, value in best.settings.items()]
+    return Group(*parts, *(Text(line, style="yellow") for line in study.troubles))
 
 
-def _running_line(study: StudyStatus, run: RunStatus) -> str:
-    label, epochs = short_label(run.label, study.kind), run.params.get("budget.epochs", "?")
-    return f"running  {label}  epoch {run.epoch} of {epochs}, validation {accuracy(run.best)}"
+def far(study: Overview) -> str:
+    """Return how far a study is: "24 of 42 runs, about 3 min left"."""
+    done = ended(study.counts)
+    total = max(study.planned, sum(study.counts.values())) if study.planned else 0
+    text = f"{done} of {total} runs" if total else f"{done} run{'' if done == 1 else 's'}"
+    left = study.remaining - (time.time() - study.at) if study.driver and study.remaining else None
+    return text if left is None or done >= total > 0 else f"{text}, about {about(max(left, 0))} left"
 
 
-def _states(study: StudyStatus) -> Text:
-    known = [(state, count) for state, count in states(study.counts)]
-    return Text("  ").join(Text(f"{count} {state}", style=COLOURS[state]) for state, count in known)
+def local_time(text: str) -> str:
+    """Return a text that names a time ("since 2026-11-27 06:37:32+00:00") with that of this machine's clock."""
+    return SINCE.sub(lambda found: f"since {clock(datetime.fromisoformat(found[1]).timestamp())}", text)
+
+
+def clock(seconds: float) -> str:
+    """Return a time by this machine's clock: 14:05, and its date where that is not today."""
+    when = time.localtime(seconds)
+    today = when[:3] == time.localtime()[:3]
+    return time.strftime("%H:%M" if today else "%Y-%m-%d %H:%M", when)
+
+
+def page(studies: Sequence[Overview], one: bool) -> RenderableType:
+    """Return `one` study in full, or a row a study."""
+    return study_page(studies[0]) if one else studies_table(studies)
+
+
+def watch(found: list[Overview], read: Callable[[], list[Overview]], console: Console, one: bool) -> list[Overview]:
+    """Show what was `found`, and what `read` returns later, until nobody drives it any more or Ctrl-C; return the last.
+
+    What is no terminal gets the last alone.
+    """
+    with suppress(KeyboardInterrupt), Live(page(found, one), console=console, auto_refresh=False) as live:
+        while any(study.driver for study in found):
+            time.sleep(WATCH_SECONDS)
+            found = read()
+            live.update(page(found, one), refresh=True)
+    return found
+
+
+def _running_line(kind: str, run: RunningRun) -> str:
+    label = short_label(run.label, kind)
+    return f"running  {label}  epoch {run.epoch} of {run.epochs}, validation {accuracy(run.accuracy)}"
+
+
+def _states(counts: Mapping[str, int]) -> Text:
+    return Text(", ").join(Text(f"{n} {state.replace('_', ' ')}", style=COLOURS[state]) for state, n in states(counts))

@@ -33,6 +33,7 @@ from .progress import StudyProgress
 from .recorder import Recorder
 from .run import Run
 from .run_queue import RunQueue
+from .snapshots import Snapshots
 
 GRACE_SECONDS = 10.0
 """After a stop signal, workers have so long to reach the end of their epoch."""
@@ -82,11 +83,11 @@ def run_study(
         refuse_other_origin(config, data.checksum)
         with stop or StopSignals() as stop:
             show(replace(waiting, data_notes=data.notes))
-            recorder, limits = wait_for(
+            opened = wait_for(
                 lambda: open_recorder(config, home, watch, data.checksum), show_away, lambda: stop.count > 0
             )
             workers = executor or _workers(config, home)
-            driver = _Driver(config, home, recorder, limits, workers, show, stop, (trainer, loader), data.checksum)
+            driver = _Driver(config, home, opened, workers, show, stop, (trainer, loader), data.checksum)
             return driver.run(keep_workers=executor is not None)
 
 
@@ -99,14 +100,16 @@ class _Driver:
     """The loop: runs that wait are given to workers, and what the workers send is handled, until nothing is left."""
 
     def __init__(
-        self, config: StudyConfig, home: Home, recorder: Recorder, limits: SpendingLimits, executor: Executor,
+        self, config: StudyConfig, home: Home, opened: tuple[Recorder, SpendingLimits, list[str]], executor: Executor,
         show: Callable[[StudyProgress], None], stop: StopSignals, code: tuple[str, str], checksum: str,
     ) -> None:  # fmt: skip
-        self._config, self._home, self._show, self._stop, self._code = config, home, show, stop, code
+        recorder, limits, troubles = opened
+        self._config, self._home, self._view, self._stop, self._code = config, home, show, stop, code
         self._checksum = checksum
         self._recorder, self._limits, self._executor = recorder, limits, executor
         self._runs = RunQueue()
-        self._progress = LiveProgress(config, recorder, limits, self._runs)
+        self._progress = LiveProgress(config, recorder, limits, self._runs, troubles)
+        self._snapshots = Snapshots(config, home, self._progress)
         self._events = EventHandler(
             config, home, recorder, limits, executor, self._runs, self._progress, stop, self._dispatch
         )
@@ -135,8 +138,14 @@ class _Driver:
                 "journal"
             )
         last = replace(last, notes=() if lost else tuple(self._recorder.notes))
-        self._show(last)
+        self._view(last)
+        self._snapshots.close(last, self._recorder.best)
         return last
+
+    def _show(self, progress: StudyProgress) -> None:
+        self._view(progress)
+        if not self._recorder.home_away:
+            self._snapshots.renew(progress, self._recorder.best)
 
     def _pending(self) -> bool:
         live = bool(self._runs.live)

@@ -55,7 +55,7 @@ class EventHandler:
                 self._write(run, event)
             case Started() | Finished():
                 if self._held.end(run):
-                    self._recorder.note_held(self._held.reported)
+                    self._note_held()
                 self._write(run, event)
             case EpochDone():
                 self._epoch(run, event)
@@ -98,8 +98,12 @@ class EventHandler:
     def _busy(self, run: Run, holder: str) -> None:
         if message := self._held.note(run, holder):
             self._progress.say(message)
-            self._recorder.note_held(self._held.reported)
+            self._note_held()
         self._again(run, pause=BUSY_PAUSE_SECONDS)
+
+    def _note_held(self) -> None:
+        self._progress.held = self._held.reported
+        self._recorder.note_held(self._held.reported)
 
     def _retry(self, run: Run, message: str) -> None:
         """Let a run that failed, or lost its worker, go on from its checkpoint; it may do so `retries` times."""
@@ -140,6 +144,6 @@ class EventHandler:
         """Note that a run has ended: for the limits, for what is shown, and whether many fail alike."""
         self._alike.note(run, message)
         self._limits.add(run)
-        self._progress.add_end(run)
+        self._progress.add_end(run, message)
         if message:
             self._progress.say(f"{run.plan.label}: {run.end}: {message.splitlines()[0]}")

@@ -6,7 +6,9 @@ from collections import deque
 from collections.abc import Iterable
 
 from ..spec.config import StudyConfig
+from .facts import sentence
 from .limits import SpendingLimits
+from .overview import TROUBLES_KEPT, trouble
 from .progress import Ending, RunningRow, StudyProgress
 from .recorder import Recorder
 from .remaining import Progress
@@ -19,7 +21,14 @@ MESSAGES_KEPT = 6
 class LiveProgress:
     """Keeps what is only shown, and reads the rest from the recorder and the runs."""
 
-    def __init__(self, config: StudyConfig, recorder: Recorder, limits: SpendingLimits, runs: RunQueue) -> None:
+    def __init__(
+        self, config: StudyConfig, recorder: Recorder, limits: SpendingLimits, runs: RunQueue,
+        troubles: Iterable[str] = (),
+    ) -> None:  # fmt: skip
+        self.troubles: deque[str] = deque(troubles, maxlen=TROUBLES_KEPT)
+        """A line on each of the last runs that went wrong."""
+        self.held: dict[str, str] = {}
+        """Fingerprints of the runs that wait for another process which holds their training, by label."""
         self._config, self._recorder, self._limits, self._runs = config, recorder, limits, runs
         self._messages: deque[str] = deque(maxlen=MESSAGES_KEPT)
         self._just_ended: list[Ending] = []
@@ -35,9 +44,11 @@ class LiveProgress:
         """Count an epoch that was trained since the start."""
         self._speed.epochs += 1
 
-    def add_end(self, run: Run) -> None:
-        """Note that a run has ended."""
+    def add_end(self, run: Run, message: str = "") -> None:
+        """Note that a run has ended, and what is to be said of it."""
         assert run.end is not None
+        if message:
+            self.troubles.append(trouble(run.end, run.plan.label, sentence(message)))
         self._speed.ended += not run.reused
         self._just_ended.append((run.row, run.end))
 
@@ -50,12 +61,13 @@ class LiveProgress:
         left = max(0, planned - sum(counts.values()))
         counts |= {"running": len(rows), "waiting": max(0, left - len(rows))} if not (finished or interrupted) else {}
         counts["interrupted"] = self.interrupted
-        value, label, params = self._recorder.best or (None, None, {})
+        best = self._recorder.best
         just_ended, self._just_ended = tuple(self._just_ended), []
         return StudyProgress(
             study=self._config.study.name, kind=self._config.kind, planned=planned,
             counts={state: count for state, count in counts.items() if count}, running=rows, just_ended=just_ended,
-            best_label=label, best_value=value, best_params=params, elapsed=self._limits.elapsed,
+            best_label=best.label if best else None, best_value=best.score if best else None,
+            best_params=best.params if best else {}, elapsed=self._limits.elapsed,
             remaining=self._remaining(left, rows), finished=finished,
             interrupted=interrupted, spent=spent, paused=paused,
             experiment_id=self._recorder.experiment_id, messages=tuple(self._messages), away=self._away(),

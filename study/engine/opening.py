@@ -14,11 +14,14 @@ from .tracking import Tracking
 from .trials import Trials
 
 
-def open_recorder(config: StudyConfig, home: Home, watch: HomeWatch, checksum: str) -> tuple[Recorder, SpendingLimits]:
+def open_recorder(
+    config: StudyConfig, home: Home, watch: HomeWatch, checksum: str
+) -> tuple[Recorder, SpendingLimits, list[str]]:
     """Open both stores; what Optuna has lost is made again from MLflow, and what has ended in Optuna and is lost in
     MLflow is to run again.
 
-    Return the recorder that writes them, and what the study may spend. Raises StoreAway, StudyChanged.
+    Return the recorder that writes them, what the study may spend, and a line on each run that went wrong before.
+    Raises StoreAway, StudyChanged.
     """
     with watch.guard():
         storage, client = open_optuna(home), open_mlflow(home)
@@ -36,4 +39,5 @@ def open_recorder(config: StudyConfig, home: Home, watch: HomeWatch, checksum: s
         trials.experiment_id = tracking.experiment_id
         tracking.start(trials.open_runs, trials.not_ours)
         recorder = Recorder(trials, tracking, Journal(home.journal / f"{config.study.name}.jsonl"), watch)
-    return recorder, SpendingLimits(config.budget, config.execution, tracking.spent, tracking.earlier_seconds)
+    limits = SpendingLimits(config.budget, config.execution, tracking.spent, tracking.earlier_seconds)
+    return recorder, limits, tracking.troubles

@@ -11,7 +11,6 @@ import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import Any
 
 from reports.records import EndState
 
@@ -23,6 +22,7 @@ from .journal import Journal, RunKey
 from .pending import Pending, end_of
 from .plan import RunPlan
 from .run import Run
+from .tally import BestTrial
 from .tracking import Tracking
 from .trials import Trials
 
@@ -111,8 +111,8 @@ class Recorder:
         return self._trials.more
 
     @property
-    def best(self) -> tuple[float, str, dict[str, Any]] | None:
-        """Value, label and parameters of the best complete trial."""
+    def best(self) -> BestTrial | None:
+        """The best complete trial."""
         return self._trials.best
 
     @property

@@ -5,8 +5,8 @@ not curves, so this is quick for thousands of runs.
 from __future__ import annotations
 
 import json
+import time
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,6 +17,7 @@ from reports.data.loading import spec_of
 from reports.data.mlflow_runs import key_of, runs_where
 from reports.statistics.estimate import Estimate, accuracy_estimate
 from reports.statistics.summary import trial_score
+from reports.text import accuracy
 
 from ..stores.connect import open_mlflow
 from ..stores.heartbeat import TAG, known_driver
@@ -24,6 +25,8 @@ from ..stores.home import Home
 from ..stores.locks import holder
 from ..stores.study_names import UnknownStudyError, require_store
 from .missing import find_missing
+from .overview import TROUBLES_KEPT, Best, Overview, RunningRun, best_settings, trouble
+from .snapshot import held_lines
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,22 @@ class StudyStatus:
     missing: str = ""
     """Which runs that have ended are missing in MLflow, and how to bring them back; empty if none is."""
     notes: tuple[str, ...] = ()
+    planned: int = 0
+    """Runs that the study wants in the end; 0 if only hours limit it, or while its spec cannot be read."""
+
+    @property
+    def overview(self) -> Overview:
+        """What `mamlab status` shows."""
+        running = [_running(run) for run in self.runs if run.state == records.RUNNING]
+        troubles = [trouble(run.state, run.label, run.message) for run in self.runs if run.message]
+        best = self.best if self.kind == records.SEARCH else None
+        settings = best_settings(self.searched, best.params) if best else {}
+        shown = Best(best.label, accuracy(best.value), settings) if best else None
+        return Overview(
+            self.name, self.kind, self.experiment_id, self.counts, self.planned, tuple(running), shown,
+            tuple(troubles[-TROUBLES_KEPT:]), self.driver, self.problem, self.held, self.missing, self.notes,
+            at=time.time(),
+        )  # fmt: skip
 
     @property
     def counts(self) -> dict[str, int]:
@@ -87,6 +106,10 @@ class StudyStatus:
             _summary(runs, self.score) for runs in trials.values() if len(runs) == most and all(map(_counts, runs))
         ]
         return max(known, key=lambda trial: trial.score, default=None)
+
+
+def _running(run: RunStatus) -> RunningRun:
+    return RunningRun(run.label, run.epoch, run.params.get("budget.epochs", "?"), run.best)
 
 
 def _counts(run: RunStatus) -> bool:
@@ -137,18 +160,36 @@ def _read(client: Any, home: Home, experiment: Any) -> StudyStatus | None:
         for run in runs
         if run.data.tags.get(records.TAG_ROLE) == records.ROLE_RUN
     )
-    held = tuple(_held(home, tags.get(records.TAG_HELD, ""))) if driver else ()
+    held = tuple(held_lines(home, json.loads(tags.get(records.TAG_HELD) or "{}"))) if driver else ()
     kind = tags.get(records.TAG_KIND, "")
     searched, score = (
         tuple(facts.get(records.TAG_SEARCHED, ())),
         facts.get(records.TAG_SCORE, tags.get(records.TAG_SCORE, "mean")),
     )
     known = {key_of(run) for run in runs if run.data.tags.get(records.TAG_ROLE) == records.ROLE_RUN}
-    lost = find_missing(home, client, name, experiment.experiment_id, spec_of(client, parent), parent, known)
+    spec = spec_of(client, parent)
+    lost = find_missing(home, client, name, experiment.experiment_id, spec, parent, known)
     notes = tuple(filter(None, (renamed(experiment, name), lost.cannot)))
     return StudyStatus(
-        name, kind, experiment.experiment_id, searched, children, driver, score, problem, held, lost.text, notes
-    )
+        name, kind, experiment.experiment_id, searched, children, driver, score, problem, held, lost.text, notes,
+        _planned(spec),
+    )  # fmt: skip
+
+
+def _planned(spec: str) -> int:
+    """Return how many runs a spec asks for; 0 if only hours limit them, or it cannot be read."""
+    from ..spec.config import SpecError
+    from ..spec.parsing import parse_spec
+    from .plan import planned_runs
+    from .trial_end import runs_per_trial
+
+    try:
+        config = parse_spec(spec, started=True)
+    except SpecError:
+        return 0
+    if config.kind == records.SEARCH:
+        return (config.budget.trials or 0) * runs_per_trial(config)
+    return len(list(planned_runs(config)))
 
 
 def _facts(client: Any, parent: Any) -> tuple[dict[str, Any], str]:
@@ -164,13 +205,6 @@ def driver_of(home: Home, study: str, tag: str) -> str:
     store.
     """
     return holder(home.locks / f"{study}.lock") or known_driver(tag, home.root)
-
-
-def _held(home: Home, tag: str) -> Iterator[str]:
-    """Yield which runs wait for whom, by the lock files as they are now."""
-    for label, fingerprint in (json.loads(tag) if tag else {}).items():
-        if who := holder(home.checkpoints / fingerprint / "lock"):
-            yield f"{label}: its training is held by {who}"
 
 
 def _run_status(client: Any, run: Any, driven: bool) -> RunStatus:

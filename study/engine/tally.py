@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..spec.config import StudyConfig
 from .attributes import LABEL, STATE, STOPPED, stored_results
-from .trial_end import TrialEnd
+from .trial_end import TrialEnd, accuracies
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
+
+
+@dataclass(frozen=True)
+class BestTrial:
+    """The best complete trial: what ranks it, its parameters, and the validation accuracies of its seeds."""
+
+    score: float
+    label: str
+    params: dict[str, Any]
+    accuracies: tuple[float, ...]
 
 
 class Tally:
@@ -20,15 +31,15 @@ class Tally:
         self._config = config
         self.counts: Counter[str] = Counter()
         """Ended runs by state."""
-        self.best: tuple[float, str, dict[str, Any]] | None = None
-        """Score, label and parameters of the best trial that is complete."""
+        self.best: BestTrial | None = None
+        """The best trial that is complete."""
         self.skipped = 0
         """Runs of ended trials that were not trained."""
 
     @property
     def best_score(self) -> float | None:
         """The score of the best trial; None before one is complete."""
-        return self.best[0] if self.best else None
+        return self.best.score if self.best else None
 
     def add_stored(self, trial: FrozenTrial) -> None:
         """Count a trial of an earlier start, as far as it got."""
@@ -42,14 +53,15 @@ class Tally:
             self.skipped += len(self._config.seeds) - len(results)
         if trial.state == TrialState.COMPLETE and STOPPED not in trial.user_attrs:
             assert trial.value is not None
-            self._note_best(trial.value, trial.user_attrs[LABEL], trial.params)
+            values = accuracies(results) or (trial.value,)
+            self._note_best(BestTrial(trial.value, trial.user_attrs[LABEL], trial.params, values))
 
     def add_end(self, end: TrialEnd, label: str, params: dict[str, Any]) -> None:
         """Count the end of a trial."""
         self.skipped += end.skipped
         if end.score is not None and not end.skipped:
-            self._note_best(end.score, label, params)
+            self._note_best(BestTrial(end.score, label, params, end.values))
 
-    def _note_best(self, score: float, label: str, params: dict[str, Any]) -> None:
-        if self.best is None or score > self.best[0]:
-            self.best = (score, label, params)
+    def _note_best(self, found: BestTrial) -> None:
+        if self.best is None or found.score > self.best.score:
+            self.best = found

@@ -19,6 +19,7 @@ from .facts import facts_of, tags_of, write_facts
 from .limits import CPU, GPU, kind
 from .mlflow_runs import MlflowRuns
 from .mlflow_writer import MlflowWriter
+from .overview import trouble
 from .source_tags import source_tags
 from .views import write_views
 
@@ -67,7 +68,7 @@ class Tracking:
     def resync(self) -> None:
         """Read which runs there are, and the seconds that the ended ones took: at the start, and after an outage."""
         found = list(runs_where(self._client, [self.experiment_id]))
-        self.spent = _spent(found)
+        self.spent, self.troubles = _spent(found), _troubles(found)
         self.runs.know(found)
         for run in found:
             if run.data.tags.get(records.TAG_ROLE) == records.ROLE_STUDY:
@@ -150,6 +151,19 @@ class Tracking:
         self.notes += filter(None, [renamed(there, name)])
         experiment_id: str = there.experiment_id
         return experiment_id
+
+
+def _troubles(runs: Iterable[Run]) -> list[str]:
+    """Return a line on each run that says what went wrong, in the order of their starts."""
+    told = [
+        run
+        for run in runs
+        if records.TAG_MESSAGE in run.data.tags and run.data.tags.get(records.TAG_ROLE) == records.ROLE_RUN
+    ]
+    return [
+        trouble(run.data.tags.get(records.TAG_STATE, ""), run.info.run_name, run.data.tags[records.TAG_MESSAGE])
+        for run in told
+    ]
 
 
 def _spent(runs: Iterable[Run]) -> dict[str, float]:

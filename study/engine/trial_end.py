@@ -28,6 +28,8 @@ class TrialEnd:
     """Runs that it had."""
     skipped: int
     """Runs that it did not have, because one failed or a pruner stopped the trial between its seeds."""
+    values: tuple[float, ...] = ()
+    """Validation accuracies of its complete runs, in [0, 1]."""
 
     @property
     def stopped(self) -> bool:
@@ -64,7 +66,12 @@ def trial_end(results: Results, config: StudyConfig, best: float | None = None) 
     score, skipped = group_value(results, config.study.score), runs_per_trial(config) - len(results)
     if score is not None and skipped and best is not None:
         score = min(score, best)
-    return TrialEnd(state, score, len(results), skipped)
+    return TrialEnd(state, score, len(results), skipped, accuracies(results))
+
+
+def accuracies(results: Results) -> tuple[float, ...]:
+    """Return the validation accuracies of a trial's complete runs."""
+    return tuple(value for state, value in results.values() if state == records.COMPLETE and value is not None)
 
 
 def end_trial(storage: SoleWriter, trial_id: int, end: TrialEnd) -> None:

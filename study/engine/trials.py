@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Collection, Container
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from reports.records import EndState
 from trainers.results import EpochResult
@@ -17,7 +17,7 @@ from .next_trial import TrialQueue
 from .optuna_study import freeze, open_study, refuse_other_direction
 from .plan import RunPlan
 from .taken import TakenTrials
-from .tally import Tally
+from .tally import BestTrial, Tally
 from .trial_end import end_trial, runs_per_trial, trial_end
 from .trial_runs import planned_run, search_runs, seeds_of
 from .verdicts import Verdicts
@@ -67,8 +67,8 @@ class Trials:
         return self._tally.counts
 
     @property
-    def best(self) -> tuple[float, str, dict[str, Any]] | None:
-        """Value, label and parameters of the best complete trial."""
+    def best(self) -> BestTrial | None:
+        """The best complete trial."""
         return self._tally.best
 
     @property

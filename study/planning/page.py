@@ -21,7 +21,7 @@ from ..spec.families import refuse_underpowered
 from ..spec.same_data import checksum_of
 from ..spec.trainable import refuse_untrainable
 from ..stores.home import Home
-from ..text import plain_table, print_notes
+from ..text import plain_table, print_notes, size_text
 from ..workers.executors.placement import cores_here, gpus_for, slots_for
 from .noise import Noise, noise_from_folder, noise_from_store
 from .plan import FamilyPlan, Proposal, StudyPlan, make_plan
@@ -163,14 +163,6 @@ def _proposals(proposals: Sequence[Proposal], hours: float, noise: Noise | None)
         else f"No design fits into {hours:g} h with enough seeds. Shorten [trainer.budget], or list fewer components."
     )
     return Group(table, _line(advice))
-
-
-def size_text(size: int) -> str:
-    """Return "812 kB", "3.4 MB" or "1.2 GB"."""
-    for unit, scale in (("GB", 1e9), ("MB", 1e6)):
-        if size >= scale:
-            return f"{size / scale:.1f} {unit}"
-    return f"{size / 1e3:.0f} kB"
 
 
 def _line(text: str) -> Text:

@@ -20,14 +20,14 @@ from reports.data.mlflow_runs import ALL, runs_where
 from trainers.checkpoint import CheckpointFolder, TrainingBusy
 
 from ..engine.journal import Journal
-from ..planning.page import size_text
+from ..engine.snapshot import SNAPSHOT
 from ..stores.connect import open_mlflow, open_optuna
 from ..stores.heartbeat import TAG, living, read_sign
 from ..stores.home import Home
 from ..stores.locks import DriverBusy, driver_lock, holder
 from ..stores.study_names import require_store
 from ..stores.urls import shown
-from ..text import plain_table, say
+from ..text import plain_table, say, size_text
 from ..workers.executors.handshake import left_over
 
 LISTED = 20
@@ -114,12 +114,15 @@ def _checkpoints(home: Home, needed: Needed) -> Iterator[Unneeded]:
 
 
 def _of_gone_studies(home: Home, needed: Needed) -> Iterator[Unneeded]:
-    """Logs and journals; other files there are somebody's own, and left."""
+    """Logs, journals and snapshots; other files there are somebody's own, and left."""
     for path in home.logs.glob("*"):
         if path.name not in needed.studies and not path.is_symlink() and (logs := _own_files(path)):
             yield Unneeded(path, "its study no longer exists", sum(map(_size, logs)))
     for path in home.journal.glob("*.jsonl"):
         if path.stem not in needed.studies and not path.is_symlink() and Journal(path).read():
+            yield Unneeded(path, "its study no longer exists", _size(path))
+    for path in home.journal.glob(f"*{SNAPSHOT}"):
+        if path.name.removesuffix(SNAPSHOT) not in needed.studies and not path.is_symlink():
             yield Unneeded(path, "its study no longer exists", _size(path))
 
 

@@ -164,6 +164,6 @@ def test_a_run_whose_training_another_process_holds_is_named_with_its_holder(
 
 def page_of(home: Home) -> str:
     console = Console(file=StringIO(), width=200)
-    console.print(study_page(read_study(home, "arms")))
+    console.print(study_page(read_study(home, "arms").overview))
     assert isinstance(console.file, StringIO)
     return console.file.getvalue()

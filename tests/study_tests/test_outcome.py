@@ -80,8 +80,8 @@ def test_status_shows_the_best_trial_by_its_mean() -> None:
     )
     study = StudyStatus("hunt", "search", "1", ("inner.lr",), runs)
     to = screen()
-    to.print(study_page(study))
-    to.print(studies_table([study]))
+    to.print(study_page(study.overview))
+    to.print(studies_table([study.overview]))
     assert f"best     {INTERVAL}  trial-0001\n         inner.lr = 0.1" in written(to)
     assert written(to).rstrip().endswith(INTERVAL)
 

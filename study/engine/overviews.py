@@ -1,0 +1,44 @@
+"""The overviews of a home's studies: from their snapshots, and where these do not count, from the stores."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ..stores import marks
+from ..stores.home import Home
+from .overview import Overview
+from .snapshot import content_of, read_snapshot, write_snapshot
+
+READING = "Reading MLflow ..."
+
+
+def overviews(home: Home, tell: Callable[[str], None]) -> list[Overview]:
+    """Return all studies of a home, the newest first; `tell` says what takes a while.
+
+    Raises UnknownStudyError if there are none.
+    """
+    names = marks.studies(home)
+    found = [read_snapshot(home, name) for name in names or ()]
+    if names and all(found):
+        return [one for one in found if one]
+    tell(READING)
+    from .status import read_studies
+
+    return [_kept(home, study.overview) for study in read_studies(home)]
+
+
+def overview(home: Home, name: str, tell: Callable[[str], None]) -> Overview:
+    """Return one study; `tell` says what takes a while. Raises UnknownStudyError if there is none of the name."""
+    if found := read_snapshot(home, name):
+        return found
+    tell(READING)
+    from .status import read_study
+
+    return _kept(home, read_study(home, name).overview)
+
+
+def _kept(home: Home, found: Overview) -> Overview:
+    """Return an overview, kept as a snapshot for the next time if nothing is to be said of it and nobody drives it."""
+    if not (home.stores or found.driver or found.problem or found.missing or found.notes):
+        write_snapshot(home, found, content_of(home, found.name, found.experiment_id))
+    return found

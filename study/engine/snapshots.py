@@ -1,0 +1,57 @@
+"""The snapshots that a driver writes of its study, for whoever looks on."""
+
+from __future__ import annotations
+
+import time
+
+from reports.statistics.estimate import accuracy_estimate
+from reports.text import accuracy
+
+from ..spec.config import StudyConfig
+from ..stores.home import Home
+from .live_progress import LiveProgress
+from .overview import Best, Overview, RunningRun, best_settings
+from .progress import StudyProgress
+from .snapshot import content_of, driver_here, held_lines, write_snapshot
+from .tally import BestTrial
+
+EVERY_SECONDS = 1.0
+"""A snapshot is renewed no more often."""
+
+
+class Snapshots:
+    """Of one study: renewed while it runs, and written once more at its end.
+
+    Args:
+        live: knows which runs went wrong, and which wait for others.
+    """
+
+    def __init__(self, config: StudyConfig, home: Home, live: LiveProgress) -> None:
+        self._config, self._home, self._live = config, home, live
+        self._driver, self._next = driver_here(home, config.study.name), 0.0
+
+    def renew(self, progress: StudyProgress, best: BestTrial | None) -> None:
+        """Write what whoever looks on shall see, if it is time."""
+        if time.monotonic() >= self._next:
+            self._next = time.monotonic() + EVERY_SECONDS
+            write_snapshot(self._home, self._overview(progress, best, self._driver), None)
+
+    def close(self, progress: StudyProgress, best: BestTrial | None) -> None:
+        """Write the last one, which counts as long as the stores, closed by now, stay as they are."""
+        last = self._overview(progress, best, "")
+        write_snapshot(self._home, last, content_of(self._home, last.name, last.experiment_id))
+
+    def _overview(self, progress: StudyProgress, best: BestTrial | None, driver: str) -> Overview:
+        rows = [RunningRun(row.label, row.epoch, str(row.epochs), row.best_val_accuracy) for row in progress.running]
+        return Overview(
+            progress.study, progress.kind, progress.experiment_id, progress.counts, progress.planned, tuple(rows),
+            self._best(best), tuple(self._live.troubles), driver, progress.away,
+            held=tuple(held_lines(self._home, self._live.held)), notes=progress.notes,
+            remaining=progress.remaining, at=time.time(),
+        )  # fmt: skip
+
+    def _best(self, best: BestTrial | None) -> Best | None:
+        if best is None or self._config.space is None:
+            return None
+        settings = best_settings(tuple(self._config.space.dimensions), best.params)
+        return Best(best.label, accuracy(accuracy_estimate(best.accuracies)), settings)

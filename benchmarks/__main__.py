@@ -1,5 +1,4 @@
-"""All benchmarks, on the CPU: `python -m benchmarks`, or `python -m benchmarks TABLE ...`. Under 25 minutes on two idle
-cores.
+"""All benchmarks: `python -m benchmarks`, or `python -m benchmarks TABLE ...`. Under 25 minutes on two idle cores.
 
 Prints Markdown, and writes the same as JSON. With MAML_REFERENCE naming a checkout of the paper's code, times are
 compared with it; without one those rows are left out.
@@ -23,6 +22,7 @@ from . import agreement, counts, iterations, looking_on, memory, study_costs, wh
 from .header import header
 from .measure import Row
 from .reference import LEFT_OUT, checkout
+from .setting import DEVICE
 
 TABLES: dict[str, tuple[str, Callable[[Any], Iterable[Row]]]] = {
     "agreement": ("Same numbers in float64", agreement.rows),
@@ -36,6 +36,8 @@ TABLES: dict[str, tuple[str, Callable[[Any], Iterable[Row]]]] = {
 """Name -> heading, and a function of the paper's code's folder (or None) that gives the rows."""
 COMPARISONS = ("agreement", "iterations", "whole_runs")
 """Tables that need the paper's code."""
+ON_A_GPU = ("agreement", "iterations")
+"""Tables that `--device cuda` can make."""
 COLUMNS = "| what | value | must reach | aim | reached | numbers | n |\n|---|---|---|---|---|---|---|"
 
 
@@ -58,9 +60,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("tables", nargs="*", metavar="TABLE", help=f"{', '.join(TABLES)}; all if none is named")
     parser.add_argument("--out", type=Path, default=Path("runs/bench.json"), help="default: %(default)s")
+    parser.add_argument(
+        "--device", choices=["cpu", "cuda"], default="cpu",
+        help=f"of both sides. cuda is for {', '.join(ON_A_GPU)}. Default: %(default)s",
+    )  # fmt: skip
     given = parser.parse_args()
     keep_freed_memory()  # as workers do, for both sides
-    os.environ["CUDA_VISIBLE_DEVICES"] = ""  # before torch looks for a GPU: both sides stay on the CPU
+    os.environ[DEVICE] = given.device
+    if given.device == "cpu":
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""  # before torch looks for a GPU: both sides stay on the CPU
+    elif wrong := set(given.tables or TABLES) - set(ON_A_GPU):
+        parser.error(f"--device {given.device} is for {', '.join(ON_A_GPU)}; not for {', '.join(sorted(wrong))}")
     if unknown := set(given.tables) - TABLES.keys():
         parser.error(f"no table is called {', '.join(sorted(unknown))}; there are {', '.join(TABLES)}")
     if given.out.exists() and not is_result(given.out):

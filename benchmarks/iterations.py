@@ -55,7 +55,7 @@ def evaluation_times(folder: Path, setting: Setting, threads: int) -> tuple[list
     tasks = stream.batch((task,) for task in range(EVALUATED))
     batches = [peer.batch(part) for part in tasks.split(setting.tasks)]
     ours, theirs = alternate(
-        lambda: evaluate(run.learner, [shown], stream, EVALUATED, 2 * run.at_once),
+        lambda: evaluate(run.learner, [shown], stream, EVALUATED, run.evaluated_at_once),
         lambda: peer.evaluate(batches),
         threads=threads,
         repeats=REPEATS,

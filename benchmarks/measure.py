@@ -1,7 +1,7 @@
 """How everything here is measured: alternation, medians, the clock, and the rows that come out.
 
 Machines drift, by half within minutes: so two works are compared only when each was repeated in turn with the other.
-On one thread the clock is CPU seconds, which other processes disturb little; on several it is the wall's.
+On one thread the clock is CPU seconds, which other processes disturb little; else, and on a GPU, it is the wall's.
 """
 
 from __future__ import annotations
@@ -56,13 +56,16 @@ def alternate(*works: Callable[[], object], threads: int = 1, repeats: int = REP
     """Return each work's seconds, `repeats` times in turn on `threads` torch threads, after one turn that is not
     counted.
     """
-    clock = time.process_time if threads == 1 else time.perf_counter
+    on_a_gpu = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
+    clock = time.process_time if threads == 1 and not on_a_gpu else time.perf_counter
     seconds: list[list[float]] = [[] for _ in works]
     with torch_threads(threads):
         for turn in range(repeats + 1):
             for work, times in zip(works, seconds, strict=True):
                 before = clock()
                 work()
+                if on_a_gpu:
+                    torch.cuda.synchronize()
                 if turn:
                     times.append(clock() - before)
     return seconds

@@ -59,7 +59,7 @@ def importable(folder: Path) -> Iterator[None]:
 def arguments(setting: Setting) -> SimpleNamespace:
     """Return what the paper's code takes its settings from: those of its Omniglot configs, at the setting's sizes."""
     return SimpleNamespace(
-        seed=0, batch_size=setting.tasks, use_cuda=False, dataset_name="omniglot_dataset",
+        seed=0, batch_size=setting.tasks, use_cuda=setting.device != "cpu", dataset_name="omniglot_dataset",
         image_channels=setting.channels, image_height=setting.size, image_width=setting.size,
         num_classes_per_set=setting.ways, num_samples_per_class=setting.shots, num_target_samples=setting.queries,
         number_of_training_steps_per_iter=setting.steps, number_of_evaluation_steps_per_iter=setting.steps,
@@ -73,7 +73,7 @@ def arguments(setting: Setting) -> SimpleNamespace:
 
 
 class Reference:
-    """The paper's learner at the sizes of a setting, on the CPU.
+    """The paper's learner at the sizes of a setting, on its device.
 
     Args:
         folder: the checkout.
@@ -85,7 +85,7 @@ class Reference:
         shape = (2, setting.channels, setting.size, setting.size)
         with importable(folder):
             make = importlib.import_module(SYSTEM).MAMLFewShotClassifier
-            self.learner: Any = make(shape, torch.device("cpu"), arguments(setting))
+            self.learner: Any = make(shape, torch.device(setting.device), arguments(setting))
 
     def batch(self, tasks: TaskBatch) -> Batch:
         """Return our tasks in the paper's order: support and query images, then their labels, class after class."""

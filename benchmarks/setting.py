@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import os
+from dataclasses import dataclass, field
 from functools import cache
 
 import torch
@@ -15,6 +16,8 @@ from trainers.training_run import TrainingRun
 
 IN_MSL, AFTER_MSL = 0, 50
 """Epochs (from 0) of the released 100: with the query losses of all steps, and with the last one's alone."""
+DEVICE = "MAMLAB_BENCH_DEVICE"
+"""Environment variable: where both sides compute."""
 CLASSES = 100
 IMAGES_A_CLASS = 20
 
@@ -33,12 +36,13 @@ class Setting:
     size: int = 28
     second_order: bool = True
     precision: str = "float32"
+    device: str = field(default_factory=lambda: os.environ.get(DEVICE, "cpu"))
 
     def tree(self) -> Tree:
         """Return the settings as `normalise` takes them."""
         episodes = {"ways": self.ways, "shots": self.shots, "queries": self.queries, "tasks": self.tasks}
         own: Tree = {"episodes": episodes, "model.filters": self.filters, "inner.steps": self.steps}
-        own |= {"precision": self.precision, "device": "cpu"}
+        own |= {"precision": self.precision, "device": self.device}
         if not self.second_order:
             own["da.first_order_epochs"] = 1.0
         return merge(preset("mamlpp_released"), own)

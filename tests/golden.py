@@ -1,4 +1,4 @@
-"""Compare the trainer with recorded float64 numbers: ``python -m tests.golden FOLDER``.
+"""Compare the trainer with recorded float64 numbers: ``python -m tests.golden FOLDER [--device cuda]``.
 
 A case is NAME.json (a setting) with NAME.npz (arrays): one meta-step, or a short training. Each is put through the
 trainer's own code. Prints a line a case with the largest relative error, max|a - b| / max|b| over a tensor, of the
@@ -9,6 +9,7 @@ Convolution biases, which batch norm cancels, are not compared.
 
 from __future__ import annotations
 
+import argparse
 import json
 import sys
 from collections.abc import Mapping
@@ -20,6 +21,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from tests.toy import DEVICE
+from trainers.arithmetic import arithmetic
 from trainers.config import TrainerConfig
 from trainers.data.classes import ClassData, ClassRange
 from trainers.data.episodes import TaskBatch
@@ -40,7 +43,9 @@ class Errors:
     worst: dict[str, tuple[float, str]] = field(default_factory=dict)
 
     def note(self, kind: str, name: str, ours: Tensor | list[float], theirs: np.ndarray[Any, Any]) -> None:
-        a = np.asarray(ours.detach() if isinstance(ours, Tensor) else ours, dtype=np.float64).reshape(theirs.shape)
+        a = np.asarray(ours.detach().cpu() if isinstance(ours, Tensor) else ours, dtype=np.float64).reshape(
+            theirs.shape
+        )
         error = float(np.abs(a - theirs).max() / (np.abs(theirs).max() or 1.0))
         error = float("inf") if np.isnan(error) else error
         self.worst[kind] = max(self.worst.get(kind, (0.0, name)), (error, name))
@@ -53,7 +58,7 @@ class Errors:
         return "  ".join(f"{kind} {error:.1e}" for kind, (error, _) in self.worst.items())
 
 
-def case_config(case: Mapping[str, Any]) -> TrainerConfig:
+def case_config(case: Mapping[str, Any], device: str = DEVICE) -> TrainerConfig:
     """Return the trainer's config of a case; rates are always by layer and step, since the case stores them so."""
     epochs = case.get("epochs", 1000)
     tree: dict[str, Any] = {
@@ -64,7 +69,7 @@ def case_config(case: Mapping[str, Any]) -> TrainerConfig:
         "bnwb": "on" if case["per_step"] else "off",
         "budget": {"epochs": epochs, "iterations": case.get("iters_per_epoch", 1)},
         "precision": "float64",
-        "device": "cpu",
+        "device": device,
     }
     if case["msl"]:
         tree["msl"] = {"schedule": "linear", "epochs": case.get("msl_epochs", 10)}
@@ -77,12 +82,12 @@ def case_config(case: Mapping[str, Any]) -> TrainerConfig:
     return normalise(tree)[0]
 
 
-def start(case: Mapping[str, Any], arrays: Arrays) -> TrainingRun:
+def start(case: Mapping[str, Any], arrays: Arrays, device: str = DEVICE) -> TrainingRun:
     """Return a run that stands at the case's weights."""
     classes = tuple(ClassRange(str(c), c * 50, 50) for c in range(case["way"]))
     images = torch.zeros(case["way"] * 50, case["ch"], case["hw"], case["hw"], dtype=torch.uint8)
     run = TrainingRun(
-        case_config(case), 0, ClassData("golden", images, {"train": classes, "val": classes, "test": classes})
+        case_config(case, device), 0, ClassData("golden", images, {"train": classes, "val": classes, "test": classes})
     )
     with torch.no_grad():
         for name, weight in run.weights.items():
@@ -92,19 +97,24 @@ def start(case: Mapping[str, Any], arrays: Arrays) -> TrainingRun:
     return run
 
 
-def tasks(arrays: Arrays, *at: int) -> TaskBatch:
+def tasks(arrays: Arrays, *at: int, device: torch.device) -> TaskBatch:
     """Return one batch."""
     support, support_labels, query, query_labels = (
-        torch.from_numpy(arrays[name][at]) for name in ("x_support", "y_support", "x_query", "y_query")
+        torch.from_numpy(arrays[name][at]).to(device) for name in ("x_support", "y_support", "x_query", "y_query")
     )
     return TaskBatch(support.flatten(1, 2), support_labels.flatten(1), query.flatten(1, 2), query_labels.flatten(1))
 
 
-def check_meta_step(case: Mapping[str, Any], arrays: Arrays) -> Errors:
+def check_meta_step(case: Mapping[str, Any], arrays: Arrays, device: str = DEVICE) -> Errors:
     """Compare loss, logits, MSL's weights and all meta-gradients of one meta-step."""
-    run, errors = start(case, arrays), Errors()
-    batch, weights, order = tasks(arrays), msl_weights(run.config, case["epoch"]), bool(case["second_order"])
-    shares = QueryShares(weights)
+    run, errors = start(case, arrays, device), Errors()
+    place = run.data.images.device
+    batch, weights, order = (
+        tasks(arrays, device=place),
+        msl_weights(run.config, case["epoch"]),
+        bool(case["second_order"]),
+    )
+    shares = QueryShares(weights, place)
     loss, _ = meta_gradient(run.learner, run.weights, batch, shares, second_order=order, at_once=run.at_once)
     logits = MetaPass(run.learner, run.weights, batch, shares).logits
     errors.note("loss", "loss", loss, arrays["loss"])
@@ -120,13 +130,13 @@ def check_meta_step(case: Mapping[str, Any], arrays: Arrays) -> Errors:
     return errors
 
 
-def check_training(case: Mapping[str, Any], arrays: Arrays) -> Errors:
+def check_training(case: Mapping[str, Any], arrays: Arrays, device: str = DEVICE) -> Errors:
     """Compare every loss, the outer rates and the final weights of a short training."""
-    run, errors, losses, rates = start(case, arrays), Errors(), [], []
+    run, errors, losses, rates = start(case, arrays, device), Errors(), [], []
     for iteration in range(len(arrays["losses"])):
         epoch = iteration // case["iters_per_epoch"]
         rates.append(outer_lr(run.config, epoch))
-        losses.append(float(run.iterate(epoch, tasks(arrays, iteration))[0]))
+        losses.append(float(run.iterate(epoch, tasks(arrays, iteration, device=run.data.images.device))[0]))
     errors.note("loss", "losses", losses, arrays["losses"])
     errors.note("schedules", "outer_lr", rates, arrays["outer_lr"])
     for name, weight in run.weights.items():
@@ -135,15 +145,17 @@ def check_training(case: Mapping[str, Any], arrays: Arrays) -> Errors:
     return errors
 
 
-def check(setting: Path) -> Errors:
+def check(setting: Path, device: str = DEVICE) -> Errors:
     """Check the case whose setting is in the JSON file `setting`."""
     case = json.loads(setting.read_text())
     with np.load(setting.with_suffix(".npz")) as stored:
         arrays = {name: stored[name] for name in stored.files}
-    return check_training(case, arrays) if case["kind"] == "training run" else check_meta_step(case, arrays)
+    compare = check_training if case["kind"] == "training run" else check_meta_step
+    with arithmetic(case_config(case, device)):
+        return compare(case, arrays, device)
 
 
-def main(folder: str) -> int:
+def main(folder: str, device: str = DEVICE) -> int:
     """Check every case in `folder`; return the exit status."""
     settings = sorted(Path(folder).glob("*.json"))
     if not settings:
@@ -151,7 +163,7 @@ def main(folder: str) -> int:
         return 2
     failed = 0
     for setting in settings:
-        errors = check(setting)
+        errors = check(setting, device)
         failed += not errors.ok
         print(f"{'ok  ' if errors.ok else 'FAIL'} {setting.stem:24} {errors}", flush=True)
         if not errors.ok:
@@ -161,6 +173,7 @@ def main(folder: str) -> int:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2:
-        sys.exit("usage: python -m tests.golden FOLDER")
-    sys.exit(main(sys.argv[1]))
+    parser = argparse.ArgumentParser(prog="python -m tests.golden", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("folder")
+    parser.add_argument("--device", default=DEVICE, help="default: %(default)s")
+    sys.exit(main(**vars(parser.parse_args())))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,8 @@ from trainers.overrides import merge, normalise
 from trainers.randomness import Source
 
 PER_CLASS = 8
+DEVICE = os.environ.get("MAMLAB_TEST_DEVICE", "cpu")
+"""Where tests train: `MAMLAB_TEST_DEVICE=cuda` runs them on a GPU."""
 
 
 def toy_data(size: int = 14) -> ClassData:
@@ -34,7 +37,7 @@ TOY: dict[str, Any] = {
     "inner": {"steps": 2},
     "budget": {"epochs": 3, "iterations": 4},
     "evaluation": {"val_tasks": 6, "test_tasks": 8, "top_k": 2},
-    "device": "cpu",
+    "device": DEVICE,
 }
 EVERYTHING: dict[str, Any] = {"msl": "on", "da": "on", "lslr": "on", "ca": "on", "bnwb": "on", "bnrs": "on"}
 

@@ -9,6 +9,7 @@ import torch
 
 from .config import TrainerConfig
 from .errors import InputError
+from .models.kernels import kernels_for
 
 
 def pick_device(config: TrainerConfig) -> torch.device:
@@ -41,11 +42,17 @@ def pick_graphs(config: TrainerConfig) -> bool:
 
 @contextmanager
 def arithmetic(config: TrainerConfig) -> Iterator[None]:
-    """Run a block with deterministic convolutions, in TF32 where the config says so. bfloat16 is `Convolution`'s own
-    matter.
+    """Run a block with deterministic convolutions, in TF32 where the config says so (with them their products, where
+    they are computed as such). bfloat16 is `Convolution`'s own matter.
     """
-    if pick_device(config).type != "cuda":
+    device, tf32 = pick_device(config), config.precision == "tf32"
+    if device.type != "cuda":
         yield
         return
-    with torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=config.precision == "tf32"):
-        yield
+    products, before = kernels_for(device, config.precision).products, torch.backends.cuda.matmul.allow_tf32
+    torch.backends.cuda.matmul.allow_tf32 = tf32 and products
+    try:
+        with torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=tf32):
+            yield
+    finally:
+        torch.backends.cuda.matmul.allow_tf32 = before

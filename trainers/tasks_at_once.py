@@ -33,13 +33,10 @@ def gpu_share() -> float:
 def tasks_at_once(config: TrainerConfig, data: ClassData) -> int:
     """Return how many tasks are trained together: ``tasks_at_once``, or as many as the caches or a GPU hold, at least
     1.
-
-    Evaluation, whose steps are forgotten, takes twice as many.
     """
     if config.tasks_at_once != "auto":
         return min(config.tasks_at_once, config.episodes.tasks)
-    shrink = 1.0 if config.model.downsample == "max_pool" else 0.25
-    pixels = data.images.shape[-1] ** 2 * config.episodes.ways * config.model.filters * shrink
+    pixels = _pixels(config, data)
     if pick_device(config).type == "cpu":
         limit = CACHED / (pixels * config.episodes.shots * 4)
     else:  # four tensors of block 0's output a support step, with what the smaller blocks add, and a query's pass
@@ -47,3 +44,22 @@ def tasks_at_once(config: TrainerConfig, data: ClassData) -> int:
             pixels * 4 * (6 * config.episodes.shots * config.inner.steps + 8 * config.episodes.queries)
         )
     return max(1, min(config.episodes.tasks, int(limit)))
+
+
+def evaluated_at_once(config: TrainerConfig, data: ClassData) -> int:
+    """Return how many tasks are evaluated together: twice as many as in training, whose steps are kept.
+
+    On a GPU as many as fit, if nobody said how many are trained.
+    """
+    twice = 2 * tasks_at_once(config, data)
+    if config.tasks_at_once != "auto" or pick_device(config).type == "cpu":
+        return twice
+    images = 8 * max(config.episodes.shots, config.episodes.queries)  # tensors of block 0's output
+    weights = 4 * 9 * config.model.filters**2 * config.model.blocks  # a task's own, their gradients, the moved ones
+    return max(twice, int(_gpu_memory(pick_device(config)) / (4 * (images * _pixels(config, data) + weights))))
+
+
+def _pixels(config: TrainerConfig, data: ClassData) -> float:
+    """Return the numbers of block 0's output for one image of each class of a task."""
+    shrink = 1.0 if config.model.downsample == "max_pool" else 0.25
+    return data.images.shape[-1] ** 2 * config.episodes.ways * config.model.filters * shrink

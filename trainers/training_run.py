@@ -27,7 +27,7 @@ from .mamlpp.step_sizes import rate_table
 from .models.conv4 import Conv4, Weights
 from .requirements import check
 from .results import EpochResult, TrainResult
-from .tasks_at_once import tasks_at_once
+from .tasks_at_once import evaluated_at_once, tasks_at_once
 
 
 @dataclass
@@ -53,7 +53,7 @@ class TrainingRun:
         self.statistics.values = {name: v.to(device, dtype) for name, v in self.statistics.values.items()}
         self.optimizer = Adam(self.weights, config.outer)
         self.streams = {s: EpisodeStream(self.data, s, config.episodes, self.seed, dtype) for s in self.data.splits}
-        self.at_once = tasks_at_once(config, self.data)
+        self.at_once, self.evaluated_at_once = tasks_at_once(config, self.data), evaluated_at_once(config, self.data)
         self._check_each_loss = device.type == "cpu"
         self._shares, self._second_order = QueryShares(msl_weights(config, 0), device), second_order(config, 0)
         self._begun: int | None = None
@@ -67,7 +67,7 @@ class TrainingRun:
             trained = time.perf_counter()
             candidate = self._snapshot(index + 1)
             found = evaluate(
-                self.learner, [candidate], self.streams["val"], self.config.evaluation.val_tasks, 2 * self.at_once
+                self.learner, [candidate], self.streams["val"], self.config.evaluation.val_tasks, self.evaluated_at_once
             )
             scores = found[self.config.norm.queries][0]
             if not torch.isfinite(scores.loss).all():
@@ -180,7 +180,7 @@ class TrainingRun:
         tasks, queries = self.config.evaluation.test_tasks, self.config.norm.queries
         with arithmetic(self.config):
             found = evaluate(
-                self.learner, self.best, self.streams["test"], tasks, 2 * self.at_once, ("batch", "running")
+                self.learner, self.best, self.streams["test"], tasks, self.evaluated_at_once, ("batch", "running")
             )
         single, ensemble = found[queries][0], found[queries][-1]
         return {

@@ -39,7 +39,7 @@ def images_of(data: ClassData, *classes: int, count: int = PER_CLASS) -> Any:
 def episode(run: TrainingRun) -> tuple[Any, Any, Any]:
     """Support images, labels and query images of test task 0, before the network's scale, and the task itself."""
     tasks = EpisodeStream(run.data, "test", run.config.episodes, run.seed).batch([(0,)])
-    return tasks.support[0].numpy(), tasks.support_labels[0].numpy(), tasks
+    return tasks.support[0].cpu().numpy(), tasks.support_labels[0].cpu().numpy(), tasks
 
 
 @pytest.mark.parametrize("transductive", [False, True])
@@ -54,7 +54,7 @@ def test_it_answers_a_task_as_the_trainer_s_evaluation_does(
     wanted = run.learner.predict(run.best[0].weights, exact, running)[0][0].softmax(1)
     classifier = MAMLClassifier.load(folder, transductive=transductive).fit(exact.support[0], labels)
     assert support.shape == (3, 1, 14, 14)
-    assert np.abs(classifier.predict_proba(exact.query[0]) - wanted.detach().numpy()).max() < 1e-12
+    assert np.abs(classifier.predict_proba(exact.query[0]) - wanted.detach().cpu().numpy()).max() < 1e-12
 
 
 def test_labels_may_be_texts_and_come_back(home: Home) -> None:
@@ -91,15 +91,15 @@ def test_an_unused_output_has_no_part_in_learning(home: Home) -> None:
     run, folder = home
     support, labels, tasks = episode(run)
     kept = labels < 2
-    two = MAMLClassifier(folder).fit(support[kept], labels[kept]).predict_proba(tasks.query[0].numpy())
+    two = MAMLClassifier(folder).fit(support[kept], labels[kept]).predict_proba(tasks.query[0].cpu().numpy())
     weights = {name: weight.clone() for name, weight in run.best[0].weights.items()}
     with torch.no_grad():
         weights["linear.bias"][2] = -1e4
     part = type(tasks)(tasks.support[:, kept], tasks.support_labels[:, kept], tasks.query, tasks.query_labels)
     running = RunningStatistics(run.best[0].statistics, run.config.norm.momentum)
     masked = run.learner.predict(weights, part, running)[0][0].softmax(1)
-    assert np.abs(masked[:, 2].detach().numpy()).max() == 0
-    assert np.abs(masked[:, :2].detach().numpy() - two).max() < 1e-5
+    assert np.abs(masked[:, 2].detach().cpu().numpy()).max() == 0
+    assert np.abs(masked[:, :2].detach().cpu().numpy() - two).max() < 1e-5
 
 
 def test_an_answer_depends_on_its_neighbours_only_if_transductive(home: Home) -> None:

@@ -5,9 +5,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from tests.toy import toy_config
+from tests.toy import EVERYTHING, toy_config, toy_data
 from trainers.models.block import EPS, SLOPE
 from trainers.models.conv4 import Conv4, Weights
+from trainers.models.kernels import Kernels, instead, kernels_for
+from trainers.training_run import TrainingRun
 
 TASKS, IMAGES, WAYS = 2, 4, 3
 
@@ -51,8 +53,22 @@ def agree(ours: Weights, theirs: Weights) -> None:
         assert torch.allclose(ours[name], value, rtol=1e-9, atol=1e-12), name
 
 
+KERNELS = {
+    "pixel by pixel": Kernels(torch.channels_last),
+    "channel by channel": Kernels(torch.contiguous_format),
+    "products": Kernels(torch.contiguous_format, products=True),
+    "products, pixel by pixel": Kernels(torch.channels_last, products=True),
+}
+
+
+@pytest.mark.parametrize("kernels", KERNELS)
 @pytest.mark.parametrize("downsample", ["max_pool", "stride"])
-def test_gradient_and_hessian_times_a_vector_are_those_of_autograd(downsample: str) -> None:
+def test_gradient_and_hessian_times_a_vector_are_those_of_autograd(downsample: str, kernels: str) -> None:
+    with instead(KERNELS[kernels]):
+        compare_with_autograd(downsample)
+
+
+def compare_with_autograd(downsample: str) -> None:
     net = network(model={"downsample": downsample})
     weights, images, labels = draw(net)
     for weight in weights.values():
@@ -78,6 +94,16 @@ def test_bfloat16_rounds_what_is_convolved_and_nothing_else() -> None:
     assert logits.dtype == torch.float32
     assert not torch.allclose(logits, reference, rtol=1e-4)
     assert torch.allclose(logits, reference, rtol=0.2, atol=0.2 * float(reference.abs().max()))
+
+
+def test_a_training_is_the_same_with_every_kernel() -> None:
+    losses = []
+    for kernels in KERNELS.values():
+        with instead(kernels):
+            run = TrainingRun(toy_config(precision="float64", **EVERYTHING), 0, toy_data())
+            losses.append([run.epoch().train_loss, run.epoch().val_loss])
+    assert all(found == pytest.approx(losses[0], rel=1e-9) for found in losses)
+    assert kernels_for(torch.device("cpu"), "float64") == KERNELS["pixel by pixel"]
 
 
 @pytest.mark.slow

@@ -21,7 +21,7 @@ def test_what_is_read_is_what_was_written(tmp_path: Path) -> None:
     assert (found.preparation, found.about) == (model.preparation, {"study": "toy"})
     for mine, theirs in ((model.weights, found.weights), (model.statistics, found.statistics)):
         assert mine.keys() == theirs.keys()
-        assert all(torch.equal(mine[name], theirs[name]) for name in mine)
+        assert all(torch.equal(mine[name].cpu(), theirs[name]) for name in mine)
     assert sorted(file.name for file in (tmp_path / "model").iterdir()) == [CONFIG_FILE, WEIGHTS_FILE]
 
 

@@ -17,7 +17,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from tests.toy import EVERYTHING, toy_config, toy_data
 from trainers.data.classes import ClassData
 from trainers.graphs import WARM
-from trainers.tasks_at_once import tasks_at_once
+from trainers.mamlpp.step_sizes import rate_table
+from trainers.models.kernels import Kernels, instead
+from trainers.tasks_at_once import evaluated_at_once, tasks_at_once
 from trainers.training_run import TrainingRun
 
 DATA = toy_data()
@@ -30,6 +32,7 @@ CONFIGS: dict[str, dict[str, object]] = {
     "strides": {"model": {"downsample": "stride"}},
     "bfloat16": {"precision": "bfloat16"},
 }
+PRODUCTS = Kernels(torch.contiguous_format, products=True)
 
 
 class Watch(TorchDispatchMode):  # type: ignore[no-untyped-call]
@@ -90,6 +93,41 @@ def _moved(data: ClassData, device: torch.device) -> ClassData:
 
 @pytest.mark.parametrize("name", CONFIGS)
 def test_an_iteration_on_a_gpu_waits_for_no_number(name: str, fake_gpu: None) -> None:
+    iterate_watched(name)
+
+
+def test_neither_does_one_with_products_in_place_of_convolutions(fake_gpu: None) -> None:
+    with instead(PRODUCTS):
+        iterate_watched("all components")
+
+
+def test_tensors_of_a_block_lie_channel_by_channel_on_a_gpu(fake_gpu: None) -> None:
+    with FakeTensorMode(allow_non_fake_inputs=True) as mode:
+        run = TrainingRun(toy_config(device="cuda", **EVERYTHING), 0, faked(mode))
+        tasks = run._tasks(0, 0)
+        taken = next(run.learner.adapt(run.weights, tasks, 1))
+        block = taken.support.blocks["conv0"]
+        assert block._pool_like(torch.empty_like(block._z)).is_contiguous()
+        assert block.y.is_contiguous()
+
+
+def test_the_rates_of_a_result_are_read_in_one_copy(fake_gpu: None) -> None:
+    with FakeTensorMode(allow_non_fake_inputs=True) as mode:
+        run = TrainingRun(toy_config(device="cuda", **EVERYTHING), 0, faked(mode))
+        with Watch() as watch, pytest.raises(AssertionError, match=r"_to_copy copies from the GPU"):  # type: ignore[no-untyped-call]
+            rate_table(run.config, run.weights, run.learner.adapted)
+        assert watch.calls > len(run.learner.adapted) * run.config.inner.steps
+
+
+def test_evaluation_takes_all_tasks_that_a_gpu_holds(fake_gpu: None) -> None:
+    config = toy_config(device="cuda", model={"filters": 64}, inner={"steps": 5})
+    assert tasks_at_once(config, DATA) == config.episodes.tasks
+    assert evaluated_at_once(config, DATA) > 600
+    assert evaluated_at_once(toy_config(device="cuda", tasks_at_once=1), DATA) == 2  # after running out of memory
+    assert evaluated_at_once(toy_config(), DATA) == 2 * tasks_at_once(toy_config(), DATA)
+
+
+def iterate_watched(name: str) -> None:
     config = toy_config(device="cuda", **{"precision": "float32", **CONFIGS[name]})
     with FakeTensorMode(allow_non_fake_inputs=True) as mode:
         run = TrainingRun(config, 0, faked(mode))

@@ -67,6 +67,17 @@ def test_a_replayed_training_is_the_eager_one_bit_for_bit(name: str) -> None:
     assert len(run.graphed.graphs) == graphs
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")
+@pytest.mark.parametrize("name", CONFIGS)
+def test_a_training_of_cuda_graphs_is_the_eager_one_bit_for_bit(name: str) -> None:
+    graphs, settings = CONFIGS[name]
+    runs = [start({**settings, "device": "cuda", "graphs": wish}) for wish in ("off", "on")]
+    assert same(numbers(runs[0]), numbers(runs[1]))
+    assert runs[0].graphed is None
+    assert runs[1].graphed is not None
+    assert len(runs[1].graphed.graphs) == graphs
+
+
 @pytest.mark.parametrize("what", ["rate", "share"])
 def test_a_number_that_is_recorded_instead_of_its_tensor_is_seen(what: str) -> None:
     settings = {"msl": {"epochs": 1.0}, "ca": "on"}

@@ -35,7 +35,7 @@ def tasks(at: TrainingRun, count: int = 2) -> TaskBatch:
 
 def gradient(at: TrainingRun, weights: Sequence[float], second_order: bool = True, at_once: int = 2) -> float:
     """Set the meta-gradient on the run's weights; return the loss."""
-    batch, shares = tasks(at), QueryShares(weights)
+    batch, shares = tasks(at), QueryShares(weights, at.data.images.device)
     return float(meta_gradient(at.learner, at.weights, batch, shares, second_order=second_order, at_once=at_once)[0])
 
 
@@ -55,9 +55,10 @@ def test_second_order_gradients_agree_with_finite_differences(granularity: str, 
         msl="on", bnwb="on", lslr={"granularity": granularity}, model={"downsample": downsample}, inner={"lr": 0.2}
     )
     weights = msl_weights(at.config, 0)
+    shares = QueryShares(weights, at.data.images.device)
 
     def loss() -> float:
-        return float(MetaPass(at.learner, at.weights, tasks(at), QueryShares(weights)).loss.mean())
+        return float(MetaPass(at.learner, at.weights, tasks(at), shares).loss.mean())
 
     gradient(at, weights)
     for name in [
@@ -95,11 +96,12 @@ def test_tasks_computed_together_or_one_by_one_give_the_same_numbers(downsample:
     results = []
     for at_once in (1, 2, 3):
         statistics = at.learner.network.initial_statistics()
+        statistics.values = {name: v.to(batch.query.device) for name, v in statistics.values.items()}
         loss, accuracies = meta_gradient(
             at.learner,
             at.weights,
             batch,
-            QueryShares([0.4, 0.6]),
+            QueryShares([0.4, 0.6], batch.query.device),
             second_order=True,
             at_once=at_once,
             collect=statistics,
@@ -129,7 +131,8 @@ def test_a_loss_at_every_step_is_the_weighted_sum_of_the_steps_losses() -> None:
     at = run(inner={"steps": 3})
 
     def loss(*weights: float) -> float:
-        return float(MetaPass(at.learner, at.weights, tasks(at, 1), QueryShares(weights)).loss)
+        shares = QueryShares(weights, at.data.images.device)
+        return float(MetaPass(at.learner, at.weights, tasks(at, 1), shares).loss)
 
     alone = [loss(1, 0, 0), loss(0, 1, 0), loss(0, 0, 1)]
     mixed = loss(0.2, 0.3, 0.5)

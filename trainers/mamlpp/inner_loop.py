@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ..config import TrainerConfig
 from ..data.episodes import TaskBatch
-from ..models.conv4 import Conv4, Pass, Weights, laid_out
+from ..models.conv4 import Conv4, Pass, Weights
 from ..models.norm import RunningStatistics
 from .step_sizes import initial_rates, rate
 
@@ -54,7 +54,8 @@ class Learner:
 
     def at_tasks(self, meta: Weights, tasks: int) -> Weights:
         """Return the weights that `tasks` tasks start from: the adapted ones, repeated, are [T, ...]."""
-        laid = {name: laid_out(meta[name]) if meta[name].dim() == 4 else meta[name] for name in self.adapted}
+        how = self.network.kernels(meta["linear.bias"].device)
+        laid = {name: how.laid_out(meta[name]) if meta[name].dim() == 4 else meta[name] for name in self.adapted}
         adapted = {name: weight.expand(tasks, *weight.shape) for name, weight in laid.items()}
         return meta | adapted | self.network.norm_at_tasks(meta, tasks)
 

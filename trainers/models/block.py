@@ -16,53 +16,24 @@ batch norm does to a gradient and to a tangent alike, which PyTorch computes in 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from .convolution import Convolution
+
 EPS = 1e-5
 """Added to batch norm's variance."""
 SLOPE = 0.01
 """Negative slope of the leaky ReLU."""
+SHAPES = 64
+"""Shapes that a derivative is compiled for (blocks, support and query sets, whole and last parts of a meta-batch); for
+more, torch would go on without compiling and say nothing.
+"""
 _aten: Any = torch.ops.aten
-
-
-@dataclass(frozen=True)
-class Convolution:
-    """A grouped 3x3 convolution with padding 1 and its transposes; operands are rounded to `dtype`, results are not.
-
-    Attributes:
-        groups: tasks side by side.
-        stride: 1 or 2.
-        dtype: type that is multiplied in; None for the operands' own.
-    """
-
-    groups: int
-    stride: int = 1
-    dtype: torch.dtype | None = None
-
-    def __call__(self, x: Tensor, kernel: Tensor) -> Tensor:
-        """Return the output [N, T*F, ., .]."""
-        rounded: Tensor = _aten.convolution(*self._round(x, kernel), None, *self._how())
-        return rounded.to(x.dtype)
-
-    def gradient(self, g: Tensor, x: Tensor, kernel: Tensor, of_input: bool) -> tuple[Tensor | None, Tensor]:
-        """Return the gradients of x (None unless `of_input`) and of the kernel, for the output's gradient g."""
-        to_x, to_kernel, _ = _aten.convolution_backward(
-            *self._round(g, x, kernel), None, *self._how(), [of_input, True, False]
-        )
-        if self.dtype:
-            to_x, to_kernel = None if to_x is None else to_x.to(g.dtype), to_kernel.to(g.dtype)
-        return to_x, to_kernel
-
-    def _round(self, *operands: Tensor) -> tuple[Tensor, ...]:
-        return tuple(operand.to(self.dtype) for operand in operands) if self.dtype else operands
-
-    def _how(self) -> tuple[list[int], list[int], list[int], bool, list[int], int]:
-        return [self.stride] * 2, [1, 1], [1, 1], False, [0, 0], self.groups
+_compile: Any = torch.compile
 
 
 class BlockPass:
@@ -161,11 +132,11 @@ class BlockPass:
         """Return the values of `full` at the places of the maxima."""
         if self._where is None:
             return full
-        if full.device.type == "cpu":  # where tensors are pixel-last
-            flat, where = (x.permute(0, 2, 3, 1).flatten(1, 2) for x in (full, self._where))
-            images, channels, *sides = self._pooled.shape
-            return flat.gather(1, where).view(images, *sides, channels).permute(0, 3, 1, 2)
-        return full.flatten(2).gather(2, self._where.flatten(2)).view_as(self._pooled)
+        if not self._z.is_contiguous(memory_format=torch.channels_last):
+            return full.flatten(2).gather(2, self._where.flatten(2)).view_as(self._pooled)
+        flat, where = (x.permute(0, 2, 3, 1).flatten(1, 2) for x in (full, self._where))
+        images, channels, *sides = self._pooled.shape
+        return flat.gather(1, where).view(images, *sides, channels).permute(0, 3, 1, 2)
 
     def _norm_gradient(self, g: Tensor, gamma: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
         """Return gamma P(g) / sd, and each channel's sums of g xh and of g; a gamma of None is 1."""
@@ -180,9 +151,9 @@ def compiled_block() -> type[BlockPass]:
     """Return `BlockPass` with its derivatives compiled by torch.compile, for each shape of block at its first use."""
 
     class Compiled(BlockPass):
-        gradient = torch.compile(BlockPass.gradient, dynamic=False)
-        tangent = torch.compile(BlockPass.tangent, dynamic=False)
-        tangent_gradient = torch.compile(BlockPass.tangent_gradient, dynamic=False)
+        gradient = _compile(BlockPass.gradient, dynamic=False, recompile_limit=SHAPES)
+        tangent = _compile(BlockPass.tangent, dynamic=False, recompile_limit=SHAPES)
+        tangent_gradient = _compile(BlockPass.tangent_gradient, dynamic=False, recompile_limit=SHAPES)
 
     return Compiled
 

@@ -22,8 +22,10 @@ from torch.nn import functional
 
 from ..config import TrainerConfig
 from ..randomness import Source
-from .block import SLOPE, BlockPass, Convolution, compiled_block
+from .block import SLOPE, BlockPass, compiled_block
+from .convolution import Convolution, Products
 from .head import HeadPass
+from .kernels import Kernels, kernels_for
 from .norm import RunningStatistics, running_norm
 
 Weights = dict[str, Tensor]
@@ -81,10 +83,11 @@ class Conv4:
 
     def answer(self, weights: Mapping[str, Tensor], images: Tensor, step: int, running: RunningStatistics) -> Tensor:
         """Return logits [T, N, W] of images [T, N, C, H, W], normalised with the running statistics of `step`."""
-        conv, x = self.convolution(len(images)), side_by_side(images)
+        how = self.kernels(images.device)
+        conv, x = self.convolution(len(images), how), side_by_side(images, how)
         for block in self.blocks:
             gamma, beta = self.norm_weights(weights, block, step, len(images))
-            x = running_norm(conv(x, kernels(weights[f"{block}.weight"])), gamma, beta, block, step, running)
+            x = running_norm(conv(x, grouped(weights[f"{block}.weight"], how)), gamma, beta, block, step, running)
             x = functional.leaky_relu(functional.max_pool2d(x, 2) if self.pools else x, SLOPE)
         return HeadPass(self.flat(x, len(images)), weights["linear.weight"], weights["linear.bias"]).logits
 
@@ -93,10 +96,14 @@ class Conv4:
         """Whether blocks halve the image by max-pooling; else by their convolution's stride."""
         return self.config.model.downsample == "max_pool"
 
-    def convolution(self, tasks: int) -> Convolution:
+    def kernels(self, device: torch.device) -> Kernels:
+        """Return layout and kernel of the convolutions on `device`."""
+        return kernels_for(device, self.config.precision)
+
+    def convolution(self, tasks: int, how: Kernels) -> Convolution:
         """Return the convolution of every block, for `tasks` tasks."""
         rounds = torch.bfloat16 if self.config.precision == "bfloat16" else None
-        return Convolution(tasks, 1 if self.pools else 2, rounds)
+        return (Products if how.products else Convolution)(tasks, 1 if self.pools else 2, rounds)
 
     def norm_weights(self, weights: Mapping[str, Tensor], block: str, step: int, tasks: int) -> tuple[Tensor, Tensor]:
         """Return batch norm's gamma and beta of inner `step`, repeated for each task: [T*F]."""
@@ -138,11 +145,13 @@ class Pass:
 
     def __init__(self, network: Conv4, weights: Mapping[str, Tensor], images: Tensor, step: int) -> None:
         self._network, self._tasks = network, len(images)
-        conv, x = network.convolution(self._tasks), side_by_side(images)
+        self._how = how = network.kernels(images.device)
+        conv, x = network.convolution(self._tasks, how), side_by_side(images, how)
         make = compiled_block() if network.config.compile else BlockPass
         self.blocks: dict[str, BlockPass] = {}
         for block in network.blocks:
-            kernel, norm = kernels(weights[f"{block}.weight"]), network.norm_weights(weights, block, step, len(images))
+            kernel = grouped(weights[f"{block}.weight"], how)
+            norm = network.norm_weights(weights, block, step, self._tasks)
             self.blocks[block] = make(conv, x, kernel, *norm, pools=network.pools, lowest=not self.blocks)
             x = self.blocks[block].y
         self._top = x
@@ -166,7 +175,7 @@ class Pass:
         """Return how `gradient`'s results move when the adapted weights [T, ...] move along `direction`."""
         dx: Tensor | None = None
         for block, it in self.blocks.items():
-            dx = it.tangent(dx, kernels(direction[f"{block}.weight"]))
+            dx = it.tangent(dx, grouped(direction[f"{block}.weight"], self._how))
         assert dx is not None
         self._head.tangent(self._network.flat(dx, self._tasks), direction["linear.weight"], direction["linear.bias"])
         to_features, *to_head = self._head.tangent_gradient()
@@ -187,22 +196,17 @@ class Pass:
         """Return the gradient [N, T*F, h, w] of the last block's output, for that [T, N, D] of `Conv4.flat`."""
         shape = self._top.shape
         to_top = to_features.transpose(0, 1).reshape(*shape[:2], *(shape[2:] if self._network.pools else (1, 1)))
-        return laid_out(to_top if self._network.pools else (to_top / (shape[2] * shape[3])).expand(shape))
+        return self._how.laid_out(to_top if self._network.pools else (to_top / (shape[2] * shape[3])).expand(shape))
 
 
-def side_by_side(images: Tensor) -> Tensor:
+def side_by_side(images: Tensor, how: Kernels) -> Tensor:
     """Return images [T, N, C, H, W] as [N, T*C, H, W]."""
-    return laid_out(images.transpose(0, 1).flatten(1, 2))
+    return how.laid_out(images.transpose(0, 1).flatten(1, 2))
 
 
-def kernels(weight: Tensor) -> Tensor:
+def grouped(weight: Tensor, how: Kernels) -> Tensor:
     """Return the tasks' kernels [T, F, C, 3, 3] as one grouped convolution's, [T*F, C, 3, 3]."""
-    return laid_out(weight.flatten(0, 1))
-
-
-def laid_out(x: Tensor) -> Tensor:
-    """Return x [., ., ., .] in the layout that the device is fastest with: on a CPU, pixel by pixel."""
-    return x.contiguous(memory_format=torch.channels_last if x.device.type == "cpu" else torch.contiguous_format)
+    return how.laid_out(weight.flatten(0, 1))
 
 
 def _xavier(shape: tuple[int, ...], seed: int, name: str) -> Tensor:

@@ -13,3 +13,9 @@ def expanded(path: Path) -> Path:
         return path.expanduser()
     except RuntimeError:
         raise InputError(f"there is no user {path.parts[0]} here; write the full path instead of {path}") from None
+
+
+def moved_to(folder: Path, path: Path) -> Path:
+    """Return the absolute `path`, if it lies in the working folder, as if it had been given in `folder`."""
+    here = Path.cwd()
+    return folder / path.relative_to(here) if path.is_relative_to(here) else path

@@ -17,9 +17,11 @@ from search_spaces.ablations import Arm, compile_arms
 from search_spaces.designs import FamilyOf, plan
 from search_spaces.space import SearchSpace
 from search_spaces.trials import FixedParams
+from trainers.data import ImageFolder
 from trainers.error_messages import explain, nearest, unknown
 from trainers.errors import InputError
 from trainers.overrides import Tree, flatten, merge, normalise, settings, typed_among
+from trainers.paths import moved_to
 from trainers.presets import PRESETS, preset
 
 from .config import SpecError, StudyConfig
@@ -47,11 +49,19 @@ def load_spec(path: Path) -> StudyConfig:
         text = read_text(path)
         if problems := problems_of(text):
             raise SpecError(problems)
-        return replace(parse_spec(text), folder=path.absolute().parent)
+        return _beside(path.absolute().parent, parse_spec(text))
     except TextError as error:
         raise SpecError([str(error)]) from None
     except SpecError as error:
         raise SpecError(error.problems, path) from None
+
+
+def _beside(folder: Path, spec: StudyConfig) -> StudyConfig:
+    """Return the spec of a file in `folder`: relative pictures not in the working folder are looked for there."""
+    data = spec.data
+    if isinstance(data, ImageFolder) and not data.path.exists() and (there := moved_to(folder, data.path)).exists():
+        data = data.model_copy(update={"path": there})
+    return replace(spec, folder=folder, data=data)
 
 
 def parse_spec(text: str, started: bool = False) -> StudyConfig:

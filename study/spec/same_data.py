@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from reports import records as names
 from reports.records import RunRecord
 from trainers.data import DataError, ImageFolder, load
-from trainers.paths import expanded
+from trainers.paths import expanded, moved_to
 
 from .config import StudyConfig
 
@@ -42,7 +42,7 @@ def with_same_data(
         checksum: of the data that it was trained on; "" if nobody knows, then the first folder that can be read is
             taken.
         recorded: the folder that it last started with. Looked at first, then that of its spec, relative to the working
-            folder.
+            folder, then (if the checksum is known) relative to the home's parent.
         given: what the user names instead of these.
 
     Raises DataError, naming each folder that was looked at and both checksums, if none holds the same data.
@@ -52,7 +52,7 @@ def with_same_data(
             f'--data {given}: the data of "{spec.study.name}" is {spec.data.source}, which has no folder; leave it out'
         )
     problems = []
-    for one in _candidates(spec, recorded, given):
+    for one in _candidates(spec, recorded, given, home.root.absolute().parent if checksum else None):
         try:
             data = load(one.data, home.data)
         except DataError as error:
@@ -91,12 +91,17 @@ def place_of(spec: StudyConfig, home: Home) -> str:
     )
 
 
-def _candidates(spec: StudyConfig, recorded: str, given: Path | None) -> Iterator[StudyConfig]:
+def _candidates(spec: StudyConfig, recorded: str, given: Path | None, beside: Path | None) -> Iterator[StudyConfig]:
+    """Yield the spec with each folder to look at; `beside`: where a relative path may begin, too."""
     if not isinstance(spec.data, ImageFolder):
         yield spec
         return
-    paths = (
-        [expanded(given).absolute()] if given is not None else [*([Path(recorded)] if recorded else []), spec.data.path]
-    )
+    if given is not None:
+        paths = [expanded(given).absolute()]
+    else:
+        path = spec.data.path  # where a spec gave a relative one, it begins at the working folder
+        paths = [*([Path(recorded)] if recorded else []), path]
+        if beside:
+            paths.append(moved_to(beside, path))
     for path in dict.fromkeys(paths):
         yield replace(spec, data=spec.data.model_copy(update={"path": path}))

@@ -216,7 +216,7 @@ source = "image_folder"
 """,
         (
             "data.path: missing; the image folder: it holds class folders, or the folders train, val and test with "
-            "class folders in each. A relative path starts from the current folder",
+            "class folders in each. A relative path starts from the current folder, or else from the spec file's",
         ),
     ),
     "fractions that exceed one": (

@@ -37,6 +37,15 @@ def locations(home: Path) -> list[str]:
         return [place for (place,) in database.execute(asked)]
 
 
+def test_its_pictures_are_found_from_another_folder_beside_the_home(
+    place: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert run(["export", "ab", "model", "--arm", "MAML++", "--home", str(place / "runs")]) == 0
+    assert (tmp_path / "elsewhere" / "model" / "config.json").exists()
+
+
 def test_it_is_looked_at_reported_verified_and_exported(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = locations(place / "runs")
     assert run(["doctor", "ab", "--home", "runs", "--json"]) == 1

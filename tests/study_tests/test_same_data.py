@@ -179,6 +179,15 @@ def test_a_study_of_an_earlier_version_whose_path_is_relative_goes_on(
         refuse_change("se", before, frozen_json(config, "0" * 64))
 
 
+def test_relative_pictures_are_found_beside_the_spec_file_too(
+    here: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert load_spec(here / "se.toml").data.path == here / "pics"  # type: ignore[union-attr]
+    (tmp_path / "pics").mkdir()
+    assert load_spec(here / "se.toml").data.path == tmp_path / "pics"  # type: ignore[union-attr]
+
+
 def test_a_path_leads_to_the_same_folder_from_everywhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", "/home/ada")

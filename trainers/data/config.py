@@ -85,7 +85,7 @@ class ImageFolder(Section):
     path: Annotated[Path, BeforeValidator(_named), AfterValidator(_absolute)] = Field(
         strict=False,
         description="the image folder: it holds class folders, or the folders train, val and test with class folders "
-        "in each. A relative path starts from the current folder",
+        "in each. A relative path starts from the current folder, or else from the spec file's",
     )
     size: int = Field(84, ge=8, le=512, description="image size in pixels (height and width)")
     grayscale: bool = Field(False, description="convert images to one grey channel")

@@ -11,6 +11,10 @@ from typing import Any, Literal, get_args
 
 from trainers.errors import InputError
 
+from .designs import Factorial as Factorial
+from .designs import Family as Family
+from .designs import Sweep as Sweep
+from .designs import factorial_of as factorial_of
 from .origin import FreshSeeds, Origin, fresh_of, origin_of
 
 # Tags of every run. The values are strings; JSON where it says so.
@@ -57,6 +61,8 @@ TAG_TEST = "test_statistic"
 """Of an ablation: "moderated"; absent for maxT's own statistic."""
 TAG_ADJUST = "adjust"
 """Of an ablation: "study", if p values are adjusted over all comparisons; absent for within each family."""
+TAG_TRAINED_BY = "trained_by"
+"""Who trained, where that is not MAML++'s own trainer: "module:name" and its source's checksum; absent for ours."""
 TAG_SEARCHED = "searched"
 """JSON list of the dotted names that the search varied."""
 TAG_HELD = "mamlab.held"
@@ -204,30 +210,6 @@ class RunRecord:
 
 
 @dataclass(frozen=True)
-class Family:
-    """Comparisons (arm, base) that are judged together: Holm's correction is made within them."""
-
-    name: str
-    comparisons: tuple[tuple[str, str], ...]
-
-
-@dataclass(frozen=True)
-class Factorial:
-    """A full factorial: `arms` maps each of its 2^k arms to those of the k `factors` that are on in it."""
-
-    factors: tuple[str, ...]
-    arms: Mapping[str, tuple[str, ...]]
-
-
-@dataclass(frozen=True)
-class Sweep:
-    """One setting, by dotted `path`, varied alone: arm -> its value."""
-
-    path: str
-    values: Mapping[str, float | str | bool]
-
-
-@dataclass(frozen=True)
 class StudyInfo:
     """What is said once for a whole study.
 
@@ -252,6 +234,8 @@ class StudyInfo:
     """Of an ablation: "moderated" or "max_t"; and whether p is adjusted within each "family" or over the whole
     "study".
     """
+    trained_by: str = ""
+    """Who trained, as `TAG_TRAINED_BY` has it; empty for MAML++'s own trainer."""
     origin: Origin | None = None
     fresh: tuple[FreshSeeds, ...] = ()
     """Of a search: its trials in the studies that follow from it."""
@@ -286,11 +270,6 @@ class StudyInfo:
                 "fresh": tuple(fresh_of(one) for one in tree.get("fresh", ())),
             }
         )
-
-
-def factorial_of(tree: Mapping[str, Any]) -> Factorial:
-    """Return the design that JSON made of a `Factorial`."""
-    return Factorial(tuple(tree["factors"]), {arm: tuple(on) for arm, on in tree["arms"].items()})
 
 
 def _pairs(pairs: Iterable[Iterable[str]]) -> tuple[tuple[str, str], ...]:

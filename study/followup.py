@@ -31,6 +31,7 @@ from .results import load, warnings
 from .spec.config import StudyConfig
 from .spec.same_data import checksum_of, recorded_path, with_same_data
 from .spec.trainable import started_from
+from .spec.trained_by import refuse_other_trainer
 from .spec.writing import base_tables, difference, stored_spec, write_spec
 from .stores.connect import open_mlflow
 from .stores.home import Home
@@ -101,6 +102,7 @@ def read_search(study: str, home: Home, data: Path | None = None) -> Searched:
         raise FollowError(
             f'"{study}" is {called(info.kind)}, not a search; name a search (`mamlab status` lists the studies)'
         )
+    refuse_other_trainer(info.name, info.trained_by, "promote and ablate --from")
     complete = summarise_search(records, info).complete
     if not complete:
         raise FollowError(

@@ -71,6 +71,7 @@ ORDER = {
         "statistics",
         "data",
         "records",
+        "designs",
         "origin",
     ),
 }

@@ -16,7 +16,7 @@ from ..records import ReportError, RunRecord
 if TYPE_CHECKING:
     from mlflow.entities import Run
 
-PLAIN = (names.TAG_SCORE, names.TAG_TEST, names.TAG_ADJUST)
+PLAIN = (names.TAG_SCORE, names.TAG_TEST, names.TAG_ADJUST, names.TAG_TRAINED_BY)
 """Facts whose tag is the text itself, not JSON."""
 FACTS = (names.TAG_FAMILIES, names.TAG_DESIGN, names.TAG_ORIGIN, names.TAG_SEARCHED, names.TAG_SPACE, *PLAIN)
 

@@ -17,7 +17,6 @@ from search_spaces.dimensions import Dimension, Range
 from trainers.config import TrainerConfig
 from trainers.error_messages import explain
 from trainers.errors import InputError
-from trainers.fingerprint import fingerprint_of
 from trainers.overrides import settings
 from trainers.presets import PRESETS
 
@@ -175,7 +174,7 @@ def check_space(config: StudyConfig, console: Console, as_json: bool, data: Clas
             wrong.update(str(error).splitlines())
             continue
         inert.update(f"{drop.path}: {drop.reason}" for drop in dropped)
-        cells.add(fingerprint_of(one, 0, ""))
+        cells.add(config.fingerprint(one, 0, ""))
         compute.append(config.compute(one))
     if wrong:
         raise SpecError(

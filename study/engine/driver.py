@@ -19,6 +19,7 @@ from ..spec.config import StudyConfig
 from ..spec.name_limits import refuse_too_long
 from ..spec.same_data import refuse_other_origin
 from ..spec.trainable import refuse_untrainable
+from ..spec.trained_by import MAMLPP, trained_by
 from ..stopping import StopSignals
 from ..stores.home import Home
 from ..stores.patience import StoreAway, StoreLost, wait_for
@@ -47,7 +48,7 @@ def run_study(
     home: Home,
     show: Callable[[StudyProgress], None],
     *,
-    trainer: str = "trainers.training:train",
+    trainer: str = MAMLPP,
     loader: str = "trainers.data:load",
     executor: Executor | None = None,
     stop: StopSignals | None = None,
@@ -59,7 +60,8 @@ def run_study(
             `study.warm_start.warm_started`.
         home: where everything is written.
         show: called with the state of things at every event, and at least twice a second.
-        trainer: the function that workers train with, as module:name.
+        trainer: the function that workers train with, as module:name. Another than MAML++'s is a part of each
+            training's fingerprint, with the source of its module.
         loader: the function that loads the data, as module:name.
         executor: workers that are there already, and stay; absent: those that [execution] asks for.
         stop: what asks for a stop; the caller may do so, too.
@@ -71,6 +73,7 @@ def run_study(
     do not allow. Later Ctrl-C, SIGTERM and SIGHUP do not raise: workers finish their epoch, and the progress says
     `interrupted`.
     """
+    config = replace(config, trained_by=trained_by(trainer))
     waiting = StudyProgress(config.study.name, config.kind, planned=0)
 
     def show_away(away: StoreAway) -> None:

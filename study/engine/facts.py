@@ -40,6 +40,8 @@ def facts_of(config: StudyConfig) -> dict[str, Any]:
         found[records.TAG_TEST] = config.ablation.test
     if config.ablation and config.ablation.adjust != "family":
         found[records.TAG_ADJUST] = config.ablation.adjust
+    if config.trained_by:
+        found[records.TAG_TRAINED_BY] = config.trained_by
     if isinstance(config.data, ImageFolder):
         found[records.TAG_DATA_PATH] = str(config.data.path)
     if config.space is not None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from trainers.config import TrainerConfig
 from trainers.errors import InputError
-from trainers.fingerprint import MACHINE, fingerprint_of
+from trainers.fingerprint import MACHINE
 from trainers.inert import Inert
 from trainers.overrides import flatten
 
@@ -85,7 +85,7 @@ def run_attributes(config: StudyConfig, arm: str | None, seed: int, fingerprint:
 
 def planned_fingerprint(config: StudyConfig, arm: str | None, seed: int, data_checksum: str) -> str:
     """Return what is trained of (arm, seed). Raises KeyError for an arm that the spec does not have."""
-    return fingerprint_of(config.base if arm is None else config.arms[arm][0], seed, data_checksum)
+    return config.fingerprint(config.base if arm is None else config.arms[arm][0], seed, data_checksum)
 
 
 def sampler_seed(study_seed: int, trial: int | str) -> int:

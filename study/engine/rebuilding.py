@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -126,7 +126,8 @@ def _refuse_other_spec(client: Any, parent: Any, lost: Lost, config: StudyConfig
     name, before = config.study.name, lost.attrs.get(FROZEN)
     if before is None and parent is not None and (text := _stored_text(client, parent.info.run_id)):
         data = parent.data.tags.get(records.TAG_DATA_CHECKSUM, checksum)
-        before = frozen_json(stored_spec(text, name), data)
+        ran = replace(stored_spec(text, name), trained_by=parent.data.tags.get(records.TAG_TRAINED_BY, ""))
+        before = frozen_json(ran, data)
     if before is not None:
         refuse_change(name, before, frozen_json(config, checksum))
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from trainers.fingerprint import fingerprint_of
-
 from ..spec.config import StudyConfig
 from .attributes import LABEL, PRESET, RETRY_OF
 from .drawing import params_within_max_compute
@@ -40,7 +38,7 @@ def search_runs(
     return [
         RunPlan(
             trial.number, seed, f"{label} / seed {seed}" if several else label, trained, dropped,
-            fingerprint_of(trained, seed, data_checksum), preset=preset, params=trial.params,
+            config.fingerprint(trained, seed, data_checksum), preset=preset, params=trial.params,
         )
         for seed in config.seeds
     ]  # fmt: skip

@@ -30,6 +30,7 @@ from trainers.training_run import TrainingRun
 from ..results import load, warnings
 from ..spec.config import StudyConfig
 from ..spec.same_data import checksum_of, recorded_path, with_same_data
+from ..spec.trained_by import refuse_other_trainer
 from ..spec.writing import retraining_spec, stored_spec
 from ..stores.connect import open_mlflow
 from ..stores.home import Home
@@ -65,6 +66,7 @@ def export(
     """
     info, records = load(study, home)
     print_notes(console, warnings(info))
+    refuse_other_trainer(info.name, info.trained_by, "export")
     contents = Contents(MODEL, info.name, _earlier_study, _earlier_files)
     refuse_foreign(folder, contents)
     record = choose(info, records, wanted)

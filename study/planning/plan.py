@@ -13,7 +13,6 @@ from reports.statistics.power import declared_detectable, t_detectable
 from trainers.checkpoint import CheckpointFolder
 from trainers.config import TrainerConfig
 from trainers.data.classes import ClassData
-from trainers.fingerprint import fingerprint_of
 
 from ..spec.config import StudyConfig
 from ..spec.families import declared_tests
@@ -117,7 +116,7 @@ def make_plan(
             name
             for name, one in configs.items()
             for seed in config.seeds
-            if (cell := fingerprint_of(one, seed, data.checksum)) not in done and not _finished(home, cell)
+            if (cell := config.fingerprint(one, seed, data.checksum)) not in done and not _finished(home, cell)
         ]
         trained, left = cells - len(missing), math.fsum(seconds[name] for name in missing)
         kept = sum(disk[name] for name in missing)

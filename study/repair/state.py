@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -69,7 +69,8 @@ class StoredStudy:
             )
         with tempfile.TemporaryDirectory() as folder:
             file = self.client.download_artifacts(self.parent.info.run_id, records.SPEC_FILE, folder)
-            return stored_spec(Path(file).read_text(encoding="utf-8"), self.name)
+            found = stored_spec(Path(file).read_text(encoding="utf-8"), self.name)
+        return replace(found, trained_by=self.parent.data.tags.get(records.TAG_TRAINED_BY, ""))
 
     @property
     def several(self) -> bool:

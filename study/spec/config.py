@@ -13,7 +13,7 @@ from search_spaces.trials import FixedParams
 from trainers.config import TrainerConfig
 from trainers.data import DataConfig
 from trainers.errors import InputError
-from trainers.fingerprint import MACHINE
+from trainers.fingerprint import MACHINE, fingerprint_of
 from trainers.flops import flops
 from trainers.inert import Inert
 from trainers.overrides import Tree, merge, normalise
@@ -49,6 +49,8 @@ class StudyConfig:
         notes: what the user should know and need not mend.
         spec_text: the file as it was, to keep with the results; `folder` is where it lies, None for a text without a
             file.
+        trained_by: who trains, where that is not MAML++'s own trainer (`study.spec.trained_by`); a part of every
+            training's fingerprint. Empty for MAML++.
     """
 
     study: StudySection
@@ -73,6 +75,7 @@ class StudyConfig:
     notes: tuple[str, ...] = ()
     spec_text: str = ""
     folder: Path | None = None
+    trained_by: str = ""
 
     def __repr__(self) -> str:
         """Return the study in a line; `spec_text` has all of it."""
@@ -108,6 +111,10 @@ class StudyConfig:
         """
         return flops(config, *self.data.image_shape, epochs) / flops(self.base, *self.data.image_shape)
 
+    def fingerprint(self, config: TrainerConfig, seed: int, data_checksum: str) -> str:
+        """Return the identity of the training of `config` in this study."""
+        return fingerprint_of(config, seed, data_checksum, self.trained_by)
+
     def preset_config(self, name: str) -> TrainerConfig:
         """Return the preset `name` with what [trainer] and `space.fix` say."""
         assert self.space is not None
@@ -137,4 +144,5 @@ class StudyConfig:
             "space": self.space.as_table() if self.space else None,
             "sampler": self.sampler.model_dump(mode="json") if self.sampler else None,
             "pruner": self.pruner.model_dump(mode="json") if self.pruner else None,
+            **({"trained_by": self.trained_by} if self.trained_by else {}),
         }

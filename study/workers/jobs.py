@@ -10,6 +10,8 @@ from typing import Any, Literal
 
 from trainers.results import EpochResult, TrainResult
 
+from ..spec.trained_by import MAMLPP
+
 Answer = Literal["go", "prune", "leave"]
 """What a worker does after an epoch: train on, stop for good, or stop and keep the checkpoint."""
 
@@ -38,7 +40,7 @@ class Job:
     test: bool = True
     keep: Literal["best", "all", "none"] = "best"
     """Which checkpoints stay when the run is complete."""
-    trainer: str = "trainers.training:train"
+    trainer: str = MAMLPP
     """The function that trains, as module:name, with the signature of `trainers.training.train`."""
     loader: str = "trainers.data:load"
     """The function that loads the data, as module:name, with the signature of `trainers.data.load`."""

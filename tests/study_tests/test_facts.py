@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +22,13 @@ from study.engine.tracking import Tracking
 from study.engine.views import saved_views, views_of
 from study.spec.config import SpecError, StudyConfig
 from study.spec.parsing import parse_spec
+from study.spec.trained_by import trained_by
 from study.spec.writing import stored_spec
 from study.stores.connect import open_mlflow, open_optuna
 from study.stores.home import Home
 
 from .stand_in import load
-from .store_rows import ABLATION, SEARCH, check_stores, fresh_home, run
+from .store_rows import ABLATION, SEARCH, TRAINER, check_stores, fresh_home, run
 
 FAMILIES = "families"
 
@@ -187,9 +188,8 @@ def test_choices_that_are_one_training_stop_a_new_study_and_not_one_that_was_sta
     with pytest.raises(SpecError, match=told):
         check_space(config, Console(), as_json=False)
     storage = open_optuna(home)  # a version before, which did not ask, had started it
-    storage.set_study_user_attr(
-        storage.get_study_id_from_name("hunt"), FROZEN, frozen_json(config, load(config.data, home.data).checksum)
-    )
+    before = frozen_json(replace(config, trained_by=trained_by(TRAINER)), load(config.data, home.data).checksum)
+    storage.set_study_user_attr(storage.get_study_id_from_name("hunt"), FROZEN, before)
     assert run(config, home).finished
     assert check_stores(home, config, 2).total() == 2
 

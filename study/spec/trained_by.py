@@ -1,0 +1,54 @@
+"""Who trains, as a training's identity has it: a function by its address, and the source of its module."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from importlib.util import find_spec
+from pathlib import Path
+
+from trainers.error_messages import show
+from trainers.errors import InputError
+
+MAMLPP = "trainers.training:train"
+"""The function that trains unless another one is named."""
+
+
+def trained_by(address: str) -> str:
+    """Return what a fingerprint has of the function `address` ("module:name"); empty for MAML++'s own.
+
+    It is the address with the SHA-256 of the module's file: two projects may call different code alike, and code
+    changes. Raises InputError if workers could not import the module.
+    """
+    if address == MAMLPP:
+        return ""
+    source = _source(address)
+    return f"{address} (SHA-256 of its module: {hashlib.sha256(source.read_bytes()).hexdigest()})"
+
+
+def refuse_other_trainer(study: str, found: str, what: str) -> None:
+    """Raise InputError if `what` ("promote", ...) is asked of a `study` that another trainer than MAML++'s has trained:
+    `found` is what its records say of that.
+    """
+    if found:
+        raise InputError(
+            f'study "{study}" was trained by {found.partition(" ")[0]}, not by MAML++, and mamlab {what} would take its'
+            f" configs and weights for MAML++'s. Its results are shown by: mamlab report {study}"
+        )
+
+
+def _source(address: str) -> Path:
+    where = f"trainer = {show(address)}"
+    if not re.fullmatch(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*", address):
+        raise InputError(f'{where}: must be a function as "module:name", such as "my_project.training:train"')
+    module = address.partition(":")[0]
+    try:
+        spec = find_spec(module) if module != "__main__" else None
+    except (ImportError, ValueError):
+        spec = None
+    if spec is None or not spec.origin or not Path(spec.origin).is_file():
+        raise InputError(
+            f"{where}: workers import the module {module}, and there is no such file in the folders of imports; put the"
+            " function into a module beside your script, or name its folder in PYTHONPATH"
+        )
+    return Path(spec.origin)

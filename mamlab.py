@@ -15,11 +15,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from reports.metric import Metric
     from search_spaces import Choice, Range, SearchSpace
+    from study.python.comparing import compare
     from study.python.configs import load_data, preset
     from study.python.result import Result
     from study.python.result import open_study as open
-    from study.python.running import StudyPaused, ablate, compare, run, search
+    from study.python.running import StudyPaused, ablate, run, search
     from study.spec.config import SpecError, StudyConfig
     from study.spec.objects import study_config
     from study.spec.parsing import load_spec
@@ -30,7 +32,9 @@ if TYPE_CHECKING:
     __version__: str
 
 _HOME = {
-    "study.python.running": ("StudyPaused", "ablate", "compare", "run", "search"),
+    "study.python.comparing": ("compare",),
+    "study.python.running": ("StudyPaused", "ablate", "run", "search"),
+    "reports.metric": ("Metric",),
     "study.python.result": ("Result", "open"),
     "study.python.configs": ("load_data", "preset"),
     "study.spec.config": ("SpecError", "StudyConfig"),
@@ -52,6 +56,7 @@ __all__ = [
     "ImageFolder",
     "MAMLClassifier",
     "MamlabError",
+    "Metric",
     "Omniglot",
     "Range",
     "Result",

@@ -111,7 +111,7 @@ def compose(records: Sequence[RunRecord], info: StudyInfo) -> Report:
     left_out = [excluded_table(excluded)] if excluded else []
     sections += [
         Section("Where the numbers come from", (provenance_table(records, info), *left_out)),
-        Section("Every run", (runs_table(records),), folded=True),
+        Section("Every run", (runs_table(records, info.metric),), folded=True),
         Section("The spec file", code=info.spec, folded=True),
     ]
     return Report(
@@ -132,7 +132,15 @@ def _ablation(found: Ablation, records: Sequence[RunRecord], info: StudyInfo) ->
         f"{many(len(found.arms), 'arm')} over {many(seeds, 'seed')}{_on(records)}: {many(len(records), 'run')},"
         f" {_counts(records)}."
     )
-    return [head, *arm_sentences(found)], _ablation_sections(found, info), found.excluded
+    headline = [head, *arm_sentences(found), *([_outside(info)] if info.source else [])]
+    return headline, _ablation_sections(found, info), found.excluded
+
+
+def _outside(info: StudyInfo) -> str:
+    return (
+        f"The results come from {info.source}, not from trainings by mamlab: training curves, settings, compute and"
+        " anything else that it does not hold are not in this report."
+    )
 
 
 def _ablation_sections(found: Ablation, info: StudyInfo) -> list[Section]:
@@ -140,7 +148,7 @@ def _ablation_sections(found: Ablation, info: StudyInfo) -> list[Section]:
     beside = (paper_table(found, info.paper),) if info.paper else ()
     curves = (main_curves(found), arm_curves(found, names.VAL_ACCURACY), arm_curves(found, names.VAL_LOSS))
     sections = [
-        Section("Accuracy", () if found.comparisons else (arms_table(found),)),
+        Section(found.metric.heading if info.metric else "Accuracy", () if found.comparisons else (arms_table(found),)),
         Section(
             "Which parts matter",
             (*compared, *beside),

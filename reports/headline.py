@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from .metric import Metric
 from .statistics.arms import Arm
-from .statistics.comparison import Comparison
-from .statistics.permutation import SAME
+from .statistics.comparison import Comparison, tolerance
 from .statistics.summary import Ablation
-from .tables.cells import METRIC_TITLES
-from .text import interval, many, percent, with_interval
+from .text import interval, many, with_interval, with_unit
 
 
 def arm_sentences(found: Ablation) -> list[str]:
@@ -18,26 +17,32 @@ def arm_sentences(found: Ablation) -> list[str]:
     """
     measured = [arm for arm in found.arms if arm.values]
     if not measured:
-        return ["No run is complete yet, so there is no accuracy to report."]
-    return [*_mean_sentences(measured, METRIC_TITLES[found.metric].lower()), *_difference_sentences(found)]
+        what = "accuracy" if found.metric.is_share else found.metric.words
+        return [f"No run is complete yet, so there is no {what} to report."]
+    return [*_mean_sentences(measured, found.metric), *_difference_sentences(found)]
 
 
-def _mean_sentences(measured: Sequence[Arm], metric: str) -> Iterator[str]:
-    """Yield the highest mean of the arms that lost no run, then the arms that lost runs and have a higher one."""
-    ranked = sorted(measured, key=lambda arm: -arm.estimate.mean)
+def _mean_sentences(measured: Sequence[Arm], metric: Metric) -> Iterator[str]:
+    """Yield the best mean of the arms that lost no run, then the arms that lost runs and have a better one."""
+    ranked = sorted(measured, key=lambda arm: -metric.sign * arm.estimate.mean)
+    same = tolerance(measured, metric)
     whole = [arm for arm in ranked if arm.whole]
     if whole:
-        yield f"The highest mean {metric} is that of {whole[0].name}: {with_interval(whole[0].estimate)}, in percent."
+        unit = {"%": ", in percent", "": ""}.get(metric.unit, f", in {metric.unit}")
+        yield (
+            f"The {metric.best_word} mean {metric.words} is that of {whole[0].name}:"
+            f" {with_interval(whole[0].estimate, metric=metric)}{unit}."
+        )
     for arm in ranked:
-        if not arm.whole and (not whole or arm.estimate.mean > whole[0].estimate.mean + SAME):
-            higher = "higher when it finishes" if whole else "of those that finished"
-            yield f"{arm.name}: {higher}, {with_interval(arm.estimate)}; {arm.lost}."
+        if not arm.whole and (not whole or metric.sign * (arm.estimate.mean - whole[0].estimate.mean) > same):
+            better = f"{metric.better} when it finishes" if whole else "of those that finished"
+            yield f"{arm.name}: {better}, {with_interval(arm.estimate, metric=metric)}; {arm.lost}."
 
 
 def _difference_sentences(found: Ablation) -> Iterator[str]:
     judged = [comparison for comparison in found.comparisons if comparison.estimate.n > 1]
     if judged:
-        yield _largest(judged)
+        yield _largest(judged, found.metric)
         yield _clear(judged, any(c.test.family_size > len(found.families[c.family]) for c in judged))
         if not any(comparison.test.can_be_significant for comparison in judged):
             yield "With so few seeds no comparison can be significant, however large: train more seeds."
@@ -47,17 +52,17 @@ def _difference_sentences(found: Ablation) -> Iterator[str]:
         yield "No comparison has two pairs of seeds yet, so no difference has an interval: run more seeds."
 
 
-def _largest(judged: Sequence[Comparison]) -> str:
+def _largest(judged: Sequence[Comparison], metric: Metric) -> str:
     largest = max(judged, key=lambda comparison: abs(comparison.estimate.mean))
     e = largest.estimate
-    between = interval(e, True) if e.low is None else f"95 % interval {interval(e, True)}"
+    between = interval(e, True) if e.low is None else f"95 % interval {interval(e, True, metric)}"
     counts = [
         f"{count} of {arm}" for arm, count in ((largest.arm, largest.diverged), (largest.base, largest.base_diverged))
     ]
     lost = " and ".join(text for text in counts if not text.startswith("0 "))
     survivors = f", of those that finished; diverged: {lost}" if largest.survivors else ""
     return (
-        f"The largest difference is {largest.arm} minus {largest.base}: {percent(e.mean, True)} points, {between},"
+        f"The largest difference is {largest.arm} minus {largest.base}: {with_unit(e.mean, metric, True)}, {between},"
         f" {many(e.n, 'pair')}{survivors}."
     )
 

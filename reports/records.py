@@ -15,6 +15,7 @@ from .designs import Factorial as Factorial
 from .designs import Family as Family
 from .designs import Sweep as Sweep
 from .designs import factorial_of as factorial_of
+from .metric import Metric as Metric
 from .origin import FreshSeeds, Origin, fresh_of, origin_of
 
 # Tags of every run. The values are strings; JSON where it says so.
@@ -176,6 +177,10 @@ SECOND_ORDER = "second_order"
 """1 where an epoch's meta-gradients are second-order, else 0."""
 
 
+MAMLPP_PAIRING = "initial weights, tasks"
+"""What trainings of MAML++ with equal seeds share."""
+
+
 class ReportError(InputError):
     """A report that cannot be made; the message says what to do."""
 
@@ -236,6 +241,12 @@ class StudyInfo:
     """
     trained_by: str = ""
     """Who trained, as `TAG_TRAINED_BY` has it; empty for MAML++'s own trainer."""
+    metric: Metric | None = None
+    """What decides an ablation; None: test accuracy, or the best validation accuracy where no run was tested."""
+    source: str = ""
+    """What the results are, if mamlab did not train them: a file with its checksum, an experiment."""
+    pairing: str = MAMLPP_PAIRING
+    """What runs of equal seeds share, comma-separated; empty where nobody said."""
     origin: Origin | None = None
     fresh: tuple[FreshSeeds, ...] = ()
     """Of a search: its trials in the studies that follow from it."""
@@ -257,7 +268,7 @@ class StudyInfo:
         Raises TypeError, ValueError, KeyError or AttributeError for a tree of another form.
         """
         known = {field.name for field in fields(cls)}
-        factorial, sweep, origin = (tree.get(name) for name in ("factorial", "sweep", "origin"))
+        factorial, sweep, origin, metric = (tree.get(name) for name in ("factorial", "sweep", "origin", "metric"))
         return cls(
             **{key: value for key, value in tree.items() if key in known}
             | {
@@ -267,6 +278,7 @@ class StudyInfo:
                 "searched": tuple(tree.get("searched", ())),
                 "space": {name: dict(dimension) for name, dimension in tree.get("space", {}).items()},
                 "origin": origin and origin_of(origin),
+                "metric": metric and Metric(**metric),
                 "fresh": tuple(fresh_of(one) for one in tree.get("fresh", ())),
             }
         )

@@ -1,24 +1,49 @@
 """How numbers are written for people, in reports and on a terminal: one format each.
 
-Accuracies are shown in percent with two decimals, differences in percentage points.
+Accuracies are shown in percent with two decimals, differences in percentage points; values of other metrics with five
+digits, times their scale.
 """
 
 from __future__ import annotations
 
 import math
 
+from .metric import PERCENT, Metric
 from .statistics.estimate import Estimate
 
 NONE = "–"
 MINUS = "−"
+ACCURACY = Metric("accuracy", unit=PERCENT, scale=100)
+"""What is written unless another metric is named: a share of 1."""
+DIGITS = 5
 
 
 def percent(value: float | None, signed: bool = False) -> str:
     """Return a share of 1 as percent with two decimals ("97.12"), or a dash for what is not a finite number."""
+    return value_text(value, signed)
+
+
+def value_text(value: float | None, signed: bool = False, metric: Metric = ACCURACY) -> str:
+    """Return a value of `metric`, or a difference, without its unit: a percentage with two decimals, another number
+    with five digits ("1769.7", "0.012345"); a dash for what is not a finite number.
+    """
     if value is None or not math.isfinite(value):
         return NONE
-    number = round(100 * value, 2) + 0.0  # -0.0 becomes 0.0
-    return f"{number:{'+' if signed and number else ''}.2f}".replace("-", MINUS)
+    number = metric.scale * value
+    sign = "+" if signed else ""
+    if metric.unit == PERCENT:
+        number = round(number, 2) + 0.0  # -0.0 becomes 0.0
+        return f"{number:{sign if number else ''}.2f}".replace("-", MINUS)
+    return _five_digits(number, sign if number else "").replace("-", MINUS)
+
+
+def _five_digits(number: float, sign: str) -> str:
+    if not number:
+        return "0"
+    digits = DIGITS - 1 - math.floor(math.log10(abs(number)))
+    if not -3 <= digits <= 9:
+        return f"{number:{sign}.{DIGITS - 1}e}"
+    return f"{number:{sign}.{max(0, digits)}f}"
 
 
 def accuracy(found: Estimate | float | None) -> str:
@@ -29,20 +54,27 @@ def accuracy(found: Estimate | float | None) -> str:
     return NONE if found is None else f"{percent(found)} %"
 
 
-def interval(found: Estimate, signed: bool = False) -> str:
+def with_unit(value: float | None, metric: Metric, difference: bool = False) -> str:
+    """Return a value of `metric` with its unit ("97.12 %", "1769.7"), or a difference ("+1.20 points")."""
+    unit = metric.difference_unit if difference else metric.unit
+    return " ".join([value_text(value, difference, metric), *([unit] if unit else [])])
+
+
+def interval(found: Estimate, signed: bool = False, metric: Metric = ACCURACY) -> str:
     """Return "[96.80, 97.44]", or why there is no interval."""
     if found.low is None or found.high is None:
         return "n = 1, no interval" if found.n == 1 else "no variation, no interval" if found.n else NONE
-    return f"[{percent(found.low, signed)}, {percent(found.high, signed)}]"
+    return f"[{value_text(found.low, signed, metric)}, {value_text(found.high, signed, metric)}]"
 
 
-def with_interval(found: Estimate, signed: bool = False) -> str:
+def with_interval(found: Estimate, signed: bool = False, metric: Metric = ACCURACY) -> str:
     """Return "97.12 [96.80, 97.44], n = 3" or "97.12 (n = 1, no interval)"; a dash for n = 0."""
+    mean = value_text(found.mean, signed, metric)
     if found.n < 2:
-        return f"{percent(found.mean, signed)} (n = 1, no interval)" if found.n else NONE
+        return f"{mean} (n = 1, no interval)" if found.n else NONE
     if found.low is None:
-        return f"{percent(found.mean, signed)} ({interval(found)}), n = {found.n}"
-    return f"{percent(found.mean, signed)} {interval(found, signed)}, n = {found.n}"
+        return f"{mean} ({interval(found)}), n = {found.n}"
+    return f"{mean} {interval(found, signed, metric)}, n = {found.n}"
 
 
 def p_value(p: float | None) -> str:

@@ -72,6 +72,7 @@ ORDER = {
         "data",
         "records",
         "designs",
+        "metric",
         "origin",
     ),
 }

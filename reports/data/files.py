@@ -19,7 +19,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from ..records import ReportError, RunRecord, StudyInfo
+from ..records import MAMLPP_PAIRING, ReportError, RunRecord, StudyInfo
 from .manifest import MANIFEST, read_manifest
 from .output_folder import finish_writing
 from .series import Curve, Series, Table, read_series, write_series
@@ -70,9 +70,11 @@ def _tree(info: StudyInfo) -> dict[str, Any]:
     """Return the study as JSON has it: without what is seldom there, and what the reader's own store says."""
     tree = asdict(info)
     del tree["notes"]
-    for name in ("space", "missing", "trained_by"):
+    for name in ("space", "missing", "trained_by", "metric", "source"):
         if not tree[name]:
             del tree[name]
+    if tree["pairing"] == MAMLPP_PAIRING:
+        del tree["pairing"]
     return tree
 
 

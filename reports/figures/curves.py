@@ -60,15 +60,21 @@ def _curves(arm: Arm, metric: str = names.VAL_ACCURACY) -> list[dict[int, float]
 
 
 def band_line(
-    axes: Axes, places: Sequence[float], found: Sequence[Estimate], colour: str, label: str | None, look: str
+    axes: Axes,
+    places: Sequence[float],
+    found: Sequence[Estimate],
+    colour: str,
+    label: str | None,
+    look: str,
+    scale: float = 100,
 ) -> None:
-    """Draw means in percent over `places`, and their intervals as a band."""
-    axes.plot(places, [100 * e.mean for e in found], look, color=colour, label=label)
+    """Draw means times `scale` over `places`, and their intervals as a band."""
+    axes.plot(places, [scale * e.mean for e in found], look, color=colour, label=label)
     bounded = [
         (x, e.low, e.high) for x, e in zip(places, found, strict=True) if e.low is not None and e.high is not None
     ]
     if bounded:
-        low, high = [100 * low for _, low, _ in bounded], [100 * high for *_, high in bounded]
+        low, high = [scale * low for _, low, _ in bounded], [scale * high for *_, high in bounded]
         axes.fill_between([x for x, *_ in bounded], low, high, color=colour, alpha=0.18, linewidth=0)
 
 

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 from matplotlib.axes import Axes
 
+from ..metric import PERCENT, Metric
 from ..statistics.comparison import Comparison
 from ..statistics.estimate import Estimate
 from ..statistics.factorial import FactorialEffects
 from ..statistics.summary import Ablation
 from ..statistics.sweep import SweepCurve
-from ..tables.cells import METRIC_TITLES
-from ..text import interval, percent
+from ..text import interval, value_text
 from .curves import band_line
 from .style import BLUE, FAINT, INK, RED, WIDTH, Figure, canvas, shorten, style
 
@@ -32,8 +32,8 @@ def forest_plot(ablation: Ablation) -> Figure | None:
         axes = drawing.add_subplot()
         for y, row in enumerate(rows):
             if isinstance(row, Comparison):
-                _forest_row(axes, y, row)
-        _forest_axes(axes, rows, METRIC_TITLES[ablation.metric])
+                _forest_row(axes, y, row, ablation.metric)
+        _forest_axes(axes, rows, ablation.metric)
         caption = (
             "Mean paired difference to the base arm with its 95 % interval (Student t over seeds); small dots are"
             " single seeds. Filled: the interval leaves out 0. A hollow diamond is one pair: no interval."
@@ -55,27 +55,28 @@ def _forest_rows(comparisons: Sequence[Comparison]) -> list[Comparison | str]:
     return rows
 
 
-def _forest_row(axes: Axes, y: int, row: Comparison) -> None:
+def _forest_row(axes: Axes, y: int, row: Comparison, metric: Metric) -> None:
     found = row.estimate
     text = (
         "no pair"
         if not found.n
-        else f"{percent(found.mean, True)}  {interval(found, True)}" + (f"  n = {found.n}" if found.n > 1 else "")
+        else f"{value_text(found.mean, True, metric)}  {interval(found, True, metric)}"
+        + (f"  n = {found.n}" if found.n > 1 else "")
     ) + (" (finished)" if row.survivors else "")
     axes.annotate(text, (1.015, y), xycoords=("axes fraction", "data"), va="center", fontsize=8.5)
     if not found.n:
         return
-    colour = (BLUE if found.mean > 0 else RED) if found.excludes_zero else FAINT
-    seeds = [100 * value for value in row.differences.values()]
+    colour, scale = _colour(found, metric), metric.scale
+    seeds = [scale * value for value in row.differences.values()]
     axes.plot(seeds, [y + 0.24] * len(seeds), "o", color=FAINT, markersize=2.6, alpha=0.9)
     if found.low is not None and found.high is not None:
-        axes.plot([100 * found.low, 100 * found.high], [y, y], color=colour, linewidth=2.2)
+        axes.plot([scale * found.low, scale * found.high], [y, y], color=colour, linewidth=2.2)
     marker = "D" if found.n == 1 else "o"
     filled = colour if found.excludes_zero else "none"
-    axes.plot(100 * found.mean, y, marker, color=colour, markerfacecolor=filled, markersize=6.5, markeredgewidth=1.6)
+    axes.plot(scale * found.mean, y, marker, color=colour, markerfacecolor=filled, markersize=6.5, markeredgewidth=1.6)
 
 
-def _forest_axes(axes: Axes, rows: Sequence[Comparison | str], metric: str) -> None:
+def _forest_axes(axes: Axes, rows: Sequence[Comparison | str], metric: Metric) -> None:
     axes.axvline(0, color=INK, linewidth=1, alpha=0.7)
     axes.set_yticks(range(len(rows)), [shorten(row if isinstance(row, str) else row.arm) for row in rows])
     for row, label in zip(rows, axes.get_yticklabels(), strict=True):
@@ -84,10 +85,22 @@ def _forest_axes(axes: Axes, rows: Sequence[Comparison | str], metric: str) -> N
     axes.grid(False, axis="y")
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
-    axes.set_xlabel(f"{metric}: difference, percentage points")
+    axes.set_xlabel(difference_axis(metric, "difference"))
 
 
-def effects_plot(found: FactorialEffects, metric: str) -> Figure | None:
+def difference_axis(metric: Metric, what: str) -> str:
+    """Return the label of an axis of differences: "Test accuracy: effect, percentage points"."""
+    unit = "percentage points" if metric.unit == PERCENT else metric.unit
+    better = "" if metric.better == "higher" else " (negative: better)"
+    return f"{metric.heading}: {what}{f', {unit}' if unit else ''}{better}"
+
+
+def _colour(found: Estimate, metric: Metric) -> str:
+    """Blue where the interval lies on the better side of 0, red where on the other."""
+    return (BLUE if metric.sign * found.mean > 0 else RED) if found.excludes_zero else FAINT
+
+
+def effects_plot(found: FactorialEffects, metric: Metric) -> Figure | None:
     """Draw main effects and interactions with their intervals; None without any."""
     if not found.effects:
         return None
@@ -96,13 +109,13 @@ def effects_plot(found: FactorialEffects, metric: str) -> Figure | None:
         "Main effects, and interactions of two (×), with 95 % intervals (Student t over each seed's own contrast); "
         f"n = {found.effects[0].estimate.n} seeds. Filled: the interval leaves out 0."
     )
-    title = f"{METRIC_TITLES[metric]}: effect, percentage points"
+    title = difference_axis(metric, "effect")
     return _dots(
-        "effects", "Main effects and interactions", caption, labels, [e.estimate for e in found.effects], title
+        "effects", "Main effects and interactions", caption, labels, [e.estimate for e in found.effects], title, metric
     )
 
 
-def shapley_bars(found: FactorialEffects, metric: str) -> Figure | None:
+def shapley_bars(found: FactorialEffects, metric: Metric) -> Figure | None:
     """Draw each component's part of the whole gain; None without a seed that has every arm."""
     if not found.gain.n:
         return None
@@ -111,8 +124,8 @@ def shapley_bars(found: FactorialEffects, metric: str) -> Figure | None:
         f"n = {found.gain.n} seeds with every arm."
     )
     values, labels = list(found.shapley.values()), list(found.shapley)
-    title = f"{METRIC_TITLES[metric]}: part of the gain, percentage points"
-    return _dots("shapley", "Split of the whole gain", caption, labels, values, title, bars=True)
+    title = difference_axis(metric, "part of the gain")
+    return _dots("shapley", "Split of the whole gain", caption, labels, values, title, metric, bars=True)
 
 
 def _dots(
@@ -122,6 +135,7 @@ def _dots(
     labels: Sequence[str],
     values: Sequence[Estimate],
     axis: str,
+    metric: Metric,
     bars: bool = False,
 ) -> Figure:
     with style():
@@ -129,7 +143,7 @@ def _dots(
         axes = drawing.add_subplot()
         axes.axvline(0, color=INK, linewidth=1, alpha=0.7)
         for y, found in enumerate(values):
-            _dot(axes, y, found, bars)
+            _dot(axes, y, found, metric, bars)
         axes.set_yticks(range(len(labels)), [shorten(label) for label in labels])
         axes.set_ylim(len(labels) - 0.4, -0.6)
         axes.grid(False, axis="y")
@@ -137,17 +151,17 @@ def _dots(
         return Figure(name, title, caption, drawing)
 
 
-def _dot(axes: Axes, y: int, found: Estimate, bars: bool) -> None:
-    colour = (BLUE if found.mean > 0 else RED) if found.excludes_zero else FAINT
+def _dot(axes: Axes, y: int, found: Estimate, metric: Metric, bars: bool) -> None:
+    colour, scale = _colour(found, metric), metric.scale
     if bars:
-        axes.barh(y, 100 * found.mean, 0.6, color=colour, alpha=0.35)
+        axes.barh(y, scale * found.mean, 0.6, color=colour, alpha=0.35)
     if found.low is not None and found.high is not None:
-        axes.plot([100 * found.low, 100 * found.high], [y, y], color=colour, linewidth=2.2)
+        axes.plot([scale * found.low, scale * found.high], [y, y], color=colour, linewidth=2.2)
     filled = colour if found.excludes_zero else "none"
-    axes.plot(100 * found.mean, y, "o", color=colour, markerfacecolor=filled, markersize=6.5, markeredgewidth=1.6)
+    axes.plot(scale * found.mean, y, "o", color=colour, markerfacecolor=filled, markersize=6.5, markeredgewidth=1.6)
 
 
-def sweep_plot(curve: SweepCurve, metric: str) -> Figure | None:
+def sweep_plot(curve: SweepCurve, metric: Metric) -> Figure | None:
     """Draw the metric over the swept setting with its band; None without a complete run."""
     points = [point for point in curve.points if point.estimate.n]
     if not points:
@@ -157,12 +171,12 @@ def sweep_plot(curve: SweepCurve, metric: str) -> Figure | None:
     with style():
         drawing = canvas(WIDTH, 3.3)
         axes = drawing.add_subplot()
-        band_line(axes, places, [p.estimate for p in points], BLUE, None, "o-")
+        band_line(axes, places, [p.estimate for p in points], BLUE, None, "o-", metric.scale)
         axes.set_xticks(places, [f"{p.value:g}" if isinstance(p.value, float) else str(p.value) for p in points])
-        axes.set(xlabel=curve.path, ylabel=f"{METRIC_TITLES[metric]}, %")
+        axes.set(xlabel=curve.path, ylabel=metric.label)
         seeds = sorted({p.estimate.n for p in points})
         caption = (
             f"Mean over seeds (n = {' or '.join(map(str, seeds))}); band: 95 % interval at each value (Student t over"
-            " seeds on the logit scale)."
+            f" seeds{' on the logit scale' * metric.is_share})."
         )
-        return Figure("sweep", f"{METRIC_TITLES[metric]} by {curve.path}", caption, drawing)
+        return Figure("sweep", f"{metric.heading} by {curve.path}", caption, drawing)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .. import records as names
+from ..metric import BEST_VALIDATION, Metric
 from ..records import Family
 from .bootstrap import Interval, hierarchical_interval
 from .divergence import signed_ranks
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Comparison:
-    """`arm` minus `base`, paired by seed: same initial weights, same training tasks, same test tasks.
+    """`arm` minus `base`, paired by seed; the study says what runs of equal seeds share (`StudyInfo.pairing`).
 
     Attributes:
         family: name of the family within which p is adjusted.
@@ -67,7 +67,7 @@ class Comparison:
 
 
 def compare(
-    families: Sequence[Family], arms: Mapping[str, Arm], metric: str, moderated: bool = False, together: bool = False
+    families: Sequence[Family], arms: Mapping[str, Arm], metric: Metric, moderated: bool = False, together: bool = False
 ) -> tuple[Comparison, ...]:
     """Return every comparison of every family, in their order; pairs whose arm or base is not in `arms` have no pairs
     of seeds.
@@ -75,37 +75,38 @@ def compare(
     `moderated` as for `max_t`; `together`: p is adjusted over all families as if they were one.
     """
     pairs = [(family, arm, base) for family in families for arm, base in family.comparisons]
-    found = {(a, b): differences(_values(arms, a), _values(arms, b)) for _, a, b in pairs}
+    same = tolerance(arms.values(), metric)
+    found = {(a, b): differences(_values(arms, a), _values(arms, b), same) for _, a, b in pairs}
     per_task = {(a, b): _per_task(arms, a, b, list(found[a, b]), metric) for _, a, b in pairs}
-    bootstraps = _bootstraps(per_task)
+    bootstraps = _bootstraps(per_task, same)
     judged = [family.comparisons for family in families]
     if together:
         judged = [tuple(pair for own in judged for pair in own)]
-    tests = [test for own in judged for test in _tests(own, arms, found, moderated)]
+    tests = [test for own in judged for test in _tests(own, arms, found, moderated, metric.sign * SAME / same)]
     return tuple(
         _comparison(family.name, arms.get(arm), arms.get(base), (arm, base), found[arm, base], test,
-                    bootstraps.get((arm, base)), per_task[arm, base], metric)
+                    bootstraps.get((arm, base)), per_task[arm, base], metric, same)
         for (family, arm, base), test in zip(pairs, tests, strict=True)
     )  # fmt: skip
 
 
 def _comparison(
     family: str, arm: Arm | None, base: Arm | None, pair: tuple[str, str], found: Mapping[int, float], test: SignFlip,
-    bootstrap: Interval | None, per_task: Array | None, metric: str,
+    bootstrap: Interval | None, per_task: Array | None, metric: Metric, same: float,
 ) -> Comparison:  # fmt: skip
     values = list(found.values())
     there = (arm, base) if arm and base and arm.values and base.values else None
     base_mean = fmean(base.values[seed] for seed in found) if base and found else math.nan
-    unequal = unequal_tests(*there, list(found)) if there and metric == names.TEST_ACCURACY else ""
+    unequal = unequal_tests(*there, list(found)) if there and metric != BEST_VALIDATION else ""
     return Comparison(
         *pair,
         family,
         found,
-        difference_estimate(values),
+        difference_estimate(values, metric=metric, same=same),
         bootstrap,
         None if per_task is None else noise_split(per_task),
         test,
-        share_better(values),
+        share_better([metric.sign * value for value in values], same),
         _diverged(arm),
         _diverged(base),
         base_mean,
@@ -119,21 +120,31 @@ def _tests(
     arms: Mapping[str, Arm],
     found: Mapping[tuple[str, str], Mapping[int, float]],
     moderated: bool,
+    unit: float,
 ) -> list[SignFlip]:
+    """Return the tests of one family. Differences times `unit` are above 0 where the arm is better, and equal where
+    accuracies would be.
+    """
     involved = {name for pair in pairs for name in pair if name in arms}
     if not any(arms[name].diverged for name in involved):
-        return family_tests([found[pair] for pair in pairs], moderated)
-    ranks = [signed_ranks(arms[a], arms[b]) if a in arms and b in arms else {} for a, b in pairs]
+        scaled = [{seed: unit * value for seed, value in found[pair].items()} for pair in pairs]
+        return family_tests(scaled, moderated)
+    ranks = [signed_ranks(arms[a], arms[b], unit) if a in arms and b in arms else {} for a, b in pairs]
     return family_tests(ranks, moderated, ranks=True)
 
 
-def share_better(values: Sequence[float]) -> Estimate:
+def tolerance(arms: Iterable[Arm], metric: Metric) -> float:
+    """Return how far apart two values of `metric` may be in these arms that count as equal; never 0."""
+    return metric.same(*(value for arm in arms for value in arm.values.values())) or SAME
+
+
+def share_better(values: Sequence[float], same: float = SAME) -> Estimate:
     """Return the share of differences above 0, those at 0 counted half, with Wilson's 95 % interval; n = 0 has NaN."""
     from statsmodels.stats.proportion import proportion_confint  # seconds to import
 
     if not values:
         return difference_estimate([])
-    better = sum(1.0 if value > SAME else 0.5 if value >= -SAME else 0.0 for value in values)
+    better = sum(1.0 if value > same else 0.5 if value >= -same else 0.0 for value in values)
     low, high = proportion_confint(better, len(values), method="wilson")
     return Estimate(better / len(values), float(low), float(high), len(values))
 
@@ -146,9 +157,9 @@ def _diverged(arm: Arm | None) -> int:
     return len(arm.diverged) if arm else 0
 
 
-def _per_task(arms: Mapping[str, Arm], arm: str, base: str, seeds: list[int], metric: str) -> Array | None:
+def _per_task(arms: Mapping[str, Arm], arm: str, base: str, seeds: list[int], metric: Metric) -> Array | None:
     """Return differences [n seeds, m tasks]; None unless all runs were tested on equally many tasks."""
-    if metric != names.TEST_ACCURACY or not seeds:
+    if metric == BEST_VALIDATION or not seeds:
         return None
     rows = [[arms[name].tasks_of(seed) for seed in seeds] for name in (arm, base)]
     lengths = {len(tasks) for side in rows for tasks in side}
@@ -159,13 +170,13 @@ def _per_task(arms: Mapping[str, Arm], arm: str, base: str, seeds: list[int], me
     return found if np.isfinite(found).all() else None
 
 
-def _bootstraps(per_task: Mapping[tuple[str, str], Array | None]) -> dict[tuple[str, str], Interval]:
+def _bootstraps(per_task: Mapping[tuple[str, str], Array | None], same: float) -> dict[tuple[str, str], Interval]:
     """Return the interval of each pair that has one; pairs of one shape share their draws, which is what takes the
     time.
     """
     shapes: dict[tuple[int, ...], list[tuple[str, str]]] = {}
     for pair, matrix in per_task.items():
-        if matrix is not None and not alike(matrix.mean(1).tolist()):
+        if matrix is not None and not alike(matrix.mean(1).tolist(), same):
             shapes.setdefault(matrix.shape, []).append(pair)
     found = {}
     for members in shapes.values():

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from .arms import Arm
 from .estimate import LEVEL, Estimate, differences
+from .permutation import SAME
 
 
 @dataclass(frozen=True)
@@ -50,14 +51,14 @@ def mcnemar(arm: Arm, base: Arm) -> float:
     return float(binomtest(only_arm, discordant).pvalue) if discordant else 1.0
 
 
-def signed_ranks(arm: Arm, base: Arm) -> dict[int, float]:
+def signed_ranks(arm: Arm, base: Arm, unit: float = 1.0) -> dict[int, float]:
     """Return the signed rank of the paired difference of each seed of which both runs ended.
 
     A diverged run lies below every other: its seed has the largest rank, against its arm. Both diverged, or equal
         accuracies: 0, which
-    has no rank. Ties share the mean of their ranks.
+    has no rank. Ties share the mean of their ranks. Differences times `unit` are above 0 where the arm is better.
     """
-    found = differences(arm.values, base.values)
+    found = {seed: unit * value for seed, value in differences(arm.values, base.values, SAME / abs(unit)).items()}
     found |= dict.fromkeys(arm.diverged & base.values.keys(), -float("inf"))
     found |= dict.fromkeys(base.diverged & arm.values.keys(), float("inf"))
     found |= dict.fromkeys(arm.diverged & base.diverged, 0.0)

@@ -16,6 +16,7 @@ from statistics import correlation, fmean, stdev
 
 from trainers.errors import InputError
 
+from ..metric import TEST_ACCURACY, Metric
 from .permutation import SAME
 
 LEVEL = 0.95
@@ -38,24 +39,32 @@ class Estimate:
         return self.low is not None and self.high is not None and (self.low > 0 or self.high < 0)
 
 
-def estimate(values: Sequence[float], level: float = LEVEL) -> Estimate:
+def estimate(values: Sequence[float], level: float = LEVEL, same: float = SAME) -> Estimate:
     """Return the mean of `values` with Student's t interval: mean -+ t(n - 1) * sd / sqrt(n).
 
-    Raises ValueError for a value that is not finite: what to leave out is the caller's to decide and to say.
+    Values that are no further apart than `same` do not vary. Raises ValueError for a value that is not finite: what to
+    leave out is the caller's to decide and to say.
     """
     if bad := [value for value in values if not math.isfinite(value)]:
         raise InputError(f"values must be finite, not {bad[0]}; leave such runs out and count them as excluded")
     n = len(values)
-    if alike(values):
+    if alike(values, same):
         return Estimate(fmean(values) if n else math.nan, None, None, n)
     mean = fmean(values)
     half = _critical(level, n - 1) * _standard_error(values)
     return Estimate(mean, mean - half, mean + half, n)
 
 
-def alike(values: Sequence[float]) -> bool:
-    """Return whether `values` do not vary; none and a single one do not."""
-    return not values or max(values) - min(values) <= SAME
+def alike(values: Sequence[float], same: float = SAME) -> bool:
+    """Return whether `values` do not vary by more than `same`; none and a single one do not."""
+    return not values or max(values) - min(values) <= same
+
+
+def metric_estimate(metric: Metric, values: Sequence[float]) -> Estimate:
+    """Return the mean of values of `metric` with Student's t interval: of shares as `accuracy_estimate`, else as
+    `estimate`.
+    """
+    return accuracy_estimate(values) if metric.is_share else estimate(values, same=metric.same(*values))
 
 
 def _standard_error(values: Sequence[float]) -> float:
@@ -82,12 +91,14 @@ def _expit(logit: float) -> float:
     return 1 / (1 + math.exp(-logit)) if logit >= 0 else math.exp(logit) / (1 + math.exp(logit))
 
 
-def difference_estimate(values: Sequence[float], level: float = LEVEL) -> Estimate:
-    """Return the mean of differences of accuracies with Student's t interval, which ends at -1 and 1. Raises ValueError
-    as `estimate`.
+def difference_estimate(
+    values: Sequence[float], level: float = LEVEL, metric: Metric = TEST_ACCURACY, same: float = SAME
+) -> Estimate:
+    """Return the mean of differences of `metric` with Student's t interval, which ends at -1 and 1 for shares.
+    Differences no further apart than `same` do not vary. Raises ValueError as `estimate`.
     """
-    found = estimate(values, level)
-    if found.low is None or found.high is None:
+    found = estimate(values, level, same)
+    if found.low is None or found.high is None or not metric.is_share:
         return found
     return Estimate(found.mean, max(-1.0, found.low), min(1.0, found.high), found.n)
 
@@ -101,12 +112,12 @@ def lower_bound(values: Sequence[float]) -> float:
     return found.low if found.low is not None else found.mean if found.n > 1 else -math.inf
 
 
-def spread(values: Sequence[float]) -> Estimate:
+def spread(values: Sequence[float], same: float = SAME) -> Estimate:
     """Return the standard deviation of `values` (as `mean`) with its chi-squared 95 % interval, which takes them for
     normal.
     """
     n = len(values)
-    if alike(values):
+    if alike(values, same):
         return Estimate(0.0 if n > 1 else math.nan, None, None, n)
     from scipy.stats import chi2  # here: it takes a second to import
 
@@ -115,7 +126,7 @@ def spread(values: Sequence[float]) -> Estimate:
     return Estimate(deviation, deviation * math.sqrt(freedom / upper), deviation * math.sqrt(freedom / lower), n)
 
 
-def spread_ratio(values: Mapping[int, float], base: Mapping[int, float]) -> Estimate:
+def spread_ratio(values: Mapping[int, float], base: Mapping[int, float], same: float = SAME) -> Estimate:
     """Return sd(values) / sd(base) over common seeds, with the 95 % interval for pairs (Morgan 1939, Pitman 1939;
     normal).
 
@@ -125,9 +136,9 @@ def spread_ratio(values: Mapping[int, float], base: Mapping[int, float]) -> Esti
     seeds = sorted(values.keys() & base.keys())
     ours, theirs = [values[seed] for seed in seeds], [base[seed] for seed in seeds]
     n = len(seeds)
-    if alike(theirs):
+    if alike(theirs, same):
         return Estimate(math.nan, None, None, n)
-    ratio = 0.0 if alike(ours) else stdev(ours) / stdev(theirs)
+    ratio = 0.0 if alike(ours, same) else stdev(ours) / stdev(theirs)
     if n < 3 or not ratio:
         return Estimate(ratio, None, None, n)
     unexplained = max(0.0, 1 - correlation(ours, theirs) ** 2)
@@ -145,12 +156,12 @@ def _critical(level: float, freedom: int) -> float:
     return float(student_t.ppf((1 + level) / 2, freedom))
 
 
-def differences(values: Mapping[int, float], base: Mapping[int, float]) -> dict[int, float]:
-    """Return values - base for every block (seed) that both have, in the order of seeds; equal accuracies differ by
-    0.
+def differences(values: Mapping[int, float], base: Mapping[int, float], same: float = SAME) -> dict[int, float]:
+    """Return values - base for every block (seed) that both have, in the order of seeds; those that differ by at most
+    `same` differ by 0.
     """
     found = {seed: values[seed] - base[seed] for seed in sorted(values.keys() & base.keys())}
-    return {seed: value if abs(value) > SAME else 0.0 for seed, value in found.items()}
+    return {seed: value if abs(value) > same else 0.0 for seed, value in found.items()}
 
 
 def paired(values: Mapping[int, float], base: Mapping[int, float], level: float = LEVEL) -> Estimate:

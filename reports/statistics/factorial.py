@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
 
+from ..metric import COUNTED, TEST_ACCURACY, Metric
 from ..records import Factorial
 from .estimate import Estimate, difference_estimate
 from .permutation import Array
@@ -54,7 +55,7 @@ class FactorialEffects:
     missing: int
 
 
-def factorial_effects(design: Factorial, cells: Cells) -> FactorialEffects:
+def factorial_effects(design: Factorial, cells: Cells, metric: Metric = TEST_ACCURACY) -> FactorialEffects:
     """Return the effects of a full factorial from its complete cells."""
     arms = _in_binary_order(design)
     seeds = sorted({seed for arm in arms for seed in cells.get(arm, {})})
@@ -62,13 +63,18 @@ def factorial_effects(design: Factorial, cells: Cells) -> FactorialEffects:
     values = values.reshape(len(seeds), len(arms))
     complete = np.isfinite(values).all(1)
     whole = values[complete]
+    same = metric.same(*whole.ravel().tolist()) or COUNTED
+
+    def of(contrast: Array) -> Estimate:
+        return difference_estimate(contrast.tolist(), metric=metric, same=same)
+
     parts = whole @ _shapley_weights(len(design.factors)).T
     return FactorialEffects(
         design.factors,
         tuple(arms),
-        _effects(design.factors, values, whole),
-        difference_estimate((whole[:, -1] - whole[:, 0]).tolist()),
-        {factor: difference_estimate(parts[:, i].tolist()) for i, factor in enumerate(design.factors)},
+        _effects(design.factors, values, whole, of),
+        of(whole[:, -1] - whole[:, 0]),
+        {factor: of(parts[:, i]) for i, factor in enumerate(design.factors)},
         tuple(seed for seed, there in zip(seeds, complete, strict=True) if there),
         int(np.isnan(values).sum()),
     )
@@ -97,14 +103,16 @@ def _shapley_weights(factors: int) -> Array:
     return found
 
 
-def _effects(factors: Sequence[str], values: Array, whole: Array) -> tuple[Effect, ...]:
+def _effects(
+    factors: Sequence[str], values: Array, whole: Array, of: Callable[[Array], Estimate]
+) -> tuple[Effect, ...]:
     """Return main effects and interactions of two; none where the cells cannot tell them apart."""
     terms = [*combinations(range(len(factors)), 1), *combinations(range(len(factors)), 2)]
     signs = 2 * _bits(len(factors)) - 1
     columns = np.stack([signs[:, list(term)].prod(1) for term in terms], axis=1)
     if len(whole):
         contrasts = whole @ columns * 2 / len(columns)
-        found = [difference_estimate(contrasts[:, place].tolist()) for place in range(len(terms))]
+        found = [of(contrasts[:, place]) for place in range(len(terms))]
     else:
         found = [Estimate(mean, None, None, 0) for mean in _least_squares(columns, values)]
     return tuple(Effect(tuple(factors[i] for i in term), one) for term, one in zip(terms, found, strict=False))

@@ -10,28 +10,30 @@ from typing import Any
 
 from .. import records as names
 from ..data.facts import json_tag
+from ..metric import BEST_VALIDATION, TEST_ACCURACY, Metric
 from ..records import RunRecord, StudyInfo
 from .arms import Arm, Excluded
 from .comparison import Comparison, compare
-from .estimate import Estimate, accuracy_estimate, estimate, lower_bound
+from .estimate import Estimate, accuracy_estimate, estimate, lower_bound, metric_estimate
 from .factorial import FactorialEffects, factorial_effects
 from .sweep import SweepCurve, sweep_curve
 
 
 @dataclass(frozen=True)
 class Ablation:
-    """Arms in the order of their comparisons, comparisons in that of their families; `metric` is the primary metric's
-    name.
+    """Arms in the order of their comparisons, comparisons in that of their families; `metric` is the primary metric.
 
-    `factorial` and `sweep` are there for studies of that design.
+    `pairing`: what runs of equal seeds share, as `StudyInfo` has it. `factorial` and `sweep` are there for studies of
+    that design.
     """
 
-    metric: str
+    metric: Metric
     arms: tuple[Arm, ...]
     comparisons: tuple[Comparison, ...]
     excluded: tuple[Excluded, ...]
     factorial: FactorialEffects | None = None
     sweep: SweepCurve | None = None
+    pairing: str = ""
 
     @property
     def families(self) -> dict[str, tuple[Comparison, ...]]:
@@ -118,10 +120,10 @@ def best_validation(record: RunRecord) -> float | None:
     return logged if logged is not None else max(curve, default=None)
 
 
-def primary_metric(records: Sequence[RunRecord]) -> str:
+def primary_metric(records: Sequence[RunRecord]) -> Metric:
     """Return test accuracy if any complete run was tested, else the best validation accuracy: never a mixture."""
     tested = any(r.state == names.COMPLETE and finite(r, names.TEST_ACCURACY) is not None for r in records)
-    return names.TEST_ACCURACY if tested else names.BEST_VAL_ACCURACY
+    return TEST_ACCURACY if tested else BEST_VALIDATION
 
 
 def why_excluded(record: RunRecord, metric: str) -> str | None:
@@ -144,7 +146,7 @@ def summarise_ablation(records: Sequence[RunRecord], info: StudyInfo) -> Ablatio
     counts.
     """
     records = in_order(records)
-    metric = primary_metric(records)
+    metric = info.metric or primary_metric(records)
     excluded: list[Excluded] = []
     by_arm: dict[str, list[RunRecord]] = {}
     for record in records:
@@ -157,8 +159,9 @@ def summarise_ablation(records: Sequence[RunRecord], info: StudyInfo) -> Ablatio
         tuple(arms.values()),
         compare(info.families, arms, metric, info.test == "moderated", info.adjust == "study"),
         tuple(excluded),
-        factorial_effects(info.factorial, values) if info.factorial else None,
-        sweep_curve(info.sweep, values) if info.sweep else None,
+        factorial_effects(info.factorial, values, metric) if info.factorial else None,
+        sweep_curve(info.sweep, values, metric) if info.sweep else None,
+        info.pairing,
     )
 
 
@@ -171,10 +174,10 @@ def _arm_order(arms: Sequence[str], pairs: Sequence[tuple[str, str]]) -> list[st
     return list(dict.fromkeys([*grouped, *arms]))
 
 
-def _arm(name: str, own: Sequence[RunRecord], metric: str, excluded: list[Excluded]) -> Arm:
+def _arm(name: str, own: Sequence[RunRecord], metric: Metric, excluded: list[Excluded]) -> Arm:
     used: dict[int, RunRecord] = {}
     for record in own:
-        reason = why_excluded(record, metric)
+        reason = why_excluded(record, metric.name)
         if reason is None and record.seed is None:
             reason = "complete, but without the tag seed, so it has no block"
         if reason is None and record.seed in used:
@@ -183,13 +186,13 @@ def _arm(name: str, own: Sequence[RunRecord], metric: str, excluded: list[Exclud
             excluded.append(Excluded(record, reason))
         elif record.seed is not None:
             used[record.seed] = record
-    values = {seed: used[seed].metrics[metric] for seed in sorted(used)}
+    values = {seed: used[seed].metrics[metric.name] for seed in sorted(used)}
     ensemble = [v for r in used.values() if (v := finite(r, names.ENSEMBLE_TEST_ACCURACY)) is not None]
     dropped = {path: why for record in own for path, why in dropped_settings(record).items()}
     return Arm(
         name,
         values,
-        accuracy_estimate(list(values.values())),
+        metric_estimate(metric, list(values.values())),
         accuracy_estimate(ensemble),
         tuple(own),
         tuple(used.values()),

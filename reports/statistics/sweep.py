@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from ..metric import TEST_ACCURACY, Metric
 from ..records import Sweep
-from .estimate import Estimate, accuracy_estimate
+from .estimate import Estimate, metric_estimate
 
 
 @dataclass(frozen=True)
@@ -28,10 +29,10 @@ class SweepCurve:
     points: tuple[SweepPoint, ...]
 
 
-def sweep_curve(sweep: Sweep, values: Mapping[str, Mapping[int, float]]) -> SweepCurve:
+def sweep_curve(sweep: Sweep, values: Mapping[str, Mapping[int, float]], metric: Metric = TEST_ACCURACY) -> SweepCurve:
     """Return the curve from `values`, arm -> seed -> metric; an arm without a complete run has n = 0."""
     points = [
-        SweepPoint(arm, value, accuracy_estimate(list(values.get(arm, {}).values())))
+        SweepPoint(arm, value, metric_estimate(metric, list(values.get(arm, {}).values())))
         for arm, value in sweep.values.items()
     ]
     numbers = [p.value for p in points if isinstance(p.value, (int, float)) and not isinstance(p.value, bool)]

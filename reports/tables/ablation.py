@@ -2,30 +2,34 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
+from ..metric import Metric
 from ..statistics.arms import Arm
-from ..statistics.comparison import Comparison
+from ..statistics.comparison import Comparison, tolerance
 from ..statistics.estimate import Estimate
 from ..statistics.noise import NoiseSplit
-from ..statistics.permutation import SAME
 from ..statistics.summary import Ablation
-from ..text import NONE, interval, p_value, percent, with_interval
+from ..text import NONE, interval, p_value, value_text, with_interval
 from .cells import (
     COMPUTE_COLUMN,
     COMPUTE_NOTE,
-    MEAN_INTERVAL,
-    METRIC_MEANINGS,
-    METRIC_TITLES,
     Cell,
     Column,
     Table,
     compute_cell,
+    difference_cells,
+    linked,
     mean_columns,
+    mean_interval,
+    meaning,
     number,
     states_text,
+    value_cell,
 )
-from .family_notes import BOLD, family_notes
+from .family_notes import bold, family_notes
 
 
 def family_table(ablation: Ablation, family: str) -> Table:
@@ -34,15 +38,19 @@ def family_table(ablation: Ablation, family: str) -> Table:
     rows = []
     arms = list(dict.fromkeys(name for c in comparisons for name in (c.base, c.arm)))
     known = {arm.name: arm for arm in ablation.arms}
-    best, partly = _best([known[name] for name in arms if name in known]), _partly_paired(comparisons, known)
+    metric, partly = ablation.metric, _partly_paired(comparisons, known)
+    best = _best([known[name] for name in arms if name in known], metric)
     by_arm = {c.arm: c for c in comparisons}
     for name in arms:
         cells = (
-            _mean_cells(known[name], best) if name in known else [Cell(name, name), number(0), Cell(NONE), Cell(NONE)]
+            _mean_cells(known[name], metric, best)
+            if name in known
+            else [Cell(name, name), number(0), Cell(NONE), Cell(NONE)]
         )
-        rows.append((*cells, *_difference_cells(by_arm.get(name), known, partly)))
-    titles = [*["Pairs", "Base over them, %"] * partly, "Difference, points", "95 % interval", "Adjusted p"]
-    columns = [Column("Arm"), *mean_columns(ablation.metric), *(Column(title, True) for title in titles)]
+        rows.append((*cells, *_difference_cells(by_arm.get(name), known, partly, metric)))
+    titles = ["Pairs", metric.with_unit("Base over them")] * partly
+    titles += [metric.with_unit("Difference", difference=True), "95 % interval", "Adjusted p"]
+    columns = [Column("Arm"), *mean_columns(metric), *(Column(title, True) for title in titles)]
     title = family if "." in family.split()[0] else family[:1].upper() + family[1:]  # a setting keeps its name
     return Table(title, tuple(columns), tuple(rows), tuple(family_notes(ablation, comparisons)))
 
@@ -54,42 +62,44 @@ def _partly_paired(comparisons: Sequence[Comparison], known: Mapping[str, Arm]) 
     )
 
 
-def _best(arms: Sequence[Arm]) -> frozenset[str]:
-    """Return the arms with the highest mean, equal ones together. An arm that lost runs is none: its mean is of those
+def _best(arms: Sequence[Arm], metric: Metric) -> frozenset[str]:
+    """Return the arms with the best mean, equal ones together. An arm that lost runs is none: its mean is of those
     that finished.
     """
     measured = [arm for arm in arms if arm.values and arm.whole]
     if len([arm for arm in arms if arm.values]) < 2 or not measured:
         return frozenset()
-    highest = max(arm.estimate.mean for arm in measured)
-    return frozenset(arm.name for arm in measured if arm.estimate.mean >= highest - SAME)
+    best = max(metric.sign * arm.estimate.mean for arm in measured)
+    same = tolerance(measured, metric)
+    return frozenset(arm.name for arm in measured if metric.sign * arm.estimate.mean >= best - same)
 
 
-def _mean_cells(arm: Arm, best: frozenset[str] = frozenset()) -> list[Cell]:
+def _mean_cells(arm: Arm, metric: Metric, best: frozenset[str] = frozenset()) -> list[Cell]:
     found, used = arm.estimate, tuple(record.run_id for record in arm.used)
-    mean = Cell(percent(found.mean), found.mean, used, best=arm.name in best) if found.n else Cell(NONE)
+    mean = replace(value_cell(found, metric), runs=used, best=arm.name in best) if found.n else Cell(NONE)
     every = tuple(record.run_id for record in arm.records)
     return [
         Cell(arm.name, arm.name, every),
         Cell(f"{found.n} ({arm.lost})" if arm.lost else str(found.n), found.n, used),
         mean,
-        Cell(interval(found), found.low, used),
+        Cell(interval(found, metric=metric), found.low, used),
     ]
 
 
-def _difference_cells(comparison: Comparison | None, arms: Mapping[str, Arm], partly: bool) -> list[Cell]:
+def _difference_cells(
+    comparison: Comparison | None, arms: Mapping[str, Arm], partly: bool, metric: Metric
+) -> list[Cell]:
     if comparison is None:
         return [Cell(NONE)] * (5 if partly else 3)
     found, runs = comparison.estimate, _pair_runs(comparison, arms)
-    base = percent(comparison.base_mean)
+    base = value_text(comparison.base_mean, metric=metric)
     pairs = [Cell(str(found.n), found.n, runs), Cell(base, comparison.base_mean, runs) if found.n else Cell(NONE)]
     p = Cell(p_value(comparison.test.adjusted), comparison.test.adjusted, runs)
     if not found.n:
         return [*pairs * partly, Cell(NONE), Cell(NONE), p]
     return [
         *pairs * partly,
-        Cell(percent(found.mean, True), found.mean, runs),
-        Cell(interval(found, True), found.low, runs),
+        *linked(difference_cells(found, metric), runs),
         p,
     ]
 
@@ -113,7 +123,7 @@ def details_table(ablation: Ablation) -> Table:
     )
     heads = (Column("Arm"), Column("Base"), *(Column(title, True) for title in columns), Column("Diverged"))
     known = {arm.name: arm for arm in ablation.arms}
-    rows = tuple(_details_row(c, _pair_runs(c, known)) for c in ablation.comparisons)
+    rows = tuple(_details_row(c, _pair_runs(c, known), ablation.metric) for c in ablation.comparisons)
     notes = (
         (
             "Bootstrap interval: hierarchical (seeds, then their tasks), BCa, 2,000 draws, 95 %, of the same mean"
@@ -135,9 +145,9 @@ def details_table(ablation: Ablation) -> Table:
     return Table("Comparisons in detail", heads, rows, notes)
 
 
-def _details_row(c: Comparison, runs: tuple[str, ...]) -> tuple[Cell, ...]:
-    low = c.bootstrap
-    between = Cell(f"[{percent(low.low, True)}, {percent(low.high, True)}]", low.low, runs) if low else Cell(NONE)
+def _details_row(c: Comparison, runs: tuple[str, ...], metric: Metric) -> tuple[Cell, ...]:
+    low = Estimate(math.nan, c.bootstrap.low, c.bootstrap.high, len(c.differences)) if c.bootstrap else None
+    between = Cell(interval(low, True, metric), low.low, runs) if low else Cell(NONE)
     ps = (c.test.p, c.test.smallest, c.test.adjusted, c.test.holm)
     return (
         Cell(c.arm, c.arm, runs),
@@ -173,23 +183,24 @@ def arms_table(ablation: Ablation) -> Table:
         *[COMPUTE_COLUMN] * ablation.has_compute,
         Column("Runs by state"),
     ]
-    best = _best(ablation.arms)
+    metric = ablation.metric
+    best = _best(ablation.arms, metric)
     notes = [
-        f"{METRIC_TITLES[ablation.metric]}: {METRIC_MEANINGS[ablation.metric]}.",
+        f"{meaning(metric)}.",
         (
-            f"Intervals: {MEAN_INTERVAL}; n counts the seeds with a complete run. With n = 1 there is a number and no"
-            f" interval. {BOLD}"
+            f"Intervals: {mean_interval(metric)}; n counts the seeds with a complete run. With n = 1 there is a number"
+            f" and no interval. {bold(metric)}"
         ),
     ]
     notes += ["Ensemble: mean of the logits of the best epochs' weights, on the same test tasks."] * ensemble
     notes += [COMPUTE_NOTE] * ablation.has_compute
-    rows = tuple(_arm_row(arm, best, ensemble, ablation.has_compute) for arm in ablation.arms)
+    rows = tuple(_arm_row(arm, metric, best, ensemble, ablation.has_compute) for arm in ablation.arms)
     return Table("Arms", tuple(columns), rows, (*notes, *_dropped_notes(ablation.arms)))
 
 
-def _arm_row(arm: Arm, best: frozenset[str], ensemble: bool, compute: bool) -> tuple[Cell, ...]:
+def _arm_row(arm: Arm, metric: Metric, best: frozenset[str], ensemble: bool, compute: bool) -> tuple[Cell, ...]:
     used = tuple(record.run_id for record in arm.used)
-    cells = _mean_cells(arm, best)
+    cells = _mean_cells(arm, metric, best)
     if ensemble:
         cells.append(Cell(with_interval(arm.ensemble), arm.ensemble.mean, used) if arm.ensemble.n else Cell(NONE))
     if compute:

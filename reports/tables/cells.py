@@ -8,11 +8,13 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from .. import records as names
+from ..metric import Metric
 from ..records import RunRecord
 from ..statistics.arms import Excluded
+from ..statistics.estimate import Estimate
 from ..statistics.summary import Search, Trial, best_validation, finite, mean_metric
 from ..statistics.tasks import mixed_tasks
-from ..text import NONE, duration, interval, percent, setting_text, with_interval
+from ..text import NONE, duration, interval, percent, setting_text, value_text, with_interval, with_unit
 
 INTERVAL = "Student t over seeds, 95 %"
 """Of differences."""
@@ -25,14 +27,6 @@ COMPUTE_NOTE = (
 TOP_TRIALS = 25
 MOST_RUNS = 500
 EVERY_RUN = "Runs"
-
-METRIC_TITLES = {names.TEST_ACCURACY: "Test accuracy", names.BEST_VAL_ACCURACY: "Best validation accuracy"}
-METRIC_MEANINGS = {
-    names.TEST_ACCURACY: "test accuracy of the weights of the best validation epoch (single model)",
-    names.BEST_VAL_ACCURACY: (
-        "validation accuracy of the best epoch (these runs were not tested; a maximum over epochs is biased upward)"
-    ),
-}
 
 
 @dataclass(frozen=True)
@@ -75,9 +69,35 @@ class Table:
 COMPUTE_COLUMN = Column("Compute, x base", True)
 
 
-def mean_columns(metric: str) -> list[Column]:
+def mean_columns(metric: Metric) -> list[Column]:
     """Return the headings of n, a metric's mean, and its interval."""
-    return [Column(title, True) for title in ("n", f"{METRIC_TITLES[metric]}, %", "95 % interval")]
+    return [Column(title, True) for title in ("n", metric.label, "95 % interval")]
+
+
+def meaning(metric: Metric) -> str:
+    """Return what a metric is and which way is better, without its point: "rmse: lower is better"."""
+    parts = [metric.meaning] if metric.meaning else []
+    if not parts or metric.better == "lower":
+        parts.append(f"{metric.better} is better")
+    if metric.chance is not None:
+        parts.append(f"guessing gives {with_unit(metric.chance, metric)}")
+    return f"{metric.heading}: {'; '.join(parts)}"
+
+
+def mean_interval(metric: Metric) -> str:
+    """Return how the interval of a mean of `metric` is made."""
+    return MEAN_INTERVAL if metric.is_share else INTERVAL
+
+
+def value_cell(found: Estimate, metric: Metric) -> Cell:
+    """Return the mean of an estimate."""
+    return number(found.mean, value_text(found.mean, metric=metric))
+
+
+def difference_cells(found: Estimate, metric: Metric) -> tuple[Cell, Cell]:
+    """Return a mean difference of `metric` and its interval."""
+    mean = number(found.mean, value_text(found.mean, True, metric))
+    return mean, Cell(interval(found, True, metric), found.low)
 
 
 def number(value: float | None, text: str | None = None) -> Cell:
@@ -117,9 +137,9 @@ def excluded_table(excluded: Sequence[Excluded]) -> Table:
     )
 
 
-def runs_table(records: Sequence[RunRecord]) -> Table:
-    """Return every run with its own numbers."""
-    columns = ("Test, %", "Ensemble, %", "Best validation, %", "Epochs", "Time")
+def runs_table(records: Sequence[RunRecord], metric: Metric | None = None) -> Table:
+    """Return every run with its own numbers; `metric` is one that MAML++ does not have."""
+    columns = ["Test, %", "Ensemble, %", "Best validation, %", "Epochs", "Time", *([metric.label] if metric else [])]
     heads = (
         Column("Run"),
         Column("Arm"),
@@ -128,23 +148,25 @@ def runs_table(records: Sequence[RunRecord]) -> Table:
         Column("State"),
         *(Column(c, True) for c in columns),
     )
-    rows = tuple(_run_row(record) for record in records[:MOST_RUNS])
+    rows = tuple(_run_row(record, metric) for record in records[:MOST_RUNS])
     return _without_empty(Table(EVERY_RUN, heads, rows, _cut_note(len(records), MOST_RUNS, "runs")))
 
 
-def _run_row(record: RunRecord) -> tuple[Cell, ...]:
+def _run_row(record: RunRecord, metric: Metric | None) -> tuple[Cell, ...]:
     shares = (
         finite(record, names.TEST_ACCURACY),
         finite(record, names.ENSEMBLE_TEST_ACCURACY),
         best_validation(record),
     )
     seconds = finite(record, names.SECONDS)
+    own = finite(record, metric.name) if metric else None
     return (
         *_identity(record),
         Cell(record.state.replace("_", " "), record.state),
         *(_of_run(record, share, percent(share)) for share in shares),
         number(finite(record, names.EPOCHS_RUN)),
         number(seconds, None if seconds is None else duration(seconds)),
+        *([_of_run(record, own, value_text(own, metric=metric))] if metric else []),
     )
 
 

@@ -7,36 +7,37 @@ from collections.abc import Collection
 from ..statistics.factorial import FactorialEffects
 from ..statistics.summary import Ablation
 from ..statistics.sweep import SweepCurve
-from ..text import interval, percent
+from ..text import interval
 from .cells import (
     COMPUTE_COLUMN,
     COMPUTE_NOTE,
     INTERVAL,
-    MEAN_INTERVAL,
-    METRIC_MEANINGS,
-    METRIC_TITLES,
     Cell,
     Column,
     Table,
     compute_cell,
+    difference_cells,
     linked,
     mean_columns,
+    mean_interval,
+    meaning,
     number,
     setting,
+    value_cell,
 )
 
 
 def effects_table(found: FactorialEffects, ablation: Ablation) -> Table:
     """Return main effects and interactions of a full factorial, in points."""
-    titles = ("Points", "95 % interval", "n seeds")
+    metric = ablation.metric
+    titles = (metric.difference_unit.capitalize() or "Difference", "95 % interval", "n seeds")
     heads = (Column("Effect"), *(Column(title, True) for title in titles))
     runs = _runs(ablation, found.arms)
     rows = tuple(
         linked(
             (
                 Cell(" × ".join(effect.factors), " × ".join(effect.factors)),
-                number(effect.estimate.mean, percent(effect.estimate.mean, True)),
-                Cell(interval(effect.estimate, True), effect.estimate.low),
+                *difference_cells(effect.estimate, metric),
                 number(effect.estimate.n),
             ),
             runs,
@@ -60,11 +61,12 @@ def effects_table(found: FactorialEffects, ablation: Ablation) -> Table:
 
 def shapley_table(found: FactorialEffects, ablation: Ablation) -> Table:
     """Return each component's part of the whole gain."""
-    heads = (Column("Component"), *(Column(t, True) for t in ("Part, points", "95 % interval", "n seeds")))
+    part = ablation.metric.with_unit("Part", difference=True)
+    heads = (Column("Component"), *(Column(t, True) for t in (part, "95 % interval", "n seeds")))
     runs = _runs(ablation, found.arms, found.complete_seeds)
     rows = tuple(
         linked(
-            (Cell(name, name), number(e.mean, percent(e.mean, True)), Cell(interval(e, True), e.low), number(e.n)),
+            (Cell(name, name), *difference_cells(e, ablation.metric), number(e.n)),
             runs,
         )
         for name, e in [*found.shapley.items(), ("All together", found.gain)]
@@ -84,8 +86,8 @@ def sweep_table(curve: SweepCurve, ablation: Ablation) -> Table:
             (
                 setting(str(p.value)),
                 number(p.estimate.n),
-                number(p.estimate.mean, percent(p.estimate.mean)),
-                Cell(interval(p.estimate), p.estimate.low),
+                value_cell(p.estimate, ablation.metric),
+                Cell(interval(p.estimate, metric=ablation.metric), p.estimate.low),
                 *[compute_cell(used.get(p.arm, ()))] * ablation.has_compute,
             ),
             _runs(ablation, (p.arm,)),
@@ -93,7 +95,7 @@ def sweep_table(curve: SweepCurve, ablation: Ablation) -> Table:
         for p in curve.points
     )
     heads = (Column(curve.path, True), *mean_columns(ablation.metric), *[COMPUTE_COLUMN] * ablation.has_compute)
-    notes = [f"{METRIC_TITLES[ablation.metric]}: {METRIC_MEANINGS[ablation.metric]}. Intervals: {MEAN_INTERVAL}."]
+    notes = [f"{meaning(ablation.metric)}. Intervals: {mean_interval(ablation.metric)}."]
     return Table(f"Sweep of {curve.path}", heads, rows, (*notes, *[COMPUTE_NOTE] * ablation.has_compute))
 
 

@@ -4,29 +4,41 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from ..metric import Metric
 from ..statistics.comparison import Comparison
 from ..statistics.permutation import EXACT_UP_TO, MOST_FLIPS
 from ..statistics.summary import Ablation
 from ..text import many
-from .cells import INTERVAL, MEAN_INTERVAL, METRIC_MEANINGS, METRIC_TITLES
+from .cells import INTERVAL, mean_interval, meaning
 
-BOLD = "Bold: the highest mean of the arms that lost no run."
+
+def bold(metric: Metric) -> str:
+    """Return what bold means in a table of arms."""
+    return f"Bold: the {metric.best_word} mean of the arms that lost no run."
 
 
 def family_notes(ablation: Ablation, comparisons: Sequence[Comparison]) -> Iterable[str]:
     """Yield the notes of a family's table."""
+    metric = ablation.metric
+    yield f"{meaning(metric)}; mean over n seeds, interval: {mean_interval(metric)}. {bold(metric)}"
+    same = shared(ablation.pairing, any(c.unequal for c in comparisons))
+    sign = ", negative where the arm is better" if metric.better == "lower" else ""
     yield (
-        f"{METRIC_TITLES[ablation.metric]}: {METRIC_MEANINGS[ablation.metric]}; mean over n seeds, interval:"
-        f" {MEAN_INTERVAL}. {BOLD}"
-    )
-    same = "same initial weights" if any(c.unequal for c in comparisons) else "same initial weights, same tasks"
-    yield (
-        f"Difference: arm minus {comparisons[0].base}, paired by seed ({same}). Interval: {INTERVAL}, not corrected for"
-        " the number of comparisons."
+        f"Difference: arm minus {comparisons[0].base}{sign}, paired by seed{same and f' ({same})'}. Interval:"
+        f" {INTERVAL}, not corrected for the number of comparisons."
     )
     yield _p_note(comparisons)
     yield from _test_notes(comparisons)
     yield from _lost_notes(ablation, comparisons)
+
+
+def shared(pairing: str, other_tests: bool) -> str:
+    """Return what runs of equal seeds share ("same initial weights, same tasks"), without tasks of the test where two
+    arms have others; empty where nobody said.
+    """
+    parts = [part.strip() for part in pairing.split(",") if part.strip()]
+    kept = [part for part in parts if not (other_tests and "tasks" in part and "training" not in part)]
+    return ", ".join(f"same {part}" for part in kept)
 
 
 def _p_note(comparisons: Sequence[Comparison]) -> str:

@@ -108,7 +108,7 @@ def arms_frame(records: Sequence[RunRecord], info: StudyInfo) -> pd.DataFrame:
     if info.kind != names.ABLATION:
         return _frame([], ARMS)
     found = summarise_ablation(records, info)
-    return _frame((_arm(arm, found.metric) for arm in found.arms), ARMS)
+    return _frame((_arm(arm, found.metric.name) for arm in found.arms), ARMS)
 
 
 def _arm(arm: Arm, metric: str) -> dict[str, Any]:
@@ -121,7 +121,7 @@ def comparisons_frame(records: Sequence[RunRecord], info: StudyInfo) -> pd.DataF
     if info.kind != names.ABLATION:
         return _frame([], COMPARISONS)
     found = summarise_ablation(records, info)
-    return _frame((_comparison(one, found.metric) for one in found.comparisons), COMPARISONS)
+    return _frame((_comparison(one, found.metric.name) for one in found.comparisons), COMPARISONS)
 
 
 def _comparison(found: Comparison, metric: str) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from ..statistics.estimate import paired
 from ..statistics.permutation import SAME, settled
 from ..statistics.summary import Ablation
 from ..text import MINUS, NONE, interval, percent
-from .cells import INTERVAL, MEAN_INTERVAL, METRIC_MEANINGS, METRIC_TITLES, Cell, Column, Table, mean_columns, number
+from .cells import INTERVAL, MEAN_INTERVAL, Cell, Column, Table, mean_columns, meaning, number
 
 VERSION = 'Antoniou, Edwards and Storkey, "How to train your MAML", ICLR 2019 (the conference version)'
 Value = tuple[float, float | None]
@@ -87,7 +87,7 @@ def paper_table(found: Ablation, name: str) -> Table:
     unchecked = [arm.name for arm in arms if arm.name in UNCHECKED]
     notes = (
         (
-            f"{METRIC_TITLES[found.metric]}: {METRIC_MEANINGS[found.metric]}. Gains are paired by seed. Intervals:"
+            f"{meaning(found.metric)}. Gains are paired by seed. Intervals:"
             f" {MEAN_INTERVAL} (of gains: {INTERVAL}). Rank 1 is the highest."
         ),
         (

@@ -10,7 +10,7 @@ from ..statistics.arms import Arm
 from ..statistics.estimate import Estimate, accuracy_estimate
 from ..statistics.summary import Ablation, best_validation
 from ..text import accuracy, percent, with_interval
-from .cells import MEAN_INTERVAL, METRIC_TITLES, Cell, Column, Table
+from .cells import MEAN_INTERVAL, Cell, Column, Table
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def promotion_table(found: Ablation, origin: Origin) -> Table | None:
         "Validation in the search, %",
         "Seeds there",
         "Validation on other seeds, %",
-        f"{METRIC_TITLES[found.metric]}, %",
+        found.metric.label,
     )
     columns = (Column("Arm"), *(Column(head, True) for head in heads))
     notes = (
@@ -95,7 +95,7 @@ def fresh_table(found: Sequence[FreshSeeds]) -> Table | None:
 
 def promotion_lines(found: Ablation, origin: Origin) -> list[str]:
     """Return a line for each trial: its score in the search, and what other seeds gave."""
-    metric = METRIC_TITLES[found.metric].lower()
+    metric = found.metric.words
     return [
         f"{one.arm}: validation {accuracy(one.trial.score)} in the search (n = {one.trial.seeds}, biased upward), "
         f"{with_interval(one.validation)} on other seeds; {metric} there {with_interval(one.result)}"

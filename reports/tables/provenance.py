@@ -13,6 +13,7 @@ from ..statistics.summary import finite
 from ..text import duration
 from .cells import Cell, Column, Table, states_text
 
+ALL_ALIKE = "no: one data set, commit, device and set of versions"
 MIXED = (names.TAG_DATA_CHECKSUM, names.TAG_GIT_COMMIT, names.TAG_DEVICE)
 LABELS = {
     names.TAG_DATA: "Data",
@@ -36,29 +37,35 @@ def provenance_table(records: Sequence[RunRecord], info: StudyInfo) -> Table:
         s for r in records if not r.tags.get(names.TAG_REUSED_FROM) and (s := finite(r, names.SECONDS)) is not None
     ]
     rows = [
-        ("Study", f"{info.name} ({info.kind or 'kind unknown'})"),
+        ("Study", f"{info.name} ({'results compared' if info.source else info.kind or 'kind unknown'})"),
         ("Runs", f"{len(records)}: {states_text(count_states(records))}"),
     ]
-    rows += [("Seeds", _seeds(records)), ("Training time", f"{duration(sum(trained))} over {len(trained)} runs")]
+    rows += [("Source", info.source)] * bool(info.source)
+    rows += [("Seeds", _seeds(records))]
+    if trained or not info.source:
+        rows.append(("Training time", f"{duration(sum(trained))} over {len(trained)} runs"))
     if reused:
         told = f"{reused} runs take their numbers from an earlier training of the same cell; its study has the commit"
         rows.append(("Reused", told))
     if resumed := [int(times) for r in records if (times := r.tags.get(names.TAG_RESUMED, "")).isdecimal()]:
         rows.append(("Interrupted", f"{len(resumed)} runs were interrupted and resumed, {sum(resumed)} times in all"))
-    rows += [(label, _counted(Counter(r.tags.get(tag, "unknown") for r in records))) for tag, label in LABELS.items()]
+    rows += _elsewhere() if info.source else _circumstances(records)
+    cells = tuple((Cell(name, name), Cell(text, text)) for name, text in rows)
+    return Table("Where the numbers come from", (Column("What"), Column("Value")), cells)
+
+
+def _circumstances(records: Sequence[RunRecord]) -> list[tuple[str, str]]:
+    rows = [(label, _counted(Counter(r.tags.get(tag, "unknown") for r in records))) for tag, label in LABELS.items()]
     versions = [f"{package} {_counted(count)}" for package, count in _packages(records).items()]
     rows += [("Versions", "; ".join(versions) or "unknown")]
     different = mixed(records)
-    rows += [
-        (
-            "Mixed",
-            f"{'; '.join(different)}: compare with care"
-            if different
-            else "no: one data set, commit, device and set of versions",
-        )
-    ]
-    cells = tuple((Cell(name, name), Cell(text, text)) for name, text in rows)
-    return Table("Where the numbers come from", (Column("What"), Column("Value")), cells)
+    told = f"{'; '.join(different)}: compare with care" if different else ALL_ALIKE
+    return [*rows, ("Mixed", told)]
+
+
+def _elsewhere() -> list[tuple[str, str]]:
+    """Return what is not known of results that mamlab did not train."""
+    return [("Data, code, device and versions", "not known to mamlab: they are as the source says")]
 
 
 def _seeds(records: Sequence[RunRecord]) -> str:

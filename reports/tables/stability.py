@@ -4,44 +4,51 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from ..metric import Metric
 from ..statistics.arms import Arm
-from ..statistics.comparison import Comparison
+from ..statistics.comparison import Comparison, tolerance
 from ..statistics.divergence import Divergence, divergence
 from ..statistics.estimate import Estimate, spread, spread_ratio
 from ..statistics.summary import Ablation
-from ..text import NONE, interval, p_value, percent
-from .cells import METRIC_TITLES, Cell, Column, Table, linked, number
+from ..text import NONE, interval, p_value, value_text
+from .cells import Cell, Column, Table, linked, number, value_cell
 
 
 def stability_table(ablation: Ablation) -> Table:
     """Return how far the seeds of each arm end from each other, and how that compares to the arm's base."""
-    titles = ("n", "Lowest, %", "Highest, %", "Standard deviation, points", "95 % interval")
+    metric = ablation.metric
+    deviation = metric.with_unit("Standard deviation", difference=True)
+    titles = ("n", metric.with_unit("Lowest"), metric.with_unit("Highest"), deviation, "95 % interval")
     heads = (Column("Arm"), *(Column(title, True) for title in titles), Column("Diverged", True), Column("Base"))
     heads += (Column("Ratio to the base's", True), Column("95 % interval", True))
     known = {arm.name: arm for arm in ablation.arms}
-    rows = tuple(_stability_row(arm, ablation.against(arm.name), known) for arm in ablation.arms)
+    same = tolerance(ablation.arms, metric)
+    rows = tuple(_stability_row(arm, ablation.against(arm.name), known, metric, same) for arm in ablation.arms)
     notes = (
         (
-            f"{METRIC_TITLES[ablation.metric]} of single seeds, and their standard deviation with its chi-squared"
+            f"{metric.heading} of single seeds, and their standard deviation with its chi-squared"
             " interval. Diverged runs are in no number but their own."
         ),
         (
             "Ratio: the arm's standard deviation as a multiple of its base's, over the seeds that both have, with the"
-            " interval of Morgan and Pitman for pairs. Below 1 the arm is steadier. Both intervals take accuracies for"
-            " normal."
+            " interval of Morgan and Pitman for pairs. Below 1 the arm is steadier. Both intervals take"
+            f" {'accuracies' if metric.is_share else 'values'} for normal."
         ),
     )
     return Table("Stability", heads, rows, notes)
 
 
-def _stability_row(arm: Arm, comparisons: Sequence[Comparison], known: Mapping[str, Arm]) -> tuple[Cell, ...]:
-    values, found = list(arm.values.values()), spread(list(arm.values.values()))
+def _stability_row(
+    arm: Arm, comparisons: Sequence[Comparison], known: Mapping[str, Arm], metric: Metric, same: float
+) -> tuple[Cell, ...]:
+    values, found = list(arm.values.values()), spread(list(arm.values.values()), same)
     base = next((known[c.base] for c in comparisons if c.base in known), None)
-    ratio = spread_ratio(arm.values, base.values) if base else None
+    ratio = spread_ratio(arm.values, base.values, same) if base else None
     runs = tuple(record.run_id for record in arm.used)
     cells = [Cell(arm.name, arm.name), Cell(str(found.n), found.n)]
-    cells += [number(value, percent(value)) for value in ((min(values), max(values)) if values else (None, None))]
-    cells += [number(found.mean, percent(found.mean)), Cell(interval(found) if found.n > 1 else NONE, found.low)]
+    ends = (min(values), max(values)) if values else (None, None)
+    cells += [number(value, value_text(value, metric=metric)) for value in ends]
+    cells += [value_cell(found, metric), Cell(interval(found, metric=metric) if found.n > 1 else NONE, found.low)]
     cells += [number(len(arm.diverged)), Cell(base.name, base.name) if base else Cell(NONE)]
     cells += [number(ratio.mean, f"{ratio.mean:.2f}"), _ratio_interval(ratio)] if ratio else [Cell(NONE), Cell(NONE)]
     return linked(cells, runs)

@@ -17,7 +17,7 @@ from trainers.errors import MamlabError
 from ..processes import write_any_text
 from ..stores.failures import explained
 from ..stores.urls import redact
-from . import models, prepare, repair, results, studies
+from . import comparing, models, prepare, repair, results, studies
 from .space import space
 
 UNEXPECTED = (
@@ -36,7 +36,7 @@ app = typer.Typer(
 COMMANDS = {
     "Run studies": (studies.demo, studies.train, studies.search, studies.ablate, models.promote),
     "Prepare": (prepare.plan, space, prepare.data),
-    "Results": (results.status, results.report, results.verify, results.ui, models.export),
+    "Results": (results.status, results.report, comparing.compare, results.verify, results.ui, models.export),
     "Repair": (repair.doctor, repair.clean),
 }
 """The commands by the panel of `mamlab --help` that shows them."""

@@ -10,14 +10,15 @@ from rich.table import Table
 from rich.text import Text
 
 from reports import records as names
+from reports.metric import Metric
 from reports.records import ReportError, RunRecord, StudyInfo
 from reports.statistics.arms import count_states
 from reports.statistics.comparison import Comparison
 from reports.statistics.summary import Ablation, Search, summarise_ablation, summarise_search
 from reports.statistics.tasks import mixed_tasks
-from reports.tables.cells import METRIC_TITLES, setting, states_text
+from reports.tables.cells import setting, states_text
 from reports.tables.promotion import promoted, promotion_lines
-from reports.text import accuracy, duration, interval, percent
+from reports.text import accuracy, duration, interval, value_text
 
 from ..display import open_view
 from ..engine.driver import run_study
@@ -139,25 +140,31 @@ def print_result(info: StudyInfo, records: Sequence[RunRecord], console: Console
 
 def ablation_table(ablation: Ablation) -> Table:
     """Return a row for each arm and base: n, mean with its 95 % interval, paired difference with its own."""
-    numbers = ("n", f"{METRIC_TITLES[ablation.metric].lower()}, %", "difference", "to")
+    metric = ablation.metric
+    numbers = (
+        "n",
+        metric.with_unit(metric.words),
+        "difference",
+        "to",
+    )
     table = plain_table("arm", *numbers, numbers=numbers)
     for column in table.columns[1:]:
         column.no_wrap = True
     bases = {comparison.base for comparison in ablation.comparisons}
     for arm in ablation.arms:
-        mean = f"{percent(arm.estimate.mean)} {interval(arm.estimate)}"
+        mean = f"{value_text(arm.estimate.mean, metric=metric)} {interval(arm.estimate, metric=metric)}"
         for comparison in ablation.against(arm.name) or (None,):
             name = Text(arm.name, style="bold" if arm.name in bases else "")
             counted = f"{arm.estimate.n} ({arm.lost})" if arm.lost else str(arm.estimate.n)
-            table.add_row(name, counted, mean, *_difference(comparison))
+            table.add_row(name, counted, mean, *_difference(comparison, metric))
     return table
 
 
-def _difference(comparison: Comparison | None) -> tuple[str, str]:
+def _difference(comparison: Comparison | None, metric: Metric) -> tuple[str, str]:
     if comparison is None:
         return "", ""
     found = comparison.estimate
-    return f"{percent(found.mean, signed=True)} {interval(found, signed=True)}", comparison.base
+    return f"{value_text(found.mean, True, metric)} {interval(found, True, metric)}", comparison.base
 
 
 def print_search(search: Search, console: Console, shown: int = 5) -> None:

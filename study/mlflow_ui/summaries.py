@@ -103,7 +103,7 @@ def summary_metrics(found: Ablation, arm: Arm) -> dict[str, float]:
     """Return what the arm's summary run says; differences are those of its first comparison. Nothing that is not a
     number.
     """
-    metric = found.metric
+    metric = found.metric.name
     comparison = next(iter(found.against(arm.name)), None)
     values: dict[str, float | None] = {
         f"{metric}_mean": arm.estimate.mean,

@@ -54,7 +54,7 @@ class Result:
         info: what is said once for the study.
         records: its runs, with their curves and accuracies of each test task.
         home: where it lives; None if it was read from a report's folder.
-        folder: the report's folder that it was read from.
+        folder: the report's folder that it was read from; None for results that are only compared.
     """
 
     info: StudyInfo
@@ -161,6 +161,8 @@ class Result:
         """
         for record in self.records:
             if which in (record.trial, record.arm, record.run_id):
+                if self.info.source:
+                    raise InputError(f"{self.info.source} holds results without settings, so there are no configs")
                 return from_settings(record.params)
         arms = [repr(arm) for arm in dict.fromkeys(record.arm for record in self.records) if arm is not None]
         trials = sorted({record.trial for record in self.records if record.trial is not None})
@@ -198,8 +200,9 @@ class Result:
         if self.home is not None:
             with readable(self.home) as place:
                 return ReportPage(report_of(self.name, place, choices)[0])
-        assert self.folder is not None
         if choices.out is None:
+            if self.folder is None:
+                raise InputError("out: these results have no home; name a folder for the report, as out=FOLDER")
             return ReportPage(self.folder / "index.html")
         return ReportPage(build_report(self.records, choices.applied(self.info), choices.out))
 

@@ -1,0 +1,177 @@
+"""Results that others made: rows of an arm, a seed and a value become records, and what does not fit is named."""
+
+from __future__ import annotations
+
+import math
+from array import array
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from numbers import Integral, Real
+from typing import Any
+
+from .. import records as names
+from ..metric import Metric
+from ..records import Family, ReportError, RunRecord, StudyInfo
+
+MOST_NAMED = 10
+Key = tuple[str, int]
+"""Arm and seed."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of a table, or one run of a store: `where` names it ("line 7"), `values` are by column."""
+
+    where: str
+    values: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Which column (or tag, or param) says what; `task` is empty for a value a run."""
+
+    arm: str
+    seed: str
+    value: str
+    task: str = ""
+
+
+@dataclass(frozen=True)
+class Value:
+    """The value of one run, or of one of its tasks; NaN where the row has none."""
+
+    where: str
+    arm: str
+    seed: int
+    task: str
+    value: float
+
+
+class Misfits(ReportError):
+    """Rows that do not fit; a line for each of the first ten."""
+
+    def __init__(self, source: str, problems: Sequence[str], way_out: str) -> None:
+        more = [f"... and {len(problems) - MOST_NAMED} more"] if len(problems) > MOST_NAMED else []
+        many = "1 row does not fit" if len(problems) == 1 else f"{len(problems)} rows do not fit"
+        super().__init__("\n".join([f"{source}: {many}. {way_out}", *problems[:MOST_NAMED], *more]))
+
+
+def read_values(source: str, rows: Iterable[Row], columns: Columns) -> list[Value]:
+    """Return what the rows say. Raises Misfits naming those without an arm, with a seed that is no whole number, or
+    with a text in the place of a number.
+    """
+    found, problems = list[Value](), list[str]()
+    for row in rows:
+        try:
+            found.append(_value(row, columns))
+        except ValueError as error:
+            problems.append(f"{row.where}: {error}")
+    if problems:
+        raise Misfits(source, problems, "Mend or remove them:")
+    return found
+
+
+def _value(row: Row, columns: Columns) -> Value:
+    arm, task = _text(row.values.get(columns.arm)), _text(row.values.get(columns.task)) if columns.task else ""
+    if not arm:
+        raise ValueError(f"{columns.arm} is empty; each row needs its arm")
+    if columns.task and not task:
+        raise ValueError(f"{columns.task} is empty; each row needs its task")
+    seed = _number(row.values.get(columns.seed))
+    if seed is None or not math.isfinite(seed) or seed != int(seed):
+        shown = _text(row.values.get(columns.seed))
+        raise ValueError(f"{columns.seed} must be a whole number, not {shown!r}; number the seeds")
+    value = _number(row.values.get(columns.value))
+    if value is None:
+        shown = _text(row.values.get(columns.value))
+        raise ValueError(f"{columns.value} must be a number, not {shown!r}; leave it empty where a run has no result")
+    return Value(row.where, arm, int(seed), task, value)
+
+
+def _text(value: Any) -> str:
+    return "" if value is None or (isinstance(value, float) and math.isnan(value)) else str(value).strip()
+
+
+def _number(value: Any) -> float | None:
+    """Return a number, NaN for what is empty, None for what is neither."""
+    if value is None or type(value).__name__ in ("NAType", "NaTType"):
+        return math.nan
+    if isinstance(value, bool) or type(value).__name__ == "bool_":
+        return None
+    if isinstance(value, Integral | Real):
+        return float(value)
+    text = str(value).strip()
+    try:
+        return float(text) if text and "_" not in text else None if text else math.nan
+    except ValueError:
+        return None
+
+
+def records_of(source: str, values: Sequence[Value], metric: Metric) -> list[RunRecord]:
+    """Return a record a run: complete with its value, the mean of its tasks where there are some; failed where it has
+    none; diverged where it is infinite. Raises Misfits for an arm, seed (and task) that stand twice.
+    """
+    runs: dict[Key, dict[str, Value]] = {}
+    problems = []
+    for one in values:
+        tasks = runs.setdefault((one.arm, one.seed), {})
+        if (first := tasks.setdefault(one.task, one)) is not one:
+            task = f", task {one.task}" if one.task else ""
+            problems.append(
+                f"{one.where}: arm {one.arm}, seed {one.seed}{task} ({one.value:g}) stands in {first.where} already"
+                f" ({first.value:g})"
+            )
+    if problems:
+        raise Misfits(source, problems, "Keep one row for each; a repetition needs a seed of its own:")
+    same = _same_tasks(runs)
+    return [_record(source, key, list(tasks.values()), metric, same) for key, tasks in runs.items()]
+
+
+def _same_tasks(runs: Mapping[Key, Mapping[str, Value]]) -> bool:
+    """Whether all arms of a seed have the same tasks, so that they can be paired."""
+    by_seed: dict[int, set[frozenset[str]]] = {}
+    for (_, seed), tasks in runs.items():
+        by_seed.setdefault(seed, set()).add(frozenset(tasks))
+    return all(len(sets) == 1 for sets in by_seed.values())
+
+
+def _record(source: str, key: Key, tasks: Sequence[Value], metric: Metric, same: bool) -> RunRecord:
+    arm, seed = key
+    ordered = [one.value for one in sorted(tasks, key=lambda one: one.task)]
+    value = math.fsum(ordered) / len(ordered) if all(map(math.isfinite, ordered)) else _not_finite(ordered)
+    where = tasks[0].where if len(tasks) == 1 else f"{tasks[0].where} and {len(tasks) - 1} more"
+    state = names.COMPLETE if math.isfinite(value) else names.DIVERGED if math.isinf(value) else names.FAILED
+    why = {names.DIVERGED: f"{metric.name} is not finite", names.FAILED: f"no value of {metric.name}"}.get(state)
+    per_task = {names.SINGLE: array("d", ordered)} if same and tasks[0].task and state == names.COMPLETE else {}
+    return RunRecord(
+        run_id=f"{source}/{arm}/{seed}", experiment_id="", study=source, kind=names.ABLATION,
+        name=f"{arm} / seed {seed} ({where})", arm=arm, seed=seed, trial=None, state=state, fingerprint="",
+        metrics={metric.name: value} if state == names.COMPLETE else {}, per_task=per_task,
+        tags={names.TAG_MESSAGE: f"{where}: {why}"} if why else {},
+    )  # fmt: skip
+
+
+def _not_finite(values: Sequence[float]) -> float:
+    return math.inf if any(map(math.isinf, values)) else math.nan
+
+
+def compared(
+    source: str, records: Sequence[RunRecord], metric: Metric, base: str | None, pairing: str = "", told: str = ""
+) -> StudyInfo:
+    """Return the study that compares each arm of `records` with `base` (None: the first arm).
+
+    `pairing`: what runs of equal seeds share; `told`: what the results are, for the report. Raises ReportError for a
+    base that is no arm, and if there is nothing to compare.
+    """
+    arms = list(dict.fromkeys(str(record.arm) for record in records))
+    if not arms:
+        raise ReportError(f"{source}: it has no row, so there is nothing to compare")
+    chosen = arms[0] if base is None else base
+    if chosen not in arms:
+        raise ReportError(f"base = {chosen!r}: no such arm in {source}; there are {', '.join(arms)}")
+    if len(arms) == 1:
+        raise ReportError(f"{source}: {arms[0]} is the only arm, so there is nothing to compare it with")
+    family = Family(f"against {chosen}", tuple((arm, chosen) for arm in arms if arm != chosen))
+    return StudyInfo(
+        name=source, kind=names.ABLATION, families=(family,), metric=metric, pairing=pairing, source=told or source
+    )

@@ -1,0 +1,111 @@
+"""Tables of results: CSV, Parquet and frames, long (a row a run) or wide (a column an arm), as rows."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..metric import Metric
+from ..records import ReportError, RunRecord
+from .outside_results import Columns, Row, read_values, records_of
+from .text_files import columns_twice, read_text, table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+PARQUET = (".parquet", ".pq")
+_ARM, _VALUE = "the arm", "the value"
+
+
+def records_in_file(path: Path, columns: Columns, metric: Metric) -> tuple[list[RunRecord], str]:
+    """Return the runs of a CSV or Parquet file, and what the file is: its name and SHA-256.
+
+    `columns.arm` is empty for a wide table. Raises ReportError naming columns and rows that do not fit.
+    """
+    if not path.is_file():
+        raise ReportError(f"{path}: no such file")
+    if path.suffix.lower() in PARQUET:
+        names, rows = _of_frame(_read_parquet(path))
+    else:
+        names, rows = _of_csv(path)
+    told = f"{path.name} (SHA-256 {hashlib.sha256(path.read_bytes()).hexdigest()[:16]})"
+    return _records(path.name, names, rows, columns, metric), told
+
+
+def records_in_frame(frame: pd.DataFrame, columns: Columns, metric: Metric) -> list[RunRecord]:
+    """Return the runs of a pandas frame, as `records_in_file`; rows are named by their position from 0."""
+    return _records("the frame", *_of_frame(frame), columns, metric)
+
+
+def _read_parquet(path: Path) -> pd.DataFrame:
+    import pandas as pd
+
+    try:
+        return pd.read_parquet(path)
+    except (OSError, ValueError) as error:
+        raise ReportError(f"{path} cannot be read as Parquet: {str(error).splitlines()[0]}") from None
+
+
+def _of_frame(frame: pd.DataFrame) -> tuple[list[str], list[Row]]:
+    import pandas as pd
+
+    flat = frame if isinstance(frame.index, pd.RangeIndex) else frame.reset_index()
+    names = [str(name) for name in flat.columns]
+    columns = [flat.iloc[:, place].tolist() for place in range(len(names))]
+    rows = [
+        Row(f"row {number}", dict(zip(names, values, strict=True)))
+        for number, values in enumerate(zip(*columns, strict=True))
+    ]
+    return names, rows
+
+
+def _of_csv(path: Path) -> tuple[list[str], list[Row]]:
+    reader = table(read_text(path).splitlines(keepends=True))
+    rows = []
+    for values in reader:
+        if None in values or None in values.values():
+            raise ReportError(
+                f"{path}, line {reader.line_num}: it has not as many columns as the head, which has"
+                f" {len(reader.fieldnames or ())}"
+            )
+        rows.append(Row(f"line {reader.line_num}", dict(values)))
+    return [*(reader.fieldnames or ())], rows
+
+
+def _records(
+    source: str, names: Sequence[str], rows: Sequence[Row], columns: Columns, metric: Metric
+) -> list[RunRecord]:
+    if twice := columns_twice([*names]):
+        raise ReportError(f"{source}: the column {twice[0]!r} stands twice; rename one")
+    wanted = [columns.seed, *([columns.task] if columns.task else [])]
+    if columns.arm:
+        wanted += [columns.arm, columns.value]
+    for name in wanted:
+        if name not in names:
+            raise ReportError(f"{source}: {_no_column(name, names)}")
+    if not columns.arm:
+        columns, rows = _long(rows, [name for name in names if name not in wanted], columns)
+    return records_of(source, read_values(source, rows, columns), metric)
+
+
+def _long(rows: Sequence[Row], arms: Sequence[str], columns: Columns) -> tuple[Columns, list[Row]]:
+    """Return a wide table as a long one: each column of `arms` is an arm."""
+    kept = [name for name in (columns.seed, columns.task) if name]
+    found = [
+        Row(
+            f"{row.where}, column {arm}",
+            {**{name: row.values[name] for name in kept}, _ARM: arm, _VALUE: row.values[arm]},
+        )
+        for row in rows
+        for arm in arms
+    ]
+    return Columns(_ARM, columns.seed, _VALUE, columns.task), found
+
+
+def _no_column(name: Any, names: Sequence[str]) -> str:
+    near = get_close_matches(str(name), names, 1)
+    there = f"did you mean {near[0]}?" if near else f"there are {', '.join(names) or 'none'}"
+    return f"there is no column {name!r}; {there}"

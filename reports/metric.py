@@ -1,0 +1,127 @@
+"""Metric: what decides a study, which way is better, and how its values are shown."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from trainers.errors import InputError
+
+Better = Literal["higher", "lower"]
+PERCENT = "%"
+COUNTED = 1e-10
+"""Accuracies are counts of right answers: those that are no further apart than this are equal."""
+ROUNDING = 1e-12
+"""Relative: other values that are no further apart than this are equal but for rounding."""
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One number of a run, by which runs are judged or which is shown.
+
+    Attributes:
+        name: what `RunRecord.metrics` has it under.
+        better: whether "higher" or "lower" values are better.
+        unit: stands behind a value ("%", "ms"); empty for none. Differences of percentages are in points.
+        scale: a value is shown times this; a share that is shown in percent has 100.
+        chance: the value that guessing gives, as it is stored; None if nobody knows.
+        title: as tables have it; empty: the name.
+        meaning: what it measures, as part of a sentence; empty if nobody said.
+
+    Raises InputError for a field that cannot be.
+    """
+
+    name: str
+    better: Better = "higher"
+    unit: str = ""
+    scale: float = 1.0
+    chance: float | None = None
+    title: str = ""
+    meaning: str = ""
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or not self.name.strip():
+            raise InputError(f"metric.name: must be the name of a metric, not {self.name!r}")
+        if self.better not in get_args(Better):
+            raise InputError(f'metric.better: must be "higher" or "lower", not {self.better!r}')
+        if not isinstance(self.scale, int | float) or not 0 < self.scale < math.inf:
+            raise InputError(f"metric.scale: must be a positive number, not {self.scale!r}")
+        if self.chance is not None and not (isinstance(self.chance, int | float) and math.isfinite(self.chance)):
+            raise InputError(f"metric.chance: must be a number, not {self.chance!r}; leave it out if nobody knows it")
+
+    @property
+    def sign(self) -> int:
+        """1 where higher values are better, -1 where lower ones are: of two values times `sign` the larger is
+        better.
+        """
+        return 1 if self.better == "higher" else -1
+
+    @property
+    def is_share(self) -> bool:
+        """Whether values are shares of 1, shown in percent, as accuracies are: intervals then stay within 0 and 1."""
+        return self.unit == PERCENT and self.scale == 100
+
+    @property
+    def heading(self) -> str:
+        """The title, or the name where there is none."""
+        return self.title or self.name
+
+    @property
+    def words(self) -> str:
+        """The metric within a sentence: "test accuracy"."""
+        return self.title.lower() or self.name
+
+    @property
+    def label(self) -> str:
+        """The title of a column of values: "Test accuracy, %"."""
+        return self.with_unit(self.heading)
+
+    @property
+    def difference_unit(self) -> str:
+        """The unit of a difference: "points" for percentages; empty for none."""
+        return "points" if self.unit == PERCENT else self.unit
+
+    @property
+    def best_word(self) -> str:
+        """Return "highest" or "lowest": what the best value is."""
+        return "highest" if self.better == "higher" else "lowest"
+
+    def with_unit(self, title: str, difference: bool = False) -> str:
+        """Return a column's title with the unit of its values, or of its differences."""
+        unit = self.difference_unit if difference else self.unit
+        return f"{title}, {unit}" if unit else title
+
+    def same(self, *values: float) -> float:
+        """Return how far apart two values may be that count as equal, among `values`."""
+        if self.is_share:
+            return COUNTED
+        return ROUNDING * max((abs(value) for value in values if math.isfinite(value)), default=0.0)
+
+
+_LOWER = "loss error err rmse mse mae mape nll perplexity ppl wer cer fid regret time seconds latency bpd bpc brier ece"
+_HIGHER = "accuracy acc auc auroc auprc f1 precision recall r2 reward return bleu rouge iou dice mrr ndcg psnr ssim"
+
+
+def better_by_name(name: str) -> Better:
+    """Return which way a metric is better by the words of its name ("val_rmse": lower).
+
+    Raises InputError for a name that does not say.
+    """
+    words = set(re.split(r"[^a-z0-9]+", name.lower()))
+    lower, higher = words & set(_LOWER.split()), words & set(_HIGHER.split())
+    if bool(lower) == bool(higher):
+        raise InputError(f'the name "{name}" does not say which way is better; say better = "higher" or "lower"')
+    return "lower" if lower else "higher"
+
+
+TEST_ACCURACY = Metric(
+    "test_accuracy", unit=PERCENT, scale=100, title="Test accuracy",
+    meaning="test accuracy of the weights of the best validation epoch (single model)",
+)  # fmt: skip
+BEST_VALIDATION = Metric(
+    "best_val_accuracy", unit=PERCENT, scale=100, title="Best validation accuracy",
+    meaning="validation accuracy of the best epoch (these runs were not tested; a maximum over epochs is biased"
+    " upward)",
+)  # fmt: skip

@@ -1,0 +1,145 @@
+"""The command that compares results which others made: compare."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from ..text import print_notes, say
+from .options import make_console
+
+if TYPE_CHECKING:
+    from reports.statistics.summary import Ablation
+
+    from ..python.result import Result
+
+VERDICT_STATUS = {"better": 0, "worse": 3, "equivalent": 4, "undecided": 5}
+"""Exit status of `--exit-verdict`."""
+
+
+def compare(
+    table: Annotated[
+        Path | None,
+        typer.Argument(help="Table of results: CSV or Parquet, one row per run.", show_default=False),
+    ] = None,
+    metric: Annotated[str, typer.Option(help="Column of the values, or MLflow's metric.", show_default=False)] = "",
+    arm: Annotated[
+        str | None,
+        typer.Option(
+            help="Column of the arms; tags.NAME or params.NAME with --mlflow. Without it, each column is an arm.",
+            show_default=False,
+        ),
+    ] = None,
+    seed: Annotated[str, typer.Option(help="Column of the seeds; tags.NAME or params.NAME with --mlflow.")] = "seed",
+    task: Annotated[
+        str | None, typer.Option(help="Column of the test tasks, if a run has a row for each.", show_default=False)
+    ] = None,
+    base: Annotated[
+        str | None, typer.Option(help="The arm to compare the others with. Default: the first.", show_default=False)
+    ] = None,
+    better: Annotated[
+        Literal["higher", "lower"] | None,
+        typer.Option(help="Which values are better. Default: by the metric's name.", show_default=False),
+    ] = None,
+    unit: Annotated[str, typer.Option(help="Unit of the values, such as ms.", show_default=False)] = "",
+    scale: Annotated[float, typer.Option(help="Values are shown times this; 100 with --unit % for shares of 1.")] = 1,
+    pairing: Annotated[
+        str, typer.Option(help='What equal seeds share, such as "initial weights".', show_default=False)
+    ] = "",
+    mlflow: Annotated[
+        tuple[str, str] | None,
+        typer.Option(metavar="URI EXPERIMENT", help="Instead of a table: an experiment in MLflow.", show_default=False),
+    ] = None,
+    where: Annotated[
+        str, typer.Option("--filter", help="With --mlflow: MLflow's filter of runs.", show_default=False)
+    ] = "",
+    out: Annotated[
+        Path | None, typer.Option(help="Also write the report into this folder.", show_default=False)
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+    exit_verdict: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ARM", help="Exit status by this arm's verdict: 0 better, 3 worse, 5 undecided.", show_default=False
+        ),
+    ] = None,
+) -> None:
+    """Compare results that you have, from a table or from MLflow: each arm with a base, paired by seed.
+
+    Example: mamlab compare runs.csv --arm variant --seed seed --metric rmse --better lower --base full
+    """
+    if (table is None) == (mlflow is None):
+        raise typer.BadParameter(
+            "name either a table, or an experiment with --mlflow URI EXPERIMENT", param_hint="'TABLE'"
+        )
+    if not metric:
+        raise typer.BadParameter("name the column of the values", param_hint="'--metric'")
+    from reports.metric import Metric, better_by_name
+    from reports.statistics.summary import summarise_ablation
+
+    from ..python.comparing import compare_results
+
+    result = compare_results(
+        str(mlflow[1]) if mlflow else Path(str(table)),
+        metric=Metric(metric, better or better_by_name(metric), unit, scale), arm=arm, seed=seed, task=task, base=base,
+        pairing=pairing, mlflow=mlflow[0] if mlflow else None, where=where,
+    )  # fmt: skip
+    found = summarise_ablation(result.records, result.info)
+    status = _status(found, exit_verdict)
+    page = result.report(out) if out else None
+    if as_json:
+        _print_json(result, found, page)
+    else:
+        _print(result, found, page)
+    raise typer.Exit(status)
+
+
+def _status(found: Ablation, arm: str | None) -> int:
+    """Return the exit status of `--exit-verdict`. Raises typer.BadParameter for what is compared with nothing."""
+    from reports.tables.objects import first_verdicts
+
+    if arm is None:
+        return 0
+    verdicts = first_verdicts(found)
+    if arm not in verdicts:
+        raise typer.BadParameter(
+            f"{arm} is compared with nothing; there are {', '.join(verdicts)}", param_hint="'--exit-verdict'"
+        )
+    return VERDICT_STATUS[verdicts[arm]]
+
+
+def _print_json(result: Result, found: Ablation, page: Path | None) -> None:
+    from reports.tables.objects import ablation_object
+
+    from .json_output import print_json
+
+    report = None if page is None else str(page)
+    print_json(
+        "compare",
+        {"source": result.info.source, "report": report, "notes": result.info.notes, **ablation_object(found)},
+    )
+
+
+def _print(result: Result, found: Ablation, page: Path | None) -> None:
+    from reports.headline import arm_sentences
+    from reports.tables.family_notes import shared
+
+    from .outcome import ablation_table
+
+    console, metric = make_console(), found.metric
+    print_notes(console, result.info.notes)
+    console.print(ablation_table(found))
+    same = shared(found.pairing, other_tests=False)
+    unit = f", in {metric.difference_unit}" if metric.difference_unit else ""
+    say(
+        console,
+        f"{metric.heading}: {metric.better} is better. Intervals: 95 %, Student t over seeds. Differences: paired by"
+        f" seed{same and f' ({same})'}{unit}.",
+    )
+    for one in found.excluded:
+        say(console, f"In no mean: {one.record.name}: {one.reason}.")
+    for sentence in arm_sentences(found):
+        say(console, sentence)
+    say(console, f"\nReport: {page}" if page else "For a page with all numbers and figures, add --out FOLDER.")

@@ -1,0 +1,96 @@
+"""Results that others made, compared as our own are: from a table, a frame, or an experiment in MLflow."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from reports.data.outside_results import Columns, compared
+from reports.data.results_mlflow import records_in_mlflow
+from reports.data.results_tables import records_in_file, records_in_frame
+from reports.metric import Better, Metric, better_by_name
+from trainers.config import TrainerConfig
+from trainers.error_messages import show
+from trainers.errors import InputError
+from trainers.paths import expanded
+
+from .result import Result
+from .running import compare as compare_configs
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def compare(
+    what: pd.DataFrame | Path | str, configs: Mapping[str, TrainerConfig] | None = None, **options: Any
+) -> Result:
+    """Compare results that you have, or train configs and compare them: each arm with the base, paired by seed.
+
+    With `configs` (arm -> config), `what` is the name of a study: see `study.python.running.compare`. Else `what` holds
+    results: see `compare_results`.
+    """
+    if configs is not None:
+        if not isinstance(what, str):
+            raise InputError(f"name: with configs, the first argument is the name of a study, not {show(what)}")
+        return compare_configs(what, configs, **options)
+    if "data" in options:
+        raise InputError("configs: missing; write compare(name, {arm: config, ...}, data=...)")
+    return compare_results(what, **options)
+
+
+def compare_results(
+    results: pd.DataFrame | Path | str,
+    *,
+    metric: Metric | str,
+    arm: str | None = None,
+    seed: str = "seed",
+    better: Better | None = None,
+    base: str | None = None,
+    task: str | None = None,
+    pairing: str = "",
+    mlflow: str | None = None,
+    where: str = "",
+) -> Result:
+    """Return the comparison of results that mamlab did not train: `.arms`, `.comparisons`, `.report(out=FOLDER)`.
+
+    Args:
+        results: a pandas frame, a CSV or Parquet file, or, with `mlflow`, the name of an experiment there.
+        metric: the column of the values (or MLflow's metric); a `Metric` also says unit, scale and chance.
+        arm: the column of the arms (tags.NAME or params.NAME in MLflow). None: a wide table, whose columns are arms.
+        seed: the column of the seeds, whole numbers. Rows of equal seeds are paired.
+        better: "higher" or "lower". Default: by the metric's name, if that says.
+        base: the arm that the others are compared with. Default: the first.
+        task: the column of the test tasks, where a run has a row for each; its value is their mean.
+        pairing: what equal seeds share ("initial weights, test tasks"), to stand in the report.
+        mlflow: address of an MLflow store.
+        where: MLflow's filter of the runs.
+
+    Raises InputError naming columns and rows that do not fit.
+    """
+    found = metric if isinstance(metric, Metric) else Metric(metric, better or _by_name(metric))
+    if isinstance(metric, Metric) and better is not None:
+        raise InputError("better: the metric says it already; leave it out")
+    columns, notes = Columns(arm or "", seed, found.name, task or ""), list[str]()
+    if mlflow is not None:
+        records, notes = records_in_mlflow(mlflow, str(results), columns, found, where)
+        source, told = f"experiment {results}", f"the MLflow experiment {results}"
+    elif isinstance(results, Path | str):
+        path = expanded(Path(results))
+        records, told = records_in_file(path, columns, found)
+        source = path.name
+    else:
+        if not hasattr(results, "columns"):
+            raise InputError(f"results: must be a pandas frame or a file, not {show(results)}")
+        records, source, told = records_in_frame(results, columns, found), "the frame", "a frame"
+    if where and mlflow is None:
+        raise InputError(f"where = {show(where)}: only an MLflow experiment is filtered; leave it out")
+    info = compared(source, records, found, base, pairing, told)
+    return Result(replace(info, notes=tuple(notes)), tuple(records))
+
+
+def _by_name(metric: str) -> Better:
+    if not isinstance(metric, str):
+        raise InputError(f"metric: must be the name of a metric, or a Metric, not {show(metric)}")
+    return better_by_name(metric)

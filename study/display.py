@@ -51,6 +51,9 @@ class PlainView:
     def __call__(self, progress: StudyProgress) -> None:
         """Print what is new in `progress`."""
         print_notes(self._console, progress.data_notes)
+        if progress.doing:
+            self._print(f"{progress.doing} ...")
+            return
         for line in new_lines(progress, self._told_messages):
             self._print(line)
         self._told_messages = progress.messages
@@ -118,7 +121,9 @@ class LiveView:
 
     def _draw(self) -> RenderableType:
         if self._progress is None:
-            return Text("Starting workers ...", style="dim")
+            return Text("Starting ...")
+        if self._progress.doing:
+            return Text(f"{self._progress.doing} ... {duration(time.monotonic() - self._shown_at)}")
         ended_already = self._progress.finished or self._progress.interrupted
         since = 0.0 if ended_already else time.monotonic() - self._shown_at
         return render(self._progress, self._console.width, since)

@@ -33,7 +33,9 @@ _TYPES = {
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
     """Return the entry of `known` that looks most like `word`, or None when nothing does."""
-    return next(iter(difflib.get_close_matches(word, list(known), n=1, cutoff=0.55)), None)
+    entries = list(known)
+    spelt = word.replace("+", "p")  # maml++ is mamlpp
+    return next(iter(difflib.get_close_matches(spelt, entries, n=1, cutoff=0.55)), None)
 
 
 def unknown(what: str, word: str, known: Iterable[str]) -> str:

@@ -14,6 +14,7 @@ from .options import (
     QuietOption,
     WorkersOption,
     conduct_study,
+    loading,
     make_console,
     make_home,
     reading,
@@ -59,6 +60,7 @@ def promote(
 
     Example: mamlab promote demo-search --best 3
     """
+    loading(quiet)
     from ..followup import promote as follow
 
     place = make_home(home)
@@ -116,6 +118,7 @@ def export(
 
     Example: mamlab export demo-search model
     """
+    loading()
     from ..models.export import Wanted
     from ..models.export import export as write
 

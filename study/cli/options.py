@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,6 +30,13 @@ RetryOption = Annotated[
 ]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress display; print only the result.")]
 SpecArgument = Annotated[Path, typer.Argument(help="The spec file (TOML).", show_default=False)]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="NAME=VALUE", help="A setting instead of the spec file's, such as budget.epochs=5; repeatable."
+    ),
+]
+SeedOption = Annotated[int | None, typer.Option("--seed", min=0, help="Instead of \\[study] seed.")]
 RUNS = Path("runs")
 FILE_COLUMNS = 100  # at least, in a pipe or a file: there is no window that tables must fit
 
@@ -68,6 +76,12 @@ def make_console() -> Console:
 def tell(text: str) -> None:
     """Say what takes a while, at once, beside a command's output."""
     typer.echo(text, err=True)
+
+
+def loading(quiet: bool = False) -> None:
+    """Say at a command's start that it loads its libraries, which takes seconds; not where they are loaded."""
+    if not quiet and "study.spec.parsing" not in sys.modules:
+        tell("Loading PyTorch, Optuna and MLflow ...")
 
 
 def with_workers(config: StudyConfig, workers: int | None) -> StudyConfig:

@@ -10,8 +10,11 @@ import typer
 from .options import (
     RUNS,
     HomeOption,
+    SeedOption,
+    SetOption,
     SpecArgument,
     WorkersOption,
+    loading,
     make_console,
     make_home,
     reading,
@@ -38,6 +41,8 @@ def plan(
         typer.Option("--from", help="Folder of an earlier report; the standard deviation is estimated from its seeds."),
     ] = None,
     json_: Annotated[bool, typer.Option("--json", help="Print the plan as JSON.")] = False,
+    set_: SetOption = None,
+    seed: SeedOption = None,
     workers: WorkersOption = None,
     home: HomeOption = RUNS,
 ) -> None:
@@ -45,10 +50,11 @@ def plan(
 
     Runs a few iterations to time them. Example: mamlab plan examples/omniglot_ablation.toml --budget 6h
     """
+    loading()
     from ..planning.page import show_plan
-    from ..spec.parsing import load_spec
+    from ..spec.given import load_given
 
-    config = load_spec(spec)
+    config = load_given(spec, set_ or (), seed)
     with reading(home) as place:
         show_plan(config, place, make_console(), budget, sd, source, json_, workers)
 

@@ -10,6 +10,7 @@ import typer
 from .options import (
     RUNS,
     HomeOption,
+    loading,
     make_console,
     make_home,
     reading,
@@ -31,6 +32,7 @@ def doctor(
 
     Example: mamlab doctor demo-search --fix
     """
+    loading()
     from ..repair.doctor import examine
 
     raise typer.Exit(examine(make_home(home), study, make_console(), fix=fix, as_json=json_))
@@ -44,6 +46,7 @@ def clean(
 
     Example: mamlab clean --yes
     """
+    loading()
     from ..repair.clean import clean
 
     with nullcontext(make_home(home)) if yes else reading(home) as place:

@@ -12,6 +12,7 @@ from ..text import print_notes, say
 from .options import (
     RUNS,
     HomeOption,
+    loading,
     make_console,
     reading,
     tell,
@@ -45,6 +46,7 @@ def report(
 
     Example: mamlab report demo-search
     """
+    loading()
     if (study is None) == (source is None):
         raise typer.BadParameter("name either a study, or a folder with --from FOLDER", param_hint="'STUDY'")
     from ..reporting import ReportChoices, report_from_files, report_of
@@ -80,6 +82,7 @@ def verify(
 
     Example: mamlab verify runs/reports/demo-ablation
     """
+    loading()
     from .verifying import verify_report
 
     with reading(home) as place:

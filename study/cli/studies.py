@@ -7,15 +7,20 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from trainers.errors import InputError
+
 from .models import ablate_winner
 from .options import (
     RUNS,
     HomeOption,
     QuietOption,
     RetryOption,
+    SeedOption,
+    SetOption,
     SpecArgument,
     WorkersOption,
     conduct_study,
+    loading,
     make_console,
     make_home,
     with_workers,
@@ -23,6 +28,8 @@ from .options import (
 
 if TYPE_CHECKING:
     from ..spec.config import StudyConfig
+
+KINDS = {"search": "a search", "ablation": "an ablation", "train": "one training"}
 
 
 def demo(home: HomeOption = RUNS, workers: WorkersOption = None, quiet: QuietOption = False) -> None:
@@ -43,7 +50,7 @@ def train(
         str | None, typer.Option(help="maml, fomaml, meta_sgd, mamlpp or mamlpp_released. Default: mamlpp.")
     ] = None,
     data: Annotated[str | None, typer.Option(help="glyphs, omniglot or cifar_fs. Default: glyphs.")] = None,
-    seed: Annotated[int | None, typer.Option(min=0, help="Default: 0.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Default: the spec file's, or 0.")] = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="Number of epochs. Default: the preset's.")] = None,
     set_: Annotated[
         list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Any trainer setting; repeatable.")
@@ -58,21 +65,25 @@ def train(
 
     Example: mamlab train --preset maml --epochs 5 --set inner.steps=3 --set budget.iterations=50
     """
+    loading(quiet)
+    loading(quiet)
     from ..spec.quick_spec import quick_spec
 
-    typed = {"--preset": preset, "--data": data, "--seed": seed, "--epochs": epochs, "--set": set_, "--name": name}
-    given = {option: value for option, value in typed.items() if value not in (None, [])}
+    typed = {"--preset": preset, "--data": data, "--epochs": epochs, "--name": name}
+    given = {option: value for option, value in typed.items() if value is not None}
     if spec is not None and given:
         raise typer.BadParameter(
             f"has no effect together with a spec file; set it in {spec}", param_hint=f"'{next(iter(given))}'"
         )
-    config = _spec(spec, "train") if spec else quick_spec(preset, data, seed, epochs, set_ or [], name)
+    config = _spec(spec, "train", set_, seed) if spec else quick_spec(preset, data, seed, epochs, set_ or [], name)
     conduct_study(config, make_home(home), quiet)
 
 
 def search(
     spec: SpecArgument,
     trials: Annotated[int | None, typer.Option(min=1, help="Number of trials; overrides \\[budget] trials.")] = None,
+    set_: SetOption = None,
+    seed: SeedOption = None,
     workers: WorkersOption = None,
     retry_failed: RetryOption = False,
     home: HomeOption = RUNS,
@@ -82,9 +93,10 @@ def search(
 
     Example: mamlab search examples/omniglot_search.toml --trials 40
     """
+    loading(quiet)
     from ..python.running import with_limits
 
-    conduct_study(with_limits(_spec(spec, "search"), workers, trials), make_home(home), quiet, retry_failed)
+    conduct_study(with_limits(_spec(spec, "search", set_, seed), workers, trials), make_home(home), quiet, retry_failed)
 
 
 def ablate(
@@ -113,6 +125,8 @@ def ablate(
             metavar="PATH", help="With --from: the folder with its data, if it has moved.", show_default=False
         ),
     ] = None,
+    set_: SetOption = None,
+    seed: SeedOption = None,
     workers: WorkersOption = None,
     retry_failed: RetryOption = False,
     home: HomeOption = RUNS,
@@ -124,11 +138,16 @@ def ablate(
 
     Or: mamlab ablate --from demo-search
     """
+    loading(quiet)
     from ..spec.families import refuse_underpowered
 
     if (spec is None) == (source is None):
         raise typer.BadParameter("name either a spec file, or a search with --from STUDY", param_hint="'SPEC'")
     if spec is None:
+        if set_ or seed is not None:
+            raise typer.BadParameter(
+                "changes a spec file; write one first with --from alone, then name it", param_hint="'--set'"
+            )
         ablate_winner(str(source), trial, seeds, name, data, home, workers, quiet)
         return
     for option, value in (("--trial", trial), ("--seeds", seeds), ("--name", name), ("--data", data)):
@@ -136,16 +155,15 @@ def ablate(
             raise typer.BadParameter(
                 f"has no effect together with a spec file; set it in {spec}", param_hint=f"'{option}'"
             )
-    config = _spec(spec, "ablation")
+    config = _spec(spec, "ablation", set_, seed)
     refuse_underpowered(config)
     conduct_study(with_workers(config, workers), make_home(home), quiet, retry_failed)
 
 
-def _spec(path: Path, kind: str) -> StudyConfig:
-    from ..spec.config import SpecError
-    from ..spec.parsing import load_spec
+def _spec(path: Path, kind: str, settings: list[str] | None = None, seed: int | None = None) -> StudyConfig:
+    from ..spec.given import load_given
 
-    config = load_spec(path)
+    config = load_given(path, settings or (), seed)
     if config.kind != kind:
-        raise SpecError([f"{path} describes a {config.kind}; run it with: mamlab {config.command} {path}"])
+        raise InputError(f"{path} describes {KINDS[config.kind]}; run it with: mamlab {config.command} {path}")
     return config

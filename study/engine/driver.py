@@ -12,6 +12,7 @@ import uuid
 from collections.abc import Callable
 from dataclasses import replace
 
+from trainers.data.activity import activity
 from trainers.data.classes import ClassData
 from trainers.data.config import ImageFolder
 
@@ -81,15 +82,18 @@ def run_study(
 
     with driving(home, config.study.name, show_away) as watch:
         refuse_too_long(config, home)
+        show(replace(waiting, doing=activity(config.data, home.data)))
         data: ClassData = find(loader)(config.data, home.data)
         refuse_untrainable(config, data)
         refuse_other_origin(config, data.checksum)
         with stop or StopSignals() as stop:
-            show(replace(waiting, data_notes=data.notes))
+            show(replace(waiting, data_notes=data.notes, doing="Opening the stores"))
             opened = wait_for(
                 lambda: open_recorder(config, home, watch, data.checksum), show_away, lambda: stop.count > 0
             )
             workers = executor or _workers(config, home)
+            count = workers.slots
+            show(replace(waiting, doing=f"Starting {count} worker{'' if count == 1 else 's'}"))
             driver = _Driver(config, home, opened, workers, show, stop, (trainer, loader), data.checksum)
             return driver.run(keep_workers=executor is not None)
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from ..stores import marks
 from ..stores.home import Home
+from ..stores.study_names import require_store
 from .overview import Overview
 from .snapshot import content_of, read_snapshot, write_snapshot
 
@@ -21,6 +22,7 @@ def overviews(home: Home, tell: Callable[[str], None]) -> list[Overview]:
     found = [read_snapshot(home, name) for name in names or ()]
     if names and all(found):
         return [one for one in found if one]
+    require_store(home)
     tell(READING)
     from .status import read_studies
 
@@ -31,6 +33,7 @@ def overview(home: Home, name: str, tell: Callable[[str], None]) -> Overview:
     """Return one study; `tell` says what takes a while. Raises UnknownStudyError if there is none of the name."""
     if found := read_snapshot(home, name):
         return found
+    require_store(home)
     tell(READING)
     from .status import read_study
 

@@ -85,6 +85,8 @@ class StudyProgress:
     """Why no further run was started although some are left: the last runs failed alike; names them, and the error."""
     experiment_id: str = ""
     """MLflow's experiment."""
+    doing: str = ""
+    """What is done before the first run starts, such as "Reading 848 pictures"."""
     data_notes: tuple[str, ...] = ()
     """What the user should know of the data; told once, when the study starts."""
     messages: tuple[str, ...] = ()

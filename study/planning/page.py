@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from ..spec.families import refuse_underpowered
 from ..spec.same_data import checksum_of
 from ..spec.trainable import refuse_untrainable
 from ..stores.home import Home
-from ..text import plain_table, print_notes, size_text
+from ..text import plain_table, print_notes, say, size_text
 from ..workers.executors.placement import cores_here, gpus_for, slots_for
 from .noise import Noise, noise_from_folder, noise_from_store
 from .plan import FamilyPlan, Proposal, StudyPlan, make_plan
@@ -39,6 +40,7 @@ def show_plan(
     import torch
 
     from trainers.data import load
+    from trainers.data.activity import activity
 
     hours = parse_hours(budget) if budget else None
     if sd is not None and source is not None:
@@ -48,18 +50,32 @@ def show_plan(
     else:
         noise = noise_from_folder(source) if source else noise_from_store(home, config.study.name)
     torch.set_num_threads(config.execution.threads)
-    data = load(config.data, home.data)
+    with _telling() as tell:
+        tell(activity(config.data, home.data))
+        data = load(config.data, home.data)
     if noise and source and checksum_of(from_files(source)[1]) not in ("", data.checksum):
         noise = replace(noise, source=f"{noise.source}, a study of other data")
     if not as_json:
         print_notes(console, data.notes)
     refuse_untrainable(config, data)
-    plan = make_plan(config, home, data, workers or workers_of(config), noise, hours)
+    with _telling() as tell:
+        plan = make_plan(config, home, data, workers or workers_of(config), noise, hours, tell)
     if as_json:
         console.print_json(json.dumps(asdict(plan)))
     else:
         console.print(plan_page(plan), highlight=False)
     refuse_underpowered(config)
+
+
+@contextmanager
+def _telling() -> Iterator[Callable[[str], None]]:
+    """Give what shows on standard error what is being done: in its place in a terminal, else a line each."""
+    console = Console(stderr=True)
+    if console.is_terminal:
+        with console.status("") as status:
+            yield status.update
+    else:
+        yield lambda text: say(console, f"{text} ...")
 
 
 def workers_of(config: StudyConfig) -> int:
@@ -101,8 +117,10 @@ def _size(plan: StudyPlan) -> Table:
     table.add_row("measured", plan.pilot)
     if plan.kind == "search":
         table.add_row("", "configs sampled from the space; pruned trials take less time")
-        if plan.fitting_runs is not None:
-            table.add_row("budget", f"{plan.fitting_runs // plan.seeds} trials fit {plan.budget_hours:g} h")
+        if plan.fitting_runs is not None and plan.budget_hours is not None:
+            table.add_row(
+                "budget", f"{plan.fitting_runs // plan.seeds} trials fit into {duration(3600 * plan.budget_hours)}"
+            )
     return table
 
 
@@ -157,10 +175,11 @@ def _proposals(proposals: Sequence[Proposal], hours: float, noise: Noise | None)
         table.add_row(one.design, str(one.arms), str(one.seeds), duration(3600 * one.hours), *last)
     fitting = next((one for one in proposals if one.works), None)
     advice = (
-        f'design = "{fitting.design}" with seeds = {fitting.seeds} fits into {hours:g} h, and every family finds a '
-        "large effect in most studies."
+        f'design = "{fitting.design}" with seeds = {fitting.seeds} fits into {duration(3600 * hours)}, and every '
+        "family finds a large effect in most studies."
         if fitting
-        else f"No design fits into {hours:g} h with enough seeds. Shorten [trainer.budget], or list fewer components."
+        else f"No design fits into {duration(3600 * hours)} with enough seeds. Shorten [trainer.budget], or list fewer "
+        "components."
     )
     return Group(table, _line(advice))
 

@@ -6,6 +6,7 @@ import statistics
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,9 +46,16 @@ class Pilot:
     def __init__(self, data: ClassData) -> None:
         keep_freed_memory()  # as workers do
         self._data = data
+        self.tell: Callable[[int], None] = lambda number: None
+        """Called with the number of each measurement, from 1 on, when it begins."""
         self._costs: dict[str, Cost] = {}
         self.seconds = 0.0
         """Time that the measurements took."""
+
+    def measurements(self, configs: Iterable[TrainerConfig]) -> int:
+        """Return how many classes of cost these configs have."""
+        keys = {self._short(one, *phase)[0] for one in configs for phase in {*_phases(one), (True, False)}}
+        return len(keys)
 
     @property
     def classes(self) -> int:
@@ -56,10 +64,7 @@ class Pilot:
 
     def run_seconds(self, config: TrainerConfig, test: bool) -> float:
         """Return the seconds of one training: its iterations by order and multi-step loss, validation, and test."""
-        phases = Counter(
-            (second_order(config, e), sum(w > 0 for w in msl_weights(config, e)) > 1)
-            for e in range(config.budget.epochs)
-        )
+        phases = _phases(config)
         costs = {phase: self._cost(config, *phase) for phase in phases}
         training = sum(count * config.budget.iterations * costs[phase].iteration for phase, count in phases.items())
         a_task = max(cost.task for cost in costs.values())
@@ -76,6 +81,14 @@ class Pilot:
         return {"none": 0, "best": final, "all": everything}[keep]
 
     def _cost(self, config: TrainerConfig, second: bool, multi_step: bool) -> Cost:
+        key, short = self._short(config, second, multi_step)
+        if key not in self._costs:
+            self.tell(len(self._costs) + 1)
+            self._costs[key] = self._measure(short)
+        return self._costs[key]
+
+    def _short(self, config: TrainerConfig, second: bool, multi_step: bool) -> tuple[str, TrainerConfig]:
+        """Return a class of cost: its name, and the short training that is measured for it."""
         tree = config.model_dump()
         changes: dict[str, Any] = {
             "da": "off" if second else {"first_order_epochs": 1.0},
@@ -85,10 +98,7 @@ class Pilot:
             "evaluation": {"val_tasks": VAL_TASKS, "test_tasks": 2, "top_k": 2},
         }
         short, _ = normalise(merge({key: value for key, value in tree.items() if key not in changes}, changes))
-        key = short.model_dump_json(exclude=set(FREE))
-        if key not in self._costs:
-            self._costs[key] = self._measure(short)
-        return self._costs[key]
+        return short.model_dump_json(exclude=set(FREE)), short
 
     def _measure(self, config: TrainerConfig) -> Cost:
         began = time.perf_counter()
@@ -102,3 +112,11 @@ class Pilot:
         self.seconds += time.perf_counter() - began
         weights = sizes[1] - sizes[0]
         return Cost(statistics.median(iterations[1:]), statistics.median(tasks[1:]), sizes[0], final - weights, weights)
+
+
+def _phases(config: TrainerConfig) -> Counter[tuple[bool, bool]]:
+    """Return the epochs of each kind: whether of second order, whether with the loss of several steps."""
+    return Counter(
+        (second_order(config, epoch), sum(weight > 0 for weight in msl_weights(config, epoch)) > 1)
+        for epoch in range(config.budget.epochs)
+    )

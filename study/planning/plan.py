@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from reports.records import Family
@@ -97,10 +97,13 @@ def make_plan(
     workers: int,
     noise: Noise | None,
     budget_hours: float | None = None,
+    tell: Callable[[str], None] = lambda text: None,
 ) -> StudyPlan:
-    """Measure and count; nothing is written into `home`."""
+    """Measure and count; nothing is written into `home`. `tell` says what is measured."""
     pilot = Pilot(data)
     configs = _configs(config)
+    total = pilot.measurements(configs.values())
+    pilot.tell = lambda number: tell(f"Measuring {number} of {max(number, total)}")
     seconds = {name: pilot.run_seconds(one, config.tests) for name, one in configs.items()}
     disk = {name: pilot.kept_bytes(one, config.execution.keep) for name, one in configs.items()}
     seeds = len(config.seeds)
@@ -121,7 +124,8 @@ def make_plan(
         trained, left = cells - len(missing), math.fsum(seconds[name] for name in missing)
         kept = sum(disk[name] for name in missing)
     how = (
-        f"{pilot.classes} cost classes, each timed with 3 iterations and 48 validation tasks after one warm-up, "
+        f"{pilot.classes} kinds of training that differ in cost, each timed with 3 iterations and 48 validation tasks "
+        "after one warm-up, "
         f"one after another with {config.execution.threads} thread{'s' * (config.execution.threads > 1)}, "
         f"{pilot.seconds:.0f} s"
     )

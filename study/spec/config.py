@@ -26,9 +26,10 @@ from .sections import AblationSection, BudgetSection, ExecutionSection, Named, S
 class SpecError(InputError):
     """A spec file that cannot be run; `problems` holds a line for each thing to mend."""
 
-    def __init__(self, problems: list[str], path: Path | None = None) -> None:
+    def __init__(self, problems: list[str], path: Path | None = None, options: str = "") -> None:
         self.problems = problems
-        super().__init__("\n".join([f"{path}:" if path else "spec:", *(f"  {line}" for line in problems)]))
+        where = f"{path or 'spec'}{f' with {options}' if options else ''}:"
+        super().__init__("\n".join([where, *(f"  {line}" for line in problems)]))
 
 
 @dataclass(frozen=True, repr=False)

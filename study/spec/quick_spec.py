@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
-import tomllib
-from typing import Any
+
+from trainers.errors import InputError
+from trainers.presets import PRESETS
 
 from .config import SpecError, StudyConfig
+from .given import given_line, refuse_twice
 from .parsing import parse_spec
 
 
@@ -23,48 +24,33 @@ def quick_spec(
     """Return the study of one training; `settings` are texts such as "inner.steps=3", of TrainerConfig's paths.
 
     The name of the study is made from the other arguments, so that the same command goes on with the same
-    study and another starts another. Raises SpecError.
+    study and another starts another. Raises InputError.
     """
     preset, data, seed = preset or "mamlpp", data or "glyphs", seed or 0
-    given = [(f"--set {text}", _line(text)) for text in settings or []]
+    given = [(f"--set {text}", given_line(text)) for text in settings or []]
     if epochs is not None:
         given.append((f"--epochs {epochs}", f"budget.epochs = {epochs}"))
-    _refuse_twice([(f"--preset {preset}", "preset ="), *given])
+    refuse_twice([(f"--preset {preset}", "preset ="), *given])
     lines = [line for _, line in given]
-    name = name or "-".join([preset, data, f"seed{seed}", *_mark(lines)])
-    return parse_spec(
+    known = preset if preset in PRESETS else "preset"  # what is wrong with it is said once
+    name = name or "-".join([known, data, f"seed{seed}", *_mark(lines)])
+    text = (
         f"[study]\nname = {json.dumps(name)}\nseed = {seed}\n\n[data]\nsource = {json.dumps(data)}\n\n"
         f"[trainer]\npreset = {json.dumps(preset)}\n" + "".join(f"{line}\n" for line in lines)
     )
+    try:
+        return parse_spec(text)
+    except SpecError as error:
+        raise InputError("\n".join(map(_of_options, error.problems))) from None
 
 
 def _mark(lines: list[str]) -> list[str]:
     return [hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()[:6]] if lines else []
 
 
-def _refuse_twice(given: list[tuple[str, str]]) -> None:
-    """Raise SpecError if two (option, line) pairs set the same, or one of them a part of what the other sets."""
-    earlier: dict[str, str] = {}
-    for option, line in given:
-        path = line.partition(" =")[0]
-        for other, first in earlier.items():
-            short, long = sorted((path, other), key=len)
-            if f"{long}.".startswith(f"{short}."):
-                raise SpecError([f"{first} and {option} both set {short}; keep one of them"])
-        earlier[path] = option
-
-
-def _line(text: str) -> str:
-    """Return "inner.steps=3" as a line of TOML; a value that TOML does not know is a word (msl=off)."""
-    path, equals, value = (part.strip() for part in text.partition("="))
-    if not equals or not value or not re.fullmatch(r"[a-z0-9_]+(\.[a-z0-9_]+)*", path):
-        raise SpecError([f"--set {text}: write NAME=VALUE, such as --set inner.steps=3 or --set msl=off"])
-    return f"{path} = {value if _is_toml(value) else json.dumps(value)}"
-
-
-def _is_toml(value: str) -> bool:
-    try:
-        parsed: dict[str, Any] = tomllib.loads(f"x = {value}")
-    except (tomllib.TOMLDecodeError, RecursionError):
-        return False
-    return set(parsed) == {"x"}
+def _of_options(problem: str) -> str:
+    """Return what is wrong, by the option that said it."""
+    for section, option in (("trainer.preset", "--preset"), ("trainer.", "--set "), ("data.source", "--data")):
+        if problem.startswith(section):
+            return option + problem.removeprefix(section).replace(" = ", " ", section == "trainer.preset")
+    return problem.replace("study.name", "--name", 1) if problem.startswith("study.name") else problem

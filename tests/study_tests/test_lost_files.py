@@ -100,6 +100,7 @@ def test_a_stop_does_not_say_that_all_is_saved_while_neither_store_nor_journal_c
     home = fresh_home(tmp_path)
 
     def lose() -> None:
+        shutil.rmtree(home.journal)
         home.journal.write_text("a file where the folder should be")
         (tmp_path / "mlflow.db").rename(tmp_path / "aside.db")
 

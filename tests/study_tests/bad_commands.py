@@ -45,7 +45,7 @@ BAD_COMMANDS: dict[str, tuple[list[str], str]] = {
     "a data set that is none": (["train", "--data", "mnist"], "glyphs, omniglot, cifar_fs"),
     "a setting without a value": (["train", "--set", "inner.steps"], "--set inner.steps: write NAME=VALUE"),
     "a misspelt setting": (["train", "--set", "inner.setps=3"], "did you mean steps?"),
-    "a setting out of range": (["train", "--set", "inner.steps=0"], "trainer.inner.steps"),
+    "a setting out of range": (["train", "--set", "inner.steps=0"], "--set inner.steps: must be at least 1, not 0"),
     "the same setting by two options": (
         ["train", "--epochs", "2", "--set", "budget.epochs=2"],
         "--set budget.epochs=2 and --epochs 2 both set budget.epochs; keep one of them",
@@ -59,7 +59,7 @@ BAD_COMMANDS: dict[str, tuple[list[str], str]] = {
         "--set msl=off and --set msl.epochs=3 both set msl;",
     ),
     "a preset that is a setting": (["train", "--set", "preset=maml"], "both set preset"),
-    "a name that no folder can have": (["train", "--name", "a/b"], "study.name"),
+    "a name that no folder can have": (["train", "--name", "a/b"], "--name: must be 1 to 64 letters"),
     "a home that is a file": (["demo", "--home", "{search}"], "{search} is a file; name a folder"),
     "a home with a question mark": (["status", "--home", "{here}/a?b"], "has '?' in its path"),
     "a home with a number sign": (["status", "--home", "{here}/a#b"], "another folder with --home or MAMLAB_HOME"),

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 
 @dataclass(frozen=True)
 class Family:
-    """Comparisons (arm, base) that are judged together: Holm's correction is made within them."""
+    """Comparisons (arm, base) that are judged together: p values are adjusted within them."""
 
     name: str
     comparisons: tuple[tuple[str, str], ...]
@@ -34,3 +34,9 @@ class Sweep:
 def factorial_of(tree: Mapping[str, Any]) -> Factorial:
     """Return the design that JSON made of a `Factorial`."""
     return Factorial(tuple(tree["factors"]), {arm: tuple(on) for arm, on in tree["arms"].items()})
+
+
+def family_of(tree: Mapping[str, Any]) -> Family:
+    """Return the family that JSON made of a `Family`."""
+    pairs: Iterable[Iterable[str]] = tree["comparisons"]
+    return Family(tree["name"], tuple((arm, base) for arm, base in pairs))

@@ -132,7 +132,7 @@ def _ablation(found: Ablation, records: Sequence[RunRecord], info: StudyInfo) ->
         f"{many(len(found.arms), 'arm')} over {many(seeds, 'seed')}{_on(records)}: {many(len(records), 'run')},"
         f" {_counts(records)}."
     )
-    headline = [head, *arm_sentences(found), *([_outside(info)] if info.source else [])]
+    headline = [head, *arm_sentences(found), *found.standing.remarks, *([_outside(info)] if info.source else [])]
     return headline, _ablation_sections(found, info), found.excluded
 
 

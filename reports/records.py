@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal, get_args
 
@@ -15,8 +15,10 @@ from .designs import Factorial as Factorial
 from .designs import Family as Family
 from .designs import Sweep as Sweep
 from .designs import factorial_of as factorial_of
+from .designs import family_of
 from .metric import Metric as Metric
 from .origin import FreshSeeds, Origin, fresh_of, origin_of
+from .shown import Shown, shown_of
 
 # Tags of every run. The values are strings; JSON where it says so.
 TAG_STATE = "mamlab.state"
@@ -64,6 +66,10 @@ TAG_ADJUST = "adjust"
 """Of an ablation: "study", if p values are adjusted over all comparisons; absent for within each family."""
 TAG_TRAINED_BY = "trained_by"
 """Who trained, where that is not MAML++'s own trainer: "module:name" and its source's checksum; absent for ours."""
+TAG_LOOKS = "looks"
+"""JSON list of the numbers of seeds at which an ablation is judged; absent for once, with all."""
+TAG_MARGIN = "margin"
+"""Of an ablation, JSON number: differences below this many points do not matter; absent for none."""
 TAG_SEARCHED = "searched"
 """JSON list of the dotted names that the search varied."""
 TAG_HELD = "mamlab.held"
@@ -247,6 +253,12 @@ class StudyInfo:
     """What the results are, if mamlab did not train them: a file with its checksum, an experiment."""
     pairing: str = MAMLPP_PAIRING
     """What runs of equal seeds share, comma-separated; empty where nobody said."""
+    looks: tuple[int, ...] = ()
+    """Of an ablation: the numbers of seeds at which it is judged, if it declares several."""
+    margin: float | None = None
+    """Of an ablation: differences below this many percentage points do not matter."""
+    shown: tuple[Shown, ...] = ()
+    """Looks that were taken, in their order, the one of this report among them."""
     origin: Origin | None = None
     fresh: tuple[FreshSeeds, ...] = ()
     """Of a search: its trials in the studies that follow from it."""
@@ -272,7 +284,7 @@ class StudyInfo:
         return cls(
             **{key: value for key, value in tree.items() if key in known}
             | {
-                "families": tuple(Family(f["name"], _pairs(f["comparisons"])) for f in tree.get("families", ())),
+                "families": tuple(family_of(one) for one in tree.get("families", ())),
                 "factorial": factorial and factorial_of(factorial),
                 "sweep": sweep and Sweep(sweep["path"], dict(sweep["values"])),
                 "searched": tuple(tree.get("searched", ())),
@@ -280,9 +292,7 @@ class StudyInfo:
                 "origin": origin and origin_of(origin),
                 "metric": metric and Metric(**metric),
                 "fresh": tuple(fresh_of(one) for one in tree.get("fresh", ())),
+                "looks": tuple(int(look) for look in tree.get("looks", ())),
+                "shown": tuple(shown_of(one) for one in tree.get("shown", ())),
             }
         )
-
-
-def _pairs(pairs: Iterable[Iterable[str]]) -> tuple[tuple[str, str], ...]:
-    return tuple((arm, base) for arm, base in pairs)

@@ -12,6 +12,7 @@ from reports.build import build_report, refuse_others, report_files
 from reports.data.loading import from_files
 from reports.records import ReportError, RunRecord, StudyInfo
 
+from .looking import looked
 from .mlflow_ui.summaries import write_summaries
 from .results import load
 from .spec.searched_space import with_space
@@ -46,6 +47,7 @@ def report_of(study: str, home: Home, choices: ReportChoices = ReportChoices()) 
     there is no such study.
     """
     info, records = load(study, home)
+    info = looked(info, records, home)
     return write_report(info, records, home, choices), info
 
 

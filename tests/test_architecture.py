@@ -47,6 +47,7 @@ ORDER = {
         "followup",
         "models",
         "warm_start",
+        "looking",
         "results",
         "display",
         "engine",
@@ -74,6 +75,8 @@ ORDER = {
         "designs",
         "metric",
         "origin",
+        "shown",
+        "designs",
     ),
 }
 """Rooms, and files beside them: each may import those to its right, and none to its left."""

@@ -18,7 +18,16 @@ if TYPE_CHECKING:
 
 PLAIN = (names.TAG_SCORE, names.TAG_TEST, names.TAG_ADJUST, names.TAG_TRAINED_BY)
 """Facts whose tag is the text itself, not JSON."""
-FACTS = (names.TAG_FAMILIES, names.TAG_DESIGN, names.TAG_ORIGIN, names.TAG_SEARCHED, names.TAG_SPACE, *PLAIN)
+FACTS = (
+    names.TAG_FAMILIES,
+    names.TAG_DESIGN,
+    names.TAG_ORIGIN,
+    names.TAG_SEARCHED,
+    names.TAG_SPACE,
+    names.TAG_LOOKS,
+    names.TAG_MARGIN,
+    *PLAIN,
+)
 
 
 def read_facts(client: Any, parent: Run) -> dict[str, Any]:

@@ -70,7 +70,7 @@ def _tree(info: StudyInfo) -> dict[str, Any]:
     """Return the study as JSON has it: without what is seldom there, and what the reader's own store says."""
     tree = asdict(info)
     del tree["notes"]
-    for name in ("space", "missing", "trained_by", "metric", "source"):
+    for name in ("space", "missing", "trained_by", "metric", "source", "looks", "margin", "shown"):
         if not tree[name]:
             del tree[name]
     if tree["pairing"] == MAMLPP_PAIRING:

@@ -224,6 +224,8 @@ def _study(experiment: Experiment, kind: str, facts: Mapping[str, Any], children
         adjust=facts.get(names.TAG_ADJUST, "family"),
         trained_by=facts.get(names.TAG_TRAINED_BY, ""),
         pairing="" if facts.get(names.TAG_TRAINED_BY) else names.MAMLPP_PAIRING,
+        looks=tuple(facts.get(names.TAG_LOOKS, ())),
+        margin=facts.get(names.TAG_MARGIN),
         searched=tuple(facts.get(names.TAG_SEARCHED, ())),
         space=facts.get(names.TAG_SPACE, {}),
         origin=origin_of(facts[names.TAG_ORIGIN]) if names.TAG_ORIGIN in facts else None,

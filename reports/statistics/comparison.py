@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import TYPE_CHECKING
 
@@ -13,12 +13,13 @@ import numpy as np
 from ..metric import BEST_VALIDATION, Metric
 from ..records import Family
 from .bootstrap import Interval, hierarchical_interval
-from .divergence import signed_ranks
 from .estimate import Estimate, alike, difference_estimate, differences
-from .family_test import SignFlip, family_tests
+from .family_test import SignFlip
+from .judging import USUAL, Judged, Rules, judge
 from .noise import NoiseSplit, noise_split
-from .permutation import SAME, Array
+from .permutation import ALPHA, SAME, Array
 from .same_tests import unequal_tests
+from .verdict import BETTER, Verdict, effect_size
 
 if TYPE_CHECKING:
     from .arms import Arm
@@ -31,12 +32,14 @@ class Comparison:
     Attributes:
         family: name of the family within which p is adjusted.
         differences: seed -> difference of the primary metric.
-        estimate: their mean, with Student's t interval over seeds. The interval to judge by.
+        estimate: their mean, with Student's t interval over seeds: of 95 %, or of the level of the last declared look.
         bootstrap: of the same mean, drawn over seeds and their tasks. None without results per task, with one pair, or
             without variation.
         noise: how much of the differences' noise comes from seeds, and how much from tasks. None as for `bootstrap`.
         test: sign-flip permutation test, adjusted for all comparisons of the family. If any run of the family diverged,
             of signed ranks.
+        verdict: what is decided of it.
+        effect_size: Cohen's d of the pairs; None without variation.
         share_better: share of the paired seeds in which the arm is better, ties counted half, with Wilson's interval.
         diverged, base_diverged: runs of either arm that ended in a loss that is not finite. They have no difference to
             give, so a mean is one over the seeds that survived.
@@ -53,6 +56,8 @@ class Comparison:
     bootstrap: Interval | None
     noise: NoiseSplit | None
     test: SignFlip
+    verdict: Verdict
+    effect_size: float | None
     share_better: Estimate
     diverged: int
     base_diverged: int
@@ -61,18 +66,27 @@ class Comparison:
     unequal: str
 
     @property
+    def finding(self) -> str:
+        """The verdict in words, with the runs that diverged, and the look that decided it."""
+        look = f" at {self.test.look} seeds" if self.test.look and self.verdict.direction else ""
+        lost = f"; diverged {self.diverged} of {self.diverged + self.estimate.n}" if self.diverged else ""
+        if lost and self.verdict.direction == BETTER:
+            return f"{BETTER} when it finishes{look}{lost}"
+        return f"{self.verdict.text}{look}{lost}"
+
+    @property
     def survivors(self) -> bool:
         """Whether runs of either arm diverged, so that the difference is one of those that finished."""
         return bool(self.diverged or self.base_diverged)
 
 
 def compare(
-    families: Sequence[Family], arms: Mapping[str, Arm], metric: Metric, moderated: bool = False, together: bool = False
+    families: Sequence[Family], arms: Mapping[str, Arm], metric: Metric, rules: Rules = USUAL, together: bool = False
 ) -> tuple[Comparison, ...]:
     """Return every comparison of every family, in their order; pairs whose arm or base is not in `arms` have no pairs
     of seeds.
 
-    `moderated` as for `max_t`; `together`: p is adjusted over all families as if they were one.
+    `together`: p is adjusted over all families as if they were one.
     """
     pairs = [(family, arm, base) for family in families for arm, base in family.comparisons]
     same = tolerance(arms.values(), metric)
@@ -82,17 +96,19 @@ def compare(
     judged = [family.comparisons for family in families]
     if together:
         judged = [tuple(pair for own in judged for pair in own)]
-    tests = [test for own in judged for test in _tests(own, arms, found, moderated, metric.sign * SAME / same)]
+    rules = replace(rules, unit=metric.sign * SAME / same, scale=metric.scale, shown=metric.difference_unit)
+    verdicts = [one for own in judged for one in judge(own, arms, rules)]
+    level = rules.looks[-1].level if rules.looks else ALPHA
     return tuple(
-        _comparison(family.name, arms.get(arm), arms.get(base), (arm, base), found[arm, base], test,
+        _comparison(family.name, arms.get(arm), arms.get(base), (arm, base), found[arm, base], one, level,
                     bootstraps.get((arm, base)), per_task[arm, base], metric, same)
-        for (family, arm, base), test in zip(pairs, tests, strict=True)
+        for (family, arm, base), one in zip(pairs, verdicts, strict=True)
     )  # fmt: skip
 
 
 def _comparison(
-    family: str, arm: Arm | None, base: Arm | None, pair: tuple[str, str], found: Mapping[int, float], test: SignFlip,
-    bootstrap: Interval | None, per_task: Array | None, metric: Metric, same: float,
+    family: str, arm: Arm | None, base: Arm | None, pair: tuple[str, str], found: Mapping[int, float], judged: Judged,
+    level: float, bootstrap: Interval | None, per_task: Array | None, metric: Metric, same: float,
 ) -> Comparison:  # fmt: skip
     values = list(found.values())
     there = (arm, base) if arm and base and arm.values and base.values else None
@@ -102,10 +118,12 @@ def _comparison(
         *pair,
         family,
         found,
-        difference_estimate(values, metric=metric, same=same),
+        difference_estimate(values, 1 - level, metric, same),
         bootstrap,
         None if per_task is None else noise_split(per_task),
-        test,
+        judged.test,
+        judged.verdict,
+        effect_size(values, same),
         share_better([metric.sign * value for value in values], same),
         _diverged(arm),
         _diverged(base),
@@ -113,24 +131,6 @@ def _comparison(
         there is not None and not found,
         unequal,
     )
-
-
-def _tests(
-    pairs: Sequence[tuple[str, str]],
-    arms: Mapping[str, Arm],
-    found: Mapping[tuple[str, str], Mapping[int, float]],
-    moderated: bool,
-    unit: float,
-) -> list[SignFlip]:
-    """Return the tests of one family. Differences times `unit` are above 0 where the arm is better, and equal where
-    accuracies would be.
-    """
-    involved = {name for pair in pairs for name in pair if name in arms}
-    if not any(arms[name].diverged for name in involved):
-        scaled = [{seed: unit * value for seed, value in found[pair].items()} for pair in pairs]
-        return family_tests(scaled, moderated)
-    ranks = [signed_ranks(arms[a], arms[b], unit) if a in arms and b in arms else {} for a, b in pairs]
-    return family_tests(ranks, moderated, ranks=True)
 
 
 def tolerance(arms: Iterable[Arm], metric: Metric) -> float:

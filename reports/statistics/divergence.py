@@ -6,7 +6,7 @@ arm. So it counts as worse than every run that finished, and the test goes by si
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from .arms import Arm
@@ -51,8 +51,8 @@ def mcnemar(arm: Arm, base: Arm) -> float:
     return float(binomtest(only_arm, discordant).pvalue) if discordant else 1.0
 
 
-def signed_ranks(arm: Arm, base: Arm, unit: float = 1.0) -> dict[int, float]:
-    """Return the signed rank of the paired difference of each seed of which both runs ended.
+def signed_ranks(arm: Arm, base: Arm, unit: float = 1.0, seeds: Collection[int] | None = None) -> dict[int, float]:
+    """Return the signed rank of the paired difference of each seed (of `seeds`, if given) of which both runs ended.
 
     A diverged run lies below every other: its seed has the largest rank, against its arm. Both diverged, or equal
         accuracies: 0, which
@@ -62,7 +62,7 @@ def signed_ranks(arm: Arm, base: Arm, unit: float = 1.0) -> dict[int, float]:
     found |= dict.fromkeys(arm.diverged & base.values.keys(), -float("inf"))
     found |= dict.fromkeys(base.diverged & arm.values.keys(), float("inf"))
     found |= dict.fromkeys(arm.diverged & base.diverged, 0.0)
-    return _ranked(found)
+    return _ranked({seed: value for seed, value in found.items() if seeds is None or seed in seeds})
 
 
 def _ranked(values: Mapping[int, float]) -> dict[int, float]:

@@ -24,7 +24,9 @@ class SignFlip:
     of pairs: the test cannot be significant where it exceeds 0.05. `seeds` were tested; `flips` counts the ways that
         were looked at, mirror images left out. `ranks`: the differences'
     signed ranks were tested, because runs of the family diverged; `missing`: not all comparisons have the same seeds,
-    which leaves `moderated` (as for `max_t`) without effect.
+    which leaves `moderated` (as for `max_t`) without effect. `level`: what the adjusted p is held against; 0 before the
+    first declared look. `look`: of a study with declared looks, the number of seeds of the look at which it was
+    decided, or which was the last.
     """
 
     p: float | None
@@ -37,16 +39,18 @@ class SignFlip:
     ranks: bool = False
     missing: bool = False
     moderated: bool = False
+    level: float = ALPHA
+    look: int = 0
 
     @property
     def can_be_significant(self) -> bool:
-        """Whether any data could bring the adjusted p to 0.05 or below."""
-        return self.smallest <= ALPHA
+        """Whether any data could bring the adjusted p to the level or below."""
+        return self.smallest <= self.level
 
     @property
     def significant(self) -> bool:
-        """Whether the adjusted p is at most 0.05."""
-        return self.adjusted is not None and self.adjusted <= ALPHA
+        """Whether the adjusted p is at most the level, 0.05 where no looks are declared."""
+        return self.adjusted is not None and self.adjusted <= self.level
 
 
 def family_tests(differences: Sequence[Differences], moderated: bool = False, ranks: bool = False) -> list[SignFlip]:

@@ -27,6 +27,8 @@ def look_levels(looks: tuple[int, ...], one_sided: bool = False, alpha: float = 
 
     Two-sided levels are those of |z|; `one_sided` those of z, in one direction.
     """
+    if len(looks) == 1:
+        return (alpha,)
     walk, found = _Walk(looks, one_sided), []
     for place, seeds in enumerate(looks):
         share, before = seeds / looks[-1], (looks[place - 1] / looks[-1] if place else 0.0)

@@ -16,6 +16,8 @@ from .arms import Arm, Excluded
 from .comparison import Comparison, compare
 from .estimate import Estimate, accuracy_estimate, estimate, lower_bound, metric_estimate
 from .factorial import FactorialEffects, factorial_effects
+from .judging import Rules
+from .standing import USUAL, Standing, standing_of
 from .sweep import SweepCurve, sweep_curve
 
 
@@ -24,7 +26,7 @@ class Ablation:
     """Arms in the order of their comparisons, comparisons in that of their families; `metric` is the primary metric.
 
     `pairing`: what runs of equal seeds share, as `StudyInfo` has it. `factorial` and `sweep` are there for studies of
-    that design.
+    that design. `standing`: which looks were taken; seeds of a later one are in no mean.
     """
 
     metric: Metric
@@ -34,6 +36,7 @@ class Ablation:
     factorial: FactorialEffects | None = None
     sweep: SweepCurve | None = None
     pairing: str = ""
+    standing: Standing = USUAL
 
     @property
     def families(self) -> dict[str, tuple[Comparison, ...]]:
@@ -147,22 +150,33 @@ def summarise_ablation(records: Sequence[RunRecord], info: StudyInfo) -> Ablatio
     """
     records = in_order(records)
     metric = info.metric or primary_metric(records)
-    excluded: list[Excluded] = []
+    standing = standing_of(records, info)
+    beyond = [record for record in records if record.seed in standing.later]
+    excluded = [Excluded(record, _later(standing)) for record in beyond if record.state == names.COMPLETE]
     by_arm: dict[str, list[RunRecord]] = {}
     for record in records:
+        if record.seed in standing.later:
+            continue
         by_arm.setdefault(arm_name(record, info), []).append(record)
     order = _arm_order(list(by_arm), [pair for family in info.families for pair in family.comparisons])
     arms = {name: _arm(name, by_arm.get(name, []), metric, excluded) for name in order}
     values = {name: arm.values for name, arm in arms.items()}
+    rules = Rules(info.test == "moderated", info.margin, standing.looks)
     return Ablation(
         metric,
         tuple(arms.values()),
-        compare(info.families, arms, metric, info.test == "moderated", info.adjust == "study"),
+        compare(info.families, arms, metric, rules, info.adjust == "study"),
         tuple(excluded),
         factorial_effects(info.factorial, values, metric) if info.factorial else None,
         sweep_curve(info.sweep, values, metric) if info.sweep else None,
         info.pairing,
+        standing,
     )
+
+
+def _later(standing: Standing) -> str:
+    reached = len(standing.looks[-1].seeds or ())
+    return f"complete, but beyond the look at {reached} seeds; counts at the next, at {standing.next}"
 
 
 def _arm_order(arms: Sequence[str], pairs: Sequence[tuple[str, str]]) -> list[str]:

@@ -29,7 +29,7 @@ from .cells import (
     states_text,
     value_cell,
 )
-from .family_notes import bold, family_notes
+from .family_notes import bold, family_notes, level_text
 
 
 def family_table(ablation: Ablation, family: str) -> Table:
@@ -49,10 +49,14 @@ def family_table(ablation: Ablation, family: str) -> Table:
         )
         rows.append((*cells, *_difference_cells(by_arm.get(name), known, partly, metric)))
     titles = ["Pairs", metric.with_unit("Base over them")] * partly
-    titles += [metric.with_unit("Difference", difference=True), "95 % interval", "Adjusted p"]
+    titles += [metric.with_unit("Difference", difference=True), _level(ablation), "Adjusted p"]
     columns = [Column("Arm"), *mean_columns(metric), *(Column(title, True) for title in titles)]
     title = family if "." in family.split()[0] else family[:1].upper() + family[1:]  # a setting keeps its name
     return Table(title, tuple(columns), tuple(rows), tuple(family_notes(ablation, comparisons)))
+
+
+def _level(ablation: Ablation) -> str:
+    return level_text(ablation).rpartition(", ")[2] + " interval"
 
 
 def _partly_paired(comparisons: Sequence[Comparison], known: Mapping[str, Arm]) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from ..metric import Metric
 from ..statistics.comparison import Comparison
 from ..statistics.permutation import EXACT_UP_TO, MOST_FLIPS
+from ..statistics.standing import Standing
 from ..statistics.summary import Ablation
 from ..text import many
 from .cells import INTERVAL, mean_interval, meaning
@@ -25,9 +26,10 @@ def family_notes(ablation: Ablation, comparisons: Sequence[Comparison]) -> Itera
     sign = ", negative where the arm is better" if metric.better == "lower" else ""
     yield (
         f"Difference: arm minus {comparisons[0].base}{sign}, paired by seed{same and f' ({same})'}. Interval:"
-        f" {INTERVAL}, not corrected for the number of comparisons."
+        f" {level_text(ablation)}, not corrected for the number of comparisons."
     )
     yield _p_note(comparisons)
+    yield from look_notes(ablation.standing)
     yield from _test_notes(comparisons)
     yield from _lost_notes(ablation, comparisons)
 
@@ -39,6 +41,12 @@ def shared(pairing: str, other_tests: bool) -> str:
     parts = [part.strip() for part in pairing.split(",") if part.strip()]
     kept = [part for part in parts if not (other_tests and "tasks" in part and "training" not in part)]
     return ", ".join(f"same {part}" for part in kept)
+
+
+def level_text(ablation: Ablation) -> str:
+    """Return how the intervals of differences were made: of 95 %, or of the last look's level."""
+    looks = ablation.standing.looks
+    return INTERVAL.replace("95 %", f"{100 * (1 - looks[-1].level):.3g} %") if looks else INTERVAL
 
 
 def _p_note(comparisons: Sequence[Comparison]) -> str:
@@ -54,12 +62,31 @@ def _p_note(comparisons: Sequence[Comparison]) -> str:
         f" comparison{'s' * (size > 1)} of {'all tables' if joint else 'this table'} together."
     )
     pairs = sorted({c.test.seeds for c in comparisons})
-    if not pairs[-1]:
+    if not pairs[-1] or not most.level:
         return text
     what = "ranked pair" if most.ranks else "pair"
     each = f"{many(pairs[-1], what)} in each" if len(pairs) == 1 else f"{pairs[0]} to {pairs[-1]} {what}s"
-    end = "" if most.can_be_significant else ", so nothing here can be significant at 0.05: train more seeds"
+    end = (
+        "" if most.can_be_significant else f", so nothing here can be significant at {most.level:.3g}: train more seeds"
+    )
     return f"{text} With {each} it cannot fall below {most.smallest:.2g}{end}."
+
+
+def look_notes(standing: Standing) -> Iterable[str]:
+    """Yield at which looks a study was judged; nothing where it declares none."""
+    if not standing.declared:
+        return
+    planned = ", ".join(map(str, standing.declared))
+    if not standing.looks:
+        yield f"Judged with {planned} seeds, as declared: no test before the first look."
+        return
+    taken = ", ".join(f"{len(look.seeds or ())} seeds at {look.level:.3g}" for look in standing.looks)
+    more = f" Next look: {standing.next} seeds." if standing.next else ""
+    yield (
+        f"Looks declared at {planned} seeds; tested: {taken}, which together keep 0.05. What a look has decided stays"
+        f" decided. Intervals have the level of the last look; estimates of what was decided early lie rather too far"
+        f" from 0.{more}"
+    )
 
 
 def _test_notes(comparisons: Sequence[Comparison]) -> Iterable[str]:

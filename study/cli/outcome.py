@@ -21,8 +21,8 @@ from reports.tables.promotion import promoted, promotion_lines
 from reports.text import accuracy, duration, interval, value_text
 
 from ..display import open_view
-from ..engine.driver import run_study
 from ..engine.progress import StudyProgress
+from ..looking import looked, run_to_decision
 from ..python.running import notes_on, prepared
 from ..reporting import write_report
 from ..results import load
@@ -42,7 +42,7 @@ def conduct(config: StudyConfig, home: Home, console: Console, quiet: bool = Fal
     last = StudyProgress(config.study.name, config.kind, planned=0)
     try:
         with open_view(console, quiet) as view:
-            last = run_study(config, home, view)
+            last = run_to_decision(config, home, view)
         for note in last.notes:
             say(console, f"note: {note}")
         if not last.interrupted:
@@ -94,9 +94,13 @@ def finish(last: StudyProgress, home: Home, console: Console) -> int:
         say(console, "No run has finished.")
         return 0
     info, records = load(last.study, home)
+    known = info.notes
+    info = looked(info, records, home)
     page = write_report(info, records, home)
     console.print()
     print_result(info, records, console)
+    for note in info.notes[len(known) :]:
+        say(console, f"note: {note}")
     say(console, f"\nReport:    {page}\nMLflow UI: {home.command('ui')}")
     if info.missing:
         say(console, f"Incomplete: {info.missing}.")

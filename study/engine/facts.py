@@ -42,6 +42,10 @@ def facts_of(config: StudyConfig) -> dict[str, Any]:
         found[records.TAG_ADJUST] = config.ablation.adjust
     if config.trained_by:
         found[records.TAG_TRAINED_BY] = config.trained_by
+    if config.ablation and config.ablation.looks:
+        found[records.TAG_LOOKS] = list(config.ablation.looks)
+    if config.ablation and config.ablation.margin is not None:
+        found[records.TAG_MARGIN] = config.ablation.margin
     if isinstance(config.data, ImageFolder):
         found[records.TAG_DATA_PATH] = str(config.data.path)
     if config.space is not None:

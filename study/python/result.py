@@ -23,6 +23,7 @@ from trainers.errors import InputError
 from trainers.overrides import from_settings
 from trainers.paths import expanded
 
+from ..looking import looked
 from ..reporting import ReportChoices, report_of
 from ..results import load
 from ..spec.searched_space import with_space
@@ -262,6 +263,7 @@ def open_study(
     place = home if isinstance(home, Home) else make_home(home, optuna_url, mlflow_url)
     with readable(place) as there:
         info, records = load(str(study), there)
+    info = looked(info, records, place)
     return Result(info, tuple(records), home=place)
 
 

@@ -22,7 +22,7 @@ from trainers.paths import expanded
 from trainers.sections import Section
 
 from ..display import View, open_view
-from ..engine.driver import run_study
+from ..looking import run_to_decision
 from ..repair.retrying import retry_failed as set_back
 from ..spec.config import SpecError, StudyConfig
 from ..spec.families import refuse_underpowered
@@ -109,7 +109,7 @@ def run(
     config, stop = prepared(config, place), StopSignals()
     with _view(progress, config, place) as view:
         told = Callbacks(callbacks, view, stop)
-        last = run_study(config, place, told, stop=stop)
+        last = run_to_decision(config, place, told, stop=stop)
         told.raise_error()
     if last.interrupted:
         kept = "Progress is saved" if not last.unsaved else f"Not everything is saved: {last.unsaved}"

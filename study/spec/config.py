@@ -19,8 +19,9 @@ from trainers.inert import Inert
 from trainers.overrides import Tree, merge, normalise
 from trainers.presets import preset
 
+from .ablation_section import AblationSection
 from .optuna_parts import WILCOXON
-from .sections import AblationSection, BudgetSection, ExecutionSection, Named, StudySection
+from .sections import BudgetSection, ExecutionSection, Named, StudySection
 
 
 class SpecError(InputError):

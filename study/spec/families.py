@@ -12,6 +12,8 @@ from reports.statistics.declared_test import (
     large_effect_power,
     seeds_needed,
 )
+from reports.statistics.looks import look_levels
+from reports.statistics.permutation import smallest_p
 
 from .config import SpecError, StudyConfig
 
@@ -24,14 +26,18 @@ def declared_tests(config: StudyConfig) -> dict[str, DeclaredTest]:
     if config.ablation.adjust == "study":
         sizes = dict.fromkeys(sizes, sum(sizes.values()))
     moderated = config.ablation.test == "moderated"
-    return {name: declared_test(size, len(config.seeds), (), moderated) for name, size in sizes.items()}
+    looks = config.ablation.looks
+    return {name: declared_test(size, len(config.seeds), looks, moderated) for name, size in sizes.items()}
 
 
 def refuse_underpowered(config: StudyConfig) -> None:
     """Raise SpecError naming each family that would miss even a large effect in most studies, unless the spec allows
     that.
     """
-    if config.ablation is None or config.ablation.allow_underpowered:
+    if config.ablation is None:
+        return
+    _refuse_a_first_look_that_cannot_decide(config.ablation.looks)
+    if config.ablation.allow_underpowered:
         return
     problems = [
         f'ablation.seeds = {test.seeds}: the family "{name}" ({test.size} in one test) finds an effect of'
@@ -48,5 +54,16 @@ def refuse_underpowered(config: StudyConfig) -> None:
                     "train more seeds, declare smaller [[ablation.families]], or write allow_underpowered = true under"
                     " [ablation]"
                 ),
+            ]
+        )
+
+
+def _refuse_a_first_look_that_cannot_decide(looks: tuple[int, ...]) -> None:
+    if looks and (level := look_levels(looks)[0]) < smallest_p(looks[0]):
+        raise SpecError(
+            [
+                f"ablation.looks = {list(looks)}: with {looks[0]} seeds p is at least {smallest_p(looks[0]):.3g}, and"
+                f" the first look is tested at {level:.3g}, so it cannot decide anything; start with more seeds, or"
+                " leave it out"
             ]
         )

@@ -19,9 +19,10 @@ from trainers.overrides import Tree, flatten, merge, normalise
 from trainers.presets import PRESETS, SIZES, preset
 from trainers.sections import Section
 
+from .ablation_section import AblationSection
 from .config import SpecError, StudyConfig
 from .parsing import parse_spec
-from .sections import AblationSection, BudgetSection, ExecutionSection, Named
+from .sections import BudgetSection, ExecutionSection, Named
 from .spelling import problems_in
 from .trainer_section import Trainer, read_trainer
 from .writing import difference, trainer_table

@@ -24,11 +24,12 @@ from trainers.overrides import Tree, flatten, merge, normalise, settings, typed_
 from trainers.paths import moved_to
 from trainers.presets import PRESETS, preset
 
+from .ablation_section import AblationSection
 from .config import SpecError, StudyConfig
 from .optuna_parts import WILCOXON, make_pruner, make_sampler
 from .renamed import renamed_settings, with_new_names
 from .rungs import late_rungs
-from .sections import AblationSection, Named, SpecFile
+from .sections import Named, SpecFile
 from .seed_groups import FEWEST_SEEDS
 from .spelling import problems_of
 from .trainer_section import Trainer, read_trainer

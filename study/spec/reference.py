@@ -17,8 +17,9 @@ from trainers.config import TrainerConfig
 from trainers.data import DataConfig
 from trainers.presets import PRESETS, SIZES
 
+from .ablation_section import AblationSection
 from .optuna_parts import PRUNERS, SAMPLERS
-from .sections import AblationSection, BudgetSection, ExecutionSection, StudySection
+from .sections import BudgetSection, ExecutionSection, StudySection
 
 Schema = Mapping[str, Any]
 

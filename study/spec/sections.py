@@ -6,16 +6,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from search_spaces.designs import Design
 from trainers.data import DataConfig
 from trainers.errors import InputError
 from trainers.sections import Section
 
+from .ablation_section import AblationSection
+from .patterns import NAME
 from .seed_groups import Score
-
-NAME = r"^[a-zA-Z0-9][a-zA-Z0-9._-]{0,63}$"
-
-Strings = Annotated[tuple[str, ...], Field(strict=False)]
 
 
 class FormerBest(Section):
@@ -94,81 +91,6 @@ def _split_options(table: object) -> object:
 
 
 NamedTable = Annotated[Named, BeforeValidator(_split_options)]
-
-
-class ArmSection(Section):
-    """[[ablation.arms]]: an arm that you define."""
-
-    name: str = Field(min_length=1, description="the arm's name in tables")
-    set: dict[str, Any] = Field(
-        default_factory=dict, description="settings that override [trainer], nested or by dotted path"
-    )
-
-
-class FamilySection(Section):
-    """[[ablation.families]]: a family of comparisons, some arms against one base; their p values are adjusted
-    together.
-    """
-
-    name: str = Field(min_length=1, description="the family's name in tables")
-    base: str = Field(description="the arm that the others are compared with")
-    arms: Strings | None = Field(None, description="arms compared with the base; absent: every other arm")
-
-
-class OriginTrial(Section):
-    """An entry of [ablation.origin.trials]: the search trial that an arm's settings come from."""
-
-    number: int = Field(ge=0, description="the trial's number in the search")
-    score: float = Field(
-        description=(
-            "its validation accuracy in the search, in [0, 1]; biased upward, because the trial was selected by it"
-        )
-    )
-    seeds: int = Field(1, ge=1, description="number of seeds that the score is averaged over")
-
-
-class OriginSection(Section):
-    """[ablation.origin]: the search whose trials are retrained; written by `mamlab promote` and `mamlab ablate
-    --from`.
-    """
-
-    search: str = Field(pattern=NAME, description="name of the search")
-    trials: dict[str, OriginTrial] = Field(default_factory=dict, description="arm -> the trial that it comes from")
-    data_checksum: str | None = Field(None, description="checksum of the search's data; other data is refused")
-
-
-class AblationSection(Section):
-    """[ablation]: the arms to compare, and the number of seeds."""
-
-    design: Design = Field(
-        description='write design = "leave_one_out", "add_one_in", "both", "factorial", "sweep" or "arms"'
-    )
-    sweep: dict[str, Any] | None = Field(None, description='design "sweep" only: one setting and the values to compare')
-    families: Annotated[tuple[FamilySection, ...], Field(strict=False)] = Field(
-        (), description="families of comparisons; absent: those of the design. P values are adjusted within a family"
-    )
-    test: Literal["max_t", "moderated"] = Field(
-        "max_t",
-        description=(
-            'statistic of the test: "max_t", or "moderated", which finds more with at most 8 seeds and 11 or more'
-            " comparisons on one scale; choose before the runs"
-        ),
-    )
-    adjust: Literal["family", "study"] = Field(
-        "family", description='within what p values are adjusted: each "family", or all comparisons of the "study"'
-    )
-    allow_underpowered: bool = Field(
-        False, description="run even if a family has so few seeds that most studies would miss even a large effect"
-    )
-    components: Strings | None = Field(None, description="components that the design switches; absent: all that are on")
-    seeds: int = Field(3, ge=1, description="seeds per arm: study.seed, study.seed + 1, ...")
-    arms: Annotated[tuple[ArmSection, ...], Field(strict=False)] = Field(
-        (), description="additional arms that you define"
-    )
-    base: str | None = Field(
-        None, description="base arm that the [[ablation.arms]] are compared with; absent: MAML++, or the first arm"
-    )
-    origin: OriginSection | None = Field(None, description="the search that the arms come from; shown in the report")
 
 
 class BudgetSection(Section):

@@ -107,6 +107,11 @@ class Home:
         return self.root / "journal"
 
     @property
+    def looks(self) -> Path:
+        """Looks that were taken at ablations, a file for each study."""
+        return self.root / "looks"
+
+    @property
     def locks(self) -> Path:
         """Lock files of drivers and of the stores' creation."""
         return self.root / "locks"

@@ -1,0 +1,26 @@
+"""Looks that were taken at a study: which complete seeds a command showed, and what was declared by then."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One look: the complete `seeds` that were shown, and the looks and the margin (points) that the spec declared."""
+
+    seeds: tuple[int, ...]
+    looks: tuple[int, ...] = ()
+    margin: float | None = None
+
+
+def shown_of(tree: Mapping[str, Any]) -> Shown:
+    """Return the look that JSON made of a `Shown`. Raises TypeError, ValueError or KeyError for another form."""
+    margin = tree.get("margin")
+    return Shown(
+        tuple(int(seed) for seed in tree["seeds"]),
+        tuple(int(look) for look in tree.get("looks", ())),
+        None if margin is None else float(margin),
+    )

@@ -1,0 +1,137 @@
+"""The comparisons of one family judged at every look that was taken: what a look decides stays decided."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from .divergence import signed_ranks
+from .estimate import alike, differences
+from .family_test import Differences, SignFlip, family_tests
+from .permutation import SAME, holm
+from .standing import ONCE, Look
+from .verdict import BETTER, WORSE, Verdict, beyond_margin, equivalence_p, seeds_to_decide
+
+if TYPE_CHECKING:
+    from .arms import Arm
+
+Pair = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Rules:
+    """How a study's comparisons are judged.
+
+    `moderated` as for `max_t`; `margin` in what the metric is shown in, its values times `scale`; `looks` that were
+    taken, none before the first declared one. Differences times `unit` are above 0 where the arm is better, and equal
+    where accuracies would be.
+    """
+
+    moderated: bool = False
+    margin: float | None = None
+    looks: tuple[Look, ...] = (ONCE,)
+    unit: float = 1.0
+    scale: float = 100.0
+    shown: str = "points"
+
+    @property
+    def within(self) -> float | None:
+        """The margin of differences times `unit`."""
+        return None if self.margin is None else self.margin / self.scale * abs(self.unit)
+
+
+USUAL = Rules()
+"""One test at 0.05 with all seeds, without a margin."""
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One comparison's test, and what is decided."""
+
+    test: SignFlip
+    verdict: Verdict
+
+
+def judge(pairs: Sequence[Pair], arms: Mapping[str, Arm], rules: Rules) -> list[Judged]:
+    """Return what is decided of each of a family's comparisons.
+
+    Differences are tested for superiority by step-down maxT over those not yet decided; if any run of the family
+    diverged, their signed ranks. For equivalence within the margin by two one-sided t tests, adjusted by Holm.
+    """
+    if not rules.looks:
+        return [Judged(replace(test, adjusted=None, level=0.0), Verdict()) for test in _tests(pairs, arms, None, rules)]
+    tests = _at_looks(pairs, arms, rules)
+    equivalent = _equivalent(pairs, arms, rules)
+    last = rules.looks[-1]
+    found = []
+    for pair, test, (p, within) in zip(pairs, tests, equivalent, strict=True):
+        values = list(_own(pair, arms, last, rules).values())
+        found.append(Judged(test, _verdict(values, _direction(pair, arms, test, rules), test, p, within, rules)))
+    return found
+
+
+def _verdict(
+    values: Sequence[float], direction: str, test: SignFlip, p: float | None, within: bool, rules: Rules
+) -> Verdict:
+    margin, level = rules.within, rules.looks[-1].level
+    identical = len(values) > 1 and alike(values) and not values[0] and not test.ranks
+    beyond = bool(direction) and margin is not None and beyond_margin(values, margin, level / test.family_size)
+    decided = bool(direction) or within or identical
+    seeds = None if decided else seeds_to_decide(values, test.family_size, level, margin)
+    return Verdict(direction, within, beyond, rules.margin, p, identical, seeds, rules.shown)
+
+
+def _at_looks(pairs: Sequence[Pair], arms: Mapping[str, Arm], rules: Rules) -> list[SignFlip]:
+    """Return each comparison's test at the look that decided it, else at the last."""
+    found: dict[int, SignFlip] = {}
+    for look in rules.looks:
+        left = [place for place in range(len(pairs)) if place not in found or not found[place].significant]
+        for place, test in zip(left, _tests([pairs[place] for place in left], arms, look, rules), strict=True):
+            found[place] = replace(test, level=look.level, look=len(look.seeds or ()))
+    return [found[place] for place in range(len(pairs))]
+
+
+def _tests(pairs: Sequence[Pair], arms: Mapping[str, Arm], look: Look | None, rules: Rules) -> list[SignFlip]:
+    seeds = look.seeds if look else None
+    involved = {name for pair in pairs for name in pair if name in arms}
+    if any(seed in seeds if seeds is not None else True for name in involved for seed in arms[name].diverged):
+        ranks = [signed_ranks(arms[a], arms[b], rules.unit, seeds) if a in arms and b in arms else {} for a, b in pairs]
+        return family_tests(ranks, rules.moderated, ranks=True)
+    return family_tests([_own(pair, arms, look, rules) for pair in pairs], rules.moderated)
+
+
+def _own(pair: Pair, arms: Mapping[str, Arm], look: Look | None, rules: Rules) -> Differences:
+    ours, theirs = (arms[name].values if name in arms else {} for name in pair)
+    seeds, found = look.seeds if look else None, differences(ours, theirs, SAME / abs(rules.unit))
+    return {seed: rules.unit * value for seed, value in found.items() if seeds is None or seed in seeds}
+
+
+def _direction(pair: Pair, arms: Mapping[str, Arm], test: SignFlip, rules: Rules) -> str:
+    """Return the side of a comparison that the test has decided."""
+    if not test.significant:
+        return ""
+    arm, base, look = arms[pair[0]], arms[pair[1]], rules.looks[-1]
+    signed = signed_ranks(arm, base, rules.unit, look.seeds) if test.ranks else _own(pair, arms, look, rules)
+    return BETTER if math.fsum(signed.values()) > 0 else WORSE
+
+
+def _equivalent(pairs: Sequence[Pair], arms: Mapping[str, Arm], rules: Rules) -> list[tuple[float | None, bool]]:
+    """Return p, adjusted by Holm, and whether the difference was found to be within the margin, at any look."""
+    found: list[tuple[float | None, bool]] = [(None, False)] * len(pairs)
+    if (margin := rules.within) is None:
+        return found
+    for look in rules.looks:
+        left = [place for place, (_, within) in enumerate(found) if not within]
+        raw = [_equivalence(pairs[place], arms, look, rules, margin) for place in left]
+        adjusted = holm([math.nan if p is None else p for p in raw]).tolist()
+        for place, p in zip(left, adjusted, strict=True):
+            found[place] = (None, False) if math.isnan(p) else (p, p <= look.equivalence)
+    return found
+
+
+def _equivalence(pair: Pair, arms: Mapping[str, Arm], look: Look, rules: Rules, margin: float) -> float | None:
+    if any(arms[name].diverged for name in pair if name in arms):
+        return None
+    return equivalence_p(list(_own(pair, arms, look, rules).values()), margin)

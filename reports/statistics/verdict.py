@@ -1,0 +1,135 @@
+"""What may be said of a comparison: better, worse, equivalent, or undecided, and how many seeds would decide it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from statistics import fmean, stdev
+
+import numpy as np
+from scipy.stats import nct
+from scipy.stats import t as student_t
+
+from .declared_test import POWER
+from .estimate import alike
+from .permutation import SAME, Array
+
+MOST_SEEDS = 200
+"""Seeds beyond which nobody is told to go."""
+BETTER, WORSE, EQUIVALENT, UNDECIDED, SAME_RUNS = "better", "worse", "equivalent", "undecided", "no difference"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What is decided of a comparison.
+
+    Attributes:
+        direction: "better" or "worse" where the adjusted test has decided; else "".
+        equivalent: the difference has been found to be smaller than the margin.
+        beyond: the adjusted interval lies wholly beyond the margin.
+        margin: in the unit that the metric is shown in, points for accuracies; None without one.
+        equivalence_p: Holm-adjusted p of the two one-sided tests; None without a margin, variation, or with runs that
+            diverged.
+        identical: no seed shows any difference.
+        seeds: with so many seeds it would be decided in 80 % of studies, if the difference and the deviation that were
+            found are the true ones; more than 200 read as 201, None where it is decided or nobody can say.
+    """
+
+    direction: str = ""
+    equivalent: bool = False
+    beyond: bool = False
+    margin: float | None = None
+    equivalence_p: float | None = None
+    identical: bool = False
+    seeds: int | None = None
+    unit: str = "points"
+
+    @property
+    def decided(self) -> bool:
+        """Whether anything was decided."""
+        return bool(self.direction) or self.equivalent
+
+    @property
+    def word(self) -> str:
+        """One word: "better", "worse", "equivalent", "undecided", or "no difference" where runs are identical."""
+        if self.direction:
+            return self.direction
+        return EQUIVALENT if self.equivalent else SAME_RUNS if self.identical else UNDECIDED
+
+    @property
+    def text(self) -> str:
+        """The word, how large the effect is against the margin, and what would decide it."""
+        if self.direction and self.equivalent:
+            return f"{self.direction}, by less than {self._margin}"
+        if self.direction and self.beyond:
+            return f"{self.direction}, by more than {self._margin}"
+        if self.equivalent and not self.direction:
+            return f"{EQUIVALENT} (within {self._margin})"
+        if not self.decided and not self.identical and self.seeds is not None:
+            more = f"more than {MOST_SEEDS}" if self.seeds > MOST_SEEDS else f"about {self.seeds}"
+            return f"{UNDECIDED} ({more} seeds would decide it)"
+        return self.word if not self.identical else f"{SAME_RUNS} in any seed"
+
+    @property
+    def _margin(self) -> str:
+        assert self.margin is not None
+        unit = self.unit[:-1] if self.unit == "points" and self.margin == 1 else self.unit
+        return f"{self.margin:g} {unit}".rstrip()
+
+
+def equivalence_p(values: Sequence[float], margin: float) -> float | None:
+    """Return the larger of the two one-sided p that the mean of `values` is not within `margin`, in the same unit.
+
+    Student's t; None below two values, or without variation.
+    """
+    if alike(values):
+        return None
+    n, mean, error = len(values), fmean(values), stdev(values) / len(values) ** 0.5
+    above, below = student_t.sf((mean + margin) / error, n - 1), student_t.cdf((mean - margin) / error, n - 1)
+    return float(max(above, below))
+
+
+def beyond_margin(values: Sequence[float], margin: float, level: float) -> bool:
+    """Return whether Student's t interval that leaves `level` outside lies wholly beyond +-margin."""
+    if alike(values) or not level:
+        return False
+    half = float(student_t.ppf(1 - level / 2, len(values) - 1)) * stdev(values) / len(values) ** 0.5
+    return bool(abs(fmean(values)) - half > margin)
+
+
+def effect_size(values: Sequence[float], same: float = SAME) -> float | None:
+    """Return Cohen's d of pairs: their mean difference in standard deviations of the differences; None without
+    variation.
+    """
+    return None if alike(values, same) else fmean(values) / stdev(values)
+
+
+def seeds_to_decide(values: Sequence[float], size: int, level: float, margin: float | None) -> int | None:
+    """Return the fewest seeds that would decide a comparison in 80 % of studies, one way or the other, if `values` show
+    the true difference and deviation; 201 for more than 200.
+
+    Bonferroni's level for a family of `size`: somewhat more than the adjusted test needs. None below two values or
+    without variation.
+    """
+    if alike(values):
+        return None
+    ratio = abs(fmean(values)) / stdev(values)
+    within = None if margin is None else margin / stdev(values)
+    powers = _powers(round(ratio, 6), None if within is None else round(within, 6), level / size)
+    enough = np.flatnonzero((powers >= POWER) & (np.arange(2, MOST_SEEDS + 1) > len(values)))
+    return int(enough[0]) + 2 if len(enough) else MOST_SEEDS + 1
+
+
+@lru_cache(maxsize=256)
+def _powers(ratio: float, margin: float | None, level: float) -> Array:
+    """Return the power with 2, 3, ... seeds of the better of both tests, for a difference of `ratio` deviations."""
+    n = np.arange(2, MOST_SEEDS + 1)
+    bound = student_t.ppf(1 - level / 2, n - 1)
+    found = nct.sf(bound, n - 1, max(ratio, SAME) * n**0.5)
+    if margin is not None and ratio < margin:
+        one_sided, root = student_t.ppf(1 - level, n - 1), n**0.5
+        inside = student_t.cdf((margin - ratio) * root - one_sided, n - 1)
+        inside += student_t.cdf((margin + ratio) * root - one_sided, n - 1) - 1
+        found = np.maximum(found, inside)
+    return np.asarray(np.nan_to_num(found))

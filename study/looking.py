@@ -1,0 +1,74 @@
+"""Looks at an ablation: a result that is shown is recorded, and a study may end at the look that decides it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from reports import records as names
+from reports.records import RunRecord, StudyInfo
+from reports.shown import Shown
+from reports.statistics.standing import complete_seeds
+from reports.statistics.summary import Ablation, summarise_ablation
+
+from .engine.driver import run_study
+from .engine.plan import StudyChanged
+from .engine.progress import StudyProgress
+from .results import load
+from .spec.config import StudyConfig
+from .stores.home import Home
+from .stores.look_record import LookRecord
+
+
+def looked(info: StudyInfo, records: Sequence[RunRecord], home: Home) -> StudyInfo:
+    """Return the study with the looks that were taken at it, this one among them.
+
+    Called by whatever shows an ablation's comparisons. A set of complete seeds is recorded once; where the home cannot
+    be written a note says so.
+    """
+    if info.kind != names.ABLATION:
+        return info
+    record = LookRecord(home, info.name, info.experiment_id)
+    shown = record.read()
+    seeds = complete_seeds(records, info.families)
+    if not seeds or any(one.seeds == seeds for one in shown):
+        return replace(info, shown=shown)
+    look = Shown(seeds, info.looks, info.margin)
+    try:
+        record.add(look)
+    except OSError as error:
+        note = f"This look at {len(seeds)} seeds could not be recorded in {record.path}: {error.strerror or error}"
+        info = replace(info, notes=(*info.notes, note))
+    return replace(info, shown=(*shown, look))
+
+
+def run_to_decision(
+    config: StudyConfig, home: Home, show: Callable[[StudyProgress], None], **options: Any
+) -> StudyProgress:
+    """Run a study as `run_study` does; with `stop_early`, look by look, until every comparison is decided."""
+    if config.ablation is None or not config.ablation.stop_early:
+        return run_study(config, home, show, **options)
+    for look in config.ablation.looks[:-1]:
+        part = replace(config, ablation=config.ablation.model_copy(update={"seeds": look}))
+        try:
+            last = run_study(part, home, show, **options)
+        except StudyChanged:  # more seeds are planned already, or the last look says what has changed
+            continue
+        if not last.finished:
+            return last
+        if decided(_found(config.study.name, home)):
+            note = f"Every comparison is decided with {look} seeds, so no more are trained (stop_early)."
+            return replace(last, notes=(*last.notes, note))
+    return run_study(config, home, show, **options)
+
+
+def _found(study: str, home: Home) -> Ablation:
+    info, records = load(study, home)
+    return summarise_ablation(records, looked(info, records, home))
+
+
+def decided(found: Ablation) -> bool:
+    """Return whether a look has been reached and every comparison is decided, or shows no difference in any seed."""
+    verdicts = [comparison.verdict for comparison in found.comparisons]
+    return bool(verdicts and found.standing.looks) and all(one.decided or one.identical for one in verdicts)

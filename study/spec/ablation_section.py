@@ -1,0 +1,122 @@
+"""The section [ablation] of a spec file: arms, families, and how their comparisons are judged."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+
+from search_spaces.designs import Design
+from trainers.errors import InputError
+from trainers.sections import Section
+
+from .patterns import NAME, Strings
+
+
+class ArmSection(Section):
+    """[[ablation.arms]]: an arm that you define."""
+
+    name: str = Field(min_length=1, description="the arm's name in tables")
+    set: dict[str, Any] = Field(
+        default_factory=dict, description="settings that override [trainer], nested or by dotted path"
+    )
+
+
+class FamilySection(Section):
+    """[[ablation.families]]: a family of comparisons, some arms against one base; their p values are adjusted
+    together.
+    """
+
+    name: str = Field(min_length=1, description="the family's name in tables")
+    base: str = Field(description="the arm that the others are compared with")
+    arms: Strings | None = Field(None, description="arms compared with the base; absent: every other arm")
+
+
+class OriginTrial(Section):
+    """An entry of [ablation.origin.trials]: the search trial that an arm's settings come from."""
+
+    number: int = Field(ge=0, description="the trial's number in the search")
+    score: float = Field(
+        description=(
+            "its validation accuracy in the search, in [0, 1]; biased upward, because the trial was selected by it"
+        )
+    )
+    seeds: int = Field(1, ge=1, description="number of seeds that the score is averaged over")
+
+
+class OriginSection(Section):
+    """[ablation.origin]: the search whose trials are retrained; written by `mamlab promote` and `mamlab ablate
+    --from`.
+    """
+
+    search: str = Field(pattern=NAME, description="name of the search")
+    trials: dict[str, OriginTrial] = Field(default_factory=dict, description="arm -> the trial that it comes from")
+    data_checksum: str | None = Field(None, description="checksum of the search's data; other data is refused")
+
+
+class AblationSection(Section):
+    """[ablation]: the arms to compare, and the number of seeds."""
+
+    design: Design = Field(
+        description='write design = "leave_one_out", "add_one_in", "both", "factorial", "sweep" or "arms"'
+    )
+    sweep: dict[str, Any] | None = Field(None, description='design "sweep" only: one setting and the values to compare')
+    families: Annotated[tuple[FamilySection, ...], Field(strict=False)] = Field(
+        (), description="families of comparisons; absent: those of the design. P values are adjusted within a family"
+    )
+    test: Literal["max_t", "moderated"] = Field(
+        "max_t",
+        description=(
+            'statistic of the test: "max_t", or "moderated", which finds more with at most 8 seeds and 11 or more'
+            " comparisons on one scale; choose before the runs"
+        ),
+    )
+    adjust: Literal["family", "study"] = Field(
+        "family", description='within what p values are adjusted: each "family", or all comparisons of the "study"'
+    )
+    looks: Annotated[tuple[Annotated[int, Field(ge=2)], ...], Field(strict=False)] = Field(
+        (),
+        description=(
+            "numbers of seeds at which the comparisons are judged, such as [8, 12, 16]; the last is `seeds`. Declare"
+            " them before the first: together they keep 5 %. Absent: once, with all seeds"
+        ),
+    )
+    stop_early: bool = Field(
+        False, description="with `looks`: train no more seeds once a look has decided every comparison"
+    )
+    margin: float | None = Field(
+        None, gt=0, allow_inf_nan=False, strict=False,
+        description="differences below this many percentage points do not matter: with it a comparison can be found "
+                    "equivalent. Fix it before the first look",
+    )  # fmt: skip
+    allow_underpowered: bool = Field(
+        False, description="run even if a family has so few seeds that most studies would miss even a large effect"
+    )
+    components: Strings | None = Field(None, description="components that the design switches; absent: all that are on")
+    seeds: int = Field(3, ge=1, description="seeds per arm: study.seed, study.seed + 1, ...")
+    arms: Annotated[tuple[ArmSection, ...], Field(strict=False)] = Field(
+        (), description="additional arms that you define"
+    )
+    base: str | None = Field(
+        None, description="base arm that the [[ablation.arms]] are compared with; absent: MAML++, or the first arm"
+    )
+    origin: OriginSection | None = Field(None, description="the search that the arms come from; shown in the report")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _until_the_last_look(cls, tree: Any) -> Any:
+        if isinstance(tree, dict) and "seeds" not in tree and isinstance(looks := tree.get("looks"), list | tuple):
+            return {**tree, "seeds": looks[-1]} if looks else tree
+        return tree
+
+    @model_validator(mode="after")
+    def _looks_that_rise(self) -> AblationSection:
+        looks = self.looks
+        if any(later <= earlier for earlier, later in pairwise(looks)):
+            raise InputError(f"looks must rise, not {list(looks)}; write each number of seeds once, smallest first")
+        if looks and looks[-1] != self.seeds:
+            raise InputError(f"seeds = {self.seeds} must be the last of looks = {list(looks)}; leave seeds out")
+        if self.stop_early and len(looks) < 2:
+            raise InputError("stop_early needs looks to stop at; add looks = [8, 12, 16], or leave it out")
+        return self

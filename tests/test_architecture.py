@@ -58,6 +58,7 @@ ORDER = {
         "commit",
         "processes",
         "hiding",
+        "json_output",
         "text",
     ),
     "reports": (

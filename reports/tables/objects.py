@@ -1,15 +1,18 @@
-"""What an ablation found, as objects for other programs: numbers as they are stored, None for what is not known."""
+"""What a study found, as objects for other programs: numbers as they are stored, None for what is not known."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from .. import records as names
 from ..metric import Metric
+from ..records import RunRecord, StudyInfo
+from ..statistics.arms import count_states
 from ..statistics.comparison import Comparison
-from ..statistics.summary import Ablation
+from ..statistics.summary import Ablation, Search, Trial, summarise_ablation, summarise_search
 
 VERDICTS = ("better", "worse", "equivalent", "undecided")
 
@@ -28,6 +31,39 @@ def ablation_object(found: Ablation) -> dict[str, Any]:
         ],
         "comparisons": [comparison_object(one, found.metric) for one in found.comparisons],
         "excluded": [{"run": one.record.name, "reason": one.reason} for one in found.excluded],
+    }  # fmt: skip
+
+
+def study_object(info: StudyInfo, records: Sequence[RunRecord]) -> dict[str, Any]:
+    """Return what a study has reached: an ablation's arms and comparisons, a search's trials, or its runs."""
+    told = {"study": info.name, "kind": info.kind, "runs": count_states(records), "missing": info.missing}
+    if info.kind == names.ABLATION:
+        return {**told, **ablation_object(summarise_ablation(records, info))}
+    if info.kind == names.SEARCH:
+        return {**told, **search_object(summarise_search(records, info))}
+    return {**told, "results": [_run(record) for record in records]}
+
+
+def search_object(found: Search) -> dict[str, Any]:
+    """Return the trials of a search, the best complete one first; `best` is its number."""
+    best = found.complete[0].number if found.complete else None
+    trials = [_trial(trial, rank) for rank, trial in enumerate(found.trials, start=1)]
+    return {"searched": list(found.searched), "score": found.score, "best": best, "trials": trials}
+
+
+def _trial(trial: Trial, rank: int) -> dict[str, Any]:
+    return {
+        "trial": trial.number, "rank": rank if trial.state == names.COMPLETE else None, "state": trial.state,
+        "n": trial.value.n, "value": known(trial.value.mean), "low": trial.value.low, "high": trial.value.high,
+        "score": known(trial.score), "test": known(trial.test.mean), "epochs": trial.epochs, "params": trial.params,
+    }  # fmt: skip
+
+
+def _run(record: RunRecord) -> dict[str, Any]:
+    metrics = {name: known(value) for name, value in record.metrics.items()}
+    return {
+        "run": record.run_id, "name": record.name, "seed": record.seed, "state": record.state, "metrics": metrics,
+        "message": record.tags.get(names.TAG_MESSAGE, ""),
     }  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from ..text import print_notes, say
-from .options import make_console
+from .options import JsonOption, make_console
 
 if TYPE_CHECKING:
     from reports.statistics.summary import Ablation
@@ -58,7 +58,7 @@ def compare(
     out: Annotated[
         Path | None, typer.Option(help="Also write the report into this folder.", show_default=False)
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+    as_json: JsonOption = False,
     exit_verdict: Annotated[
         str | None,
         typer.Option(
@@ -113,7 +113,7 @@ def _status(found: Ablation, arm: str | None) -> int:
 def _print_json(result: Result, found: Ablation, page: Path | None) -> None:
     from reports.tables.objects import ablation_object
 
-    from .json_output import print_json
+    from ..json_output import print_json
 
     report = None if page is None else str(page)
     print_json(

@@ -35,7 +35,7 @@ app = typer.Typer(
 
 COMMANDS = {
     "Run studies": (studies.demo, studies.train, studies.search, studies.ablate, models.promote),
-    "Prepare": (prepare.plan, space, prepare.data),
+    "Prepare": (prepare.plan, space, prepare.data, prepare.schema),
     "Results": (results.status, results.report, comparing.compare, results.verify, results.ui, models.export),
     "Repair": (repair.doctor, repair.clean),
 }
@@ -73,7 +73,7 @@ def run(args: Sequence[str]) -> int:
     """Run the command line `args` and return its exit status.
 
     0: done; 2: the user can mend it, and an `error:` line says how; 130: stopped by Ctrl-C; 1: the study has ended
-    without a complete run, or our fault, with traceback.
+    without a complete run, something disagrees, or our fault, with traceback. docs/automation.md has the table.
     """
     write_any_text()
     command: Any = typer.main.get_command(app)

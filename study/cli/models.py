@@ -11,6 +11,7 @@ from ..text import say
 from .options import (
     RUNS,
     HomeOption,
+    JsonOption,
     QuietOption,
     WorkersOption,
     conduct_study,
@@ -52,6 +53,7 @@ def promote(
     workers: WorkersOption = None,
     home: HomeOption = RUNS,
     quiet: QuietOption = False,
+    json_: JsonOption = False,
 ) -> None:
     """Retrain a search's best configs on fresh seeds and compare them with the search's base config on the test tasks.
 
@@ -64,36 +66,36 @@ def promote(
     from ..followup import promote as follow
 
     place = make_home(home)
-    search = _search(study, place, data)
+    search = _search(study, place, data, json_)
     file, config = follow(search, place, best, seeds, name, equal_compute)
-    _run(file, config, place, workers, quiet)
+    _run(file, config, place, workers, quiet, json_)
 
 
 def ablate_winner(
     study: str, trial: int | None, seeds: int | None, name: str | None, data: Path | None, home: Path,
-    workers: int | None, quiet: bool,
+    workers: int | None, quiet: bool, as_json: bool = False,
 ) -> None:  # fmt: skip
     """Do `mamlab ablate --from STUDY`."""
     from ..followup import ablate_winner as follow
 
     place = make_home(home)
-    file, config = follow(_search(study, place, data), place, trial, seeds, name)
-    _run(file, config, place, workers, quiet)
+    file, config = follow(_search(study, place, data, as_json), place, trial, seeds, name)
+    _run(file, config, place, workers, quiet, as_json)
 
 
-def _search(study: str, home: Home, data: Path | None) -> Searched:
+def _search(study: str, home: Home, data: Path | None, as_json: bool) -> Searched:
     """Return the search that something follows from, and say what is missing of it: the best may be among that."""
     from ..followup import read_search
     from ..text import print_notes
 
     search = read_search(study, home, data)
-    print_notes(make_console(), search.notes)
+    print_notes(make_console(stderr=as_json), search.notes)
     return search
 
 
-def _run(file: Path, config: StudyConfig, home: Home, workers: int | None, quiet: bool) -> None:
-    say(make_console(), f"Spec file: {file}")
-    conduct_study(with_workers(config, workers), home, quiet)
+def _run(file: Path, config: StudyConfig, home: Home, workers: int | None, quiet: bool, as_json: bool) -> None:
+    say(make_console(stderr=as_json), f"Spec file: {file}")
+    conduct_study(with_workers(config, workers), home, quiet, as_json=as_json)
 
 
 def export(

@@ -29,6 +29,9 @@ RetryOption = Annotated[
     bool, typer.Option("--retry-failed", help="Retry runs that failed or ran out of memory in an earlier start.")
 ]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress display; print only the result.")]
+JsonOption = Annotated[
+    bool, typer.Option("--json", help="Print the result as JSON; everything else goes to standard error.")
+]
 SpecArgument = Annotated[Path, typer.Argument(help="The spec file (TOML).", show_default=False)]
 SetOption = Annotated[
     list[str] | None,
@@ -63,11 +66,11 @@ def reading(root: Path) -> Iterator[Home]:
         yield home
 
 
-def make_console() -> Console:
-    """Return the console to print on."""
+def make_console(stderr: bool = False) -> Console:
+    """Return the console to print on; with `stderr`, standard output is left to JSON."""
     from rich.console import Console
 
-    console = Console()
+    console = Console(stderr=stderr)
     if not console.is_terminal:
         console.width = max(console.width, FILE_COLUMNS)
     return console
@@ -91,13 +94,18 @@ def with_workers(config: StudyConfig, workers: int | None) -> StudyConfig:
     return with_limits(config, workers)
 
 
-def conduct_study(config: StudyConfig, home: Home, quiet: bool, retry: bool = False) -> None:
+def conduct_study(config: StudyConfig, home: Home, quiet: bool, retry: bool = False, as_json: bool = False) -> None:
     """Run or go on with a study, print its result, and end the command with its exit status."""
     from ..repair.retrying import retry_failed
     from .outcome import conduct
 
-    console = make_console()
+    console = make_console(stderr=as_json)
     if retry:
         count = retry_failed(home, config.study.name)
         say(console, f"{count or 'No'} trial{'' if count == 1 else 's'} to retry.")
-    raise typer.Exit(conduct(config, home, console, quiet))
+    status = conduct(config, home, console, quiet)
+    if as_json:
+        from .study_json import print_study
+
+        print_study(config, home, status)
+    raise typer.Exit(status)

@@ -10,6 +10,7 @@ import typer
 from .options import (
     RUNS,
     HomeOption,
+    JsonOption,
     SeedOption,
     SetOption,
     SpecArgument,
@@ -40,9 +41,9 @@ def plan(
         Path | None,
         typer.Option("--from", help="Folder of an earlier report; the standard deviation is estimated from its seeds."),
     ] = None,
-    json_: Annotated[bool, typer.Option("--json", help="Print the plan as JSON.")] = False,
     set_: SetOption = None,
     seed: SeedOption = None,
+    json_: JsonOption = False,
     workers: WorkersOption = None,
     home: HomeOption = RUNS,
 ) -> None:
@@ -77,3 +78,15 @@ def data(
     from .data_sheet import data_page, data_table
 
     make_console().print(data_page(name, make_home(home)) if name else data_table(make_home(home)))
+
+
+def schema() -> None:
+    """Print the JSON schema of spec files, by which an editor completes and checks them.
+
+    Example: mamlab schema > mamlab.schema.json
+    """
+    import json
+
+    from ..spec.schema import spec_schema
+
+    print(json.dumps(spec_schema(), indent=2))

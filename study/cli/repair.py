@@ -10,6 +10,7 @@ import typer
 from .options import (
     RUNS,
     HomeOption,
+    JsonOption,
     loading,
     make_console,
     make_home,
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 def doctor(
     study: Annotated[str, typer.Argument(help="Name of a study in the home.", show_default=False)],
     fix: Annotated[bool, typer.Option("--fix", help="Fix what can be fixed without training.")] = False,
-    json_: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
+    json_: JsonOption = False,
     home: HomeOption = RUNS,
 ) -> None:
     """Check whether Optuna, MLflow, the checkpoints and the journal agree about a study.

@@ -12,6 +12,7 @@ from ..text import print_notes, say
 from .options import (
     RUNS,
     HomeOption,
+    JsonOption,
     loading,
     make_console,
     reading,
@@ -38,6 +39,7 @@ def report(
         bool,
         typer.Option(help="Link every number to its runs in MLflow. --no-links gives a report that you can publish."),
     ] = True,
+    json_: JsonOption = False,
     home: HomeOption = RUNS,
 ) -> None:
     """Write a study's report: web page, Markdown, LaTeX tables, figures and raw results.
@@ -51,18 +53,24 @@ def report(
         raise typer.BadParameter("name either a study, or a folder with --from FOLDER", param_hint="'STUDY'")
     from ..reporting import ReportChoices, report_from_files, report_of
 
-    console = make_console()
+    console = make_console(stderr=json_)
     choices = ReportChoices(out, paper, links)
+    notes, missing = tuple[str, ...](), ""
     with reading(home) as place:
         if source:
-            say(console, f"Report: {report_from_files(source, place, choices)}")
-            return
-        page, info = report_of(str(study), place, choices)
-    print_notes(console, info.notes)
-    if info.missing:
-        say(console, f"Incomplete: {info.missing}.")
+            page = report_from_files(source, place, choices)
+        else:
+            page, info = report_of(str(study), place, choices)
+            notes, missing = info.notes, info.missing
+    print_notes(console, notes)
+    if missing:
+        say(console, f"Incomplete: {missing}.")
     say(console, f"Report: {page}")
-    raise typer.Exit(int(bool(info.missing)))
+    if json_:
+        from .study_json import print_report
+
+        print_report(page)
+    raise typer.Exit(int(bool(missing)))
 
 
 def verify(
@@ -74,6 +82,7 @@ def verify(
             show_default=False,
         ),
     ] = None,
+    json_: JsonOption = False,
     home: HomeOption = RUNS,
 ) -> None:
     """Check a report's tables against its raw results, and the raw results against MLflow.
@@ -86,7 +95,7 @@ def verify(
     from .verifying import verify_report
 
     with reading(home) as place:
-        raise typer.Exit(verify_report(report, place, make_console(), against))
+        raise typer.Exit(verify_report(report, place, make_console(), against, json_))
 
 
 def status(
@@ -99,13 +108,17 @@ def status(
     watch: Annotated[
         bool, typer.Option("--watch", help="Show it again every second, until nothing runs any more or Ctrl-C.")
     ] = False,
+    json_: JsonOption = False,
     home: HomeOption = RUNS,
 ) -> None:
     """Show the progress of all studies, or one study in detail.
 
     Example: mamlab status demo-search
     """
+    if watch and json_:
+        raise typer.BadParameter("is shown again and again, so it is no one JSON; leave it out", param_hint="'--watch'")
     from ..engine.overviews import overview, overviews
+    from ..json_output import print_json
     from . import status as pages
 
     with reading(home) as place:
@@ -114,7 +127,9 @@ def status(
             return [overview(place, study, tell)] if study else overviews(place, tell)
 
         console, found = make_console(), read(tell)
-        if watch:
+        if json_:
+            print_json("status", {"studies": [one.as_tree() for one in found]})
+        elif watch:
             found = pages.watch(found, read, console, study is not None)
         else:
             console.print(pages.page(found, study is not None))

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
-from .options import RUNS, HomeOption, SpecArgument, make_console, make_home
+from .options import RUNS, HomeOption, JsonOption, SpecArgument, make_console, make_home
 
 if TYPE_CHECKING:
     from ..spec.config import StudyConfig
 
 space = typer.Typer(help="Inspect the space of a search before its first trial.", no_args_is_help=True)
-JsonOption = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
 
 
 @space.command()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -20,6 +19,7 @@ from trainers.errors import InputError
 from trainers.overrides import settings
 from trainers.presets import PRESETS
 
+from ..json_output import print_json
 from ..spec.config import SpecError, StudyConfig
 from ..spec.rungs import EPOCHS, rungs, rungs_text
 from ..text import plain_table, say
@@ -88,7 +88,7 @@ def show_space(config: StudyConfig, console: Console, as_json: bool) -> None:
     """Print the searched settings as tables, or as JSON."""
     found = parameters(config)
     if as_json:
-        print(json.dumps([asdict(parameter) for parameter in found], indent=2))
+        print_json("space show", {"parameters": [asdict(parameter) for parameter in found]})
         return
     console.print(_tables(config, found, console.width))
 
@@ -194,7 +194,7 @@ def check_space(config: StudyConfig, console: Console, as_json: bool, data: Clas
         "data": None if data is None else data.name,
     }  # fmt: skip
     if as_json:
-        print(json.dumps(facts, indent=2))
+        print_json("space check", facts)
     else:
         _print_facts(config, facts, console)
 

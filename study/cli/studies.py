@@ -13,6 +13,7 @@ from .models import ablate_winner
 from .options import (
     RUNS,
     HomeOption,
+    JsonOption,
     QuietOption,
     RetryOption,
     SeedOption,
@@ -60,6 +61,7 @@ def train(
     ] = None,
     home: HomeOption = RUNS,
     quiet: QuietOption = False,
+    json_: JsonOption = False,
 ) -> None:
     """Train one config, from a spec file or from options.
 
@@ -76,7 +78,7 @@ def train(
             f"has no effect together with a spec file; set it in {spec}", param_hint=f"'{next(iter(given))}'"
         )
     config = _spec(spec, "train", set_, seed) if spec else quick_spec(preset, data, seed, epochs, set_ or [], name)
-    conduct_study(config, make_home(home), quiet)
+    conduct_study(config, make_home(home), quiet, as_json=json_)
 
 
 def search(
@@ -88,6 +90,7 @@ def search(
     retry_failed: RetryOption = False,
     home: HomeOption = RUNS,
     quiet: QuietOption = False,
+    json_: JsonOption = False,
 ) -> None:
     """Search for the best settings. The spec file needs a "space" section.
 
@@ -96,7 +99,8 @@ def search(
     loading(quiet)
     from ..python.running import with_limits
 
-    conduct_study(with_limits(_spec(spec, "search", set_, seed), workers, trials), make_home(home), quiet, retry_failed)
+    config = with_limits(_spec(spec, "search", set_, seed), workers, trials)
+    conduct_study(config, make_home(home), quiet, retry_failed, json_)
 
 
 def ablate(
@@ -131,6 +135,7 @@ def ablate(
     retry_failed: RetryOption = False,
     home: HomeOption = RUNS,
     quiet: QuietOption = False,
+    json_: JsonOption = False,
 ) -> None:
     """Measure what each component adds. Give a spec file with an "ablation" section, or --from a search.
 
@@ -148,7 +153,7 @@ def ablate(
             raise typer.BadParameter(
                 "changes a spec file; write one first with --from alone, then name it", param_hint="'--set'"
             )
-        ablate_winner(str(source), trial, seeds, name, data, home, workers, quiet)
+        ablate_winner(str(source), trial, seeds, name, data, home, workers, quiet, json_)
         return
     for option, value in (("--trial", trial), ("--seeds", seeds), ("--name", name), ("--data", data)):
         if value is not None:
@@ -157,7 +162,7 @@ def ablate(
             )
     config = _spec(spec, "ablation", set_, seed)
     refuse_underpowered(config)
-    conduct_study(with_workers(config, workers), make_home(home), quiet, retry_failed)
+    conduct_study(with_workers(config, workers), make_home(home), quiet, retry_failed, json_)
 
 
 def _spec(path: Path, kind: str, settings: list[str] | None = None, seed: int | None = None) -> StudyConfig:

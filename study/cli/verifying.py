@@ -12,6 +12,7 @@ from reports.records import ReportError
 from reports.render.tables_json import TABLES
 from reports.verify import Difference, drift, pages_note, verify_documents, verify_records, verify_repeats
 
+from ..json_output import print_json
 from ..results import load
 from ..stores.home import Home
 from ..text import say
@@ -19,7 +20,9 @@ from ..text import say
 MOST_SHOWN = 50
 
 
-def verify_report(report: Path, home: Home, console: Console, against: Path | None = None) -> int:
+def verify_report(
+    report: Path, home: Home, console: Console, against: Path | None = None, as_json: bool = False
+) -> int:
     """Print what differs in the report at the path, or of the study of that name; return 1 if anything does.
 
     With `against`, the folder of another report, the trainings that both have are compared too.
@@ -44,6 +47,11 @@ def verify_report(report: Path, home: Home, console: Console, against: Path | No
         shared, differences = verify_repeats(records, others)
         found += differences
         compared.append(f"runs repeated in {against}: {shared}, identical to the last bit")
+    if as_json:
+        agrees = compared if not found else note
+        differences_told = [str(difference) for difference in found]
+        print_json("verify", {"report": str(folder), "differences": differences_told, "notes": agrees})
+        return int(bool(found))
     for difference in found[:MOST_SHOWN]:
         say(console, str(difference))
     if len(found) > MOST_SHOWN:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ from reports.data.loading import from_files
 from reports.text import duration
 from trainers.errors import InputError
 
+from ..json_output import print_json
 from ..spec.config import StudyConfig
 from ..spec.families import refuse_underpowered
 from ..spec.same_data import checksum_of
@@ -61,7 +61,7 @@ def show_plan(
     with _telling() as tell:
         plan = make_plan(config, home, data, workers or workers_of(config), noise, hours, tell)
     if as_json:
-        console.print_json(json.dumps(asdict(plan)))
+        print_json("plan", asdict(plan))
     else:
         console.print(plan_page(plan), highlight=False)
     refuse_underpowered(config)

@@ -6,11 +6,10 @@ be mended.
 
 from __future__ import annotations
 
-import json
-
 from rich.console import Console
 from rich.text import Text
 
+from ..json_output import print_json
 from ..stores.home import Home
 from ..stores.locations import find_moved
 from ..stores.locks import DriverBusy, driver_lock
@@ -31,8 +30,7 @@ def examine(home: Home, name: str, console: Console, *, fix: bool, as_json: bool
     if as_json:
         rows = [{"what": one.what, "mended": True} for one in mended]
         rows += [{"what": one.what, "mended": False, "fix": one.remedy} for one in left]
-        tree = {"study": name, "driver": stored.driver, "disagreements": rows, "notes": stored.notes}
-        say(console, json.dumps(tree, indent=2))
+        print_json("doctor", {"study": name, "driver": stored.driver, "disagreements": rows, "notes": stored.notes})
     else:
         print_notes(console, stored.notes)
         _print(stored, console, mended, left)

@@ -379,7 +379,7 @@ def test_the_command_answers_in_json_and_by_its_exit_status(study: Study, capsys
     capsys.readouterr()
     assert mamlab(["doctor", "arms", "--json", *place]) == 1
     what, way = DAMAGE[another_end]
-    expected: dict[str, Any] = {"study": "arms", "driver": "", "notes": []}
+    expected: dict[str, Any] = {"schema": 1, "command": "doctor", "study": "arms", "driver": "", "notes": []}
     expected["disagreements"] = [{"what": what, "mended": False, "fix": way}]
     assert json.loads(capsys.readouterr().out) == expected
     assert mamlab(["doctor", "arms", "--fix", "--json", *place]) == 0

@@ -51,7 +51,7 @@ def test_show_has_every_parameter_with_its_range_and_when_it_has_no_effect(
 
 def test_show_as_json_says_how_each_parameter_is_drawn(spec: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["space", "show", str(spec), "--json"]) == 0
-    found = {one["name"]: one for one in json.loads(capsys.readouterr().out)}
+    found = {one["name"]: one for one in json.loads(capsys.readouterr().out)["parameters"]}
     assert found["inner.lr"] == {
         "name": "inner.lr", "part": "inner loop", "kind": "float", "range": "0.2 to 0.5, log", "log": True,
         "no_effect_if": [], "presets": [],

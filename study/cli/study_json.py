@@ -1,0 +1,38 @@
+"""What commands that run or report a study print with --json."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from reports.data.files import read_rows
+from reports.records import ReportError
+from reports.tables.objects import study_object
+
+from ..json_output import print_json
+from ..results import load
+from ..spec.config import StudyConfig
+from ..stores.home import Home
+from .outcome import INTERRUPTED
+
+
+def print_study(config: StudyConfig, home: Home, status: int) -> None:
+    """Print what a study has reached when its command ends with `status`."""
+    page = home.reports / config.study.name / "index.html"
+    report = str(page) if page.is_file() and status != INTERRUPTED else None
+    told = {"interrupted": status == INTERRUPTED, "exit_status": status, "report": report}
+    print_json(config.command, {**told, **_reached(config, home)})
+
+
+def _reached(config: StudyConfig, home: Home) -> dict[str, Any]:
+    try:
+        info, records = load(config.study.name, home)
+    except ReportError:  # stopped before its first run
+        return {"study": config.study.name, "kind": config.kind, "runs": {}, "missing": ""}
+    return study_object(info, records)
+
+
+def print_report(page: Path) -> None:
+    """Print what the report whose page this is says, from its own files."""
+    info, records = read_rows(page.parent)
+    print_json("report", {"report": str(page), **study_object(info, records)})

@@ -156,12 +156,19 @@ def _not_finite(values: Sequence[float]) -> float:
 
 
 def compared(
-    source: str, records: Sequence[RunRecord], metric: Metric, base: str | None, pairing: str = "", told: str = ""
+    source: str,
+    records: Sequence[RunRecord],
+    metric: Metric,
+    base: str | None,
+    pairing: str = "",
+    told: str = "",
+    margin: float | None = None,
 ) -> StudyInfo:
     """Return the study that compares each arm of `records` with `base` (None: the first arm).
 
-    `pairing`: what runs of equal seeds share; `told`: what the results are, for the report. Raises ReportError for a
-    base that is no arm, and if there is nothing to compare.
+    `pairing`: what runs of equal seeds share; `told`: what the results are, for the report; `margin`: differences
+    below this do not matter, in the unit that values are shown in. Raises ReportError for a base that is no arm, a
+    margin that is none, and if there is nothing to compare.
     """
     arms = list(dict.fromkeys(str(record.arm) for record in records))
     if not arms:
@@ -171,7 +178,17 @@ def compared(
         raise ReportError(f"base = {chosen!r}: no such arm in {source}; there are {', '.join(arms)}")
     if len(arms) == 1:
         raise ReportError(f"{source}: {arms[0]} is the only arm, so there is nothing to compare it with")
+    if margin is not None and not (0 < margin < math.inf):
+        raise ReportError(
+            f"margin = {margin!r}: must be a positive number, the largest difference that does not matter"
+        )
     family = Family(f"against {chosen}", tuple((arm, chosen) for arm in arms if arm != chosen))
     return StudyInfo(
-        name=source, kind=names.ABLATION, families=(family,), metric=metric, pairing=pairing, source=told or source
+        name=source,
+        kind=names.ABLATION,
+        families=(family,),
+        metric=metric,
+        pairing=pairing,
+        source=told or source,
+        margin=margin,
     )

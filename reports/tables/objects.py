@@ -8,13 +8,13 @@ from dataclasses import asdict
 from typing import Any
 
 from .. import records as names
-from ..metric import Metric
 from ..records import RunRecord, StudyInfo
 from ..statistics.arms import count_states
 from ..statistics.comparison import Comparison
 from ..statistics.summary import Ablation, Search, Trial, summarise_ablation, summarise_search
+from ..statistics.verdict import BETTER, EQUIVALENT, UNDECIDED, WORSE
 
-VERDICTS = ("better", "worse", "equivalent", "undecided")
+VERDICTS = (BETTER, WORSE, EQUIVALENT, UNDECIDED)
 
 
 def ablation_object(found: Ablation) -> dict[str, Any]:
@@ -29,7 +29,7 @@ def ablation_object(found: Ablation) -> dict[str, Any]:
             }
             for arm in found.arms
         ],
-        "comparisons": [comparison_object(one, found.metric) for one in found.comparisons],
+        "comparisons": [comparison_object(one) for one in found.comparisons],
         "excluded": [{"run": one.record.name, "reason": one.reason} for one in found.excluded],
     }  # fmt: skip
 
@@ -67,20 +67,23 @@ def _run(record: RunRecord) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def comparison_object(found: Comparison, metric: Metric) -> dict[str, Any]:
+def comparison_object(found: Comparison) -> dict[str, Any]:
     """Return a comparison: `arm` minus `base`, paired by seed, with the ends of its 95 % interval."""
     return {
-        "family": found.family, "arm": found.arm, "base": found.base, "verdict": verdict(found, metric),
+        "family": found.family, "arm": found.arm, "base": found.base, "verdict": verdict(found),
+        "finding": found.finding, "margin": found.verdict.margin,
         "difference": known(found.estimate.mean), "low": found.estimate.low, "high": found.estimate.high,
         "p": found.test.p, "p_adjusted": found.test.adjusted, "n": found.estimate.n,
     }  # fmt: skip
 
 
-def verdict(found: Comparison, metric: Metric) -> str:
-    """Return "better" or "worse" where the adjusted p is at most 0.05, else "undecided"."""
-    if not found.test.significant:
-        return "undecided"
-    return "better" if metric.sign * found.estimate.mean > 0 else "worse"
+def verdict(found: Comparison) -> str:
+    """Return one of VERDICTS. Runs that are the same in every seed are equivalent where a margin says what matters,
+    else undecided.
+    """
+    if found.verdict.identical and not found.verdict.decided:
+        return UNDECIDED if found.verdict.margin is None else EQUIVALENT
+    return found.verdict.word
 
 
 def known(value: float | None) -> float | None:
@@ -92,5 +95,5 @@ def first_verdicts(found: Ablation) -> Mapping[str, str]:
     """Return the verdict of each arm's first comparison."""
     own: dict[str, str] = {}
     for one in found.comparisons:
-        own.setdefault(one.arm, verdict(one, found.metric))
+        own.setdefault(one.arm, verdict(one))
     return own

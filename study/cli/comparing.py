@@ -45,6 +45,10 @@ def compare(
     ] = None,
     unit: Annotated[str, typer.Option(help="Unit of the values, such as ms.", show_default=False)] = "",
     scale: Annotated[float, typer.Option(help="Values are shown times this; 100 with --unit % for shares of 1.")] = 1,
+    margin: Annotated[
+        float | None,
+        typer.Option(help="Differences below this do not matter, in the unit shown.", show_default=False),
+    ] = None,
     pairing: Annotated[
         str, typer.Option(help='What equal seeds share, such as "initial weights".', show_default=False)
     ] = "",
@@ -62,7 +66,9 @@ def compare(
     exit_verdict: Annotated[
         str | None,
         typer.Option(
-            metavar="ARM", help="Exit status by this arm's verdict: 0 better, 3 worse, 5 undecided.", show_default=False
+            metavar="ARM",
+            help="Exit status by this arm's verdict: 0 better, 3 worse, 4 equivalent, 5 undecided.",
+            show_default=False,
         ),
     ] = None,
 ) -> None:
@@ -84,7 +90,7 @@ def compare(
     result = compare_results(
         str(mlflow[1]) if mlflow else Path(str(table)),
         metric=Metric(metric, better or better_by_name(metric), unit, scale), arm=arm, seed=seed, task=task, base=base,
-        pairing=pairing, mlflow=mlflow[0] if mlflow else None, where=where,
+        margin=margin, pairing=pairing, mlflow=mlflow[0] if mlflow else None, where=where,
     )  # fmt: skip
     found = summarise_ablation(result.records, result.info)
     status = _status(found, exit_verdict)
@@ -138,6 +144,8 @@ def _print(result: Result, found: Ablation, page: Path | None) -> None:
         f"{metric.heading}: {metric.better} is better. Intervals: 95 %, Student t over seeds. Differences: paired by"
         f" seed{same and f' ({same})'}{unit}.",
     )
+    for comparison in found.comparisons:
+        say(console, f"{comparison.arm} against {comparison.base}: {comparison.finding}.")
     for one in found.excluded:
         say(console, f"In no mean: {one.record.name}: {one.reason}.")
     for sentence in arm_sentences(found):

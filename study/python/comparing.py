@@ -49,6 +49,7 @@ def compare_results(
     better: Better | None = None,
     base: str | None = None,
     task: str | None = None,
+    margin: float | None = None,
     pairing: str = "",
     mlflow: str | None = None,
     where: str = "",
@@ -63,6 +64,8 @@ def compare_results(
         better: "higher" or "lower". Default: by the metric's name, if that says.
         base: the arm that the others are compared with. Default: the first.
         task: the column of the test tasks, where a run has a row for each; its value is their mean.
+        margin: differences below this do not matter, in the unit that values are shown in (points for percentages):
+            with it a comparison can be "equivalent".
         pairing: what equal seeds share ("initial weights, test tasks"), to stand in the report.
         mlflow: address of an MLflow store.
         where: MLflow's filter of the runs.
@@ -86,7 +89,7 @@ def compare_results(
         records, source, told = records_in_frame(results, columns, found), "the frame", "a frame"
     if where and mlflow is None:
         raise InputError(f"where = {show(where)}: only an MLflow experiment is filtered; leave it out")
-    info = compared(source, records, found, base, pairing, told)
+    info = compared(source, records, found, base, pairing, told, margin)
     return Result(replace(info, notes=tuple(notes)), tuple(records))
 
 

@@ -14,6 +14,8 @@ from scipy import stats
 
 import mamlab
 from reports.data.files import read_files
+from reports.statistics.summary import summarise_ablation
+from reports.tables.objects import ablation_object
 from study.cli.main import run
 from trainers.errors import InputError
 
@@ -100,6 +102,36 @@ def test_the_exit_status_is_the_verdict_of_an_arm(tmp_path: Path, capsys: pytest
         assert compare(capsys, str(file), *LONG, "--better", better, "--exit-verdict", arm)[0] == status
     assert run(["compare", str(file), *LONG, "--exit-verdict", "full"]) == 2
     assert "full is compared with nothing; there are unscaled, flat" in capsys.readouterr().err
+
+
+def test_with_a_margin_a_comparison_can_be_equivalent(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "runs.csv"
+    results().to_csv(file, index=False)
+    for margin, status in (("12", 4), ("1", 5)):
+        assert compare(capsys, str(file), *LONG, "--margin", margin, "--exit-verdict", "flat")[0] == status
+    found = by_arm(compare(capsys, str(file), *LONG, "--margin", "12")[1])
+    assert found["flat"]["finding"] == "equivalent (within 12)"
+    assert found["unscaled"]["finding"] == "worse, by more than 12"
+    values = {str(arm): own["rmse"].to_numpy() for arm, own in results().groupby("variant")}
+    differences = values["flat"] - values["full"]
+    above = stats.ttest_1samp(differences, -12, alternative="greater").pvalue
+    below = stats.ttest_1samp(differences, 12, alternative="less").pvalue
+    assert max(above, below) * 2 < 0.05  # by Holm, of two comparisons
+    assert run(["compare", str(file), *LONG, "--margin", "12"]) == 0
+    assert "flat against full: equivalent (within 12)." in capsys.readouterr().out
+    assert run(["compare", str(file), *LONG, "--margin", "0"]) == 2
+    assert "margin = 0.0: must be a positive number" in capsys.readouterr().err
+
+
+def test_runs_that_are_the_same_are_undecided_without_a_margin() -> None:
+    rows = [(arm, seed, float(seed)) for arm in ("a", "b") for seed in range(6)]
+    frame = pd.DataFrame(rows, columns=["arm", "seed", "loss"])
+    found = mamlab.compare(frame, arm="arm", metric="loss", margin=1.0)
+    (one,) = ablation_object(summarise_ablation(found.records, found.info))["comparisons"]
+    assert (one["verdict"], one["difference"], one["low"]) == ("equivalent", 0.0, None)
+    found = mamlab.compare(frame, arm="arm", metric="loss")
+    (one,) = ablation_object(summarise_ablation(found.records, found.info))["comparisons"]
+    assert (one["verdict"], one["finding"]) == ("undecided", "no difference in any seed")
 
 
 def test_the_report_claims_nothing_that_nobody_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

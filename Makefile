@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 JOBS ?= 2
 
-.PHONY: setup demo test test-lowest test-slow test-faults test-statistics test-docs docs lint format bench search-efficiency
+.PHONY: setup demo test test-lowest test-slow test-faults test-statistics test-docs docs lint format bench gpu gpu-more gpu-luggage search-efficiency
 .PHONY: release-check constraints clean
 
 setup: $(STAMP)
@@ -69,6 +69,16 @@ test-statistics: $(STAMP)
 
 search-efficiency: $(STAMP)
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.search_efficiency
+
+# What a GPU has to prove: docs/gpu.md. The luggage is for a machine without a network.
+gpu: $(STAMP) gpu-luggage
+	$(BIN)/python -m benchmarks.gpu
+
+gpu-more: $(STAMP) gpu-luggage
+	$(BIN)/python -m benchmarks.gpu more
+
+gpu-luggage: $(STAMP)
+	$(BIN)/python -m benchmarks.gpu.luggage
 
 bench: $(STAMP)
 	$(BIN)/python -m benchmarks

@@ -6,7 +6,7 @@ import os
 import platform
 import subprocess
 from datetime import UTC, datetime
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 PACKAGES = ("torch", "numpy", "optuna", "mlflow")
@@ -14,13 +14,20 @@ PACKAGES = ("torch", "numpy", "optuna", "mlflow")
 
 def header() -> dict[str, str]:
     """Return hardware, versions, commit and date, for people."""
-    packages = ", ".join(f"{package} {version(package)}" for package in PACKAGES)
+    packages = ", ".join(f"{package} {_version(package)}" for package in PACKAGES)
     return {
         "hardware": f"{_processor()}, {os.cpu_count()} cores, {_gibibytes():.0f} GiB",
         "versions": f"Python {platform.python_version()}, {packages}, {platform.system()} {platform.release()}",
         "commit": _commit(),
         "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
     }
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "absent"
 
 
 def _processor() -> str:

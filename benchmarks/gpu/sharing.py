@@ -1,0 +1,83 @@
+"""Tasks a second of several processes on one card: what `[execution] workers_per_gpu` should be.
+
+`python -m benchmarks.gpu.sharing DEVICE SIZE ITERATIONS` is one of them: it says when it is ready, begins when told.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+
+from trainers.arithmetic import arithmetic
+
+from ..setting import Setting
+from .rows import WARM_UP, Place, Row
+from .settings import SMALL, TINY, start
+
+NAMED = {"tiny": TINY, "small": SMALL, "5-way": Setting()}
+
+
+def rows(place: Place) -> Iterator[Row]:
+    """Yield the rate of 1, 2, 4 and 8 processes."""
+    for name in ("tiny",) if place.quick else ("small", "5-way"):
+        alone = 0.0
+        for count in (1, 2, 4, 8) if place.cuda else (2,):
+            rate = sum(_rates(place, name, count))
+            alone = alone or rate
+            yield Row(f"{count} processes, {name}", f"{rate:.0f} tasks/s", f"{rate / alone:.2f} of one's")
+
+
+def _rates(place: Place, name: str, count: int) -> list[float]:
+    iterations = 200 if place.cuda else 3
+    command = [sys.executable, "-m", "benchmarks.gpu.sharing", place.device, name, str(iterations)]
+    processes = [
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(count)
+    ]
+    try:
+        for one in processes:
+            _hear(one, "ready")
+        for one in processes:
+            assert one.stdin
+            one.stdin.write("go\n")
+            one.stdin.flush()
+        return [float(_hear(one, "rate")) for one in processes]
+    finally:
+        for one in processes:
+            one.kill()
+            one.communicate()
+
+
+def _hear(process: subprocess.Popen[str], word: str) -> str:
+    """Return what the process says after `word`. Raises RuntimeError when it ends without."""
+    assert process.stdout
+    for line in process.stdout:
+        said, _, rest = line.strip().partition(" ")
+        if said == word:
+            return rest
+    raise RuntimeError(f"a process ended with {process.wait()} before it said {word!r}")
+
+
+def main(device: str, name: str, iterations: str) -> None:
+    """Train so many iterations when told to; say the tasks a second."""
+    torch.set_num_threads(1)
+    setting = NAMED[name]
+    run = start(Place(device, False, Path(), Path(), 0), setting)
+    with arithmetic(run.config):
+        for iteration in range(WARM_UP):
+            run.iterate(0, run._tasks(0, iteration))
+        print("ready", flush=True)
+        sys.stdin.readline()
+        before = time.perf_counter()
+        for iteration in range(int(iterations)):
+            loss, _ = run.iterate(0, run._tasks(0, iteration))
+        loss.item()
+    print("rate", int(iterations) * setting.tasks / (time.perf_counter() - before), flush=True)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -17,8 +17,7 @@ from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
-from .luggage import FOLDER
-from .packages import unpacked
+from .packages import FOLDER, unpacked
 from .rows import Row
 from .stages import MORE, PROOF, Planned, line, rows_file
 

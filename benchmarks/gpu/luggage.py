@@ -15,8 +15,8 @@ import sys
 from pathlib import Path
 
 from ..reference import VARIABLE
+from .packages import FOLDER
 
-FOLDER = Path(".gpu")
 LIMIT = 60 * 2**20
 """Bytes that may travel."""
 PACKAGES = (

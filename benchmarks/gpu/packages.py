@@ -6,6 +6,8 @@ import importlib.util
 import zipfile
 from pathlib import Path
 
+FOLDER = Path(".gpu")
+"""The luggage."""
 NEEDED = ("pydantic", "safetensors", "PIL", "pytest")
 """Import names that the first stages need beside torch and NumPy."""
 

@@ -47,6 +47,11 @@ def test_one_stage_alone_writes_its_rows_and_the_table(tmp_path: Path) -> None:
     assert all(line(Row(**row)) in done.stdout for row in rows)
 
 
+def test_the_command_itself_needs_no_package_but_torch() -> None:
+    code = "import sys; sys.modules['pydantic'] = None; import benchmarks.gpu.__main__"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
+
+
 def test_a_stage_that_hangs_or_fails_says_so_and_is_ended(tmp_path: Path) -> None:
     began = time.monotonic()
     hang = [sys.executable, "-c", "import time; time.sleep(600)"]

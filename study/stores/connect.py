@@ -75,7 +75,9 @@ def open_optuna(home: Home) -> SoleWriter:
         options: dict[str, Any] = {"connect_args": {"timeout": BUSY_SECONDS}} if sqlite else {"pool_pre_ping": True}
         if sqlite:
             patiently(lambda: ready(home.optuna_db, optuna_schema(), tell), name)
-        storage = patiently(lambda: RDBStorage(url, engine_kwargs=options), name)
+        # Of a SQLite file `ready` has looked at schema and tables.
+        checked = {"skip_compatibility_check": sqlite, "skip_table_creation": sqlite}
+        storage = patiently(lambda: RDBStorage(url, engine_kwargs=options, **checked), name)
         if sqlite:
             patiently(lambda: use_wal(home.optuna_db), name)
     file = StoreFile(home.optuna_db, lambda: _close(storage)) if sqlite else None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -49,9 +50,8 @@ class Schema:
 
 def mlflow_schema(artifacts: Path) -> Schema:
     """Return MLflow's; its experiment "Default" of a new store has its artifacts in `artifacts`, too."""
-    from alembic.script import ScriptDirectory
     from mlflow.store.db.base_sql_model import Base
-    from mlflow.store.db.utils import _get_alembic_config, _initialize_tables, _upgrade_db
+    from mlflow.store.db.utils import _initialize_tables, _upgrade_db
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
     def make(file: Path) -> None:
@@ -59,17 +59,14 @@ def mlflow_schema(artifacts: Path) -> Schema:
         store: Any = SqlAlchemyStore
         store(f"sqlite:///{file}", artifacts.as_uri())._dispose_engine()
 
-    config: Any = _get_alembic_config
     return Schema(
-        "MLflow", frozenset(Base.metadata.tables), ScriptDirectory.from_config(config("")), "runs",
+        "MLflow", frozenset(Base.metadata.tables), _mlflow_migrations(), "runs",
         make, lambda file: _with_engine(file, _upgrade_db),
     )  # fmt: skip
 
 
 def optuna_schema() -> Schema:
     """Return Optuna's."""
-    from alembic.config import Config
-    from alembic.script import ScriptDirectory
     from optuna.storages import RDBStorage
     from optuna.storages._rdb import models
 
@@ -80,12 +77,31 @@ def optuna_schema() -> Schema:
         storage.remove_session()
         storage.engine.dispose()
 
-    config = Config()
-    config.set_main_option("script_location", str(Path(models.__file__).with_name("alembic")))
     return Schema(
-        "Optuna", frozenset(models.BaseModel.metadata.tables), ScriptDirectory.from_config(config), "trials",
+        "Optuna", frozenset(models.BaseModel.metadata.tables), _optuna_migrations(), "trials",
         lambda file: write(file, upgrade=False), lambda file: write(file, upgrade=True),
     )  # fmt: skip
+
+
+# Once a process: a folder of migrations takes 60 ms to read.
+@cache
+def _mlflow_migrations() -> ScriptDirectory:
+    from alembic.script import ScriptDirectory
+    from mlflow.store.db.utils import _get_alembic_config
+
+    config: Any = _get_alembic_config
+    return ScriptDirectory.from_config(config(""))
+
+
+@cache
+def _optuna_migrations() -> ScriptDirectory:
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
+    from optuna.storages._rdb import models
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(models.__file__).with_name("alembic")))
+    return ScriptDirectory.from_config(config)
 
 
 def _with_engine(file: Path, work: Callable[[Any], None]) -> None:

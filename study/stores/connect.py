@@ -76,8 +76,9 @@ def open_optuna(home: Home) -> SoleWriter:
         if sqlite:
             patiently(lambda: ready(home.optuna_db, optuna_schema(), tell), name)
         # Of a SQLite file `ready` has looked at schema and tables.
-        checked = {"skip_compatibility_check": sqlite, "skip_table_creation": sqlite}
-        storage = patiently(lambda: RDBStorage(url, engine_kwargs=options, **checked), name)
+        storage = patiently(
+            lambda: RDBStorage(url, options, skip_compatibility_check=sqlite, skip_table_creation=sqlite), name
+        )
         if sqlite:
             patiently(lambda: use_wal(home.optuna_db), name)
     file = StoreFile(home.optuna_db, lambda: _close(storage)) if sqlite else None

@@ -110,6 +110,7 @@ def test_while_runs_are_under_way_nothing_counts_as_lost() -> None:
     assert found.arm("arm").whole
 
 
+@pytest.mark.slow
 def test_the_rank_test_holds_its_level_where_a_run_in_six_diverges() -> None:
     draw = np.random.default_rng(0)
     wrong = 0

@@ -98,6 +98,7 @@ def test_a_family_of_two_says_what_each_of_its_comparisons_could_reach() -> None
     assert [test.adjusted for test in family_tests([{}, {}])] == [None, None]
 
 
+@pytest.mark.slow
 def test_holm_agrees_with_statsmodels() -> None:
     from statsmodels.stats.multitest import multipletests
 

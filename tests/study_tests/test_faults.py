@@ -45,13 +45,20 @@ runpy.run_module("tests.study_tests.drivers", run_name="__main__")
 KILL = "len(calls) == 4 and os.kill(os.getpid(), signal.SIGKILL)"
 
 
-@pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize(
-    ("method", "key"),
+    ("method", "key", "when"),
     [
-        ("set_trial_user_attr", "mamlab.verdict"),
-        ("set_trial_system_attr", ""),
-        pytest.param("set_trial_intermediate_value", "", marks=pytest.mark.slow),
+        ("set_trial_user_attr", "mamlab.verdict", "before"),
+        ("set_trial_system_attr", "", "after"),
+        *(
+            pytest.param(*moment, marks=pytest.mark.slow)
+            for moment in [
+                ("set_trial_user_attr", "mamlab.verdict", "after"),
+                ("set_trial_system_attr", "", "before"),
+                ("set_trial_intermediate_value", "", "before"),
+                ("set_trial_intermediate_value", "", "after"),
+            ]
+        ),
     ],
 )
 def test_a_driver_killed_between_a_pruner_s_verdict_and_what_it_remembers_judges_the_same_again(

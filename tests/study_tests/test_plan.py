@@ -74,7 +74,9 @@ def test_a_plan_counts_the_cells_that_are_trained_already(data: ClassData, tmp_p
 def test_what_a_study_has_ended_is_not_planned_again_also_without_its_checkpoints(
     data: ClassData, tmp_path: Path
 ) -> None:
-    home, config = store_rows.fresh_home(tmp_path), store_rows.search(trials=4)
+    small = "model = {{ filters = 4, blocks = 2 }}\nevaluation = {{ val_tasks = 4, top_k = 1 }}\nbudget"
+    config = parse_spec(store_rows.SEARCH.replace("budget", small, 1).format(trials=4, workers=2))
+    home = store_rows.fresh_home(tmp_path)
     assert ended_cells(home, "hunt") == () == ended_cells(Home(tmp_path / "none"), "hunt")
     store_rows.run(config, home)
     shutil.rmtree(home.checkpoints)

@@ -25,7 +25,7 @@ def command(typed: str, right: str, study: str = "", writes: str = "", kill_with
 
 
 READERS = {
-    "status": command("status", r"ab ablation 9 9 complete"),
+    "status": command("status", r"ab ablation 9 of 9 runs 9 complete"),
     "status ab": command("status ab", r"9 complete .*best 87\.50 %"),
     "report": command("report ab", r"Report: .*/reports/ab/index\.html"),
     "verify": command(

@@ -50,7 +50,8 @@ def _say_where(home: Home, console: Console) -> None:
         f"Reports:   {home.reports / 'demo-search' / 'index.html'}",
         f"           {home.reports / 'demo-ablation' / 'index.html'}",
         f"MLflow UI: {home.command('ui')}",
-        "Next:      copy a spec file from examples/, edit it, and run it with mamlab search or mamlab ablate",
+        f"Next:      {home.command('promote', 'demo-search')}",
+        f"           {home.command('init', 'search')} (writes a commented spec file; or: ablation, images FOLDER)",
     ):
         say(console, line)
 

@@ -35,7 +35,7 @@ app = typer.Typer(
 
 COMMANDS = {
     "Run studies": (studies.demo, studies.train, studies.search, studies.ablate, models.promote),
-    "Prepare": (prepare.plan, space, prepare.data, prepare.schema),
+    "Prepare": (prepare.init, prepare.plan, space, prepare.data, prepare.schema),
     "Results": (results.status, results.report, comparing.compare, results.verify, results.ui, models.export),
     "Repair": (repair.doctor, repair.clean),
 }

@@ -60,6 +60,30 @@ def plan(
         show_plan(config, place, make_console(), budget, sd, source, json_, workers)
 
 
+def init(
+    kind: Annotated[
+        str,
+        typer.Argument(metavar="search|ablation|images|examples", help="What to write.", show_default=False),
+    ],
+    folder: Annotated[
+        Path | None,
+        typer.Argument(help="Folder of pictures, a folder a class. Without it: glyphs.", show_default=False),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="The file to write. Default: KIND.toml, here.", show_default=False)
+    ] = None,
+    home: HomeOption = RUNS,
+) -> None:
+    """Write a commented spec file that fits your pictures and this machine; or the example files.
+
+    Example: mamlab init images pictures
+    """
+    loading()
+    from .init import write_init
+
+    write_init(kind, folder, out, make_console(), make_home(home))
+
+
 def data(
     name: Annotated[
         str | None,

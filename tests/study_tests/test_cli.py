@@ -40,6 +40,7 @@ COMMANDS = (
     "promote",
     "export",
     "plan",
+    "init",
     "report",
     "status",
     "doctor",

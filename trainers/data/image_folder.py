@@ -74,7 +74,7 @@ def _ranges(splits: dict[Split, Classes]) -> dict[Split, tuple[ClassRange, ...]]
 def _splits(config: ImageFolder) -> tuple[dict[Split, Classes], list[str]]:
     """Return the image files of each class of each split, and what was passed over."""
     found = look(config.path)
-    splits = found.splits if found.flat is None else _cut(config.path, found.flat, config.fractions)
+    splits = found.splits if found.flat is None else cut(config.path, found.flat, config.fractions)
     return _apart(config.path, splits), found.notes
 
 
@@ -90,7 +90,7 @@ def _apart(root: Path, splits: dict[Split, Classes]) -> dict[Split, Classes]:
     return splits
 
 
-def _cut(root: Path, classes: Classes, fractions: Sequence[float]) -> dict[Split, Classes]:
+def cut(root: Path, classes: Classes, fractions: Sequence[float]) -> dict[Split, Classes]:
     """Split the classes of a flat folder: always the same way for the same names."""
     names = [sorted(classes)[i] for i in Source("image_folder", "split").permutation(len(classes))]
     val, test = (round(share * len(names)) for share in fractions[1:])

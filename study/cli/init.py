@@ -1,0 +1,165 @@
+"""`mamlab init`: a commented spec file, fitted to the data and the machine that it finds."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from reports.text import many
+from trainers.data.config import DataError
+from trainers.errors import InputError
+
+from ..stores.home import Home
+from ..text import say
+
+if TYPE_CHECKING:
+    from trainers.data.survey import Survey
+
+TEMPLATES = Path(__file__).parent / "init_specs"
+KINDS = ("search", "ablation", "images", "examples")
+COMMANDS = {"search": "search", "ablation": "ablate", "images": "search"}
+SIDES = (28, 32, 48, 64, 84)
+"""Sizes of pictures that are proposed: the largest that makes none of them larger."""
+WAYS, SHOTS, QUERIES = 5, 1, 15
+"""What a task takes where there is enough of it."""
+
+
+def write_init(kind: str, folder: Path | None, out: Path | None, console: Console, home: Home) -> None:
+    """Write the spec file of a kind of study, on the pictures in `folder` or on glyphs, and say what to type next.
+
+    Raises InputError for a kind that is none, a folder that cannot be used, a file that is there.
+    """
+    if kind not in KINDS:
+        raise InputError(f"init {kind}: write one of {', '.join(KINDS)}")
+    if kind == "examples":
+        return _write_examples(out or folder or Path("examples"), console)
+    if kind == "images" and folder is None:
+        folder = _only_folder()
+    file = out or Path(f"{kind}.toml")
+    if os.path.lexists(file):
+        raise InputError(f"{file} exists; move it away, or name another file with --out")
+    found = _survey(folder) if folder else None
+    values = _values(kind, file, folder, found)
+    text = (TEMPLATES / f"{kind}.toml").read_text(encoding="utf-8")
+    for name, value in values.items():
+        text = text.replace(f"@{name}@", value)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text, encoding="utf-8")
+    if found:
+        say(console, _told(found))
+    say(console, f"{file}: written; read it, change it.")
+    for step in ("plan", COMMANDS[kind]):
+        say(console, f"Next: {home.command(step, str(file))}")
+    return None
+
+
+def examples_folder() -> Path:
+    """Return where the example files lie: in the installed package, or in the checkout."""
+    package = Path(__file__).parents[1]
+    installed = package / "examples"
+    return installed if installed.is_dir() else package.parent / "examples"
+
+
+def _write_examples(to: Path, console: Console) -> None:
+    if os.path.lexists(to):
+        raise InputError(f"{to} exists; move it away, or name another folder: mamlab init examples FOLDER")
+    shutil.copytree(examples_folder(), to)
+    count = len(list(to.rglob("*.toml")))
+    say(console, f"{to}: {many(count, 'spec file')} and a notebook written.")
+
+
+def _only_folder() -> Path:
+    """Return the one folder of class folders in the current one. Raises InputError if that is not one."""
+    found = [one for one in sorted(Path().iterdir()) if one.is_dir() and not one.name.startswith(".") and _holds(one)]
+    if len(found) != 1:
+        names = ", ".join(one.name for one in found) or "none"
+        raise InputError(
+            f"name the folder of pictures: mamlab init images FOLDER (folders of class folders here: {names})"
+        )
+    return found[0]
+
+
+def _holds(folder: Path) -> bool:
+    """Whether a folder has pictures in folders."""
+    try:
+        _survey(folder)
+    except (DataError, OSError):
+        return False
+    return True
+
+
+def _survey(folder: Path) -> Survey:
+    from trainers.data.survey import survey
+
+    found = survey(folder)
+    if found.fewest_classes < 2 or found.smallest[1] < 2:
+        name, count = found.smallest
+        raise DataError(
+            f"{folder} is too small: a task needs 2 classes of each of train, val and test (there are "
+            f"{found.fewest_classes} in the smallest), and 2 pictures of each class ({name} has {count}); "
+            "10 classes split into 6, 2 and 2 are the fewest"
+        )
+    return found
+
+
+def _values(kind: str, file: Path, folder: Path | None, found: Survey | None) -> dict[str, str]:
+    gpu = _gpu()
+    side, ways, queries = 28, WAYS, QUERIES
+    data = '[data]\nsource = "glyphs"             # letters, drawn on this machine; or omniglot, cifar_fs'
+    if found:
+        side = max([one for one in SIDES if one <= found.side], default=SIDES[0])
+        ways, queries = min(WAYS, found.fewest_classes), min(QUERIES, found.smallest[1] - SHOTS)
+        data = f'[data]\nsource = "image_folder"\npath = {_toml(str(folder))}\nsize = {side}'
+        data += f"                     # every picture becomes its largest centred square, {side} x {side}"
+        data += "\ngrayscale = true              # all that were looked at are grey" if found.grey else ""
+    else:
+        queries = 5
+    shots = f"episodes = {{ ways = {ways}, shots = {SHOTS}, queries = {queries}, tasks = {4 if gpu else 2} }}"
+    return {
+        "for": f" for {folder}: {_counts(found)}" if found else "", "file": str(file), "name": _name(kind, folder),
+        "data": data, "episodes": shots, "filters": "64" if gpu else "16", "blocks": "4" if side >= 28 else "3",
+        "iterations": "200" if gpu else "60", "machine": gpu or f"one a core: {_cores()} here",
+    }  # fmt: skip
+
+
+def _counts(found: Survey) -> str:
+    return f"{many(found.classes, 'class').replace('classs', 'classes')}, {many(found.pictures, 'picture')}"
+
+
+def _told(found: Survey) -> str:
+    name, count = found.smallest
+    parts = ", ".join(f"{len(classes)} {split}" for split, classes in found.splits.items())
+    return (
+        f"{found.root}: {_counts(found)}, {'grey' if found.grey else 'in colour'}; {parts} classes; the smallest,"
+        f" {name}, has {many(count, 'picture')}."
+    )
+
+
+def _toml(text: str) -> str:
+    import json
+
+    return json.dumps(text, ensure_ascii=False)
+
+
+def _name(kind: str, folder: Path | None) -> str:
+    """Return the study's name, by the folder's, of letters, digits, dashes and underscores."""
+    plain = re.sub(r"[^A-Za-z0-9_-]+", "-", folder.resolve().name if folder else "glyphs").strip("-_")
+    return (plain or "pictures")[:50] + ("" if kind == "images" else f"-{kind}")
+
+
+def _gpu() -> str:
+    """Return what trains if this machine has a GPU; empty without one."""
+    import torch
+
+    return f"one on the GPU: {torch.cuda.get_device_name()}" if torch.cuda.is_available() else ""
+
+
+def _cores() -> int:
+    from ..workers.executors.placement import cores_here
+
+    return cores_here()

@@ -27,17 +27,24 @@ UNEXPECTED = (
 
 app = typer.Typer(
     help="Find out which parts of MAML++ matter, and how to set them.\n\nStart with: mamlab demo",
-    add_completion=False,
     no_args_is_help=True,
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-COMMANDS = {
+COMMANDS: dict[str, tuple[Any, ...]] = {
     "Run studies": (studies.demo, studies.train, studies.search, studies.ablate, models.promote),
     "Prepare": (prepare.init, prepare.plan, space, prepare.data, prepare.schema),
-    "Results": (results.status, results.report, comparing.compare, results.verify, results.ui, models.export),
-    "Repair": (repair.doctor, repair.clean),
+    "Results": (
+        results.status,
+        results.logs,
+        results.report,
+        comparing.compare,
+        results.verify,
+        results.ui,
+        models.export,
+    ),
+    "Repair": (repair.doctor, repair.clean, repair.delete),
 }
 """The commands by the panel of `mamlab --help` that shows them."""
 

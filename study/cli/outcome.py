@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 
 from rich.console import Console
@@ -30,6 +29,7 @@ from ..spec.config import StudyConfig
 from ..stores.home import Home
 from ..stores.patience import StoreAway, StoreLost
 from ..text import plain_table, print_notes, say, searched_settings
+from .next_step import next_steps
 
 INTERRUPTED = 130
 """Exit status after Ctrl-C, as shells have it."""
@@ -104,6 +104,8 @@ def finish(last: StudyProgress, home: Home, console: Console) -> int:
     say(console, f"\nReport:    {page}\nMLflow UI: {home.command('ui')}")
     if info.missing:
         say(console, f"Incomplete: {info.missing}.")
+    for line in next_steps(info, records, home) if last.finished else ():
+        say(console, line)
     return int(
         bool(info.missing or last.paused) or (last.finished and not any(one.state == names.COMPLETE for one in records))
     )
@@ -225,11 +227,7 @@ def _say_left_out(console: Console, count: int) -> None:
 
 
 def _say_origin(found: Ablation, info: StudyInfo, console: Console) -> None:
-    """Print what the search promised of the arms that are its trials, beside what other seeds gave; and the next
-    step.
-    """
-    if info.origin and (rows := promoted(found, info.origin)):
+    """Print what the search promised of the arms that are its trials, beside what other seeds gave."""
+    if info.origin and promoted(found, info.origin):
         for line in promotion_lines(found, info.origin):
             say(console, line)
-        best = max(rows, key=lambda one: one.validation.mean)
-        say(console, f"To export a model: {shlex.join(['mamlab', 'export', info.name, 'DIR', '--arm', best.arm])}")

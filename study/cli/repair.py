@@ -1,4 +1,4 @@
-"""Commands that repair and tidy a home: doctor, clean."""
+"""Commands that repair and tidy a home: doctor, clean, delete."""
 
 from __future__ import annotations
 
@@ -37,6 +37,24 @@ def doctor(
     from ..repair.doctor import examine
 
     raise typer.Exit(examine(make_home(home), study, make_console(), fix=fix, as_json=json_))
+
+
+def delete(
+    study: Annotated[str, typer.Argument(help="Name of a study in the home.", show_default=False)],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    home: HomeOption = RUNS,
+) -> None:
+    """Delete a study for good: from both stores, with its report, artifacts, logs and checkpoints.
+
+    Trainings that other studies use stay. Exit status 1 if you say no.
+
+    Example: mamlab delete demo-search
+    """
+    loading()
+    from ..repair.delete import delete_study
+
+    sure = (lambda text: True) if yes else (lambda text: bool(typer.confirm(text)))
+    raise typer.Exit(delete_study(make_home(home), study, make_console(), sure))
 
 
 def clean(

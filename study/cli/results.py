@@ -1,4 +1,4 @@
-"""Commands that show results: report, verify, status, ui."""
+"""Commands that show results: report, verify, status, logs, ui."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from .options import (
     JsonOption,
     loading,
     make_console,
+    make_home,
     reading,
     tell,
 )
@@ -35,6 +36,7 @@ def report(
         str | None,
         typer.Option(help="Published numbers to show beside yours, such as omniglot-20way-1shot.", show_default=False),
     ] = None,
+    open_: Annotated[bool, typer.Option("--open", help="Open the page in your browser.")] = False,
     links: Annotated[
         bool,
         typer.Option(help="Link every number to its runs in MLflow. --no-links gives a report that you can publish."),
@@ -70,6 +72,8 @@ def report(
         from .study_json import print_report
 
         print_report(page)
+    if open_:
+        typer.launch(page.resolve().as_uri())
     raise typer.Exit(int(bool(missing)))
 
 
@@ -134,6 +138,25 @@ def status(
         else:
             console.print(pages.page(found, study is not None))
     raise typer.Exit(int(any(one.missing for one in found)))
+
+
+def logs(
+    study: Annotated[str, typer.Argument(help="Name of a study in the home.", show_default=False)],
+    run: Annotated[
+        str, typer.Argument(help="Part of a run's name: only its lines. Without it: all.", show_default=False)
+    ] = "",
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="Also show what comes, until nothing runs any more or Ctrl-C.")
+    ] = False,
+    home: HomeOption = RUNS,
+) -> None:
+    """Show what the workers of a study have printed.
+
+    Example: mamlab logs demo-search trial-003 --follow
+    """
+    from .logs import show_logs
+
+    show_logs(make_home(home), study, run, follow, typer.echo)
 
 
 def ui(

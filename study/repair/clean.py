@@ -97,7 +97,7 @@ def _optuna_cells(home: Home) -> dict[str, set[str]]:
 
 def find_unneeded(home: Home, needed: Needed) -> list[Unneeded]:
     """Return what can go, the largest first; what is in use now is left out."""
-    left = [Unneeded(file, "left by a driver that was killed", _size(file)) for file in left_over(home)]
+    left = [Unneeded(file, "left by a driver that was killed", size_of(file)) for file in left_over(home)]
     found = [*_checkpoints(home, needed), *_of_gone_studies(home, needed), *left]
     return sorted(found, key=lambda one: (-one.size, one.path))
 
@@ -107,23 +107,23 @@ def _checkpoints(home: Home, needed: Needed) -> Iterator[Unneeded]:
         if not CELL.fullmatch(folder.name) or folder.is_symlink() or holder(folder / "lock"):
             continue
         if folder.name not in needed.fingerprints:
-            yield Unneeded(folder, "no study uses this training", _size(folder))
+            yield Unneeded(folder, "no study uses this training", size_of(folder))
         else:
             for file in CheckpointFolder(folder, keep_all=True).leftovers():
-                yield Unneeded(file, "partly written or damaged", _size(file))
+                yield Unneeded(file, "partly written or damaged", size_of(file))
 
 
 def _of_gone_studies(home: Home, needed: Needed) -> Iterator[Unneeded]:
     """Logs, journals and snapshots; other files there are somebody's own, and left."""
     for path in home.logs.glob("*"):
         if path.name not in needed.studies and not path.is_symlink() and (logs := _own_files(path)):
-            yield Unneeded(path, "its study no longer exists", sum(map(_size, logs)))
+            yield Unneeded(path, "its study no longer exists", sum(map(size_of, logs)))
     for path in home.journal.glob("*.jsonl"):
         if path.stem not in needed.studies and not path.is_symlink() and Journal(path).read():
-            yield Unneeded(path, "its study no longer exists", _size(path))
+            yield Unneeded(path, "its study no longer exists", size_of(path))
     for path in home.journal.glob(f"*{SNAPSHOT}"):
         if path.name.removesuffix(SNAPSHOT) not in needed.studies and not path.is_symlink():
-            yield Unneeded(path, "its study no longer exists", _size(path))
+            yield Unneeded(path, "its study no longer exists", size_of(path))
 
 
 def _own_files(folder: Path) -> list[Path]:
@@ -133,7 +133,8 @@ def _own_files(folder: Path) -> list[Path]:
     return sorted({file for file in found if file.is_file() and not file.is_symlink()})
 
 
-def _size(path: Path) -> int:
+def size_of(path: Path) -> int:
+    """Return the bytes of a file, or of all files below a folder."""
     files = path.rglob("*") if path.is_dir() else [path]
     return sum(file.stat().st_size for file in files if file.is_file())
 
@@ -152,7 +153,7 @@ def clean(home: Home, console: Console, *, yes: bool) -> None:
             _refuse_drivers(home)
         needed = read_needed(home)
         found = find_unneeded(home, needed)
-        gone = [one for one in found if _delete(one)] if yes else []
+        gone = [one for one in found if delete_one(one)] if yes else []
     _print(home, console, gone if yes else found, yes=yes)
     if busy := len(found) - len(gone) if yes else 0:
         say(console, f"{busy} could not be deleted: in use, or no permission.")
@@ -179,7 +180,7 @@ def _refuse_drivers(home: Home) -> None:
         raise DriverBusy(f'study "{study}" is being run by {driver}, in this home; stop it there first')
 
 
-def _delete(one: Unneeded) -> bool:
+def delete_one(one: Unneeded) -> bool:
     """Delete, and return whether it is gone; a training that runs by now stays, and what is not mamlab's."""
     if one.path.is_dir() and CELL.fullmatch(one.path.name):
         folder = CheckpointFolder(one.path, "clean")

@@ -45,6 +45,8 @@ COMMANDS = (
     "status",
     "doctor",
     "clean",
+    "delete",
+    "logs",
     "ui",
     "data",
 )

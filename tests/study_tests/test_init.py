@@ -17,7 +17,7 @@ from trainers.data.survey import survey
 KINDS = [("search", False), ("search", True), ("ablation", False), ("ablation", True), ("images", True)]
 TINY = [
     "budget.epochs=1", "budget.iterations=1", "model.filters=2", "evaluation.val_tasks=2", "evaluation.test_tasks=2",
-    "episodes.tasks=1", "inner.steps=1",
+    "episodes.tasks=1", "inner.steps=2",
 ]  # fmt: skip
 
 
@@ -134,7 +134,7 @@ def test_every_file_that_init_writes_runs(kind: str, pictures: bool, here: Path,
     (here / "runs").mkdir()
     (here / "runs" / "data").symlink_to(glyphs_folder, target_is_directory=True)
     assert run(["init", kind, *folder]) == 0
-    own = ["ablation.seeds=5"] if kind == "ablation" else ["budget.trials=3"]
+    own = ["ablation.seeds=2", "ablation.allow_underpowered=true"] if kind == "ablation" else ["budget.trials=3"]
     tiny = [word for text in [*TINY, *own, "execution.workers=1"] for word in ("--set", text)]
     command = "ablate" if kind == "ablation" else "search"
     assert run([command, f"{kind}.toml", *tiny, "--quiet"]) == 0

@@ -33,6 +33,7 @@ def next_steps(info: StudyInfo, records: Sequence[RunRecord], home: Home) -> Ite
     elif info.origin and (rows := promoted(summarise_ablation(records, info), info.origin)):
         best = max(rows, key=lambda one: one.validation.mean)
         yield f"Next: {home.command('export', info.name, 'model', '--arm', best.arm)}"
+        yield f"      {home.command('verify', info.name)} (do its tables follow from its results?)"
     elif info.kind == names.ABLATION:
         yield f"Next: {home.command('verify', info.name)} (do its tables follow from its results?)"
     else:

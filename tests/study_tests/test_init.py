@@ -16,7 +16,7 @@ from trainers.data.survey import survey
 
 KINDS = [("search", False), ("search", True), ("ablation", False), ("ablation", True), ("images", True)]
 TINY = [
-    "budget.epochs=1", "budget.iterations=1", "model.filters=2", "evaluation.val_tasks=2", "evaluation.test_tasks=2",
+    "budget.epochs=4", "budget.iterations=1", "model.filters=2", "evaluation.val_tasks=2", "evaluation.test_tasks=2",
     "episodes.tasks=1", "inner.steps=2",
 ]  # fmt: skip
 
@@ -138,4 +138,4 @@ def test_every_file_that_init_writes_runs(kind: str, pictures: bool, here: Path,
     tiny = [word for text in [*TINY, *own, "execution.workers=1"] for word in ("--set", text)]
     command = "ablate" if kind == "ablation" else "search"
     assert run([command, f"{kind}.toml", *tiny, "--quiet"]) == 0
-    assert load_given(Path(f"{kind}.toml"), TINY[:1]).base.budget.epochs == 1
+    assert load_given(Path(f"{kind}.toml"), TINY[:1]).base.budget.epochs == 4

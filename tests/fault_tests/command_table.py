@@ -26,7 +26,7 @@ def command(typed: str, right: str, study: str = "", writes: str = "", kill_with
 
 READERS = {
     "status": command("status", r"ab ablation 9 of 9 runs 9 complete"),
-    "status ab": command("status ab", r"9 complete .*best 87\.50 %"),
+    "status ab": command("status ab", r"9 complete .*driver none: not running"),
     "report": command("report ab", r"Report: .*/reports/ab/index\.html"),
     "verify": command(
         "verify ab", r"every (table|accuracy on its page) follows from its 9 runs; .*the results agree with MLflow"

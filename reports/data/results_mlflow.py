@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 GROUPS = ("tags", "params")
 FINISHED = "FINISHED"
+RETRIES = "2"
 RUNNING = ("RUNNING", "SCHEDULED")
 
 
@@ -51,9 +53,12 @@ def records_in_mlflow(
 def _runs(uri: str, experiment: str, where: str) -> Iterator[Run]:
     from mlflow import MlflowClient
     from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
 
     if uri.startswith("sqlite:///") and not Path(uri.removeprefix("sqlite:///")).is_file():
         raise ReportError(f"there is no MLflow store at {uri}")  # MLflow would make one
+    if "MLFLOW_HTTP_REQUEST_MAX_RETRIES" not in os.environ and uri.startswith("http"):
+        os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] = RETRIES  # by default MLflow waits minutes for a server
     try:
         client = MlflowClient(uri)
         found = client.get_experiment_by_name(experiment)
@@ -61,8 +66,10 @@ def _runs(uri: str, experiment: str, where: str) -> Iterator[Run]:
             known = ", ".join(sorted(one.name for one in client.search_experiments()))
             raise ReportError(f"there is no experiment {experiment!r} in {uri}; there are {known or 'none'}")
         yield from runs_where(client, [found.experiment_id], where)
-    except MlflowException as error:
-        raise ReportError(f"MLflow at {uri}: {str(error).splitlines()[0]}") from None
+    except ImportError as error:
+        raise ReportError(f"MLflow at {uri}: {error}; for PostgreSQL: pip install 'mamlab[postgres]'") from None
+    except (MlflowException, SQLAlchemyError) as error:
+        raise ReportError(f"MLflow at {uri}: {str(error).strip().splitlines()[0]}") from None
 
 
 def _many(count: int) -> str:

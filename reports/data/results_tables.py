@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 PARQUET = (".parquet", ".pq")
+WORKBOOKS = (".xlsx", ".xls", ".ods")
+NUMBERING = ("", "Unnamed: 0", "index")
+"""How the column is called into which pandas writes its own numbers of rows."""
 _ARM, _VALUE = "the arm", "the value"
 
 
@@ -26,7 +29,9 @@ def records_in_file(path: Path, columns: Columns, metric: Metric) -> tuple[list[
     `columns.arm` is empty for a wide table. Raises ReportError naming columns and rows that do not fit.
     """
     if not path.is_file():
-        raise ReportError(f"{path}: no such file")
+        raise ReportError(f"{path}: {'it is a folder; name the file in it' if path.is_dir() else 'no such file'}")
+    if path.suffix.lower() in WORKBOOKS:
+        raise ReportError(f"{path} is a workbook; save its sheet as CSV, and name that")
     if path.suffix.lower() in PARQUET:
         names, rows = _of_frame(_read_parquet(path))
     else:
@@ -87,7 +92,7 @@ def _records(
         if name not in names:
             raise ReportError(f"{source}: {_no_column(name, names)}")
     if not columns.arm:
-        columns, rows = _long(rows, [name for name in names if name not in wanted], columns)
+        columns, rows = _long(rows, [name for name in names if name not in (*wanted, *NUMBERING)], columns)
     return records_of(source, read_values(source, rows, columns), metric)
 
 

@@ -11,11 +11,13 @@ from reports.data.outside_results import Columns, compared
 from reports.data.results_mlflow import records_in_mlflow
 from reports.data.results_tables import records_in_file, records_in_frame
 from reports.metric import Better, Metric, better_by_name
+from reports.records import ReportError
 from trainers.config import TrainerConfig
 from trainers.error_messages import show
 from trainers.errors import InputError
 from trainers.paths import expanded
 
+from ..stores.urls import redact
 from .result import Result
 from .running import compare as compare_configs
 
@@ -77,7 +79,10 @@ def compare_results(
         raise InputError("better: the metric says it already; leave it out")
     columns, notes = Columns(arm or "", seed, found.name, task or ""), list[str]()
     if mlflow is not None:
-        records, notes = records_in_mlflow(mlflow, str(results), columns, found, where)
+        try:
+            records, notes = records_in_mlflow(mlflow, str(results), columns, found, where)
+        except ReportError as error:
+            raise ReportError(redact(str(error))) from None
         source, told = f"experiment {results}", f"the MLflow experiment {results}"
     elif isinstance(results, Path | str):
         path = expanded(Path(results))

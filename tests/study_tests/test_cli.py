@@ -49,6 +49,9 @@ COMMANDS = (
     "logs",
     "ui",
     "data",
+    "schema",
+    "compare",
+    "verify",
 )
 
 

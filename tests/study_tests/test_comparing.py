@@ -82,10 +82,12 @@ def test_csv_parquet_frames_long_and_wide_tables_say_the_same(
     frame.to_parquet(tmp_path / "long.parquet")
     wide(frame).to_csv(tmp_path / "wide.csv", index=False)
     wide(frame).to_parquet(tmp_path / "wide.parquet")
+    frame.to_csv(tmp_path / "numbered.csv")
+    wide(frame).to_csv(tmp_path / "numbered_wide.csv")
     wanted = by_arm(compare(capsys, str(tmp_path / "long.csv"), *LONG)[1])
-    for name in ("long.tsv", "mark.csv", "long.parquet"):
+    for name in ("long.tsv", "mark.csv", "numbered.csv", "long.parquet"):
         assert by_arm(compare(capsys, str(tmp_path / name), *LONG)[1]) == wanted
-    for name in ("wide.csv", "wide.parquet"):
+    for name in ("wide.csv", "numbered_wide.csv", "wide.parquet"):
         assert by_arm(compare(capsys, str(tmp_path / name), "--metric", "rmse", "--base", "full")[1]) == wanted
     for given in (frame, frame.set_index(["variant", "seed"])):
         again = mamlab.compare(given, arm="variant", metric="rmse", base="full").comparisons.set_index("arm")
@@ -265,6 +267,11 @@ def test_no_file_no_table_and_no_configs_are_said(tmp_path: Path, capsys: pytest
     assert "none.csv: no such file" in capsys.readouterr().err
     assert run(["compare", *LONG]) == 2
     assert "name either a table, or an experiment with --mlflow URI EXPERIMENT" in capsys.readouterr().err
+    assert run(["compare", str(tmp_path), *LONG]) == 2
+    assert "it is a folder; name the file in it" in capsys.readouterr().err
+    (tmp_path / "book.xlsx").write_bytes(b"PK")
+    assert run(["compare", str(tmp_path / "book.xlsx"), *LONG]) == 2
+    assert "book.xlsx is a workbook; save its sheet as CSV" in capsys.readouterr().err
     (tmp_path / "bad.parquet").write_text("no parquet")
     assert run(["compare", str(tmp_path / "bad.parquet"), *LONG]) == 2
     assert "bad.parquet cannot be read as Parquet" in capsys.readouterr().err
@@ -332,6 +339,9 @@ def test_an_mlflow_experiment_of_another_program_is_compared(store: str, capsys:
         (["--mlflow", "{}", "mine", *MLFLOW[:4], "--metric", "loss"], "no run has the metric 'loss'; there are rmse"),
         (["--mlflow", "{}", "mine", *MLFLOW[:2], "--metric", "rmse"], "seed = 'seed': write tags.NAME or params.NAME"),
         (["--mlflow", "{}", "mine", *MLFLOW, "--filter", "nonsense"], "MLflow at sqlite:///"),
+        (["--mlflow", "http://127.0.0.1:9", "mine", *MLFLOW], "MLflow at http://127.0.0.1:9: "),
+        (["--mlflow", "what://x", "mine", *MLFLOW], "MLflow at what://x: "),
+        (["--mlflow", "postgresql://u:secret@127.0.0.1:9/x", "mine", *MLFLOW], "MLflow at postgresql://u:***@"),
     ],
 )
 def test_what_an_experiment_does_not_have_is_named(

@@ -83,6 +83,7 @@ def test_what_trained_is_in_the_records_and_only_maml_plus_plus_is_promoted_or_e
     assert run(config, home).finished
     info, records = load("hunt", home)
     assert info.trained_by == trained_by(TRAINER)
+    assert info.pairing == ""  # nobody said what its equal seeds share
     write_files(records, info, tmp_path / "report")
     assert read_files(tmp_path / "report")[0].trained_by == info.trained_by
     why = 'study "hunt" was trained by tests.study_tests.stand_in:train, not by MAML'

@@ -15,14 +15,16 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from reports.text import accuracy, duration
+from reports.text import about, accuracy, duration
 
 from .engine.progress import RunningRow, StudyProgress
-from .text import COLOURS, ended, plain_table, print_notes, say, short, short_label, states
+from .text import BAD, COLOURS, GOOD, RUNS, WARNS, ended, plain_table, print_notes, say, short, short_label, states
 
 View = Callable[[StudyProgress], None]
 
 PROGRESS_SECONDS = 30.0
+WIDE = 100
+"""Columns from which running rows have bars."""
 ESTIMATE_AFTER = 3.0
 """The remaining time is shown only after this many seconds: earlier estimates are too rough."""
 
@@ -90,11 +92,11 @@ def progress_line(progress: StudyProgress) -> str:
         + " runs"
     )
     parts = [", ".join(f"{n} {state}" for state, n in states(progress.counts)) or "starting"]
-    if progress.best_value is not None:
+    if progress.best_value is not None and progress.kind == "search":
         parts.append(f"best {accuracy(progress.best_value)} ({short_label(progress.best_label or '', progress.kind)})")
     parts.append(f"{duration(progress.elapsed)} elapsed")
     if progress.remaining and progress.elapsed >= ESTIMATE_AFTER:
-        parts.append(f"about {duration(progress.remaining)} left")
+        parts.append(f"about {about(progress.remaining)} left")
     return f"{head} | " + " | ".join(parts)
 
 
@@ -135,35 +137,48 @@ def render(progress: StudyProgress, width: int, since: float = 0.0) -> Renderabl
     if progress.running:
         parts.append(_running_table(progress.running, width, since))
     parts.append(_counts(progress.counts))
-    if progress.best_value is not None:
+    if progress.best_value is not None and progress.kind == "search":  # an ablation's best single seed says nothing
         parts.append(_best(progress, width))
     parts.append(_times(progress, since))
-    parts += [Text(f"! {message}", style="yellow") for message in progress.messages[-3:]]
+    parts += [Text(f"! {message}", style=WARNS) for message in progress.messages[-3:]]
     if progress.away:
-        parts.append(Text(f"! {progress.away}", style="bold red"))
+        parts.append(Text(f"! {progress.away}", style=f"bold {BAD}"))
     return Group(*parts)
 
 
 def _heading(progress: StudyProgress, width: int) -> RenderableType:
     done = ended(progress.counts)
     row = Table.grid(padding=(0, 2))
-    bar = ProgressBar(total=max(progress.planned, 1), completed=done, width=max(10, min(40, width // 3)))
+    bar = _bar(done, progress.planned, max(10, min(40, width // 3)))
     of = f"{done} of {progress.planned} runs" if progress.planned else f"{done} runs"
     row.add_row(Text(progress.study, style="bold"), progress.kind, bar if progress.planned else "", of)
     return row
 
 
+def _bar(done: int, total: int, width: int) -> ProgressBar:
+    return ProgressBar(
+        total=max(total, 1), completed=done, width=width, style="#767676", complete_style=RUNS, finished_style=GOOD
+    )
+
+
 def _running_table(rows: tuple[RunningRow, ...], width: int, since: float) -> Table:
+    """Return a row a run; an arm has its seed beside it, and a narrow terminal no bars."""
+    arms, bars = any(row.arm for row in rows), width >= WIDE
     table = plain_table()
-    table.add_column("run", no_wrap=True, max_width=max(16, width - 56))
+    taken = 42 + 7 * arms + (width // 8 + 2 if bars else 0)
+    table.add_column("arm" if arms else "run", no_wrap=True, max_width=max(16, width - taken), overflow="ellipsis")
+    if arms:
+        table.add_column("seed", justify="right", no_wrap=True)
+    if bars:
+        table.add_column("", no_wrap=True)
     table.add_column("epoch", no_wrap=True)
-    table.add_column("", no_wrap=True)
     for name in ("validation", "best", "time"):
         table.add_column(name, justify="right", no_wrap=True)
     for row in rows:
-        bar = ProgressBar(total=max(row.epochs, 1), completed=row.epoch, width=max(8, min(24, width // 8)))
+        names = [Text(row.arm or row.label, style=RUNS), *([Text(str(row.seed))] if arms else [])]
+        bar = [_bar(row.epoch, row.epochs, max(8, min(24, width // 8)))] if bars else []
         cells = (accuracy(row.val_accuracy), accuracy(row.best_val_accuracy), duration(row.seconds + since))
-        table.add_row(Text(row.label, style="cyan"), bar, f"{row.epoch}/{row.epochs}", *cells)
+        table.add_row(*names, *bar, f"{row.epoch}/{row.epochs}", *cells)
     return table
 
 
@@ -173,7 +188,7 @@ def _counts(counts: Mapping[str, int]) -> Text:
 
 def _best(progress: StudyProgress, width: int) -> Text:
     label = short_label(progress.best_label or "", progress.kind)
-    text = Text.assemble("best so far  ", (accuracy(progress.best_value), "bold green"), f"  {label}")
+    text = Text.assemble("best so far  ", (accuracy(progress.best_value), f"bold {GOOD}"), f"  {label}")
     settings = "  ".join(f"{name}={short(value)}" for name, value in progress.best_params.items())
     if settings:
         text.append(f"  {settings}", style="dim")
@@ -187,5 +202,5 @@ def _times(progress: StudyProgress, since: float) -> Text:
     known = left is not None and elapsed >= ESTIMATE_AFTER and not (progress.finished or progress.interrupted)
     text = f"elapsed {duration(elapsed)}"
     if known and left is not None:
-        text += f"   left about {duration(max(left - since, 0))}"
+        text += f"   about {about(max(left - since, 0))} left"
     return Text(text, style="dim")

@@ -10,9 +10,11 @@ from rich.table import Table
 
 from reports import records
 
+GOOD, RUNS, WARNS, BAD = "#008700", "#5f87af", "#af5f00", "#d70000"
+"""Colours that can be read on white and on black (contrast of 3.5 to each at least)."""
 COLOURS = {
-    "complete": "green", "pruned": "bright_black", "diverged": "magenta", "out_of_memory": "red", "failed": "red",
-    "interrupted": "yellow", "running": "cyan", "waiting": "default",
+    "complete": GOOD, "pruned": "#767676", "diverged": "#af5faf", "out_of_memory": BAD, "failed": BAD,
+    "interrupted": WARNS, "running": RUNS, "waiting": "default",
 }  # fmt: skip
 
 

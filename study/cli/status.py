@@ -15,7 +15,7 @@ from rich.text import Text
 from reports.text import about, accuracy, setting_text
 
 from ..engine.overview import Overview, RunningRun
-from ..text import COLOURS, ended, plain_table, short_label, states
+from ..text import COLOURS, GOOD, RUNS, WARNS, ended, plain_table, short_label, states
 
 WATCH_SECONDS = 1.0
 SINCE = re.compile(r"since (\d{4}-\d\d-\d\d[ T][0-9:.]+(?:[+-][0-9:]+|Z)?)")
@@ -27,7 +27,7 @@ def studies_table(studies: Sequence[Overview]) -> RenderableType:
     for study in studies:
         best = study.best.accuracy if study.best else ""
         table.add_row(Text(study.name), study.kind, Text(far(study)), _states(study.counts), best)
-    return Group(table, *(Text(f"{study.name}: {study.missing}", style="yellow") for study in studies if study.missing))
+    return Group(table, *(Text(f"{study.name}: {study.missing}", style=WARNS) for study in studies if study.missing))
 
 
 def study_page(study: Overview) -> RenderableType:
@@ -38,16 +38,16 @@ def study_page(study: Overview) -> RenderableType:
         _states(study.counts),
         Text(f"driver   {driver}", style="dim"),
     ]
-    parts += [Text(line, style="yellow") for line in (study.problem, study.missing) if line]
+    parts += [Text(line, style=WARNS) for line in (study.problem, study.missing) if line]
     parts += [Text(f"note     {note}", style="dim") for note in study.notes]
-    parts += [Text(_running_line(study.kind, run), style="cyan") for run in study.running]
-    parts += [Text(f"waits    {line}", style="yellow") for line in study.held]
+    parts += [Text(_running_line(study.kind, run), style=RUNS) for run in study.running]
+    parts += [Text(f"waits    {line}", style=WARNS) for line in study.held]
     if best := study.best:
         parts.append(
-            Text.assemble("best     ", (best.accuracy, "bold green"), f"  {short_label(best.label, study.kind)}")
+            Text.assemble("best     ", (best.accuracy, f"bold {GOOD}"), f"  {short_label(best.label, study.kind)}")
         )
         parts += [Text(f"         {name} = {setting_text(value)}") for name, value in best.settings.items()]
-    return Group(*parts, *(Text(line, style="yellow") for line in study.troubles))
+    return Group(*parts, *(Text(line, style=WARNS) for line in study.troubles))
 
 
 def far(study: Overview) -> str:

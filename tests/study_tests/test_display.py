@@ -9,7 +9,7 @@ from rich.console import Console
 from reports.text import accuracy, duration
 from study.display import PlainView, new_lines, open_view, progress_line, render
 from study.engine.progress import RunningRow, StudyProgress
-from study.text import ended
+from study.text import BAD, COLOURS, GOOD, RUNS, WARNS, ended
 
 TRIAL_3 = RunningRow("trial 3", epoch=2, epochs=8, val_accuracy=0.4, best_val_accuracy=0.412, seconds=9.0)
 TRIAL_4 = RunningRow("trial 4", epoch=8, epochs=8, val_accuracy=0.7, best_val_accuracy=0.715, seconds=30.0)
@@ -79,7 +79,7 @@ def test_a_notice_is_printed_once() -> None:
 def test_the_progress_line_says_how_far_how_well_and_how_long() -> None:
     assert progress_line(LATER) == (
         "letters: 12 of 20 runs | 10 complete, 2 pruned, 2 running, 6 waiting | best 71.25 % (trial-007) | "
-        "2 min 10 s elapsed | about 1 min 00 s left"
+        "2 min 10 s elapsed | about 1 min left"
     )
 
 
@@ -132,9 +132,42 @@ def test_the_live_table_fits_and_shows_every_running_row(width: int) -> None:
         "12 of 20 runs",
         "2 pruned",
         "best so far",
-        "left about 1 min 00 s",
+        "about 1 min left",
     ):
         assert part in text, part
+
+
+@pytest.mark.parametrize("width", [80, 200])
+def test_arm_and_seed_are_both_seen_whole(width: int) -> None:
+    rows = [
+        replace(
+            TRIAL_4, label=f"MAML++ without LSLR / seed {seed}", arm="MAML++ without LSLR", seed=seed, seconds=725.0
+        )
+        for seed in (3, 12)
+    ]
+    text = screen(replace(LATER, kind="ablation", running=tuple(rows)), width)
+    assert max(map(len, text)) <= width
+    shown = [line.split() for line in text if line.startswith("MAML++")]
+    assert "best so far" not in "\n".join(text)
+    assert [line[:4] for line in shown] == [["MAML++", "without", "LSLR", "3"], ["MAML++", "without", "LSLR", "12"]]
+
+
+def luminance(colour: str) -> float:
+    shares = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [share / 12.92 if share <= 0.04045 else ((share + 0.055) / 1.055) ** 2.4 for share in shares]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+@pytest.mark.parametrize("colour", sorted({*COLOURS.values(), GOOD, RUNS, WARNS, BAD} - {"default"}))
+def test_a_colour_can_be_read_on_white_and_on_black(colour: str) -> None:
+    assert 1.05 / (luminance(colour) + 0.05) >= 3.5
+    assert (luminance(colour) + 0.05) / 0.05 >= 3.5
+
+
+def test_progress_is_not_shown_in_red() -> None:
+    to = Console(file=io.StringIO(), width=120, force_terminal=True, color_system="truecolor")
+    to.print(render(LATER, 120))
+    assert "249;38;114" not in written(to), "rich's own colour of a bar is a red"
 
 
 def test_a_study_that_only_hours_limit_shows_no_share() -> None:

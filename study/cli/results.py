@@ -160,14 +160,23 @@ def logs(
 
 
 def ui(
+    study: Annotated[str, typer.Argument(help="Study to open. Without it: the latest.", show_default=False)] = "",
     port: Annotated[int, typer.Option(help="Port on this machine.")] = 5000,
+    browser: Annotated[bool, typer.Option(help="Open your browser on the study.")] = True,
+    host: Annotated[str, typer.Option(help="Address to serve on; others than this machine's own need --anyone.")] = (
+        "127.0.0.1"
+    ),
+    anyone: Annotated[
+        bool, typer.Option("--anyone", help="Whoever reaches --host may read, change and delete all runs.")
+    ] = False,
     home: HomeOption = RUNS,
 ) -> None:
-    """Start the MLflow UI with your runs. Ctrl-C stops it.
+    """Start the MLflow UI with your runs, and open it in the browser. Ctrl-C stops it.
 
     Example: mamlab ui --port 5001
     """
-    from ..mlflow_ui.server import serve
+    loading()
+    from ..mlflow_ui.server import Choices, serve
 
     with reading(home) as place:
-        serve(place, port, make_console())
+        serve(place, Choices(port, study, browser, host, anyone), make_console())

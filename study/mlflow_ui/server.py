@@ -9,32 +9,38 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+import webbrowser
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
-from rich.text import Text
 
 from trainers.errors import InputError, MamlabError
 
-from ..engine.views import CHARTS, saved_views, view_path
 from ..processes import server_environment
 from ..stopping import stop_signals
 from ..stores.connect import open_mlflow
 from ..stores.home import Home
 from ..stores.study_names import require_store
-from ..stores.urls import redact
 from ..text import say
+from .addresses import Shown, address_lines, refuse_open, shown_studies, tunnel
 
 HOST = "127.0.0.1"
 DEFAULT_PORT = 5000
 READY_SECONDS = 90.0
 
 
-def address(server: str, experiment_id: str, view: str = "") -> str:
-    """Return the full address of an experiment's run table on `server`, in a saved view if one is named."""
-    return f"{redact(server)}/{view_path(experiment_id, view)}"
+@dataclass(frozen=True)
+class Choices:
+    """How the UI is served: the study to open (empty: the latest), whether in a browser, and who can reach it."""
+
+    port: int = DEFAULT_PORT
+    study: str = ""
+    browser: bool = True
+    host: str = HOST
+    anyone: bool = False
 
 
 def check_port(port: int) -> None:
@@ -58,7 +64,9 @@ def _free(port: int) -> bool:
 
 
 @contextmanager
-def serving(home: Home, port: int = DEFAULT_PORT, log: Path | None = None) -> Iterator[subprocess.Popen[bytes]]:
+def serving(
+    home: Home, port: int = DEFAULT_PORT, log: Path | None = None, host: str = HOST
+) -> Iterator[subprocess.Popen[bytes]]:
     """Run the MLflow server on `home`'s store while the block lasts; it answers when the block begins.
 
     Its output goes to `log` (default: `ui.log` in the home). Raises MamlabError if there are no runs, the port is
@@ -72,7 +80,7 @@ def serving(home: Home, port: int = DEFAULT_PORT, log: Path | None = None) -> It
         # A session of its own: Ctrl-C reaches us alone, and we stop server and workers together. A folder without
         # modules: uvicorn imports from the one that it starts in, whatever Python was told.
         server = subprocess.Popen(
-            _command(port), env=_environment(home), stdout=output, stderr=output, start_new_session=True,
+            _command(port, host), env=_environment(home), stdout=output, stderr=output, start_new_session=True,
             cwd=Path(sys.executable).anchor,
         )  # fmt: skip
     try:
@@ -82,8 +90,8 @@ def serving(home: Home, port: int = DEFAULT_PORT, log: Path | None = None) -> It
         _stop(server)
 
 
-def _command(port: int) -> list[str]:
-    return [sys.executable, "-P", "-m", "mlflow", "server", "--host", HOST, "--port", str(port), "--workers", "1"]
+def _command(port: int, host: str) -> list[str]:
+    return [sys.executable, "-P", "-m", "mlflow", "server", "--host", host, "--port", str(port), "--workers", "1"]
 
 
 def _environment(home: Home) -> dict[str, str]:
@@ -119,36 +127,34 @@ def _stop(server: subprocess.Popen[bytes]) -> None:
             return
 
 
-def serve(home: Home, port: int, console: Console) -> None:
+def serve(home: Home, choices: Choices, console: Console) -> None:
     """Run the UI until Ctrl-C or SIGTERM, with the address of every study. Raises MamlabError.
 
     Where the store is an MLflow server, that has the UI already: its addresses are printed.
     """
     require_store(home)
     if home.mlflow_url.startswith("http"):
-        _print_addresses(home, home.mlflow_url, console)
+        _print(home, shown_studies(home, choices.study), home.mlflow_url, console)
         return
-    check_port(port)
+    refuse_open(choices.host, choices.anyone)
+    check_port(choices.port)
     for ending in stop_signals():  # all as Ctrl-C: the server must not outlive us
         signal.signal(ending, signal.default_int_handler)
     console.print("Starting the MLflow UI ...", style="dim")
-    with suppress(KeyboardInterrupt), serving(home, port) as server:
-        _print_addresses(home, f"http://{HOST}:{port}", console)
-        console.print("Open one of these; Ctrl-C stops.", style="dim")
-        server.wait()
-        raise MamlabError(f"the MLflow server ended by itself; {(home.stores or home.root) / 'ui.log'} says why")
+    with suppress(KeyboardInterrupt):
+        studies, server = shown_studies(home, choices.study), f"http://{HOST}:{choices.port}"
+        with serving(home, choices.port, host=choices.host) as process:
+            _print(home, studies, server, console)
+            if line := tunnel(choices.port):
+                say(console, f"On your own machine, first: {line}")
+            elif choices.browser and console.is_terminal and studies:
+                webbrowser.open(studies[-1].address(server))
+            console.print("Ctrl-C stops.", style="dim")
+            process.wait()
+            raise MamlabError(f"the MLflow server ended by itself; {(home.stores or home.root) / 'ui.log'} says why")
     console.print("Stopped.", style="dim")
 
 
-def _print_addresses(home: Home, server: str, console: Console) -> None:
-    for name, experiment_id, views in _experiments(home):
-        console.print(Text(name, style="bold"), soft_wrap=True)
-        for view, title in views.items():
-            where = address(server, experiment_id, view)
-            say(console, f"  {title}\n    {where}\n    {where}{CHARTS}")
-
-
-def _experiments(home: Home) -> list[tuple[str, str, dict[str, str]]]:
-    """Return name, id and saved views (key -> name) of the studies, the newest first."""
-    found = open_mlflow(home).search_experiments()
-    return [(one.name, one.experiment_id, saved_views(one.tags)) for one in found if one.name != "Default"]
+def _print(home: Home, studies: Sequence[Shown], server: str, console: Console) -> None:
+    for line in address_lines(home, studies, server):
+        say(console, line)

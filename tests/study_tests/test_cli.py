@@ -17,7 +17,8 @@ from reports.data.files import PLAIN_FIELDS, column
 from study.cli.demo import SPECS
 from study.cli.main import run
 from study.cli.options import make_console
-from study.mlflow_ui.server import address, check_port
+from study.mlflow_ui.addresses import address
+from study.mlflow_ui.server import check_port
 from study.spec.config import StudyConfig
 from study.spec.parsing import load_spec
 from study.spec.quick_spec import quick_spec

@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+import pytest
+
+from study.cli.main import run
+from study.mlflow_ui.addresses import address_lines, shown_studies, tunnel
+from study.stores.home import Home
+from study.stores.study_names import UnknownStudyError
+
+from . import store_rows
+
+SERVER = "http://127.0.0.1:5001"
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    home = store_rows.fresh_home(tmp_path_factory.mktemp("home"))
+    arms = {"one": "{}", "two": "{ outer.lr = 0.002 }"}
+    for name in ("first", "second", "third"):
+        store_rows.run(store_rows.ablation(arms, seeds=1, name=name), home)
+    return home
+
+
+def test_the_latest_study_has_three_labelled_lines_and_each_other_one_line(home: Home) -> None:
+    lines = list(address_lines(home, shown_studies(home), SERVER))
+    assert [line.split()[0] for line in lines] == ["first:", "second:", "third", "table", "charts", "report"]
+    assert all(f"{SERVER}/#/experiments/" in line for line in lines if line.split()[0] not in ("third", "report"))
+    assert "mamlab report third" in lines[-1]
+
+
+def test_the_study_that_is_named_comes_last(home: Home) -> None:
+    lines = list(address_lines(home, shown_studies(home, "second"), SERVER))
+    assert [line.split()[0] for line in lines][:3] == ["first:", "third:", "second"]
+    with pytest.raises(UnknownStudyError, match=r"no study named 'fourth' in .* \(there: third, second, first\)"):
+        shown_studies(home, "fourth")
+
+
+def test_over_ssh_the_tunnel_is_a_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SSH_CONNECTION", raising=False)
+    assert tunnel(5000) == ""
+    monkeypatch.setenv("SSH_CONNECTION", "10.0.0.9 5022 10.0.0.1 22")
+    monkeypatch.setenv("LOGNAME", "ada")
+    assert tunnel(5001) == "ssh -L 5001:127.0.0.1:5001 ada@10.0.0.1"
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "example.org"])
+def test_a_host_that_others_reach_needs_a_word_about_them(
+    host: str, home: Home, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["ui", "--host", host, "--home", str(home.root)]) == 2
+    told = capsys.readouterr().err
+    assert told.startswith(f"error: --host {host}: everyone who can reach this machine could then read, change")
+    assert "--anyone" in told

@@ -10,6 +10,7 @@ from reports.records import ReportError
 from reports.tables.objects import study_object
 
 from ..json_output import print_json
+from ..looking import looked
 from ..results import load
 from ..spec.config import StudyConfig
 from ..stores.home import Home
@@ -29,7 +30,7 @@ def _reached(config: StudyConfig, home: Home) -> dict[str, Any]:
         info, records = load(config.study.name, home)
     except ReportError:  # stopped before its first run
         return {"study": config.study.name, "kind": config.kind, "runs": {}, "missing": ""}
-    return study_object(info, records)
+    return study_object(looked(info, records, home), records)
 
 
 def print_report(page: Path) -> None:

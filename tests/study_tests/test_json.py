@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from study.cli.main import run
+from study.cli.study_json import print_study
 from study.json_output import SCHEMA
 from study.stores.home import Home
 
@@ -75,6 +76,16 @@ def test_an_ablation_prints_its_arms_and_comparisons_and_its_progress_beside_the
     assert "plain / seed 0" in beside
     again, _ = printed(capsys, 0, "report", "tiny", *place)
     assert again["comparisons"] == found["comparisons"]
+
+
+def test_comparisons_that_are_printed_are_a_look_that_is_recorded(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    home, config = fresh_home(tmp_path), ablation({"a": "{}", "b": '{ "outer.lr" = 0.1 }'}, seeds=2)
+    assert conduct(config, home).finished
+    print_study(config, home, 0)
+    assert json.loads(capsys.readouterr().out)["comparisons"][0]["n"] == 2
+    assert '"seeds": [1, 2]' in (tmp_path / "looks" / "arms.jsonl").read_text()
 
 
 def test_a_report_of_a_search_has_its_trials_the_best_first(home: Home, capsys: pytest.CaptureFixture[str]) -> None:

@@ -72,6 +72,8 @@ def losses(forest: Any, x: Array, y: Array, groups: Sequence[Sequence[int]], see
     total, trees = np.zeros(copies.shape[:2]), np.zeros(rows)
     for tree, drawn in zip(forest.estimators_, forest.estimators_samples_, strict=True):
         out = np.setdiff1d(np.arange(rows), drawn)
+        if not len(out):  # of few trials a tree may have seen each
+            continue
         total[:, out] += tree.predict(copies[:, out].reshape(-1, x.shape[1])).reshape(len(copies), len(out))
         trees[out] += 1
     told = trees > 0

@@ -12,7 +12,7 @@ from sklearn.inspection import permutation_importance
 from reports.document import compose
 from reports.records import StudyInfo
 from reports.statistics.distributions import distribution, value_of
-from reports.statistics.forest import SHUFFLES, losses, shares_of
+from reports.statistics.forest import SHUFFLES, forest_importance, losses, shares_of
 from reports.statistics.importance import Importance, early_importance, parameter_importance
 from reports.statistics.permutation import Array
 from reports.statistics.summary import Search, summarise_search
@@ -205,3 +205,11 @@ def test_a_choice_of_numbers_that_was_logged_in_another_spelling_is_found() -> N
     found = distribution(["0.9", "1.0"], {"choices": [0.9, 1]})
     assert found == CategoricalDistribution((0.9, 1))
     assert value_of("1.0", found) == 1
+
+
+def test_a_tree_that_was_grown_from_every_trial_predicts_none() -> None:
+    """Of six trials some tree draws each of them: it has none left that it was not grown from."""
+    values = [0.1, 0.5, 0.2, 0.6, 0.15, 0.55]
+    columns: dict[str, list[float | str | None]] = {"a": [1, 2, 1, 2, 1, 2], "b": [3, 1, 2, 3, 1, 2]}
+    shares, _, _ = forest_importance(values, columns, [["a"], ["b"]])
+    assert shares[0] > 0.8

@@ -19,6 +19,7 @@ from .options import (
     make_console,
     make_home,
     reading,
+    tell,
 )
 
 if TYPE_CHECKING:
@@ -93,12 +94,34 @@ def data(
             show_default=False,
         ),
     ] = None,
+    skip_bad: Annotated[
+        Path | None,
+        typer.Option(
+            "--skip-bad",
+            metavar="FILE",
+            help="With a folder: list the pictures that cannot be read in FILE, for \\[data] skip of a spec file.",
+            show_default=False,
+        ),
+    ] = None,
     home: HomeOption = RUNS,
 ) -> None:
-    """List the data sets, or prepare one and draw a sheet of its classes.
+    """List the data sets, or prepare one and draw a sheet of its classes; of a folder, say all that is wrong with it.
+
+    Exit status 1 if a folder has problems that are left.
 
     Example: mamlab data glyphs
     """
+    if name and Path(name).is_dir():
+        loading()
+        from trainers.data.activity import activity
+        from trainers.data.config import ImageFolder
+
+        tell(f"{activity(ImageFolder(path=Path(name)), Path(name))} ...")
+        from .data_folder import folder_page
+
+        raise typer.Exit(folder_page(Path(name), make_home(home), make_console(), skip_bad))
+    if skip_bad:
+        raise typer.BadParameter("needs a folder of pictures", param_hint="'--skip-bad'")
     from .data_sheet import data_page, data_table
 
     make_console().print(data_page(name, make_home(home)) if name else data_table(make_home(home)))

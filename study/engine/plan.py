@@ -37,7 +37,7 @@ SHORT_NAMES = {
 LABEL_LENGTH = 90
 DATA_PATH, CHECKSUM = "data.path", "data_checksum"
 """Where the frozen part has the folder of the data, and what is in it."""
-_FREE = {DATA_PATH, *(f"trainer.{name}" for name in MACHINE)}
+_FREE = {DATA_PATH, "data.skip", *(f"trainer.{name}" for name in MACHINE)}
 """What may differ between two starts of a study: it changes no number."""
 
 

@@ -94,6 +94,12 @@ class ImageFolder(Section):
         strict=False,
         description="fractions of the classes for train, val and test; flat folders only",
     )
+    skip: Annotated[Path, AfterValidator(_absolute)] | None = Field(
+        None,
+        strict=False,
+        description="a text file with pictures to leave out, a path a line, relative to the image folder; `mamlab data "
+        "FOLDER --skip-bad FILE` writes one",
+    )
     rotations: Literal["augment", "off"] = Field(
         "off", description='"augment" rotates each class of a training task by a random multiple of 90 degrees'
     )

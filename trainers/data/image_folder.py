@@ -21,6 +21,7 @@ from .classes import SPLITS, ClassData, ClassRange, Split
 from .config import DataError, ImageFolder
 from .decoding import decode_all, white_in
 from .folders import Classes, capped, listed, look
+from .left_out import read_left_out, without
 from .oddities import doubled, without_variation
 from .pictures import open_picture, prepare
 
@@ -74,6 +75,10 @@ def _ranges(splits: dict[Split, Classes]) -> dict[Split, tuple[ClassRange, ...]]
 def _splits(config: ImageFolder) -> tuple[dict[Split, Classes], list[str]]:
     """Return the image files of each class of each split, and what was passed over."""
     found = look(config.path)
+    if config.skip:
+        left_out = read_left_out(config.skip)
+        found.flat = found.flat if found.flat is None else without(found.flat, config.path, left_out)
+        found.splits = {split: without(classes, config.path, left_out) for split, classes in found.splits.items()}
     splits = found.splits if found.flat is None else cut(config.path, found.flat, config.fractions)
     return _apart(config.path, splits), found.notes
 

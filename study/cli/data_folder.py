@@ -1,0 +1,129 @@
+"""`mamlab data FOLDER`: all that a folder of pictures has, and all that is wrong with it, before a spec exists."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+
+from reports.data.atomic_file import write_file
+from reports.text import many
+from trainers.data import load
+from trainers.data.config import DataError, ImageFolder
+from trainers.data.folders import Classes, look
+from trainers.data.image_folder import FEWEST_IMAGES, cut
+from trainers.data.left_out import list_text, without
+from trainers.data.pictures import open_picture
+
+from ..stores.home import Home
+from ..text import plain_table, say
+from .data_sheet import draw_sheet
+
+SHOWN = 20
+"""So many problems of a kind are printed; all are counted, and `--skip-bad` writes all."""
+SIDE = 84
+
+
+@dataclass(frozen=True)
+class Checked:
+    """The classes of a folder, what was passed over, pictures that cannot be read, and what else is wrong."""
+
+    root: Path
+    classes: Classes
+    notes: tuple[str, ...]
+    bad: tuple[tuple[Path, str], ...]
+    problems: tuple[str, ...]
+
+
+def check_folder(root: Path) -> Checked:
+    """Look at every picture of a folder; what is wrong is collected. Raises DataError if its classes cannot be told."""
+    found = look(root)
+    every = {"": found.flat} if found.flat is not None else found.splits
+    bad = [
+        (file, why)
+        for classes in every.values()
+        for files in classes.values()
+        for file in files
+        if (why := _wrong(file))
+    ]
+    left = frozenset(file.relative_to(root).as_posix() for file, _ in bad)
+    good = {split: without(classes, root, left) for split, classes in every.items()}
+    problems = [
+        f"class {name} has {many(len(files), 'picture')} that can be read, and needs at least {FEWEST_IMAGES}"
+        for classes in good.values()
+        for name, files in classes.items()
+        if len(files) < FEWEST_IMAGES
+    ]
+    names = [name for classes in good.values() for name in classes]
+    problems += [f"class {name} is in two splits" for name in sorted({one for one in names if names.count(one) > 1})]
+    if found.flat is not None:
+        try:
+            cut(root, good[""], ImageFolder(path=root).fractions)
+        except DataError as error:
+            problems.append(str(error).removeprefix("image_folder: "))
+    classes = {name: files for classes in good.values() for name, files in classes.items()}
+    return Checked(root, classes, tuple(found.notes), tuple(bad), tuple(problems))
+
+
+def _wrong(file: Path) -> str:
+    """Return why a picture cannot be read, empty if it can."""
+    try:
+        open_picture(file, lambda image: image.load())
+    except (DataError, OSError) as error:
+        return str(error)
+    return ""
+
+
+def folder_page(root: Path, home: Home, console: Console, skip: Path | None) -> int:
+    """Print what a folder has and what is wrong with it, draw a sheet of it, and write the list of bad pictures to
+    `skip`; return 1 if something is left to be mended.
+    """
+    found = check_folder(root)
+    counts = sorted(len(files) for files in found.classes.values())
+    say(console, f"{root}: {len(counts)} classes, {many(sum(counts), 'picture')}")
+    if counts:
+        by_count = {len(files): name for name, files in found.classes.items()}
+        table = plain_table("", "pictures", "class", numbers=["pictures"])
+        table.add_row("smallest class", str(counts[0]), by_count[counts[0]])
+        table.add_row("median", str(counts[len(counts) // 2]), "")
+        table.add_row("largest class", str(counts[-1]), by_count[counts[-1]])
+        console.print(table)
+    _say(console, "passed over", found.notes)
+    _say(console, "cannot be read", [why for _, why in found.bad])
+    _say(console, "to be mended", found.problems)
+    if skip and found.bad:
+        _write_list(found, skip, console)
+    if found.problems or (found.bad and not skip):
+        if found.bad and not skip:
+            say(
+                console,
+                f"To leave the unreadable ones out: {home.command('data', str(root), '--skip-bad', 'skip.txt')}",
+            )
+        return 1
+    config = ImageFolder(path=root, size=SIDE, skip=skip if found.bad else None)
+    data = load(config, home.data)
+    for split, classes in data.splits.items():
+        say(console, f"{split}: {len(classes)} classes, {many(sum(one.count for one in classes), 'picture')}")
+    _say(console, "note", [note for note in data.notes if note not in found.notes])
+    say(console, f"sheet:   {draw_sheet(data, home.data / f'{data.name}.png')}")
+    say(console, f"Next: {home.command('init', 'images', str(root))}")
+    return 0
+
+
+def _say(console: Console, what: str, lines: list[str] | tuple[str, ...]) -> None:
+    for line in lines[:SHOWN]:
+        say(console, f"{what}: {line}")
+    if len(lines) > SHOWN:
+        say(console, f"{what}: and {len(lines) - SHOWN} more")
+
+
+def _write_list(found: Checked, skip: Path, console: Console) -> None:
+    if os.path.lexists(skip) and not skip.read_text(encoding="utf-8", errors="replace").startswith("# Pictures of "):
+        raise DataError(f"{skip} exists and is no list of mamlab's; name another file with --skip-bad")
+    write_file(skip, list_text(found.root, found.bad))
+    say(
+        console,
+        f'{many(len(found.bad), "picture")} listed in {skip}; a spec file leaves them out with [data] skip = "{skip}"',
+    )

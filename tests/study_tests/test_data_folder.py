@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from study.cli.main import run
+from trainers.data import DataError, ImageFolder, load
+
+from .test_init import draw
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Twelve classes; of one a picture is broken and another one empty; and a file that is no picture."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MAMLAB_HOME", raising=False)
+    draw(tmp_path / "leaves")
+    (tmp_path / "leaves" / "class 3" / "1.png").write_bytes(b"no picture")
+    (tmp_path / "leaves" / "class 3" / "2.png").write_bytes(b"")
+    (tmp_path / "leaves" / "class 4" / "notes.txt").write_text("mine")
+    return tmp_path
+
+
+def lonely(here: Path) -> None:
+    for i in (1, 2, 3):
+        (here / "leaves" / "class 5" / f"{i}.png").unlink()
+
+
+def test_all_that_is_wrong_with_a_folder_is_said_at_once(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    lonely(here)
+    assert run(["data", "leaves"]) == 1
+    said = capsys.readouterr()
+    assert "leaves: 12 classes, 43 pictures" in said.out
+    assert "smallest class" in said.out
+    assert "passed over: class class 4: 1 file passed over (.txt)" in said.out
+    assert said.out.count("cannot be read: ") == 2
+    assert "class 3/1.png" in said.out
+    assert "class 3/2.png" in said.out
+    assert "to be mended: class class 5 has 1 picture that can be read, and needs at least 2" in said.out
+    assert "To leave the unreadable ones out: mamlab data leaves --skip-bad skip.txt" in said.out
+    assert "Reading 45 pictures of leaves ..." in said.err
+
+
+def test_what_cannot_be_read_is_listed_and_a_spec_leaves_it_out(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(DataError):
+        load(ImageFolder(path=here / "leaves"), here)
+    assert run(["data", "leaves", "--skip-bad", "skip.txt"]) == 0
+    said = capsys.readouterr().out
+    assert '2 pictures listed in skip.txt; a spec file leaves them out with [data] skip = "skip.txt"' in said
+    assert "Next: mamlab init images leaves" in said
+    assert (here / "runs" / "data" / "leaves.png").is_file()
+    lines = [line for line in Path("skip.txt").read_text().splitlines() if not line.startswith("#")]
+    assert lines == ["class 3/1.png", "class 3/2.png"]
+    data = load(ImageFolder(path=here / "leaves", size=28, skip=Path("skip.txt")), here)
+    assert len(data.images) == 46
+    shutil.copytree(here / "leaves", here / "good")
+    for name in lines:
+        (here / "good" / name).unlink()
+    assert load(ImageFolder(path=here / "good", size=28), here).checksum == data.checksum
+
+
+def test_a_list_that_is_not_there_or_somebody_s_own_file_is_said(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(DataError, match=r"skip = .*absent\.txt cannot be read: No such file"):
+        load(ImageFolder(path=here / "leaves", skip=Path("absent.txt")), here)
+    Path("mine.txt").write_text("mine")
+    assert run(["data", "leaves", "--skip-bad", "mine.txt"]) == 2
+    assert "mine.txt exists and is no list of mamlab's" in capsys.readouterr().err
+    assert Path("mine.txt").read_text() == "mine"
+    assert run(["data", "glyphs", "--skip-bad", "x.txt"]) == 2

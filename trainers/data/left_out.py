@@ -1,0 +1,38 @@
+"""The list of pictures to leave out of a folder: a text file, a path a line, relative to the folder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from .config import DataError
+from .folders import Classes
+
+
+def read_left_out(file: Path) -> frozenset[str]:
+    """Return the paths that a list names; blank lines and those that begin with # say nothing. Raises DataError."""
+    try:
+        lines = file.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is no UTF-8 text"
+        raise DataError(
+            f"image_folder: skip = {file} cannot be read: {reason}; `mamlab data FOLDER --skip-bad {file}` writes such"
+            " a list"
+        ) from None
+    return frozenset(line.strip() for line in lines if line.strip() and not line.startswith("#"))
+
+
+def without(classes: Classes, root: Path, left_out: frozenset[str]) -> Classes:
+    """Return classes without the pictures that a list of `root` names."""
+    return {
+        name: [file for file in files if file.relative_to(root).as_posix() not in left_out]
+        for name, files in classes.items()
+    }
+
+
+def list_text(root: Path, files: Iterable[tuple[Path, str]]) -> str:
+    """Return a list of files to leave out, each with its reason above it."""
+    lines = [f"# Pictures of {root} to leave out: [data] skip names this file."]
+    for file, reason in files:
+        lines += [f"# {' '.join(reason.split())}", file.relative_to(root).as_posix()]
+    return "\n".join(lines) + "\n"

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
-from trainers.data.arrays import Arrays, cached
+from trainers.data.arrays import MAPPED, Arrays, cached
 
 ARRAYS: Arrays = {"images": np.arange(6, dtype=np.uint8).reshape(2, 3), "names": np.array(["a", "é"])}
 
@@ -21,6 +22,21 @@ def test_arrays_are_made_once_and_come_back_equal(tmp_path: Path) -> None:
     again = cached(tmp_path / "sub" / "x.npz", never)
     assert again["images"].tolist() == [[0, 1, 2], [3, 4, 5]]
     assert again["names"].tolist() == ["a", "é"]
+
+
+def test_a_large_array_is_mapped_and_what_is_written_into_it_stays_here(tmp_path: Path) -> None:
+    path, large = tmp_path / "x.npz", np.arange(MAPPED, dtype=np.uint16).reshape(2, -1)
+    first = cached(path, lambda: {"small": np.arange(3), "large": large, "turned": np.asfortranarray(large)})
+    assert type(first["large"]) is np.ndarray  # this process has made it
+    content = path.read_bytes()
+    mapped = cached(path, never)
+    assert [type(mapped[name]) for name in ("small", "large", "turned")] == [np.ndarray, np.memmap, np.memmap]
+    assert all(np.array_equal(mapped[name], first[name]) for name in first)
+    torch.from_numpy(mapped["large"].view(np.int16))[0, 0] = 7
+    assert mapped["large"][0, 0] == 7
+    assert path.read_bytes() == content
+    path.unlink()  # as another process would replace it
+    assert np.array_equal(mapped["large"][1], large[1])
 
 
 @pytest.mark.parametrize("at", [0, 70, -1])

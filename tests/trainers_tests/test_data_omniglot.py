@@ -65,6 +65,32 @@ def test_a_zip_file_is_read_once_and_then_its_decoded_images(folder: Path) -> No
     assert rows == {"train": 2, "val": 2, "test": 4}
 
 
+def test_zip_files_are_listed_again_when_they_change(folder: Path) -> None:
+    config, archive = Omniglot(size=8, split="alphabets"), folder / "omniglot-py" / "images_evaluation.zip"
+    before = load(config, folder)
+    content = archive.read_bytes()
+    archive.write_bytes(b"no zip")
+    os.utime(archive, ns=(0, 0))
+    with pytest.raises(DataError, match=r"images_evaluation\.zip cannot be read as a zip file"):
+        load(config, folder)
+    archive.write_bytes(content)
+    os.utime(archive, ns=(10**9, 10**9))
+    assert load(config, folder).checksum == before.checksum
+    assert len(list(folder.glob("omniglot-nearest-8-*.npz"))) == 1  # the same images: not decoded again
+
+
+def test_a_damaged_list_or_images_are_made_again_and_a_read_only_folder_serves(folder: Path) -> None:
+    config = Omniglot(size=8, split="alphabets")
+    before = load(config, folder)
+    for file in [*folder.glob("omniglot-*.npz")]:
+        file.write_bytes(file.read_bytes()[:-1])
+    assert load(config, folder).checksum == before.checksum
+    for file in [*folder.glob("omniglot-*.npz"), *folder.glob("omniglot-*.lock")]:
+        file.unlink()
+        file.mkdir()  # nothing can be written in its place
+    assert load(config, folder).checksum == before.checksum
+
+
 def test_the_papers_split_has_1150_50_423_disjoint_classes() -> None:
     parts = split()
     assert [len(parts[s]) for s in ("train", "val", "test")] == [1150, 50, 423]

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import os
+import struct
+import zipfile
 from collections.abc import Callable
 from contextlib import suppress
 from io import BufferedRandom, BufferedReader
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
+from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from ..disk import naming
@@ -22,13 +25,19 @@ Indices = NDArray[np.int64]
 Arrays = dict[str, NDArray[Any]]
 
 _CHECKSUM_LENGTH = 64
+MAPPED = 2**20
+"""Bytes from which on an array is not copied into memory."""
+_HEADERS: dict[tuple[int, int], Callable[[IO[bytes]], tuple[tuple[int, ...], bool, np.dtype[Any]]]] = {
+    (1, 0): npy.read_array_header_1_0,
+    (2, 0): npy.read_array_header_2_0,
+}
 
 
 def cached(path: Path, make: Callable[[], Arrays]) -> Arrays:
     """Return the arrays in `path`; make and keep them if the file is missing or its checksum does not fit.
 
-    Processes that ask at once wait for one of them to make the file. In a folder that cannot be written to, or on a
-    full disk, the arrays are made anew each time.
+    Large ones are mapped from the file. Processes that ask at once wait for one of them to make it. In a folder that
+    cannot be written to, or on a full disk, the arrays are made anew each time.
     """
     if (arrays := _read(path)) is not None:
         return arrays
@@ -57,7 +66,36 @@ def _read(path: Path) -> Arrays | None:
             return None
         file.seek(_CHECKSUM_LENGTH)
         with np.load(file, allow_pickle=False) as stored:
-            return dict(stored)
+            mapped = _mapped(file, stored.zip)
+            return {name: stored[name] for name in stored.files if name not in mapped} | mapped
+
+
+def _mapped(file: BufferedReader, archive: zipfile.ZipFile) -> Arrays:
+    """Return the large arrays of the `archive` in the open `file` as they lie on the disk, shared between processes.
+
+    What is written into one of them stays with the process that writes. A file is only ever replaced, never changed.
+    """
+    found: Arrays = {}
+    for member in archive.infolist():
+        if member.file_size < MAPPED or member.compress_type != zipfile.ZIP_STORED:
+            continue
+        with archive.open(member) as content:
+            if (read := _HEADERS.get(npy.read_magic(content))) is None:
+                continue
+            shape, fortran, dtype = read(content)
+            header = content.tell()
+        begin = _begin(file, member.header_offset) + header
+        with suppress(OSError):  # a file system that maps nothing
+            array = np.memmap(file, dtype, "c", begin, shape, "F" if fortran else "C")
+            found[member.filename.removesuffix(".npy")] = array
+    return found
+
+
+def _begin(file: BufferedReader, header: int) -> int:
+    """Return where the content of a zip member begins, whose header lies at `header`."""
+    file.seek(header)
+    name, extra = struct.unpack("<26xHH", file.read(30))
+    return header + 30 + int(name) + int(extra)
 
 
 def _write(path: Path, arrays: Arrays) -> None:

@@ -11,6 +11,7 @@ import zipfile
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -38,25 +39,58 @@ class Picture:
     read: Callable[[], bytes]
 
 
+Parts = dict[str, list[Picture]]
+"""The images of each of `PARTS`."""
+
+
 def load(config: Omniglot, folder: Path) -> ClassData:
-    """Return Omniglot from `folder`/omniglot-py; decoded images (4 s) are kept in `folder`.
+    """Return Omniglot from `folder`/omniglot-py; decoded images (4 s), and what is in the zip files, are kept in
+    `folder`.
 
     Raises `DataError` if files are missing and cannot be downloaded, unreadable, or not those of Omniglot.
     """
     _download_missing(folder)
-    parts = {part: pictures(folder / "omniglot-py", part) for part in PARTS}
-    for part, found in parts.items():
-        check(part, found)
-    everything = [picture for found in parts.values() for picture in found]
-    key = hashlib.sha256(repr([(p.label, p.name, p.version) for p in everything]).encode()).hexdigest()[:12]
-    path = folder / f"omniglot-{config.resize}-{config.size}-{key}.npz"
-    images = cached(path, lambda: _decoded(everything, config))["images"]
-    labels = list(dict.fromkeys(p.label for p in everything))
-    evaluation = {p.label for p in parts["images_evaluation"]}
-    splits = split(config, labels, evaluation)
+    parts = cache(lambda: _parts(folder))
+    listing = _listing(folder, parts)
+    path = folder / f"omniglot-{config.resize}-{config.size}-{listing['key']}.npz"
+    images = cached(path, lambda: _decoded([p for found in parts().values() for p in found], config))["images"]
+    splits = split(config, listing["labels"].tolist(), set(listing["evaluation"].tolist()))
     return ClassData(
         "omniglot", torch.from_numpy(images[:, None]), splits, rotate_training=config.rotations == "augment"
     )
+
+
+def _listing(folder: Path, parts: Callable[[], Parts]) -> Arrays:
+    """Return a `key` of all files, the `labels` in order and those of the `evaluation` part.
+
+    Listing zip files takes most of a second, so the list is kept for as long as they are as they were.
+    """
+    archives = [folder / "omniglot-py" / f"{part}.zip" for part in PARTS]
+    if any(archive.with_suffix("").is_dir() for archive in archives):
+        return _listed(parts())
+    found = [(archive.name, archive.stat().st_size, archive.stat().st_mtime_ns) for archive in archives]
+    return cached(folder / f"omniglot-listing-{_digest(found)}.npz", lambda: _listed(parts()))
+
+
+def _listed(parts: Parts) -> Arrays:
+    everything = [picture for found in parts.values() for picture in found]
+    return {
+        "key": np.array(_digest([(p.label, p.name, p.version) for p in everything])),
+        "labels": np.array(list(dict.fromkeys(p.label for p in everything))),
+        "evaluation": np.array(list(dict.fromkeys(p.label for p in parts["images_evaluation"]))),
+    }
+
+
+def _digest(found: object) -> str:
+    return hashlib.sha256(repr(found).encode()).hexdigest()[:12]
+
+
+def _parts(folder: Path) -> Parts:
+    """Return the images of each part. Raises `DataError` if they are not Omniglot's."""
+    parts = {part: pictures(folder / "omniglot-py", part) for part in PARTS}
+    for part, found in parts.items():
+        check(part, found)
+    return parts
 
 
 def _download_missing(folder: Path) -> None:

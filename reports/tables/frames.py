@@ -39,11 +39,13 @@ _WHOLE = ("trial", "seed", "epochs", "best_epoch", "epoch", "rank", "n", "n_dive
 
 def runs_frame(records: Sequence[RunRecord], info: StudyInfo) -> pd.DataFrame:
     """Return a row for each run: RUNS, and `params_` columns of the settings that were searched or differ between
-    runs.
+    runs; of a study with a metric of its own also that, by its name.
     """
     found = ordered(records)
     varied = [*info.searched, *(path for path in _varied(found) if path not in info.searched)]
-    return _frame(map(_run, found), RUNS, varied, [record.params for record in found])
+    own = [info.metric.name] if info.metric and info.metric.name not in RUNS else []
+    rows = [{**_run(record), **{name: finite(record, name) for name in own}} for record in found]
+    return _frame(rows, (*RUNS, *own), varied, [record.params for record in found])
 
 
 def _run(record: RunRecord) -> dict[str, Any]:

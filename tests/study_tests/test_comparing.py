@@ -280,6 +280,10 @@ def test_no_file_no_table_and_no_configs_are_said(tmp_path: Path, capsys: pytest
     with pytest.raises(InputError, match="results: must be a pandas frame or a file, not 3"):
         mamlab.compare(3, metric="rmse")  # type: ignore[arg-type]
     result = mamlab.compare(results(), arm="variant", metric="rmse")
+    assert (
+        result.runs.set_index(["arm", "seed"])["rmse"]["flat", 3]
+        == results().set_index(["variant", "seed"])["rmse"]["flat", 3]
+    )
     with pytest.raises(InputError, match="out: these results have no home; name a folder"):
         result.report()
     with pytest.raises(InputError, match="holds results without settings, so there are no configs"):

@@ -85,6 +85,16 @@ class MAMLClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
         """Return the probability of each class (softmax) for images X, [n, k], in the order of `classes_`."""
+        probabilities: NDArray[np.float64] = self._outputs(X).softmax(1).cpu().numpy()
+        return probabilities
+
+    def predict_log_proba(self, X: Any) -> NDArray[np.float64]:
+        """Return the logarithm of each class's probability for images X, [n, k], in the order of `classes_`."""
+        logarithms: NDArray[np.float64] = self._outputs(X).log_softmax(1).cpu().numpy()
+        return logarithms
+
+    def _outputs(self, X: Any) -> Tensor:
+        """Return the network's outputs for images X in float64, [n, k]."""
         check_is_fitted(self)
         images = self._seen(self._model, X)
         if self.transductive and len(images) < 2:
@@ -93,9 +103,7 @@ class MAMLClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 "ask for at least 2 together, or use transductive = False"
             )
         with torch.no_grad(), arithmetic(self._model.config):
-            logits = torch.cat(list(self._logits(images)))
-        probabilities: NDArray[np.float64] = logits.double().softmax(1).cpu().numpy()
-        return probabilities
+            return torch.cat(list(self._logits(images))).double()
 
     def _logits(self, images: Tensor) -> Iterator[Tensor]:
         config, network = self._model.config, self._model.learner.network
@@ -111,7 +119,7 @@ class MAMLClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     @staticmethod
     def _seen(model: ExportedModel, images: Any) -> Tensor:
         """Return what the network sees of `images`, [n, C, H, W]."""
-        found = model.preparation.images(images)
+        found = model.preparation.images(_column(images))
         return model.preparation.seen(found, pick_dtype(model.config), pick_device(model.config))
 
     def __sklearn_tags__(self) -> Any:
@@ -119,6 +127,12 @@ class MAMLClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         tags.input_tags.two_d_array = False
         tags.input_tags.three_d_array = True
         return tags
+
+
+def _column(images: Any) -> Any:
+    """Return the one column of a DataFrame, such as of paths; anything else as it is."""
+    one = hasattr(images, "iloc") and getattr(images, "ndim", 0) == 2 and images.shape[1] == 1
+    return images.iloc[:, 0].tolist() if one else images
 
 
 def _check_count(model: ExportedModel, classes: NDArray[Any]) -> None:

@@ -5,8 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
+from PIL import Image
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import StratifiedKFold, cross_val_score
@@ -68,6 +70,19 @@ def test_labels_may_be_texts_and_come_back(home: Home) -> None:
     assert classifier.n_features_in_ == 14 * 14
     as_numbers = MAMLClassifier(folder).fit(torch.from_numpy(images), torch.tensor([2] * 3 + [0] * 3 + [1] * 3))
     assert np.array_equal(as_numbers.predict_proba(images), classifier.predict_proba(images))
+
+
+def test_a_table_of_one_column_is_that_column_and_probabilities_have_logarithms(home: Home, tmp_path: Path) -> None:
+    _, folder = home
+    paths = []
+    for i, image in enumerate(images_of(toy_data(), 0, 1, count=2)):
+        Image.fromarray(image[0]).save(tmp_path / f"{i}.png")
+        paths.append(str(tmp_path / f"{i}.png"))
+    table = pd.DataFrame({"picture": paths})
+    one, other = (MAMLClassifier(folder).fit(images, [0, 0, 1, 1]) for images in (table, paths))
+    assert np.array_equal(one.predict_proba(table), other.predict_proba(paths))
+    assert np.allclose(np.exp(one.predict_log_proba(table)), one.predict_proba(table), atol=1e-15)
+    assert np.isfinite(one.predict_log_proba(table)).all()
 
 
 def test_it_learns_what_it_is_shown(home: Home) -> None:

@@ -8,9 +8,12 @@ from pathlib import Path
 
 import torch
 
+from trainers.overrides import merge, normalise
+from trainers.training_run import TrainingRun
+
 from .measure import Row
 from .reference import Reference
-from .setting import AFTER_MSL, IN_MSL, Setting
+from .setting import AFTER_MSL, IN_MSL, Setting, noise
 
 LIMIT = 1e-9
 STEPS = 3
@@ -28,7 +31,8 @@ def rows(folder: Path) -> list[Row]:
 
 
 def _row(folder: Path, name: str, setting: Setting, epoch: int) -> Row:
-    run, before = setting.start(), torch.get_default_dtype()
+    constant = normalise(merge(setting.tree(), {"ca": "off"}))[0]  # as theirs is taken below
+    run, before = TrainingRun(constant, 0, noise()), torch.get_default_dtype()
     torch.set_default_dtype(torch.float64)  # the paper's code makes its constants of this type
     try:
         peer = Reference(folder, setting)

@@ -114,7 +114,7 @@ def test_promote_shows_the_search_s_score_beside_that_of_fresh_seeds(newcomer: N
     text = newcomer.printed["mamlab promote pictures --best 1 --seeds 2"]
     assert "Spec file: " in text
     assert re.search(r"trial \d: validation \d+\.\d\d % in the search \(n = 1, biased upward\), \d+\.\d\d \[", text)
-    assert "mamlab export pictures-promoted DIR --arm 'trial" in text
+    assert "Next: mamlab export pictures-promoted model --arm 'trial" in text
     report = (newcomer.home.reports / "pictures-promoted" / "report.md").read_text()
     assert "From the search pictures" in report
     assert "Validation on other seeds, %" in report

@@ -19,6 +19,7 @@ from reports.statistics.estimate import estimate
 from reports.statistics.permutation import ALPHA, Array, holm, sign_flip_p
 
 from . import family_error
+from .looks_error import print_looks
 from .predicted import SMALL_PILOTS, Power, powers, small_pilots
 from .simulated import ACCURACIES, ARMS, QUERIES, SEEDS, SHARES, TASKS, differences, setting_with
 
@@ -121,7 +122,7 @@ def main() -> int:
         " queries; in percent"
     )
     for part in chosen.parts:
-        failures += PARTS[part](chosen.families if part == "families" else chosen.studies)
+        failures += PARTS[part](chosen.families if part in ("families", "looks") else chosen.studies)
     verdict = "All limits kept" if not failures else "BROKEN: " + "; ".join(failures)
     print(f"\n{verdict}. {time.perf_counter() - started:.0f} s")
     return 1 if failures else 0
@@ -160,7 +161,13 @@ def _print_pilots(_: int) -> list[str]:
 
 
 SETTINGS = [(accuracy, share) for accuracy in ACCURACIES for share in SHARES]
-PARTS = {"null": _print_null, "power": _print_power, "pilots": _print_pilots, "families": _print_families}
+PARTS = {
+    "null": _print_null,
+    "power": _print_power,
+    "pilots": _print_pilots,
+    "families": _print_families,
+    "looks": print_looks,
+}
 
 
 if __name__ == "__main__":

@@ -135,11 +135,12 @@ def broken(row: FamilyError, studies: int) -> list[str]:
     return [
         f"{row.noise}, {row.size} comparisons, {row.seeds} seeds: any false positive in {error:.1f} % ({what})"
         for what, error in found.items()
-        if _lower(round(error / 100 * studies), studies) > LIMIT
+        if lower_bound(round(error / 100 * studies), studies) > LIMIT
     ]
 
 
-def _lower(count: int, studies: int) -> float:
+def lower_bound(count: int, studies: int) -> float:
+    """Return the lower 99 % bound (Clopper and Pearson) of a share, from the count that was found."""
     return float(beta.ppf(0.01, count, studies - count + 1)) if count else 0.0
 
 

@@ -9,14 +9,17 @@ from typing import TypeVar
 from urllib.parse import quote
 
 from . import records as names
-from .figures.compute import cost_plot
+from .figures.audit import audit_plot
+from .figures.compute import arm_costs, cost_plot
 from .figures.curves import arm_curves, main_curves
 from .figures.design import effects_plot, forest_plot, shapley_bars, sweep_plot
+from .figures.effects import component_plot
 from .figures.mechanism import learned_rates, msl_weights
 from .figures.search import best_curve, history, importance_bars, trial_curves
 from .figures.style import Figure
 from .headline import arm_sentences
 from .records import ReportError, RunRecord, StudyInfo
+from .setting import setting_of
 from .statistics.arms import Excluded, count_states
 from .statistics.importance import early_importance, parameter_importance
 from .statistics.summary import Ablation, Search, in_order, summarise_ablation, summarise_search
@@ -31,6 +34,7 @@ from .tables.paper import paper_table
 from .tables.promotion import fresh_table, promotion_table
 from .tables.provenance import mixed, provenance_table
 from .tables.stability import divergence_table, stability_table
+from .tables.verdicts import verdict_table
 from .text import accuracy, many, with_interval
 
 T = TypeVar("T")
@@ -42,13 +46,17 @@ runs.
 
 @dataclass(frozen=True)
 class Section:
-    """A heading with tables, figures and a text as it was written (`code`) below it; `folded` ones open on a click."""
+    """A heading with tables, figures and a text as it was written (`code`) below it; `folded` ones open on a click.
+
+    The first `leading` figures stand before the tables, the others below them.
+    """
 
     title: str
     tables: tuple[Table, ...] = ()
     figures: tuple[Figure, ...] = ()
     code: str = ""
     folded: bool = False
+    leading: int = 0
 
 
 @dataclass(frozen=True)
@@ -110,12 +118,12 @@ def compose(records: Sequence[RunRecord], info: StudyInfo) -> Report:
         headline = [*headline, f"Incomplete: {info.missing}."]
     left_out = [excluded_table(excluded)] if excluded else []
     sections += [
-        Section("Where the numbers come from", (provenance_table(records, info), *left_out)),
+        Section("Where the numbers come from", (provenance_table(records, info), *left_out), folded=True),
         Section("Every run", (runs_table(records, info.metric),), folded=True),
         Section("The spec file", code=info.spec, folded=True),
     ]
     return Report(
-        info.name,
+        info.name if info.kind == names.SEARCH else setting_of(records, info),
         tuple(headline),
         tuple(section for section in sections if section.tables or section.figures or section.code),
         info.mlflow_address,
@@ -129,10 +137,10 @@ Parts = tuple[list[str], list[Section], Sequence[Excluded]]
 def _ablation(found: Ablation, records: Sequence[RunRecord], info: StudyInfo) -> Parts:
     seeds = len({record.seed for record in records})
     head = (
-        f"{many(len(found.arms), 'arm')} over {many(seeds, 'seed')}{_on(records)}: {many(len(records), 'run')},"
-        f" {_counts(records)}."
+        f"{info.name}: {many(len(found.arms), 'arm')} over {many(seeds, 'seed')}{_on(records)},"
+        f" {many(len(records), 'run')}, {_counts(records)}."
     )
-    headline = [head, *arm_sentences(found), *found.standing.remarks, *([_outside(info)] if info.source else [])]
+    headline = [*arm_sentences(found), head, *found.standing.remarks, *([_outside(info)] if info.source else [])]
     return headline, _ablation_sections(found, info), found.excluded
 
 
@@ -147,12 +155,14 @@ def _ablation_sections(found: Ablation, info: StudyInfo) -> list[Section]:
     compared = tuple(family_table(found, family) for family in found.families)
     beside = (paper_table(found, info.paper),) if info.paper else ()
     curves = (main_curves(found), arm_curves(found, names.VAL_ACCURACY), arm_curves(found, names.VAL_LOSS))
+    first = _drawn(component_plot(found), arm_costs(found)) if found.comparisons else ()
+    accuracy = found.metric.heading if info.metric else "Accuracy"
     sections = [
-        Section(found.metric.heading if info.metric else "Accuracy", () if found.comparisons else (arms_table(found),)),
+        Section(accuracy, () if found.comparisons else (arms_table(found),)),
+        Section("Which parts matter", (verdict_table(found),) if found.comparisons else (), first, leading=1),
+        Section("Beside the paper's table", beside),
         Section(
-            "Which parts matter",
-            (*compared, *beside),
-            _drawn(forest_plot(found) if found.comparisons else None),
+            "Differences with their intervals", compared, _drawn(forest_plot(found)) if compared else (), folded=True
         ),
     ]
     if found.factorial:
@@ -166,10 +176,16 @@ def _ablation_sections(found: Ablation, info: StudyInfo) -> list[Section]:
     return [
         *sections,
         Section("From the search to other seeds", (promotion,) if promotion else ()),
-        Section("Training and stability", (*_made(divergence_table(found)), stability_table(found)), _drawn(*curves)),
-        Section("What was learned and planned", figures=_drawn(learned_rates(found), msl_weights(found))),
-        Section("Audit", audit_tables(found)),
-        Section("Details", (details_table(found), arms_table(found)) if found.comparisons else ()),
+        Section(
+            "Training and stability",
+            (*_made(divergence_table(found)), stability_table(found)),
+            _drawn(*curves),
+            folded=True,
+            leading=len(curves),
+        ),
+        Section("What was learned and planned", figures=_drawn(learned_rates(found), msl_weights(found)), folded=True),
+        Section("Audit", audit_tables(found), _drawn(audit_plot(found)), folded=True, leading=1),
+        Section("Details", (details_table(found), arms_table(found)) if found.comparisons else (), folded=True),
     ]
 
 

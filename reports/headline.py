@@ -7,19 +7,91 @@ from collections.abc import Iterator, Sequence
 from .metric import Metric
 from .statistics.arms import Arm
 from .statistics.comparison import Comparison, tolerance
+from .statistics.effects import HELPS, HURTS, Effect, by_component, effects_of
 from .statistics.summary import Ablation
-from .text import interval, many, with_interval, with_unit
+from .statistics.verdict import BETTER
+from .text import interval, many, value_text, with_interval, with_unit
+
+MOST_NAMED = 8
+"""Arms that a sentence names; a sweep can have many more."""
 
 
 def arm_sentences(found: Ablation) -> list[str]:
-    """Return the highest mean, the largest difference, and how many comparisons are clear; or what is missing for
+    """Return what was decided of each component or arm, the best mean, and how it was judged; or what is missing for
     that.
     """
     measured = [arm for arm in found.arms if arm.values]
     if not measured:
         what = "accuracy" if found.metric.is_share else found.metric.words
         return [f"No run is complete yet, so there is no {what} to report."]
-    return [*_mean_sentences(measured, found.metric), *_difference_sentences(found)]
+    return [*verdict_sentences(found), *_mean_sentences(measured, found.metric), *_how_sentences(found)]
+
+
+def verdict_sentences(found: Ablation) -> list[str]:
+    """Return a sentence for each component or arm of which something was decided, and one for all others."""
+    judged = effects_of([comparison for comparison in found.comparisons if comparison.estimate.n > 1])
+    groups = by_component([one for one in judged if one.switched])
+    decided = [own for own in groups.values() if any(one.comparison.verdict.decided for one in own)]
+    decided.sort(key=lambda own: -max(abs(one.estimate.mean) for one in own))
+    others = [one for one in judged if not one.switched]
+    sentences = [_component_sentence(own, found) for own in decided]
+    sentences += [_arm_sentence(one, found) for one in others if one.comparison.verdict.decided][:MOST_NAMED]
+    open_ones = [one for own in groups.values() if own not in decided for one in own]
+    open_ones += [one for one in others if not one.comparison.verdict.decided]
+    return [*sentences, *([_undecided(open_ones, found)] if open_ones else [])]
+
+
+def _component_sentence(own: Sequence[Effect], found: Ablation) -> str:
+    """Return "LSLR helps: +4.17 points in MAML, +4.40 in MAML++.", or each method with its own word."""
+    words = {_spoken(one) for one in own}
+    if len(words) == 1:
+        numbers = [_amount(one, found, unit=not place) for place, one in enumerate(own)]
+        return f"{own[0].component} {words.pop()}: {', '.join(numbers)}."
+    ranked = sorted(own, key=lambda one: not one.comparison.verdict.decided)
+    parts = [f"{_spoken(one)} in {one.where} ({_points(one, found)})" for one in ranked]
+    return f"{own[0].component} {', '.join(parts)}."
+
+
+def _spoken(one: Effect) -> str:
+    c = one.comparison
+    if not c.verdict.direction:
+        return f"makes no difference beyond {c.verdict.margin_text}" if c.verdict.equivalent else "is undecided"
+    word = HELPS if one.word == BETTER else HURTS
+    if c.diverged:
+        finishes = " when it finishes" if c.verdict.direction == BETTER else ""
+        word += f"{finishes} ({c.diverged} of {c.diverged + c.estimate.n} runs diverged)"
+    if c.verdict.equivalent:
+        return f"{word}, by less than {c.verdict.margin_text}"
+    return f"{word}, by more than {c.verdict.margin_text}" if c.verdict.beyond else word
+
+
+def _amount(one: Effect, found: Ablation, unit: bool) -> str:
+    return f"{_points(one, found) if unit else value_text(one.estimate.mean, True, found.metric)} in {one.where}"
+
+
+def _points(one: Effect, found: Ablation) -> str:
+    return with_unit(one.estimate.mean, found.metric, True)
+
+
+def _arm_sentence(one: Effect, found: Ablation) -> str:
+    c = one.comparison
+    amount = f"{_points(one, found)}, {interval(c.estimate, True, found.metric)}"
+    return f"{c.arm} against {c.base}: {c.finding} ({amount}, {many(c.estimate.n, 'pair')})."
+
+
+def _undecided(own: Sequence[Effect], found: Ablation) -> str:
+    one_base = len({one.where for one in own if not one.switched}) < 2 and not any(one.switched for one in own)
+    named = list(dict.fromkeys(_name(one, one_base) for one in own))
+    more = f" and {len(named) - MOST_NAMED} more" if len(named) > MOST_NAMED else ""
+    ends = [abs(end) for one in own for end in (one.estimate.low, one.estimate.high) if end is not None]
+    within = with_unit(max(ends), found.metric, True).lstrip("+") if ends else ""
+    reach = f"; the {found.standing.confidence} % intervals lie within ±{within}" if ends else ""
+    reach += ", of those that finished" if ends and any(one.comparison.survivors for one in own) else ""
+    return f"Undecided: {', '.join(named[:MOST_NAMED])}{more}{reach}."
+
+
+def _name(one: Effect, one_base: bool) -> str:
+    return one.component if one.switched or one_base else f"{one.component} against {one.where}"
 
 
 def _mean_sentences(measured: Sequence[Arm], metric: Metric) -> Iterator[str]:
@@ -39,12 +111,13 @@ def _mean_sentences(measured: Sequence[Arm], metric: Metric) -> Iterator[str]:
             yield f"{arm.name}: {better}, {with_interval(arm.estimate, metric=metric)}; {arm.lost}."
 
 
-def _difference_sentences(found: Ablation) -> Iterator[str]:
+def _how_sentences(found: Ablation) -> Iterator[str]:
     judged = [comparison for comparison in found.comparisons if comparison.estimate.n > 1]
     if judged:
-        yield _largest(judged, found.metric)
-        yield _clear(judged, any(c.test.family_size > len(found.families[c.family]) for c in judged))
-        if not any(comparison.test.can_be_significant for comparison in judged):
+        yield _how(judged, any(c.test.family_size > len(found.families[c.family]) for c in judged))
+        if found.standing.declared and not found.standing.looks:
+            yield f"Nothing is judged before the first declared look, at {found.standing.next} seeds."
+        elif not any(comparison.test.can_be_significant for comparison in judged):
             yield "With so few seeds no comparison can be significant, however large: train more seeds."
     elif any(comparison.disjoint for comparison in found.comparisons):
         yield "The arms that are compared have no seed in common, so there are no pairs: train them on the same seeds."
@@ -52,27 +125,10 @@ def _difference_sentences(found: Ablation) -> Iterator[str]:
         yield "No comparison has two pairs of seeds yet, so no difference has an interval: run more seeds."
 
 
-def _largest(judged: Sequence[Comparison], metric: Metric) -> str:
-    largest = max(judged, key=lambda comparison: abs(comparison.estimate.mean))
-    e = largest.estimate
-    between = interval(e, True) if e.low is None else f"95 % interval {interval(e, True, metric)}"
-    counts = [
-        f"{count} of {arm}" for arm, count in ((largest.arm, largest.diverged), (largest.base, largest.base_diverged))
-    ]
-    lost = " and ".join(text for text in counts if not text.startswith("0 "))
-    survivors = f", of those that finished; diverged: {lost}" if largest.survivors else ""
-    return (
-        f"The largest difference is {largest.arm} minus {largest.base}: {with_unit(e.mean, metric, True)}, {between},"
-        f" {many(e.n, 'pair')}{survivors}."
-    )
-
-
-def _clear(judged: Sequence[Comparison], joint: bool) -> str:
-    clear = sum(comparison.estimate.excludes_zero for comparison in judged)
-    significant = sum(comparison.test.significant for comparison in judged)
+def _how(judged: Sequence[Comparison], joint: bool) -> str:
+    decided = sum(comparison.verdict.decided for comparison in judged)
     ranks = ", by signed ranks where runs diverged" if any(comparison.test.ranks for comparison in judged) else ""
     return (
-        f"Of {many(len(judged), 'comparison')} the interval leaves out 0 in {clear} (not corrected for their number);"
-        f" the sign-flip test is significant at 0.05 in {significant} (step-down maxT"
+        f"Decided: {decided} of {many(len(judged), 'comparison')}, by sign flips paired by seed (step-down maxT"
         f" {'over all tables' if joint else 'within each table'}{ranks})."
     )

@@ -67,6 +67,7 @@ ORDER = {
         "render",
         "document",
         "headline",
+        "setting",
         "figures",
         "tables",
         "text",

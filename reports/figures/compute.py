@@ -8,9 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
 
 from .. import records as names
-from ..statistics.summary import Search, Trial
+from ..statistics.summary import Ablation, Search, Trial, mean_metric
 from ..tables.compute import TITLE, compute_of, pareto_front, with_compute
-from .style import BLUE, GREEN, ORANGE, Figure, canvas, style
+from .style import BLUE, GREEN, ORANGE, Figure, canvas, shorten, style
 
 LOG_FROM = 4.0
 """Compute whose largest value is so many times its smallest is drawn on a log scale."""
@@ -48,6 +48,32 @@ def cost_plot(search: Search) -> Figure | None:
             " Compute: counted operations of a training and its validation."
         )
         return Figure("cost", TITLE, caption, drawing)
+
+
+def arm_costs(found: Ablation) -> Figure | None:
+    """Draw each arm's mean against its compute; None where compute is not known, or the same everywhere."""
+    known = [(arm, compute) for arm in found.arms if arm.values and (compute := mean_metric(arm.used, names.COMPUTE))]
+    if len({round(compute, 6) for _, compute in known}) < 2:
+        return None
+    bases, scale = {comparison.base for comparison in found.comparisons}, found.metric.scale
+    with style():
+        drawing = canvas(9.2, 3.6)
+        axes = drawing.add_subplot()
+        for arm, compute in known:
+            e, colour = arm.estimate, ORANGE if arm.name in bases else BLUE
+            if e.low is not None and e.high is not None:
+                axes.plot([compute] * 2, [scale * e.low, scale * e.high], color=colour, linewidth=1.4, alpha=0.6)
+            axes.plot(compute, scale * e.mean, "o", color=colour)
+            label = (compute, scale * e.mean)
+            axes.annotate(shorten(arm.name, 28), label, (5, 3), textcoords="offset points", fontsize=7.5)
+        axes.set(xlabel="Compute, as a multiple of the base config's", ylabel=found.metric.label)
+        axes.margins(x=0.16, y=0.12)
+        _scale(axes, [compute for _, compute in known])
+        caption = (
+            "Each dot is an arm: its mean with the 95 % interval (Student t over seeds). Orange: arms that others are"
+            " compared with. Compute: counted operations of a training and its validation."
+        )
+        return Figure("arm-costs", f"{found.metric.heading} against compute", caption, drawing)
 
 
 def _scale(axes: Axes, compute: Sequence[float]) -> None:

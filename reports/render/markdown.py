@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from ..document import Report
-from ..figures.style import clean
+from ..figures.style import Figure, clean
 from ..tables.cells import Cell, Table
 
 
@@ -27,15 +27,20 @@ def _lines(report: Report) -> Iterator[str]:
         yield f"\n{escape(sentence)}"
     for section in report.sections:
         yield f"\n## {escape(section.title)}"
+        yield from _figures(section.figures[: section.leading])
         for table in section.tables:
             yield f"\n### {escape(table.title)}\n"
             yield from _table(report, table)
-        for figure in section.figures:
-            yield f"\n![{escape(figure.title)}](figures/{figure.name}.svg)\n"
-            yield f"*{escape(figure.title)}.* {escape(figure.caption)}"
+        yield from _figures(section.figures[section.leading :])
         if section.code:
             fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", section.code)), default=0))
             yield f"\n{fence}toml\n{section.code.rstrip()}\n{fence}"
+
+
+def _figures(figures: Sequence[Figure]) -> Iterator[str]:
+    for figure in figures:
+        yield f"\n![{escape(figure.title)}](figures/{figure.name}.svg)\n"
+        yield f"*{escape(figure.title)}.* {escape(figure.caption)}"
 
 
 def _table(report: Report, table: Table) -> Iterator[str]:

@@ -45,6 +45,11 @@ class Standing:
     remarks: tuple[str, ...] = ()
 
     @property
+    def confidence(self) -> str:
+        """What the intervals of differences cover, in percent: 95, or the last look's level."""
+        return f"{100 * (1 - (self.looks[-1].level if self.looks else ALPHA)):.3g}"
+
+    @property
     def next(self) -> int | None:
         """Seeds of the next declared look; None after the last, and without any."""
         reached = len(self.looks[-1].seeds or ()) if self.looks else 0

@@ -13,7 +13,7 @@ from scipy.stats import t as student_t
 
 from .declared_test import POWER
 from .estimate import alike
-from .permutation import SAME, Array
+from .permutation import SAME, Array, smallest_p
 
 MOST_SEEDS = 200
 """Seeds beyond which nobody is told to go."""
@@ -61,19 +61,21 @@ class Verdict:
     def text(self) -> str:
         """The word, how large the effect is against the margin, and what would decide it."""
         if self.direction and self.equivalent:
-            return f"{self.direction}, by less than {self._margin}"
+            return f"{self.direction}, by less than {self.margin_text}"
         if self.direction and self.beyond:
-            return f"{self.direction}, by more than {self._margin}"
+            return f"{self.direction}, by more than {self.margin_text}"
         if self.equivalent and not self.direction:
-            return f"{EQUIVALENT} (within {self._margin})"
+            return f"{EQUIVALENT} (within {self.margin_text})"
         if not self.decided and not self.identical and self.seeds is not None:
             more = f"more than {MOST_SEEDS}" if self.seeds > MOST_SEEDS else f"about {self.seeds}"
             return f"{UNDECIDED} ({more} seeds would decide it)"
         return self.word if not self.identical else f"{SAME_RUNS} in any seed"
 
     @property
-    def _margin(self) -> str:
-        assert self.margin is not None
+    def margin_text(self) -> str:
+        """The margin with its unit: "1 point"; empty without one."""
+        if self.margin is None:
+            return ""
         unit = self.unit[:-1] if self.unit == "points" and self.margin == 1 else self.unit
         return f"{self.margin:g} {unit}".rstrip()
 
@@ -116,17 +118,19 @@ def seeds_to_decide(values: Sequence[float], size: int, level: float, margin: fl
         return None
     ratio = abs(fmean(values)) / stdev(values)
     within = None if margin is None else margin / stdev(values)
-    powers = _powers(round(ratio, 6), None if within is None else round(within, 6), level / size)
+    powers = _powers(round(ratio, 6), None if within is None else round(within, 6), level, size)
     enough = np.flatnonzero((powers >= POWER) & (np.arange(2, MOST_SEEDS + 1) > len(values)))
     return int(enough[0]) + 2 if len(enough) else MOST_SEEDS + 1
 
 
 @lru_cache(maxsize=256)
-def _powers(ratio: float, margin: float | None, level: float) -> Array:
+def _powers(ratio: float, margin: float | None, level: float, size: int) -> Array:
     """Return the power with 2, 3, ... seeds of the better of both tests, for a difference of `ratio` deviations."""
     n = np.arange(2, MOST_SEEDS + 1)
+    could = np.array([smallest_p(int(seeds)) <= level for seeds in n])  # sign flips of fewer seeds decide nothing
+    level = level / size
     bound = student_t.ppf(1 - level / 2, n - 1)
-    found = nct.sf(bound, n - 1, max(ratio, SAME) * n**0.5)
+    found = np.where(could, nct.sf(bound, n - 1, max(ratio, SAME) * n**0.5), 0.0)
     if margin is not None and ratio < margin:
         one_sided, root = student_t.ppf(1 - level, n - 1), n**0.5
         inside = student_t.cdf((margin - ratio) * root - one_sided, n - 1)

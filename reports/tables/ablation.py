@@ -12,7 +12,7 @@ from ..statistics.comparison import Comparison, tolerance
 from ..statistics.estimate import Estimate
 from ..statistics.noise import NoiseSplit
 from ..statistics.summary import Ablation
-from ..text import NONE, interval, p_value, value_text, with_interval
+from ..text import MINUS, NONE, interval, p_value, value_text, with_interval
 from .cells import (
     COMPUTE_COLUMN,
     COMPUTE_NOTE,
@@ -122,6 +122,7 @@ def details_table(ablation: Ablation) -> Table:
         "Smallest p",
         "Adjusted p",
         "Holm p",
+        "Cohen's d",
         "Better, %",
         "Noise from seeds, %",
     )
@@ -138,8 +139,8 @@ def details_table(ablation: Ablation) -> Table:
             " not. Holm p: p corrected by Holm (1979), which allows for any dependence, beside the adjusted p."
         ),
         (
-            "Better: share of the paired seeds in which the arm is better than its base, ties half, with Wilson's 95 %"
-            " interval."
+            "Cohen's d: the mean difference in standard deviations of the paired differences. Better: share of the"
+            " paired seeds in which the arm is better than its base, ties half, with Wilson's 95 % interval."
         ),
         (
             "Noise from seeds: part of the variance of a seed's mean difference that more test tasks would not remove,"
@@ -159,6 +160,7 @@ def _details_row(c: Comparison, runs: tuple[str, ...], metric: Metric) -> tuple[
         Cell(str(len(c.differences)), len(c.differences), runs),
         between,
         *(Cell(p_value(p), p, runs) for p in ps),
+        number(c.effect_size, f"{c.effect_size or 0:.2f}".replace("-", MINUS)),
         _share(c.share_better, runs),
         _noise(c.noise, runs),
         Cell(f"{c.diverged} / {c.base_diverged}", c.diverged),

@@ -16,7 +16,7 @@ from .cells import INTERVAL, MEAN_INTERVAL, Cell, Column, Table, linked, number
 
 
 @dataclass(frozen=True)
-class _Audited:
+class Audited:
     """An arm's runs that were audited: variant of measuring ("batch.top1") -> seed -> mean accuracy."""
 
     name: str
@@ -25,13 +25,14 @@ class _Audited:
 
     @property
     def seeds(self) -> int:
+        """Seeds of the way that most of its runs were measured in."""
         return max(len(means) for means in self.variants.values())
 
 
 def audit_tables(ablation: Ablation) -> tuple[Table, ...]:
     """Return a table of accuracies and one of their differences; nothing if no run was audited."""
-    arms = [found for arm in ablation.arms if (found := _audited(arm)).variants]
-    variants = sorted({variant for arm in arms for variant in arm.variants}, key=_variant_order)
+    arms = audited_arms(ablation)
+    variants = variants_of(arms)
     if not variants:
         return ()
     top = max(_variant_order(variant)[1] for variant in variants)
@@ -41,7 +42,7 @@ def audit_tables(ablation: Ablation) -> tuple[Table, ...]:
     pairs = [(a, b) for a, b in wanted if a != b and a in variants and b in variants]
     levels = Table(
         "Audit: the same checkpoints, measured in other ways",
-        (Column("Arm"), Column("n", True), *(Column(f"{_spoken(variant)}, %", True) for variant in variants)),
+        (Column("Arm"), Column("n", True), *(Column(f"{spoken(variant)}, %", True) for variant in variants)),
         tuple(
             _row(arm, [accuracy_estimate(list(arm.variants.get(variant, {}).values())) for variant in variants], False)
             for arm in arms
@@ -67,7 +68,17 @@ def audit_tables(ablation: Ablation) -> tuple[Table, ...]:
     return (levels, gaps) if pairs else (levels,)
 
 
-def _audited(arm: Arm) -> _Audited:
+def audited_arms(ablation: Ablation) -> list[Audited]:
+    """Return the arms of which a run was audited."""
+    return [found for arm in ablation.arms if (found := _audited(arm)).variants]
+
+
+def variants_of(arms: Sequence[Audited]) -> list[str]:
+    """Return the ways of measuring, in their order."""
+    return sorted({variant for arm in arms for variant in arm.variants}, key=_variant_order)
+
+
+def _audited(arm: Arm) -> Audited:
     variants: dict[str, dict[int, float]] = {}
     runs = []
     for run in arm.used:
@@ -76,7 +87,7 @@ def _audited(arm: Arm) -> _Audited:
             if run.seed is not None:
                 variants.setdefault(variant, {})[run.seed] = sum(values) / len(values)
         runs += [run.run_id] * bool(own)
-    return _Audited(arm.name, variants, tuple(runs))
+    return Audited(arm.name, variants, tuple(runs))
 
 
 def _sound(values: Sequence[float]) -> bool:
@@ -86,7 +97,7 @@ def _sound(values: Sequence[float]) -> bool:
 def _damaged_notes(ablation: Ablation) -> Iterator[str]:
     """Yield which measurements are left out because an accuracy of a task is not a finite number."""
     damaged = [
-        f"{arm.name}, seed {run.seed} ({_spoken(variant)})"
+        f"{arm.name}, seed {run.seed} ({spoken(variant)})"
         for arm in ablation.arms
         for run in arm.used
         for variant, values in run.per_task.items()
@@ -101,7 +112,8 @@ def _variant_order(variant: str) -> tuple[str, int]:
     return norm, int(top)
 
 
-def _spoken(variant: str) -> str:
+def spoken(variant: str) -> str:
+    """Return "batch, top 1"."""
     return variant.replace(".top", ", top ")
 
 
@@ -110,7 +122,7 @@ def _gap(variant: str, other: str) -> str:
     return f"{norm} − {other_norm}, top {top}" if norm != other_norm else f"{norm}, top {top} − top {other_top}"
 
 
-def _row(arm: _Audited, found: Sequence[Estimate], signed: bool) -> tuple[Cell, ...]:
+def _row(arm: Audited, found: Sequence[Estimate], signed: bool) -> tuple[Cell, ...]:
     return linked((Cell(arm.name, arm.name), number(arm.seeds), *(_cell(one, signed) for one in found)), arm.runs)
 
 

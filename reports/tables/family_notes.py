@@ -45,8 +45,7 @@ def shared(pairing: str, other_tests: bool) -> str:
 
 def level_text(ablation: Ablation) -> str:
     """Return how the intervals of differences were made: of 95 %, or of the last look's level."""
-    looks = ablation.standing.looks
-    return INTERVAL.replace("95 %", f"{100 * (1 - looks[-1].level):.3g} %") if looks else INTERVAL
+    return INTERVAL.replace("95 %", f"{ablation.standing.confidence} %")
 
 
 def _p_note(comparisons: Sequence[Comparison]) -> str:

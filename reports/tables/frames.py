@@ -30,11 +30,14 @@ TRIALS = (
 ARMS = ("arm", "metric", "n", "mean", "mean_low", "mean_high", "ensemble_mean", "compute", "seconds")
 COMPARISONS = (
     "family", "arm", "base", "metric", "n", "difference", "difference_low", "difference_high", "p_value", "p_adjusted",
-    "p_holm", "share_better", "share_better_low", "share_better_high", "n_diverged", "n_diverged_base",
+    "p_holm", "verdict", "seeds_to_decide", "p_equivalence", "cohen_d", "share_better",
+    "share_better_low", "share_better_high", "n_diverged", "n_diverged_base",
 )  # fmt: skip
 PARAMS = "params_"
 """Before a setting's dotted path, as Optuna's `trials_dataframe` has it."""
-_WHOLE = ("trial", "seed", "epochs", "best_epoch", "epoch", "rank", "n", "n_diverged", "n_diverged_base")
+_WHOLE = (
+    "trial", "seed", "epochs", "best_epoch", "epoch", "rank", "n", "n_diverged", "n_diverged_base", "seeds_to_decide",
+)  # fmt: skip
 
 
 def runs_frame(records: Sequence[RunRecord], info: StudyInfo) -> pd.DataFrame:
@@ -131,6 +134,8 @@ def _comparison(found: Comparison, metric: str) -> dict[str, Any]:
         "family": found.family, "arm": found.arm, "base": found.base, "metric": metric,
         **_estimate("share_better", found.share_better), **_estimate("difference", found.estimate),
         "p_value": found.test.p, "p_adjusted": found.test.adjusted, "p_holm": found.test.holm,
+        "verdict": found.verdict.word, "seeds_to_decide": found.verdict.seeds,
+        "p_equivalence": found.verdict.equivalence_p, "cohen_d": found.effect_size,
         "n_diverged": found.diverged, "n_diverged_base": found.base_diverged,
     }  # fmt: skip
 
@@ -157,7 +162,7 @@ def _frame(
 
 
 def _type(column: str) -> Any:
-    texts = ("run_id", "name", "arm", "base", "family", "metric", "state")
+    texts = ("run_id", "name", "arm", "base", "family", "metric", "state", "verdict")
     return "Int64" if column in _WHOLE else "object" if column in texts else "float64"
 
 

@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from reports import records as names
+from reports.headline import verdict_sentences
 from reports.metric import Metric
 from reports.records import ReportError, RunRecord, StudyInfo
 from reports.statistics.arms import count_states
@@ -138,6 +139,10 @@ def print_result(info: StudyInfo, records: Sequence[RunRecord], console: Console
             "Intervals: 95 %, Student t over seeds (of means on the logit scale). Differences: paired by seed, in"
             " percentage points.",
         )
+        for sentence in verdict_sentences(ablation):
+            say(console, sentence)
+        for remark in ablation.standing.remarks:
+            say(console, remark)
         _say_left_out(console, len(ablation.excluded))
         _say_origin(ablation, info, console)
     elif info.kind == names.SEARCH:

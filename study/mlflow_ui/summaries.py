@@ -17,7 +17,7 @@ from reports.statistics.arms import Arm
 from reports.statistics.comparison import Comparison
 from reports.statistics.summary import Ablation, Trial, finite, summarise_ablation, summarise_search
 
-TAG_BASE = "base"
+TAG_BASE, TAG_VERDICT = "base", "verdict"
 
 
 @dataclass(frozen=True)
@@ -59,6 +59,9 @@ def write_summaries(client: Any, info: StudyInfo, runs: Sequence[RunRecord], par
             run = None
         run_id = run.info.run_id if run else _create(client, info, summary, parent_id)
         _log(client, run_id, summary.metrics, run.data.metrics if run else {})
+        for tag, text in summary.tags.items() if run else ():
+            if run and run.data.tags.get(tag) != text:
+                client.set_tag(run_id, tag, text)
         if run is None:
             client.set_terminated(run_id)
     for gone in known.values():
@@ -79,7 +82,9 @@ def summaries_of(info: StudyInfo, runs: Sequence[RunRecord]) -> list[Summary]:
 
 def _of_arm(found: Ablation, arm: Arm) -> Summary:
     comparison = next(iter(found.against(arm.name)), None)
-    tags = {records.TAG_ARM: arm.name, **({TAG_BASE: comparison.base} if comparison else {})}
+    tags = {records.TAG_ARM: arm.name}
+    if comparison:
+        tags |= {TAG_BASE: comparison.base, TAG_VERDICT: comparison.finding}
     return Summary(f"{arm.name} (mean over seeds)", tags, summary_metrics(found, arm))
 
 
@@ -128,6 +133,7 @@ def _difference(found: Comparison) -> dict[str, float | None]:
         "p": found.test.p,
         "p_adjusted": found.test.adjusted,
         "p_holm": found.test.holm,
+        "cohen_d": found.effect_size,
     }
 
 

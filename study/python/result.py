@@ -126,7 +126,9 @@ class Result:
         """A row a comparison of an ablation: arm minus base, paired by seed; no row for other studies.
 
         family, arm, base, metric, n (pairs), difference with difference_low and _high (Student t), p_value (sign
-        flips), p_adjusted (step-down maxT within the family), p_holm (by Holm, for comparison), share_better (share of
+        flips), p_adjusted (step-down maxT within the family), p_holm (by Holm, for comparison), verdict ("better",
+        "worse", "equivalent", "undecided", "no difference"), seeds_to_decide (with which an undecided one would be),
+        p_equivalence (with a margin), cohen_d (of the pairs), share_better (share of
         the paired seeds in which the arm is better) with its interval (Wilson), n_diverged and n_diverged_base (runs
         without a difference to give).
         """

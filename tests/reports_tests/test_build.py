@@ -49,7 +49,7 @@ def test_the_page_needs_no_other_file_and_its_figures_are_well_formed(tmp_path: 
     ids = re.findall(r' id="([^"]+)"', page)
     assert len(ids) == len(set(ids))
     figures = sorted((tmp_path / "figures").glob("*.svg"))
-    names = ["curves_val_accuracy", "curves_val_loss", "differences", "main_curves"]
+    names = ["components", "curves_val_accuracy", "curves_val_loss", "differences", "main_curves"]
     assert [path.stem for path in figures] == names
     assert sorted(path.stem for path in (tmp_path / "figures").glob("*.pdf")) == names
     for path in figures:
@@ -236,9 +236,11 @@ def test_learned_rates_and_msl_weights_are_drawn_where_runs_have_them() -> None:
     }
     records = [example.record(i, arm=arm, curves=curves) for i, arm in enumerate("AB")]
     report = compose(records, B_TO_A)
-    assert [figure.name for figure in report.figures] == ["differences", "learned_rates", "msl_weights"]
-    assert "conv0.weight" in report.figures[1].svg
-    assert "first-order epochs (DA)" in report.figures[2].svg
+    assert [figure.name for figure in report.figures] == [
+        "components", "differences", "learned_rates", "msl_weights",
+    ]  # fmt: skip
+    assert "conv0.weight" in report.figures[2].svg
+    assert "first-order epochs (DA)" in report.figures[3].svg
 
 
 def test_a_factorial_and_a_sweep_have_their_tables_and_figures() -> None:

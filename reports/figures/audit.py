@@ -1,0 +1,49 @@
+"""The audit drawn: how far the same checkpoints move when they are measured in other ways."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ..statistics.summary import Ablation
+from ..tables.audit import audited_arms, spoken, variants_of
+from ..text import ACCURACY
+from .style import BLUE, FAINT, GREEN, INK, ORANGE, RED, WIDTH, Figure, canvas, shorten, style
+
+COLOURS = {"batch": BLUE, "running": ORANGE}
+MARKS = ("o", "^", "s", "D", "v")
+MOST_ARMS = 40
+
+
+def audit_plot(found: Ablation) -> Figure | None:
+    """Draw each arm's mean accuracy by every way of measuring; None if no run was audited."""
+    arms = audited_arms(found)[:MOST_ARMS]
+    variants = variants_of(arms)
+    if not variants:
+        return None
+    tops = sorted({int(variant.rpartition(".top")[2]) for variant in variants})
+    with style():
+        drawing = canvas(WIDTH, 1.5 + 0.28 * len(arms))
+        axes = drawing.add_subplot()
+        for variant in variants:
+            norm, _, top = variant.partition(".top")
+            colour = COLOURS.get(norm, (GREEN, RED)[len(norm) % 2])
+            points = [(100 * _mean(arm.variants[variant]), y) for y, arm in enumerate(arms) if variant in arm.variants]
+            axes.plot(
+                [x for x, _ in points], [y for _, y in points], MARKS[tops.index(int(top)) % len(MARKS)], color=colour,
+                markerfacecolor=colour if int(top) == 1 else "none", markersize=5.5, label=spoken(variant),
+            )  # fmt: skip
+        axes.set_yticks(range(len(arms)), [shorten(arm.name) for arm in arms])
+        axes.set_ylim(len(arms) - 0.4, -0.6)
+        axes.grid(True, axis="y", color=FAINT, alpha=0.2)
+        axes.set_xlabel(ACCURACY.with_unit("Test accuracy"), color=INK)
+        axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3, borderaxespad=0.2)
+        caption = (
+            f"Means over {' or '.join(str(n) for n in sorted({arm.seeds for arm in arms}))} seeds, of the same"
+            " checkpoints on the same test tasks; intervals are in the tables. batch, running: what test queries are"
+            " normalised by; top k: mean of the logits of the k best validation epochs. Filled: a single model."
+        )
+        return Figure("audit", "The same checkpoints, measured in other ways", caption, drawing)
+
+
+def _mean(values: Mapping[int, float]) -> float:
+    return sum(values.values()) / len(values)

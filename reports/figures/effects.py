@@ -1,0 +1,90 @@
+"""The first figure of an ablation: a row a component, the effect of having it, a mark for each method it was in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from matplotlib.axes import Axes
+
+from ..statistics.effects import Effect, by_component, effects_of
+from ..statistics.summary import Ablation
+from ..statistics.verdict import BETTER, WORSE
+from ..text import value_text
+from .style import BLUE, FAINT, INK, RED, WIDTH, Figure, canvas, shorten, style
+
+MARKS = ("o", "s", "D", "^")
+MOST_ROWS = 24
+
+
+def component_plot(found: Ablation) -> Figure | None:
+    """Draw the effect of having each component, in each method; None without a pair."""
+    effects = [one for one in effects_of(found.comparisons) if one.estimate.n]
+    if not effects:
+        return None
+    rows = by_component(effects)
+    shown = dict(list(rows.items())[:MOST_ROWS])
+    places = list(dict.fromkeys(one.where for own in shown.values() for one in own))
+    drawn = [one for own in shown.values() for one in own]
+    with style():
+        drawing = canvas(WIDTH, 1.5 + 0.42 * len(shown))
+        axes = drawing.add_subplot()
+        for y, own in enumerate(shown.values()):
+            for place, one in enumerate(own):
+                shift = 0.15 * (2 * place - len(own) + 1)
+                _mark(axes, y + shift, one, MARKS[places.index(one.where) % len(MARKS)], found)
+        _legend(axes, places)
+        _axes(axes, list(shown), found)
+        _margin(axes, drawn, found)
+        caption = _caption(drawn, len(rows) - len(shown), places, found)
+        return Figure("components", "The effect of each part", caption, drawing)
+
+
+def _mark(axes: Axes, y: float, one: Effect, marker: str, found: Ablation) -> None:
+    scale, estimate = found.metric.scale, one.estimate
+    colour = {BETTER: BLUE, WORSE: RED}.get(one.word, FAINT)
+    if estimate.low is not None and estimate.high is not None:
+        axes.plot([scale * estimate.low, scale * estimate.high], [y, y], color=colour, linewidth=2)
+    filled = colour if one.word in (BETTER, WORSE) else "none"
+    mark = {"markersize": 7.0, "markeredgewidth": 1.6}
+    axes.plot(scale * estimate.mean, y, marker, color=colour, markerfacecolor=filled, **mark)  # type: ignore[arg-type]
+    text = f"{value_text(estimate.mean, True, found.metric)}  {one.word}"
+    axes.annotate(text, (1.015, y), xycoords=("axes fraction", "data"), va="center", fontsize=8.5)
+
+
+def _legend(axes: Axes, places: Sequence[str]) -> None:
+    for place, where in enumerate(places):
+        label = f"in {shorten(where)}" if len(places) > 1 else f"against {shorten(where)}"
+        axes.plot([], [], MARKS[place % len(MARKS)], color=INK, markerfacecolor="none", linestyle="", label=label)
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=min(4, len(places)), borderaxespad=0.2)
+
+
+def _axes(axes: Axes, labels: Sequence[str], found: Ablation) -> None:
+    axes.axvline(0, color=INK, linewidth=1, alpha=0.7)
+    axes.set_yticks(range(len(labels)), [shorten(label) for label in labels])
+    axes.set_ylim(len(labels) - 0.4, -0.6)
+    axes.grid(False, axis="y")
+    axes.tick_params(axis="y", length=0)
+    axes.spines["left"].set_visible(False)
+    axes.set_xlabel(found.metric.with_unit(f"{found.metric.heading}: effect of having it", difference=True))
+
+
+def _margin(axes: Axes, drawn: Sequence[Effect], found: Ablation) -> None:
+    margin = next((one.comparison.verdict.margin for one in drawn if one.comparison.verdict.margin is not None), None)
+    if margin is not None:
+        axes.axvspan(-margin, margin, color=FAINT, alpha=0.18, linewidth=0)
+
+
+def _caption(drawn: Sequence[Effect], left: int, places: Sequence[str], found: Ablation) -> str:
+    seeds = sorted({one.estimate.n for one in drawn})
+    pairs = f"{seeds[0]}" if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]}"
+    parts = [
+        f"Mean over {pairs} pairs of seeds, with the {found.standing.confidence} % interval (Student t).",
+        "Blue and filled: better with it, by the adjusted test; red: worse; hollow: not decided.",
+    ]
+    if any(one.turned for one in drawn):
+        parts.append("Where a part was taken out, the sign is turned: every mark is the effect of having it.")
+    if any(one.comparison.verdict.margin is not None for one in drawn):
+        parts.append("Shaded: the margin within which a difference does not matter.")
+    if any(one.comparison.survivors for one in drawn):
+        parts.append("Runs diverged: the mean is that of those that finished, and the colour counts the others.")
+    return " ".join([*parts, *([f"{left} more are in the tables."] if left > 0 else [])])

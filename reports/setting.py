@@ -1,0 +1,34 @@
+"""The setting of a study in a line: what a reader has to know before any number."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from . import records as names
+from .records import RunRecord, StudyInfo
+
+DATA = {"omniglot": "Omniglot", "glyphs": "Glyphs", "cifar_fs": "CIFAR-FS", "image_folder": "images of a folder"}
+
+
+def setting_of(records: Sequence[RunRecord], info: StudyInfo) -> str:
+    """Return "5-way 1-shot Omniglot, 16 filters, 2,400 iterations": what all runs have in common; the study's name
+    where they do not say.
+    """
+    known = {path: _common(records, path) for path in ("episodes.ways", "episodes.shots", "model.filters")}
+    epochs, iterations = (_common(records, f"budget.{name}") for name in ("epochs", "iterations"))
+    data = {record.tags.get(names.TAG_DATA, "") for record in records}
+    task = [f"{known['episodes.ways']}-way"] * bool(known["episodes.ways"])
+    task += [f"{known['episodes.shots']}-shot"] * bool(known["episodes.shots"])
+    if not task or info.source:
+        return info.name
+    task += [DATA.get(one, one) for one in data] if len(data) == 1 and "" not in data else []
+    parts = [" ".join(task)]
+    parts += [f"{known['model.filters']} filters"] * bool(known["model.filters"])
+    if epochs.isdecimal() and iterations.isdecimal():
+        parts.append(f"{int(epochs) * int(iterations):,} iterations")
+    return ", ".join(parts)
+
+
+def _common(records: Sequence[RunRecord], path: str) -> str:
+    values = {record.params.get(path, "") for record in records}
+    return values.pop() if len(values) == 1 else ""

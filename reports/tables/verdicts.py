@@ -1,0 +1,66 @@
+"""What is decided of every arm, in one compact table."""
+
+from __future__ import annotations
+
+from ..statistics.arms import Arm
+from ..statistics.comparison import Comparison
+from ..statistics.summary import Ablation
+from ..text import NONE, p_value, value_text
+from .cells import COMPUTE_COLUMN, COMPUTE_NOTE, Cell, Column, Table, compute_cell, linked, meaning, number
+from .family_notes import look_notes
+
+TITLE = "Verdicts"
+
+
+def verdict_table(found: Ablation) -> Table:
+    """Return a row for each base and for each comparison: n, mean, difference, adjusted p, compute, and the verdict."""
+    metric = found.metric
+    heads = [Column("Arm"), Column("n", True), Column(metric.label, True)]
+    heads += [Column(metric.with_unit("Difference", difference=True), True), Column("Adjusted p", True)]
+    heads += [COMPUTE_COLUMN] * found.has_compute + [Column("Verdict")]
+    known = {arm.name: arm for arm in found.arms}
+    rows = []
+    for base in dict.fromkeys(comparison.base for comparison in found.comparisons):
+        rows.append(_row(base, known.get(base), None, found))
+        own = [comparison for comparison in found.comparisons if comparison.base == base]
+        rows += [_row(c.arm, known.get(c.arm), c, found) for c in own]
+    return Table(TITLE, tuple(heads), tuple(rows), tuple(_notes(found)))
+
+
+def _row(name: str, arm: Arm | None, comparison: Comparison | None, found: Ablation) -> tuple[Cell, ...]:
+    estimate, metric = arm.estimate if arm else None, found.metric
+    cells = [Cell(name, name)]
+    cells += [number(estimate.n if estimate else 0)]
+    cells += [number(estimate.mean, value_text(estimate.mean, metric=metric)) if estimate else Cell(NONE)]
+    if comparison is None:
+        cells += [Cell(NONE), Cell(NONE)]
+    else:
+        difference, p = comparison.estimate.mean, comparison.test.adjusted
+        cells += [number(difference, value_text(difference, True, metric)), number(p, p_value(p))]
+    if found.has_compute:
+        cells += [compute_cell(arm.used) if arm else Cell(NONE)]
+    text = comparison.finding if comparison else "base"
+    return linked([*cells, Cell(text, text)], tuple(record.run_id for record in arm.used) if arm else ())
+
+
+def _notes(found: Ablation) -> list[str]:
+    margin = next((text for c in found.comparisons if (text := c.verdict.margin_text)), None)
+    notes = [
+        (
+            f"{meaning(found.metric)}; mean over n seeds. Difference: arm minus the base above it, paired by seed."
+            " Intervals are in the tables below."
+        ),
+        (
+            "Better, worse: the adjusted p is at most 0.05, or at most the level of its look. Undecided is not no"
+            " effect: the seeds are those with which a difference as large as the one found would be decided in 80 % of"
+            " studies."
+        ),
+    ]
+    if margin is None:
+        notes.append("No margin is declared ([ablation] margin), so no arm can be found equivalent to its base.")
+    else:
+        notes.append(
+            f"Equivalent: within {margin}, the declared margin, by two one-sided t tests"
+            " at 0.05, adjusted by Holm. Beyond the margin: so does Bonferroni's interval."
+        )
+    return [*notes, *look_notes(found.standing), *[COMPUTE_NOTE] * found.has_compute]

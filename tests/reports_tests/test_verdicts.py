@@ -1,0 +1,148 @@
+"""Verdicts: better, worse, equivalent, undecided; what would decide it; and what the headline says of components."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import pytest
+from scipy.stats import t
+
+from reports.headline import verdict_sentences
+from reports.metric import Metric
+from reports.records import Family, RunRecord, StudyInfo
+from reports.statistics.comparison import Comparison
+from reports.statistics.effects import effects_of
+from reports.statistics.summary import Ablation, summarise_ablation
+from reports.statistics.verdict import effect_size, equivalence_p, seeds_to_decide
+from reports.tables.frames import comparisons_frame
+from reports.tables.verdicts import verdict_table
+
+from .example import record
+
+WAVE = [0.001, -0.001, 0.002, -0.002, 0.0005, -0.0005, 0.001, -0.001]
+
+
+def study(arms: Mapping[str, Sequence[float]], margin: float | None = None, **more: object) -> Ablation:
+    info, rows = parts(arms, margin, **more)
+    return summarise_ablation(rows, info)
+
+
+def parts(
+    arms: Mapping[str, Sequence[float]], margin: float | None = None, **more: object
+) -> tuple[StudyInfo, list[RunRecord]]:
+    """Return a study whose first arm is the base of all others."""
+    base, *others = arms
+    families = (Family("against base", tuple((arm, base) for arm in others)),)
+    rows = [
+        record(100 * i + seed, accuracy=value, arm=arm, seed=seed)
+        for i, (arm, values) in enumerate(arms.items())
+        for seed, value in enumerate(values)
+    ]
+    return StudyInfo("s", "ablation", families=families, margin=margin, **more), rows  # type: ignore[arg-type]
+
+
+def one(shift: float, margin: float | None = None, wave: float = 1.0) -> Comparison:
+    base = [0.9] * 8
+    (found,) = study({"base": base, "arm": [0.9 + shift + wave * w for w in WAVE]}, margin).comparisons
+    return found
+
+
+@pytest.mark.parametrize(
+    ("shift", "margin", "text"),
+    [
+        (0.03, None, "better"),
+        (-0.03, None, "worse"),
+        (0.03, 1.0, "better, by more than 1 point"),
+        (-0.03, 1.0, "worse, by more than 1 point"),
+        (0.003, 1.0, "better, by less than 1 point"),
+        (0.0, 1.0, "equivalent (within 1 point)"),
+        (0.0, 0.05, "undecided (about 63 seeds would decide it)"),
+        (0.0, None, "undecided (more than 200 seeds would decide it)"),
+        (0.0101, 1.0, "better"),
+    ],
+)
+def test_each_rule_has_its_word(shift: float, margin: float | None, text: str) -> None:
+    assert one(shift, margin).finding == text
+
+
+def test_equivalence_is_the_larger_of_two_one_sided_p_by_hand() -> None:
+    values = [0.0, 0.02, 0.01, 0.01]  # mean 0.01, standard error sqrt(2 / 3) / 200
+    error = (2 / 3) ** 0.5 / 200
+    assert equivalence_p(values, 0.02) == pytest.approx(t.cdf(-0.01 / error, 3))
+    assert equivalence_p([0.01] * 4, 0.02) is None
+    assert effect_size(values) == pytest.approx(0.01 / (error * 2))
+
+
+def test_equivalence_is_adjusted_by_holm_over_the_family() -> None:
+    wide = [3 * w for w in WAVE]
+    arms = {"base": [0.9] * 8, "a": [0.9 + w for w in WAVE], "b": [0.9 + w for w in wide]}
+    a, b = (c.verdict.equivalence_p or 1.0 for c in study(arms, 1.0).comparisons)
+    assert a == pytest.approx(2 * (equivalence_p(WAVE, 0.01) or 0))
+    assert b == pytest.approx(max(a, equivalence_p(wide, 0.01) or 0))
+
+
+def test_runs_that_are_identical_are_no_evidence_of_an_effect_and_not_called_equivalent() -> None:
+    found = one(0.0, 1.0, wave=0.0)
+    assert (found.finding, found.verdict.equivalent, found.verdict.seeds) == ("no difference in any seed", False, None)
+
+
+def test_seeds_that_would_decide_are_those_of_the_t_test_and_never_fewer_than_sign_flips_need() -> None:
+    one_sd = [-0.2, 0.4, 0.9, 1.6, 2.3, 0.8]  # mean 0.967, standard deviation 0.883
+    assert seeds_to_decide(one_sd, 1, 0.05, None) == 9  # of the noncentral t: 8 seeds have 75 %, 9 have 81 %
+    assert (seeds_to_decide(one_sd, 11, 0.05, None) or 0) > 12
+    assert seeds_to_decide([10.0, 10.1], 1, 0.05, None) == 6  # fewer flips cannot reach 0.05
+
+
+def test_where_lower_is_better_the_lower_arm_is_better() -> None:
+    metric = Metric("loss", better="lower", title="Loss")
+    info, rows = parts({"base": [0.9] * 8, "arm": [0.8 + w for w in WAVE]}, 0.05)
+    rows = [RunRecord(**{**vars(row), "metrics": {"loss": row.metrics["test_accuracy"]}}) for row in rows]
+    (found,) = summarise_ablation(rows, StudyInfo(**{**vars(info), "metric": metric})).comparisons
+    assert (found.estimate.mean < 0, found.finding) == (True, "better, by more than 0.05")
+
+
+def both() -> Ablation:
+    full, plain = [0.95] * 8, [0.90] * 8
+    arms = {
+        "MAML++": full,
+        "MAML++ without LSLR": [0.91 + w for w in WAVE],
+        "MAML++ without CA": [0.97 + w for w in WAVE],
+        "MAML++ without MSL": [0.95 + w for w in WAVE],
+        "MAML": plain,
+        "MAML + LSLR": [0.93 + w for w in WAVE],
+        "MAML + CA": [0.90 + w for w in WAVE],
+        "MAML + MSL": [0.90 + w for w in WAVE],
+    }
+    _, rows = parts(arms)
+    families = tuple(
+        Family(name, tuple((arm, base) for arm in arms if arm.startswith(f"{base} ")))
+        for name, base in (("leave one out", "MAML++"), ("add one in", "MAML"))
+    )
+    return summarise_ablation(rows, StudyInfo("s", "ablation", families=families))
+
+
+def test_the_headline_names_components_with_their_effect_whichever_way_it_was_measured() -> None:
+    assert verdict_sentences(both()) == [
+        "LSLR helps: +3.00 points in MAML, +4.00 in MAML++.",
+        "CA hurts in MAML++ (−2.00 points), is undecided in MAML (0.00 points).",
+        "Undecided: MSL; the 95 % intervals lie within ±0.11 points.",
+    ]
+    effects = {(one.component, one.where): one for one in effects_of(both().comparisons)}
+    assert effects["LSLR", "MAML++"].word == "better"
+    assert effects["LSLR", "MAML++"].estimate.mean == pytest.approx(0.04)
+    assert effects["CA", "MAML++"].turned
+
+
+def test_the_compact_table_has_a_row_a_comparison_under_its_base() -> None:
+    table = verdict_table(both())
+    assert [column.title for column in table.columns][-2:] == ["Adjusted p", "Verdict"]
+    assert [row[0].text for row in table.rows[:3]] == ["MAML++", "MAML++ without LSLR", "MAML++ without CA"]
+    assert [row[-1].text for row in table.rows[:3]] == ["base", "worse", "better"]
+    assert "No margin is declared" in "".join(table.notes)
+
+
+def test_the_frame_of_comparisons_has_verdicts() -> None:
+    info, rows = parts({"base": [0.9] * 8, "arm": [0.9 + w for w in WAVE]}, 1.0)
+    (row,) = comparisons_frame(rows, info).to_dict("records")
+    assert (row["verdict"], row["seeds_to_decide"] is not None) == ("equivalent", False)
+    assert row["p_equivalence"] == pytest.approx(equivalence_p(WAVE, 0.01))

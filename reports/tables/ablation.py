@@ -11,6 +11,7 @@ from ..statistics.arms import Arm
 from ..statistics.comparison import Comparison, tolerance
 from ..statistics.estimate import Estimate
 from ..statistics.noise import NoiseSplit
+from ..statistics.pairing import pairing_gain
 from ..statistics.summary import Ablation
 from ..text import MINUS, NONE, interval, p_value, value_text, with_interval
 from .cells import (
@@ -39,7 +40,7 @@ def family_table(ablation: Ablation, family: str) -> Table:
     arms = list(dict.fromkeys(name for c in comparisons for name in (c.base, c.arm)))
     known = {arm.name: arm for arm in ablation.arms}
     metric, partly = ablation.metric, _partly_paired(comparisons, known)
-    best = _best([known[name] for name in arms if name in known], metric)
+    best = best_arms([known[name] for name in arms if name in known], metric)
     by_arm = {c.arm: c for c in comparisons}
     for name in arms:
         cells = (
@@ -66,7 +67,7 @@ def _partly_paired(comparisons: Sequence[Comparison], known: Mapping[str, Arm]) 
     )
 
 
-def _best(arms: Sequence[Arm], metric: Metric) -> frozenset[str]:
+def best_arms(arms: Sequence[Arm], metric: Metric) -> frozenset[str]:
     """Return the arms with the best mean, equal ones together. An arm that lost runs is none: its mean is of those
     that finished.
     """
@@ -125,10 +126,12 @@ def details_table(ablation: Ablation) -> Table:
         "Cohen's d",
         "Better, %",
         "Noise from seeds, %",
+        "Correlation",
+        "Removed by pairing, %",
     )
     heads = (Column("Arm"), Column("Base"), *(Column(title, True) for title in columns), Column("Diverged"))
     known = {arm.name: arm for arm in ablation.arms}
-    rows = tuple(_details_row(c, _pair_runs(c, known), ablation.metric) for c in ablation.comparisons)
+    rows = tuple(_details_row(c, _pair_runs(c, known), ablation.metric, known) for c in ablation.comparisons)
     notes = (
         (
             "Bootstrap interval: hierarchical (seeds, then their tasks), BCa, 2,000 draws, 95 %, of the same mean"
@@ -146,11 +149,15 @@ def details_table(ablation: Ablation) -> Table:
             "Noise from seeds: part of the variance of a seed's mean difference that more test tasks would not remove,"
             " with its 95 % interval (F). Diverged: runs of the arm / of the base."
         ),
+        (
+            "Correlation: of arm and base over seeds. Removed by pairing: the share of the variance of a difference of"
+            " unpaired means that pairing by seed took away; below 0 it added some."
+        ),
     )
     return Table("Comparisons in detail", heads, rows, notes)
 
 
-def _details_row(c: Comparison, runs: tuple[str, ...], metric: Metric) -> tuple[Cell, ...]:
+def _details_row(c: Comparison, runs: tuple[str, ...], metric: Metric, known: Mapping[str, Arm]) -> tuple[Cell, ...]:
     low = Estimate(math.nan, c.bootstrap.low, c.bootstrap.high, len(c.differences)) if c.bootstrap else None
     between = Cell(interval(low, True, metric), low.low, runs) if low else Cell(NONE)
     ps = (c.test.p, c.test.smallest, c.test.adjusted, c.test.holm)
@@ -163,6 +170,7 @@ def _details_row(c: Comparison, runs: tuple[str, ...], metric: Metric) -> tuple[
         number(c.effect_size, f"{c.effect_size or 0:.2f}".replace("-", MINUS)),
         _share(c.share_better, runs),
         _noise(c.noise, runs),
+        *_gain(c, known, runs),
         Cell(f"{c.diverged} / {c.base_diverged}", c.diverged),
     )
 
@@ -171,6 +179,14 @@ def _share(found: Estimate, runs: tuple[str, ...]) -> Cell:
     if not found.n or found.low is None or found.high is None:
         return Cell(NONE)
     return Cell(f"{100 * found.mean:.0f} [{100 * found.low:.0f}, {100 * found.high:.0f}]", found.mean, runs)
+
+
+def _gain(c: Comparison, known: Mapping[str, Arm], runs: tuple[str, ...]) -> tuple[Cell, Cell]:
+    found = pairing_gain(known[c.arm].values, known[c.base].values) if {c.arm, c.base} <= known.keys() else None
+    if found is None:
+        return Cell(NONE), Cell(NONE)
+    together = Cell(f"{found.correlation:.2f}".replace("-", MINUS), found.correlation, runs)
+    return together, Cell(f"{100 * found.removed:.0f}".replace("-", MINUS), found.removed, runs)
 
 
 def _noise(found: NoiseSplit | None, runs: tuple[str, ...]) -> Cell:
@@ -190,7 +206,7 @@ def arms_table(ablation: Ablation) -> Table:
         Column("Runs by state"),
     ]
     metric = ablation.metric
-    best = _best(ablation.arms, metric)
+    best = best_arms(ablation.arms, metric)
     notes = [
         f"{meaning(metric)}.",
         (

@@ -15,6 +15,10 @@ from .cells import Cell, Column, Table, states_text
 
 ALL_ALIKE = "no: one data set, commit, device and set of versions"
 MIXED = (names.TAG_DATA_CHECKSUM, names.TAG_GIT_COMMIT, names.TAG_DEVICE)
+SPLIT = (
+    "The split into training, validation and test classes is fixed. Seeds draw other weights, tasks and test tasks of"
+    " the same classes: intervals and p values hold for other seeds, not for other classes."
+)
 LABELS = {
     names.TAG_DATA: "Data",
     names.TAG_DATA_CHECKSUM: "Data checksum",
@@ -51,7 +55,8 @@ def provenance_table(records: Sequence[RunRecord], info: StudyInfo) -> Table:
         rows.append(("Interrupted", f"{len(resumed)} runs were interrupted and resumed, {sum(resumed)} times in all"))
     rows += _elsewhere() if info.source else _circumstances(records)
     cells = tuple((Cell(name, name), Cell(text, text)) for name, text in rows)
-    return Table("Where the numbers come from", (Column("What"), Column("Value")), cells)
+    scope = () if info.source else (SPLIT,)
+    return Table("Where the numbers come from", (Column("What"), Column("Value")), cells, scope)
 
 
 def _circumstances(records: Sequence[RunRecord]) -> list[tuple[str, str]]:

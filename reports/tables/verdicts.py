@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ..statistics.arms import Arm
 from ..statistics.comparison import Comparison
+from ..statistics.pairing import looks_skewed, skewness
 from ..statistics.summary import Ablation
 from ..text import NONE, p_value, value_text
-from .cells import COMPUTE_COLUMN, COMPUTE_NOTE, Cell, Column, Table, compute_cell, linked, meaning, number
-from .family_notes import look_notes
+from .ablation import best_arms
+from .cells import COMPUTE_COLUMN, COMPUTE_NOTE, Cell, Column, Table, compute_cell, linked, meaning, number, value_cell
+from .family_notes import bold, look_notes
 
 TITLE = "Verdicts"
 
@@ -19,19 +23,21 @@ def verdict_table(found: Ablation) -> Table:
     heads += [Column(metric.with_unit("Difference", difference=True), True), Column("Adjusted p", True)]
     heads += [COMPUTE_COLUMN] * found.has_compute + [Column("Verdict")]
     known = {arm.name: arm for arm in found.arms}
-    rows = []
+    rows, best = [], best_arms(found.arms, metric)
     for base in dict.fromkeys(comparison.base for comparison in found.comparisons):
-        rows.append(_row(base, known.get(base), None, found))
+        rows.append(_row(base, known.get(base), None, found, best))
         own = [comparison for comparison in found.comparisons if comparison.base == base]
-        rows += [_row(c.arm, known.get(c.arm), c, found) for c in own]
+        rows += [_row(c.arm, known.get(c.arm), c, found, best) for c in own]
     return Table(TITLE, tuple(heads), tuple(rows), tuple(_notes(found)))
 
 
-def _row(name: str, arm: Arm | None, comparison: Comparison | None, found: Ablation) -> tuple[Cell, ...]:
+def _row(
+    name: str, arm: Arm | None, comparison: Comparison | None, found: Ablation, best: frozenset[str]
+) -> tuple[Cell, ...]:
     estimate, metric = arm.estimate if arm else None, found.metric
     cells = [Cell(name, name)]
     cells += [number(estimate.n if estimate else 0)]
-    cells += [number(estimate.mean, value_text(estimate.mean, metric=metric)) if estimate else Cell(NONE)]
+    cells += [replace(value_cell(estimate, metric), best=name in best) if estimate else Cell(NONE)]
     if comparison is None:
         cells += [Cell(NONE), Cell(NONE)]
     else:
@@ -47,8 +53,8 @@ def _notes(found: Ablation) -> list[str]:
     margin = next((text for c in found.comparisons if (text := c.verdict.margin_text)), None)
     notes = [
         (
-            f"{meaning(found.metric)}; mean over n seeds. Difference: arm minus the base above it, paired by seed."
-            " Intervals are in the tables below."
+            f"{meaning(found.metric)}; mean over n seeds. {bold(found.metric)} Difference: arm minus the"
+            " base above it, paired by seed. Intervals are in the tables below."
         ),
         (
             "Better, worse: the adjusted p is at most 0.05, or at most the level of its look. Undecided is not no"
@@ -63,4 +69,16 @@ def _notes(found: Ablation) -> list[str]:
             f"Equivalent: within {margin}, the declared margin, by two one-sided t tests"
             " at 0.05, adjusted by Holm. Beyond the margin: so does Bonferroni's interval."
         )
-    return [*notes, *look_notes(found.standing), *[COMPUTE_NOTE] * found.has_compute]
+    return [*notes, *skew_notes(found), *look_notes(found.standing), *[COMPUTE_NOTE] * found.has_compute]
+
+
+def skew_notes(found: Ablation) -> list[str]:
+    """Return a warning where paired differences look skewed, which sign flips do not allow for."""
+    skewed = [(c, skewness(values)) for c in found.comparisons if looks_skewed(values := list(c.differences.values()))]
+    if not skewed:
+        return []
+    named = ", ".join(f"{c.arm} against {c.base} ({skew:+.1f})".replace("-", "\u2212") for c, skew in skewed)
+    return [
+        f"Differences that look skewed (skewness): {named}. Sign flips take differences without an effect for"
+        " symmetric; where they are not, p is too small: look at the single seeds (docs/statistics.md)."
+    ]

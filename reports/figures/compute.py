@@ -79,12 +79,13 @@ def arm_costs(found: Ablation) -> Figure | None:
 
 def _label(axes: Axes, dots: Sequence[tuple[str, float, float]]) -> None:
     """Write each dot's name to its right, moved up where it would lie on another's."""
+    axes.autoscale_view()  # settles the limits that places on the page follow from
     shown = axes.transData.transform([dot[1:] for dot in dots]) * 72 / axes.figure.dpi
     placed: list[tuple[float, float, float]] = []
     for (name, compute, value), (x, y) in sorted(zip(dots, shown, strict=True), key=lambda one: one[1][1]):
         low, width = y - 3.0, 4.6 * len(name)
         for left, right, top in sorted(placed, key=lambda one: one[2]):
-            if left < x + width and x < right and top - LINE < low < top:
+            if left < x + width and x < right and top - 2 * LINE < low < top:
                 low = top
         placed.append((x, x + width, low + LINE))
         axes.annotate(name, (compute, value), (5, low - y), textcoords="offset points", fontsize=7.5)

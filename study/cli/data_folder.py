@@ -90,7 +90,7 @@ def folder_page(root: Path, home: Home, console: Console, skip: Path | None) -> 
         table.add_row("median", str(counts[len(counts) // 2]), "")
         table.add_row("largest class", str(counts[-1]), by_count[counts[-1]])
         console.print(table)
-    _say(console, "passed over", found.notes)
+    _say(console, "note", found.notes)
     _say(console, "cannot be read", [why for _, why in found.bad])
     _say(console, "to be mended", found.problems)
     if skip and found.bad:

@@ -41,7 +41,7 @@ def test_a_report_as_it_was_written_has_no_difference(folder: Path) -> None:
     assert verify_records(read_files(folder)[1], read_files(folder)[1]) == []
 
 
-TABLE = "tables.json, table 'Arms against A', row 1"
+TABLE = "tables.json, table 'Verdicts', row 1"
 
 
 def change(file: Path, old: str, new: str) -> None:
@@ -63,7 +63,7 @@ def test_tables_json_holds_every_table_but_that_of_all_runs_as_numbers(folder: P
     tree = json.loads((folder / TABLES).read_text(encoding="utf-8"))
     table = tree["tables"][0]
     frame = pd.DataFrame(table["values"], columns=table["columns"]).set_index("Arm")
-    assert (table["title"], [*frame["Test accuracy, %"]]) == ("Arms against A", [0.625, 0.625])
+    assert (table["title"], [*frame["Test accuracy, %"]]) == ("Verdicts", [0.625, 0.625])
     assert table["texts"][0][2] == "62.50"
     assert frame.loc["B", "n"] == 2
     assert tree["study"] == "omniglot_ablation"

@@ -66,7 +66,8 @@ def test_a_damaged_file_is_one_line_of_every_command_and_nothing_is_promised(
         ["ui"],
     ):
         assert run([*command, "--home", str(tmp_path)]) == 2
-        (line,) = capsys.readouterr().err.splitlines()
+        *doing, line = capsys.readouterr().err.splitlines()
+        assert all(one.startswith(("Loading ", "Reading ")) for one in doing)
         assert line.startswith(
             f"error: {home.mlflow_db} is no SQLite database; put a copy of it back, or set it aside with: mv"
             f" {home.mlflow_db} "

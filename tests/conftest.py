@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import signal
 from pathlib import Path
 from typing import Any
@@ -58,7 +59,9 @@ def _group(nodeid: str) -> str:
 
 @pytest.fixture(scope="session")
 def glyphs_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data folder with the embedded letters in it: drawn once a session."""
-    folder = tmp_path_factory.mktemp("data")
+    """A data folder with the embedded letters in it: drawn once, for all processes of a session."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "glyphs"
+    folder.mkdir(exist_ok=True)
     load(Glyphs(), folder)
     return folder

@@ -51,6 +51,13 @@ def printed(capsys: pytest.CaptureFixture[str], status: int, *command: str) -> t
     return tree, found.err
 
 
+def begun(folder: Path, glyphs: Path, spec: str) -> None:
+    """Write a spec file into `folder`, and a home beside it that has its data."""
+    (folder / "tiny.toml").write_text(spec)
+    (folder / "runs").mkdir()
+    (folder / "runs" / "data").symlink_to(glyphs, target_is_directory=True)
+
+
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
     """Return a home with a search and an ablation of the stand-in."""
@@ -61,9 +68,9 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
 
 
 def test_an_ablation_prints_its_arms_and_comparisons_and_its_progress_beside_them(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, glyphs_folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (tmp_path / "tiny.toml").write_text(SPEC)
+    begun(tmp_path, glyphs_folder, SPEC)
     place = ["--home", str(tmp_path / "runs")]
     found, beside = printed(capsys, 0, "ablate", str(tmp_path / "tiny.toml"), *place)
     assert (found["command"], found["study"], found["kind"]) == ("ablate", "tiny", "ablation")
@@ -125,8 +132,8 @@ def test_what_is_wrong_is_said_beside_and_nothing_is_printed(home: Home, capsys:
         assert found.err.splitlines()[-1].startswith(("error: ", "       "))
 
 
-def test_a_study_that_is_stopped_prints_what_it_has(tmp_path: Path) -> None:
-    (tmp_path / "tiny.toml").write_text(SPEC.replace("iterations = 1", "iterations = 20000"))
+def test_a_study_that_is_stopped_prints_what_it_has(tmp_path: Path, glyphs_folder: Path) -> None:
+    begun(tmp_path, glyphs_folder, SPEC.replace("iterations = 1", "iterations = 20000"))
     command = [sys.executable, "-m", "study.cli", "ablate", "tiny.toml", "--json", "--home", "runs"]
     with subprocess.Popen(
         command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True

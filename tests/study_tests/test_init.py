@@ -134,8 +134,12 @@ def test_every_file_that_init_writes_runs(kind: str, pictures: bool, here: Path,
     (here / "runs").mkdir()
     (here / "runs" / "data").symlink_to(glyphs_folder, target_is_directory=True)
     assert run(["init", kind, *folder]) == 0
-    own = ["ablation.seeds=2", "ablation.allow_underpowered=true"] if kind == "ablation" else ["budget.trials=3"]
+    own = (
+        ["msl.epochs=1", "ablation.seeds=2", "ablation.allow_underpowered=true"]
+        if kind == "ablation"
+        else ["budget.trials=3"]
+    )
     tiny = [word for text in [*TINY, *own, "execution.workers=1"] for word in ("--set", text)]
     command = "ablate" if kind == "ablation" else "search"
     assert run([command, f"{kind}.toml", *tiny, "--quiet"]) == 0
-    assert load_given(Path(f"{kind}.toml"), TINY[:1]).base.budget.epochs == 4
+    assert load_given(Path(f"{kind}.toml"), [*TINY[:1], *own]).base.budget.epochs == 4

@@ -113,7 +113,12 @@ def main() -> int:
     parser.add_argument(
         "--studies", type=int, default=2000, help="studies a row (2000: standard error 0.5 points at 5 %%)"
     )
-    parser.add_argument("--families", type=int, default=10_000, help="studies a row of the families' errors and power")
+    parser.add_argument(
+        "--families",
+        type=int,
+        default=10_000,
+        help="studies a row of the errors and power of families and of looks",
+    )
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=[*PARTS], help="which tables; default: all")
     chosen = parser.parse_args()
     started, failures = time.perf_counter(), []

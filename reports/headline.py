@@ -35,9 +35,16 @@ def verdict_sentences(found: Ablation) -> list[str]:
     decided.sort(key=lambda own: -max(abs(one.estimate.mean) for one in own))
     others = [one for one in judged if not one.switched]
     sentences = [_component_sentence(own, found) for own in decided]
-    sentences += [_arm_sentence(one, found) for one in others if one.comparison.verdict.decided][:MOST_NAMED]
-    open_ones = [one for own in groups.values() if own not in decided for one in own]
-    open_ones += [one for one in others if not one.comparison.verdict.decided]
+    arms = sorted((one for one in others if one.comparison.verdict.decided), key=lambda one: -abs(one.estimate.mean))
+    sentences += [_arm_sentence(one, found) for one in arms[:MOST_NAMED]]
+    if len(arms) > MOST_NAMED:
+        sentences.append(f"Decided of {len(arms) - MOST_NAMED} more arms: see the table.")
+    left = [one for own in groups.values() if own not in decided for one in own]
+    left += [one for one in others if not one.comparison.verdict.decided]
+    alike = [one for one in left if one.comparison.verdict.identical]
+    open_ones = [one for one in left if not one.comparison.verdict.identical]
+    if alike:
+        sentences.append(f"No difference in any seed: {_named(alike)}.")
     return [*sentences, *([_undecided(open_ones, found)] if open_ones else [])]
 
 
@@ -57,12 +64,21 @@ def _spoken(one: Effect) -> str:
     if not c.verdict.direction:
         return f"makes no difference beyond {c.verdict.margin_text}" if c.verdict.equivalent else "is undecided"
     word = HELPS if one.word == BETTER else HURTS
-    if c.diverged:
-        finishes = " when it finishes" if c.verdict.direction == BETTER else ""
-        word += f"{finishes} ({c.diverged} of {c.diverged + c.estimate.n} runs diverged)"
+    if lost := _lost(one):
+        finishes = " when it finishes" if c.diverged and not one.turned and c.verdict.direction == BETTER else ""
+        word += f"{finishes} ({lost})"
     if c.verdict.equivalent:
         return f"{word}, by less than {c.verdict.margin_text}"
     return f"{word}, by more than {c.verdict.margin_text}" if c.verdict.beyond else word
+
+
+def _lost(one: Effect) -> str:
+    """Return how many runs diverged with the component, and without it."""
+    c = one.comparison
+    counts = {"with": c.base_diverged, "without": c.diverged} if one.turned else {
+        "with": c.diverged, "without": c.base_diverged,
+    }  # fmt: skip
+    return ", ".join(f"{many(count, 'run')} {which} it diverged" for which, count in counts.items() if count)
 
 
 def _amount(one: Effect, found: Ablation, unit: bool) -> str:
@@ -80,14 +96,18 @@ def _arm_sentence(one: Effect, found: Ablation) -> str:
 
 
 def _undecided(own: Sequence[Effect], found: Ablation) -> str:
-    one_base = len({one.where for one in own if not one.switched}) < 2 and not any(one.switched for one in own)
-    named = list(dict.fromkeys(_name(one, one_base) for one in own))
-    more = f" and {len(named) - MOST_NAMED} more" if len(named) > MOST_NAMED else ""
     ends = [abs(end) for one in own for end in (one.estimate.low, one.estimate.high) if end is not None]
     within = with_unit(max(ends), found.metric, True).lstrip("+") if ends else ""
     reach = f"; the {found.standing.confidence} % intervals lie within ±{within}" if ends else ""
     reach += ", of those that finished" if ends and any(one.comparison.survivors for one in own) else ""
-    return f"Undecided: {', '.join(named[:MOST_NAMED])}{more}{reach}."
+    return f"Undecided: {_named(own)}{reach}."
+
+
+def _named(own: Sequence[Effect]) -> str:
+    one_base = len({one.where for one in own if not one.switched}) < 2 and not any(one.switched for one in own)
+    named = list(dict.fromkeys(_name(one, one_base) for one in own))
+    more = f" and {len(named) - MOST_NAMED} more" if len(named) > MOST_NAMED else ""
+    return f"{', '.join(named[:MOST_NAMED])}{more}"
 
 
 def _name(one: Effect, one_base: bool) -> str:

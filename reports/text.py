@@ -84,9 +84,9 @@ def p_value(p: float | None) -> str:
     return f"{p:.2g}" if p >= 0.0001 else "<0.0001"
 
 
-def many(count: int, noun: str) -> str:
-    """Return "1 pair" or "2 pairs"."""
-    return f"{count} {noun}{'' if count == 1 else 's'}"
+def many(count: int, noun: str, plural: str = "") -> str:
+    """Return "1 pair" or "2 pairs"; `plural` where it is not the noun with an s."""
+    return f"{count} {noun if count == 1 else plural or f'{noun}s'}"
 
 
 def duration(seconds: float | None) -> str:

@@ -53,7 +53,9 @@ def run_to_decision(
         part = replace(config, ablation=config.ablation.model_copy(update={"seeds": look}))
         try:
             last = run_study(part, home, show, **options)
-        except StudyChanged:  # more seeds are planned already, or the last look says what has changed
+        except (
+            StudyChanged
+        ):  # it has more seeds than this look already; if anything else changed, the whole run refuses it
             continue
         if not last.finished:
             return last

@@ -39,6 +39,8 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=Path("runs/gpu"), help="default: %(default)s")
     given = parser.parse_args()
     planned = {"proof": PROOF, "more": MORE, "all": PROOF + MORE}[given.part]
+    if unknown := set(filter(None, given.only.split(","))) - {one.name for one in planned}:
+        parser.error(f"--only {', '.join(sorted(unknown))}: there are {', '.join(one.name for one in planned)}")
     chosen = [one for one in planned if not given.only or one.name in given.only.split(",")]
     given.out.mkdir(parents=True, exist_ok=True)
     found: dict[str, list[Row]] = {}

@@ -31,7 +31,7 @@ def rows(place: Place) -> Iterator[Row]:
     for halve, wanted in ((False, "Ended: out_of_memory"), (True, "EpochDone")):
         found = _ends(place, halve)
         what = f"{SHARE} of that memory, " + ("half of the tasks together" if halve else "all tasks together")
-        yield Row(what, found, "as it should" if found == wanted else f"should be {wanted}")
+        yield Row(what, found, "as it should") if found == wanted else Row(what, f"FAILED: {found}", f"not {wanted}")
 
 
 def _peak(place: Place) -> tuple[int, int]:

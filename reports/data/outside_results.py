@@ -14,6 +14,8 @@ from ..metric import Metric
 from ..records import Family, ReportError, RunRecord, StudyInfo
 
 MOST_NAMED = 10
+TAG_OTHER_TASKS = "mamlab.other_tasks"
+"""Marks a run whose tasks are not those of its seed in another arm."""
 Key = tuple[str, int]
 """Arm and seed."""
 
@@ -123,31 +125,31 @@ def records_of(source: str, values: Sequence[Value], metric: Metric) -> list[Run
             )
     if problems:
         raise Misfits(source, problems, "Keep one row for each; a repetition needs a seed of its own:")
-    same = _same_tasks(runs)
-    return [_record(source, key, list(tasks.values()), metric, same) for key, tasks in runs.items()]
+    odd = _other_tasks(runs)
+    return [_record(source, key, list(tasks.values()), metric, key[1] in odd) for key, tasks in runs.items()]
 
 
-def _same_tasks(runs: Mapping[Key, Mapping[str, Value]]) -> bool:
-    """Whether all arms of a seed have the same tasks, so that they can be paired."""
+def _other_tasks(runs: Mapping[Key, Mapping[str, Value]]) -> set[int]:
+    """Return the seeds whose arms do not have the same tasks, so that tasks cannot be paired."""
     by_seed: dict[int, set[frozenset[str]]] = {}
     for (_, seed), tasks in runs.items():
         by_seed.setdefault(seed, set()).add(frozenset(tasks))
-    return all(len(sets) == 1 for sets in by_seed.values())
+    return {seed for seed, sets in by_seed.items() if len(sets) > 1}
 
 
-def _record(source: str, key: Key, tasks: Sequence[Value], metric: Metric, same: bool) -> RunRecord:
+def _record(source: str, key: Key, tasks: Sequence[Value], metric: Metric, odd: bool) -> RunRecord:
     arm, seed = key
     ordered = [one.value for one in sorted(tasks, key=lambda one: one.task)]
     value = math.fsum(ordered) / len(ordered) if all(map(math.isfinite, ordered)) else _not_finite(ordered)
     where = tasks[0].where if len(tasks) == 1 else f"{tasks[0].where} and {len(tasks) - 1} more"
     state = names.COMPLETE if math.isfinite(value) else names.DIVERGED if math.isinf(value) else names.FAILED
     why = {names.DIVERGED: f"{metric.name} is not finite", names.FAILED: f"no value of {metric.name}"}.get(state)
-    per_task = {names.SINGLE: array("d", ordered)} if same and tasks[0].task and state == names.COMPLETE else {}
+    per_task = {names.SINGLE: array("d", ordered)} if not odd and tasks[0].task and state == names.COMPLETE else {}
     return RunRecord(
         run_id=f"{source}/{arm}/{seed}", experiment_id="", study=source, kind=names.ABLATION,
         name=f"{arm} / seed {seed} ({where})", arm=arm, seed=seed, trial=None, state=state, fingerprint="",
         metrics={metric.name: value} if state == names.COMPLETE else {}, per_task=per_task,
-        tags={names.TAG_MESSAGE: f"{where}: {why}"} if why else {},
+        tags=({names.TAG_MESSAGE: f"{where}: {why}"} if why else {}) | ({TAG_OTHER_TASKS: "yes"} if odd else {}),
     )  # fmt: skip
 
 
@@ -183,12 +185,22 @@ def compared(
             f"margin = {margin!r}: must be a positive number, the largest difference that does not matter"
         )
     family = Family(f"against {chosen}", tuple((arm, chosen) for arm in arms if arm != chosen))
+    note = _tasks_note(records)
     return StudyInfo(
         name=source,
         kind=names.ABLATION,
         families=(family,),
         metric=metric,
         pairing=pairing,
-        source=told or source,
+        source=f"{told or source}{note and f'; {note}'}",
         margin=margin,
+        notes=(note,) if note else (),
     )
+
+
+def _tasks_note(records: Sequence[RunRecord]) -> str:
+    seeds = sorted({record.seed or 0 for record in records if TAG_OTHER_TASKS in record.tags})
+    if not seeds:
+        return ""
+    shown = ", ".join(map(str, seeds[:MOST_NAMED])) + (", ..." if len(seeds) > MOST_NAMED else "")
+    return f"the arms do not have the same tasks in seed {shown}, so their differences also have the noise of tasks"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..metric import Metric
 from ..records import ReportError, RunRecord
+from .manifest import checksum
 from .outside_results import Columns, Row, read_values, records_of
 from .text_files import columns_twice, read_text, table
 
@@ -36,7 +36,7 @@ def records_in_file(path: Path, columns: Columns, metric: Metric) -> tuple[list[
         names, rows = _of_frame(_read_parquet(path))
     else:
         names, rows = _of_csv(path)
-    told = f"{path.name} (SHA-256 {hashlib.sha256(path.read_bytes()).hexdigest()[:16]})"
+    told = f"{path.name} (SHA-256 {checksum(path)[:16]})"
     return _records(path.name, names, rows, columns, metric), told
 
 
@@ -57,7 +57,8 @@ def _read_parquet(path: Path) -> pd.DataFrame:
 def _of_frame(frame: pd.DataFrame) -> tuple[list[str], list[Row]]:
     import pandas as pd
 
-    flat = frame if isinstance(frame.index, pd.RangeIndex) else frame.reset_index()
+    shown = all(name is None or name in frame.columns for name in frame.index.names)  # or only a number of the row
+    flat = frame if isinstance(frame.index, pd.RangeIndex) else frame.reset_index(drop=shown)
     names = [str(name) for name in flat.columns]
     columns = [flat.iloc[:, place].tolist() for place in range(len(names))]
     rows = [

@@ -35,8 +35,9 @@ def forest_plot(ablation: Ablation) -> Figure | None:
                 _forest_row(axes, y, row, ablation.metric)
         _forest_axes(axes, rows, ablation.metric)
         caption = (
-            "Mean paired difference to the base arm with its 95 % interval (Student t over seeds); small dots are"
-            " single seeds. Filled: the interval leaves out 0. A hollow diamond is one pair: no interval."
+            f"Mean paired difference to the base arm with its {ablation.standing.confidence} % interval (Student t"
+            " over seeds); small dots are single seeds. Filled: the interval leaves out 0. A hollow diamond is one"
+            " pair: no interval."
             + (
                 " (finished): runs diverged, this is of those that finished."
                 if any(c.survivors for c in comparisons)

@@ -10,6 +10,7 @@ from ..statistics.effects import Effect, by_component, effects_of
 from ..statistics.summary import Ablation
 from ..statistics.verdict import BETTER, WORSE
 from ..text import value_text
+from .design import difference_axis
 from .style import BLUE, FAINT, INK, RED, WIDTH, Figure, canvas, shorten, style
 
 MARKS = ("o", "s", "D", "^")
@@ -65,7 +66,7 @@ def _axes(axes: Axes, labels: Sequence[str], found: Ablation) -> None:
     axes.grid(False, axis="y")
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
-    axes.set_xlabel(found.metric.with_unit(f"{found.metric.heading}: effect of having it", difference=True))
+    axes.set_xlabel(difference_axis(found.metric, "effect of having it"))
 
 
 def _margin(axes: Axes, drawn: Sequence[Effect], found: Ablation) -> None:
@@ -79,7 +80,7 @@ def _caption(drawn: Sequence[Effect], left: int, places: Sequence[str], found: A
     pairs = f"{seeds[0]}" if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]}"
     parts = [
         f"Mean over {pairs} pairs of seeds, with the {found.standing.confidence} % interval (Student t).",
-        "Blue and filled: better with it, by the adjusted test; red: worse; hollow: not decided.",
+        "Blue and filled: better with it, by the adjusted test; red: worse; hollow: undecided, or equivalent.",
     ]
     if any(one.turned for one in drawn):
         parts.append("Where a part was taken out, the sign is turned: every mark is the effect of having it.")

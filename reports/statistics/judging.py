@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -95,11 +95,16 @@ def _at_looks(pairs: Sequence[Pair], arms: Mapping[str, Arm], rules: Rules) -> l
 
 def _tests(pairs: Sequence[Pair], arms: Mapping[str, Arm], look: Look | None, rules: Rules) -> list[SignFlip]:
     seeds = look.seeds if look else None
-    involved = {name for pair in pairs for name in pair if name in arms}
-    if any(seed in seeds if seeds is not None else True for name in involved for seed in arms[name].diverged):
+    if _diverged((name for pair in pairs for name in pair), arms, look):
         ranks = [signed_ranks(arms[a], arms[b], rules.unit, seeds) if a in arms and b in arms else {} for a, b in pairs]
         return family_tests(ranks, rules.moderated, ranks=True)
     return family_tests([_own(pair, arms, look, rules) for pair in pairs], rules.moderated)
+
+
+def _diverged(involved: Iterable[str], arms: Mapping[str, Arm], look: Look | None) -> bool:
+    """Return whether a run of these arms diverged in a seed of this look."""
+    lost = (seed for name in involved if name in arms for seed in arms[name].diverged)
+    return any(look is None or look.seeds is None or seed in look.seeds for seed in lost)
 
 
 def _own(pair: Pair, arms: Mapping[str, Arm], look: Look | None, rules: Rules) -> Differences:
@@ -109,10 +114,11 @@ def _own(pair: Pair, arms: Mapping[str, Arm], look: Look | None, rules: Rules) -
 
 
 def _direction(pair: Pair, arms: Mapping[str, Arm], test: SignFlip, rules: Rules) -> str:
-    """Return the side of a comparison that the test has decided."""
+    """Return the side of a comparison that the test has decided, at the look that decided it."""
     if not test.significant:
         return ""
-    arm, base, look = arms[pair[0]], arms[pair[1]], rules.looks[-1]
+    arm, base = arms[pair[0]], arms[pair[1]]
+    look = next(one for one in rules.looks if len(one.seeds or ()) == test.look)
     signed = signed_ranks(arm, base, rules.unit, look.seeds) if test.ranks else _own(pair, arms, look, rules)
     return BETTER if math.fsum(signed.values()) > 0 else WORSE
 
@@ -132,6 +138,6 @@ def _equivalent(pairs: Sequence[Pair], arms: Mapping[str, Arm], rules: Rules) ->
 
 
 def _equivalence(pair: Pair, arms: Mapping[str, Arm], look: Look, rules: Rules, margin: float) -> float | None:
-    if any(arms[name].diverged for name in pair if name in arms):
+    if _diverged(pair, arms, look):
         return None
     return equivalence_p(list(_own(pair, arms, look, rules).values()), margin)

@@ -50,12 +50,12 @@ def level_text(ablation: Ablation) -> str:
 
 def _p_note(comparisons: Sequence[Comparison]) -> str:
     """Return how p was computed and what it can reach."""
-    size, most = len(comparisons), max((c.test for c in comparisons), key=lambda test: test.seeds)
+    most = max((c.test for c in comparisons), key=lambda test: test.seeds)
     ways = f"{MOST_FLIPS:,} random ways" if most.seeds > EXACT_UP_TO else "all ways"
     how = "minP, as not all comparisons have the same seeds" if most.missing else "maxT"
     how += ", moderated by the median variance" if most.moderated else ""
-    joint = most.family_size > size
-    size = most.family_size
+    size = max(c.test.family_size for c in comparisons)  # a later look tests what is left
+    joint = size > len(comparisons)
     text = (
         f"Adjusted p: sign flips of whole seeds ({ways}), step-down {how}; holds for the {size}"
         f" comparison{'s' * (size > 1)} of {'all tables' if joint else 'this table'} together."

@@ -68,7 +68,9 @@ def _run(record: RunRecord) -> dict[str, Any]:
 
 
 def comparison_object(found: Comparison) -> dict[str, Any]:
-    """Return a comparison: `arm` minus `base`, paired by seed, with the ends of its 95 % interval."""
+    """Return a comparison: `arm` minus `base`, paired by seed, with the ends of its interval (95 %, or of the last
+    look's level).
+    """
     return {
         "family": found.family, "arm": found.arm, "base": found.base, "verdict": verdict(found),
         "finding": found.finding, "margin": found.verdict.margin,

@@ -8,7 +8,7 @@ from ..statistics.arms import Arm
 from ..statistics.comparison import Comparison
 from ..statistics.pairing import looks_skewed, skewness
 from ..statistics.summary import Ablation
-from ..text import NONE, p_value, value_text
+from ..text import MINUS, NONE, p_value, value_text
 from .ablation import best_arms
 from .cells import COMPUTE_COLUMN, COMPUTE_NOTE, Cell, Column, Table, compute_cell, linked, meaning, number, value_cell
 from .family_notes import bold, look_notes
@@ -66,8 +66,8 @@ def _notes(found: Ablation) -> list[str]:
         notes.append("No margin is declared ([ablation] margin), so no arm can be found equivalent to its base.")
     else:
         notes.append(
-            f"Equivalent: within {margin}, the declared margin, by two one-sided t tests"
-            " at 0.05, adjusted by Holm. Beyond the margin: so does Bonferroni's interval."
+            f"Equivalent: within {margin}, the declared margin, by two one-sided t tests at 0.05, or at the level of"
+            " their look, adjusted by Holm. Beyond the margin: so does Bonferroni's interval."
         )
     return [*notes, *skew_notes(found), *look_notes(found.standing), *[COMPUTE_NOTE] * found.has_compute]
 
@@ -77,7 +77,7 @@ def skew_notes(found: Ablation) -> list[str]:
     skewed = [(c, skewness(values)) for c in found.comparisons if looks_skewed(values := list(c.differences.values()))]
     if not skewed:
         return []
-    named = ", ".join(f"{c.arm} against {c.base} ({skew:+.1f})".replace("-", "\u2212") for c, skew in skewed)
+    named = ", ".join(f"{c.arm} against {c.base} ({f'{skew:+.1f}'.replace('-', MINUS)})" for c, skew in skewed)
     return [
         f"Differences that look skewed (skewness): {named}. Sign flips take differences without an effect for"
         " symmetric; where they are not, p is too small: look at the single seeds (docs/statistics.md)."

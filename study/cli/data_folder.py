@@ -82,7 +82,7 @@ def folder_page(root: Path, home: Home, console: Console, skip: Path | None) -> 
     """
     found = check_folder(root)
     counts = sorted(len(files) for files in found.classes.values())
-    say(console, f"{root}: {len(counts)} classes, {many(sum(counts), 'picture')}")
+    say(console, f"{root}: {many(len(counts), 'class', 'classes')}, {many(sum(counts), 'picture')}")
     if counts:
         by_count = {len(files): name for name, files in found.classes.items()}
         table = plain_table("", "pictures", "class", numbers=["pictures"])
@@ -105,10 +105,13 @@ def folder_page(root: Path, home: Home, console: Console, skip: Path | None) -> 
     config = ImageFolder(path=root, size=SIDE, skip=skip if found.bad else None)
     data = load(config, home.data)
     for split, classes in data.splits.items():
-        say(console, f"{split}: {len(classes)} classes, {many(sum(one.count for one in classes), 'picture')}")
+        say(
+            console,
+            f"{split}: {many(len(classes), 'class', 'classes')}, {many(sum(one.count for one in classes), 'picture')}",
+        )
     _say(console, "note", [note for note in data.notes if note not in found.notes])
     say(console, f"sheet:   {draw_sheet(data, home.data / f'{data.name}.png')}")
-    say(console, f"Next: {home.command('init', 'images', str(root))}")
+    say(console, f"Next: {home.command('init', 'images', str(root), *(('--skip', str(skip)) if found.bad else ()))}")
     return 0
 
 

@@ -24,13 +24,16 @@ TEMPLATES = Path(__file__).parent / "init_specs"
 KINDS = ("search", "ablation", "images", "examples")
 COMMANDS = {"search": "search", "ablation": "ablate", "images": "search"}
 SIDES = (28, 32, 48, 64, 84)
-"""Sizes of pictures that are proposed: the largest that makes none of them larger."""
+"""Sizes of pictures that are proposed: the largest that is no larger than the median of their shorter sides."""
 WAYS, SHOTS, QUERIES = 5, 1, 15
 """What a task takes where there is enough of it."""
 
 
-def write_init(kind: str, folder: Path | None, out: Path | None, console: Console, home: Home) -> None:
-    """Write the spec file of a kind of study, on the pictures in `folder` or on glyphs, and say what to type next.
+def write_init(
+    kind: str, folder: Path | None, out: Path | None, console: Console, home: Home, skip: Path | None = None
+) -> None:
+    """Write the spec file of a kind of study, on the pictures in `folder` (without those that `skip` lists) or on
+    glyphs, and say what to type next.
 
     Raises InputError for a kind that is none, a folder that cannot be used, a file that is there.
     """
@@ -40,11 +43,13 @@ def write_init(kind: str, folder: Path | None, out: Path | None, console: Consol
         return _write_examples(out or folder or Path("examples"), console)
     if kind == "images" and folder is None:
         folder = _only_folder()
+    if skip and folder is None:
+        raise InputError(f"--skip {skip}: only a folder of pictures has some to leave out; name the folder")
     file = out or Path(f"{kind}.toml")
     if os.path.lexists(file):
         raise InputError(f"{file} exists; move it away, or name another file with --out")
-    found = _survey(folder) if folder else None
-    values = _values(kind, file, folder, found)
+    found = _survey(folder, skip) if folder else None
+    values = _values(kind, file, folder, found, skip)
     text = (TEMPLATES / f"{kind}.toml").read_text(encoding="utf-8")
     for name, value in values.items():
         text = text.replace(f"@{name}@", value)
@@ -52,6 +57,8 @@ def write_init(kind: str, folder: Path | None, out: Path | None, console: Consol
     file.write_text(text, encoding="utf-8")
     if found:
         say(console, _told(found))
+        for note in found.notes:
+            say(console, f"note: {note}")
     say(console, f"{file}: written; read it, change it.")
     for step in ("plan", COMMANDS[kind]):
         say(console, f"Next: {home.command(step, str(file))}")
@@ -93,10 +100,10 @@ def _holds(folder: Path) -> bool:
     return True
 
 
-def _survey(folder: Path) -> Survey:
+def _survey(folder: Path, skip: Path | None = None) -> Survey:
     from trainers.data.survey import survey
 
-    found = survey(folder)
+    found = survey(folder, skip)
     if found.fewest_classes < 2 or found.smallest[1] < 2:
         name, count = found.smallest
         raise DataError(
@@ -107,7 +114,7 @@ def _survey(folder: Path) -> Survey:
     return found
 
 
-def _values(kind: str, file: Path, folder: Path | None, found: Survey | None) -> dict[str, str]:
+def _values(kind: str, file: Path, folder: Path | None, found: Survey | None, skip: Path | None) -> dict[str, str]:
     gpu = _gpu()
     side, ways, queries = 28, WAYS, QUERIES
     data = '[data]\nsource = "glyphs"             # letters, drawn on this machine; or omniglot, cifar_fs'
@@ -116,19 +123,20 @@ def _values(kind: str, file: Path, folder: Path | None, found: Survey | None) ->
         ways, queries = min(WAYS, found.fewest_classes), min(QUERIES, found.smallest[1] - SHOTS)
         data = f'[data]\nsource = "image_folder"\npath = {_toml(str(folder))}\nsize = {side}'
         data += f"                     # every picture becomes its largest centred square, {side} x {side}"
+        data += f"\nskip = {_toml(str(skip))}" if skip else ""
         data += "\ngrayscale = true              # all that were looked at are grey" if found.grey else ""
     else:
         queries = 5
     shots = f"episodes = {{ ways = {ways}, shots = {SHOTS}, queries = {queries}, tasks = {4 if gpu else 2} }}"
     return {
         "for": f" for {folder}: {_counts(found)}" if found else "", "file": str(file), "name": _name(kind, folder),
-        "data": data, "episodes": shots, "filters": "64" if gpu else "16", "blocks": "4" if side >= 28 else "3",
+        "data": data, "episodes": shots, "filters": "64" if gpu else "16", "blocks": "4",
         "iterations": "200" if gpu else "60", "machine": gpu or f"one a core: {_cores()} here",
     }  # fmt: skip
 
 
 def _counts(found: Survey) -> str:
-    return f"{many(found.classes, 'class').replace('classs', 'classes')}, {many(found.pictures, 'picture')}"
+    return f"{many(found.classes, 'class', 'classes')}, {many(found.pictures, 'picture')}"
 
 
 def _told(found: Survey) -> str:

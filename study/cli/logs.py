@@ -30,14 +30,16 @@ class LogReader:
         self._files, self._run = files, run.casefold()
         self._read: dict[Path, int] = {}
         self._wanted: dict[Path, bool] = {}
+        self._last: Path | None = None
 
     def lines(self) -> Iterator[str]:
         """Yield the lines that are new, with the file's name before those of another file."""
         for file in self._files():
             new = [line for line in self._new(file) if self._matches(file, line)]
-            if new:
+            if new and file != self._last:
                 yield f"[{file.name}]"
-                yield from new
+                self._last = file
+            yield from new
 
     def _new(self, file: Path) -> list[str]:
         with file.open("rb") as log:
@@ -75,7 +77,9 @@ def show_logs(home: Home, study: str, run: str, follow: bool, write: Callable[[s
     if run and not some and not follow:
         raise InputError(f'no run of "{study}" has {run!r} in its name; mamlab logs {study} shows all')
     with suppress(KeyboardInterrupt):
-        while follow and driver_here(home, study):
-            time.sleep(LOOK_SECONDS)
+        drives = follow
+        while drives:
+            drives = bool(driver_here(home, study))  # once more after its end: its last lines
             for line in reader.lines():
                 write(line)
+            time.sleep(LOOK_SECONDS if drives else 0)

@@ -137,7 +137,7 @@ def print_result(info: StudyInfo, records: Sequence[RunRecord], console: Console
         say(
             console,
             "Intervals: 95 %, Student t over seeds (of means on the logit scale). Differences: paired by seed, in"
-            " percentage points.",
+            f" percentage points{_other_level(ablation)}.",
         )
         for sentence in verdict_sentences(ablation):
             say(console, sentence)
@@ -221,6 +221,12 @@ def _training_line(record: RunRecord) -> Text:
         parts.append(duration(metrics[names.SECONDS]))
     note = " (n = 1, no interval)" if names.BEST_VAL_ACCURACY in metrics else ""
     return Text(", ".join(parts) + note)
+
+
+def _other_level(found: Ablation) -> str:
+    """Return the level of the differences' intervals, where it is that of a look."""
+    level = found.standing.confidence
+    return "" if level == "95" else f"; their intervals have the level of the last look, {level} %"
 
 
 def _say_left_out(console: Console, count: int) -> None:

@@ -73,6 +73,12 @@ def init(
     out: Annotated[
         Path | None, typer.Option(help="The file to write. Default: KIND.toml, here.", show_default=False)
     ] = None,
+    skip: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Pictures to leave out, as `mamlab data --skip-bad` lists them.", show_default=False
+        ),
+    ] = None,
     home: HomeOption = RUNS,
 ) -> None:
     """Write a commented spec file that fits your pictures and this machine; or the example files.
@@ -82,7 +88,7 @@ def init(
     loading()
     from .init import write_init
 
-    write_init(kind, folder, out, make_console(), make_home(home))
+    write_init(kind, folder, out, make_console(), make_home(home), skip)
 
 
 def data(

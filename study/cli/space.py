@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from .options import RUNS, HomeOption, JsonOption, SpecArgument, make_console, make_home
+from .options import RUNS, HomeOption, JsonOption, SpecArgument, loading, make_console, make_home
 
 if TYPE_CHECKING:
     from ..spec.config import StudyConfig
@@ -36,6 +36,7 @@ def check(spec: SpecArgument, json_: JsonOption = False, home: HomeOption = RUNS
 
     Example: mamlab space check examples/omniglot_search.toml
     """
+    loading()
     from ..warm_start import warm_started
     from .data_sheet import at_hand
     from .space_page import check_space

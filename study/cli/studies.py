@@ -38,6 +38,7 @@ def demo(home: HomeOption = RUNS, workers: WorkersOption = None, quiet: QuietOpt
 
     Nothing is downloaded. Example: mamlab demo --home runs
     """
+    loading(quiet)
     from .demo import run_demo
 
     raise typer.Exit(run_demo(make_home(home), make_console(), workers, quiet))
@@ -67,7 +68,6 @@ def train(
 
     Example: mamlab train --preset maml --epochs 5 --set inner.steps=3 --set budget.iterations=50
     """
-    loading(quiet)
     loading(quiet)
     from ..spec.quick_spec import quick_spec
 
@@ -151,7 +151,13 @@ def ablate(
     if spec is None:
         if set_ or seed is not None:
             raise typer.BadParameter(
-                "changes a spec file; write one first with --from alone, then name it", param_hint="'--set'"
+                "has no effect together with --from, which takes the settings of the search's winner",
+                param_hint="'--set'" if set_ else "'--seed'",
+            )
+        if retry_failed:
+            raise typer.BadParameter(
+                "has no effect together with --from; name the spec file in the home's folder specs",
+                param_hint="'--retry-failed'",
             )
         ablate_winner(str(source), trial, seeds, name, data, home, workers, quiet, json_)
         return

@@ -20,9 +20,10 @@ from .outcome import INTERRUPTED
 def print_study(config: StudyConfig, home: Home, status: int) -> None:
     """Print what a study has reached when its command ends with `status`."""
     page = home.reports / config.study.name / "index.html"
-    report = str(page) if page.is_file() and status != INTERRUPTED else None
-    told = {"interrupted": status == INTERRUPTED, "exit_status": status, "report": report}
-    print_json(config.command, {**told, **_reached(config, home)})
+    report = page if page.is_file() and status != INTERRUPTED else None
+    told = {"interrupted": status == INTERRUPTED, "exit_status": status, "report": report and str(report)}
+    reached = study_object(*read_rows(report.parent)) if report else _reached(config, home)
+    print_json(config.command, {**told, **reached})
 
 
 def _reached(config: StudyConfig, home: Home) -> dict[str, Any]:

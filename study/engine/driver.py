@@ -99,7 +99,7 @@ def run_study(
 
 
 def _workers(config: StudyConfig, home: Home) -> Executor:
-    outside = (config.data.path,) if isinstance(config.data, ImageFolder) else ()
+    outside = tuple(config.data.places.values()) if isinstance(config.data, ImageFolder) else ()
     return make_executor(config.execution, home, config.study.name, config.base.device, outside)
 
 

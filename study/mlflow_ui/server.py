@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import socket
@@ -43,24 +44,33 @@ class Choices:
     anyone: bool = False
 
 
-def check_port(port: int) -> None:
-    """Raise InputError, naming a free port, if `port` is taken on this machine."""
+def check_port(port: int, host: str = HOST) -> None:
+    """Raise InputError, naming a free port, if `port` of `host` is taken, or if this machine has no such host."""
     if not 1 <= port <= 65535:
         raise InputError(f"--port must be between 1 and 65535, not {port}")
-    if not _free(port):
-        other = next((p for p in range(port + 1, min(port + 50, 65536)) if _free(p)), None)
+    if not _free(port, host):
+        other = next((p for p in range(port + 1, min(port + 50, 65536)) if _free(p, host)), None)
         hint = f"; {other} is free: mamlab ui --port {other}" if other else "; choose another with --port"
         raise InputError(f"port {port} is taken{hint}")
 
 
-def _free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a port just given back is free
-        try:
-            probe.bind((HOST, port))
-        except OSError:
-            return False
+def _free(port: int, host: str) -> bool:
+    try:
+        family, kind, _, _, place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a port just given back is free
+            probe.bind(place)
+    except OSError as error:
+        if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
+            raise InputError(f"--host {host}: this machine has no such address") from None
+        return False
     return True
+
+
+def reached_at(host: str) -> str:
+    """Return the host under which this machine reaches a server that listens on `host`, as it stands in an address."""
+    here = {"0.0.0.0": HOST, "::": "::1"}.get(host, host)
+    return f"[{here}]" if ":" in here else here
 
 
 @contextmanager
@@ -73,7 +83,7 @@ def serving(
     taken, or the server does not come up.
     """
     require_store(home)
-    check_port(port)
+    check_port(port, host)
     open_mlflow(home)  # the server would take a store as it is
     log = log or (home.stores or home.root) / "ui.log"
     with log.open("wb") as output:
@@ -84,7 +94,7 @@ def serving(
             cwd=Path(sys.executable).anchor,
         )  # fmt: skip
     try:
-        _wait_until_ready(port, server, log)
+        _wait_until_ready(f"http://{reached_at(host)}:{port}", server, log)
         yield server
     finally:
         _stop(server)
@@ -101,18 +111,18 @@ def _environment(home: Home) -> dict[str, str]:
     return server_environment(**quiet, MLFLOW_BACKEND_STORE_URI=home.mlflow_url)
 
 
-def _wait_until_ready(port: int, server: subprocess.Popen[bytes], log: Path) -> None:
+def _wait_until_ready(address: str, server: subprocess.Popen[bytes], log: Path) -> None:
     end = time.monotonic() + READY_SECONDS
-    while not _answers(port):
+    while not _answers(address):
         if server.poll() is not None or time.monotonic() > end:
             last = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-1:] or ["it wrote nothing"]
             raise MamlabError(f"the MLflow server did not start: {last[0]} (all of it: {log})")
         time.sleep(0.1)
 
 
-def _answers(port: int) -> bool:
+def _answers(address: str) -> bool:
     try:
-        with urllib.request.urlopen(f"http://{HOST}:{port}/health", timeout=2) as reply:
+        with urllib.request.urlopen(f"{address}/health", timeout=2) as reply:
             return bool(reply.status == 200)
     except OSError:
         return False
@@ -137,12 +147,12 @@ def serve(home: Home, choices: Choices, console: Console) -> None:
         _print(home, shown_studies(home, choices.study), home.mlflow_url, console)
         return
     refuse_open(choices.host, choices.anyone)
-    check_port(choices.port)
+    check_port(choices.port, choices.host)
     for ending in stop_signals():  # all as Ctrl-C: the server must not outlive us
         signal.signal(ending, signal.default_int_handler)
     console.print("Starting the MLflow UI ...", style="dim")
     with suppress(KeyboardInterrupt):
-        studies, server = shown_studies(home, choices.study), f"http://{HOST}:{choices.port}"
+        studies, server = shown_studies(home, choices.study), f"http://{reached_at(choices.host)}:{choices.port}"
         with serving(home, choices.port, host=choices.host) as process:
             _print(home, studies, server, console)
             if line := tunnel(choices.port):

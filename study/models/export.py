@@ -21,6 +21,7 @@ from reports.text import accuracy, interval
 from trainers.checkpoint import CheckpointFolder, State
 from trainers.config import TrainerConfig
 from trainers.data.classes import ClassData
+from trainers.data.config import PLACES
 from trainers.data.preparation import preparation
 from trainers.errors import InputError
 from trainers.exported import CONFIG_FILE, WEIGHTS_FILE, ExportedModel, is_export
@@ -214,7 +215,7 @@ def build(
         "data": {
             "name": data.name,
             "checksum": data.checksum,
-            "settings": spec.data.model_dump(mode="json", exclude={"path"}),
+            "settings": spec.data.model_dump(mode="json", exclude=set(PLACES)),
             "classes": {split: len(classes) for split, classes in data.splits.items()},
         },
         "git_commit": record.tags.get(names.TAG_GIT_COMMIT),

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from scipy.special import logit
 
-from reports.records import RunRecord, StudyInfo
+from reports.records import ReportError, RunRecord, StudyInfo
 from reports.statistics.arms import Arm
 from reports.statistics.noise_model import LogitNoise, NoiseModel, NormalNoise, logit_noise
 from reports.statistics.permutation import Array
@@ -48,6 +48,8 @@ def noise_of(read: Callable[[], tuple[StudyInfo, list[RunRecord]]], source: str)
     """Return the noise that a study's comparisons had, pooled over them; None with less than two pairs in each."""
     info, records = read()
     found = summarise_ablation(records, info)
+    if not found.metric.is_share:
+        raise ReportError(f"{source} has {found.metric.name}, not accuracies, so it says nothing of this study's noise")
     pairs = [c for c in found.comparisons if len(c.differences) > 1]
     if not pairs:
         return None

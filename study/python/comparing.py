@@ -95,7 +95,7 @@ def compare_results(
     if where and mlflow is None:
         raise InputError(f"where = {show(where)}: only an MLflow experiment is filtered; leave it out")
     info = compared(source, records, found, base, pairing, told, margin)
-    return Result(replace(info, notes=tuple(notes)), tuple(records))
+    return Result(replace(info, notes=(*info.notes, *notes)), tuple(records))
 
 
 def _by_name(metric: str) -> Better:

@@ -49,7 +49,8 @@ class ReportPage(PosixPath):
 class Result:
     """A study as it was when it was read: `mamlab.open` reads it anew.
 
-    In every frame accuracies are shares in [0, 1], intervals 95 %, and what is not known is missing (NaN, NA, None).
+    In every frame accuracies are shares in [0, 1], intervals 95 % (of differences: the last look's level), and
+    what is not known is missing (NaN, NA, None).
 
     Attributes:
         info: what is said once for the study.

@@ -25,6 +25,7 @@ from ..stores.connect import open_mlflow, open_optuna
 from ..stores.heartbeat import TAG, living, read_sign
 from ..stores.home import Home
 from ..stores.locks import DriverBusy, driver_lock, holder
+from ..stores.look_record import holds_looks
 from ..stores.study_names import require_store
 from ..stores.urls import shown
 from ..text import plain_table, say, size_text
@@ -114,12 +115,15 @@ def _checkpoints(home: Home, needed: Needed) -> Iterator[Unneeded]:
 
 
 def _of_gone_studies(home: Home, needed: Needed) -> Iterator[Unneeded]:
-    """Logs, journals and snapshots; other files there are somebody's own, and left."""
+    """Logs, journals, looks and snapshots; other files there are somebody's own, and left."""
     for path in home.logs.glob("*"):
         if path.name not in needed.studies and not path.is_symlink() and (logs := _own_files(path)):
             yield Unneeded(path, "its study no longer exists", sum(map(size_of, logs)))
     for path in home.journal.glob("*.jsonl"):
         if path.stem not in needed.studies and not path.is_symlink() and Journal(path).read():
+            yield Unneeded(path, "its study no longer exists", size_of(path))
+    for path in home.looks.glob("*.jsonl"):
+        if path.stem not in needed.studies and not path.is_symlink() and holds_looks(path):
             yield Unneeded(path, "its study no longer exists", size_of(path))
     for path in home.journal.glob(f"*{SNAPSHOT}"):
         if path.name.removesuffix(SNAPSHOT) not in needed.studies and not path.is_symlink():

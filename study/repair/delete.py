@@ -54,14 +54,14 @@ def delete_study(home: Home, name: str, console: Console, sure: Callable[[str], 
         _from_stores(home, client, storage, name, doomed)
         for folder in doomed.folders:
             shutil.rmtree(folder, ignore_errors=True)
-        for file in (snapshot_file(home, name), home.journal / f"{name}.jsonl"):
+        for file in (snapshot_file(home, name), home.journal / f"{name}.jsonl", home.looks / f"{name}.jsonl"):
             file.unlink(missing_ok=True)
     found = [one for one in _checkpoints(home) if one.path.name in doomed.fingerprints]
     gone = [one for one in found if delete_one(one)]
     kept = sum((home.checkpoints / cell).is_dir() for cell in doomed.fingerprints)
     say(console, f'Deleted: study "{name}", {len(gone)} trainings ({size_text(sum(one.size for one in gone))}).')
     if kept:
-        say(console, f"{kept} of its trainings stay: other studies use them.")
+        say(console, f"{kept} of its trainings stay: other studies use them, or train them now.")
     return 0
 
 

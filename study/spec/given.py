@@ -6,7 +6,6 @@ import json
 import re
 import tomllib
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ from trainers.errors import InputError
 from trainers.overrides import Tree
 
 from .config import SpecError, StudyConfig
-from .parsing import load_spec, parse_spec
+from .parsing import beside, load_spec, parse_spec, spec_text
 from .sections import BudgetSection, SpecFile
 
 NAME = re.compile(r"[a-z0-9_]+(\.[a-z0-9_]+)*")
@@ -57,14 +56,17 @@ def load_given(file: Path, settings: Sequence[str] = (), seed: int | None = None
     refuse_twice(given)
     text = _text(file, [line for _, line in given], " ".join(option for option, _ in given))
     try:
-        return replace(parse_spec(text), folder=file.absolute().parent)
+        return beside(file.absolute().parent, parse_spec(text))
     except SpecError as error:
         raise SpecError(error.problems, file, " ".join(option for option, _ in given)) from None
 
 
 def _text(file: Path, lines: Sequence[str], options: str) -> str:
     """Return a spec file's text with these lines of TOML in place of its own."""
-    tree = _read(file)
+    try:
+        tree = tomllib.loads(spec_text(file))
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise SpecError([f"not valid TOML: {error}"], file) from None
     for line in lines:
         path, _, value = line.partition(" = ")
         _put(tree, path, tomllib.loads(f"value = {value}")["value"])
@@ -83,25 +85,6 @@ def _put(table: Tree, path: str, value: Any) -> None:
     if not isinstance(table.get(head), dict):
         table[head] = {}
     _put(table[head], rest, value)
-
-
-def _read(file: Path) -> Tree:
-    """Return what a spec file says, for which it must be TOML without faults of spelling."""
-    from reports.data.text_files import TextError, read_text
-
-    from .spelling import problems_of
-
-    if not file.is_file():
-        load_spec(file)  # which says what is wrong
-    try:
-        text = read_text(file)
-        if problems := problems_of(text):
-            raise SpecError(problems, file)
-        return tomllib.loads(text)
-    except TextError as error:
-        raise SpecError([str(error)]) from None
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise SpecError([f"not valid TOML: {error}"], file) from None
 
 
 def _addressed(line: str) -> str:

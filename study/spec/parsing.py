@@ -39,6 +39,15 @@ T = TypeVar("T")
 
 def load_spec(path: Path) -> StudyConfig:
     """Read the spec file at `path`. Raises SpecError with everything that is wrong with it."""
+    text = spec_text(path)
+    try:
+        return beside(path.absolute().parent, parse_spec(text))
+    except SpecError as error:
+        raise SpecError(error.problems, path) from None
+
+
+def spec_text(path: Path) -> str:
+    """Return the text of the spec file at `path`. Raises SpecError if it is none, or has faults of spelling."""
     if path.is_dir():
         raise SpecError([f"{path} is a folder; name the spec file in it"])
     if not path.is_file():
@@ -48,20 +57,19 @@ def load_spec(path: Path) -> StudyConfig:
         raise SpecError([f"{path}: no such file" + (f"; did you mean {path.parent / similar}?" if similar else "")])
     try:
         text = read_text(path)
-        if problems := problems_of(text):
-            raise SpecError(problems)
-        return _beside(path.absolute().parent, parse_spec(text))
     except TextError as error:
         raise SpecError([str(error)]) from None
-    except SpecError as error:
-        raise SpecError(error.problems, path) from None
+    if problems := problems_of(text):
+        raise SpecError(problems, path)
+    return text
 
 
-def _beside(folder: Path, spec: StudyConfig) -> StudyConfig:
-    """Return the spec of a file in `folder`: relative pictures not in the working folder are looked for there."""
+def beside(folder: Path, spec: StudyConfig) -> StudyConfig:
+    """Return the spec of a file in `folder`: relative places not in the working folder are looked for there."""
     data = spec.data
-    if isinstance(data, ImageFolder) and not data.path.exists() and (there := moved_to(folder, data.path)).exists():
-        data = data.model_copy(update={"path": there})
+    if isinstance(data, ImageFolder):
+        away = {name: moved_to(folder, place) for name, place in data.places.items() if not place.exists()}
+        data = data.model_copy(update={name: there for name, there in away.items() if there.exists()})
     return replace(spec, folder=folder, data=data)
 
 

@@ -96,12 +96,12 @@ def _candidates(spec: StudyConfig, recorded: str, given: Path | None, beside: Pa
     if not isinstance(spec.data, ImageFolder):
         yield spec
         return
+    own = spec.data.places  # where a spec gave a relative one, it begins at the working folder
+    moved = {name: moved_to(beside, place) for name, place in own.items()} if beside else own
     if given is not None:
         paths = [expanded(given).absolute()]
     else:
-        path = spec.data.path  # where a spec gave a relative one, it begins at the working folder
-        paths = [*([Path(recorded)] if recorded else []), path]
-        if beside:
-            paths.append(moved_to(beside, path))
+        paths = [*([Path(recorded)] if recorded else []), own["path"], moved["path"]]
+    skip = {name: place if place.exists() else moved[name] for name, place in own.items() if name != "path"}
     for path in dict.fromkeys(paths):
-        yield replace(spec, data=spec.data.model_copy(update={"path": path}))
+        yield replace(spec, data=spec.data.model_copy(update={"path": path, **skip}))

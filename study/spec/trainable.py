@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from search_spaces.dimensions import Range
 from search_spaces.trials import FixedParams, Trial
-from trainers.arithmetic import pick_device, pick_dtype
+from trainers.arithmetic import pick_device, pick_dtype, pick_graphs
 from trainers.config import TrainerConfig
 from trainers.data import DataError, require_classes, require_images
 from trainers.data.classes import ClassData
@@ -89,7 +89,7 @@ def refuse_untrainable(config: StudyConfig, data: ClassData) -> None:
     space.
     """
     if config.space is not None:
-        pick_dtype(config.base), pick_device(config.base)
+        pick_dtype(config.base), pick_device(config.base), pick_graphs(config.base)
         if problems := space_problems(config, data):
             raise SpecError(problems)
         return

@@ -14,6 +14,7 @@ import tomli_w
 
 from reports.data.atomic_file import write_file
 from trainers.config import TrainerConfig
+from trainers.data.config import PLACES
 from trainers.errors import InputError
 from trainers.fingerprint import same_training
 from trainers.overrides import Tree, flatten
@@ -94,20 +95,24 @@ def retraining_spec(home: Home, config: StudyConfig, trainer: TrainerConfig, see
 
 
 def without_folder(text: str) -> str:
-    """Return a spec's text to publish: of the absolute path of its data only the last name, as the rest is of the
+    """Return a spec's text to publish: of absolute paths of its data only the last name, as the rest is of the
     author's machine.
     """
     try:
-        path = Path(tomllib.loads(text)["data"]["path"])
-    except (KeyError, TypeError, tomllib.TOMLDecodeError):  # no folder, or no spec that can be read
+        data = tomllib.loads(text)["data"]
+        paths = [Path(data[name]) for name in PLACES if name in data]
+    except (KeyError, TypeError, tomllib.TOMLDecodeError):  # no data, or no spec that can be read
         return text
-    return text.replace(str(path), path.name) if path.is_absolute() and path.name else text
+    for path in sorted(paths, key=lambda one: -len(str(one))):  # a list of pictures may lie in their folder
+        text = text.replace(str(path), path.name) if path.is_absolute() and path.name else text
+    return text
 
 
 def _said(config: StudyConfig) -> Any:
     """Return what a spec asks for; who does the work may differ, and where the data lies."""
     frozen = config.frozen_part()
-    frozen["data"].pop("path", None)
+    for name in PLACES:
+        frozen["data"].pop(name, None)
     ablation = config.ablation.model_dump() if config.ablation else {}
     if ablation.get("origin"):
         del ablation["origin"]["data_checksum"]  # earlier versions did not write it

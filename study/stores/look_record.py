@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict
+from pathlib import Path
 
 from reports.shown import Shown, shown_of
 
@@ -20,11 +23,7 @@ class LookRecord:
 
     def read(self) -> tuple[Shown, ...]:
         """Return the looks in their order, each set of seeds once; lines that are not whole are passed over."""
-        try:
-            lines = self.path.read_bytes().splitlines()
-        except OSError:
-            return ()
-        found = [look for line in lines if (look := self._look(line))]
+        found = [look for experiment, look in _looks_in(self.path) if experiment == self._experiment_id]
         return tuple({look.seeds: look for look in reversed(found)}.values())[::-1]
 
     def add(self, look: Shown) -> None:
@@ -36,9 +35,19 @@ class LookRecord:
             file.flush()
             os.fsync(file.fileno())
 
-    def _look(self, line: bytes) -> Shown | None:
-        try:
+
+def holds_looks(path: Path) -> bool:
+    """Return whether a file has looks in it, of whatever study."""
+    return any(True for _ in _looks_in(path))
+
+
+def _looks_in(path: Path) -> Iterator[tuple[str, Shown]]:
+    """Yield the experiment and the look of each whole line."""
+    try:
+        lines = path.read_bytes().splitlines()
+    except OSError:
+        return
+    for line in lines:
+        with suppress(KeyError, TypeError, ValueError):
             tree = json.loads(line)
-            return shown_of(tree) if tree["experiment_id"] == self._experiment_id else None
-        except (KeyError, TypeError, ValueError):
-            return None
+            yield tree["experiment_id"], shown_of(tree)

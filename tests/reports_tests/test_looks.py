@@ -95,6 +95,27 @@ def test_what_a_look_has_decided_stays_decided_and_the_others_are_tested_alone_a
     assert better.finding == "better at 8 seeds"
 
 
+def later(seed: int, **changes: object) -> list[RunRecord]:
+    """Return twelve seeds in which arm "better" is otherwise from seed 8 on, or in one seed, if that is named."""
+    return [
+        replace(one, **changes) if one.arm == "better" and one.seed is not None and one.seed >= seed else one  # type: ignore[arg-type]
+        for one in runs(12)
+    ]
+
+
+def test_a_direction_is_that_of_the_look_that_decided_it() -> None:
+    turned = later(8, metrics={**runs(1)[0].metrics, "test_accuracy": 0.1})
+    info = replace(INFO, shown=(Shown(tuple(range(8)), INFO.looks),))
+    assert summarise_ablation(turned, info).comparisons[0].finding == "better at 8 seeds"
+
+
+def test_what_a_look_found_equivalent_stays_so_though_a_later_seed_diverges() -> None:
+    lost = later(11, state="diverged", metrics={})
+    info = replace(INFO, margin=10.0, shown=(Shown(tuple(range(8)), INFO.looks, 10.0),))
+    assert [c.verdict.equivalent for c in summarise_ablation(runs(8), info).comparisons] == [True, True]
+    assert summarise_ablation(lost, info).comparisons[0].verdict.equivalent
+
+
 def test_a_look_that_nobody_took_is_forfeited() -> None:
     assert [len(look.seeds or ()) for look in found(16).standing.looks] == [16]
     assert [len(look.seeds or ()) for look in found(16, 9).standing.looks] == [8, 16]  # shown with 9: the look at 8

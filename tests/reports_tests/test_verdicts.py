@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import pytest
 from scipy.stats import t
@@ -131,6 +132,24 @@ def test_the_headline_names_components_with_their_effect_whichever_way_it_was_me
     assert effects["LSLR", "MAML++"].word == "better"
     assert effects["LSLR", "MAML++"].estimate.mean == pytest.approx(0.04)
     assert effects["CA", "MAML++"].turned
+
+
+@pytest.mark.parametrize(("arm", "base", "lost"), [("M without LSLR", "M", "M without LSLR"), ("M + LSLR", "M", "M")])
+def test_the_headline_says_that_runs_without_the_component_diverged(arm: str, base: str, lost: str) -> None:
+    shift = -0.15 if arm == lost else 0.05
+    info, rows = parts({base: [0.9] * 8, arm: [0.9 + shift + w for w in WAVE]})
+    some = [replace(one, state="diverged") if (one.arm, one.seed) == (lost, 7) else one for one in rows]
+    sentence, *_ = verdict_sentences(summarise_ablation(some, info))
+    assert sentence.startswith("LSLR helps (1 run without it diverged): +"), sentence
+
+
+def test_the_headline_keeps_what_is_alike_apart_and_counts_what_it_does_not_name() -> None:
+    same = [0.9 + w for w in WAVE]
+    assert verdict_sentences(study({"base": same, "arm": same})) == ["No difference in any seed: arm."]
+    many = study({"base": same, **{f"arm {i}": [one + 0.01 * (i + 1) for one in same] for i in range(10)}})
+    first, *_, last = verdict_sentences(many)
+    assert first.startswith("arm 9 against base: better")
+    assert last == "Decided of 2 more arms: see the table."
 
 
 def test_the_compact_table_has_a_row_a_comparison_under_its_base() -> None:

@@ -186,7 +186,22 @@ def test_rows_with_tasks_are_runs_of_their_mean_with_an_interval_over_tasks() ->
     assert found.arms["mean"].tolist() == pytest.approx([means["a"].mean(), means["b"].mean()])
     assert all(len(record.per_task["single"]) == 5 for record in found.records)
     other = frame[~((frame["arm"] == "b") & (frame["task"] == 4))]
-    assert not any(record.per_task for record in mamlab.compare(other, arm="arm", task="task", metric="loss").records)
+    less = mamlab.compare(other, arm="arm", task="task", metric="loss")
+    assert not any(record.per_task for record in less.records)
+    note = "the arms do not have the same tasks in seed 0, 1, 2, 3, 4, 5, so their differences also have the noise of"
+    assert less.info.notes[0].startswith(note)
+    assert note in less.info.source
+    one = frame[~((frame["seed"] == 3) & (frame["arm"] == "b") & (frame["task"] == 4))]
+    kept = mamlab.compare(one, arm="arm", task="task", metric="loss").records
+    assert {record.seed for record in kept if not record.per_task} == {3}
+
+
+def test_a_frame_whose_index_stands_in_a_column_too_is_read() -> None:
+    frame = pd.DataFrame([(a, s, s + 0.1 * (a == "b")) for a in "ab" for s in range(3)], columns=["arm", "seed", "x"])
+    plain = mamlab.compare(frame, arm="arm", metric="x", better="lower")
+    for other in (frame.set_index("seed", drop=False), frame.set_index("seed"), frame.sample(frac=1, random_state=0)):
+        again = mamlab.compare(other, arm="arm", metric="x", better="lower", base="a")
+        assert again.comparisons["difference"].tolist() == pytest.approx(plain.comparisons["difference"].tolist())
 
 
 def test_missing_seeds_and_values_are_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

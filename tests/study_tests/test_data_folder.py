@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from study.cli.main import run
+from study.spec.parsing import load_spec
 from trainers.data import DataError, ImageFolder, load
+from trainers.data.left_out import list_text, read_left_out, without
 
 from .test_init import draw
 
@@ -49,7 +51,10 @@ def test_what_cannot_be_read_is_listed_and_a_spec_leaves_it_out(here: Path, caps
     assert run(["data", "leaves", "--skip-bad", "skip.txt"]) == 0
     said = capsys.readouterr().out
     assert '2 pictures listed in skip.txt; a spec file leaves them out with [data] skip = "skip.txt"' in said
-    assert "Next: mamlab init images leaves" in said
+    assert "Next: mamlab init images leaves --skip skip.txt" in said
+    assert run(["init", "images", "leaves", "--skip", "skip.txt"]) == 0
+    assert "46 pictures" in capsys.readouterr().out
+    assert load_spec(Path("images.toml")).data.skip == here / "skip.txt"  # type: ignore[union-attr]
     assert (here / "runs" / "data" / "leaves.png").is_file()
     lines = [line for line in Path("skip.txt").read_text().splitlines() if not line.startswith("#")]
     assert lines == ["class 3/1.png", "class 3/2.png"]
@@ -59,6 +64,13 @@ def test_what_cannot_be_read_is_listed_and_a_spec_leaves_it_out(here: Path, caps
     for name in lines:
         (here / "good" / name).unlink()
     assert load(ImageFolder(path=here / "good", size=28), here).checksum == data.checksum
+
+
+def test_a_listed_picture_whose_folder_begins_like_a_comment_is_left_out(tmp_path: Path) -> None:
+    file = tmp_path / "#1" / "x.png"
+    (tmp_path / "skip.txt").write_text(list_text(tmp_path, [(file, "it is cut off")]))
+    left_out = read_left_out(tmp_path / "skip.txt")
+    assert without({"#1": [file, tmp_path / "#1" / "y.png"]}, tmp_path, left_out) == {"#1": [tmp_path / "#1" / "y.png"]}
 
 
 def test_a_list_that_is_not_there_or_somebody_s_own_file_is_said(

@@ -28,6 +28,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Home:
     store_rows.run(store_rows.ablation(ARMS), home)
     store_rows.run(store_rows.ablation({"one": "{}", "three": "{ outer.lr = 0.003 }"}, name="other"), home)
     store_rows.run(store_rows.search(trials=6), home)
+    home.looks.mkdir(exist_ok=True)
+    (home.looks / "arms.jsonl").write_text('{"experiment_id": "1", "seeds": [1, 2], "looks": [], "margin": null}\n')
     (home.logs / "arms").mkdir(parents=True)
     (home.logs / "arms" / "worker-0.log").write_text(LOG)
     return home
@@ -51,9 +53,10 @@ def test_a_deleted_study_is_gone_and_what_another_one_uses_stays(
     assert run(["delete", "arms", "--yes"]) == 0
     said = capsys.readouterr().out
     assert 'Deleted: study "arms", 2 trainings' in said
-    assert "2 of its trainings stay: other studies use them." in said
+    assert "2 of its trainings stay: other studies use them, or train them now." in said
     assert {folder.name for folder in home.checkpoints.iterdir() if len(folder.name) == 64} == before - (ours - others)
     gone = [home.reports / "arms", home.logs / "arms", home.artifacts / "arms", snapshot_file(home, "arms")]
+    gone.append(home.looks / "arms.jsonl")
     assert [path for path in gone if path.exists()] == []
     assert run(["status", "arms"]) == 2
     assert "no study named 'arms'" in capsys.readouterr().err
@@ -124,7 +127,7 @@ def test_followed_logs_show_what_comes_until_nobody_drives_the_study(
 
     fcntl.flock(lock[0], fcntl.LOCK_EX)
     show_logs(home, "arms", "", True, write)
-    assert lines[-2:] == ["[worker-0.log]", "third"]
+    assert (lines[-2:], lines.count("[worker-0.log]")) == (["second", "third"], 1)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,8 @@ import pytest
 from scipy.stats import norm
 
 from reports.data.files import write_files
-from reports.records import StudyInfo
+from reports.metric import Metric
+from reports.records import ReportError, StudyInfo
 from study.cli.main import run
 from study.planning.ended import ended_cells
 from study.planning.noise import noise_from_folder
@@ -160,6 +161,14 @@ def test_the_noise_of_an_earlier_report_is_pooled_over_its_comparisons(tmp_path:
     assert noise.sd**2 == pytest.approx(0.02)
     assert noise.levels == {"B": 0.0}  # the logit of 0.5
     assert noise.against("B") == noise.model
+
+
+def test_a_report_of_another_metric_says_nothing_of_accuracies_noise(tmp_path: Path) -> None:
+    rows = [record(10 * i + s, accuracy=22.0 + s, arm=arm, seed=s) for i, arm in enumerate("AB") for s in range(3)]
+    info = StudyInfo("s", "ablation", families=against(("A", "B")), metric=Metric("test_accuracy", unit="ms", scale=1))
+    write_files(rows, info, tmp_path)
+    with pytest.raises(ReportError, match="not accuracies, so it says nothing of this study's noise"):
+        noise_from_folder(tmp_path)
 
 
 def test_the_plan_of_a_search_counts_trials_and_what_fits(tmp_path: Path, data: ClassData) -> None:

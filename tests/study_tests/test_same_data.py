@@ -15,6 +15,7 @@ from PIL import Image
 from study.cli.main import run
 from study.engine.plan import StudyChanged, frozen_json, refuse_change
 from study.spec.config import SpecError
+from study.spec.given import load_given
 from study.spec.parsing import load_spec, parse_spec
 from study.spec.writing import without_folder
 from study.stores.connect import open_mlflow
@@ -184,6 +185,10 @@ def test_relative_pictures_are_found_beside_the_spec_file_too(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert load_spec(here / "se.toml").data.path == here / "pics"  # type: ignore[union-attr]
+    assert load_given(here / "se.toml", ["budget.epochs=3"]).data.path == here / "pics"  # type: ignore[union-attr]
+    (here / "skip.txt").write_text("")
+    skipping = load_given(here / "se.toml", ["data.skip=skip.txt"])
+    assert skipping.data.skip == here / "skip.txt"  # type: ignore[union-attr]
     (tmp_path / "pics").mkdir()
     assert load_spec(here / "se.toml").data.path == tmp_path / "pics"  # type: ignore[union-attr]
 

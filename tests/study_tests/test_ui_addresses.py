@@ -4,8 +4,10 @@ import pytest
 
 from study.cli.main import run
 from study.mlflow_ui.addresses import address_lines, shown_studies, tunnel
+from study.mlflow_ui.server import check_port, reached_at
 from study.stores.home import Home
 from study.stores.study_names import UnknownStudyError
+from trainers.errors import InputError
 
 from . import store_rows
 
@@ -26,6 +28,13 @@ def test_the_latest_study_has_three_labelled_lines_and_each_other_one_line(home:
     assert [line.split()[0] for line in lines] == ["first:", "second:", "third", "table", "charts", "report"]
     assert all(f"{SERVER}/#/experiments/" in line for line in lines if line.split()[0] not in ("third", "report"))
     assert "mamlab report third" in lines[-1]
+
+
+def test_a_host_is_reached_where_it_listens() -> None:
+    hosts = {"127.0.0.1": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "[::1]", "10.0.0.5": "10.0.0.5"}
+    assert {host: reached_at(host) for host in hosts} == hosts
+    with pytest.raises(InputError, match=r"--host 192\.0\.2\.1: this machine has no such address"):
+        check_port(5000, "192.0.2.1")
 
 
 def test_the_study_that_is_named_comes_last(home: Home) -> None:

@@ -76,6 +76,10 @@ class CifarFS(Section):
         return 3, 32
 
 
+PLACES = ("path", "skip")
+"""Settings of an `ImageFolder` that name a place on this machine."""
+
+
 class ImageFolder(Section):
     """Your own images: a folder of class folders, flat or already split into train, val and test (as Mini-ImageNet
     is).
@@ -103,6 +107,11 @@ class ImageFolder(Section):
     rotations: Literal["augment", "off"] = Field(
         "off", description='"augment" rotates each class of a training task by a random multiple of 90 degrees'
     )
+
+    @property
+    def places(self) -> dict[str, Path]:
+        """The settings that say where files lie on this machine, which is free: the checksum says which data it is."""
+        return {name: path for name in PLACES if (path := getattr(self, name)) is not None}
 
     @property
     def image_shape(self) -> tuple[int, int]:

@@ -38,7 +38,7 @@ def load(config: ImageFolder, folder: Path) -> ClassData:
     that all hold one colour.
     """
     try:
-        splits, passed_over = _splits(config)
+        splits, passed_over = read_splits(config)
         _check(config.path, splits, passed_over)
         files = [file for classes in splits.values() for images in classes.values() for file in images]
         stats = [(str(f), s.st_size, s.st_mtime_ns) for f, s in ((f, f.stat()) for f in files)]
@@ -72,7 +72,7 @@ def _ranges(splits: dict[Split, Classes]) -> dict[Split, tuple[ClassRange, ...]]
     return result
 
 
-def _splits(config: ImageFolder) -> tuple[dict[Split, Classes], list[str]]:
+def read_splits(config: ImageFolder) -> tuple[dict[Split, Classes], list[str]]:
     """Return the image files of each class of each split, and what was passed over."""
     found = look(config.path)
     if config.skip:

@@ -8,6 +8,9 @@ from pathlib import Path
 from .config import DataError
 from .folders import Classes
 
+HERE = "./"
+"""Before a path that begins with #, which would be a comment."""
+
 
 def read_left_out(file: Path) -> frozenset[str]:
     """Return the paths that a list names; blank lines and those that begin with # say nothing. Raises DataError."""
@@ -19,7 +22,8 @@ def read_left_out(file: Path) -> frozenset[str]:
             f"image_folder: skip = {file} cannot be read: {reason}; `mamlab data FOLDER --skip-bad {file}` writes such"
             " a list"
         ) from None
-    return frozenset(line.strip() for line in lines if line.strip() and not line.startswith("#"))
+    named = [line.strip().removeprefix(HERE) for line in lines if not line.startswith("#")]
+    return frozenset(filter(None, named))
 
 
 def without(classes: Classes, root: Path, left_out: frozenset[str]) -> Classes:
@@ -34,5 +38,6 @@ def list_text(root: Path, files: Iterable[tuple[Path, str]]) -> str:
     """Return a list of files to leave out, each with its reason above it."""
     lines = [f"# Pictures of {root} to leave out: [data] skip names this file."]
     for file, reason in files:
-        lines += [f"# {' '.join(reason.split())}", file.relative_to(root).as_posix()]
+        path = file.relative_to(root).as_posix()
+        lines += [f"# {' '.join(reason.split())}", f"{HERE}{path}" if path.startswith("#") else path]
     return "\n".join(lines) + "\n"

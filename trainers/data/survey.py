@@ -9,8 +9,7 @@ from statistics import median
 
 from .classes import SPLITS, Split
 from .config import DataError, ImageFolder
-from .folders import look
-from .image_folder import cut
+from .image_folder import read_splits
 from .pictures import open_picture
 
 SAMPLED = 60
@@ -51,10 +50,11 @@ class Survey:
         return min(found, key=lambda one: one[1])
 
 
-def survey(root: Path) -> Survey:
-    """Look at a folder of class folders, flat or split. Raises DataError for one that cannot be understood or cut."""
-    found = look(root)
-    splits = found.splits if found.flat is None else cut(root, found.flat, ImageFolder(path=root).fractions)
+def survey(root: Path, skip: Path | None = None) -> Survey:
+    """Look at a folder of class folders, flat or split, without the pictures that the list `skip` names. Raises
+    DataError for one that cannot be understood or cut.
+    """
+    splits, notes = read_splits(ImageFolder(path=root, skip=skip))
     counts: dict[Split, dict[str, int]] = {
         split: {name: len(files) for name, files in splits[split].items()} for split in SPLITS
     }
@@ -63,7 +63,7 @@ def survey(root: Path) -> Survey:
         raise DataError(f"image_folder: {root} has no pictures; each class is a folder of pictures in it")
     looked = list(_looked_at(files[:: max(1, len(files) // SAMPLED)]))
     side = int(median(side for side, _ in looked)) if looked else 84
-    return Survey(root, counts, side, bool(looked) and all(grey for _, grey in looked), tuple(found.notes))
+    return Survey(root, counts, side, bool(looked) and all(grey for _, grey in looked), tuple(notes))
 
 
 def _looked_at(files: list[Path]) -> Iterator[tuple[int, bool]]:

@@ -102,15 +102,17 @@ def duration(seconds: float | None) -> str:
 
 
 def about(seconds: float) -> str:
-    """Return a guess of a length of time, no finer than it is worth: under 1 min, 3 min, 25 min, 2.5 h, 3 days."""
+    """Return a guess of a length of time, no finer than it is worth: under 1 min, about 3 min, about 2.5 h, about
+    3 days.
+    """
     minutes, hours = seconds / 60, seconds / 3600
     if minutes < 1:
         return "under 1 min"
     if minutes < 57.5:
-        return f"{round(minutes) if minutes < 9.5 else 5 * round(minutes / 5)} min"
+        return f"about {round(minutes) if minutes < 9.5 else 5 * round(minutes / 5)} min"
     if hours < 9.75:
-        return f"{max(1.0, round(2 * hours) / 2):g} h"
-    return f"{round(hours)} h" if hours < 47.5 else f"{round(hours / 24)} days"
+        return f"about {max(1.0, round(2 * hours) / 2):g} h"
+    return f"about {round(hours)} h" if hours < 47.5 else f"about {round(hours / 24)} days"
 
 
 def setting_text(text: str | None) -> str:

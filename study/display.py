@@ -96,7 +96,7 @@ def progress_line(progress: StudyProgress) -> str:
         parts.append(f"best {accuracy(progress.best_value)} ({short_label(progress.best_label or '', progress.kind)})")
     parts.append(f"{duration(progress.elapsed)} elapsed")
     if progress.remaining and progress.elapsed >= ESTIMATE_AFTER:
-        parts.append(f"about {about(progress.remaining)} left")
+        parts.append(f"{about(progress.remaining)} left")
     return f"{head} | " + " | ".join(parts)
 
 
@@ -202,5 +202,5 @@ def _times(progress: StudyProgress, since: float) -> Text:
     known = left is not None and elapsed >= ESTIMATE_AFTER and not (progress.finished or progress.interrupted)
     text = f"elapsed {duration(elapsed)}"
     if known and left is not None:
-        text += f"   about {about(max(left - since, 0))} left"
+        text += f"   {about(max(left - since, 0))} left"
     return Text(text, style="dim")

@@ -56,7 +56,7 @@ def far(study: Overview) -> str:
     total = max(study.planned, sum(study.counts.values())) if study.planned else 0
     text = f"{done} of {total} runs" if total else f"{done} run{'' if done == 1 else 's'}"
     left = study.remaining - (time.time() - study.at) if study.driver and study.remaining else None
-    return text if left is None or done >= total > 0 else f"{text}, about {about(max(left, 0))} left"
+    return text if left is None or done >= total > 0 else f"{text}, {about(max(left, 0))} left"
 
 
 def local_time(text: str) -> str:

@@ -96,7 +96,7 @@ def test_eight_equal_accuracies_with_other_last_digits_are_no_difference() -> No
     assert (one.estimate.mean, one.estimate.low, one.estimate.excludes_zero) == (0.0, None, False)
     assert (one.test.p, one.test.adjusted, one.share_better.mean, one.bootstrap) == (1.0, 1.0, 0.5, None)
     report = compose([*runs("A", [*off]), *runs("B", [*values])], INFO)
-    assert "Undecided: A" in "".join(report.headline)
+    assert "No difference in any seed: A." in "".join(report.headline)
     assert report.tables[0].rows[1][-1].text == "no difference in any seed"
     assert one.verdict.word == "no difference"
 

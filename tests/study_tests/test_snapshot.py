@@ -171,8 +171,10 @@ def test_a_time_is_that_of_this_machine_s_clock(monkeypatch: pytest.MonkeyPatch)
 @pytest.mark.parametrize(
     ("seconds", "text"),
     [
-        (0, "under 1 min"), (59, "under 1 min"), (61, "1 min"), (200, "3 min"), (570, "10 min"), (700, "10 min"),
-        (1500, "25 min"), (3400, "55 min"), (3500, "1 h"), (9000, "2.5 h"), (36000, "10 h"), (200000, "2 days"),
+        (0, "under 1 min"), (59, "under 1 min"), (61, "about 1 min"), (200, "about 3 min"),
+        (570, "about 10 min"), (700, "about 10 min"),
+        (1500, "about 25 min"), (3400, "about 55 min"), (3500, "about 1 h"), (9000, "about 2.5 h"),
+        (36000, "about 10 h"), (200000, "about 2 days"),
     ],
 )  # fmt: skip
 def test_what_is_left_is_rounded_to_what_it_is_worth(seconds: float, text: str) -> None:

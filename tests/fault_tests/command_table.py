@@ -157,7 +157,7 @@ AT_ONCE = {
     ("plan --from", "report's file missing"),
     ("promote", "data missing"),
     ("ablate --from", "mlflow.db missing"),
-    ("ablate", "mlflow.db missing"),
+    ("ablate", "home moved"),
     ("search", "home copied"),
 }
 """Cells of the readers that are tried in the suite."""
@@ -186,7 +186,7 @@ FULL: dict[str, tuple[str, int, int, str] | str] = {
 """The folder whose disk is full, but for so many kB; the answer's status and text. When there is room, all goes
 through.
 """
-KILLED_AT_ONCE = ("first start", "doctor --fix", "clean --yes")
+KILLED_AT_ONCE = ("doctor --fix", "clean --yes")
 """Commands that are killed in the suite, too."""
 
 OTHERS = r"error: \S+ is not empty \(\S+\), and mamlab did not make it, so nothing is written there"

@@ -203,12 +203,23 @@ def keep_printing() -> None:
     )
 
 
+def keep_niceness(group: Path = Path("/proc/self/autogroup")) -> None:
+    """Give this process's session the niceness of the process, so that `nice mamlab ...` holds for the workers too.
+
+    Linux shares processor time among sessions first (autogroup, `man 7 sched`), and each worker is its own session.
+    """
+    with suppress(OSError):
+        if (nice := os.nice(0)) > 0 and group.exists():
+            group.write_text(str(nice))
+
+
 def main() -> None:
     """Serve the pipe whose file descriptor is the first argument, with as many torch threads as the second says."""
     for ignored in (signal.SIGINT, signal.SIGHUP):
         signal.signal(ignored, signal.SIG_IGN)
     descriptor, threads = (int(argument) for argument in sys.argv[1:3])
     torch.set_num_threads(threads)
+    keep_niceness()
     keep_printing()
     with Connection(descriptor) as pipe:
         serve(pipe)

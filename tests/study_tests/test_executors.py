@@ -19,6 +19,7 @@ import torch
 from study.spec.parsing import parse_spec
 from study.spec.sections import ExecutionSection
 from study.stores.home import Home
+from study.workers import worker as worker_module
 from study.workers.executors import Executor, LocalExecutor, RayExecutor, make_executor
 from study.workers.executors.local import WorkersError
 from study.workers.executors.placement import gpus_for, slots_for
@@ -362,3 +363,19 @@ def test_without_a_gpu_none_is_handed_out() -> None:
     if torch.cuda.is_available():
         pytest.skip("this machine has a GPU")
     assert gpus_for("auto") == gpus_for("cuda") == ()
+
+
+@pytest.mark.parametrize(("nice", "kept"), [(7, "7"), (0, "before")])
+def test_a_worker_gives_its_session_the_niceness_of_the_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, nice: int, kept: str
+) -> None:
+    group = tmp_path / "autogroup"
+    group.write_text("before")
+    monkeypatch.setattr(os, "nice", lambda increment: nice + increment)
+    worker_module.keep_niceness(group)
+    assert group.read_text() == kept
+
+
+def test_a_system_without_sessions_that_share_out_processor_time_needs_no_niceness(tmp_path: Path) -> None:
+    worker_module.keep_niceness(tmp_path / "absent")
+    assert not (tmp_path / "absent").exists()

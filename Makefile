@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 JOBS ?= 2
 
-.PHONY: setup demo test test-lowest test-slow test-faults test-statistics test-docs docs lint format bench gpu gpu-more gpu-luggage search-efficiency
+.PHONY: setup demo test test-lowest test-slow test-faults test-statistics test-docs docs lint format bench gpu gpu-more gpu-luggage search-efficiency search-curves
 .PHONY: release-check constraints clean
 
 setup: $(STAMP)
@@ -53,7 +53,8 @@ test-docs: $(STAMP)
 docs: $(STAMP)
 	$(BIN)/python -m study.spec.reference > docs/spec.md
 	MAMLAB_HOME=$$(mktemp -d) $(BIN)/python -m tests.notebooks examples/*.ipynb
-	for report in docs/results/*/; do $(BIN)/mamlab report --from $$report --out $$report || exit 1; done
+	for report in docs/results/*/study.json; do \
+		$(BIN)/mamlab report --from $$(dirname $$report) --out $$(dirname $$report) || exit 1; done
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
@@ -69,6 +70,10 @@ test-statistics: $(STAMP)
 
 search-efficiency: $(STAMP)
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.search_efficiency
+
+# Random configs of three problems trained to the end, 500 each: two hours of a core. It may be stopped and goes on.
+search-curves: $(STAMP)
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.curves
 
 # What a GPU has to prove: docs/gpu.md. The luggage is for a machine without a network.
 gpu: $(STAMP) gpu-luggage

@@ -12,6 +12,7 @@ import hashlib
 import io
 import os
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
@@ -91,6 +92,12 @@ class CheckpointFolder:
         """Return what `load` would, and leave every file where it is."""
         states = (_read(file) for file in [self._final, *reversed(self._epochs())] if file.exists())
         return next((state for state in states if state is not None), None)
+
+    def every_epoch(self) -> Iterator[State]:
+        """Yield the state after each epoch that is kept, in their order; a damaged one is left out."""
+        for file in self._epochs():
+            if (state := _read(file)) is not None:
+                yield state
 
     def leftovers(self) -> list[Path]:
         """Return the files that serve nothing: half written, damaged, or of an epoch when the training has ended."""

@@ -52,9 +52,10 @@ def evaluate(
     tasks: int,
     at_once: int = 1,
     queries: Sequence[Queries] = (),
+    first: int = 0,
 ) -> dict[Queries, list[Scores]]:
-    """Score the first `tasks` tasks of `stream`: for each way to normalise queries, by ensembles of the first 1, 2, ...
-    members.
+    """Score `tasks` tasks of `stream`, from number `first` on: for each way to normalise queries, by ensembles of the
+    first 1, 2, ... members.
 
     Args:
         learner: network and config.
@@ -64,13 +65,14 @@ def evaluate(
         at_once: so many are computed together.
         queries: how queries are normalised; none: the config's. All members and norm_modes share what was learned of a
             task.
+        first: number of the first task.
     """
     norm_modes = queries or (learner.config.norm.queries,)
     found: dict[Queries, list[list[tuple[Tensor, Tensor]]]] = {
         norm_mode: [[] for _ in members] for norm_mode in norm_modes
     }
-    for start in range(0, tasks, at_once):
-        batch = stream.batch((task,) for task in range(start, min(start + at_once, tasks)))
+    for start in range(first, first + tasks, at_once):
+        batch = stream.batch((task,) for task in range(start, min(start + at_once, first + tasks)))
         answers = [_answers(learner, member, batch, norm_modes) for member in members]
         for norm_mode, logits in zip(norm_modes, zip(*answers, strict=True), strict=True):
             total = torch.zeros_like(logits[0])

@@ -1,0 +1,65 @@
+"""Every epoch of a training, scored on validation tasks that no search sees."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+from search_spaces.trials import FixedParams
+from study.spec.config import StudyConfig
+from study.stores.connect import open_trials
+from study.stores.home import Home
+from trainers.arithmetic import arithmetic
+from trainers.checkpoint import CheckpointFolder
+from trainers.config import TrainerConfig
+from trainers.data.classes import ClassData
+from trainers.data.episodes import EpisodeStream
+from trainers.evaluation import Snapshot, evaluate
+from trainers.training_run import TrainingRun
+
+TASKS, QUERIES = 40, 5
+"""Of the judging set, queries a class. Its tasks follow those that a search sees in the same stream."""
+
+
+def judged_file(home: Home, problem: str) -> Path:
+    """Return where the scores of a problem are kept, a line a trial."""
+    return home.root / f"judged-{problem}.jsonl"
+
+
+def judged(home: Home, problem: str) -> dict[int, list[float]]:
+    """Return the accuracies of each epoch, in [0, 1], by trial; of those that are scored."""
+    file = judged_file(home, problem)
+    lines = file.read_text().splitlines() if file.exists() else []
+    return {entry["trial"]: entry["judged"] for entry in map(json.loads, lines)}
+
+
+def judge_all(config: StudyConfig, home: Home, problem: str, data: ClassData, stop: Callable[[], bool]) -> None:
+    """Score the trials that have ended and are not scored yet, then remove their checkpoints."""
+    known = judged(home, problem)
+    for trial in open_trials(home, config.study.name)[0]:
+        if trial.number in known or not trial.state.is_finished() or stop():
+            continue
+        assert config.space is not None
+        trained, _ = config.space.suggest(FixedParams(trial.params), config.base_tree)
+        fingerprint = config.fingerprint(trained, config.seeds[0], data.checksum)
+        folder = CheckpointFolder(home.checkpoints / fingerprint, keep_all=True)
+        scores = judge(trained, config.seeds[0], data, folder)
+        with judged_file(home, problem).open("a") as file:
+            file.write(json.dumps({"trial": trial.number, "judged": scores}) + "\n")
+        folder.remove()
+
+
+def judge(config: TrainerConfig, seed: int, data: ClassData, folder: CheckpointFolder) -> list[float]:
+    """Return the accuracy of each epoch whose checkpoint `folder` has, in their order."""
+    run = TrainingRun(config, seed, data)
+    episodes = config.episodes.model_copy(update={"queries": QUERIES})
+    stream = EpisodeStream(data, "val", episodes, seed)
+    with arithmetic(config):
+        return [_score(run, Snapshot(0, 0.0, s["weights"], s["statistics"]), stream) for s in folder.every_epoch()]
+
+
+def _score(run: TrainingRun, candidate: Snapshot, stream: EpisodeStream) -> float:
+    seen = run.config.evaluation.val_tasks
+    found = evaluate(run.learner, [candidate], stream, TASKS, run.evaluated_at_once, first=seen)
+    return found[run.config.norm.queries][0].mean_accuracy

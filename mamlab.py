@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from trainers import Diverged, MAMLClassifier, TrainerConfig, train
     from trainers.data import CifarFS, DataError, Glyphs, ImageFolder, Omniglot
     from trainers.errors import MamlabError
+    from trainers.method import Checkpoint, Epoch, Outcome
+    from trainers.sections import Section as Settings
 
     __version__: str
 
@@ -43,24 +45,30 @@ _HOME = {
     "search_spaces": ("Choice", "Range", "SearchSpace"),
     "trainers": ("Diverged", "MAMLClassifier", "TrainerConfig", "train"),
     "trainers.errors": ("MamlabError",),
+    "trainers.method": ("Checkpoint", "Epoch", "Outcome"),
+    "trainers.sections": ("Settings",),
     "trainers.data": ("CifarFS", "DataError", "Glyphs", "ImageFolder", "Omniglot"),
 }
-_CALLED_THERE = {"open": "open_study"}
+_CALLED_THERE = {"open": "open_study", "Settings": "Section"}
 
 __all__ = [
+    "Checkpoint",
     "Choice",
     "CifarFS",
     "DataError",
     "Diverged",
+    "Epoch",
     "Glyphs",
     "ImageFolder",
     "MAMLClassifier",
     "MamlabError",
     "Metric",
     "Omniglot",
+    "Outcome",
     "Range",
     "Result",
     "SearchSpace",
+    "Settings",
     "SpecError",
     "StudyConfig",
     "StudyPaused",

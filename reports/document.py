@@ -35,7 +35,7 @@ from .tables.promotion import fresh_table, promotion_table
 from .tables.provenance import mixed, provenance_table
 from .tables.stability import divergence_table, stability_table
 from .tables.verdicts import verdict_table
-from .text import accuracy, many, with_interval
+from .text import many, measured, with_interval
 
 T = TypeVar("T")
 MOST_LINKED = 50
@@ -206,8 +206,10 @@ def _search(found: Search, records: Sequence[RunRecord], info: StudyInfo) -> Par
     headline = [head]
     if found.complete:
         best = found.complete[0]
-        value = accuracy(best.value.mean) if best.value.n == 1 else with_interval(best.value)
-        tested = f" Its test accuracy: {with_interval(best.test)}." if best.test.n else ""
+        metric = found.measured
+        value = measured(best.value.mean, metric) if best.value.n == 1 else with_interval(best.value, metric=metric)
+        told = with_interval(best.test, metric=metric)
+        tested = f" Its test {metric.words}: {told}." if best.test.n else ""
         headline.append(
             f"The best of {many(len(found.complete), 'complete trial')} is trial {best.label} with a validation"
             f" accuracy of {value}; as the maximum of a search this is biased upward.{tested}"

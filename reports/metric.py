@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 from trainers.errors import InputError
@@ -88,6 +89,44 @@ class Metric:
         """Return "highest" or "lowest": what the best value is."""
         return "highest" if self.better == "higher" else "lowest"
 
+    @property
+    def validation(self) -> str:
+        """What MLflow has its value on validation data under, epoch by epoch."""
+        return f"val_{self.name}"
+
+    @property
+    def best_validation(self) -> str:
+        """What MLflow has the best epoch's value on validation data under."""
+        return f"best_val_{self.name}"
+
+    @property
+    def test(self) -> str:
+        """What MLflow has the value on test data under."""
+        return f"test_{self.name}"
+
+    @property
+    def tested(self) -> Metric:
+        """The metric of values on test data, which decides where runs were tested."""
+        if self == ACCURACY:
+            return TEST_ACCURACY
+        what = f"{self.heading} on test data, of the best epoch on validation data"
+        return replace(self, name=self.test, title=f"Test {self.heading}", meaning=what)
+
+    @property
+    def validated(self) -> Metric:
+        """The metric of the best epochs' values on validation data, which decides where no run was tested."""
+        if self == ACCURACY:
+            return BEST_VALIDATION
+        what = f"{self.heading} of the best epoch on validation data (these runs were not tested; the best of several"
+        return replace(
+            self, name=self.best_validation, title=f"Best validation {self.heading}",
+            meaning=f"{what} epochs is biased towards better)",
+        )  # fmt: skip
+
+    def best(self, values: Iterable[float]) -> float | None:
+        """Return the best of `values`, None of none."""
+        return max(values, key=lambda value: self.sign * value, default=None)
+
     def with_unit(self, title: str, difference: bool = False) -> str:
         """Return a column's title with the unit of its values, or of its differences."""
         unit = self.difference_unit if difference else self.unit
@@ -116,6 +155,8 @@ def better_by_name(name: str) -> Better:
     return "lower" if lower else "higher"
 
 
+ACCURACY = Metric("accuracy", unit=PERCENT, scale=100)
+"""What MAML++ is judged by; `TEST_ACCURACY` and `BEST_VALIDATION` are its values at the end of a run."""
 TEST_ACCURACY = Metric(
     "test_accuracy", unit=PERCENT, scale=100, title="Test accuracy",
     meaning="test accuracy of the weights of the best validation epoch (single model)",

@@ -16,6 +16,7 @@ from .designs import Family as Family
 from .designs import Sweep as Sweep
 from .designs import factorial_of as factorial_of
 from .designs import family_of
+from .metric import ACCURACY
 from .metric import Metric as Metric
 from .origin import FreshSeeds, Origin, fresh_of, origin_of
 from .shown import Shown, shown_of
@@ -66,6 +67,10 @@ TAG_ADJUST = "adjust"
 """Of an ablation: "study", if p values are adjusted over all comparisons; absent for within each family."""
 TAG_TRAINED_BY = "trained_by"
 """Who trained, where that is not MAML++'s own trainer: "module:name" and its source's checksum; absent for ours."""
+TAG_METRIC = "metric"
+"""JSON object of the `Metric` that runs are measured by, where that is not accuracy: of every run."""
+TAG_PAIRING = "pairing"
+"""What trainings of another method than MAML++ share with equal seeds; absent where nobody said."""
 TAG_LOOKS = "looks"
 """JSON list of the numbers of seeds at which an ablation is judged; absent for once, with all."""
 TAG_MARGIN = "margin"
@@ -141,16 +146,9 @@ TEST_ACCURACY_SE = "test_accuracy_se"
 ENSEMBLE_TEST_ACCURACY = "ensemble_test_accuracy"
 ENSEMBLE_TEST_ACCURACY_SE = "ensemble_test_accuracy_se"
 FINAL_METRICS = (
-    BEST_VAL_ACCURACY,
-    BEST_EPOCH,
-    EPOCHS_RUN,
-    SECONDS,
-    COMPUTE,
-    TEST_ACCURACY,
-    TEST_ACCURACY_SE,
-    ENSEMBLE_TEST_ACCURACY,
-    ENSEMBLE_TEST_ACCURACY_SE,
-)
+    BEST_VAL_ACCURACY, BEST_EPOCH, EPOCHS_RUN, SECONDS, COMPUTE, TEST_ACCURACY, TEST_ACCURACY_SE,
+    ENSEMBLE_TEST_ACCURACY, ENSEMBLE_TEST_ACCURACY_SE,
+)  # fmt: skip
 
 # Artifacts.
 CONFIG_FILE = "config.json"
@@ -247,8 +245,10 @@ class StudyInfo:
     """
     trained_by: str = ""
     """Who trained, as `TAG_TRAINED_BY` has it; empty for MAML++'s own trainer."""
+    measured: Metric = ACCURACY
+    """What runs are measured by; the names of their metrics follow from its name."""
     metric: Metric | None = None
-    """What decides an ablation; None: test accuracy, or the best validation accuracy where no run was tested."""
+    """What decides an ablation; None: `measured` on test data, or on validation data where no run was tested."""
     source: str = ""
     """What the results are, if mamlab did not train them: a file with its checksum, an experiment."""
     pairing: str = MAMLPP_PAIRING
@@ -280,7 +280,8 @@ class StudyInfo:
         Raises TypeError, ValueError, KeyError or AttributeError for a tree of another form.
         """
         known = {field.name for field in fields(cls)}
-        factorial, sweep, origin, metric = (tree.get(name) for name in ("factorial", "sweep", "origin", "metric"))
+        factorial, sweep, origin = (tree.get(name) for name in ("factorial", "sweep", "origin"))
+        metric, measured = tree.get("metric"), tree.get("measured")
         return cls(
             **{key: value for key, value in tree.items() if key in known}
             | {
@@ -291,6 +292,7 @@ class StudyInfo:
                 "space": {name: dict(dimension) for name, dimension in tree.get("space", {}).items()},
                 "origin": origin and origin_of(origin),
                 "metric": metric and Metric(**metric),
+                "measured": Metric(**measured) if measured else ACCURACY,
                 "fresh": tuple(fresh_of(one) for one in tree.get("fresh", ())),
                 "looks": tuple(int(look) for look in tree.get("looks", ())),
                 "shown": tuple(shown_of(one) for one in tree.get("shown", ())),

@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import math
 
-from .metric import PERCENT, Metric
+from .metric import ACCURACY, PERCENT, Metric
 from .statistics.estimate import Estimate
 
 NONE = "–"
 MINUS = "−"
-ACCURACY = Metric("accuracy", unit=PERCENT, scale=100)
-"""What is written unless another metric is named: a share of 1."""
 DIGITS = 5
 
 
@@ -46,12 +44,12 @@ def _five_digits(number: float, sign: str) -> str:
     return f"{number:{sign}.{max(0, digits)}f}"
 
 
-def accuracy(found: Estimate | float | None) -> str:
+def measured(found: Estimate | float | None, metric: Metric = ACCURACY) -> str:
     """Return "71.25 %" for a single run, "71.25 % [70.10, 72.40], n = 3" for a mean; a dash for None."""
     if isinstance(found, Estimate):
-        shown = interval(found) if found.low is not None else f"({interval(found)})"
-        return accuracy(found.mean) + (f" {shown}, n = {found.n}" if found.n > 1 else "")
-    return NONE if found is None else f"{percent(found)} %"
+        shown = interval(found, metric=metric) if found.low is not None else f"({interval(found)})"
+        return measured(found.mean, metric) + (f" {shown}, n = {found.n}" if found.n > 1 else "")
+    return NONE if found is None else with_unit(found, metric)
 
 
 def with_unit(value: float | None, metric: Metric, difference: bool = False) -> str:

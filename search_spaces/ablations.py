@@ -10,18 +10,17 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from trainers.config import TrainerConfig
-from trainers.error_messages import explain, unknown
+from trainers.error_messages import unknown
 from trainers.errors import InputError
-from trainers.fingerprint import same_training
 from trainers.inert import Inert
-from trainers.overrides import merge, normalise
-from trainers.sections import COMPONENTS as SWITCHES
+from trainers.known_method import MAMLPP, KnownMethod
+from trainers.method import Config
+from trainers.overrides import merge
 
-COMPONENTS = tuple(name.upper() for name in SWITCHES)
+COMPONENTS = MAMLPP.titles
 """The parts of MAML++; in a TrainerConfig each is `off` or on under its name in lower case."""
 
-FULL, PLAIN = "MAML++", "MAML"
+FULL, PLAIN = MAMLPP.name, MAMLPP.plain
 
 
 @dataclass(frozen=True)
@@ -32,56 +31,61 @@ class Arm:
     overrides: Mapping[str, Any] = field(default_factory=dict)
 
 
-def switched_on(tree: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the components that have an effect in the config of `tree`, in the order of COMPONENTS."""
-    config, _ = normalise(tree)
-    return tuple(name for name in COMPONENTS if getattr(config, name.lower()) != "off")
+def switched_on(tree: Mapping[str, Any], method: KnownMethod = MAMLPP) -> tuple[str, ...]:
+    """Return the components that have an effect in the config of `tree`, in their own order."""
+    config, _ = method.normalise(dict(tree))
+    return tuple(name for name in method.titles if getattr(config, method.path(name)) != "off")
 
 
-def leave_one_out(components: Sequence[str]) -> list[Arm]:
+def leave_one_out(components: Sequence[str], method: KnownMethod = MAMLPP) -> list[Arm]:
     """Return the full method, and for each component the full method without it."""
-    return [Arm(FULL), *(Arm(f"{FULL} without {name}", {name.lower(): "off"}) for name in components)]
+    full = method.name
+    return [Arm(full), *(Arm(f"{full} without {name}", {method.path(name): "off"}) for name in components)]
 
 
-def add_one_in(components: Sequence[str], base: Mapping[str, Any]) -> list[Arm]:
+def add_one_in(components: Sequence[str], base: Mapping[str, Any], method: KnownMethod = MAMLPP) -> list[Arm]:
     """Return the method with every component off, and for each component that method with it alone.
 
     Args:
         components: what is added, each in its turn, with its settings in `base`.
         base: nested overrides of the full method. All but the components stays: rates, budget, episodes.
+        method: whose components these are.
     """
-    off = {name.lower(): "off" for name in COMPONENTS}
-    arms = [Arm(PLAIN, off)]
+    off = dict.fromkeys(method.components, "off")
+    arms = [Arm(method.plain, off)]
     for name in components:
-        key = name.lower()
-        arms.append(Arm(f"{PLAIN} + {name}", {**off, key: base.get(key, "off")}))
+        key = method.path(name)
+        arms.append(Arm(f"{method.plain} + {name}", {**off, key: base.get(key, "off")}))
     return arms
 
 
-def factorial(components: Sequence[str], base: Mapping[str, Any]) -> list[tuple[Arm, tuple[str, ...]]]:
+def factorial(
+    components: Sequence[str], base: Mapping[str, Any], method: KnownMethod = MAMLPP
+) -> list[tuple[Arm, tuple[str, ...]]]:
     """Return the 2^k arms in which each of k components is on or off, each arm with those of them that are on.
 
     Other components stay as in `base`. The arms that leave-one-out and add-one-in share with it have the same names
     there.
     """
-    others = [name for name in switched_on(base) if name not in components]
+    others = [name for name in switched_on(base, method) if name not in components]
     arms = []
     for count in range(len(components), -1, -1):
         for on in combinations(components, count):
             off = [name for name in components if name not in on]
-            arms.append((Arm(_combined(on, off, others), {name.lower(): "off" for name in off}), on))
+            name = _combined(on, off, others, method)
+            arms.append((Arm(name, {method.path(one): "off" for one in off}), on))
     return arms
 
 
-def _combined(on: Sequence[str], off: Sequence[str], others: Sequence[str]) -> str:
+def _combined(on: Sequence[str], off: Sequence[str], others: Sequence[str], method: KnownMethod) -> str:
     """Return "MAML++", "MAML++ without X, Y", "MAML + X + Y" or "MAML": what is shorter, from the end that is named
     truly.
     """
     if not off:
-        return FULL
+        return method.name
     if others or len(off) < len(on) or len(off) == 1:
-        return f"{FULL} without {', '.join(off)}"
-    return " + ".join([PLAIN, *on])
+        return f"{method.name} without {', '.join(off)}"
+    return " + ".join([method.plain, *on])
 
 
 def sweep(path: str, values: Sequence[Any]) -> list[Arm]:
@@ -89,13 +93,15 @@ def sweep(path: str, values: Sequence[Any]) -> list[Arm]:
     return [Arm(f"{path} = {value}", {path: value}) for value in values]
 
 
-def compile_arms(base: Mapping[str, Any], arms: Sequence[Arm]) -> dict[str, tuple[TrainerConfig, tuple[Inert, ...]]]:
+def compile_arms(
+    base: Mapping[str, Any], arms: Sequence[Arm], method: KnownMethod = MAMLPP
+) -> dict[str, tuple[Config, tuple[Inert, ...]]]:
     """Return each arm's config and what had no effect in it.
 
     Raises ValueError for a name used twice, for settings that are wrong, and for two arms that are the same
     training, naming both.
     """
-    compiled: dict[str, tuple[TrainerConfig, tuple[Inert, ...]]] = {}
+    compiled: dict[str, tuple[Config, tuple[Inert, ...]]] = {}
     problems, shown = list[str](), dict[str, str]()
     for arm in arms:
         if problem := _name_problem(arm.name, shown):
@@ -105,11 +111,11 @@ def compile_arms(base: Mapping[str, Any], arms: Sequence[Arm]) -> dict[str, tupl
             problems.append(f'ablation.arms: the name "{arm.name}" appears twice; give each arm its own')
             continue
         try:
-            config, dropped = normalise(merge(base, arm.overrides))
+            config, dropped = method.normalise(merge(base, arm.overrides))
         except ValidationError as error:
-            problems += explain(error, TrainerConfig, f'ablation.arms "{arm.name}"').splitlines()
+            problems += method.explain(error, f'ablation.arms "{arm.name}"').splitlines()
             continue
-        twin = next((name for name, (other, _) in compiled.items() if same_training(other, config)), None)
+        twin = next((name for name, (other, _) in compiled.items() if method.same_training(other, config)), None)
         if twin:
             why = f" (in the latter {dropped[0].path} has no effect: {dropped[0].reason})" if dropped else ""
             problems.append(f'ablation: arms "{twin}" and "{arm.name}" are the same training{why}; leave one out')
@@ -130,21 +136,26 @@ def _name_problem(name: str, shown: dict[str, str]) -> str:
     return ""
 
 
-def varied(components: Sequence[str] | None, base: Mapping[str, Any]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def varied(
+    components: Sequence[str] | None, base: Mapping[str, Any], method: KnownMethod = MAMLPP
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the components that a design can vary, and a note for each that `base` has on without effect."""
-    on = switched_on(base)
-    _, dropped = normalise(base)
-    idle = {i.path.upper(): i.reason for i in dropped if i.path.upper() in COMPONENTS and i.path.upper() not in on}
+    on = switched_on(base, method)
+    _, dropped = method.normalise(dict(base))
+    reasons = {method.title(i.path): i.reason for i in dropped if i.path in method.components}
+    idle = {name: reason for name, reason in reasons.items() if name not in on}
     if components is None:
         if not on:
-            raise InputError('ablation: no component is on in [trainer]; start from preset = "mamlpp"')
+            start = 'start from preset = "mamlpp"' if method.is_mamlpp else "switch one on there"
+            raise InputError(f"ablation: no component is on in [trainer]; {start}")
         return on, tuple(f"{name} is not an arm: {reason}" for name, reason in idle.items())
     problems = []
     for name in dict.fromkeys(components):
-        if name not in COMPONENTS:
-            problems.append(f'ablation.components "{name}": {unknown("component", name.upper(), COMPONENTS)}')
+        if name not in method.titles:
+            known = unknown("component", method.title(name), method.titles)
+            problems.append(f'ablation.components "{name}": {known}')
         elif name not in on:
-            why = idle.get(name, f"{name.lower()} is off in [trainer]")
+            why = idle.get(name, f"{method.path(name)} is off in [trainer]")
             problems.append(f'ablation.components "{name}": has no effect: {why}; change that, or leave it out')
     if not components:
         problems.append("ablation.components: the list is empty; name components, or leave it out for all")

@@ -10,9 +10,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from trainers.config import TrainerConfig
-from trainers.error_messages import explain, show
+from trainers.error_messages import show
 from trainers.errors import InputError
+from trainers.known_method import MAMLPP, KnownMethod
 from trainers.overrides import Tree, merge
 
 from .dimensions import Choice, Range, read_dimension
@@ -39,7 +39,7 @@ def dimension_tables(table: Mapping[str, Any], prefix: str = "") -> tuple[dict[s
     return found, problems
 
 
-def read_again(path: str, dimension: Any, problems: list[str]) -> Any:
+def read_again(path: str, dimension: Any, problems: list[str], method: KnownMethod = MAMLPP) -> Any:
     """Return the dimension as a spec file's would be read: a range in the setting's own type. What is wrong goes to
     `problems`.
     """
@@ -47,18 +47,18 @@ def read_again(path: str, dimension: Any, problems: list[str]) -> Any:
         problems.append(f"space.{path}: must be a Range(low, high) or a Choice([...]), not {show(dimension)}")
         return dimension
     try:
-        read = read_dimension(path, dimension.as_table())
+        read = read_dimension(path, dimension.as_table(), method)
     except InputError as error:
         problems += str(error).splitlines()
         return dimension
-    problems += [line for value in read.ends() for line in wrong_value(path, value, "space")]
+    problems += [line for value in read.ends() for line in wrong_value(path, value, "space", method)]
     return read
 
 
-def wrong_fixed(fixed: Mapping[str, Any], searched: Collection[str]) -> list[str]:
+def wrong_fixed(fixed: Mapping[str, Any], searched: Collection[str], method: KnownMethod = MAMLPP) -> list[str]:
     """Return what is wrong with the values under `fix`, given what is searched."""
     twice = [f"space.{path}: it is fixed and searched; leave one out" for path in fixed if path in searched]
-    return twice + [line for path, value in fixed.items() for line in wrong_value(path, value, "space.fix")]
+    return twice + [line for path, value in fixed.items() for line in wrong_value(path, value, "space.fix", method)]
 
 
 def wrong_limit(most: Any) -> list[str]:
@@ -71,10 +71,10 @@ def wrong_limit(most: Any) -> list[str]:
     ]
 
 
-def wrong_value(path: str, value: Any, prefix: str) -> list[str]:
+def wrong_value(path: str, value: Any, prefix: str, method: KnownMethod = MAMLPP) -> list[str]:
     """Return what the trainer has against `value` at `path`."""
     try:
-        TrainerConfig.model_validate(merge({}, {path: value}), context={"keep_inert": True})
+        method.validate(merge({}, {path: value}))
     except ValidationError as error:
-        return explain(error, TrainerConfig, prefix).splitlines()
+        return method.explain(error, prefix).splitlines()
     return []

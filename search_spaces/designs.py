@@ -8,9 +8,10 @@ from typing import Any, Literal
 
 from trainers.error_messages import unknown
 from trainers.errors import InputError
-from trainers.overrides import flatten, merge, normalise, settings
+from trainers.known_method import MAMLPP, KnownMethod
+from trainers.overrides import flatten, merge
 
-from .ablations import FULL, PLAIN, Arm, add_one_in, factorial, leave_one_out, sweep, varied
+from .ablations import Arm, add_one_in, factorial, leave_one_out, sweep, varied
 from .dimensions import confused, means_same
 
 Design = Literal["leave_one_out", "add_one_in", "both", "factorial", "sweep", "arms"]
@@ -59,6 +60,7 @@ def plan(
     own: Sequence[Arm] = (),
     own_base: str | None = None,
     families: Sequence[FamilyOf] = (),
+    method: KnownMethod = MAMLPP,
 ) -> Plan:
     """Return the arms of a design and their comparisons.
 
@@ -71,14 +73,15 @@ def plan(
         own_base: the arm that `own`, and the values of a sweep, are compared with; None for the first of all arms, or
             the value in `base`.
         families: what is compared; empty for the design's own families.
+        method: whose components and settings these are.
 
     Raises ValueError with a line for each thing that is wrong.
     """
     _refuse_unused(design, components, swept, own)
-    found = _compiled(design, base, components, swept)
+    found = _compiled(design, base, components, swept, method)
     arms = (*found.arms, *own)
     names = [arm.name for arm in arms]
-    reference = own_base or _reference(found, base) or names[0]
+    reference = own_base or _reference(found, base, method) or names[0]
     if reference not in names:
         raise InputError(f'ablation.base = "{reference}": {unknown("arm", reference, names)}')
     rest = {f"{found.path} against {reference}": found.values, "own arms": [arm.name for arm in own]}
@@ -100,47 +103,49 @@ def _refuse_unused(
 
 
 def _compiled(
-    design: Design, base: Mapping[str, Any], components: Sequence[str] | None, swept: Mapping[str, Any] | None
-) -> Plan:
+    design: Design, base: Mapping[str, Any], components: Sequence[str] | None, swept: Mapping[str, Any] | None,
+    method: KnownMethod,
+) -> Plan:  # fmt: skip
     """Return the design's own arms and families."""
     if design == "arms":
         return Plan((), {})
     if design == "sweep":
         return _sweep(swept)
-    names, notes = varied(components, base)
+    names, notes = varied(components, base, method)
     if design == "factorial":
-        return _factorial(names, base, notes)
-    arms = leave_one_out(names) if design != "add_one_in" else []
-    arms += add_one_in(names, base) if design != "leave_one_out" else []
-    return Plan(tuple(arms), _component_families([arm.name for arm in arms]), notes)
+        return _factorial(names, base, notes, method)
+    arms = leave_one_out(names, method) if design != "add_one_in" else []
+    arms += add_one_in(names, base, method) if design != "leave_one_out" else []
+    return Plan(tuple(arms), _component_families([arm.name for arm in arms], method), notes)
 
 
-def _factorial(components: Sequence[str], base: Mapping[str, Any], notes: tuple[str, ...]) -> Plan:
+def _factorial(components: Sequence[str], base: Mapping[str, Any], notes: tuple[str, ...], method: KnownMethod) -> Plan:
     if not 2 <= len(components) <= LARGEST_FACTORIAL:
         raise InputError(
             f'ablation.components: design = "factorial" takes 2 to {LARGEST_FACTORIAL} components, not'
             f' {len(components)}; name others, or choose design = "both"'
         )
-    arms = factorial(components, base)
+    arms = factorial(components, base, method)
     on = {arm.name: some for arm, some in arms}
-    without = tuple((arm, FULL) for arm, some in on.items() if len(some) == len(components) - 1)
+    without = tuple((arm, method.name) for arm, some in on.items() if len(some) == len(components) - 1)
     plain = next(arm for arm, some in on.items() if not some)
     families = {
         "leave one out": without,
         "add one in": tuple((arm, plain) for arm, some in on.items() if len(some) == 1),
-        "whole method": ((FULL, plain),),
+        "whole method": ((method.name, plain),),
     }
     return Plan(tuple(arm for arm, _ in arms), families, notes, tuple(components), on)
 
 
-def _component_families(names: Sequence[str]) -> dict[str, Pairs]:
+def _component_families(names: Sequence[str], method: KnownMethod) -> dict[str, Pairs]:
     """Return the default families: each leave-one-out arm against MAML++, each add-one-in arm against MAML, MAML++
     against MAML.
     """
+    full, plain = method.name, method.plain
     return {
-        "leave one out": tuple((name, FULL) for name in names if name.startswith(f"{FULL} ")),
-        "add one in": tuple((name, PLAIN) for name in names if name.startswith(f"{PLAIN} ")),
-        "whole method": ((FULL, PLAIN),) if {FULL, PLAIN} <= set(names) else (),
+        "leave one out": tuple((name, full) for name in names if name.startswith(f"{full} without ")),
+        "add one in": tuple((name, plain) for name in names if name.startswith(f"{plain} + ")),
+        "whole method": ((full, plain),) if {full, plain} <= set(names) else (),
     }
 
 
@@ -158,11 +163,12 @@ def _sweep(swept: Mapping[str, Any] | None) -> Plan:
     return Plan(tuple(arms), {}, path=path, values={arm.name: arm.overrides[path] for arm in arms})
 
 
-def _reference(found: Plan, base: Mapping[str, Any]) -> str | None:
+def _reference(found: Plan, base: Mapping[str, Any], method: KnownMethod) -> str | None:
     """Return the arm whose value is that of the base."""
-    config = normalise(base)[0]
-    now, epochs = settings(config).get(found.path), config.budget.epochs
-    return next((arm for arm, value in found.values.items() if means_same(value, now, epochs, found.path)), None)
+    config = method.normalise(dict(base))[0]
+    now, epochs = method.settings(config).get(found.path), method.epochs(config)
+    place = method.position(found.path)
+    return next((arm for arm, value in found.values.items() if means_same(value, now, epochs, place)), None)
 
 
 def _declared(families: Sequence[FamilyOf], names: Sequence[str]) -> dict[str, Pairs]:

@@ -11,17 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
-from trainers.config import TrainerConfig
 from trainers.error_messages import nearest, show, unknown
 from trainers.errors import InputError
-from trainers.fingerprint import MACHINE
-from trainers.sections import COMPONENTS as SWITCHES
+from trainers.known_method import MAMLPP, KnownMethod
 from trainers.sections import POSITIONS, resolve
 
 if TYPE_CHECKING:
     from .trials import Trial
 
-COMPONENTS_WITH_SETTINGS = ("msl", "da", "lslr", "ca")
 _KEYS = ("low", "high", "log", "step", "choices")
 
 
@@ -163,18 +160,19 @@ Dimension = Range | Choice
 
 
 @cache
-def setting_paths() -> dict[str, Any]:
+def setting_paths(method: KnownMethod = MAMLPP) -> dict[str, Any]:
     """Return every path that a space may vary, with the annotated type of its setting."""
-    return {path: kind for path, kind in _paths(TrainerConfig, "") if path not in MACHINE}
+    found = _paths(method.config, "", method.components)
+    return {path: kind for path, kind in found if path not in method.machine}
 
 
-def _paths(model: type[BaseModel], prefix: str) -> list[tuple[str, Any]]:
+def _paths(model: type[BaseModel], prefix: str, switches: Sequence[str]) -> list[tuple[str, Any]]:
     found: list[tuple[str, Any]] = []
     for name, field in model.model_fields.items():
         below = next((t for t in _parts(field.annotation) if isinstance(t, type) and issubclass(t, BaseModel)), None)
-        if below is None or prefix + name in SWITCHES:
+        if below is None or prefix + name in switches:
             found.append((prefix + name, field.annotation))
-        found += _paths(below, f"{prefix}{name}.") if below else []
+        found += _paths(below, f"{prefix}{name}.", switches) if below else []
     return found
 
 
@@ -182,56 +180,61 @@ def _parts(annotation: Any) -> list[Any]:
     return [annotation, *getattr(annotation, "__args__", ())]
 
 
-def read_dimension(path: str, table: Mapping[str, Any]) -> Dimension:
+def read_dimension(path: str, table: Mapping[str, Any], method: KnownMethod = MAMLPP) -> Dimension:
     """Return the dimension of `path` that a spec file's `table` describes. Raises ValueError, a line a problem."""
     where = f"space.{path}"
-    if path not in setting_paths():
-        raise InputError(f"{where}: {_unknown_path(path)}")
+    if path not in setting_paths(method):
+        raise InputError(f"{where}: {_unknown_path(path, method)}")
     wrong = [f"{where}.{key}: {unknown('key', key, _KEYS)}" for key in table if key not in _KEYS]
     if wrong:
         raise InputError("\n".join(wrong))
     if "choices" in table:
-        return _read_choice(where, path, table)
-    return _read_range(where, path, table)
+        return _read_choice(where, path, table, method)
+    return _read_range(where, path, table, method)
 
 
-def _unknown_path(path: str) -> str:
-    if path in MACHINE:
+def _unknown_path(path: str, method: KnownMethod) -> str:
+    if path in method.machine:
         return "it says where and how fast a training runs, and changes no result; set it in [trainer]"
-    guess = nearest(path, setting_paths())
-    beside = [known for known in setting_paths() if known.startswith(path.partition(".")[0] + ".")]
-    return "no such setting of the trainer" + (
-        f"; did you mean {guess}?" if guess else f" (known: {', '.join(beside or setting_paths())})"
+    known = setting_paths(method)
+    guess = nearest(path, known)
+    beside = [one for one in known if one.startswith(path.partition(".")[0] + ".")]
+    return f"no such setting of {'the trainer' if method.is_mamlpp else method.name}" + (
+        f"; did you mean {guess}?" if guess else f" (known: {', '.join(beside or known)})"
     )
 
 
-def _read_choice(where: str, path: str, table: Mapping[str, Any]) -> Choice:
+def _read_choice(where: str, path: str, table: Mapping[str, Any], method: KnownMethod) -> Choice:
     choices = table["choices"]
     if len(table) > 1:
         raise InputError(f"{where}: choices stand alone; leave out {', '.join(k for k in table if k != 'choices')}")
     if problem := _no_choices(choices) or confused(choices):
         raise InputError(f"{where}.choices: {problem}")
-    if path in SWITCHES and not set(choices) <= {"on", "off"}:
+    if path in method.switches and not set(choices) <= {"on", "off"}:
         raise InputError(f'{where}.choices: {path} is a component: choose from "on" and "off", not {choices!r}')
     return Choice(tuple(choices))
 
 
-def _read_range(where: str, path: str, table: Mapping[str, Any]) -> Range:
+def _read_range(where: str, path: str, table: Mapping[str, Any], method: KnownMethod) -> Range:
     missing = [key for key in ("low", "high") if key not in table]
     if missing:
         raise InputError(
             f"{where}: {' and '.join(missing)} missing; write low = ... and high = ..., or choices = [...]"
         )
     low, high, log, step = table["low"], table["high"], table.get("log", False), table.get("step")
-    kinds: set[Any] = {type_ for type_ in (int, float) if type_ in _parts(setting_paths()[path])}
     if problem := _no_numbers(low, high, log, step):
         raise InputError(where + problem)
-    if not kinds:
+    if not _numbers(path, method):
         raise InputError(f"{where}: {path} is no number; write choices = [...]")
-    low, high, step = _one_type(where, path, kinds, low, high, step)
+    low, high, step = _one_type(where, path, method, low, high, step)
     if problem := _no_range(low, high, log, step):
         raise InputError(where + problem)
     return Range(low, high, log, step)
+
+
+def _numbers(path: str, method: KnownMethod) -> set[type]:
+    """Return which numbers a setting takes: whole ones, others, or none."""
+    return {int, float} & {part for part in _parts(setting_paths(method)[path]) if isinstance(part, type)}
 
 
 def _no_numbers(low: Any, high: Any, log: Any, step: Any) -> str:
@@ -261,17 +264,17 @@ def _no_choices(choices: Any) -> str:
     return f"must be a list with at least one value, not {show(choices) if isinstance(choices, str) else repr(choices)}"
 
 
-def _one_type(where: str, path: str, kinds: set[Any], low: Any, high: Any, step: Any) -> tuple[Any, Any, Any]:
+def _one_type(where: str, path: str, method: KnownMethod, low: Any, high: Any, step: Any) -> tuple[Any, Any, Any]:
     """Return the three numbers in the setting's own type."""
     given = {type(value) for value in (low, high, step) if value is not None}
-    if path in POSITIONS:
+    if method.position(path) in POSITIONS:
         if len(given) > 1:
             raise InputError(
                 f"{where}: low = {low} and high = {high} mix epochs (whole numbers) with shares of the run "
                 "(0.0 to 1.0); write both in one unit"
             )
         return low, high, step
-    if kinds == {int}:
+    if _numbers(path, method) == {int}:
         if given != {int}:
             raise InputError(f"{where}: {path} is a whole number; write low, high and step without a point")
         return low, high, step

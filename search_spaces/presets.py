@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from trainers.error_messages import show, unknown
 from trainers.errors import InputError
+from trainers.known_method import MAMLPP as MAMLPP_METHOD
+from trainers.known_method import KnownMethod
 
 from .dimensions import Choice, Dimension, Range
 
@@ -40,8 +44,10 @@ RATES: dict[str, Dimension] = {
 SPACES: dict[str, dict[str, Dimension]] = {"mamlpp": MAMLPP, "components": COMPONENTS_ONLY, "rates": RATES}
 
 
-def space_preset(name: object) -> dict[str, Dimension]:
+def space_preset(name: object, method: KnownMethod = MAMLPP_METHOD) -> Mapping[str, Dimension]:
     """Return the dimensions of the ready space `name`. Raises ValueError naming the nearest one."""
-    if not isinstance(name, str) or name not in SPACES:
-        raise InputError(f"space.preset = {show(name)}: {unknown('space', str(name), SPACES)}")
-    return SPACES[name]
+    spaces: Mapping[str, Mapping[str, Dimension]] = SPACES if method.is_mamlpp else method.spaces
+    if not isinstance(name, str) or name not in spaces:
+        known = unknown("space", str(name), spaces) if spaces else f"{method.name} has no ready space; leave it out"
+        raise InputError(f"space.preset = {show(name)}: {known}")
+    return spaces[name]

@@ -14,14 +14,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from trainers.config import TrainerConfig
 from trainers.error_messages import show
 from trainers.errors import InputError
 from trainers.inert import Inert
-from trainers.overrides import Tree, flatten, merge, normalise, settings
+from trainers.known_method import MAMLPP, KnownMethod
+from trainers.method import Config
+from trainers.overrides import Tree, flatten, merge
 
 from .checks import dimension_tables, read_again, wrong_fixed, wrong_limit
-from .dimensions import COMPONENTS_WITH_SETTINGS, Choice, Dimension, read_dimension
+from .dimensions import Choice, Dimension, read_dimension
 from .presets import space_preset
 from .trials import RandomParams, Trial
 
@@ -31,7 +32,7 @@ _BEFORE_THEIR_SIBLINGS = ("msl.schedule", "ca.period", "ca.min_lr")
 
 @dataclass(frozen=True)
 class SearchSpace:
-    """Dimensions by dotted TrainerConfig path; the paths are Optuna's parameter names.
+    """Dimensions by the dotted paths of a method's config; the paths are Optuna's parameter names.
 
     Attributes:
         dimensions: what varies. A component's own path ("msl") is its switch, with choices "on" and "off".
@@ -40,26 +41,28 @@ class SearchSpace:
         max_compute: the most operations that a config may take, as a multiple of the base's; None: any number. What
             counts them
             is not here: whoever samples keeps to it.
+        method: whose config it is.
     """
 
     dimensions: Mapping[str, Dimension]
     fixed: Mapping[str, Any] = field(default_factory=dict)
     asked_for: frozenset[str] = frozenset()
     max_compute: float | None = None
+    method: KnownMethod = field(default=MAMLPP, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not isinstance(self.dimensions, Mapping) or not self.dimensions:
             raise InputError('space: nothing varies; write preset = "mamlpp" or a dimension such as [space."outer.lr"]')
         problems = list[str]()
-        read = {path: read_again(path, dimension, problems) for path, dimension in self.dimensions.items()}
-        problems += wrong_fixed(self.fixed, self.dimensions)
+        read = {path: read_again(path, dimension, problems, self.method) for path, dimension in self.dimensions.items()}
+        problems += wrong_fixed(self.fixed, self.dimensions, self.method)
         problems += wrong_limit(self.max_compute)
         if problems:
             raise InputError("\n".join(problems))
         object.__setattr__(self, "dimensions", read)
 
     @classmethod
-    def from_table(cls, table: Mapping[str, Any]) -> SearchSpace:
+    def from_table(cls, table: Mapping[str, Any], method: KnownMethod = MAMLPP) -> SearchSpace:
         """Return the space that a [space] section describes: `preset`, `fix`, `max_compute`, and dimensions by dotted
         path.
 
@@ -68,7 +71,7 @@ class SearchSpace:
         tables, problems = dimension_tables(
             {k: v for k, v in table.items() if k not in ("preset", "fix", "max_compute")}
         )
-        dimensions = dict(space_preset(table["preset"])) if "preset" in table else {}
+        dimensions = dict(space_preset(table["preset"], method)) if "preset" in table else {}
         fixed = flatten(merge({}, table["fix"])) if isinstance(table.get("fix"), dict) else {}
         why = (
             "[space] preset has no such dimension"
@@ -84,39 +87,40 @@ class SearchSpace:
         problems += wrong_limit(max_compute)
         for path, entry in tables.items():
             try:
-                dimensions[path] = read_dimension(path, entry)
+                dimensions[path] = read_dimension(path, entry, method)
             except InputError as error:
                 problems += str(error).splitlines()
-        problems += wrong_fixed(fixed, tables)
+        problems += wrong_fixed(fixed, tables, method)
         if problems:
             raise InputError("\n".join(problems))
         searched = {p: d for p, d in dimensions.items() if p not in fixed}
-        return cls(searched, fixed, frozenset(tables), None if max_compute is None else float(max_compute))
+        most = None if max_compute is None else float(max_compute)
+        return cls(searched, fixed, frozenset(tables), most, method)
 
-    def suggest(self, trial: Trial, base: TrainerConfig | Mapping[str, Any]) -> tuple[TrainerConfig, tuple[Inert, ...]]:
+    def suggest(self, trial: Trial, base: Config) -> tuple[Config, tuple[Inert, ...]]:
         """Ask `trial` for every dimension that can have an effect; return the config and what was dropped from it.
 
         Args:
             trial: an Optuna trial.
             base: what holds for every trial: a config, or nested overrides (a preset and the user's settings).
         """
-        tree = merge(base.model_dump() if isinstance(base, TrainerConfig) else base, self.fixed)
+        tree = merge(base if isinstance(base, Mapping) else base.model_dump(), self.fixed)
         for path in self._order():
             if self._active(path, tree):
                 tree = _put(tree, path, self.dimensions[path].suggest(trial, path))
-        return normalise(tree)
+        return self.method.normalise(tree)
 
-    def params_of(self, config: TrainerConfig, base: Mapping[str, Any]) -> dict[str, Any]:
+    def params_of(self, config: Config, base: Mapping[str, Any]) -> dict[str, Any]:
         """Return the Optuna parameters with which `suggest` gives `config`'s values of all that is searched.
 
         Raises ValueError naming each value that the space does not contain.
         """
-        values = settings(config)
+        values, epochs = self.method.settings(config), self.method.epochs(config)
         tree, params, problems = merge(base, self.fixed), {}, []
         for path in self._order():
             if not self._active(path, tree):
                 continue
-            value = self.dimensions[path].convert(values.get(path), config.budget.epochs, path)
+            value = self.dimensions[path].convert(values.get(path), epochs, self.method.position(path))
             if not self.dimensions[path].contains(value):
                 problems.append(f"{path} = {value!r} is outside {self.dimensions[path]}")
                 continue
@@ -129,7 +133,9 @@ class SearchSpace:
     def always_inert(self, base: Mapping[str, Any]) -> list[Inert]:
         """Return what `base` sets without effect whatever is sampled, as far as 50 random draws tell."""
         draws = random.Random(0)
-        drops = [{inert.path: inert for inert in normalise(self._draw(base, draws)[0])[1]} for _ in range(50)]
+        drops = [
+            {inert.path: inert for inert in self.method.normalise(self._draw(base, draws)[0])[1]} for _ in range(50)
+        ]
         return [inert for path, inert in drops[0].items() if all(path in drop for drop in drops)]
 
     def _draw(self, base: Mapping[str, Any], draws: random.Random) -> tuple[Tree, set[str]]:
@@ -175,8 +181,9 @@ class SearchSpace:
         """
         if "budget.epochs" in self.dimensions:
             return []
-        epochs = normalise(merge(base, self.fixed))[0].budget.epochs
-        found = {p: pair for p, d in self.dimensions.items() if isinstance(d, Choice) and (pair := d.alike(epochs, p))}
+        epochs = self.method.epochs(self.method.normalise(merge(base, self.fixed))[0])
+        choices = {path: dimension for path, dimension in self.dimensions.items() if isinstance(dimension, Choice)}
+        found = {p: pair for p, d in choices.items() if (pair := d.alike(epochs, self.method.position(p)))}
         return [
             f"space.{path}.choices: {show(one)} and {show(other)} are the same in a run of {epochs} epochs; leave"
             " one out"
@@ -189,7 +196,7 @@ class SearchSpace:
         for _ in range(count):
             yield RandomParams(generator)
 
-    def samples(self, base: Mapping[str, Any], count: int) -> Iterator[tuple[TrainerConfig, tuple[Inert, ...]]]:
+    def samples(self, base: Mapping[str, Any], count: int) -> Iterator[tuple[Config, tuple[Inert, ...]]]:
         """Yield `count` configs drawn at random, the same ones each time, with what was dropped from each."""
         return (self.suggest(draw, base) for draw in self.draws(count))
 
@@ -231,7 +238,7 @@ class SearchSpace:
     def _switched_off(self, path: str, tree: Tree) -> bool:
         """Whether `path` belongs to a component that is off and that the space never switches on."""
         head, dot, _ = path.partition(".")
-        off = head in COMPONENTS_WITH_SETTINGS and tree.get(head, "off") == "off"
+        off = self.method.has_settings(head) and tree.get(head, "off") == "off"
         return bool(dot) and off and head not in self.dimensions
 
     def _active(self, path: str, tree: Tree) -> bool:
@@ -240,10 +247,11 @@ class SearchSpace:
     def _reason(self, path: str, tree: Tree) -> str | None:
         """Return why no value of the dimension could have an effect in `tree`, or None."""
         head = path.partition(".")[0]
-        if path != head and head in COMPONENTS_WITH_SETTINGS and tree.get(head, "off") == "off":
+        if path != head and self.method.has_settings(head) and tree.get(head, "off") == "off":
             return f'{head} is "off"'
         outcomes = [
-            normalise(self._with_later(_put(tree, path, value), path)) for value in self.dimensions[path].ends()
+            self.method.normalise(self._with_later(_put(tree, path, value), path))
+            for value in self.dimensions[path].ends()
         ]
         dropped = [inert for _, found in outcomes for inert in found if inert.path in (path, head)]
         same = all(config == outcomes[0][0] for config, _ in outcomes)

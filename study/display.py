@@ -15,7 +15,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from reports.text import about, accuracy, duration
+from reports.metric import Metric
+from reports.text import about, duration, measured
 
 from .engine.progress import RunningRow, StudyProgress
 from .text import BAD, COLOURS, GOOD, RUNS, WARNS, ended, plain_table, print_notes, say, short, short_label, states
@@ -74,13 +75,13 @@ class PlainView:
 def new_lines(progress: StudyProgress, told: tuple[str, ...] = ()) -> list[str]:
     """Return a line for each run that has just ended, and the notices that were not `told` before."""
     count = f"{ended(progress.counts)}/{progress.planned}" if progress.planned else str(ended(progress.counts))
-    lines = [f"{_ended_line(row, state)} ({count})" for row, state in progress.just_ended]
+    lines = [f"{_ended_line(row, state, progress.metric)} ({count})" for row, state in progress.just_ended]
     return lines + [message for message in progress.messages if message not in told]
 
 
-def _ended_line(row: RunningRow, state: str) -> str:
+def _ended_line(row: RunningRow, state: str, metric: Metric) -> str:
     epochs = f"{row.epochs} epochs" if state == "complete" else f"epoch {row.epoch} of {row.epochs}"
-    best = f", best validation accuracy {accuracy(row.best_val_accuracy)}" if row.epoch else ""
+    best = f", best validation {metric.words} {measured(row.best, metric)}" if row.epoch else ""
     return f"{row.label}: {state}, {epochs}{best}"
 
 
@@ -93,7 +94,8 @@ def progress_line(progress: StudyProgress) -> str:
     )
     parts = [", ".join(f"{n} {state}" for state, n in states(progress.counts)) or "starting"]
     if progress.best_value is not None and progress.kind == "search":
-        parts.append(f"best {accuracy(progress.best_value)} ({short_label(progress.best_label or '', progress.kind)})")
+        best, label = measured(progress.best_value, progress.metric), progress.best_label or ""
+        parts.append(f"best {best} ({short_label(label, progress.kind)})")
     parts.append(f"{duration(progress.elapsed)} elapsed")
     if progress.remaining and progress.elapsed >= ESTIMATE_AFTER:
         parts.append(f"{about(progress.remaining)} left")
@@ -135,7 +137,7 @@ def render(progress: StudyProgress, width: int, since: float = 0.0) -> Renderabl
     """Return the live table for a terminal of `width` columns, `since` seconds after the progress was taken."""
     parts: list[RenderableType] = [_heading(progress, width)]
     if progress.running:
-        parts.append(_running_table(progress.running, width, since))
+        parts.append(_running_table(progress, width, since))
     parts.append(_counts(progress.counts))
     if progress.best_value is not None and progress.kind == "search":  # an ablation's best single seed says nothing
         parts.append(_best(progress, width))
@@ -161,8 +163,9 @@ def _bar(done: int, total: int, width: int) -> ProgressBar:
     )
 
 
-def _running_table(rows: tuple[RunningRow, ...], width: int, since: float) -> Table:
+def _running_table(progress: StudyProgress, width: int, since: float) -> Table:
     """Return a row a run; an arm has its seed beside it, and a narrow terminal no bars."""
+    rows, metric = progress.running, progress.metric
     arms, bars = any(row.arm for row in rows), width >= WIDE
     table = plain_table()
     taken = 42 + 7 * arms + (width // 8 + 2 if bars else 0)
@@ -177,7 +180,7 @@ def _running_table(rows: tuple[RunningRow, ...], width: int, since: float) -> Ta
     for row in rows:
         names = [Text(row.arm or row.label, style=RUNS), *([Text(str(row.seed))] if arms else [])]
         bar = [_bar(row.epoch, row.epochs, max(8, min(24, width // 8)))] if bars else []
-        cells = (accuracy(row.val_accuracy), accuracy(row.best_val_accuracy), duration(row.seconds + since))
+        cells = (measured(row.value, metric), measured(row.best, metric), duration(row.seconds + since))
         table.add_row(*names, *bar, f"{row.epoch}/{row.epochs}", *cells)
     return table
 
@@ -188,7 +191,9 @@ def _counts(counts: Mapping[str, int]) -> Text:
 
 def _best(progress: StudyProgress, width: int) -> Text:
     label = short_label(progress.best_label or "", progress.kind)
-    text = Text.assemble("best so far  ", (accuracy(progress.best_value), f"bold {GOOD}"), f"  {label}")
+    text = Text.assemble(
+        "best so far  ", (measured(progress.best_value, progress.metric), f"bold {GOOD}"), f"  {label}"
+    )
     settings = "  ".join(f"{name}={short(value)}" for name, value in progress.best_params.items())
     if settings:
         text.append(f"  {settings}", style="dim")

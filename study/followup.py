@@ -23,6 +23,7 @@ from trainers.config import TrainerConfig
 from trainers.data import ImageFolder
 from trainers.errors import InputError
 from trainers.fingerprint import same_training
+from trainers.method import Config
 from trainers.overrides import Tree, from_settings
 from trainers.sections import COMPONENTS
 
@@ -208,13 +209,13 @@ def _write(
     return file, found
 
 
-def _longer(spec: StudyConfig, winners: Sequence[Winner]) -> TrainerConfig:
+def _longer(spec: StudyConfig, winners: Sequence[Winner]) -> Config:
     """Return the base with so many iterations an epoch that none of the winners takes more compute (which is linear in
     them).
     """
     base, iterations = started_from(spec), spec.base.budget.iterations
 
-    def trained(count: int) -> TrainerConfig:
+    def trained(count: int) -> Config:
         return base.model_copy(update={"budget": base.budget.model_copy(update={"iterations": count})})
 
     missing = max(spec.compute(winner.config) for winner in winners) - spec.compute(base)

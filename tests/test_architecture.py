@@ -25,8 +25,8 @@ ALLOWED = {
     "reports": set(),
     "study": {"trainers", "search_spaces", "reports"},
 }
-SHARED = {"trainers.errors"}
-"""Files that every package may import: they import nothing."""
+SHARED = {"trainers.errors", "reports.metric"}
+"""Files that every package may import: they import nothing but each other."""
 PACKAGES = set(ALLOWED)
 DOOR = "mamlab"
 """The front door: a file beside the packages, which may import them all and which none of them imports."""
@@ -181,7 +181,7 @@ def test_imports_follow_the_arrows(package: str) -> None:
 
 
 def test_an_error_of_ours_is_one_that_a_user_can_mend_or_is_caught_inside() -> None:
-    inside = {"DepthError", "DiskError", "MamlabError", "StaleAttempt", "Diverged"}
+    inside = {"DepthError", "DiskError", "MamlabError", "StaleAttempt", "NotFinite"}
     bare = re.compile(
         r"^class (\w+)\((?:Exception|ArithmeticError|ValueError|RuntimeError|TypeError|KeyError|OSError)\)", re.M
     )

@@ -8,11 +8,12 @@ import torch
 from torch import Tensor
 
 from .data.episodes import TaskBatch
+from .errors import NotFinite
 from .mamlpp.inner_loop import Learner
 from .models.conv4 import Weights
 
 
-class Diverged(ArithmeticError):
+class Diverged(NotFinite):
     """A loss was not finite.
 
     Attributes:

@@ -7,3 +7,7 @@ class MamlabError(Exception):
 
 class InputError(MamlabError, ValueError):
     """A setting, an argument or a file is wrong; the message names it, the rule, the value and the way out."""
+
+
+class NotFinite(ArithmeticError):
+    """A training has diverged: that is its result, and no retry changes it."""

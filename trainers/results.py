@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,17 @@ class EpochResult:
     seconds: float
     tasks_per_second: float
     finished_at: float
+
+    @property
+    def value(self) -> float:
+        """What a search judges."""
+        return self.val_accuracy
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """All numbers by the names that MLflow has them under."""
+        own = {name: value for name, value in vars(self).items() if name not in ("epoch", "seconds", "finished_at")}
+        return own | {"epoch_seconds": self.seconds}
 
 
 @dataclass(frozen=True)
@@ -61,3 +74,57 @@ class TrainResult:
     test_per_task: tuple[float, ...] = ()
     ensemble_test_per_task: tuple[float, ...] = ()
     audit: dict[str, list[float]] = field(default_factory=dict)
+
+    @property
+    def value(self) -> float:
+        """What a search judges: of the best epoch."""
+        return self.best_val_accuracy
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """All numbers that it has, by the names that MLflow has them under."""
+        return {name: value for name, value in vars(self).items() if isinstance(value, int | float)}
+
+
+@dataclass(frozen=True)
+class MethodEpoch:
+    """What one epoch of another method gave: its metric `name` on validation data, and what else it shows."""
+
+    epoch: int
+    name: str
+    value: float
+    seconds: float
+    finished_at: float
+    shown: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """All numbers by the names that MLflow has them under."""
+        return {**self.shown, f"val_{self.name}": self.value, "epoch_seconds": self.seconds}
+
+
+@dataclass(frozen=True)
+class MethodResult:
+    """What a whole training of another method gave, by its metric `name`: the best epoch, and what was tested."""
+
+    name: str
+    best_epoch: int
+    value: float
+    seconds: float
+    test: float | None = None
+    test_per_task: Sequence[float] = ()
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """All numbers that it has, by the names that MLflow has them under."""
+        found = {f"best_val_{self.name}": self.value, "best_epoch": self.best_epoch, "seconds": self.seconds}
+        return found if self.test is None else {**found, f"test_{self.name}": self.test}
+
+
+AnyEpoch = EpochResult | MethodEpoch
+AnyResult = TrainResult | MethodResult
+
+
+def epochs_in(state: Mapping[str, Any]) -> list[AnyEpoch]:
+    """Return the epochs that a checkpoint holds."""
+    return [MethodEpoch(**tree) if "value" in tree else EpochResult(**tree) for tree in state["history"]]

@@ -19,6 +19,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from ..metric import ACCURACY
 from ..records import MAMLPP_PAIRING, ReportError, RunRecord, StudyInfo
 from .manifest import MANIFEST, read_manifest
 from .output_folder import finish_writing
@@ -73,6 +74,8 @@ def _tree(info: StudyInfo) -> dict[str, Any]:
     for name in ("space", "missing", "trained_by", "metric", "source", "looks", "margin", "shown"):
         if not tree[name]:
             del tree[name]
+    if info.measured == ACCURACY:
+        del tree["measured"]
     if tree["pairing"] == MAMLPP_PAIRING:
         del tree["pairing"]
     return tree

@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import records as names
+from ..metric import ACCURACY, Metric
 from ..origin import origin_of
 from ..records import Family, ReportError, RunRecord, StudyInfo, Sweep, factorial_of
 from .experiments import find_experiment, parent_of, renamed, study_of
 from .facts import read_facts
 from .files import is_current, read_files
 from .followers import fresh_seeds
-from .mlflow_runs import runs_where
+from .mlflow_runs import metric_of, runs_where
 from .series import Curve
 
 if TYPE_CHECKING:
@@ -117,18 +118,26 @@ def _record(client: MlflowClient, run: Run, earlier: Mapping[str, RunRecord], la
     known = earlier.get(record.run_id)
     if known and record.state in names.ENDED and repr(record) == repr(replace(known, curves={}, per_task={})):
         return replace(record, curves=known.curves, per_task=known.per_task)
-    logged = [metric for metric in sorted(names.EPOCH_METRICS) if metric in record.metrics]
+    measured = metric_of(run.data.tags)
+    logged = [metric for metric in sorted(_curve_names(record, measured)) if metric in record.metrics]
     curves = {metric: _history(client, run, metric) for metric in logged}
     if record.state != names.COMPLETE:
         return replace(record, curves=curves)
     with tempfile.TemporaryDirectory() as folder:
         files = _Files(client, record.run_id, Path(folder))
-        absent = [] if curves.get(names.VAL_ACCURACY) else [f"no curve of {names.VAL_ACCURACY}"]
+        absent = [] if curves.get(measured.validation) else [f"no curve of {measured.validation}"]
         absent += [f"no {name}" for name in names.RESULT_FILES if name not in files]
         if absent:
             lacking.append(f"{record.name} ({record.run_id}): {', '.join(absent)}")
             return record
         return replace(record, curves=dict(sorted({**curves, **_planned(files)}.items())), per_task=_per_task(files))
+
+
+def _curve_names(record: RunRecord, measured: Metric) -> set[str]:
+    """Return which metrics of a run have a value an epoch: of another method than MAML++ all that are no final ones."""
+    if measured == ACCURACY and names.TAG_METRIC not in record.tags:
+        return {*names.EPOCH_METRICS}
+    return {*record.metrics} - {*names.FINAL_METRICS, measured.best_validation, measured.test}
 
 
 def _without_series(run: Run) -> RunRecord:
@@ -223,7 +232,8 @@ def _study(experiment: Experiment, kind: str, facts: Mapping[str, Any], children
         test=facts.get(names.TAG_TEST, "max_t"),
         adjust=facts.get(names.TAG_ADJUST, "family"),
         trained_by=facts.get(names.TAG_TRAINED_BY, ""),
-        pairing="" if facts.get(names.TAG_TRAINED_BY) else names.MAMLPP_PAIRING,
+        pairing=facts.get(names.TAG_PAIRING, "" if facts.get(names.TAG_TRAINED_BY) else names.MAMLPP_PAIRING),
+        measured=metric_of(children[0].tags) if children else ACCURACY,
         looks=tuple(facts.get(names.TAG_LOOKS, ())),
         margin=facts.get(names.TAG_MARGIN),
         searched=tuple(facts.get(names.TAG_SEARCHED, ())),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from ..records import TAG_SEED, TAG_TRIAL
+from ..metric import ACCURACY, Metric
+from ..records import TAG_METRIC, TAG_SEED, TAG_TRIAL
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -35,3 +37,8 @@ def runs_where(client: MlflowClient, experiments: Sequence[str], where: str = ""
 def key_of(run: Run) -> tuple[int, int]:
     """Return the trial and seed of a study's run."""
     return int(run.data.tags[TAG_TRIAL]), int(run.data.tags[TAG_SEED])
+
+
+def metric_of(tags: Mapping[str, str]) -> Metric:
+    """Return what a run is measured by, by its tags."""
+    return Metric(**json.loads(tags[TAG_METRIC])) if TAG_METRIC in tags else ACCURACY

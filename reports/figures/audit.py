@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from ..metric import ACCURACY
 from ..statistics.summary import Ablation
 from ..tables.audit import audited_arms, spoken, variants_of
-from ..text import ACCURACY
 from .style import BLUE, FAINT, GREEN, INK, ORANGE, RED, WIDTH, Figure, canvas, shorten, style
 
 COLOURS = {"batch": BLUE, "running": ORANGE}

@@ -10,7 +10,7 @@ from typing import Any
 
 from .. import records as names
 from ..data.facts import json_tag
-from ..metric import BEST_VALIDATION, TEST_ACCURACY, Metric
+from ..metric import ACCURACY, Metric
 from ..records import RunRecord, StudyInfo
 from .arms import Arm, Excluded
 from .comparison import Comparison, compare
@@ -60,7 +60,7 @@ class Ablation:
 
 @dataclass(frozen=True)
 class Trial:
-    """One configuration with its 1..k seeds; `value` is the validation accuracy of its best epoch.
+    """One configuration with its 1..k seeds; `value` is its best epoch's on validation data.
 
     `score` ranks it: the mean, or the lower bound. `stopped` after some of its seeds it counts as pruned.
     """
@@ -88,6 +88,7 @@ class Search:
     excluded: tuple[Excluded, ...]
     score: str = "mean"
     space: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    measured: Metric = ACCURACY
 
     @property
     def complete(self) -> tuple[Trial, ...]:
@@ -116,17 +117,19 @@ def mean_metric(records: Sequence[RunRecord], metric: str) -> float | None:
     return fmean(values) if values else None
 
 
-def best_validation(record: RunRecord) -> float | None:
-    """Return the best validation accuracy, read from the curve where the run did not live to log it."""
-    logged = finite(record, names.BEST_VAL_ACCURACY)
-    curve = [value for _, value in record.curves.get(names.VAL_ACCURACY, ()) if math.isfinite(value)]
-    return logged if logged is not None else max(curve, default=None)
+def best_validation(record: RunRecord, measured: Metric = ACCURACY) -> float | None:
+    """Return the best value on validation data, read from the curve where the run did not live to log it."""
+    logged = finite(record, measured.best_validation)
+    curve = [value for _, value in record.curves.get(measured.validation, ()) if math.isfinite(value)]
+    return logged if logged is not None else measured.best(curve)
 
 
-def primary_metric(records: Sequence[RunRecord]) -> Metric:
-    """Return test accuracy if any complete run was tested, else the best validation accuracy: never a mixture."""
-    tested = any(r.state == names.COMPLETE and finite(r, names.TEST_ACCURACY) is not None for r in records)
-    return TEST_ACCURACY if tested else BEST_VALIDATION
+def primary_metric(records: Sequence[RunRecord], measured: Metric = ACCURACY) -> Metric:
+    """Return the metric of test data if any complete run was tested, else that of the best epochs on validation data:
+    never a mixture.
+    """
+    tested = any(r.state == names.COMPLETE and finite(r, measured.test) is not None for r in records)
+    return measured.tested if tested else measured.validated
 
 
 def why_excluded(record: RunRecord, metric: str) -> str | None:
@@ -149,7 +152,7 @@ def summarise_ablation(records: Sequence[RunRecord], info: StudyInfo) -> Ablatio
     counts.
     """
     records = in_order(records)
-    metric = info.metric or primary_metric(records)
+    metric = info.metric or primary_metric(records, info.measured)
     standing = standing_of(records, info)
     beyond = [record for record in records if record.seed in standing.later]
     excluded = [Excluded(record, _later(standing)) for record in beyond if record.state == names.COMPLETE]
@@ -224,7 +227,7 @@ def dropped_settings(record: RunRecord) -> dict[str, str]:
 
 
 def summarise_search(records: Sequence[RunRecord], info: StudyInfo) -> Search:
-    """Return ranked trials. A trial's value is the mean of its seeds' best validation accuracies.
+    """Return ranked trials. A trial's value is the mean of its seeds' best values on validation data.
 
     A trial with fewer seeds than others, which no pruner stopped, still runs.
     """
@@ -233,9 +236,11 @@ def summarise_search(records: Sequence[RunRecord], info: StudyInfo) -> Search:
         groups.setdefault(record.run_id if record.trial is None else f"{record.trial}", []).append(record)
     searched = info.searched or varied_params(records)
     most = max(map(len, groups.values()), default=1)
-    trials = sorted((_trial(group, searched, info.score, most) for group in groups.values()), key=_rank)
-    excluded = [Excluded(r, why) for r in in_order(records) if (why := why_excluded(r, names.BEST_VAL_ACCURACY))]
-    return Search(tuple(trials), tuple(searched), tuple(excluded), info.score, info.space)
+    metric = info.measured
+    found = [_trial(group, searched, info, most) for group in groups.values()]
+    trials = sorted(found, key=lambda trial: _rank(trial, metric.sign))
+    excluded = [Excluded(r, why) for r in in_order(records) if (why := why_excluded(r, metric.best_validation))]
+    return Search(tuple(trials), tuple(searched), tuple(excluded), info.score, info.space, metric)
 
 
 def varied_params(records: Sequence[RunRecord]) -> tuple[str, ...]:
@@ -244,9 +249,9 @@ def varied_params(records: Sequence[RunRecord]) -> tuple[str, ...]:
     return tuple(key for key in keys if len({record.params.get(key) for record in records}) > 1)
 
 
-def _trial(group: Sequence[RunRecord], searched: Sequence[str], score: str, seeds: int) -> Trial:
-    first = group[0]
-    values = [value for record in group if (value := best_validation(record)) is not None]
+def _trial(group: Sequence[RunRecord], searched: Sequence[str], info: StudyInfo, seeds: int) -> Trial:
+    first, metric = group[0], info.measured
+    values = [value for record in group if (value := best_validation(record, metric)) is not None]
     state = next((r.state for r in group if r.state != names.COMPLETE), names.COMPLETE)
     if state == names.COMPLETE and len(values) < len(group):
         state = names.FAILED  # a complete run without a number cannot be ranked
@@ -257,27 +262,29 @@ def _trial(group: Sequence[RunRecord], searched: Sequence[str], score: str, seed
         label=first.name or "?" if first.trial is None else str(first.trial),
         number=first.trial,
         state=state,
-        value=accuracy_estimate(values),
-        test=accuracy_estimate([v for r in group if (v := finite(r, names.TEST_ACCURACY)) is not None]),
-        epochs=max(_epochs(record) for record in group),
+        value=metric_estimate(metric, values),
+        test=metric_estimate(metric, [v for r in group if (v := finite(r, metric.test)) is not None]),
+        epochs=max(_epochs(record, metric) for record in group),
         params={key: first.params[key] for key in searched if key in first.params},
         records=tuple(group),
-        score=trial_score(values, score),
+        score=trial_score(values, info.score, metric.sign),
         stopped=stopped,
     )
 
 
-def trial_score(values: Sequence[float], how: str) -> float:
-    """Return what ranks a trial: the mean of its seeds, or its lower bound. Without values NaN, or minus infinity."""
-    return lower_bound(values) if how == "lower_bound" else estimate(values).mean
+def trial_score(values: Sequence[float], how: str, sign: int = 1) -> float:
+    """Return what ranks a trial: the mean of its seeds, or its bound on the worse side (the upper one where `sign` is
+    -1, as lower values are better). Without values NaN, or the worst there is.
+    """
+    return sign * lower_bound([sign * one for one in values]) if how == "lower_bound" else estimate(values).mean
 
 
-def _epochs(record: RunRecord) -> int:
+def _epochs(record: RunRecord, metric: Metric) -> int:
     logged = finite(record, names.EPOCHS_RUN)
-    curve = record.curves.get(names.VAL_ACCURACY, ())
+    curve = record.curves.get(metric.validation, ())
     return int(logged) if logged is not None else max((step for step, _ in curve), default=0)
 
 
-def _rank(trial: Trial) -> tuple[int, float, float]:
+def _rank(trial: Trial, sign: int) -> tuple[int, float, float]:
     order = {names.COMPLETE: 0, names.PRUNED: 1}.get(trial.state, 2)
-    return order, math.inf if math.isnan(trial.score) else -trial.score, _or_inf(trial.number)
+    return order, math.inf if math.isnan(trial.score) else -sign * trial.score, _or_inf(trial.number)

@@ -9,7 +9,7 @@ from ..origin import FreshSeeds, Origin, SearchedTrial
 from ..statistics.arms import Arm
 from ..statistics.estimate import Estimate, accuracy_estimate
 from ..statistics.summary import Ablation, best_validation
-from ..text import accuracy, percent, with_interval
+from ..text import measured, percent, with_interval
 from .cells import MEAN_INTERVAL, Cell, Column, Table
 
 
@@ -97,7 +97,7 @@ def promotion_lines(found: Ablation, origin: Origin) -> list[str]:
     """Return a line for each trial: its score in the search, and what other seeds gave."""
     metric = found.metric.words
     return [
-        f"{one.arm}: validation {accuracy(one.trial.score)} in the search (n = {one.trial.seeds}, biased upward), "
+        f"{one.arm}: validation {measured(one.trial.score)} in the search (n = {one.trial.seeds}, biased upward), "
         f"{with_interval(one.validation)} on other seeds; {metric} there {with_interval(one.result)}"
         for one in promoted(found, origin)
     ]

@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from reports import records as names
+from reports.data.mlflow_runs import metric_of
 from reports.headline import verdict_sentences
 from reports.metric import Metric
 from reports.records import ReportError, RunRecord, StudyInfo
@@ -18,7 +19,7 @@ from reports.statistics.summary import Ablation, Search, summarise_ablation, sum
 from reports.statistics.tasks import mixed_tasks
 from reports.tables.cells import setting, states_text
 from reports.tables.promotion import promoted, promotion_lines
-from reports.text import accuracy, duration, interval, value_text
+from reports.text import duration, interval, measured, value_text
 
 from ..display import open_view
 from ..engine.progress import StudyProgress
@@ -185,17 +186,19 @@ def print_search(search: Search, console: Console, shown: int = 5) -> None:
         say(console, "No trial is complete, so there is no best config. See the report for how each trial ended.")
         return
     best = complete[0]
-    head = ("Best config: ", (f"trial {best.label}", "bold"), f", validation accuracy {accuracy(best.value)}")
+    metric = search.measured
+    value = f", validation {metric.words} {measured(best.value, metric)}"
+    head = ("Best config: ", (f"trial {best.label}", "bold"), value)
     console.print(Text.assemble(*head), soft_wrap=True)
     for name, value in searched_settings(search.searched, best.records[0].params).items():
         say(console, f"  {name} = {setting(value).text}")
-    others = "; ".join(f"trial {trial.label} {accuracy(trial.value)}" for trial in complete[1:shown])
+    others = "; ".join(f"trial {trial.label} {measured(trial.value, metric)}" for trial in complete[1:shown])
     if others:
         say(console, f"Next: {others}")
     say(
         console,
         (
-            "Intervals: 95 %, Student t over seeds on the logit scale."
+            f"Intervals: 95 %, Student t over seeds{' on the logit scale' if metric.is_share else ''}."
             if best.value.n > 1
             else "One seed per trial (n = 1), so no intervals."
         ),
@@ -210,16 +213,17 @@ def _training_line(record: RunRecord) -> Text:
     parts = [f"{record.name}: {record.state.replace('_', ' ')}"]
     if record.state != names.COMPLETE and message:
         parts[0] += f": {message}"
-    for title, metric in (
-        ("validation", names.BEST_VAL_ACCURACY),
-        ("test", names.TEST_ACCURACY),
+    metric = metric_of(record.tags)
+    for title, name in (
+        ("validation", metric.best_validation),
+        ("test", metric.test),
         ("ensemble", names.ENSEMBLE_TEST_ACCURACY),
     ):
-        if metric in metrics:
-            parts.append(f"{title} {accuracy(metrics[metric])}")
+        if name in metrics:
+            parts.append(f"{title} {measured(metrics[name], metric)}")
     if names.SECONDS in metrics:
         parts.append(duration(metrics[names.SECONDS]))
-    note = " (n = 1, no interval)" if names.BEST_VAL_ACCURACY in metrics else ""
+    note = " (n = 1, no interval)" if metric.best_validation in metrics else ""
     return Text(", ".join(parts) + note)
 
 

@@ -12,7 +12,7 @@ from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
-from reports.text import about, accuracy, setting_text
+from reports.text import about, measured, setting_text
 
 from ..engine.overview import Overview, RunningRun
 from ..text import COLOURS, GOOD, RUNS, WARNS, ended, plain_table, short_label, states
@@ -40,7 +40,7 @@ def study_page(study: Overview) -> RenderableType:
     ]
     parts += [Text(line, style=WARNS) for line in (study.problem, study.missing) if line]
     parts += [Text(f"note     {note}", style="dim") for note in study.notes]
-    parts += [Text(_running_line(study.kind, run), style=RUNS) for run in study.running]
+    parts += [Text(_running_line(study, run), style=RUNS) for run in study.running]
     parts += [Text(f"waits    {line}", style=WARNS) for line in study.held]
     if best := study.best:
         parts.append(
@@ -89,9 +89,9 @@ def watch(found: list[Overview], read: Callable[[], list[Overview]], console: Co
     return found
 
 
-def _running_line(kind: str, run: RunningRun) -> str:
-    label = short_label(run.label, kind)
-    return f"running  {label}  epoch {run.epoch} of {run.epochs}, validation {accuracy(run.accuracy)}"
+def _running_line(study: Overview, run: RunningRun) -> str:
+    label, value = short_label(run.label, study.kind), measured(run.accuracy, study.metric)
+    return f"running  {label}  epoch {run.epoch} of {run.epochs}, validation {value}"
 
 
 def _states(counts: Mapping[str, int]) -> Text:

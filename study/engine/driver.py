@@ -11,16 +11,16 @@ import time
 import uuid
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 from trainers.data.activity import activity
-from trainers.data.classes import ClassData
 from trainers.data.config import ImageFolder
 
 from ..spec.config import StudyConfig
 from ..spec.name_limits import refuse_too_long
 from ..spec.same_data import refuse_other_origin
 from ..spec.trainable import refuse_untrainable
-from ..spec.trained_by import MAMLPP, trained_by
+from ..spec.trained_by import trained_by
 from ..stopping import StopSignals
 from ..stores.home import Home
 from ..stores.patience import StoreAway, StoreLost, wait_for
@@ -49,8 +49,8 @@ def run_study(
     home: Home,
     show: Callable[[StudyProgress], None],
     *,
-    trainer: str = MAMLPP,
-    loader: str = "trainers.data:load",
+    trainer: str = "",
+    loader: str = "",
     executor: Executor | None = None,
     stop: StopSignals | None = None,
 ) -> StudyProgress:
@@ -61,9 +61,9 @@ def run_study(
             `study.warm_start.warm_started`.
         home: where everything is written.
         show: called with the state of things at every event, and at least twice a second.
-        trainer: the function that workers train with, as module:name. Another than MAML++'s is a part of each
-            training's fingerprint, with the source of its module.
-        loader: the function that loads the data, as module:name.
+        trainer: a function that workers train MAML++'s configs with instead of the study's method, as module:name. It
+            is a part of each training's fingerprint, with the source of its module.
+        loader: a function that loads the data instead of the study's method, as module:name.
         executor: workers that are there already, and stay; absent: those that [execution] asks for.
         stop: what asks for a stop; the caller may do so, too.
 
@@ -74,7 +74,8 @@ def run_study(
     do not allow. Later Ctrl-C, SIGTERM and SIGHUP do not raise: workers finish their epoch, and the progress says
     `interrupted`.
     """
-    config = replace(config, trained_by=trained_by(trainer))
+    if trainer:
+        config = replace(config, trained_by=trained_by(trainer))
     waiting = StudyProgress(config.study.name, config.kind, planned=0)
 
     def show_away(away: StoreAway) -> None:
@@ -83,11 +84,11 @@ def run_study(
     with driving(home, config.study.name, show_away) as watch:
         refuse_too_long(config, home)
         show(replace(waiting, doing=activity(config.data, home.data)))
-        data: ClassData = find(loader)(config.data, home.data)
+        data: Any = (find(loader) if loader else config.method.load)(config.data, home.data)
         refuse_untrainable(config, data)
         refuse_other_origin(config, data.checksum)
         with stop or StopSignals() as stop:
-            show(replace(waiting, data_notes=data.notes, doing="Opening the stores"))
+            show(replace(waiting, data_notes=getattr(data, "notes", ()), doing="Opening the stores"))
             opened = wait_for(
                 lambda: open_recorder(config, home, watch, data.checksum), show_away, lambda: stop.count > 0
             )
@@ -100,7 +101,7 @@ def run_study(
 
 def _workers(config: StudyConfig, home: Home) -> Executor:
     outside = tuple(config.data.places.values()) if isinstance(config.data, ImageFolder) else ()
-    return make_executor(config.execution, home, config.study.name, config.base.device, outside)
+    return make_executor(config.execution, home, config.study.name, getattr(config.base, "device", "cpu"), outside)
 
 
 class _Driver:
@@ -244,5 +245,6 @@ class _Driver:
             key=plan.key, label=plan.label, config=plan.config.model_dump_json(), seed=plan.seed,
             data=self._config.data.model_dump_json(), data_folder=self._home.data, data_checksum=self._checksum,
             checkpoint=self._home.checkpoints / plan.fingerprint, token=uuid.uuid4().hex, halve=run.halve,
-            test=self._config.tests, keep=self._config.execution.keep, trainer=trainer, loader=loader,
+            test=self._config.tests, keep=self._config.execution.keep, method=self._config.method.address,
+            trainer=trainer, loader=loader,
         )  # fmt: skip

@@ -42,6 +42,8 @@ def facts_of(config: StudyConfig) -> dict[str, Any]:
         found[records.TAG_ADJUST] = config.ablation.adjust
     if config.trained_by:
         found[records.TAG_TRAINED_BY] = config.trained_by
+    if config.trained_by and not config.method.is_mamlpp and config.method.pairing:
+        found[records.TAG_PAIRING] = config.method.pairing
     if config.ablation and config.ablation.looks:
         found[records.TAG_LOOKS] = list(config.ablation.looks)
     if config.ablation and config.ablation.margin is not None:

@@ -50,13 +50,13 @@ class LiveProgress:
         if message:
             self.troubles.append(trouble(run.end, run.plan.label, sentence(message)))
         self._speed.ended += not run.reused
-        self._just_ended.append((run.row, run.end))
+        self._just_ended.append((run.row(self._config.method), run.end))
 
     def now(
         self, *, finished: bool = False, interrupted: bool = False, spent: str = "", paused: str = ""
     ) -> StudyProgress:
         """Return how the study stands; what has just ended is shown once."""
-        rows = tuple(run.row for run in self._runs.live.values() if run.end is None)
+        rows = tuple(run.row(self._config.method) for run in self._runs.live.values() if run.end is None)
         counts, planned = dict(self._recorder.counts), self._recorder.planned
         left = max(0, planned - sum(counts.values()))
         counts |= {"running": len(rows), "waiting": max(0, left - len(rows))} if not (finished or interrupted) else {}
@@ -71,11 +71,11 @@ class LiveProgress:
             remaining=self._remaining(left, rows), finished=finished,
             interrupted=interrupted, spent=spent, paused=paused,
             experiment_id=self._recorder.experiment_id, messages=tuple(self._messages), away=self._away(),
-            unsaved=self._recorder.unsaved,
+            unsaved=self._recorder.unsaved, metric=self._config.metric,
         )  # fmt: skip
 
     def _remaining(self, left: int, rows: Iterable[RunningRow]) -> float | None:
-        done, planned = sum(row.epoch for row in rows), self._config.base.budget.epochs
+        done, planned = sum(row.epoch for row in rows), self._config.method.epochs(self._config.base)
         return self._speed.remaining(left, done, planned, self._limits.elapsed)
 
     def _away(self) -> str:

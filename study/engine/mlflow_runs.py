@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
+import math
 import tempfile
 from collections.abc import Container, Iterable
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reports import records
 from reports.data.mlflow_runs import DELETED, key_of, runs_where
-from trainers.overrides import settings
-from trainers.results import EpochResult, TrainResult
+from trainers.results import AnyEpoch, AnyResult
 
 from ..spec.config import StudyConfig
 from .facts import sentence
@@ -87,7 +86,7 @@ class MlflowRuns:
     def open(self, plan: RunPlan) -> tuple[str, set[int]]:
         """Return the id of the plan's run, new or found again, and the epochs that it already holds."""
         run = self._known.get(plan.key)
-        tags, params = self._tags(plan), {path: str(value) for path, value in settings(plan.config).items()}
+        tags, params = self._tags(plan), {path: str(value) for path, value in self._settings(plan)}
         if run is None:
             run_id = self._writer.create(plan.label, {**tags, records.TAG_STATE: records.WAITING})
             # MLflow writes params first: what it refuses has not started.
@@ -99,7 +98,10 @@ class MlflowRuns:
         self._client.update_run(run_id, status="RUNNING", name=plan.label)
         self._resumed[run_id] = int(run.data.tags.get(records.TAG_RESUMED, 0))
         del self._known[plan.key]
-        return run_id, {point.step for point in self._client.get_metric_history(run_id, records.VAL_ACCURACY)}
+        return run_id, {point.step for point in self._client.get_metric_history(run_id, self._config.metric.validation)}
+
+    def _settings(self, plan: RunPlan) -> Iterable[tuple[str, Any]]:
+        return self._config.method.settings(plan.config).items()
 
     def _refuse_other_params(self, run: Run, plan: RunPlan, params: dict[str, str]) -> None:
         """Raise StudyChanged if the run was recorded with other settings: MLflow never changes a parameter."""
@@ -142,15 +144,13 @@ class MlflowRuns:
         found.sort(key=lambda run: (records.TAG_REUSED_FROM in run.data.tags, run.info.start_time))
         return found[0].info.run_id if found else None
 
-    def log_epoch(self, run_id: str, epoch: EpochResult) -> None:
+    def log_epoch(self, run_id: str, epoch: AnyEpoch) -> None:
         """Write an epoch's metrics, with the time when the epoch ended.
 
         What comes within some seconds of the run's last write waits for the next one; if the driver dies before it, the
         run sends its epochs again.
         """
-        values = asdict(epoch)
-        values[records.EPOCH_SECONDS] = values.pop("seconds")
-        self._writer.keep(run_id, {name: values[name] for name in records.EPOCH_METRICS}, epoch)
+        self._writer.keep(run_id, epoch.metrics, epoch)
         if self._writer.is_due(run_id):
             self.flush(run_id)
 
@@ -159,28 +159,31 @@ class MlflowRuns:
         self._writer.log(run_id)
 
     def log_result(
-        self, run_id: str, plan: RunPlan, result: TrainResult, last: EpochResult, files: dict[str, bytes]
+        self, run_id: str, plan: RunPlan, result: AnyResult, last: AnyEpoch, files: dict[str, bytes]
     ) -> None:
         """Write the artifacts of a complete run; its final metrics are written with its end, which follows."""
-        values = {**asdict(result), records.EPOCHS_RUN: last.epoch, records.COMPUTE: self._config.compute(plan.config)}
-        self._writer.keep(run_id, {n: values[n] for n in records.FINAL_METRICS if values[n] is not None}, last)
+        self._writer.keep(run_id, {**result.metrics, **self._length(plan, last.epoch)}, last)
         with tempfile.TemporaryDirectory() as folder:
             for name, content in files.items():
                 (Path(folder) / name).write_bytes(content)
             self._client.log_artifacts(run_id, folder)
 
-    def log_partial_result(self, run_id: str, plan: RunPlan, epochs: list[EpochResult]) -> None:
+    def log_partial_result(self, run_id: str, plan: RunPlan, epochs: list[AnyEpoch]) -> None:
         """Keep what a run reached that ended early, to be written with its end, which follows."""
         if epochs:
-            best = max(epochs, key=lambda epoch: epoch.val_accuracy)
+            metric = self._config.metric
+            best = max(epochs, key=lambda epoch: metric.sign * epoch.value)
             values = {
-                records.BEST_VAL_ACCURACY: best.val_accuracy,
+                metric.best_validation: best.value,
                 records.BEST_EPOCH: best.epoch,
-                records.EPOCHS_RUN: epochs[-1].epoch,
                 records.SECONDS: sum(epoch.seconds for epoch in epochs),
-                records.COMPUTE: self._config.compute(plan.config, epochs[-1].epoch),
             }
-            self._writer.keep(run_id, values, epochs[-1])
+            self._writer.keep(run_id, {**values, **self._length(plan, epochs[-1].epoch)}, epochs[-1])
+
+    def _length(self, plan: RunPlan, epochs: int) -> dict[str, float]:
+        """Return how long a run was: in epochs, and in operations if the method counts them."""
+        compute = self._config.compute(plan.config, epochs)
+        return {records.EPOCHS_RUN: epochs} | ({} if math.isnan(compute) else {records.COMPUTE: compute})
 
     def end(
         self, run_id: str, state: records.EndState, message: str = "", label: str = "", *, stops_trial: bool = False

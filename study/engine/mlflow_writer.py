@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from trainers.results import EpochResult
+from trainers.results import AnyEpoch
 
 if TYPE_CHECKING:
     from mlflow.entities import Metric
@@ -37,7 +37,7 @@ class MlflowWriter:
         run_id: str = run.info.run_id
         return run_id
 
-    def keep(self, run_id: str, values: Mapping[str, float], at: EpochResult) -> None:
+    def keep(self, run_id: str, values: Mapping[str, float], at: AnyEpoch) -> None:
         """Keep metrics, with the time when the epoch `at` ended, for the next write to the run."""
         self._waiting.setdefault(run_id, []).extend(_metrics(values, at))
 
@@ -60,7 +60,7 @@ class MlflowWriter:
         self._written[run_id] = time.monotonic()
 
 
-def _metrics(values: Mapping[str, float], at: EpochResult) -> list[Metric]:
+def _metrics(values: Mapping[str, float], at: AnyEpoch) -> list[Metric]:
     from mlflow.entities import Metric
 
     when = round(at.finished_at * 1000)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from trainers.errors import InputError
 
@@ -21,9 +21,13 @@ def open_study(storage: SoleWriter, config: StudyConfig) -> Study:
     import optuna
 
     return optuna.create_study(
-        study_name=config.study.name, storage=storage, direction="maximize", load_if_exists=True,
+        study_name=config.study.name, storage=storage, direction=_direction(config), load_if_exists=True,
         sampler=optuna.samplers.RandomSampler(seed=0), pruner=_pruner(config),
     )  # fmt: skip
+
+
+def _direction(config: StudyConfig) -> Literal["maximize", "minimize"]:
+    return "maximize" if config.metric.better == "higher" else "minimize"
 
 
 def _pruner(config: StudyConfig) -> Any:
@@ -31,13 +35,13 @@ def _pruner(config: StudyConfig) -> Any:
 
     from ..spec.optuna_parts import make_pruner
 
-    return make_pruner(config.pruner, config.base.budget.epochs) if config.pruner else NopPruner()
+    return make_pruner(config.pruner, config.method.epochs(config.base)) if config.pruner else NopPruner()
 
 
-def refuse_other_direction(study: Study) -> None:
-    """Raise InputError if the study is none that mamlab made: ours are all to be maximized."""
+def refuse_other_direction(study: Study, config: StudyConfig) -> None:
+    """Raise InputError if the study is none that mamlab made: ours go where the metric is better."""
     found = [direction.name.lower() for direction in study.directions]
-    if found != ["maximize"]:
+    if found != [_direction(config)] and FROZEN not in study.user_attrs:
         raise InputError(
             f'the study "{study.study_name}" in Optuna\'s database was not made by mamlab (direction: '
             f"{' and '.join(found)}); give your study another name"

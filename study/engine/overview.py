@@ -6,22 +6,25 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from reports.metric import ACCURACY, Metric
+
 TROUBLES_KEPT = 5
 
 
 @dataclass(frozen=True)
 class RunningRun:
-    """A run in progress: finished epochs, planned ones, and the best validation accuracy so far, in [0, 1]."""
+    """A run in progress: finished epochs, planned ones, and the best value on validation data so far."""
 
     label: str
     epoch: int
     epochs: str
     accuracy: float | None
+    """Of whatever metric; the name is that of a published form."""
 
 
 @dataclass(frozen=True)
 class Best:
-    """The best complete trial of a search: its validation accuracy as people read it, and its searched settings."""
+    """The best complete trial of a search: its value on validation data as people read it, its searched settings."""
 
     label: str
     accuracy: str
@@ -52,6 +55,8 @@ class Overview:
     notes: tuple[str, ...] = ()
     remaining: float | None = None
     """Estimated seconds from `at` to the end; None while unknown."""
+    metric: Metric = ACCURACY
+    """What values are of."""
     at: float = 0.0
     """When this was so, in Unix seconds."""
 
@@ -65,7 +70,8 @@ def from_tree(tree: Mapping[str, Any]) -> Overview:
     lists = {name: tuple(tree[name]) for name in ("troubles", "held", "notes")}
     running = tuple(RunningRun(**row) for row in tree["running"])
     best = Best(**tree["best"]) if tree["best"] else None
-    return Overview(**{**tree, **lists, "running": running, "best": best})
+    metric = Metric(**tree["metric"]) if "metric" in tree else ACCURACY
+    return Overview(**{**tree, **lists, "running": running, "best": best, "metric": metric})
 
 
 def trouble(state: str, label: str, message: str) -> str:

@@ -8,10 +8,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from trainers.config import TrainerConfig
 from trainers.errors import InputError
 from trainers.fingerprint import MACHINE
 from trainers.inert import Inert
+from trainers.method import Config
 from trainers.overrides import flatten
 
 from ..spec.config import StudyConfig
@@ -52,7 +52,7 @@ class RunPlan:
     trial: int
     seed: int
     label: str
-    config: TrainerConfig
+    config: Config
     dropped: tuple[Inert, ...]
     fingerprint: str
     arm: str | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from reports.metric import ACCURACY, Metric
 from reports.records import EndState, Kind
 
 
@@ -17,9 +18,9 @@ class RunningRow:
     """Finished epochs, 0 at first."""
     epochs: int
     """Planned epochs."""
-    val_accuracy: float | None
-    """Validation accuracy of the last finished epoch."""
-    best_val_accuracy: float | None
+    value: float | None
+    """Of the last finished epoch on validation data."""
+    best: float | None
     seconds: float
     trial: int | None = None
     """Optuna's number."""
@@ -34,8 +35,8 @@ Ending = tuple[RunningRow, EndState]
 
 @dataclass(frozen=True)
 class EndedRun:
-    """A run that has ended. `val_accuracy` is that of its best epoch, in [0, 1]; `seconds` are wall-clock since it was
-    dispatched.
+    """A run that has ended. `val_accuracy` is its best epoch's value on validation data, whatever the metric; `seconds`
+    are wall-clock since it was dispatched.
     """
 
     label: str
@@ -51,7 +52,7 @@ class EndedRun:
     @classmethod
     def of(cls, row: RunningRow, state: EndState) -> EndedRun:
         """Return the run that was last shown as `row`."""
-        return cls(row.label, state, row.trial, row.arm, row.seed, row.epoch, row.best_val_accuracy, row.seconds)
+        return cls(row.label, state, row.trial, row.arm, row.seed, row.epoch, row.best, row.seconds)
 
 
 @dataclass(frozen=True)
@@ -67,9 +68,11 @@ class StudyProgress:
     running: tuple[RunningRow, ...] = ()
     just_ended: tuple[Ending, ...] = ()
     """The runs that ended since the progress before, and how."""
+    metric: Metric = ACCURACY
+    """What values are of."""
     best_label: str | None = None
     best_value: float | None = None
-    """Best validation accuracy (mean over the seeds of a trial) of a complete trial."""
+    """Best value on validation data (mean over the seeds of a trial) of a complete trial."""
     best_params: dict[str, Any] = field(default_factory=dict)
     elapsed: float = 0.0
     """Seconds since this call of the driver began."""

@@ -11,10 +11,8 @@ from pydantic import ValidationError
 
 from reports import records
 from reports.data.experiments import EVERYWHERE
-from reports.data.mlflow_runs import key_of, runs_where
+from reports.data.mlflow_runs import key_of, metric_of, runs_where
 from trainers.errors import InputError
-from trainers.fingerprint import MACHINE
-from trainers.overrides import from_settings, settings
 
 from ..spec.config import StudyConfig
 from ..spec.seed_groups import Results
@@ -82,11 +80,17 @@ class RecordedTrial:
         assert config.space is not None
         where = f'study "{config.study.name}", run "{self.first.info.run_name}" ({self.first.info.run_id})'
         try:
-            fixed = FixedTrial(config.space.params_of(from_settings(recorded), config.base_tree), self.number)
+            fixed = FixedTrial(
+                config.space.params_of(config.method.from_settings(recorded), config.base_tree), self.number
+            )
         except (InputError, ValidationError) as error:
             raise StudyChanged(f"{where}: its settings in MLflow are not in the spec's space: {error}") from None
-        now = settings(config.space.suggest(fixed, config.base_tree)[0])
-        other = [path for path in sorted(now.keys() - MACHINE) if recorded.get(path, str(now[path])) != str(now[path])]
+        now = config.method.settings(config.space.suggest(fixed, config.base_tree)[0])
+        other = [
+            path
+            for path in sorted(now.keys() - config.method.machine)
+            if recorded.get(path, str(now[path])) != str(now[path])
+        ]
         if other:
             changed = ", ".join(f"{path} = {recorded[path]}, but the spec gives {now[path]}" for path in other)
             raise StudyChanged(
@@ -95,14 +99,15 @@ class RecordedTrial:
         return fixed
 
     def history(self, client: Any) -> dict[int, float]:
-        """Return the validation accuracies of its first run by epoch."""
-        points = client.get_metric_history(self.first.info.run_id, records.VAL_ACCURACY)
+        """Return the values on validation data of its first run by epoch."""
+        points = client.get_metric_history(self.first.info.run_id, metric_of(self.first.data.tags).validation)
         return {point.step: point.value for point in sorted(points, key=lambda point: int(point.step))}
 
 
 def _result(run: Run) -> tuple[str, float | None] | None:
     """Return the state and score of a run; None if it has not ended, or MLflow has lost its result."""
-    state, score = run.data.tags.get(records.TAG_STATE), run.data.metrics.get(records.BEST_VAL_ACCURACY)
+    score = run.data.metrics.get(metric_of(run.data.tags).best_validation)
+    state = run.data.tags.get(records.TAG_STATE)
     if state not in records.ENDED or (state == records.COMPLETE and score is None):
         return None
     return state, score if state == records.COMPLETE else None

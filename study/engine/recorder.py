@@ -269,7 +269,7 @@ class Recorder:
                     self._end(run, "pruned")
             case Finished(result=result, files=files):
                 self._tracking.runs.log_result(run.run_id, run.plan, result, run.epochs[-1], files)
-                self._end(run, "complete", score=result.best_val_accuracy)
+                self._end(run, "complete", score=result.value)
             case Ended(state=state, message=message):
                 self._end(run, state, message)
 

@@ -79,7 +79,8 @@ class Remaker:
         """
         history = trial.history(self._client)
         pruned = any(state == records.PRUNED for state, _ in trial.results.values())
-        epochs = int(trial.first.data.params.get("budget.epochs", 0))
+        method = self._config.method
+        epochs = method.epochs(method.from_settings(trial.first.data.params)) if trial.first.data.params else 0
         for step, value in history.items():
             made.intermediate_values[step] = value
             notes = self._noted(made) if step < epochs else {}
@@ -103,8 +104,8 @@ class Remaker:
         if not results:
             made.state = TrialState.WAITING
             return made
-        before = [score for ended, score in self._whole if ended <= trial.ended]
-        end = trial_end(results, self._config, max(before, default=None))
+        best = self._config.metric.best(score for ended, score in self._whole if ended <= trial.ended)
+        end = trial_end(results, self._config, best)
         made.user_attrs |= {STATE: end.state} | ({STOPPED: end.trained} if end.stopped else {})
         made.state, made.datetime_complete = end.optuna_state, datetime.fromtimestamp(trial.ended)
         made.value = end.value(made)
@@ -124,7 +125,7 @@ def whole_trials(
         and one.datetime_complete
     ]
     for trial in recorded.values():
-        value = group_value(trial.results, config.study.score) if trial.counts else None
+        value = group_value(trial.results, config.study.score, config.metric.sign) if trial.counts else None
         if value is not None and len(trial.results) == len(config.seeds):
             found.append((trial.ended, value))
     return found

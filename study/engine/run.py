@@ -6,7 +6,8 @@ import time
 from dataclasses import dataclass, field
 
 from reports.records import EndState
-from trainers.results import EpochResult
+from trainers.known_method import KnownMethod
+from trainers.results import AnyEpoch
 
 from ..workers.jobs import EpochDone, Event, Started
 from .plan import RunPlan
@@ -22,7 +23,7 @@ class Run:
     """MLflow's; empty before it is opened."""
     logged: set[int] = field(default_factory=set)
     """Epochs that MLflow holds."""
-    epochs: list[EpochResult] = field(default_factory=list)
+    epochs: list[AnyEpoch] = field(default_factory=list)
     """What the worker that has it now has told."""
     device: str = ""
     reused: bool = False
@@ -55,16 +56,15 @@ class Run:
         if isinstance(event, EpochDone) and event.result.epoch > len(self.epochs):
             self.epochs.append(event.result)
 
-    @property
-    def row(self) -> RunningRow:
-        """The run in a table of those in progress."""
-        accuracies = [epoch.val_accuracy for epoch in self.epochs]
+    def row(self, method: KnownMethod) -> RunningRow:
+        """Return the run in a table of those in progress."""
+        values = [epoch.value for epoch in self.epochs]
         return RunningRow(
             self.plan.label,
-            len(accuracies),
-            self.plan.config.budget.epochs,
-            accuracies[-1] if accuracies else None,
-            max(accuracies, default=None),
+            len(values),
+            method.epochs(self.plan.config),
+            values[-1] if values else None,
+            method.metric.best(values),
             time.monotonic() - self.dispatched,
             self.plan.trial,
             self.plan.arm,

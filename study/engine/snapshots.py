@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 
-from reports.statistics.estimate import accuracy_estimate
-from reports.text import accuracy
+from reports.statistics.estimate import metric_estimate
+from reports.text import measured
 
 from ..spec.config import StudyConfig
 from ..stores.home import Home
@@ -42,16 +42,17 @@ class Snapshots:
         write_snapshot(self._home, last, content_of(self._home, last.name, last.experiment_id))
 
     def _overview(self, progress: StudyProgress, best: BestTrial | None, driver: str) -> Overview:
-        rows = [RunningRun(row.label, row.epoch, str(row.epochs), row.best_val_accuracy) for row in progress.running]
+        rows = [RunningRun(row.label, row.epoch, str(row.epochs), row.best) for row in progress.running]
         return Overview(
             progress.study, progress.kind, progress.experiment_id, progress.counts, progress.planned, tuple(rows),
             self._best(best), tuple(self._live.troubles), driver, progress.away,
             held=tuple(held_lines(self._home, self._live.held)), notes=progress.notes,
-            remaining=progress.remaining, at=time.time(),
+            remaining=progress.remaining, metric=progress.metric, at=time.time(),
         )  # fmt: skip
 
     def _best(self, best: BestTrial | None) -> Best | None:
         if best is None or self._config.space is None:
             return None
         settings = best_settings(tuple(self._config.space.dimensions), best.params)
-        return Best(best.label, accuracy(accuracy_estimate(best.accuracies)), settings)
+        metric = self._config.metric
+        return Best(best.label, measured(metric_estimate(metric, best.values), metric), settings)

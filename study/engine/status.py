@@ -14,10 +14,11 @@ from reports import records
 from reports.data.experiments import find_experiment, parent_of, renamed, study_of
 from reports.data.facts import read_facts
 from reports.data.loading import spec_of
-from reports.data.mlflow_runs import key_of, runs_where
-from reports.statistics.estimate import Estimate, accuracy_estimate
+from reports.data.mlflow_runs import key_of, metric_of, runs_where
+from reports.metric import ACCURACY, Metric
+from reports.statistics.estimate import Estimate, metric_estimate
 from reports.statistics.summary import trial_score
-from reports.text import accuracy
+from reports.text import measured
 
 from ..stores.connect import open_mlflow
 from ..stores.heartbeat import TAG, known_driver
@@ -31,7 +32,7 @@ from .snapshot import held_lines
 
 @dataclass(frozen=True)
 class RunStatus:
-    """One run: accuracies are shares in [0, 1], None before the first epoch."""
+    """One run; `best` on validation data is None before the first epoch."""
 
     label: str
     trial: str
@@ -45,7 +46,7 @@ class RunStatus:
 
 @dataclass(frozen=True)
 class BestTrial:
-    """The trial of the highest score over its runs; `value` is their validation accuracy."""
+    """The trial of the highest score over its runs; `value` is theirs on validation data."""
 
     label: str
     value: Estimate
@@ -75,6 +76,7 @@ class StudyStatus:
     notes: tuple[str, ...] = ()
     planned: int = 0
     """Runs that the study wants in the end; 0 if only hours limit it, or while its spec cannot be read."""
+    metric: Metric = ACCURACY
 
     @property
     def overview(self) -> Overview:
@@ -83,11 +85,11 @@ class StudyStatus:
         troubles = [trouble(run.state, run.label, run.message) for run in self.runs if run.message]
         best = self.best if self.kind == records.SEARCH else None
         settings = best_settings(self.searched, best.params) if best else {}
-        shown = Best(best.label, accuracy(best.value), settings) if best else None
+        shown = Best(best.label, measured(best.value, self.metric), settings) if best else None
         return Overview(
             self.name, self.kind, self.experiment_id, self.counts, self.planned, tuple(running), shown,
             tuple(troubles[-TROUBLES_KEPT:]), self.driver, self.problem, self.held, self.missing, self.notes,
-            at=time.time(),
+            metric=self.metric, at=time.time(),
         )  # fmt: skip
 
     @property
@@ -102,10 +104,9 @@ class StudyStatus:
         for run in self.runs:
             trials.setdefault(run.trial, []).append(run)
         most = max(map(len, trials.values()), default=0)  # a trial with fewer runs waits for its other seeds
-        known = [
-            _summary(runs, self.score) for runs in trials.values() if len(runs) == most and all(map(_counts, runs))
-        ]
-        return max(known, key=lambda trial: trial.score, default=None)
+        whole = [runs for runs in trials.values() if len(runs) == most and all(map(_counts, runs))]
+        known = [_summary(runs, self.score, self.metric) for runs in whole]
+        return max(known, key=lambda trial: self.metric.sign * trial.score, default=None)
 
 
 def _running(run: RunStatus) -> RunningRun:
@@ -116,11 +117,12 @@ def _counts(run: RunStatus) -> bool:
     return run.state == records.COMPLETE and run.best is not None
 
 
-def _summary(runs: list[RunStatus], score: str) -> BestTrial:
+def _summary(runs: list[RunStatus], score: str, metric: Metric) -> BestTrial:
     first = runs[0]
     label = first.label if len(runs) == 1 else first.label.partition(" / seed ")[0]
     values = [run.best for run in runs if run.best is not None]
-    return BestTrial(label, accuracy_estimate(values), first.params, trial_score(values, score))
+    score_of = trial_score(values, score, metric.sign)
+    return BestTrial(label, metric_estimate(metric, values), first.params, score_of)
 
 
 def read_studies(home: Home) -> list[StudyStatus]:
@@ -172,7 +174,7 @@ def _read(client: Any, home: Home, experiment: Any) -> StudyStatus | None:
     notes = tuple(filter(None, (renamed(experiment, name), lost.cannot)))
     return StudyStatus(
         name, kind, experiment.experiment_id, searched, children, driver, score, problem, held, lost.text, notes,
-        _planned(spec),
+        _planned(spec), metric_of(tags),
     )  # fmt: skip
 
 
@@ -216,7 +218,7 @@ def _run_status(client: Any, run: Any, driven: bool) -> RunStatus:
         label=run.info.run_name or run.info.run_id,
         trial=tags.get(records.TAG_TRIAL, run.info.run_id),
         state=state,
-        best=metrics.get(records.BEST_VAL_ACCURACY, metrics.get(records.VAL_ACCURACY)),
+        best=metrics.get(metric_of(tags).best_validation, metrics.get(metric_of(tags).validation)),
         epoch=_epoch(client, run) if state == records.RUNNING else 0,
         params=dict(params),
         message=tags.get(records.TAG_MESSAGE, ""),
@@ -224,5 +226,5 @@ def _run_status(client: Any, run: Any, driven: bool) -> RunStatus:
 
 
 def _epoch(client: Any, run: Any) -> int:
-    history = client.get_metric_history(run.info.run_id, records.VAL_ACCURACY)
+    history = client.get_metric_history(run.info.run_id, metric_of(run.data.tags).validation)
     return max((point.step for point in history), default=0)

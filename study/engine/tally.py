@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..spec.config import StudyConfig
 from .attributes import LABEL, STATE, STOPPED, stored_results
-from .trial_end import TrialEnd, accuracies
+from .trial_end import TrialEnd, run_values
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class BestTrial:
-    """The best complete trial: what ranks it, its parameters, and the validation accuracies of its seeds."""
+    """The best complete trial: what ranks it, its parameters, and what its seeds reached on validation data."""
 
     score: float
     label: str
     params: dict[str, Any]
-    accuracies: tuple[float, ...]
+    values: tuple[float, ...]
 
 
 class Tally:
@@ -53,7 +53,7 @@ class Tally:
             self.skipped += len(self._config.seeds) - len(results)
         if trial.state == TrialState.COMPLETE and STOPPED not in trial.user_attrs:
             assert trial.value is not None
-            values = accuracies(results) or (trial.value,)
+            values = run_values(results) or (trial.value,)
             self._note_best(BestTrial(trial.value, trial.user_attrs[LABEL], trial.params, values))
 
     def add_end(self, end: TrialEnd, label: str, params: dict[str, Any]) -> None:
@@ -63,5 +63,6 @@ class Tally:
             self._note_best(BestTrial(end.score, label, params, end.values))
 
     def _note_best(self, found: BestTrial) -> None:
-        if self.best is None or found.score > self.best.score:
+        sign = self._config.metric.sign
+        if self.best is None or sign * found.score > sign * self.best.score:
             self.best = found

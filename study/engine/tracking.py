@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Container, Iterable, Mapping
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from reports import records
@@ -53,6 +54,8 @@ class Tracking:
         )
         common = {**source_tags(), records.TAG_STUDY: config.study.name, records.TAG_KIND: config.kind}
         common |= {records.TAG_DATA: config.data.source, records.TAG_DATA_CHECKSUM: data_checksum}
+        if not config.method.is_mamlpp:
+            common[records.TAG_METRIC] = json.dumps(asdict(config.metric))
         self._writer = MlflowWriter(client, self.experiment_id, common)
         self.runs = MlflowRuns(client, self._writer, config, self.experiment_id)
         """The runs of the study's trainings."""

@@ -29,7 +29,7 @@ class TrialEnd:
     skipped: int
     """Runs that it did not have, because one failed or a pruner stopped the trial between its seeds."""
     values: tuple[float, ...] = ()
-    """Validation accuracies of its complete runs, in [0, 1]."""
+    """What its complete runs reached on validation data."""
 
     @property
     def stopped(self) -> bool:
@@ -60,17 +60,18 @@ def runs_per_trial(config: StudyConfig) -> int:
 def trial_end(results: Results, config: StudyConfig, best: float | None = None) -> TrialEnd:
     """Return how a trial with these `results` ends; `best` is the score of the best trial that no pruner stopped.
 
-    What was stopped for being worse cannot be the best: its score is at most `best`.
+    What was stopped for being worse cannot be the best: its score is no better than `best`.
     """
     state = next((state for state, _ in results.values() if state != records.COMPLETE), records.COMPLETE)
-    score, skipped = group_value(results, config.study.score), runs_per_trial(config) - len(results)
+    sign = config.metric.sign
+    score, skipped = group_value(results, config.study.score, sign), runs_per_trial(config) - len(results)
     if score is not None and skipped and best is not None:
-        score = min(score, best)
-    return TrialEnd(state, score, len(results), skipped, accuracies(results))
+        score = sign * min(sign * score, sign * best)
+    return TrialEnd(state, score, len(results), skipped, run_values(results))
 
 
-def accuracies(results: Results) -> tuple[float, ...]:
-    """Return the validation accuracies of a trial's complete runs."""
+def run_values(results: Results) -> tuple[float, ...]:
+    """Return what a trial's complete runs reached on validation data."""
     return tuple(value for state, value in results.values() if state == records.COMPLETE and value is not None)
 
 

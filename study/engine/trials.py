@@ -7,7 +7,7 @@ from collections.abc import Collection, Container
 from typing import TYPE_CHECKING
 
 from reports.records import EndState
-from trainers.results import EpochResult
+from trainers.results import AnyEpoch
 
 from ..spec.config import StudyConfig
 from ..spec.seed_groups import Results, is_over
@@ -40,7 +40,7 @@ class Trials:
     def __init__(self, storage: SoleWriter, config: StudyConfig, data_checksum: str) -> None:
         self._storage, self._config, self._checksum = storage, config, data_checksum
         self._study = open_study(storage, config)
-        refuse_other_direction(self._study)
+        refuse_other_direction(self._study, config)
         storage.show_only(is_ours)
         freeze(self._study, config, data_checksum)
         self._superseded = frozenset(self._study.user_attrs.get(SUPERSEDED, ()))
@@ -169,7 +169,7 @@ class Trials:
         """Let the waiting trials of these `numbers` be the next; return how many they are."""
         return self._queue.put_first(numbers)
 
-    def judge(self, plan: RunPlan, epoch: EpochResult, *, answered: bool = False) -> bool:
+    def judge(self, plan: RunPlan, epoch: AnyEpoch, *, answered: bool = False) -> bool:
         """Report an epoch to the pruner and return whether the run stops; a stored verdict is never asked for again.
 
         With `answered` the worker was told to go on while the store was away: that is the verdict, and the pruner
@@ -177,8 +177,8 @@ class Trials:
         """
         if self._config.kind != "search" or len(self._config.seeds) > 1:
             return False
-        last = epoch.epoch >= plan.config.budget.epochs  # after it there is nothing to save
-        trial, value = self._live[plan.trial], epoch.val_accuracy
+        last = epoch.epoch >= self._config.method.epochs(plan.config)  # after it there is nothing to save
+        trial, value = self._live[plan.trial], epoch.value
         return self._verdicts.judge(trial, epoch.epoch, value, unasked=answered or last, answered=answered)
 
     def judge_seed(self, plan: RunPlan, state: EndState, score: float | None) -> bool:

@@ -17,7 +17,7 @@ from reports.data.output_folder import Contents, refuse_foreign, writing_into
 from reports.records import RunRecord, StudyInfo
 from reports.statistics.estimate import Estimate, estimate
 from reports.statistics.summary import best_validation, summarise_search
-from reports.text import accuracy, interval
+from reports.text import interval, measured
 from trainers.checkpoint import CheckpointFolder, State
 from trainers.config import TrainerConfig
 from trainers.data.classes import ClassData
@@ -227,7 +227,7 @@ def build(
 def _say(console: Console, model: ExportedModel, folder: Path, scores: dict[str, Estimate]) -> None:
     about = model.about
     seen = f"{told_apart(about)}, epoch {about['epoch']} of {model.config.budget.epochs}"
-    tested = ", ".join(f"{accuracy(found.mean)} {interval(found)} ({norm_mode})" for norm_mode, found in scores.items())
+    tested = ", ".join(f"{measured(found.mean)} {interval(found)} ({norm_mode})" for norm_mode, found in scores.items())
     lines = (
         f"Model:    {folder}, of {about['study']}: {seen}",
         (

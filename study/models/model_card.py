@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from reports.statistics.estimate import Estimate
-from reports.text import accuracy, interval, percent
+from reports.text import interval, measured, percent
 from trainers.config import TrainerConfig
 from trainers.exported import ExportedModel
 from trainers.overrides import settings
@@ -87,7 +87,7 @@ def _accuracy(model: ExportedModel) -> str:
                 f"On {episodes.ways}-way {episodes.shots}-shot test tasks with {episodes.queries} images a class to "
                 "classify, of "
                 f"{about['data']['classes']['test']} classes that training never saw. Chance is "
-                f"{accuracy(1 / episodes.ways)}."
+                f"{measured(1 / episodes.ways)}."
             ),
             "",
             "| queries normalised by | accuracy, % [95 %] | tasks | that is |",
@@ -130,7 +130,7 @@ def _training(model: ExportedModel) -> str:
         ),
         (
             f"- epoch {about['epoch']} of {model.config.budget.epochs}, the best by validation accuracy "
-            f"({accuracy(about['validation_accuracy'])}, "
+            f"({measured(about['validation_accuracy'])}, "
             "biased upward by that choice)"
         ),
         f"- data {data['name']}, checksum {data['checksum'][:16]}; classes: "

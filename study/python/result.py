@@ -17,7 +17,7 @@ from reports.statistics.arms import count_states
 from reports.statistics.summary import Search, mean_metric, summarise_search
 from reports.tables import frames
 from reports.tables.cells import states_text
-from reports.text import accuracy
+from reports.text import measured
 from trainers.config import TrainerConfig
 from trainers.errors import InputError
 from trainers.overrides import from_settings
@@ -218,12 +218,14 @@ class Result:
         return "; ".join(filter(None, parts)) + ">"
 
     def _headline(self) -> list[str]:
+        metric = self.info.measured
         if self.kind == names.TRAIN:
-            shown = (("validation", names.BEST_VAL_ACCURACY), ("test", names.TEST_ACCURACY))
-            means = [(title, mean_metric(self.records, metric)) for title, metric in shown]
-            return [", ".join(f"{title} accuracy {accuracy(mean)}" for title, mean in means if mean is not None)]
+            shown = (("validation", metric.best_validation), ("test", metric.test))
+            means = [(title, mean_metric(self.records, name)) for title, name in shown]
+            told = (f"{title} {metric.words} {measured(mean, metric)}" for title, mean in means if mean is not None)
+            return [", ".join(told)]
         if self.kind == names.SEARCH and (complete := self._search.complete):
-            return [f"best trial {complete[0].label}, validation accuracy {accuracy(complete[0].value)}"]
+            return [f"best trial {complete[0].label}, validation {metric.words} {measured(complete[0].value, metric)}"]
         if self.kind == names.ABLATION:
             many = "" if len(self.comparisons) == 1 else "s"
             return [f"{len(self.arms)} arms, {len(self.comparisons)} comparison{many}"]

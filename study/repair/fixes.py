@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from reports import records
 from reports.data.mlflow_runs import key_of
 from trainers.errors import InputError
-from trainers.results import EpochResult
+from trainers.results import AnyEpoch
 
 from ..engine.attributes import FROZEN, RESULT, SUPERSEDED, stored_results
 from ..engine.home_watch import HomeWatch
@@ -60,7 +60,7 @@ def note_gone(stored: StoredStudy, runs: Sequence[Any]) -> None:
 
 def end_in_optuna(stored: StoredStudy, run: Any, trial: FrozenTrial) -> None:
     """End a run in Optuna as MLflow says it ended; its trial ends with the last of its runs."""
-    state, score = state_of(run), run.data.metrics.get(records.BEST_VAL_ACCURACY)
+    state, score = state_of(run), run.data.metrics.get(stored.config.metric.best_validation)
     trial, seed = stored.storage.get_trial(trial._trial_id), run.data.tags[records.TAG_SEED]
     results = {int(seed): (state, score if state == records.COMPLETE else None)}
     if stored.several:
@@ -74,12 +74,12 @@ def end_in_optuna(stored: StoredStudy, run: Any, trial: FrozenTrial) -> None:
 
 
 def _report_epochs(stored: StoredStudy, run: Any, trial: FrozenTrial) -> None:
-    for point in stored.client.get_metric_history(run.info.run_id, records.VAL_ACCURACY):
+    for point in stored.client.get_metric_history(run.info.run_id, stored.config.metric.validation):
         if point.step not in trial.intermediate_values:
             stored.storage.set_trial_intermediate_value(trial._trial_id, point.step, point.value)
 
 
-def write_epochs(stored: StoredStudy, run: Any, epochs: Sequence[EpochResult]) -> None:
+def write_epochs(stored: StoredStudy, run: Any, epochs: Sequence[AnyEpoch]) -> None:
     """Write epochs of a checkpoint into MLflow, each with the time when it ended."""
     runs = Tracking(stored.client, stored.home, stored.config, "").runs
     for epoch in epochs:
@@ -134,7 +134,7 @@ def replay(stored: StoredStudy) -> None:
 
 def fitting_end(stored: StoredStudy, run: Any, state: str) -> records.EndState | None:
     """Return how MLflow can call the end that Optuna knows, None if it lacks the numbers of a complete run."""
-    if state == records.COMPLETE and records.BEST_VAL_ACCURACY not in run.data.metrics:
+    if state == records.COMPLETE and stored.config.metric.best_validation not in run.data.metrics:
         return None
     found: records.EndState | None = state if state in STATUS else None  # type: ignore[assignment]
     return found

@@ -12,7 +12,7 @@ from reports import records
 from reports.data.experiments import find_experiment, parent_of
 from reports.data.mlflow_runs import DELETED, key_of, runs_where
 from trainers.checkpoint import CheckpointFolder
-from trainers.results import EpochResult
+from trainers.results import AnyEpoch, epochs_in
 
 from ..engine.attributes import RESULT, STATE, SUPERSEDED
 from ..engine.foreign import is_ours, notes_on
@@ -133,7 +133,9 @@ class StoredStudy:
     def steps(self) -> dict[str, set[int]]:
         """The epochs that MLflow holds, by run id."""
         ids = [run.info.run_id for run in self.runs]
-        return {one: {p.step for p in self.client.get_metric_history(one, records.VAL_ACCURACY)} for one in ids}
+        return {
+            one: {p.step for p in self.client.get_metric_history(one, self.config.metric.validation)} for one in ids
+        }
 
     def trial_of(self, run: Any) -> FrozenTrial | None:
         """Return Optuna's side of an MLflow run, None if it has none."""
@@ -143,12 +145,12 @@ class StoredStudy:
         """Return the checkpoints of a training."""
         return CheckpointFolder(self.home.checkpoints / fingerprint, keep_all=self.config.execution.keep == "all")
 
-    def history(self, run: Any) -> list[EpochResult]:
+    def history(self, run: Any) -> list[AnyEpoch]:
         """Return the epochs in the checkpoint of a run, as far as the run went; empty without one."""
         last = int(run.data.metrics.get(records.EPOCHS_RUN, 0)) if state_of(run) in records.ENDED else 10**9
         return [epoch for epoch in _history(self.folder(run.data.tags[records.TAG_CELL])) if epoch.epoch <= last]
 
-    def missing(self, run: Any) -> list[EpochResult]:
+    def missing(self, run: Any) -> list[AnyEpoch]:
         """Return the epochs that the run's checkpoint has and MLflow lacks."""
         return [epoch for epoch in self.history(run) if epoch.epoch not in self.steps[run.info.run_id]]
 
@@ -206,6 +208,6 @@ def _alive(client: Any, home: Home, name: str, parent_id: str) -> str:
     return str(found.get(name, ""))
 
 
-def _history(folder: CheckpointFolder) -> list[EpochResult]:
+def _history(folder: CheckpointFolder) -> list[AnyEpoch]:
     state = folder.peek()
-    return [EpochResult(**epoch) for epoch in state["history"]] if state else []
+    return epochs_in(state) if state else []

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from reports import records
-from reports.data.mlflow_runs import key_of
+from reports.data.mlflow_runs import key_of, metric_of
 
 from ..engine.attributes import label_of
 from ..engine.mlflow_runs import STATUS
@@ -72,7 +72,7 @@ def different_ends(stored: StoredStudy) -> Iterator[Disagreement]:
             )
         elif end == records.COMPLETE and not stored.several and trial.value != _score(run):
             yield Disagreement(
-                f"{name}: validation accuracy {_score(run)} in MLflow, {trial.value} in Optuna",
+                f"{name}: validation {metric_of(run.data.tags).words} {_score(run)} in MLflow, {trial.value} in Optuna",
                 AGAIN,
                 partial(fixes.run_again, stored, [trial.number]),
             )
@@ -88,7 +88,7 @@ def _follow_optuna(stored: StoredStudy, run: Any, state: str, end: str) -> Disag
 
 
 def _score(run: Any) -> float | None:
-    found: float | None = run.data.metrics.get(records.BEST_VAL_ACCURACY)
+    found: float | None = run.data.metrics.get(metric_of(run.data.tags).best_validation)
     return found
 
 

@@ -7,17 +7,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from reports.metric import Metric
 from reports.records import Factorial, Family, Kind, Sweep
 from search_spaces.space import SearchSpace
 from search_spaces.trials import FixedParams
-from trainers.config import TrainerConfig
 from trainers.data import DataConfig
 from trainers.errors import InputError
-from trainers.fingerprint import MACHINE, fingerprint_of
-from trainers.flops import flops
 from trainers.inert import Inert
-from trainers.overrides import Tree, merge, normalise
-from trainers.presets import preset
+from trainers.known_method import MAMLPP, KnownMethod
+from trainers.method import Config
+from trainers.overrides import Tree, merge
 
 from .ablation_section import AblationSection
 from .optuna_parts import WILCOXON
@@ -53,6 +52,7 @@ class StudyConfig:
             file.
         trained_by: who trains, where that is not MAML++'s own trainer (`study.spec.trained_by`); a part of every
             training's fingerprint. Empty for MAML++.
+        method: the learner, whose configs these are.
     """
 
     study: StudySection
@@ -61,7 +61,7 @@ class StudyConfig:
     execution: ExecutionSection
     kind: Kind
     base_tree: Tree
-    base: TrainerConfig
+    base: Config
     dropped: tuple[Inert, ...] = ()
     space: SearchSpace | None = None
     sampler: Named | None = None
@@ -70,7 +70,7 @@ class StudyConfig:
     typed: Tree = field(default_factory=dict)
     size: str = "omniglot"
     ablation: AblationSection | None = None
-    arms: dict[str, tuple[TrainerConfig, tuple[Inert, ...]]] = field(default_factory=dict)
+    arms: dict[str, tuple[Config, tuple[Inert, ...]]] = field(default_factory=dict)
     families: tuple[Family, ...] = ()
     factorial: Factorial | None = None
     sweep: Sweep | None = None
@@ -78,6 +78,7 @@ class StudyConfig:
     spec_text: str = ""
     folder: Path | None = None
     trained_by: str = ""
+    method: KnownMethod = MAMLPP
 
     def __repr__(self) -> str:
         """Return the study in a line; `spec_text` has all of it."""
@@ -107,20 +108,25 @@ class StudyConfig:
         """Whether a complete run is measured on the test tasks."""
         return self.study.test if self.kind == "search" else True
 
-    def compute(self, config: TrainerConfig, epochs: int | None = None) -> float:
+    @property
+    def metric(self) -> Metric:
+        """What decides, on validation data in a search, on test data in an ablation."""
+        return self.method.metric
+
+    def compute(self, config: Config, epochs: int | None = None) -> float:
         """Return the counted operations of `config`'s first `epochs` epochs (None: all); 1 is the base's whole
-        training.
+        training. NaN if the method counts none.
         """
-        return flops(config, *self.data.image_shape, epochs) / flops(self.base, *self.data.image_shape)
+        return self.method.flops(config, self.data, epochs) / self.method.flops(self.base, self.data)
 
-    def fingerprint(self, config: TrainerConfig, seed: int, data_checksum: str) -> str:
+    def fingerprint(self, config: Config, seed: int, data_checksum: str) -> str:
         """Return the identity of the training of `config` in this study."""
-        return fingerprint_of(config, seed, data_checksum, self.trained_by)
+        return self.method.fingerprint(config, seed, data_checksum, self.trained_by)
 
-    def preset_config(self, name: str) -> TrainerConfig:
+    def preset_config(self, name: str) -> Config:
         """Return the preset `name` with what [trainer] and `space.fix` say."""
         assert self.space is not None
-        return normalise(merge(preset(name, size=self.size), self.typed, self.space.fixed))[0]
+        return self.method.normalise(merge(self.method.preset(name, self.size), self.typed, self.space.fixed))[0]
 
     def beyond_max_compute(self, params: Mapping[str, Any]) -> str:
         """Return why the config of Optuna parameters is beyond `space.max_compute`; empty if it is not."""
@@ -142,7 +148,7 @@ class StudyConfig:
             "kind": self.kind,
             "study": self.study.model_dump(mode="json", exclude_defaults=True),
             "data": self.data.model_dump(mode="json"),
-            "trainer": self.base.model_dump(mode="json", exclude=MACHINE, exclude_defaults=True),
+            "trainer": self.base.model_dump(mode="json", exclude={*self.method.machine}, exclude_defaults=True),
             "space": self.space.as_table() if self.space else None,
             "sampler": self.sampler.model_dump(mode="json") if self.sampler else None,
             "pruner": self.pruner.model_dump(mode="json") if self.pruner else None,

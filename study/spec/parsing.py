@@ -20,18 +20,20 @@ from search_spaces.trials import FixedParams
 from trainers.data import ImageFolder
 from trainers.error_messages import explain, nearest, unknown
 from trainers.errors import InputError
-from trainers.overrides import Tree, flatten, merge, normalise, settings, typed_among
+from trainers.find_method import also_from
+from trainers.overrides import Tree, flatten, merge, typed_among
 from trainers.paths import moved_to
-from trainers.presets import PRESETS, preset
 
 from .ablation_section import AblationSection
 from .config import SpecError, StudyConfig
+from .method_section import read_method
 from .optuna_parts import WILCOXON, make_pruner, make_sampler
 from .renamed import renamed_settings, with_new_names
 from .rungs import late_rungs
 from .sections import Named, SpecFile
 from .seed_groups import FEWEST_SEEDS
 from .spelling import problems_of
+from .trained_by import trained_by_method
 from .trainer_section import Trainer, read_trainer
 
 T = TypeVar("T")
@@ -40,6 +42,7 @@ T = TypeVar("T")
 def load_spec(path: Path) -> StudyConfig:
     """Read the spec file at `path`. Raises SpecError with everything that is wrong with it."""
     text = spec_text(path)
+    also_from(path.absolute().parent)
     try:
         return beside(path.absolute().parent, parse_spec(text))
     except SpecError as error:
@@ -91,8 +94,13 @@ def parse_spec(text: str, started: bool = False) -> StudyConfig:
         raise SpecError(renamed)
     problems = _unused(tree)
     spec = _caught(problems, lambda: SpecFile.model_validate(tree))
-    trainer = _caught(problems, lambda: read_trainer(tree)) if isinstance(tree.get("trainer", {}), dict) else None
-    space = _caught(problems, lambda: SearchSpace.from_table(tree["space"])) if _is_table(tree.get("space")) else None
+    method, trainer = _caught(problems, lambda: read_method(tree)), None
+    if method is None:
+        raise SpecError(problems)
+    if isinstance(tree.get("trainer", {}), dict):
+        trainer = _caught(problems, lambda: read_trainer(tree, method))
+    table = tree.get("space")
+    space = _caught(problems, lambda: SearchSpace.from_table(table, method)) if isinstance(table, dict) else None
     if problems or spec is None or trainer is None:
         raise SpecError(problems)
     common: Tree = {
@@ -101,6 +109,8 @@ def parse_spec(text: str, started: bool = False) -> StudyConfig:
         "budget": spec.budget,
         "execution": spec.execution,
         "spec_text": text,
+        "method": method,
+        "trained_by": trained_by_method(method),
     }
     if space is not None:
         return _search(spec, trainer, space, common)
@@ -138,10 +148,6 @@ def _caught(problems: list[str], read: Callable[[], T]) -> T | None:
     return None
 
 
-def _is_table(value: object) -> bool:
-    return isinstance(value, dict)
-
-
 def _search(spec: SpecFile, trainer: Trainer, space: SearchSpace, common: Tree) -> StudyConfig:
     problems: list[str] = []
     searched = flatten(trainer.typed).keys() & space.dimensions.keys()
@@ -158,18 +164,20 @@ def _search(spec: SpecFile, trainer: Trainer, space: SearchSpace, common: Tree) 
         problems.append("budget: a search needs an end; write trials = ... or hours = ... under [budget]")
     problems += _pruner_and_seeds(pruner, spec.study.seeds_per_trial)
     _caught(problems, lambda: make_sampler(sampler, spec.study.seed))
-    _caught(problems, lambda: make_pruner(pruner, trainer.config.budget.epochs))
+    _caught(problems, lambda: make_pruner(pruner, trainer.method.epochs(trainer.config)))
     if narrowed is not None:
         problems += [
             f"trainer.{inert.message}" for inert in typed_among(narrowed.always_inert(base_tree), trainer.typed)
         ]
     if problems or narrowed is None:
         raise SpecError(problems)
-    base, dropped = normalise(base_tree)
+    if space.max_compute is not None and not trainer.method.counts_flops:
+        raise SpecError([f"space.max_compute: {trainer.method.name} counts no operations; leave it out"])
+    base, dropped = trainer.method.normalise(base_tree)
     presets = tuple(entry for entry in spec.study.enqueue if isinstance(entry, str))
     enqueued, notes = _enqueue(presets, trainer, narrowed, base_tree)
     notes += (mixed,) if (mixed := mixed_tasks(narrowed.dimensions)) else ()
-    notes += _late_rungs(pruner, base.budget.epochs)
+    notes += _late_rungs(pruner, trainer.method.epochs(base))
     found = StudyConfig(
         **common, kind="search", base_tree=base_tree, base=base, dropped=dropped, space=narrowed, sampler=sampler,
         pruner=pruner, enqueued=enqueued, notes=notes, typed=trainer.typed, size=trainer.size,
@@ -242,11 +250,12 @@ def _enqueue(
     enqueued: dict[str, dict[str, Any]] = {}
     notes: list[str] = []
     problems: list[str] = []
+    method = trainer.method
     for name in names:
-        if name not in PRESETS:
-            problems.append(f'study.enqueue "{name}": {unknown("preset", name, PRESETS)}')
+        if name not in method.presets:
+            problems.append(f'study.enqueue "{name}": {unknown("preset", name, method.presets)}')
             continue
-        wanted, _ = normalise(merge(preset(name, size=trainer.size), trainer.typed, space.fixed))
+        wanted, _ = method.normalise(merge(method.preset(name, trainer.size), trainer.typed, space.fixed))
         try:
             enqueued[name] = space.params_of(wanted, base_tree)
         except InputError as error:
@@ -256,7 +265,7 @@ def _enqueue(
             ]
             continue
         tried, _ = space.suggest(FixedParams(enqueued[name]), base_tree)
-        ours, theirs = settings(tried), settings(wanted)
+        ours, theirs = method.settings(tried), method.settings(wanted)
         differing = sorted(path for path in ours.keys() | theirs.keys() if ours.get(path) != theirs.get(path))
         if differing:
             notes.append(f'enqueued preset "{name}" keeps these settings of the base: {", ".join(differing)}')
@@ -271,8 +280,9 @@ def _ablation(section: AblationSection, trainer: Trainer, common: Tree) -> Study
         found = plan(
             section.design, trainer.tree, components=section.components, swept=section.sweep, own=own,
             own_base=section.base, families=[FamilyOf(f.name, f.base, f.arms) for f in section.families],
+            method=trainer.method,
         )  # fmt: skip
-        compiled = compile_arms(trainer.tree, found.arms)
+        compiled = compile_arms(trainer.tree, found.arms, trainer.method)
     except InputError as error:
         raise SpecError(
             [line if line.startswith("ablation") else f"ablation: {line}" for line in str(error).splitlines()]

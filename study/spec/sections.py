@@ -11,6 +11,7 @@ from trainers.errors import InputError
 from trainers.sections import Section
 
 from .ablation_section import AblationSection
+from .method_section import MethodSection
 from .patterns import NAME
 from .seed_groups import Score
 
@@ -190,6 +191,7 @@ class SpecFile(Section):
 
     study: StudySection = Field(description='add a section [study] with name = "..."')
     data: DataConfig = Field(description='add a section [data] with source = "..."')
+    method: MethodSection | None = Field(None, description="who trains; absent: MAML++")
     trainer: dict[str, Any] = Field(default_factory=dict, description="preset, size, and any trainer settings")
     space: dict[str, Any] | None = Field(None, description="the settings that a search varies, and their ranges")
     sampler: NamedTable | None = Field(None, description="Optuna's sampler")

@@ -13,11 +13,13 @@ Results = Mapping[int, tuple[str, float | None]]
 """Seed -> state and score of a run that has ended."""
 
 
-def group_score(values: Sequence[float], how: Score) -> float:
-    """Return what a search compares of the seeds' best validation accuracies: their mean, or its lower bound."""
+def group_score(values: Sequence[float], how: Score, sign: int = 1) -> float:
+    """Return what a search compares of the seeds' best values on validation data: their mean, or its bound on the worse
+    side; `sign` is the metric's.
+    """
     from reports.statistics.summary import trial_score  # a second of imports
 
-    return trial_score(values, how)
+    return trial_score(values, how, sign)
 
 
 def is_over(results: Results, seeds: int, *, one_by_one: bool, stop: bool) -> bool:
@@ -28,7 +30,7 @@ def is_over(results: Results, seeds: int, *, one_by_one: bool, stop: bool) -> bo
     return len(results) == seeds or (one_by_one and (failed or stop))
 
 
-def group_value(results: Results, how: Score) -> float | None:
+def group_value(results: Results, how: Score, sign: int = 1) -> float | None:
     """Return the score of a group whose runs are all complete, else None."""
     scores = [score for state, score in results.values() if state == "complete" and score is not None]
-    return group_score(scores, how) if scores and len(scores) == len(results) else None
+    return group_score(scores, how, sign) if scores and len(scores) == len(results) else None

@@ -12,9 +12,10 @@ from search_spaces.dimensions import Range
 from search_spaces.trials import FixedParams, Trial
 from trainers.arithmetic import pick_device, pick_dtype, pick_graphs
 from trainers.config import TrainerConfig
-from trainers.data import DataError, require_classes, require_images
+from trainers.data import DataError, OwnData, require_classes, require_images
 from trainers.data.classes import ClassData
 from trainers.errors import InputError
+from trainers.method import Config
 from trainers.overrides import merge, normalise, settings
 from trainers.requirements import check, check_shape
 
@@ -48,6 +49,8 @@ class Need:
 
 
 def _needs(config: StudyConfig, data: ClassData | None) -> list[Need]:
+    if not config.method.is_mamlpp or isinstance(config.data, OwnData):
+        return []
     width = config.data.image_shape[1] if data is None else int(data.images.shape[-1])
     blocks = Need(SIZES[3:], lambda one: one.model.blocks, lambda one: check_shape(one, width))
     if data is None:
@@ -88,6 +91,8 @@ def refuse_untrainable(config: StudyConfig, data: ClassData) -> None:
     """Raise ValueError for what cannot be trained on `data` here: DataError that names the arm, SpecError for a
     space.
     """
+    if not config.method.is_mamlpp:
+        return
     if config.space is not None:
         pick_dtype(config.base), pick_device(config.base), pick_graphs(config.base)
         if problems := space_problems(config, data):
@@ -138,12 +143,12 @@ def _where(need: Need, config: StudyConfig) -> str:
     return " and ".join(f"space.{path}" for path in searched) or f"trainer.{need.paths[0]}"
 
 
-def started_from(config: StudyConfig) -> TrainerConfig:
+def started_from(config: StudyConfig) -> Config:
     """Return a search's base config, its tasks and network no larger or smaller than the space has them.
 
     The space may search them because the base's own do not fit the data.
     """
-    if config.space is None:
+    if config.space is None or not config.method.is_mamlpp:
         return config.base
     values, tree = settings(config.base), config.base_tree
     for path in SIZES:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from trainers.error_messages import show
 from trainers.errors import InputError
+from trainers.known_method import KnownMethod
 
 MAMLPP = "trainers.training:train"
 """The function that trains unless another one is named."""
@@ -24,6 +25,14 @@ def trained_by(address: str) -> str:
         return ""
     source = _source(address)
     return f"{address} (SHA-256 of its module: {hashlib.sha256(source.read_bytes()).hexdigest()})"
+
+
+def trained_by_method(method: KnownMethod) -> str:
+    """Return what a fingerprint has of a method: where it is, its name, version and source; empty for MAML++."""
+    if method.is_mamlpp:
+        return ""
+    source = hashlib.sha256(_source(method.address).read_bytes()).hexdigest()
+    return f"{method.address} ({method.name}, version {method.own.version}; SHA-256 of its module: {source})"
 
 
 def refuse_other_trainer(study: str, found: str, what: str) -> None:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from pydantic import ValidationError
 
-from trainers.config import TrainerConfig
-from trainers.error_messages import explain
 from trainers.errors import InputError
 from trainers.inert import Inert
-from trainers.overrides import Tree, merge, normalise
-from trainers.presets import preset
+from trainers.known_method import MAMLPP, KnownMethod
+from trainers.method import Config
+from trainers.overrides import Tree, merge
 
 
 @dataclass(frozen=True)
@@ -20,22 +20,32 @@ class Trainer:
 
     typed: Tree
     tree: Tree
-    config: TrainerConfig
+    config: Config
     dropped: tuple[Inert, ...]
     size: str
+    method: KnownMethod = MAMLPP
 
 
-def read_trainer(spec: Tree) -> Trainer:
+def read_trainer(spec: Tree, method: KnownMethod = MAMLPP) -> Trainer:
     """Return the preset with the settings of [trainer] laid over it; the size comes from the data's, if not given."""
     typed = merge({}, spec.get("trainer", {}))
-    source = spec.get("data", {}).get("source") if isinstance(spec.get("data"), dict) else None
-    size = typed.pop("size", "omniglot" if source in ("omniglot", "glyphs") else "mini_imagenet")
+    size = _size(typed, spec) if method.is_mamlpp else ""
     try:
-        tree = merge(preset(typed.pop("preset", "mamlpp"), size=size), typed)
+        start = method.preset(typed.pop("preset", "mamlpp"), size) if method.is_mamlpp or "preset" in typed else {}
+        tree = merge(start, typed)
         # In a search, what is sampled can give a typed setting its effect: `_search` checks that.
-        config, dropped = normalise(tree, typed={} if "space" in spec else typed)
+        config, dropped = method.normalise(tree, typed={} if "space" in spec else typed)
     except ValidationError as error:
-        raise InputError(explain(error, TrainerConfig, "trainer")) from None
+        raise InputError(method.explain(error, "trainer")) from None
     except InputError as error:
         raise InputError(f"trainer.{error}") from None
-    return Trainer(typed, tree, config, dropped, size)
+    whole = (
+        tree if method.is_mamlpp else config.model_dump(mode="json")
+    )  # a component that is on by default has settings
+    return Trainer(typed, whole, config, dropped, size, method)
+
+
+def _size(typed: Tree, spec: Tree) -> Any:
+    """Return the size of the preset, taken out of `typed`."""
+    source = spec.get("data", {}).get("source") if isinstance(spec.get("data"), dict) else None
+    return typed.pop("size", "omniglot" if source in ("omniglot", "glyphs") else "mini_imagenet")

@@ -30,7 +30,7 @@ OF_MLFLOW = (
     "SELECT t.key, t.value, COUNT(*) FROM tags t JOIN runs r USING (run_uuid) WHERE r.experiment_id = ? AND t.key IN"
     f" ('{records.TAG_STATE}', '{records.TAG_ROLE}') GROUP BY 1, 2 ORDER BY 1, 2",
     "SELECT COUNT(*), TOTAL(m.value) FROM latest_metrics m JOIN runs r USING (run_uuid) WHERE r.experiment_id = ?"
-    f" AND m.key = '{records.BEST_VAL_ACCURACY}'",
+    " AND m.key LIKE 'best_val_%'",
 )
 OF_OPTUNA = (
     "SELECT study_id FROM studies WHERE study_name = ?",

@@ -18,11 +18,16 @@ from reports.records import (
 )
 from trainers.config import TrainerConfig
 from trainers.mamlpp.schedules import msl_weights, second_order
-from trainers.results import TrainResult
+from trainers.method import Config
+from trainers.results import AnyResult, MethodResult
 
 
-def run_files(config: TrainerConfig, result: TrainResult) -> dict[str, bytes]:
+def run_files(config: Config, result: AnyResult) -> dict[str, bytes]:
     """Return config, accuracy per task, schedules, and inner rates (as numbers and as a picture), by file name."""
+    if isinstance(result, MethodResult):
+        whole, tasks = config.model_dump_json(indent=2), json.dumps({SINGLE: list(result.test_per_task)})
+        none = {SCHEDULES_FILE: b"{}", INNER_RATES_FILE: b"{}"}
+        return {CONFIG_FILE: whole.encode(), PER_TASK_FILE: tasks.encode(), **none}
     per_task = {SINGLE: result.test_per_task, ENSEMBLE: result.ensemble_test_per_task, AUDIT: result.audit}
     files = {
         CONFIG_FILE: config.model_dump_json(indent=2).encode(),

@@ -8,9 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from trainers.results import EpochResult, TrainResult
-
-from ..spec.trained_by import MAMLPP
+from trainers.results import AnyEpoch, AnyResult
 
 Answer = Literal["go", "prune", "leave"]
 """What a worker does after an epoch: train on, stop for good, or stop and keep the checkpoint."""
@@ -24,7 +22,7 @@ class Job:
     """Names the run within its driver."""
     label: str
     config: str
-    """`TrainerConfig` as JSON."""
+    """The method's config as JSON."""
     seed: int
     data: str
     """`DataConfig` as JSON."""
@@ -40,10 +38,12 @@ class Job:
     test: bool = True
     keep: Literal["best", "all", "none"] = "best"
     """Which checkpoints stay when the run is complete."""
-    trainer: str = MAMLPP
-    """The function that trains, as module:name, with the signature of `trainers.training.train`."""
-    loader: str = "trainers.data:load"
-    """The function that loads the data, as module:name, with the signature of `trainers.data.load`."""
+    method: str = ""
+    """Who trains, as module:name; empty for MAML++."""
+    trainer: str = ""
+    """A function that trains in the method's place, as module:name, with the signature of `trainers.training.train`."""
+    loader: str = ""
+    """A function that loads the data in its place, as module:name, with the signature of `trainers.data.load`."""
 
 
 @dataclass(frozen=True)
@@ -58,14 +58,14 @@ class Started:
 class EpochDone:
     """An epoch is trained (or sent again) and in the checkpoint; the worker waits for an `Answer`."""
 
-    result: EpochResult
+    result: AnyEpoch
 
 
 @dataclass(frozen=True)
 class Finished:
     """All epochs are done; `files` are artifacts by name."""
 
-    result: TrainResult
+    result: AnyResult
     files: dict[str, bytes] = field(default_factory=dict)
 
 

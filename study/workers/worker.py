@@ -12,9 +12,9 @@ import signal
 import sys
 import threading
 import traceback
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import suppress
-from functools import lru_cache
+from functools import lru_cache, partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -23,14 +23,15 @@ import torch
 from pydantic import TypeAdapter
 
 from trainers.checkpoint import CheckpointFolder, TrainingBusy
-from trainers.config import TrainerConfig
 from trainers.data import DataConfig, DataError
-from trainers.data.classes import ClassData
 from trainers.disk import disk_fault, size_of
-from trainers.divergence import Diverged
+from trainers.errors import NotFinite
+from trainers.find_method import find_method
+from trainers.known_method import KnownMethod
 from trainers.memory import give_back_memory, is_out_of_memory, keep_freed_memory
-from trainers.results import EpochResult, TrainResult
-from trainers.tasks_at_once import tasks_at_once
+from trainers.method import Config
+from trainers.method_training import MethodError, train_method
+from trainers.results import AnyEpoch, AnyResult
 
 from .artifacts import run_files
 from .jobs import Answer, Busy, Ended, EpochDone, Event, Finished, HomeFault, Job, Started, Stopped, find
@@ -38,15 +39,14 @@ from .jobs import Answer, Busy, Ended, EpochDone, Event, Finished, HomeFault, Jo
 GPU_LOST = 70
 """Exit code of a worker whose CUDA context is broken."""
 
-Training = Generator[EpochResult, None, TrainResult]
+Training = Generator[AnyEpoch, None, AnyResult]
 
 
 @lru_cache(maxsize=2)
-def load_data(loader: str, data: str, folder: Path) -> ClassData:
+def load_data(method: str, loader: str, data: str, folder: Path) -> Any:
     """Load the data set that `data` (a `DataConfig` as JSON) describes; kept for the next job."""
     config = TypeAdapter[Any](DataConfig).validate_json(data)
-    loaded: ClassData = find(loader)(config, folder)
-    return loaded
+    return (find(loader) if loader else find_method(method).load)(config, folder)
 
 
 def run_job(job: Job) -> Generator[Event, Answer, None]:
@@ -58,9 +58,9 @@ def run_job(job: Job) -> Generator[Event, Answer, None]:
         yield from _train(job, folder)
     except TrainingBusy as busy:
         yield Busy(str(busy), busy.holder)
-    except Diverged as error:
+    except NotFinite as error:
         yield Ended("diverged", str(error))
-    except DataError as error:
+    except (DataError, MethodError) as error:
         yield Ended("failed", str(error), for_good=True)
     except Exception as error:  # whatever it is, the study goes on and the run says why it ended
         traceback.print_exc()
@@ -87,15 +87,16 @@ def _leave_if_the_gpu_is_lost(error: Exception) -> None:
 
 
 def _train(job: Job, folder: CheckpointFolder) -> Generator[Event, Answer, None]:
-    config = TrainerConfig.model_validate_json(job.config)
+    method = find_method(job.method)
+    config = method.config.model_validate_json(job.config)
     trained_before = folder.finished
-    data = load_data(job.loader, job.data, job.data_folder)
+    data = load_data(job.method, job.loader, job.data, job.data_folder)
     if data.checksum != job.data_checksum:
         raise DataError(f"{data.name}: the data changed since the study started; start a new study for the new data")
     yield Started(trained_before, _device(config))
     if job.halve:
-        config = config.model_copy(update={"tasks_at_once": max(1, tasks_at_once(config, data) // 2)})
-    training: Training = find(job.trainer)(config, job.seed, data, checkpoint=folder, test=job.test)
+        config = method.halve(config, data)
+    training: Training = _trainer(job, method)(config, job.seed, data, checkpoint=folder, test=job.test)
     while True:
         try:
             epoch = next(training)
@@ -113,6 +114,13 @@ def _train(job: Job, folder: CheckpointFolder) -> Generator[Event, Answer, None]
             return
 
 
+def _trainer(job: Job, method: KnownMethod) -> Callable[..., Training]:
+    if job.trainer:
+        return find(job.trainer)
+    own: Callable[..., Training] = method.own.train  # type: ignore[assignment]  # MAML++ gives epochs as they are kept
+    return own if method.is_mamlpp else partial(train_method, method)
+
+
 def _remove(folder: CheckpointFolder) -> None:
     """Remove a training's checkpoints; on a disk that fails they stay, and the run's end, which was told, is no other
     for it.
@@ -121,10 +129,11 @@ def _remove(folder: CheckpointFolder) -> None:
         folder.remove()
 
 
-def _device(config: TrainerConfig) -> str:
-    if config.device == "cpu" or not torch.cuda.is_available():
+def _device(config: Config) -> str:
+    device = getattr(config, "device", "cpu")
+    if device == "cpu" or not torch.cuda.is_available():
         return "cpu"
-    return torch.cuda.get_device_name(None if config.device == "auto" else config.device)
+    return torch.cuda.get_device_name(None if device == "auto" else device)
 
 
 class _Inbox:

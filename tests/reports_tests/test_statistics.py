@@ -14,7 +14,7 @@ from reports.statistics.estimate import (
     spread,
     spread_ratio,
 )
-from reports.text import accuracy, interval, with_interval
+from reports.text import interval, measured, with_interval
 
 
 def test_the_interval_of_1_2_3_is_student_t_with_2_degrees_of_freedom() -> None:
@@ -35,7 +35,7 @@ def test_values_that_do_not_vary_have_no_interval_whatever_their_last_digits() -
         for of in (estimate, accuracy_estimate, difference_estimate, spread):
             assert (of(values).low, of(values).high, of(values).n) == (None, None, len(values))
     assert with_interval(estimate([0.5] * 8)) == "50.00 (no variation, no interval), n = 8"
-    assert accuracy(estimate([0.5] * 8)) == "50.00 % (no variation, no interval), n = 8"
+    assert measured(estimate([0.5] * 8)) == "50.00 % (no variation, no interval), n = 8"
     assert interval(estimate([0.5] * 8)) == "no variation, no interval"
     assert lower_bound([0.5, 0.5]) == 0.5
 

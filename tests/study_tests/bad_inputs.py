@@ -61,7 +61,7 @@ source = "glyphs"
 preset = "maml"
 """,
         (
-            "trianer: unknown key; did you mean trainer? (known: study, data, trainer, space, sampler, pruner, "
+            "trianer: unknown key; did you mean trainer? (known: study, data, method, trainer, space, sampler, pruner, "
             "ablation, budget, execution)",
         ),
     ),
@@ -175,7 +175,7 @@ source = "omniglott"
 """,
         (
             'data: source = "omniglott": unknown value; did you mean omniglot? (known: glyphs, omniglot, cifar_fs, '
-            "image_folder)",
+            "image_folder, method)",
         ),
     ),
     "no data source": (

@@ -6,13 +6,13 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from reports.text import accuracy, duration
+from reports.text import duration, measured
 from study.display import PlainView, new_lines, open_view, progress_line, render
 from study.engine.progress import RunningRow, StudyProgress
 from study.text import BAD, COLOURS, GOOD, RUNS, WARNS, ended
 
-TRIAL_3 = RunningRow("trial 3", epoch=2, epochs=8, val_accuracy=0.4, best_val_accuracy=0.412, seconds=9.0)
-TRIAL_4 = RunningRow("trial 4", epoch=8, epochs=8, val_accuracy=0.7, best_val_accuracy=0.715, seconds=30.0)
+TRIAL_3 = RunningRow("trial 3", epoch=2, epochs=8, value=0.4, best=0.412, seconds=9.0)
+TRIAL_4 = RunningRow("trial 4", epoch=8, epochs=8, value=0.7, best=0.715, seconds=30.0)
 START = StudyProgress("letters", "search", planned=20, counts={"running": 2, "waiting": 18}, running=(TRIAL_3, TRIAL_4))
 LATER = replace(
     START,
@@ -49,7 +49,7 @@ def test_a_duration_is_read_without_arithmetic(seconds: float | None, text: str)
 
 
 def test_accuracies_are_shown_in_percent_with_two_digits() -> None:
-    assert [accuracy(0.71249), accuracy(1.0), accuracy(None)] == ["71.25 %", "100.00 %", "–"]
+    assert [measured(0.71249), measured(1.0), measured(None)] == ["71.25 %", "100.00 %", "–"]
 
 
 def test_an_interrupted_run_has_not_ended() -> None:
@@ -65,7 +65,7 @@ def test_a_run_that_ended_has_a_line_of_its_own() -> None:
 
 
 def test_a_run_that_ended_before_its_first_epoch_has_no_accuracy() -> None:
-    lost = replace(TRIAL_3, epoch=0, val_accuracy=None, best_val_accuracy=None)
+    lost = replace(TRIAL_3, epoch=0, value=None, best=None)
     after = replace(START, counts={"failed": 1}, just_ended=((lost, "failed"),))
     assert new_lines(after) == ["trial 3: failed, epoch 0 of 8 (1/20)"]
 

@@ -127,7 +127,7 @@ def test_every_data_set_reaches_a_worker_as_it_was_described(data: DataConfig) -
 
 
 def test_data_is_loaded_once(tmp_path: Path) -> None:
-    arguments = (f"{HERE}:load", Glyphs().model_dump_json(), tmp_path)
+    arguments = ("", f"{HERE}:load", Glyphs().model_dump_json(), tmp_path)
     assert load_data(*arguments) is load_data(*arguments)
 
 

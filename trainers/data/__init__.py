@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .config import CifarFS, DataConfig, DataError, Glyphs, ImageFolder, Omniglot
+from .config import CifarFS, DataConfig, DataError, Glyphs, ImageFolder, Omniglot, OwnData
 
 if TYPE_CHECKING:
     from .classes import ClassData
@@ -17,6 +17,7 @@ __all__ = [
     "Glyphs",
     "ImageFolder",
     "Omniglot",
+    "OwnData",
     "load",
     "require",
     "require_classes",
@@ -46,6 +47,10 @@ def load(config: DataConfig, folder: Path) -> ClassData:
             from . import image_folder
 
             return image_folder.load(config, folder)
+        case OwnData():
+            raise DataError(
+                'data.source = "method": only a method of your own has data of its own; name another source'
+            )
 
 
 def require(data: ClassData, ways: int, shots: int, queries: int) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from .config import CifarFS, DataConfig, Glyphs, ImageFolder, Omniglot
+from .config import CifarFS, DataConfig, Glyphs, ImageFolder, Omniglot, OwnData
 from .folders import hidden
 from .pictures import endings
 
@@ -22,6 +22,8 @@ def activity(config: DataConfig, folder: Path) -> str:
         case ImageFolder():
             count = count_pictures(config.path)
             return f"Reading {count} picture{'' if count == 1 else 's'} of {config.path.name}"
+        case OwnData():
+            return "Loading the method's data"
 
 
 def count_pictures(root: Path) -> int:

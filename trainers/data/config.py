@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
 
 from ..errors import InputError
 from ..paths import expanded
@@ -128,5 +128,13 @@ class ImageFolder(Section):
         return self
 
 
-DataConfig = Annotated[Glyphs | Omniglot | CifarFS | ImageFolder, Field(discriminator="source")]
+class OwnData(Section):
+    """What a method of your own loads by itself; all further keys are given to it as they are."""
+
+    model_config = ConfigDict(frozen=True, extra="allow", strict=True)
+
+    source: Literal["method"] = "method"
+
+
+DataConfig = Annotated[Glyphs | Omniglot | CifarFS | ImageFolder | OwnData, Field(discriminator="source")]
 """The settings of one data set, told apart by `source`."""

@@ -1,0 +1,23 @@
+"""[method]: who trains, where that is not MAML++."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from trainers.find_method import find_method
+from trainers.known_method import MAMLPP, KnownMethod
+from trainers.overrides import Tree
+from trainers.sections import Section
+
+
+class MethodSection(Section):
+    """[method]: a learner of your own; see docs/methods.md."""
+
+    use: str = Field(min_length=1, description='where it is: use = "my_project.methods:METHOD", or a registered name')
+
+
+def read_method(tree: Tree) -> KnownMethod:
+    """Return who trains by the section [method] of a spec file. Raises InputError as `find_method`."""
+    section = tree.get("method")
+    use = section.get("use") if isinstance(section, dict) else None
+    return find_method(use) if isinstance(use, str) else MAMLPP

@@ -1,0 +1,159 @@
+"""A method that is not MAML++ runs under the driver as MAML++ does: searched, ablated, resumed, reported, repaired."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from study.cli.main import run as mamlab
+from study.engine.driver import run_study
+from study.engine.plan import StudyChanged
+from study.engine.progress import StudyProgress
+from study.results import load
+from study.spec.config import SpecError, StudyConfig
+from study.spec.parsing import parse_spec
+from study.stopping import StopSignals
+from study.stores.home import Home
+from trainers.checkpoint import CheckpointFolder
+
+from .store_rows import _workers, fresh_home, mlflow_runs, optuna_trials, outcomes
+
+METHOD = "tests.study_tests.slope_method:METHOD"
+HEAD = f"""
+[study]
+name = "NAME"
+seed = 1
+[method]
+use = "{METHOD}"
+[data]
+source = "method"
+height = 6.0
+[execution]
+workers = 1
+"""
+SEARCH = (
+    HEAD.replace("NAME", "walks")
+    + """
+[space]
+rate = { low = 0.05, high = 0.9 }
+"momentum.beta" = { low = 0.0, high = 0.9 }
+[pruner]
+name = "median"
+n_startup_trials = 2
+[budget]
+trials = 6
+"""
+)
+ABLATION = HEAD.replace("NAME", "parts") + '[ablation]\ndesign = "factorial"\nseeds = 4\nallow_underpowered = true\n'
+
+
+def run(config: StudyConfig, home: Home, stop: StopSignals | None = None) -> StudyProgress:
+    def show(progress: StudyProgress) -> None:
+        if stop is not None and sum(progress.counts.get(state, 0) for state in ("complete", "pruned")) >= 3:
+            stop.count = 1
+
+    return run_study(config, home, show, executor=_workers(1), stop=stop)
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    home = fresh_home(tmp_path_factory.mktemp("methods"))
+    assert run(parse_spec(SEARCH), home).finished
+    assert run(parse_spec(ABLATION), home).finished
+    return home
+
+
+def test_a_search_goes_where_the_metric_is_better(home: Home) -> None:
+    trials = optuna_trials(home, "walks")
+    values = {trial.number: trial.value for trial in trials if trial.state.name == "COMPLETE"}
+    for run_of_trial in mlflow_runs(home, "walks"):
+        values_of_run = run_of_trial.data.metrics
+        assert values_of_run["val_rmse"] >= values_of_run["best_val_rmse"] > 0
+        assert "step" in values_of_run
+        assert "work" not in values_of_run
+    last = run(parse_spec(SEARCH), home)
+    assert last.best_value == min(values.values())
+    assert {trial.state.name for trial in trials} == {"COMPLETE", "PRUNED"}
+
+
+def test_arms_are_the_methods_components_and_the_report_is_of_its_metric(home: Home) -> None:
+    info, records = load("parts", home)
+    assert info.measured.name == "rmse"
+    assert info.pairing == "noise"
+    names = {"Slope", "Slope without momentum", "Slope without shift", "plain Slope"}
+    assert {record.arm for record in records} == names
+    assert records[0].params["momentum"] == "on"
+    assert records[0].per_task["single"][0] == pytest.approx(records[0].metrics["test_rmse"] - 0.5, abs=1.5)
+
+
+def test_a_search_that_is_stopped_and_resumed_is_the_same(home: Home, tmp_path: Path) -> None:
+    other = fresh_home(tmp_path)
+    first = run(parse_spec(SEARCH), other, StopSignals())
+    assert first.interrupted
+    assert run(parse_spec(SEARCH), other).finished
+    assert outcomes(other, "walks") == outcomes(home, "walks")
+
+
+@pytest.mark.parametrize("command", [["doctor", "walks"], ["doctor", "parts"], ["status"], ["verify", "walks"]])
+def test_commands_work_alike(home: Home, command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    if command[0] == "verify":
+        assert mamlab(["report", "walks", "--home", str(home.root)]) == 0
+    assert mamlab([*command, "--home", str(home.root)]) == 0
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def test_optuna_lost_is_rebuilt(home: Home, tmp_path: Path) -> None:
+    before = outcomes(home, "walks")
+    for lost in home.root.glob("optuna.db*"):
+        lost.unlink()
+    assert mamlab(["doctor", "walks", "--fix", "--home", str(home.root)]) == 0
+    assert outcomes(home, "walks") == before
+    assert mamlab(["doctor", "parts", "--fix", "--home", str(home.root)]) == 0
+
+
+def test_a_training_that_is_killed_goes_on_from_its_checkpoint(tmp_path: Path) -> None:
+    from trainers.find_method import find_method
+    from trainers.method_training import train_method
+
+    method = find_method(METHOD)
+    config, data = method.config(), method.load(None, tmp_path)
+    whole = list(train_method(method, config, 3, data, checkpoint=CheckpointFolder(tmp_path / "whole")))
+    cut = CheckpointFolder(tmp_path / "cut")
+    begun = train_method(method, config, 3, data, checkpoint=cut)
+    assert [next(begun).value for _ in range(2)] == [epoch.value for epoch in whole[:2]]
+    begun.close()
+    again = list(train_method(method, config, 3, data, checkpoint=cut))
+    assert [epoch.value for epoch in again] == [epoch.value for epoch in whole]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "problem"),
+    [
+        ("[space]", '[trainer]\nratee = 1\n[space]', "trainer.ratee: unknown key; did you mean rate? (known: rate"),
+        ("[space]", "[trainer]\nrate = 900.0\n[space]", "trainer.rate: must be at most 100.0, not 900.0"),
+        ('"momentum.beta"', '"momentum.bet"', "space.momentum.bet: no such setting of Slope; did you mean"),
+        ("[space]", '[trainer]\npreset = "mamlpp"\n[space]', 'trainer.preset = "mamlpp": Slope has none; leave it out'),
+        ("[space]", '[space]\npreset = "mamlpp"', 'space.preset = "mamlpp": Slope has no ready space; leave it out'),
+        ("[space]", "[space]\nmax_compute = 2.0", "space.max_compute: Slope counts no operations; leave it out"),
+        (METHOD, "nothing", "method.use = \"nothing\": no package here registers a method (mamlab.methods); or write"),
+        (METHOD, "no_such_module:METHOD", "there is no module no_such_module in the folders of imports"),
+        (METHOD, METHOD.replace("METHOD", "METHODS"), "has no METHODS: unknown name; did you mean METHOD?"),
+        (METHOD, METHOD.replace("METHOD", "Config"), "slope_method:Config: name is missing; see docs/methods.md"),
+        (METHOD, "a b:c", 'method.use = "a b:c": must be "module:NAME", such as'),
+    ],
+)  # fmt: skip
+def test_errors_name_fields_of_the_methods_config(before: str, after: str, problem: str) -> None:
+    with pytest.raises(SpecError) as caught:
+        parse_spec(SEARCH.replace(before, after))
+    assert problem in str(caught.value)
+
+
+def test_the_methods_own_data_are_its_own_to_refuse(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"data.height: must be positive"):
+        run(parse_spec(SEARCH.replace("6.0", "-1.0")), fresh_home(tmp_path))
+
+
+def test_other_data_or_another_method_is_another_study(home: Home) -> None:
+    with pytest.raises(StudyChanged, match=r"data.height: was 6.0, is now 7.0"):
+        run(parse_spec(SEARCH.replace("6.0", "7.0")), home)

@@ -38,6 +38,15 @@ def trial_sampler(config: StudyConfig, number: int, attempt: int = 0) -> Any:
     return sampler
 
 
+def _sampler_of(config: StudyConfig, number: int, attempt: int, before: Any) -> Any:
+    """Return `trial_sampler`; TPE's models of the attempt `before` are those of the next, too."""
+    assert config.sampler is not None
+    if config.sampler.name == "tpe" and 0 < attempt < SAMPLED_DRAWS:
+        before.draw_again(sampler_seed(config.study.seed, f"{number}/{attempt}"))
+        return before
+    return trial_sampler(config, number, attempt)
+
+
 def params_within_max_compute(study: Study, storage: SoleWriter, config: StudyConfig, trial: Trial) -> dict[str, Any]:
     """Return parameters of a config within `space.max_compute`: the first that the sampler draws, so no trial is spent
     on others.
@@ -49,7 +58,7 @@ def params_within_max_compute(study: Study, storage: SoleWriter, config: StudyCo
 
     assert config.space is not None
     for attempt in range(MOST_DRAWS):
-        study.sampler = trial_sampler(config, trial.number, attempt)
+        study.sampler = _sampler_of(config, trial.number, attempt, study.sampler)
         with storage.drafting():
             draft = optuna.trial.Trial(study, trial._trial_id)
             draft._cached_frozen_trial.params, draft._cached_frozen_trial.distributions = {}, {}

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from trainers.error_messages import show, unknown
 from trainers.errors import InputError
 
+from .bounded_history import of_bounded_history
 from .rungs import HALVING, are_placed, halving_options, up_to_half
 from .sections import Named
 
@@ -61,8 +62,9 @@ def make_sampler(section: Named, seed: int) -> BaseSampler:
     """Return the sampler that [sampler] names, with `seed`.
 
     TPE is set for small budgets unless the options say otherwise: parameters modelled together, trials that still run
-    counted as poor. All that model begin after 8 random trials. Nothing depends on the number of trials planned, so a
-    search that is given more goes on as if it had had them from the start.
+    counted as poor; of a long search it models the best and the newest trials. All that model begin after 8 random
+    trials. Nothing depends on the number of trials planned, so a search that is given more goes on as if it had had
+    them from the start.
 
     Raises ValueError for an unknown name or option, or a value that Optuna refuses.
     """
@@ -81,6 +83,8 @@ def make_sampler(section: Named, seed: int) -> BaseSampler:
     elif section.name in ("gp", "cmaes"):
         own |= {"n_startup_trials": STARTUP_TRIALS}
     make = _class("sampler", SAMPLERS, optuna.samplers, section)
+    if section.name == "tpe":
+        make = of_bounded_history(make)
     made: BaseSampler = _make("sampler", make, section, own, hidden=("seed",))
     return made
 

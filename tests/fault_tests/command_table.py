@@ -152,12 +152,8 @@ AT_ONCE = {
     ("space check", "home moved"),
     ("clean", "optuna.db missing"),
     ("plan", "data missing"),
-    ("ui", "mlflow.db missing"),
     ("report", "artifact missing"),
     ("plan --from", "report's file missing"),
-    ("promote", "data missing"),
-    ("ablate --from", "mlflow.db missing"),
-    ("ablate", "home moved"),
     ("search", "home copied"),
 }
 """Cells of the readers that are tried in the suite."""

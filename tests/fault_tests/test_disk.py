@@ -16,9 +16,8 @@ from .test_checkpoints import NAMESPACE, can_mount
 
 
 @pytest.mark.skipif(not can_mount(), reason="no user namespaces here, so no small disk can be made")
-@pytest.mark.parametrize(
-    "fault", ["home", *(pytest.param(one, marks=pytest.mark.faults) for one in ("read_only", "moved", "stop"))]
-)
+@pytest.mark.faults
+@pytest.mark.parametrize("fault", ["home", "read_only", "moved", "stop"])
 def test_a_home_whose_disk_fails_for_3_seconds_costs_no_run(fault: str, tmp_path: Path) -> None:
     """No retry is allowed, so that a run which is counted as failed stays so; "stop" is Ctrl-C while it waits."""
     home = new_home(tmp_path, "home")

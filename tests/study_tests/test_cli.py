@@ -280,7 +280,7 @@ def wait_for(ready: object, seconds: float = PATIENCE_SECONDS) -> None:
         time.sleep(0.2)
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("how", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
 def test_the_ui_answers_prints_full_addresses_and_leaves_nothing_running(trained: Home, how: signal.Signals) -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

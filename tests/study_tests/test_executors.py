@@ -46,7 +46,7 @@ def cluster() -> Iterator[Any]:
         yield nodes
 
 
-@pytest.fixture(params=["local", "ray"])
+@pytest.fixture(params=["local", pytest.param("ray", marks=pytest.mark.slow)])
 def make(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Make]:
     """A function that returns an executor with so many slots; it is closed at the end."""
     made: list[Executor] = []
@@ -275,9 +275,8 @@ def test_ray_that_is_not_installed_is_an_error_with_the_way_out(
         make_executor(ExecutionSection(executor="ray"), Home(tmp_path), "study")
 
 
-@pytest.mark.parametrize(
-    "end", [None, *(pytest.param(kill, marks=pytest.mark.slow) for kill in (signal.SIGTERM, signal.SIGKILL))]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("end", [None, signal.SIGTERM, signal.SIGKILL])
 def test_without_an_address_a_ray_of_its_own_starts_on_127_0_0_1_and_ends_with_the_driver(
     tmp_path: Path, end: signal.Signals | None
 ) -> None:

@@ -132,6 +132,7 @@ def test_what_is_wrong_is_said_beside_and_nothing_is_printed(home: Home, capsys:
         assert found.err.splitlines()[-1].startswith(("error: ", "       "))
 
 
+@pytest.mark.slow
 def test_a_study_that_is_stopped_prints_what_it_has(tmp_path: Path, glyphs_folder: Path) -> None:
     begun(tmp_path, glyphs_folder, SPEC.replace("iterations = 1", "iterations = 20000"))
     command = [sys.executable, "-m", "study.cli", "ablate", "tiny.toml", "--json", "--home", "runs"]

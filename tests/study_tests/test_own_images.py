@@ -39,6 +39,8 @@ from trainers.fingerprint import fingerprint_of
 
 from ..processes import PATIENCE_SECONDS
 
+pytestmark = pytest.mark.docs
+
 DOCS = Path(__file__).parents[2] / "docs"
 PAGES = ("own_images.md", "models.md")
 

@@ -73,6 +73,7 @@ def connect(address: str, folder: Path, wait: float = 10.0, **more: str) -> str:
     return done.stdout.strip()
 
 
+@pytest.mark.slow
 def test_a_study_runs_on_a_cluster_that_asks_for_a_token(
     cluster: str, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -122,6 +122,7 @@ def test_a_wrong_address_is_refused_without_its_password(tmp_path: Path, text: s
     assert "s3cret" not in str(refused.value)
 
 
+@pytest.mark.slow
 def test_a_search_on_postgresql_is_the_search_on_sqlite(home: Home, tmp_path: Path) -> None:
     config = search(trials=10, workers=1)
     (tmp_path / "files").mkdir()
@@ -172,6 +173,7 @@ def test_while_postgresql_is_away_runs_go_on_and_everything_is_written_when_it_i
     assert not list(home.journal.glob("*.jsonl"))
 
 
+@pytest.mark.slow
 def test_a_search_through_an_outage_keeps_equal_books(
     server: Postgres, home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -182,6 +184,7 @@ def test_a_search_through_an_outage_keeps_equal_books(
     assert check_stores(home, search(8), 8).total() == 8
 
 
+@pytest.mark.slow
 def test_what_a_driver_that_died_in_an_outage_could_not_write_is_written_at_the_next_start(
     server: Postgres, home: Home
 ) -> None:

@@ -133,6 +133,7 @@ def _poll(port: int, done: threading.Event, answers: list[int]) -> None:
             answers.append(len(json.load(reply).get("runs", [])))
 
 
+@pytest.mark.slow
 def test_an_open_ui_does_not_stop_a_study_and_sees_its_runs(tmp_path: Path) -> None:
     home, config = fresh_home(tmp_path), ablation({"a": "{}", "b": '{ "outer.lr" = 0.1 }'}, seeds=2)
     with closing(socket.socket()) as probe:

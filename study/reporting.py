@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
@@ -11,7 +12,10 @@ from reports import records as names
 from reports.build import build_report, refuse_others, report_files
 from reports.data.loading import from_files
 from reports.records import ReportError, RunRecord, StudyInfo
+from reports.render.tables_json import TABLES
 
+from .engine.note import title_of, write_note
+from .engine.views import views_of, write_views
 from .looking import looked
 from .mlflow_ui.summaries import write_summaries
 from .results import load
@@ -90,11 +94,15 @@ def _default_folder(home: Home, info: StudyInfo, records: Sequence[RunRecord]) -
 
 
 def _attach(home: Home, info: StudyInfo, records: Sequence[RunRecord], folder: Path) -> None:
-    """Keep the report with the study's parent run, and a summary run for each arm below it, for the MLflow UI."""
+    """Keep the report with the study's parent run, and a summary run for each arm below it; show them in the UI."""
     client = open_mlflow(home)
     for run in client.search_runs([info.experiment_id], f"tags.{names.TAG_ROLE} = '{names.ROLE_STUDY}'", max_results=1):
         for name in report_files(folder):
             client.log_artifact(
                 run.info.run_id, str(folder / name), str(PurePosixPath(names.REPORT_FOLDER, name).parent)
             )
-        write_summaries(client, info, records, run.info.run_id)
+        means = write_summaries(client, info, records, run.info.run_id)
+        views = views_of(info.kind, info.searched, means)
+        write_views(client, info.experiment_id, views)
+        told = json.loads((folder / TABLES).read_text(encoding="utf-8"))["headline"]
+        write_note(client, info.experiment_id, title_of(info.name, info.kind), views, told, run.info.run_id)

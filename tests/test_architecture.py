@@ -79,6 +79,8 @@ ORDER = {
         "origin",
         "shown",
         "designs",
+        "summary_runs",
+        "escaping",
     ),
 }
 """Rooms, and files beside them: each may import those to its right, and none to its left."""

@@ -16,6 +16,8 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.figure import Figure as Canvas
 
+from ..escaping import clean
+
 # Okabe and Ito's colours, which stay apart for colour-blind readers; a little lighter where dark pages need it.
 BLUE, ORANGE, GREEN, RED = "#2b83ba", "#e08a1e", "#0f9d78", "#d9541e"
 INK, FAINT = "#010203", "#7f8894"
@@ -136,8 +138,3 @@ def shorten(text: str, most: int = 34) -> str:
     """Return `text` on one line, cut to a label's length."""
     text = clean(text)
     return text if len(text) <= most else text[: most - 1] + "…"
-
-
-def clean(text: str) -> str:
-    """Return `text` on one line and without the control characters that XML forbids."""
-    return "".join(c if c.isprintable() else " " if c.isspace() else "\ufffd" for c in text)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..figures.style import clean
+from ..escaping import clean
 from ..tables.cells import Cell, Column, Table
 
 SPECIAL = {

@@ -6,14 +6,9 @@ import re
 from collections.abc import Iterator, Sequence
 
 from ..document import Report
-from ..figures.style import Figure, clean
+from ..escaping import markdown as escape
+from ..figures.style import Figure
 from ..tables.cells import Cell, Table
-
-
-def escape(text: str) -> str:
-    """Return `text` so that it stands for itself on one line, also in a table's cell."""
-    text = clean(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return re.sub(r"([\\`*_\[\]|~$])", r"\\\1", text)
 
 
 def to_markdown(report: Report) -> str:

@@ -20,9 +20,10 @@ from .facts import facts_of, tags_of, write_facts
 from .limits import CPU, GPU, kind
 from .mlflow_runs import MlflowRuns
 from .mlflow_writer import MlflowWriter
+from .note import title_of, write_note
 from .overview import trouble
 from .source_tags import source_tags
-from .views import write_views
+from .views import views_of, write_views
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
@@ -98,11 +99,18 @@ class Tracking:
         self._client.log_text(self.parent_id, redact(self._config.spec_text), records.SPEC_FILE)
         facts = facts_of(self._config)
         write_facts(self._client, self.parent_id, name, facts)
-        write_views(self._client, self.experiment_id, self._config)
+        self._show()
         self._client.update_run(self.parent_id, status="RUNNING")
         self._tag({records.TAG_STATE: records.RUNNING, TAG: self._heartbeat.sign(), **tags_of(facts), **self._origin()})
         self.runs.interrupt(open_runs)
         self.runs.supersede_trials(not_ours)
+
+    def _show(self) -> None:
+        """Write views and note for the MLflow UI."""
+        space = self._config.space
+        views = views_of(self._config.kind, list(space.dimensions) if space else [])
+        write_views(self._client, self.experiment_id, views)
+        write_note(self._client, self.experiment_id, title_of(self._config.study.name, self._config.kind), views)
 
     def check_file(self) -> None:
         """Raise StoreLost if the store's file is no longer the one that was opened."""

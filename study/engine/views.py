@@ -1,4 +1,4 @@
-"""Saved views of a study for the MLflow UI, and the note on top of its experiment that links to them.
+"""Saved views of a study for the MLflow UI.
 
 The format is the UI's own (MLflow 3.17), and nothing depends on it. Every view is sorted by a metric: sorted by
 creation, the UI adds the parent run to the rows, and to the means over seeds.
@@ -8,16 +8,14 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from reports import records
-
-from ..spec.config import StudyConfig
+from reports import summary_runs as shown
 
 TAG = "mlflow.sharedViewState."
-NOTE = "mlflow.note.content"
 SECTION = "mamlab"
 LAYOUT = "workflowType=machine_learning"
 """A fresh browser opens experiments on empty pages for language models; this asks for the training layout."""
@@ -93,30 +91,48 @@ def parallel(params: list[str], metric: str) -> Chart:
     return {"type": "PARALLEL", "selectedParams": params, "selectedMetrics": [metric], "showAllRuns": True}
 
 
-def views_of(config: StudyConfig) -> list[View]:
-    """Return the views that suit the kind of study."""
+def views_of(kind: str, searched: Sequence[str] = (), means: bool = False) -> list[View]:
+    """Return the views that suit the kind of study.
+
+    `searched` are the dotted names that a search varies; `means`: it has summary runs, as its trials have several
+    seeds.
+    """
     best, test = (f"metrics.`{name}`" for name in (records.BEST_VAL_ACCURACY, records.TEST_ACCURACY))
     state, duration = f"tags.`{records.TAG_STATE}`", "attributes.`Duration`"
     curves = (line(records.VAL_ACCURACY), line(records.TRAIN_LOSS))
-    if config.space is not None:
-        searched = sorted(config.space.dimensions)
+    if kind == records.SEARCH:
+        paths = sorted(searched)
         # Lines run through all settings only where a run has them all: those that are always sampled.
-        always = [path for path in searched if "." not in path or path.split(".")[0] not in searched]
-        columns = (best, f"metrics.`{records.EPOCHS_RUN}`", state, *(f"params.`{path}`" for path in searched), duration)
+        always = [path for path in paths if "." not in path or path.split(".")[0] not in paths]
+        columns = (best, f"metrics.`{records.EPOCHS_RUN}`", state, *(f"params.`{path}`" for path in paths), duration)
         charts = {"Settings and result": (parallel(always, records.BEST_VAL_ACCURACY),), "Curves": curves}
-        return [View("trials", "Trials, best first", best, columns, charts)]
+        trials = View("trials", "Trials, best first", best, columns, charts)
+        return [trials, *([_trial_means(state)] if means else [])]
     columns = (f"tags.`{records.TAG_ARM}`", f"tags.`{records.TAG_SEED}`", test, best, state, duration)
     charts = {"Accuracy": (bar(records.TEST_ACCURACY), curves[0]), "Training": curves[1:]}
-    mean = f"{records.TEST_ACCURACY}_mean"
-    told = [mean, f"{records.TEST_ACCURACY}_ci95_low", f"{records.TEST_ACCURACY}_ci95_high", "n_seeds"]
-    told += ["difference", "difference_ci95_low", "difference_ci95_high", "p", "p_holm", "diverged"]
-    summary = (f"tags.`{records.TAG_ARM}`", "tags.`base`", *(f"metrics.`{name}`" for name in told))
-    bars = {"Means and differences": (bar(mean), bar("difference"))}
-    return [
-        View("summary", "Arm summaries", f"metrics.`{mean}`", summary, bars, role=records.ROLE_SUMMARY),
-        View("arms", "Arms, means over seeds", test, columns, charts, group_by=records.TAG_ARM),
-        View("runs", "Runs, best first", test, columns, charts),
-    ]
+    runs = View("runs", "Runs, best first", test, columns, charts)
+    if kind == records.TRAIN:
+        return [runs]
+    return [_arm_means(), View("arms", "Arms, means over seeds", test, columns, charts, group_by=records.TAG_ARM), runs]
+
+
+def _arm_means() -> View:
+    """Return the view of an ablation's summary runs."""
+    told = [shown.MEAN, shown.LOW, shown.HIGH, shown.DIFFERENCE, shown.DIFFERENCE_LOW, shown.DIFFERENCE_HIGH]
+    told += [shown.P, shown.P_ADJUSTED, shown.SEEDS, shown.DIVERGED]
+    tags = (records.TAG_ARM, shown.BASE, shown.VERDICT)
+    columns = (*(f"tags.`{name}`" for name in tags), *(f"metrics.`{name}`" for name in told))
+    bars = {"Means and differences, %": (bar(shown.MEAN), bar(shown.DIFFERENCE))}
+    return View("summary", "Arm summaries", f"metrics.`{shown.MEAN}`", columns, bars, role=records.ROLE_SUMMARY)
+
+
+def _trial_means(state: str) -> View:
+    """Return the view of the summary runs of a search with several seeds a trial."""
+    told = (shown.SCORE, shown.MEAN, shown.LOW, shown.HIGH, shown.SEEDS, records.COMPUTE)
+    columns = (f"tags.`{records.TAG_TRIAL}`", state, *(f"metrics.`{name}`" for name in told))
+    bars = {"Means, %": (bar(shown.MEAN), bar(shown.SCORE))}
+    order = f"metrics.`{shown.SCORE}`"
+    return View("summary", "Trial summaries", order, columns, bars, role=records.ROLE_SUMMARY)
 
 
 def view_path(experiment_id: str, view: str = "") -> str:
@@ -141,13 +157,9 @@ def _name(value: str) -> str:
         return ""
 
 
-def write_views(client: Any, experiment_id: str, config: StudyConfig) -> None:
-    """Write the views and the note into the experiment's tags."""
+def write_views(client: Any, experiment_id: str, views: Sequence[View]) -> None:
+    """Write the views into the experiment's tags."""
     now = round(time.time() * 1000)
-    lines = [f"**{config.study.name}**: {config.kind} by mamlab.", ""]
-    for view in views_of(config):
+    for view in views:
         entry = {"name": view.name, "createdAt": now, "updatedAt": now, "state": view.state()}
         client.set_experiment_tag(experiment_id, TAG + view.key, json.dumps(entry))
-        path = view_path(experiment_id, view.key)
-        lines.append(f"- [{view.name}]({path}) · [charts]({path}{CHARTS})")
-    client.set_experiment_tag(experiment_id, NOTE, "\n".join(lines))

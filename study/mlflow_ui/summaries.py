@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from reports import records
+from reports import summary_runs as shown
 from reports.data.mlflow_runs import runs_where
+from reports.metric import BEST_VALIDATION, Metric
 from reports.records import RunRecord, StudyInfo
 from reports.statistics.arms import Arm
 from reports.statistics.comparison import Comparison
+from reports.statistics.estimate import Estimate
 from reports.statistics.summary import Ablation, Trial, finite, summarise_ablation, summarise_search
-
-TAG_BASE, TAG_VERDICT = "base", "verdict"
 
 
 @dataclass(frozen=True)
@@ -39,16 +40,16 @@ def key_of(tags: Mapping[str, str]) -> str:
     return tags.get(records.TAG_ARM) or tags.get(records.TAG_TRIAL, "")
 
 
-def write_summaries(client: Any, info: StudyInfo, runs: Sequence[RunRecord], parent_id: str) -> None:
+def write_summaries(client: Any, info: StudyInfo, runs: Sequence[RunRecord], parent_id: str) -> bool:
     """Write a run with the role "summary" for each arm, or trial of several seeds, below the parent; those there are
     brought up to date.
 
     A summary of what the study no longer has is deleted, and one with a number that is gone (its runs are) is made
-    anew: MLflow keeps a metric's last value for good.
+    anew: MLflow keeps a metric's last value for good. Returns whether there are any.
     """
     found = summaries_of(info, runs)
     if not found:
-        return
+        return False
     where = f"tags.{records.TAG_ROLE} = '{records.ROLE_SUMMARY}'"
     known = {key_of(run.data.tags): run for run in runs_where(client, [info.experiment_id], where)}
     for summary in found:
@@ -66,6 +67,7 @@ def write_summaries(client: Any, info: StudyInfo, runs: Sequence[RunRecord], par
             client.set_terminated(run_id)
     for gone in known.values():
         client.delete_run(gone.info.run_id)
+    return True
 
 
 def summaries_of(info: StudyInfo, runs: Sequence[RunRecord]) -> list[Summary]:
@@ -84,20 +86,17 @@ def _of_arm(found: Ablation, arm: Arm) -> Summary:
     comparison = next(iter(found.against(arm.name)), None)
     tags = {records.TAG_ARM: arm.name}
     if comparison:
-        tags |= {TAG_BASE: comparison.base, TAG_VERDICT: comparison.finding}
+        tags |= {shown.BASE: comparison.base, shown.VERDICT: comparison.finding}
     return Summary(f"{arm.name} (mean over seeds)", tags, summary_metrics(found, arm))
 
 
 def _of_trial(trial: Trial) -> Summary:
-    first, metric = trial.records[0], records.BEST_VAL_ACCURACY
+    first = trial.records[0]
     name = first.name.partition(" / seed ")[0]
     work = [value for record in trial.records if (value := finite(record, records.COMPUTE)) is not None]
     values: dict[str, float | None] = {
-        f"{metric}_mean": trial.value.mean,
-        f"{metric}_ci95_low": trial.value.low,
-        f"{metric}_ci95_high": trial.value.high,
-        "n_seeds": trial.value.n,
-        "score": trial.score,
+        **_mean(trial.value, BEST_VALIDATION),
+        **_scaled([shown.SCORE], [trial.score], BEST_VALIDATION),
         records.COMPUTE: math.fsum(work) if work else None,
     }
     tags = {records.TAG_TRIAL: first.tags[records.TAG_TRIAL], records.TAG_STATE: trial.state}
@@ -108,15 +107,11 @@ def summary_metrics(found: Ablation, arm: Arm) -> dict[str, float]:
     """Return what the arm's summary run says; differences are those of its first comparison. Nothing that is not a
     number.
     """
-    metric = found.metric.name
     comparison = next(iter(found.against(arm.name)), None)
     values: dict[str, float | None] = {
-        f"{metric}_mean": arm.estimate.mean,
-        f"{metric}_ci95_low": arm.estimate.low,
-        f"{metric}_ci95_high": arm.estimate.high,
-        "n_seeds": arm.estimate.n,
-        "diverged": arm.counts.get(records.DIVERGED, 0),
-        **(_difference(comparison) if comparison else {}),
+        **_mean(arm.estimate, found.metric),
+        shown.DIVERGED: arm.counts.get(records.DIVERGED, 0),
+        **(_difference(comparison, found.metric) if comparison else {}),
     }
     return _numbers(values)
 
@@ -125,16 +120,27 @@ def _numbers(values: Mapping[str, float | None]) -> dict[str, float]:
     return {name: float(value) for name, value in values.items() if value is not None and math.isfinite(value)}
 
 
-def _difference(found: Comparison) -> dict[str, float | None]:
+def _mean(found: Estimate, metric: Metric) -> dict[str, float | None]:
+    names, ends = (shown.MEAN, shown.LOW, shown.HIGH), (found.mean, found.low, found.high)
+    return {**_scaled(names, ends, metric), shown.SEEDS: found.n}
+
+
+def _difference(found: Comparison, metric: Metric) -> dict[str, float | None]:
+    names = (shown.DIFFERENCE, shown.DIFFERENCE_LOW, shown.DIFFERENCE_HIGH)
     return {
-        "difference": found.estimate.mean,
-        "difference_ci95_low": found.estimate.low,
-        "difference_ci95_high": found.estimate.high,
-        "p": found.test.p,
-        "p_adjusted": found.test.adjusted,
-        "p_holm": found.test.holm,
-        "cohen_d": found.effect_size,
+        **_scaled(names, (found.estimate.mean, found.estimate.low, found.estimate.high), metric),
+        shown.P: found.test.p,
+        shown.P_ADJUSTED: found.test.adjusted,
+        shown.P_HOLM: found.test.holm,
+        shown.EFFECT_SIZE: found.effect_size,
     }
+
+
+def _scaled(names: Sequence[str], values: Sequence[float | None], metric: Metric) -> dict[str, float | None]:
+    """Return values as people read them: accuracies in percent, to two decimals."""
+    digits = 2 if metric.is_share else 12
+    shown_as = [None if value is None else round(metric.scale * value, digits) for value in values]
+    return dict(zip(names, shown_as, strict=True))
 
 
 def _create(client: Any, info: StudyInfo, summary: Summary, parent_id: str) -> str:

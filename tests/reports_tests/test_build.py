@@ -10,11 +10,12 @@ import pytest
 from reports.build import build_report
 from reports.data.loading import from_files, from_mlflow
 from reports.document import Report, compose
+from reports.escaping import markdown
 from reports.figures.search import trial_curves
 from reports.records import Factorial, ReportError, StudyInfo, Sweep
 from reports.render.html import to_html
 from reports.render.latex import escape as latex
-from reports.render.markdown import escape, to_markdown
+from reports.render.markdown import to_markdown
 from reports.statistics.importance import parameter_importance
 from reports.statistics.summary import summarise_ablation, summarise_search
 from reports.tables.ablation import arms_table, details_table, family_table
@@ -149,7 +150,7 @@ def test_names_are_escaped_in_every_format(tmp_path: Path) -> None:
 
 
 def test_markdown_escapes_what_a_forge_would_read() -> None:
-    assert escape("a|b\n<i> $x$ *y*") == r"a\|b &lt;i&gt; \$x\$ \*y\*"
+    assert markdown("a|b\n<i> $x$ *y*") == r"a\|b &lt;i&gt; \$x\$ \*y\*"
 
 
 def test_latex_keeps_a_bracket_that_begins_a_row_and_two_hyphens() -> None:

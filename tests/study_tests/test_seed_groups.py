@@ -126,11 +126,11 @@ def test_a_report_says_which_trials_were_stopped_and_each_trial_has_a_summary_ru
     assert shown.keys() == trials.keys()
     for key, trial in trials.items():
         early = "mamlab.stopped" in trial.user_attrs
-        assert shown[key].data.metrics["n_seeds"] == _seeds(trial)
+        assert shown[key].data.metrics["n"] == _seeds(trial)
         assert shown[key].data.tags["mamlab.state"] == ("pruned" if early else "complete")
         assert shown[key].info.run_name == f"{trial.user_attrs['label']} (mean over {_seeds(trial)} seeds)"
         if not early:
-            assert shown[key].data.metrics["score"] == pytest.approx(trial.value)
+            assert shown[key].data.metrics["score"] == pytest.approx(100 * trial.value, abs=0.006)
     text = to_markdown(compose(records, info))
     best = max(trials.values(), key=lambda trial: trial.value)
     assert isinstance(info, StudyInfo)

@@ -25,9 +25,9 @@ def test_each_arm_has_one_summary_run_with_its_mean_interval_difference_and_p(tm
     assert len(runs) == len(found) == 2
     assert found["B"].tags["mlflow.parentRunId"] == "parent"
     # Differences 0.1 and 0.2: mean 0.15; two pairs cannot have a p below 2 / 2^2.
-    expected = {"test_accuracy_mean": 0.75, "difference": 0.15, "p": 0.5, "p_holm": 0.5, "n_seeds": 2}
+    expected = {"acc": 75.0, "diff": 15.0, "p": 0.5, "p_adj": 0.5, "p_holm": 0.5, "n": 2}
     assert {name: round(found["B"].metrics[name], 9) for name in expected} == expected
-    assert "difference" not in found["A"].metrics
+    assert "diff" not in found["A"].metrics
     write_summaries(client, replace(info, families=()), records[:2], "parent")
     assert [run.data.tags["arm"] for run in client.search_runs([experiment], "tags.role = 'summary'")] == ["A"]
 
@@ -40,4 +40,16 @@ def test_an_arm_that_lost_its_runs_loses_its_mean(tmp_path: Path) -> None:
     write_summaries(client, info, [record], "parent")
     write_summaries(client, info, [replace(record, state="failed")], "parent")
     (run,) = client.search_runs([experiment], "tags.role = 'summary'")
-    assert run.data.metrics == {"n_seeds": 0.0, "diverged": 0.0}
+    assert run.data.metrics == {"n": 0.0, "diverged": 0.0}
+
+
+def test_summaries_that_an_earlier_version_wrote_in_other_names_are_made_anew(tmp_path: Path) -> None:
+    client = MlflowClient(f"sqlite:///{tmp_path}/mlflow.db")
+    experiment = client.create_experiment("s", artifact_location=tmp_path.as_uri())
+    earlier = client.create_run(experiment, tags={"role": "summary", "arm": "A"}, run_name="A (mean over seeds)")
+    for name, value in {"test_accuracy_mean": 0.5, "p": 0.5, "n_seeds": 1, "diverged": 0}.items():
+        client.log_metric(earlier.info.run_id, name, value)
+    record = example.record(0, arm="A", seed=0, accuracy=0.5, per_task={})
+    write_summaries(client, StudyInfo("s", "ablation", experiment), [record], "parent")
+    (run,) = client.search_runs([experiment], "tags.role = 'summary'")
+    assert run.data.metrics == {"acc": 50.0, "n": 1.0, "diverged": 0.0}

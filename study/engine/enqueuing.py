@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..spec.config import StudyConfig
-from .attributes import PRESET, RETRY_OF, VERDICT
+from .attributes import CONTINUED, CONTINUES, PRESET, RETRY_OF, VERDICT
 from .plan import StudyChanged, planned_fingerprint, planned_runs, run_attributes
 
 if TYPE_CHECKING:
@@ -41,14 +41,19 @@ def _enqueue_presets(study: Study, config: StudyConfig, trials: Sequence[FrozenT
 
 
 def _enqueue_retries(study: Study, trials: Sequence[FrozenTrial], superseded: Collection[int]) -> None:
-    """Enqueue the parameters of superseded trials; of a result that was lost, what the pruner said stays true."""
+    """Enqueue the parameters of superseded trials; of a result that was lost, what the pruner said stays true, and
+    those that go on are not stopped again where they were.
+    """
     from optuna.trial import TrialState, create_trial
 
+    continued = study.user_attrs.get(CONTINUED, ())
     retried = {trial.user_attrs.get(RETRY_OF) for trial in trials}
     for trial in trials:
         if trial.number in superseded and trial.number not in retried:
             lost = trial.state != TrialState.FAIL
             kept = {name: trial.user_attrs[name] for name in (PRESET, *[VERDICT] * lost) if name in trial.user_attrs}
+            if trial.number in continued and trial.state == TrialState.PRUNED:
+                kept |= {CONTINUES: trial.number, VERDICT: [trial.last_step, False, {}]}
             again = create_trial(
                 state=TrialState.WAITING,
                 user_attrs={RETRY_OF: trial.number, **kept},

@@ -13,6 +13,7 @@ from ..workers.executors import Executor
 from ..workers.jobs import Busy, Ended, EpochDone, Event, Finished, HomeFault, Lost, Started, Stopped
 from .alike import Alike
 from .held import HeldRuns
+from .kept_checkpoints import KeptCheckpoints
 from .limits import SpendingLimits
 from .live_progress import LiveProgress
 from .recorder import Recorder
@@ -38,6 +39,7 @@ class EventHandler:
         self._executor, self._runs, self._progress = executor, runs, progress
         self._stop, self._dispatch = stop, dispatch
         self._held, self._alike = HeldRuns(), Alike()
+        self._kept_checkpoints = KeptCheckpoints(config, home)
 
     @property
     def failing_alike(self) -> str:
@@ -93,7 +95,8 @@ class EventHandler:
         self._recorder.write(run, event)
         if run.end is not None:
             self.note_end(run)
-        self._executor.answer(run.plan.key, "prune" if run.end else "leave" if self._stop.count else "go")
+        leaves = self._kept_checkpoints.keep(run) if run.end else self._stop.count > 0
+        self._executor.answer(run.plan.key, "leave" if leaves else "prune" if run.end else "go")
 
     def _busy(self, run: Run, holder: str) -> None:
         if message := self._held.note(run, holder):

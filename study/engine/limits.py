@@ -34,6 +34,8 @@ class SpendingLimits:
         )
         self._spent = {CPU: spent.get(CPU, 0.0), GPU: spent.get(GPU, 0.0)}
         self._earlier, self._began = earlier, time.monotonic()
+        self._stopped: dict[int, float] = {}
+        """Seconds of trials that were stopped and may go on; a run that takes one up has them, too."""
 
     @property
     def elapsed(self) -> float:
@@ -42,13 +44,19 @@ class SpendingLimits:
 
     def add(self, run: Run) -> None:
         """Count a run that has ended."""
-        self._spent[kind(run.device)] += _seconds(run)
+        self._spent[kind(run.device)] += self._new_seconds(run)
+        if run.end == "pruned":
+            self._stopped[run.plan.trial] = _seconds(run)
+
+    def _new_seconds(self, run: Run) -> float:
+        before = 0.0 if run.plan.continues is None else self._stopped.get(run.plan.continues, 0.0)
+        return max(0.0, _seconds(run) - before)
 
     def reached(self, open_runs: Iterable[Run]) -> str:
         """Return which limit is reached, such as "[budget] hours = 2"; empty while none is."""
         spent = dict(self._spent)
         for run in open_runs:
-            spent[kind(run.device)] += _seconds(run)
+            spent[kind(run.device)] += self._new_seconds(run)
         wall = self._earlier + self.elapsed
         used = {"hours": wall, "cpu_hours": spent[CPU] * self._threads, "gpu_hours": spent[GPU] * self._gpus}
         for name, seconds in used.items():

@@ -83,8 +83,18 @@ class MlflowRuns:
         """Let a run count no more: another takes its place, or has."""
         self._client.set_tag(run_id, records.TAG_ROLE, records.ROLE_SUPERSEDED)
 
+    def _supersede_continued(self, plan: RunPlan) -> None:
+        """Let the run count no more whose training the plan's takes up."""
+        if plan.continues is None:
+            return
+        where = f"tags.{records.TAG_TRIAL} = '{plan.continues:04d}' and tags.{records.TAG_ROLE} = '{records.ROLE_RUN}'"
+        for run in runs_where(self._client, [self._experiment_id], where):
+            self._client.set_tag(run.info.run_id, records.TAG_CONTINUED_BY, f"{plan.trial:04d}")
+            self.supersede(run.info.run_id)
+
     def open(self, plan: RunPlan) -> tuple[str, set[int]]:
         """Return the id of the plan's run, new or found again, and the epochs that it already holds."""
+        self._supersede_continued(plan)
         run = self._known.get(plan.key)
         tags, params = self._tags(plan), {path: str(value) for path, value in self._settings(plan)}
         if run is None:
@@ -124,6 +134,7 @@ class MlflowRuns:
             records.TAG_CELL: plan.fingerprint,
             records.TAG_ARM: plan.arm or "",
             records.TAG_PRESET: plan.preset or "",
+            records.TAG_CONTINUES: "" if plan.continues is None else f"{plan.continues:04d}",
             records.TAG_DROPPED: json.dumps({inert.path: inert.reason for inert in plan.dropped}),
         }
         return {name: value for name, value in tags.items() if value}

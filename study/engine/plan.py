@@ -57,6 +57,8 @@ class RunPlan:
     fingerprint: str
     arm: str | None = None
     preset: str | None = None
+    continues: int | None = None
+    """Number of the trial whose training this one takes up, after a short look."""
     params: Mapping[str, Any] = field(default_factory=dict)
     """The searched parameters, by dotted path."""
 

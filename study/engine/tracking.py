@@ -177,10 +177,16 @@ def _troubles(runs: Iterable[Run]) -> list[str]:
     ]
 
 
+_NOT_SPENT = records.TAG_REUSED_FROM, records.TAG_CONTINUED_BY
+"""Tags of runs whose seconds are another's."""
+
+
 def _spent(runs: Iterable[Run]) -> dict[str, float]:
-    """Return the seconds that ended runs took, by `CPU` and `GPU`; one that used another's numbers again took none."""
+    """Return the seconds that ended runs took, by `CPU` and `GPU`; one that used another's numbers again, or that
+    another went on with, took none.
+    """
     spent = {CPU: 0.0, GPU: 0.0}
     for run in runs:
-        if run.info.status in ENDED and records.TAG_REUSED_FROM not in run.data.tags:
+        if run.info.status in ENDED and not {*_NOT_SPENT} & run.data.tags.keys():
             spent[kind(run.data.tags.get(records.TAG_DEVICE, ""))] += run.data.metrics.get(records.SECONDS, 0.0)
     return spent

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..spec.config import StudyConfig
-from .attributes import LABEL, PRESET, RETRY_OF
+from .attributes import CONTINUES, LABEL, PRESET, RETRY_OF
 from .drawing import params_within_max_compute
 from .plan import RunPlan, search_label
 
@@ -39,6 +39,7 @@ def search_runs(
         RunPlan(
             trial.number, seed, f"{label} / seed {seed}" if several else label, trained, dropped,
             config.fingerprint(trained, seed, data_checksum), preset=preset, params=trial.params,
+            continues=attrs.get(CONTINUES),
         )
         for seed in config.seeds
     ]  # fmt: skip

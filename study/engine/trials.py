@@ -11,7 +11,8 @@ from trainers.results import AnyEpoch
 
 from ..spec.config import StudyConfig
 from ..spec.seed_groups import Results, is_over
-from .attributes import EXPERIMENT, LABEL, RESULT, SUPERSEDED, stored_results
+from .attributes import EXPERIMENT, LABEL, RESULT, STATE, SUPERSEDED, stored_results
+from .continuation import Continuation
 from .foreign import is_ours, notes_on
 from .next_trial import TrialQueue
 from .optuna_study import freeze, open_study, refuse_other_direction
@@ -43,7 +44,8 @@ class Trials:
         refuse_other_direction(self._study, config)
         storage.show_only(is_ours)
         freeze(self._study, config, data_checksum)
-        self._superseded = frozenset(self._study.user_attrs.get(SUPERSEDED, ()))
+        self._superseded = set(self._study.user_attrs.get(SUPERSEDED, ()))
+        self._continuation = Continuation(self._study, storage, config, self._superseded)
         self._tally = Tally(config)
         self._live: dict[int, Trial] = {}
         self._results: dict[int, Results] = {}
@@ -116,7 +118,7 @@ class Trials:
     @property
     def more(self) -> bool:
         """Whether a run is left to start."""
-        return bool(self._next_seeds) or self._queue.more
+        return bool(self._next_seeds) or self._queue.more or self._continuation.next() is not None
 
     @property
     def open_runs(self) -> list[tuple[int, int]]:
@@ -136,6 +138,7 @@ class Trials:
         """
         if self._next_seeds:
             return [self._next_seeds.popleft()]
+        self._go_on()
         if (trial := self._queue.next()) is None:
             return []
         frozen = self._storage.get_trial(trial._trial_id)
@@ -151,6 +154,13 @@ class Trials:
             return left
         self._later_seeds[trial.number] = left[1:]
         return left[:1]
+
+    def _go_on(self) -> None:
+        """Let a trial that a short look stopped be the next, if one is to go on and none waits."""
+        if not self._queue.waiting and (stopped := self._continuation.next()) is not None:
+            self._continuation.record(stopped.number)
+            self._tally.counts[stopped.user_attrs[STATE]] -= 1
+            self._queue.fill()
 
     def _runs(self, trial: Trial, frozen: FrozenTrial) -> list[RunPlan]:
         if self._config.kind == "search":

@@ -14,6 +14,7 @@ from trainers.errors import InputError
 from .bounded_history import of_bounded_history
 from .rungs import HALVING, are_placed, halving_options, up_to_half
 from .sections import Named
+from .short_look import SHORT_LOOK, look_options, short_look
 
 if TYPE_CHECKING:
     from optuna.pruners import BasePruner
@@ -36,6 +37,7 @@ PRUNERS = {
     "patient": "PatientPruner",
     "threshold": "ThresholdPruner",
     "wilcoxon": "WilcoxonPruner",
+    SHORT_LOOK: "ShortLook",
     "none": "NopPruner",
 }
 WILCOXON = "wilcoxon"
@@ -95,7 +97,7 @@ def make_pruner(section: Named, epochs: int) -> BasePruner:
     Successive halving and Hyperband go on with the better third of the trials after a ninth of the epochs, and with the
     better third of these after a third; unless the options place the rungs, none is beyond half of the epochs. The
     median and percentile rules spare the first 4 trials and a quarter of the epochs. The patient pruner waits for as
-    many epochs without improvement.
+    many epochs without improvement. The short look stops all trials after a ninth of the epochs; the best 1 in 6 go on.
     Wilcoxon's test compares a trial's seeds with those of the best trial: at p < 0.15, which three seeds reach if all
     are worse (p = 1/8).
 
@@ -110,10 +112,11 @@ def make_pruner(section: Named, epochs: int) -> BasePruner:
         "percentile": {"percentile": 50.0, **rule},
         WILCOXON: {"p_threshold": 0.15},
         "patient": {"wrapped_pruner": None, "patience": quarter},
+        SHORT_LOOK: look_options(section, epochs),
     }
     halving = section.name in HALVING
     options = halving_options(section, epochs) if halving else own.get(section.name, {})
-    make = _class("pruner", PRUNERS, optuna.pruners, section)
+    make = short_look() if section.name == SHORT_LOOK else _class("pruner", PRUNERS, optuna.pruners, section)
     if halving and not are_placed(section):
         make = up_to_half(make, epochs)
     made: BasePruner = _make("pruner", make, section, options, hidden=("wrapped_pruner",))

@@ -20,6 +20,7 @@ from trainers.presets import PRESETS, SIZES
 from .ablation_section import AblationSection
 from .optuna_parts import PRUNERS, SAMPLERS
 from .sections import BudgetSection, ExecutionSection, StudySection
+from .short_look import SHORT_LOOK
 
 Schema = Mapping[str, Any]
 
@@ -128,7 +129,8 @@ def _named() -> Iterator[str]:
         "out have mamlab's defaults, listed in [search.md](search.md)."
     )
     yield _table([f"| `{name}` | `{cls}` |" for name, cls in SAMPLERS.items()], "| sampler | in Optuna |\n|---|---|")
-    yield _table([f"| `{name}` | `{cls}` |" for name, cls in PRUNERS.items()], "| pruner | in Optuna |\n|---|---|")
+    pruners = [f"| `{name}` | {f'`{cls}`' if name != SHORT_LOOK else '(mamlab)'} |" for name, cls in PRUNERS.items()]
+    yield _table(pruners, "| pruner | in Optuna |\n|---|---|")
 
 
 def _table(rows: Iterable[str], head: str = "| key | values | default | meaning |\n|---|---|---|---|") -> str:

@@ -1,12 +1,11 @@
-"""The rungs of successive halving and Hyperband: the epochs after which a trial goes on only if it is among the
-better.
-"""
+"""The rungs of pruners: the epochs after which a trial goes on only if it is among the better."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from .sections import Named
+from .short_look import SHORT_LOOK, look_options
 
 if TYPE_CHECKING:
     from optuna.pruners import BasePruner
@@ -14,7 +13,7 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
 HALVING = ("successive_halving", "hyperband")
-"""The pruners that have rungs."""
+"""The pruners that have several."""
 EPOCHS = "budget.epochs"
 """The setting that says how long a trial is; a space may search it."""
 
@@ -37,6 +36,9 @@ def rungs(section: Named, epochs: int) -> list[int]:
     A rung is `min_resource * reduction_factor ** k`; the last epoch is none, as nothing is left to save there. Empty
     for a pruner without rungs.
     """
+    if section.name == SHORT_LOOK:
+        look: int = look_options(section, epochs)["epochs"]
+        return [look] if look < epochs else []
     if section.name not in HALVING:
         return []
     options = halving_options(section, epochs)
@@ -53,7 +55,8 @@ def rungs(section: Named, epochs: int) -> list[int]:
 
 def late_rungs(section: Named, epochs: int) -> list[int]:
     """Return the rungs beyond half of the epochs: what is stopped there has cost more than half of a whole trial."""
-    return [rung for rung in rungs(section, epochs) if rung > epochs // 2]
+    halves = section.name in HALVING
+    return [rung for rung in rungs(section, epochs) if rung > epochs // 2] if halves else []
 
 
 def up_to_half(pruner: type[BasePruner], epochs: int) -> type[BasePruner]:
@@ -74,6 +77,12 @@ def rungs_text(section: Named, epochs: int, *, searched: bool = False) -> str:
     """Return where the rungs are, as a sentence; empty for a pruner without rungs. `searched`: trials differ in their
     epochs.
     """
+    if section.name == SHORT_LOOK:
+        look = look_options(section, epochs)
+        return (
+            f"Short look: every trial stops after epoch {look['epochs']} of {epochs}; one goes on to its end as soon as"
+            f" it is in the better 1 in {look['one_in']}."
+        )
     if section.name not in HALVING:
         return ""
     found = rungs(section, epochs)

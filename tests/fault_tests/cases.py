@@ -70,6 +70,13 @@ def hunt() -> Case:
     return Case(search(trials=10, workers=1), 10)
 
 
+def looked() -> Case:
+    """A search by one worker that looks at each trial for an epoch, and lets one in three go on to its end."""
+    text = search(trials=9, workers=1).spec_text
+    old = text[text.index("[pruner]") :].partition("\n[")[0]
+    return Case(parse_spec(text.replace(old, '[pruner]\nname = "short_look"\none_in = 3')), 9)
+
+
 def arms(name: str = "arms", retries: int = 1000, workers: int = 2, extra: str = "") -> Case:
     """An ablation of the stand-in by two workers."""
     config = ablation(ARMS, seeds=2, name=name, retries=retries, workers=workers)

@@ -7,6 +7,7 @@ import random
 import signal
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from study.workers.executors import LocalExecutor
 from study.workers.executors.local import WorkersError
 from tests.study_tests.drivers import EPOCH_SECONDS, STOPPED, ended, wait_for_new_epochs
 
-from .cases import arms, calm, hunt, new_home, real
+from .cases import Case, arms, calm, hunt, looked, new_home, real
 from .invariants import check_invariants, results
 
 A_STUDY = 5
@@ -73,13 +74,21 @@ def test_killed_workers_cost_nothing(
         print(f"{done} workers killed in {studies} studies")
 
 
-@pytest.mark.parametrize("kills", [1, pytest.param(25, marks=pytest.mark.faults)])
+@pytest.mark.parametrize(
+    ("kills", "cases"),
+    [
+        (1, (hunt,)),
+        (1, (looked,)),
+        pytest.param(25, (hunt, real), marks=pytest.mark.faults),
+        pytest.param(10, (looked,), marks=pytest.mark.faults),
+    ],
+)
 def test_a_killed_driver_started_again_at_once_ends_as_if_nothing_had_been(
-    kills: int, tmp_path: Path, moments: random.Random
+    kills: int, cases: tuple[Callable[[], Case], ...], tmp_path: Path, moments: random.Random
 ) -> None:
     done = studies = 0
     while done < kills:
-        make = (hunt, real)[studies % 2]
+        make = cases[studies % len(cases)]
         case, home, before = make(), new_home(tmp_path, studies), {}
         for _ in range(min(A_STUDY, kills - done)):
             driver = case.start(home)

@@ -135,6 +135,14 @@ def optuna_trials(home: Home, name: str) -> list[Any]:
     return trials
 
 
+def superseded(home: Home, name: str) -> set[int]:
+    """Return the numbers of the trials of a study that others replace."""
+    storage = open_optuna(home)
+    numbers = storage.get_study_user_attrs(storage.get_study_id_from_name(name)).get("mamlab.superseded", ())
+    storage.remove_session()
+    return set(numbers)
+
+
 def outcome(trial: Any) -> tuple[Any, ...]:
     """Return what must not depend on interruptions of a trial: parameters, end, value, curve, verdict, what the pruner
     noted.
@@ -158,8 +166,10 @@ def mlflow_runs(home: Home, name: str) -> list[Any]:
 
 def check_stores(home: Home, config: StudyConfig, trials: int) -> Counter[str]:
     """Assert that both stores hold exactly `trials` ended trials, the same in each; return the states."""
-    by_number = {trial.number: trial for trial in optuna_trials(home, config.study.name)}
-    assert sorted(by_number) == list(range(trials))
+    replaced = superseded(home, config.study.name)
+    everyone = {trial.number: trial for trial in optuna_trials(home, config.study.name)}
+    assert sorted(everyone) == list(range(trials + len(replaced)))
+    by_number = {number: trial for number, trial in everyone.items() if number not in replaced}
     runs = mlflow_runs(home, config.study.name)
     keys = [(int(one.data.tags["trial"]), int(one.data.tags["seed"])) for one in runs]
     assert len(keys) == len(set(keys)), "a run was doubled"

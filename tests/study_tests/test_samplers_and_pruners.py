@@ -52,6 +52,7 @@ PRUNER_OPTIONS = {
     "percentile": "percentile = 25.0\nn_startup_trials = 1\nn_warmup_steps = 0",
     "hyperband": "min_resource = 1\nreduction_factor = 2",
     "successive_halving": "min_resource = 1\nreduction_factor = 2",
+    "short_look": "epochs = 1\none_in = 2",
     "patient": "patience = 0",
     "threshold": "lower = 0.2",
     "wilcoxon": "p_threshold = 0.3",

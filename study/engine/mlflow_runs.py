@@ -26,6 +26,10 @@ STATUS: dict[str, str] = {
     "out_of_memory": "FAILED", "failed": "FAILED", "interrupted": "SCHEDULED",
 }  # fmt: skip
 """How MLflow shows each state; the tag `mamlab.state` says it exactly."""
+CONTINUES = "continues"
+"""Tag of a run: number of the trial that a short look stopped and whose training it took up."""
+CONTINUED_BY = "continued_by"
+"""Tag of a superseded run: number of the trial that took up its training; its epochs and seconds are in that one's."""
 PRUNED_COLOUR = "#9e9e9e"
 
 
@@ -89,7 +93,7 @@ class MlflowRuns:
             return
         where = f"tags.{records.TAG_TRIAL} = '{plan.continues:04d}' and tags.{records.TAG_ROLE} = '{records.ROLE_RUN}'"
         for run in runs_where(self._client, [self._experiment_id], where):
-            self._client.set_tag(run.info.run_id, records.TAG_CONTINUED_BY, f"{plan.trial:04d}")
+            self._client.set_tag(run.info.run_id, CONTINUED_BY, f"{plan.trial:04d}")
             self.supersede(run.info.run_id)
 
     def open(self, plan: RunPlan) -> tuple[str, set[int]]:
@@ -134,7 +138,7 @@ class MlflowRuns:
             records.TAG_CELL: plan.fingerprint,
             records.TAG_ARM: plan.arm or "",
             records.TAG_PRESET: plan.preset or "",
-            records.TAG_CONTINUES: "" if plan.continues is None else f"{plan.continues:04d}",
+            CONTINUES: "" if plan.continues is None else f"{plan.continues:04d}",
             records.TAG_DROPPED: json.dumps({inert.path: inert.reason for inert in plan.dropped}),
         }
         return {name: value for name, value in tags.items() if value}

@@ -18,7 +18,7 @@ from ..stores.home import Home
 from ..stores.urls import redact
 from .facts import facts_of, tags_of, write_facts
 from .limits import CPU, GPU, kind
-from .mlflow_runs import MlflowRuns
+from .mlflow_runs import CONTINUED_BY, MlflowRuns
 from .mlflow_writer import MlflowWriter
 from .note import title_of, write_note
 from .overview import trouble
@@ -177,7 +177,7 @@ def _troubles(runs: Iterable[Run]) -> list[str]:
     ]
 
 
-_NOT_SPENT = records.TAG_REUSED_FROM, records.TAG_CONTINUED_BY
+_NOT_SPENT = records.TAG_REUSED_FROM, CONTINUED_BY
 """Tags of runs whose seconds are another's."""
 
 

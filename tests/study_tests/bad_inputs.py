@@ -543,7 +543,7 @@ name = "wilcox"
 """,
         (
             'pruner.name = "wilcox": unknown pruner; did you mean wilcoxon? (known: median, hyperband, '
-            "successive_halving, percentile, patient, threshold, wilcoxon, none)",
+            "successive_halving, percentile, patient, threshold, wilcoxon, short_look, none)",
         ),
     ),
     "a pruner of seeds without seeds": (

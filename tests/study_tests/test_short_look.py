@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from reports import records
+from study.engine import mlflow_runs
 from study.engine.attributes import CONTINUED, CONTINUES
 from study.repair.clean import find_unneeded, read_needed
 from study.repair.diagnosis import diagnose
@@ -41,7 +42,7 @@ def test_a_trial_goes_on_as_soon_as_it_is_in_the_better_third_and_counts_once(tm
     assert len(runs) == 6
     best = max(gone_on, key=lambda trial: trial.value)
     assert last.best_value == best.value
-    assert {one.tags[records.TAG_CONTINUES] for one in runs if one.state == "complete"} == {
+    assert {one.tags[mlflow_runs.CONTINUES] for one in runs if one.state == "complete"} == {
         f"{trial.number:04d}" for trial in replaced
     }
     assert not diagnose(read_stored(home, "hunt"))
@@ -62,7 +63,7 @@ def test_a_training_goes_on_from_its_checkpoint(tmp_path: Path) -> None:
     assert [file.name for file in folder.glob("*.ckpt")] == ["final.ckpt"]
     own = open_mlflow(home).get_experiment_by_name("hunt").experiment_id
     old = open_mlflow(home).search_runs([own], f"tags.{records.TAG_ROLE} = '{records.ROLE_SUPERSEDED}'")
-    assert [one.data.tags[records.TAG_CONTINUED_BY] for one in old] == [f"{whole.trial:04d}"]
+    assert [one.data.tags[mlflow_runs.CONTINUED_BY] for one in old] == [f"{whole.trial:04d}"]
     assert [one.data.tags[records.TAG_CELL] for one in old] == [whole.fingerprint]
 
 

@@ -31,6 +31,56 @@ class Sweep:
     values: Mapping[str, float | str | bool]
 
 
+Value = float | str | bool
+
+
+@dataclass(frozen=True)
+class Across:
+    """A design repeated at several `values` of the setting `path`: arm -> its name in the design, and the place of its
+    value.
+    """
+
+    path: str
+    values: tuple[Value, ...]
+    arms: Mapping[str, tuple[str, int]]
+
+    def changes(self, family: Family) -> tuple[Change, ...]:
+        """Return how each comparison of `family` differs between the first value and each other, where it is in
+        both.
+        """
+        at: dict[tuple[str, str], dict[int, tuple[str, str]]] = {}
+        for arm, base in family.comparisons:
+            (name, place), (other, there) = self.arms[arm], self.arms[base]
+            if place == there:
+                at.setdefault((name, other), {})[place] = (arm, base)
+        return tuple(
+            Change(pair, place, found[place], found[0])
+            for place in range(1, len(self.values))
+            for pair, found in at.items()
+            if 0 in found and place in found
+        )
+
+    def value_text(self, place: int) -> str:
+        """Return "budget.epochs = 20"."""
+        return f"{self.path} = {self.values[place]}"
+
+
+@dataclass(frozen=True)
+class Change:
+    """A comparison of the design (arm, base) at the value in `place` minus the same one at the first value."""
+
+    pair: tuple[str, str]
+    place: int
+    later: tuple[str, str]
+    first: tuple[str, str]
+
+
+def across_of(tree: Mapping[str, Any]) -> Across:
+    """Return the design that JSON made of an `Across`."""
+    arms = {arm: (str(name), int(place)) for arm, (name, place) in tree["arms"].items()}
+    return Across(tree["path"], tuple(tree["values"]), arms)
+
+
 def factorial_of(tree: Mapping[str, Any]) -> Factorial:
     """Return the design that JSON made of a `Factorial`."""
     return Factorial(tuple(tree["factors"]), {arm: tuple(on) for arm, on in tree["arms"].items()})
@@ -40,3 +90,14 @@ def family_of(tree: Mapping[str, Any]) -> Family:
     """Return the family that JSON made of a `Family`."""
     pairs: Iterable[Iterable[str]] = tree["comparisons"]
     return Family(tree["name"], tuple((arm, base) for arm, base in pairs))
+
+
+def designs_of(tree: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what JSON made of a study's families and designs, by the names of its fields."""
+    factorial, sweep, across = (tree.get(name) for name in ("factorial", "sweep", "across"))
+    return {
+        "families": tuple(family_of(one) for one in tree.get("families", ())),
+        "factorial": factorial and factorial_of(factorial),
+        "sweep": sweep and Sweep(sweep["path"], dict(sweep["values"])),
+        "across": across and across_of(across),
+    }

@@ -9,6 +9,7 @@ from typing import TypeVar
 from urllib.parse import quote
 
 from . import records as names
+from .figures.across import across_plot
 from .figures.audit import audit_plot
 from .figures.compute import arm_costs, cost_plot
 from .figures.curves import arm_curves, main_curves
@@ -24,6 +25,7 @@ from .statistics.arms import Excluded, count_states
 from .statistics.importance import early_importance, parameter_importance
 from .statistics.summary import Ablation, Search, in_order, summarise_ablation, summarise_search
 from .tables.ablation import arms_table, details_table, family_table
+from .tables.across import across_table
 from .tables.audit import audit_tables
 from .tables.cells import Cell, Table, excluded_table, runs_table, states_text, trials_table
 from .tables.compute import TITLE as COST_TITLE
@@ -155,20 +157,22 @@ def _ablation_sections(found: Ablation, info: StudyInfo) -> list[Section]:
     compared = tuple(family_table(found, family) for family in found.families)
     beside = (paper_table(found, info.paper),) if info.paper else ()
     curves = (main_curves(found), arm_curves(found, names.VAL_ACCURACY), arm_curves(found, names.VAL_LOSS))
-    first = _drawn(component_plot(found), arm_costs(found)) if found.comparisons else ()
+    lead = across_plot(found) if found.across else component_plot(found)
+    first = _drawn(lead, arm_costs(found)) if found.comparisons else ()
+    tables = (*_made(across_table(found)), verdict_table(found)) if found.comparisons else ()
     accuracy = found.metric.heading if info.metric else "Accuracy"
     sections = [
         Section(accuracy, () if found.comparisons else (arms_table(found),)),
-        Section("Which parts matter", (verdict_table(found),) if found.comparisons else (), first, leading=1),
+        Section("Which parts matter", tables, first, leading=1),
         Section("Beside the paper's table", beside),
         Section(
             "Differences with their intervals", compared, _drawn(forest_plot(found)) if compared else (), folded=True
         ),
     ]
     if found.factorial:
-        tables = (effects_table(found.factorial, found), shapley_table(found.factorial, found))
+        split = (effects_table(found.factorial, found), shapley_table(found.factorial, found))
         figures = (shapley_bars(found.factorial, found.metric), effects_plot(found.factorial, found.metric))
-        sections.append(Section("Effects and interactions", tables, _drawn(*figures)))
+        sections.append(Section("Effects and interactions", split, _drawn(*figures)))
     if found.sweep:
         figure = sweep_plot(found.sweep, found.metric)
         sections.append(Section("Sweep", (sweep_table(found.sweep, found),), _drawn(figure)))

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from .designs import Across
 from .metric import Metric
 from .statistics.arms import Arm
 from .statistics.comparison import Comparison, tolerance
 from .statistics.effects import HELPS, HURTS, Effect, by_component, effects_of
+from .statistics.profiles import Profile, profiles
 from .statistics.summary import Ablation
 from .statistics.verdict import BETTER
 from .text import interval, many, value_text, with_interval, with_unit
@@ -29,6 +31,8 @@ def arm_sentences(found: Ablation) -> list[str]:
 
 def verdict_sentences(found: Ablation) -> list[str]:
     """Return a sentence for each component or arm of which something was decided, and one for all others."""
+    if found.across is not None:
+        return across_sentences(found, found.across)
     judged = effects_of([comparison for comparison in found.comparisons if comparison.estimate.n > 1])
     groups = by_component([one for one in judged if one.switched])
     decided = [own for own in groups.values() if any(one.comparison.verdict.decided for one in own)]
@@ -46,6 +50,56 @@ def verdict_sentences(found: Ablation) -> list[str]:
     if alike:
         sentences.append(f"No difference in any seed: {_named(alike)}.")
     return [*sentences, *([_undecided(open_ones, found)] if open_ones else [])]
+
+
+def across_sentences(found: Ablation, across: Across) -> list[str]:
+    """Return of each effect what it is at every value and whether it changes, the largest first; and which are
+    undecided throughout.
+    """
+    every = [one for one in profiles(found) if any(effect.estimate.n > 1 for effect in one.effects.values())]
+    told = [one for one in every if _tells(one)]
+    told.sort(key=lambda one: -one.largest)
+    left = [one for one in every if one not in told]
+    sentences = [_profile_sentence(one, found, across) for one in told[:MOST_NAMED]]
+    if len(told) > MOST_NAMED:
+        sentences.append(f"Decided of {len(told) - MOST_NAMED} more: see the table.")
+    if left:
+        names = ", ".join(_profile_name(one) for one in left[:MOST_NAMED])
+        more = f" and {len(left) - MOST_NAMED} more" if len(left) > MOST_NAMED else ""
+        sentences.append(f"Undecided at every value of {across.path}, and whether it changes: {names}{more}.")
+    return sentences
+
+
+def _tells(one: Profile) -> bool:
+    verdicts = [effect.comparison.verdict for effect in one.effects.values()]
+    return any(verdict.decided for verdict in verdicts) or any(change.decided for change in one.changes.values())
+
+
+def _profile_name(one: Profile) -> str:
+    return f"{one.named.component} {'in' if one.named.switched else 'against'} {one.named.where}"
+
+
+def _profile_sentence(one: Profile, found: Ablation, across: Across) -> str:
+    """Return "LSLR in MAML++: helps at budget.epochs = 20 (+4.20 points), helps at 80 (+3.00 points); from 20 to 80 it
+    changes by -1.20 points.".
+    """
+    parts: list[str] = []
+    for place, effect in sorted(one.effects.items()):
+        where = across.value_text(place) if not parts else str(across.values[place])
+        word = _spoken(effect) if one.named.switched else effect.comparison.finding
+        parts.append(f"{word} at {where} ({_points(effect, found)})")
+    changes = [_change_words(one, place, found, across) for place in sorted(one.changes)]
+    return f"{_profile_name(one)}: {', '.join(parts)}{''.join(f'; {text}' for text in changes)}."
+
+
+def _change_words(one: Profile, place: int, found: Ablation, across: Across) -> str:
+    change, span = one.changes[place], f"from {across.values[0]} to {across.values[place]}"
+    amount = with_unit(one.change(place).mean, found.metric, True)
+    if change.changes:
+        return f"{span} it changes by {amount}"
+    if change.verdict.equivalent:
+        return f"{span} it holds within {change.verdict.margin_text} ({amount})"
+    return f"whether it changes {span} is undecided ({amount})"
 
 
 def _component_sentence(own: Sequence[Effect], found: Ablation) -> str:
@@ -136,7 +190,7 @@ def _mean_sentences(measured: Sequence[Arm], metric: Metric) -> Iterator[str]:
 def _how_sentences(found: Ablation) -> Iterator[str]:
     judged = [comparison for comparison in found.comparisons if comparison.estimate.n > 1]
     if judged:
-        yield _how(judged, any(c.test.family_size > len(found.families[c.family]) for c in judged))
+        yield _how(judged, found)
         if found.standing.declared and not found.standing.looks:
             yield f"Nothing is judged before the first declared look, at {found.standing.next} seeds."
         elif not any(comparison.test.can_be_significant for comparison in judged):
@@ -147,10 +201,13 @@ def _how_sentences(found: Ablation) -> Iterator[str]:
         yield "No comparison has two pairs of seeds yet, so no difference has an interval: run more seeds."
 
 
-def _how(judged: Sequence[Comparison], joint: bool) -> str:
+def _how(judged: Sequence[Comparison], found: Ablation) -> str:
     decided = sum(comparison.verdict.decided for comparison in judged)
     ranks = ", by signed ranks where runs diverged" if any(comparison.test.ranks for comparison in judged) else ""
+    changes = f" and {sum(c.decided for c in found.changes)} of {many(len(found.changes), 'change')}"
+    sizes = {name: len(own) + sum(c.family == name for c in found.changes) for name, own in found.families.items()}
+    joint = any(comparison.test.family_size > sizes[comparison.family] for comparison in judged)
     return (
-        f"Decided: {decided} of {many(len(judged), 'comparison')}, by sign flips paired by seed (step-down maxT"
-        f" {'over all tables' if joint else 'within each table'}{ranks})."
+        f"Decided: {decided} of {many(len(judged), 'comparison')}{changes * bool(found.changes)}, by sign flips paired"
+        f" by seed (step-down maxT {'over all tables' if joint else 'within each table'}{ranks})."
     )

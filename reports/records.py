@@ -11,11 +11,11 @@ from typing import Any, Literal, get_args
 
 from trainers.errors import InputError
 
+from .designs import Across as Across
 from .designs import Factorial as Factorial
 from .designs import Family as Family
 from .designs import Sweep as Sweep
-from .designs import factorial_of as factorial_of
-from .designs import family_of
+from .designs import designs_of
 from .metric import ACCURACY
 from .metric import Metric as Metric
 from .origin import FreshSeeds, Origin, fresh_of, origin_of
@@ -59,6 +59,8 @@ TAG_FAMILIES = "families"
 """JSON list of [name, [[arm, base], ...]]: the families within which p values are adjusted."""
 TAG_DESIGN = "design"
 """JSON object of an ablation's `Factorial` ({"factors", "arms"}) or `Sweep` ({"path", "values"})."""
+TAG_ACROSS = "across"
+"""JSON object of an ablation's `Across` ({"path", "values", "arms"}), if its design is repeated."""
 TAG_SCORE = "score"
 """How a search scores a trial of several seeds: "mean" or "lower_bound"."""
 TAG_TEST = "test_statistic"
@@ -234,6 +236,7 @@ class StudyInfo:
     families: tuple[Family, ...] = ()
     factorial: Factorial | None = None
     sweep: Sweep | None = None
+    across: Across | None = None
     searched: tuple[str, ...] = ()
     space: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     score: str = "mean"
@@ -280,14 +283,11 @@ class StudyInfo:
         Raises TypeError, ValueError, KeyError or AttributeError for a tree of another form.
         """
         known = {field.name for field in fields(cls)}
-        factorial, sweep, origin = (tree.get(name) for name in ("factorial", "sweep", "origin"))
-        metric, measured = tree.get("metric"), tree.get("measured")
+        origin, metric, measured = (tree.get(name) for name in ("origin", "metric", "measured"))
         return cls(
             **{key: value for key, value in tree.items() if key in known}
+            | designs_of(tree)
             | {
-                "families": tuple(family_of(one) for one in tree.get("families", ())),
-                "factorial": factorial and factorial_of(factorial),
-                "sweep": sweep and Sweep(sweep["path"], dict(sweep["values"])),
                 "searched": tuple(tree.get("searched", ())),
                 "space": {name: dict(dimension) for name, dimension in tree.get("space", {}).items()},
                 "origin": origin and origin_of(origin),

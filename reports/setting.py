@@ -26,6 +26,8 @@ def setting_of(records: Sequence[RunRecord], info: StudyInfo) -> str:
     parts += [f"{known['model.filters']} filters"] * bool(known["model.filters"])
     if epochs.isdecimal() and iterations.isdecimal():
         parts.append(f"{int(epochs) * int(iterations):,} iterations")
+    if info.across:
+        parts.append(f"across {info.across.path} = {', '.join(map(str, info.across.values))}")
     return ", ".join(parts)
 
 

@@ -71,6 +71,9 @@ def _found(study: str, home: Home) -> Ablation:
 
 
 def decided(found: Ablation) -> bool:
-    """Return whether a look has been reached and every comparison is decided, or shows no difference in any seed."""
-    verdicts = [comparison.verdict for comparison in found.comparisons]
-    return bool(verdicts and found.standing.looks) and all(one.decided or one.identical for one in verdicts)
+    """Return whether a look has been reached and every comparison and change is decided, or shows no difference in any
+    seed.
+    """
+    decided = [one.verdict.decided or one.verdict.identical for one in found.comparisons]
+    decided += [one.decided or one.verdict.identical for one in found.changes]
+    return bool(decided and found.standing.looks) and all(decided)

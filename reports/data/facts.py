@@ -21,6 +21,7 @@ PLAIN = (names.TAG_SCORE, names.TAG_TEST, names.TAG_ADJUST, names.TAG_TRAINED_BY
 FACTS = (
     names.TAG_FAMILIES,
     names.TAG_DESIGN,
+    names.TAG_ACROSS,
     names.TAG_ORIGIN,
     names.TAG_SEARCHED,
     names.TAG_SPACE,

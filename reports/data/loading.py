@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import records as names
+from ..designs import across_of, factorial_of
 from ..metric import ACCURACY, Metric
 from ..origin import origin_of
-from ..records import Family, ReportError, RunRecord, StudyInfo, Sweep, factorial_of
+from ..records import Family, ReportError, RunRecord, StudyInfo, Sweep
 from .experiments import find_experiment, parent_of, renamed, study_of
 from .facts import read_facts
 from .files import is_current, read_files
@@ -228,6 +229,7 @@ def _study(experiment: Experiment, kind: str, facts: Mapping[str, Any], children
         ),
         factorial=factorial_of(design) if "factors" in design else None,
         sweep=Sweep(**design) if "path" in design else None,
+        across=across_of(facts[names.TAG_ACROSS]) if names.TAG_ACROSS in facts else None,
         score=facts.get(names.TAG_SCORE, "mean"),
         test=facts.get(names.TAG_TEST, "max_t"),
         adjust=facts.get(names.TAG_ADJUST, "family"),

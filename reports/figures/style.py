@@ -135,6 +135,8 @@ def to_pdf(drawing: Canvas) -> bytes:
 
 
 def shorten(text: str, most: int = 34) -> str:
-    """Return `text` on one line, cut to a label's length."""
+    """Return `text` on one line, cut to a label's length; what stands in brackets at its end is kept."""
     text = clean(text)
-    return text if len(text) <= most else text[: most - 1] + "…"
+    _, bracket, end = text.rpartition(" (")
+    kept = f"{bracket}{end}" if end.endswith(")") and len(end) < most - 10 else ""
+    return text if len(text) <= most else text[: most - 1 - len(kept)].rstrip() + "…" + kept

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..metric import BEST_VALIDATION, Metric
-from ..records import Family
+from ..records import Across, Family
 from .bootstrap import Interval, hierarchical_interval
+from .changes import EffectChange, effect_changes, judge_families
 from .estimate import Estimate, alike, difference_estimate, differences
 from .family_test import SignFlip
-from .judging import USUAL, Judged, Rules, judge
+from .judging import USUAL, Judged, Rules
 from .noise import NoiseSplit, noise_split
 from .permutation import ALPHA, SAME, Array
 from .same_tests import unequal_tests
@@ -81,10 +82,11 @@ class Comparison:
 
 
 def compare(
-    families: Sequence[Family], arms: Mapping[str, Arm], metric: Metric, rules: Rules = USUAL, together: bool = False
-) -> tuple[Comparison, ...]:
-    """Return every comparison of every family, in their order; pairs whose arm or base is not in `arms` have no pairs
-    of seeds.
+    families: Sequence[Family], arms: Mapping[str, Arm], metric: Metric, rules: Rules = USUAL, together: bool = False,
+    across: Across | None = None,
+) -> tuple[tuple[Comparison, ...], tuple[EffectChange, ...]]:  # fmt: skip
+    """Return every comparison of every family, in their order, and how each changes `across` a setting; pairs whose arm
+    or base is not in `arms` have no pairs of seeds.
 
     `together`: p is adjusted over all families as if they were one.
     """
@@ -93,17 +95,17 @@ def compare(
     found = {(a, b): differences(_values(arms, a), _values(arms, b), same) for _, a, b in pairs}
     per_task = {(a, b): _per_task(arms, a, b, list(found[a, b]), metric) for _, a, b in pairs}
     bootstraps = _bootstraps(per_task, same)
-    judged = [family.comparisons for family in families]
-    if together:
-        judged = [tuple(pair for own in judged for pair in own)]
     rules = replace(rules, unit=metric.sign * SAME / same, scale=metric.scale, shown=metric.difference_unit)
-    verdicts = [one for own in judged for one in judge(own, arms, rules)]
+    verdicts, changed = judge_families(families, across, arms, rules, together)
     level = rules.looks[-1].level if rules.looks else ALPHA
-    return tuple(
+    comparisons = tuple(
         _comparison(family.name, arms.get(arm), arms.get(base), (arm, base), found[arm, base], one, level,
                     bootstraps.get((arm, base)), per_task[arm, base], metric, same)
         for (family, arm, base), one in zip(pairs, verdicts, strict=True)
     )  # fmt: skip
+    if across is None:
+        return comparisons, ()
+    return comparisons, effect_changes(families, across, arms, metric, rules, changed, same, together)
 
 
 def _comparison(

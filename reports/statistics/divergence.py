@@ -6,11 +6,12 @@ arm. So it counts as worse than every run that finished, and the test goes by si
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+import math
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from .arms import Arm
-from .estimate import LEVEL, Estimate, differences
+from .estimate import LEVEL, Estimate
 from .permutation import SAME
 
 
@@ -51,18 +52,34 @@ def mcnemar(arm: Arm, base: Arm) -> float:
     return float(binomtest(only_arm, discordant).pvalue) if discordant else 1.0
 
 
-def signed_ranks(arm: Arm, base: Arm, unit: float = 1.0, seeds: Collection[int] | None = None) -> dict[int, float]:
-    """Return the signed rank of the paired difference of each seed (of `seeds`, if given) of which both runs ended.
+def signed_ranks(
+    plus: Sequence[Arm], minus: Sequence[Arm], unit: float = 1.0, seeds: Collection[int] | None = None
+) -> dict[int, float]:
+    """Return the signed rank of what the `plus` arms have beyond the `minus` arms, in each seed (of `seeds`, if given)
+    of which a run of each of them ended.
 
-    A diverged run lies below every other: its seed has the largest rank, against its arm. Both diverged, or equal
-        accuracies: 0, which
-    has no rank. Ties share the mean of their ranks. Differences times `unit` are above 0 where the arm is better.
+    A diverged run lies below every other: its seed has the largest rank, against its side. Where as many diverged on
+    both sides, or accuracies are equal: 0, which has no rank. Ties share the mean of their ranks. Differences times
+    `unit` are above 0 where the plus side is better.
     """
-    found = {seed: unit * value for seed, value in differences(arm.values, base.values, SAME / abs(unit)).items()}
-    found |= dict.fromkeys(arm.diverged & base.values.keys(), -float("inf"))
-    found |= dict.fromkeys(base.diverged & arm.values.keys(), float("inf"))
-    found |= dict.fromkeys(arm.diverged & base.diverged, 0.0)
-    return _ranked({seed: value for seed, value in found.items() if seeds is None or seed in seeds})
+    ended = (arm.values.keys() | arm.diverged for arm in (*plus, *minus))
+    found: dict[int, float] = {}
+    for seed in sorted(set.intersection(*({*own} for own in ended))):
+        if seeds is None or seed in seeds:
+            lost = [seed in arm.diverged for arm in (*plus, *minus)]
+            found[seed] = _pull(lost, len(plus)) if any(lost) else unit * _beyond(plus, minus, seed, SAME / abs(unit))
+    return _ranked(found)
+
+
+def _pull(lost: Sequence[bool], plus: int) -> float:
+    """Return to which side the runs that diverged pull a seed: the first `plus` of them are on the one side."""
+    more = sum(lost[plus:]) - sum(lost[:plus])
+    return math.copysign(math.inf, more) if more else 0.0
+
+
+def _beyond(plus: Sequence[Arm], minus: Sequence[Arm], seed: int, same: float) -> float:
+    found = math.fsum(arm.values[seed] for arm in plus) - math.fsum(arm.values[seed] for arm in minus)
+    return found if abs(found) > same else 0.0
 
 
 def _ranked(values: Mapping[int, float]) -> dict[int, float]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
+from ..designs import Across
 from .comparison import Comparison
 from .estimate import Estimate
 from .verdict import BETTER, WORSE
@@ -17,7 +19,8 @@ _TURNED = {BETTER: WORSE, WORSE: BETTER}
 class Effect:
     """One comparison as the effect of `component` in `where`: of an arm without it the sign is turned.
 
-    A comparison of other arms has the arm as its component, and its base as `where`.
+    A comparison of other arms has the arm as its component, and its base as `where`. `place`: which value of the
+    setting it was measured at, in a design that is repeated.
     """
 
     component: str
@@ -25,15 +28,12 @@ class Effect:
     comparison: Comparison
     turned: bool = False
     switched: bool = True
+    place: int = 0
 
     @property
     def estimate(self) -> Estimate:
         """The mean effect and its interval."""
-        found = self.comparison.estimate
-        if not self.turned:
-            return found
-        low, high = (None if end is None else -end for end in (found.high, found.low))
-        return Estimate(-found.mean, low, high, found.n)
+        return turned(self.comparison.estimate) if self.turned else self.comparison.estimate
 
     @property
     def differences(self) -> list[float]:
@@ -47,18 +47,40 @@ class Effect:
         return _TURNED.get(word, word) if self.turned else word
 
 
-def effects_of(comparisons: Sequence[Comparison]) -> list[Effect]:
+def turned(found: Estimate) -> Estimate:
+    """Return the estimate with its sign turned."""
+    low, high = (None if end is None else -end for end in (found.high, found.low))
+    return Estimate(-found.mean, low, high, found.n)
+
+
+def effects_of(comparisons: Sequence[Comparison], across: Across | None = None) -> list[Effect]:
     """Return each comparison as an effect, in their order."""
-    return [_effect(comparison) for comparison in comparisons]
+    return [_effect(comparison, across) for comparison in comparisons]
 
 
-def _effect(c: Comparison) -> Effect:
-    if c.arm.startswith(f"{c.base} without ") and "," not in c.arm:
-        return Effect(c.arm.removeprefix(f"{c.base} without "), c.base, c, turned=True)
-    added = c.arm.removeprefix(f"{c.base} + ")
-    if added != c.arm and " + " not in added:
-        return Effect(added, c.base, c)
-    return Effect(c.arm, c.base, c, switched=False)
+def _effect(c: Comparison, across: Across | None) -> Effect:
+    (arm, place), (base, _) = (across.arms[name] if across else (name, 0) for name in (c.arm, c.base))
+    found = Named.of(arm, base)
+    return Effect(found.component, found.where, c, found.turned, found.switched, place)
+
+
+class Named(NamedTuple):
+    """What a comparison of two arms is the effect of, and `where` it was measured, as their names say."""
+
+    component: str
+    where: str
+    turned: bool
+    switched: bool
+
+    @classmethod
+    def of(cls, arm: str, base: str) -> Named:
+        """Return what `arm` against `base` is the effect of."""
+        if arm.startswith(f"{base} without ") and "," not in arm:
+            return cls(arm.removeprefix(f"{base} without "), base, True, True)
+        added = arm.removeprefix(f"{base} + ")
+        if added != arm and " + " not in added:
+            return cls(added, base, False, True)
+        return cls(arm, base, False, False)
 
 
 def by_component(effects: Sequence[Effect]) -> dict[str, list[Effect]]:

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from .divergence import signed_ranks
-from .estimate import alike, differences
+from .contrast import Contrast
+from .estimate import alike
 from .family_test import Differences, SignFlip, family_tests
 from .permutation import SAME, holm
 from .standing import ONCE, Look
@@ -16,8 +16,6 @@ from .verdict import BETTER, WORSE, Verdict, beyond_margin, equivalence_p, seeds
 
 if TYPE_CHECKING:
     from .arms import Arm
-
-Pair = tuple[str, str]
 
 
 @dataclass(frozen=True)
@@ -54,21 +52,22 @@ class Judged:
     verdict: Verdict
 
 
-def judge(pairs: Sequence[Pair], arms: Mapping[str, Arm], rules: Rules) -> list[Judged]:
-    """Return what is decided of each of a family's comparisons.
+def judge(contrasts: Sequence[Contrast], arms: Mapping[str, Arm], rules: Rules) -> list[Judged]:
+    """Return what is decided of each of a family's contrasts: comparisons, and how these change.
 
     Differences are tested for superiority by step-down maxT over those not yet decided; if any run of the family
     diverged, their signed ranks. For equivalence within the margin by two one-sided t tests, adjusted by Holm.
     """
     if not rules.looks:
-        return [Judged(replace(test, adjusted=None, level=0.0), Verdict()) for test in _tests(pairs, arms, None, rules)]
-    tests = _at_looks(pairs, arms, rules)
-    equivalent = _equivalent(pairs, arms, rules)
+        untested = (replace(test, adjusted=None, level=0.0) for test in _tests(contrasts, arms, None, rules))
+        return [Judged(test, Verdict()) for test in untested]
+    tests = _at_looks(contrasts, arms, rules)
+    equivalent = _equivalent(contrasts, arms, rules)
     last = rules.looks[-1]
     found = []
-    for pair, test, (p, within) in zip(pairs, tests, equivalent, strict=True):
-        values = list(_own(pair, arms, last, rules).values())
-        found.append(Judged(test, _verdict(values, _direction(pair, arms, test, rules), test, p, within, rules)))
+    for own, test, (p, within) in zip(contrasts, tests, equivalent, strict=True):
+        values = list(_own(own, arms, last, rules).values())
+        found.append(Judged(test, _verdict(values, _direction(own, arms, test, rules), test, p, within, rules)))
     return found
 
 
@@ -83,22 +82,21 @@ def _verdict(
     return Verdict(direction, within, beyond, rules.margin, p, identical, seeds, rules.shown)
 
 
-def _at_looks(pairs: Sequence[Pair], arms: Mapping[str, Arm], rules: Rules) -> list[SignFlip]:
+def _at_looks(contrasts: Sequence[Contrast], arms: Mapping[str, Arm], rules: Rules) -> list[SignFlip]:
     """Return each comparison's test at the look that decided it, else at the last."""
     found: dict[int, SignFlip] = {}
     for look in rules.looks:
-        left = [place for place in range(len(pairs)) if place not in found or not found[place].significant]
-        for place, test in zip(left, _tests([pairs[place] for place in left], arms, look, rules), strict=True):
+        left = [place for place in range(len(contrasts)) if place not in found or not found[place].significant]
+        for place, test in zip(left, _tests([contrasts[place] for place in left], arms, look, rules), strict=True):
             found[place] = replace(test, level=look.level, look=len(look.seeds or ()))
-    return [found[place] for place in range(len(pairs))]
+    return [found[place] for place in range(len(contrasts))]
 
 
-def _tests(pairs: Sequence[Pair], arms: Mapping[str, Arm], look: Look | None, rules: Rules) -> list[SignFlip]:
+def _tests(contrasts: Sequence[Contrast], arms: Mapping[str, Arm], look: Look | None, rules: Rules) -> list[SignFlip]:
     seeds = look.seeds if look else None
-    if _diverged((name for pair in pairs for name in pair), arms, look):
-        ranks = [signed_ranks(arms[a], arms[b], rules.unit, seeds) if a in arms and b in arms else {} for a, b in pairs]
-        return family_tests(ranks, rules.moderated, ranks=True)
-    return family_tests([_own(pair, arms, look, rules) for pair in pairs], rules.moderated)
+    if _diverged((name for one in contrasts for name in one.names), arms, look):
+        return family_tests([one.ranks(arms, rules.unit, seeds) for one in contrasts], rules.moderated, ranks=True)
+    return family_tests([_own(one, arms, look, rules) for one in contrasts], rules.moderated)
 
 
 def _diverged(involved: Iterable[str], arms: Mapping[str, Arm], look: Look | None) -> bool:
@@ -107,37 +105,37 @@ def _diverged(involved: Iterable[str], arms: Mapping[str, Arm], look: Look | Non
     return any(look is None or look.seeds is None or seed in look.seeds for seed in lost)
 
 
-def _own(pair: Pair, arms: Mapping[str, Arm], look: Look | None, rules: Rules) -> Differences:
-    ours, theirs = (arms[name].values if name in arms else {} for name in pair)
-    seeds, found = look.seeds if look else None, differences(ours, theirs, SAME / abs(rules.unit))
+def _own(contrast: Contrast, arms: Mapping[str, Arm], look: Look | None, rules: Rules) -> Differences:
+    seeds, found = look.seeds if look else None, contrast.differences(arms, SAME / abs(rules.unit))
     return {seed: rules.unit * value for seed, value in found.items() if seeds is None or seed in seeds}
 
 
-def _direction(pair: Pair, arms: Mapping[str, Arm], test: SignFlip, rules: Rules) -> str:
-    """Return the side of a comparison that the test has decided, at the look that decided it."""
+def _direction(contrast: Contrast, arms: Mapping[str, Arm], test: SignFlip, rules: Rules) -> str:
+    """Return the side of a contrast that the test has decided, at the look that decided it."""
     if not test.significant:
         return ""
-    arm, base = arms[pair[0]], arms[pair[1]]
     look = next(one for one in rules.looks if len(one.seeds or ()) == test.look)
-    signed = signed_ranks(arm, base, rules.unit, look.seeds) if test.ranks else _own(pair, arms, look, rules)
-    return BETTER if math.fsum(signed.values()) > 0 else WORSE
+    own = contrast.ranks(arms, rules.unit, look.seeds) if test.ranks else _own(contrast, arms, look, rules)
+    return BETTER if math.fsum(own.values()) > 0 else WORSE
 
 
-def _equivalent(pairs: Sequence[Pair], arms: Mapping[str, Arm], rules: Rules) -> list[tuple[float | None, bool]]:
+def _equivalent(
+    contrasts: Sequence[Contrast], arms: Mapping[str, Arm], rules: Rules
+) -> list[tuple[float | None, bool]]:
     """Return p, adjusted by Holm, and whether the difference was found to be within the margin, at any look."""
-    found: list[tuple[float | None, bool]] = [(None, False)] * len(pairs)
+    found: list[tuple[float | None, bool]] = [(None, False)] * len(contrasts)
     if (margin := rules.within) is None:
         return found
     for look in rules.looks:
         left = [place for place, (_, within) in enumerate(found) if not within]
-        raw = [_equivalence(pairs[place], arms, look, rules, margin) for place in left]
+        raw = [_equivalence(contrasts[place], arms, look, rules, margin) for place in left]
         adjusted = holm([math.nan if p is None else p for p in raw]).tolist()
         for place, p in zip(left, adjusted, strict=True):
             found[place] = (None, False) if math.isnan(p) else (p, p <= look.equivalence)
     return found
 
 
-def _equivalence(pair: Pair, arms: Mapping[str, Arm], look: Look, rules: Rules, margin: float) -> float | None:
-    if _diverged(pair, arms, look):
+def _equivalence(contrast: Contrast, arms: Mapping[str, Arm], look: Look, rules: Rules, margin: float) -> float | None:
+    if _diverged(contrast.names, arms, look):
         return None
-    return equivalence_p(list(_own(pair, arms, look, rules).values()), margin)
+    return equivalence_p(list(_own(contrast, arms, look, rules).values()), margin)

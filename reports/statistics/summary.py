@@ -11,8 +11,9 @@ from typing import Any
 from .. import records as names
 from ..data.facts import json_tag
 from ..metric import ACCURACY, Metric
-from ..records import RunRecord, StudyInfo
+from ..records import Across, RunRecord, StudyInfo
 from .arms import Arm, Excluded
+from .changes import EffectChange
 from .comparison import Comparison, compare
 from .estimate import Estimate, accuracy_estimate, estimate, lower_bound, metric_estimate
 from .factorial import FactorialEffects, factorial_effects
@@ -26,7 +27,8 @@ class Ablation:
     """Arms in the order of their comparisons, comparisons in that of their families; `metric` is the primary metric.
 
     `pairing`: what runs of equal seeds share, as `StudyInfo` has it. `factorial` and `sweep` are there for studies of
-    that design. `standing`: which looks were taken; seeds of a later one are in no mean.
+    that design. `standing`: which looks were taken; seeds of a later one are in no mean. `changes`: how each effect
+    changes `across` the values of a setting, for a design that is repeated.
     """
 
     metric: Metric
@@ -37,6 +39,8 @@ class Ablation:
     sweep: SweepCurve | None = None
     pairing: str = ""
     standing: Standing = USUAL
+    across: Across | None = None
+    changes: tuple[EffectChange, ...] = ()
 
     @property
     def families(self) -> dict[str, tuple[Comparison, ...]]:
@@ -165,15 +169,18 @@ def summarise_ablation(records: Sequence[RunRecord], info: StudyInfo) -> Ablatio
     arms = {name: _arm(name, by_arm.get(name, []), metric, excluded) for name in order}
     values = {name: arm.values for name, arm in arms.items()}
     rules = Rules(info.test == "moderated", info.margin, standing.looks)
+    comparisons, changes = compare(info.families, arms, metric, rules, info.adjust == "study", info.across)
     return Ablation(
         metric,
         tuple(arms.values()),
-        compare(info.families, arms, metric, rules, info.adjust == "study"),
+        comparisons,
         tuple(excluded),
         factorial_effects(info.factorial, values, metric) if info.factorial else None,
         sweep_curve(info.sweep, values, metric) if info.sweep else None,
         info.pairing,
         standing,
+        info.across,
+        changes,
     )
 
 

@@ -23,12 +23,13 @@ def family_notes(ablation: Ablation, comparisons: Sequence[Comparison]) -> Itera
     metric = ablation.metric
     yield f"{meaning(metric)}; mean over n seeds, interval: {mean_interval(metric)}. {bold(metric)}"
     same = shared(ablation.pairing, any(c.unequal for c in comparisons))
+    base = comparisons[0].base if len({c.base for c in comparisons}) == 1 else "its base, above it without a difference"
     sign = ", negative where the arm is better" if metric.better == "lower" else ""
     yield (
-        f"Difference: arm minus {comparisons[0].base}{sign}, paired by seed{same and f' ({same})'}. Interval:"
+        f"Difference: arm minus {base}{sign}, paired by seed{same and f' ({same})'}. Interval:"
         f" {level_text(ablation)}, not corrected for the number of comparisons."
     )
-    yield _p_note(comparisons)
+    yield _p_note(ablation, comparisons)
     yield from look_notes(ablation.standing)
     yield from _test_notes(comparisons)
     yield from _lost_notes(ablation, comparisons)
@@ -48,17 +49,19 @@ def level_text(ablation: Ablation) -> str:
     return INTERVAL.replace("95 %", f"{ablation.standing.confidence} %")
 
 
-def _p_note(comparisons: Sequence[Comparison]) -> str:
+def _p_note(ablation: Ablation, comparisons: Sequence[Comparison]) -> str:
     """Return how p was computed and what it can reach."""
     most = max((c.test for c in comparisons), key=lambda test: test.seeds)
     ways = f"{MOST_FLIPS:,} random ways" if most.seeds > EXACT_UP_TO else "all ways"
     how = "minP, as not all comparisons have the same seeds" if most.missing else "maxT"
     how += ", moderated by the median variance" if most.moderated else ""
     size = max(c.test.family_size for c in comparisons)  # a later look tests what is left
-    joint = size > len(comparisons)
+    changes = sum(change.family == comparisons[0].family for change in ablation.changes)
+    joint = size > len(comparisons) + changes
     text = (
         f"Adjusted p: sign flips of whole seeds ({ways}), step-down {how}; holds for the {size}"
-        f" comparison{'s' * (size > 1)} of {'all tables' if joint else 'this table'} together."
+        f" comparison{'s' * (size > 1)} of {'all tables' if joint else 'this table'}"
+        f"{' and their changes' * bool(changes)} together."
     )
     pairs = sorted({c.test.seeds for c in comparisons})
     if not pairs[-1] or not most.level:

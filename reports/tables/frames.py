@@ -10,8 +10,9 @@ from typing import Any
 import pandas as pd
 
 from .. import records as names
-from ..records import RunRecord, StudyInfo
+from ..records import Across, RunRecord, StudyInfo
 from ..statistics.arms import Arm
+from ..statistics.changes import EffectChange
 from ..statistics.comparison import Comparison
 from ..statistics.estimate import Estimate
 from ..statistics.summary import Trial, best_validation, finite, mean_metric, summarise_ablation, summarise_search
@@ -33,10 +34,19 @@ COMPARISONS = (
     "p_holm", "verdict", "seeds_to_decide", "p_equivalence", "cohen_d", "share_better",
     "share_better_low", "share_better_high", "n_diverged", "n_diverged_base",
 )  # fmt: skip
+CHANGES = (
+    "family", "arm", "base", "setting", "from", "to", "metric", "n", "change", "change_low", "change_high", "p_value",
+    "p_adjusted", "p_log_odds", "changes", "finding",
+)  # fmt: skip
 PARAMS = "params_"
 """Before a setting's dotted path, as Optuna's `trials_dataframe` has it."""
 _WHOLE = (
     "trial", "seed", "epochs", "best_epoch", "epoch", "rank", "n", "n_diverged", "n_diverged_base", "seeds_to_decide",
+)  # fmt: skip
+
+_TEXTS = (
+    "run_id", "name", "arm", "base", "family", "metric", "state", "verdict", "setting", "from", "to", "changes",
+    "finding",
 )  # fmt: skip
 
 
@@ -140,6 +150,24 @@ def _comparison(found: Comparison, metric: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def changes_frame(records: Sequence[RunRecord], info: StudyInfo) -> pd.DataFrame:
+    """Return a row for each effect and later value of an ablation that is repeated across a setting: CHANGES."""
+    if info.across is None:
+        return _frame([], CHANGES)
+    found = summarise_ablation(records, info)
+    return _frame((_change(one, found.metric.name, info.across) for one in found.changes), CHANGES)
+
+
+def _change(found: EffectChange, metric: str, across: Across) -> dict[str, Any]:
+    return {
+        "family": found.family, "arm": found.arm, "base": found.base, "setting": across.path,
+        "from": across.values[0], "to": across.values[found.place], "metric": metric,
+        **_estimate("change", found.estimate), "p_value": found.test.p, "p_adjusted": found.test.adjusted,
+        "p_log_odds": found.logit.adjusted if found.logit else None, "changes": found.changes,
+        "finding": found.finding,
+    }  # fmt: skip
+
+
 def _estimate(name: str, found: Estimate) -> dict[str, Any]:
     """Return the columns of an estimate; NAME_low and NAME_high are the ends of its 95 % interval."""
     return {"n": found.n, name: found.mean, f"{name}_low": found.low, f"{name}_high": found.high}
@@ -162,8 +190,7 @@ def _frame(
 
 
 def _type(column: str) -> Any:
-    texts = ("run_id", "name", "arm", "base", "family", "metric", "state", "verdict")
-    return "Int64" if column in _WHOLE else "object" if column in texts else "float64"
+    return "Int64" if column in _WHOLE else "object" if column in _TEXTS else "float64"
 
 
 def _values(texts: Sequence[str | None]) -> pd.Series[Any]:

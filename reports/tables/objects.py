@@ -8,8 +8,9 @@ from dataclasses import asdict
 from typing import Any
 
 from .. import records as names
-from ..records import RunRecord, StudyInfo
+from ..records import Across, RunRecord, StudyInfo
 from ..statistics.arms import count_states
+from ..statistics.changes import EffectChange
 from ..statistics.comparison import Comparison
 from ..statistics.summary import Ablation, Search, Trial, summarise_ablation, summarise_search
 from ..statistics.verdict import BETTER, EQUIVALENT, UNDECIDED, WORSE
@@ -30,6 +31,7 @@ def ablation_object(found: Ablation) -> dict[str, Any]:
             for arm in found.arms
         ],
         "comparisons": [comparison_object(one) for one in found.comparisons],
+        **({"changes": [change_object(one, found.across) for one in found.changes]} if found.across else {}),
         "excluded": [{"run": one.record.name, "reason": one.reason} for one in found.excluded],
     }  # fmt: skip
 
@@ -76,6 +78,17 @@ def comparison_object(found: Comparison) -> dict[str, Any]:
         "finding": found.finding, "margin": found.verdict.margin,
         "difference": known(found.estimate.mean), "low": found.estimate.low, "high": found.estimate.high,
         "p": found.test.p, "p_adjusted": found.test.adjusted, "n": found.estimate.n,
+    }  # fmt: skip
+
+
+def change_object(found: EffectChange, across: Across) -> dict[str, Any]:
+    """Return how a comparison (names of the design) changes from the first value of a setting to another."""
+    return {
+        "family": found.family, "arm": found.arm, "base": found.base, "setting": across.path,
+        "from": across.values[0], "to": across.values[found.place], "changes": found.changes, "finding": found.finding,
+        "change": known(found.estimate.mean), "low": found.estimate.low, "high": found.estimate.high,
+        "p": found.test.p, "p_adjusted": found.test.adjusted,
+        "p_log_odds": found.logit.adjusted if found.logit else None, "n": found.estimate.n,
     }  # fmt: skip
 
 

@@ -11,7 +11,6 @@ from rich.text import Text
 from reports import records as names
 from reports.data.mlflow_runs import metric_of
 from reports.headline import verdict_sentences
-from reports.metric import Metric
 from reports.records import ReportError, RunRecord, StudyInfo
 from reports.statistics.arms import count_states
 from reports.statistics.comparison import Comparison
@@ -168,15 +167,16 @@ def ablation_table(ablation: Ablation) -> Table:
         for comparison in ablation.against(arm.name) or (None,):
             name = Text(arm.name, style="bold" if arm.name in bases else "")
             counted = f"{arm.estimate.n} ({arm.lost})" if arm.lost else str(arm.estimate.n)
-            table.add_row(name, counted, mean, *_difference(comparison, metric))
+            table.add_row(name, counted, mean, *_difference(comparison, ablation))
     return table
 
 
-def _difference(comparison: Comparison | None, metric: Metric) -> tuple[str, str]:
+def _difference(comparison: Comparison | None, ablation: Ablation) -> tuple[str, str]:
     if comparison is None:
         return "", ""
-    found = comparison.estimate
-    return f"{value_text(found.mean, True, metric)} {interval(found, True, metric)}", comparison.base
+    found, metric, across = comparison.estimate, ablation.metric, ablation.across
+    base = across.arms[comparison.base][0] if across else comparison.base  # at the arm's own value
+    return f"{value_text(found.mean, True, metric)} {interval(found, True, metric)}", base
 
 
 def print_search(search: Search, console: Console, shown: int = 5) -> None:

@@ -34,6 +34,8 @@ def facts_of(config: StudyConfig) -> dict[str, Any]:
         found[records.TAG_FAMILIES] = [[family.name, family.comparisons] for family in config.families]
     if design := config.factorial or config.sweep:
         found[records.TAG_DESIGN] = asdict(design)
+    if config.across:
+        found[records.TAG_ACROSS] = asdict(config.across)
     if config.ablation and (origin := config.ablation.origin):
         found[records.TAG_ORIGIN] = origin.model_dump(mode="json")
     if config.ablation and config.ablation.test != "max_t":

@@ -152,6 +152,12 @@ def _power(plan: StudyPlan) -> Iterable[str]:
         "of t: the same for a 95 % t interval that excludes 0. Power at 2 sd: for an effect of 2 standard deviations "
         "of the paired differences."
     )
+    if plan.across:
+        yield (
+            f"Sizes count the comparisons at every value of {plan.across}, and how each changes. A change is the"
+            " difference of two paired differences: where the noise at both values is independent its sd is 1.4 times"
+            " theirs, so as large an effect needs twice the seeds."
+        )
     if plan.noise:
         yield f"sd of the paired differences between seeds: {100 * plan.noise.sd:.2f} points, from {plan.noise.source}."
         if plan.noise.model is None:

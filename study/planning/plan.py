@@ -88,6 +88,8 @@ class StudyPlan:
     budget_hours: float | None = None
     fitting_runs: int | None = None
     proposals: tuple[Proposal, ...] = ()
+    across: str = ""
+    """The setting that the design is repeated across; empty for none."""
 
 
 def make_plan(
@@ -137,7 +139,7 @@ def make_plan(
     return StudyPlan(
         config.study.name, config.kind, len(config.arms), seeds, cells, trained, a_run,
         left / workers, workers, kept, how, family_plans(config.families, declared_tests(config), noise), noise,
-        budget_hours, fitting, proposals,
+        budget_hours, fitting, proposals, config.across.path if config.across else "",
     )  # fmt: skip
 
 

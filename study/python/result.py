@@ -135,6 +135,17 @@ class Result:
         """
         return frames.comparisons_frame(self.records, self.info)
 
+    @cached_property
+    def changes(self) -> pd.DataFrame:
+        """A row an effect and later value of an ablation that is repeated across a setting: how much the difference of
+        arm and base changes since the first value; no row for other studies.
+
+        family, arm, base (names of the design), setting, from, to, metric, n (seeds that all four runs have), change
+        with change_low and _high (Student t), p_value, p_adjusted, p_log_odds (adjusted, of log odds), changes
+        (decided, on both scales), finding.
+        """
+        return frames.changes_frame(self.records, self.info)
+
     @property
     def best_config(self) -> TrainerConfig:
         """The config of a search's best complete trial, or of the one training.

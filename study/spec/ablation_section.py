@@ -62,6 +62,13 @@ class AblationSection(Section):
         description='write design = "leave_one_out", "add_one_in", "both", "factorial", "sweep" or "arms"'
     )
     sweep: dict[str, Any] | None = Field(None, description='design "sweep" only: one setting and the values to compare')
+    across: dict[str, Any] | None = Field(
+        None,
+        description=(
+            'repeat the whole design at several values of one other setting, such as { "budget.epochs" = [20, 80] },'
+            " and test whether each effect changes from the first value to the others; the same seeds at every value"
+        ),
+    )
     families: Annotated[tuple[FamilySection, ...], Field(strict=False)] = Field(
         (), description="families of comparisons; absent: those of the design. P values are adjusted within a family"
     )

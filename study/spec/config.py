@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from reports.metric import Metric
-from reports.records import Factorial, Family, Kind, Sweep
+from reports.records import Across, Factorial, Family, Kind, Sweep
 from search_spaces.space import SearchSpace
 from search_spaces.trials import FixedParams
 from trainers.data import DataConfig
@@ -47,6 +47,7 @@ class StudyConfig:
         typed, size: of a search: what [trainer] says, and the size of its preset.
         arms: of an ablation: arm name -> (config, what was dropped); `families` are its comparisons.
         factorial, sweep: of an ablation of that design; else None.
+        across: of an ablation that is repeated at several values of a setting; else None.
         notes: what the user should know and need not mend.
         spec_text: the file as it was, to keep with the results; `folder` is where it lies, None for a text without a
             file.
@@ -74,6 +75,7 @@ class StudyConfig:
     families: tuple[Family, ...] = ()
     factorial: Factorial | None = None
     sweep: Sweep | None = None
+    across: Across | None = None
     notes: tuple[str, ...] = ()
     spec_text: str = ""
     folder: Path | None = None

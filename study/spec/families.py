@@ -23,6 +23,8 @@ def declared_tests(config: StudyConfig) -> dict[str, DeclaredTest]:
     if config.ablation is None:
         return {}
     sizes = {family.name: len(family.comparisons) for family in config.families if family.comparisons}
+    if config.across:
+        sizes = {f.name: sizes[f.name] + len(config.across.changes(f)) for f in config.families if f.name in sizes}
     if config.ablation.adjust == "study":
         sizes = dict.fromkeys(sizes, sum(sizes.values()))
     moderated = config.ablation.test == "moderated"

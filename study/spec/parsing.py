@@ -11,10 +11,7 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from reports.data.text_files import TextError, read_text
-from reports.records import Factorial, Family, Sweep
 from reports.statistics.tasks import mixed_tasks
-from search_spaces.ablations import Arm, compile_arms
-from search_spaces.designs import FamilyOf, plan
 from search_spaces.space import SearchSpace
 from search_spaces.trials import FixedParams
 from trainers.data import ImageFolder
@@ -24,7 +21,7 @@ from trainers.find_method import also_from
 from trainers.overrides import Tree, flatten, merge, typed_among
 from trainers.paths import moved_to
 
-from .ablation_section import AblationSection
+from .ablation_arms import compiled_ablation
 from .config import SpecError, StudyConfig
 from .method_section import read_method
 from .optuna_parts import WILCOXON, make_pruner, make_sampler
@@ -115,7 +112,7 @@ def parse_spec(text: str, started: bool = False) -> StudyConfig:
     if space is not None:
         return _search(spec, trainer, space, common)
     if spec.ablation is not None:
-        return _ablation(spec.ablation, trainer, common)
+        return compiled_ablation(spec.ablation, trainer, common)
     return StudyConfig(**common, kind="train", base_tree=trainer.tree, base=trainer.config, dropped=trainer.dropped)
 
 
@@ -272,25 +269,3 @@ def _enqueue(
     if problems:
         raise SpecError(problems)
     return enqueued, tuple(notes)
-
-
-def _ablation(section: AblationSection, trainer: Trainer, common: Tree) -> StudyConfig:
-    own = [Arm(arm.name, flatten(merge({}, arm.set))) for arm in section.arms]
-    try:
-        found = plan(
-            section.design, trainer.tree, components=section.components, swept=section.sweep, own=own,
-            own_base=section.base, families=[FamilyOf(f.name, f.base, f.arms) for f in section.families],
-            method=trainer.method,
-        )  # fmt: skip
-        compiled = compile_arms(trainer.tree, found.arms, trainer.method)
-    except InputError as error:
-        raise SpecError(
-            [line if line.startswith("ablation") else f"ablation: {line}" for line in str(error).splitlines()]
-        ) from None
-    return StudyConfig(
-        **common, kind="ablation", base_tree=trainer.tree, base=trainer.config, dropped=trainer.dropped,
-        ablation=section, arms=compiled, notes=found.notes,
-        families=tuple(Family(name, pairs) for name, pairs in found.families.items()),
-        factorial=Factorial(found.factors, found.on) if found.on else None,
-        sweep=Sweep(found.path, found.values) if found.path else None,
-    )  # fmt: skip

@@ -71,7 +71,7 @@ def test_a_diverged_seed_has_the_largest_rank_and_both_diverged_have_none() -> N
     )
     arm, base = ablation.arm("arm"), ablation.arm("base")
     # Seeds 3 and 4 differ by 10 points each and share the ranks 1 and 2; seeds 0 and 2 share 3 and 4.
-    assert signed_ranks(arm, base) == {0: -3.5, 1: 0.0, 2: 3.5, 3: 1.5, 4: -1.5}
+    assert signed_ranks([arm], [base]) == {0: -3.5, 1: 0.0, 2: 3.5, 3: 1.5, 4: -1.5}
     assert (arm.lost, base.lost) == ("2 of 5 diverged, 1 failed", "2 of 6 diverged")
 
 

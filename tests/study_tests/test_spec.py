@@ -64,6 +64,7 @@ def test_a_file_in_another_encoding_is_refused(tmp_path: Path) -> None:
         ("glyphs_factorial", "ablation", 8),
         ("glyphs_sweep", "ablation", 5),
         ("paper/ablation", "ablation", 12),
+        ("paper/across_length", "ablation", 12),
         ("paper/stability", "ablation", 2),
         ("paper/inner_steps", "ablation", 5),
         ("paper/released", "ablation", 10),

@@ -15,6 +15,7 @@ from study.spec.parsing import load_spec
 from study.spec.trainable import refuse_untrainable, space_problems, started_from
 from study.stores.home import Home
 from trainers.data import load
+from trainers.errors import InputError
 
 SPEC = """
 [study]
@@ -199,3 +200,11 @@ def test_spec_and_stores_files_may_begin_with_a_mark_and_are_named_if_they_are_n
     (here / "stores.toml").write_bytes(b'mlflow = "http://h\xf6st:5000"\n')
     with pytest.raises(ValueError, match=r"stores\.toml is not UTF-8 text \(line 1, byte 0xf6\)"):
         store_addresses(here)
+
+
+def test_graphs_without_a_gpu_are_refused_before_a_search_starts(here: Path) -> None:
+    path = spec(here, **BLOCKS)
+    path.write_text(path.read_text().replace('preset = "mamlpp"', 'preset = "mamlpp"\ndevice = "cpu"\ngraphs = "on"'))
+    config = load_spec(path)
+    with pytest.raises(InputError, match=r'graphs = "on" needs a CUDA device, and this run is on the CPU; use "auto"'):
+        refuse_untrainable(config, load(config.data, Home(here / "runs").data))

@@ -13,7 +13,7 @@ from .engine.missing import Missing, find_missing
 from .spec.searched_space import with_space
 from .stores.connect import mlflow_address, open_mlflow
 from .stores.home import Home
-from .stores.patience import patiently
+from .stores.patience import retry_while_locked
 from .stores.urls import shown
 
 UI_ADDRESS = "http://127.0.0.1:5000"
@@ -23,11 +23,11 @@ UI_ADDRESS = "http://127.0.0.1:5000"
 def load(study: str, home: Home, afresh: bool = False) -> tuple[StudyInfo, list[RunRecord]]:
     """Return a study and its runs; what its last report exported is not read again, unless `afresh`.
 
-    Links lead to where `mamlab ui` serves, unless the store is a server. Raises StoreAway, ReportError.
+    Links lead to where `mamlab ui` serves, unless the store is a server. Raises StoreUnreachable, ReportError.
     """
     address = mlflow_address(home)
     exported = None if afresh else home.reports / study
-    info, records = patiently(
+    info, records = retry_while_locked(
         lambda: from_mlflow(address, study, exported),
         f"MLflow's store {shown(address)}",
     )

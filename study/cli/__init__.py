@@ -1,4 +1,4 @@
-"""The command line: each file holds a group of commands, or what they print."""
+"""The command line: each file has a group of commands, or prints their output."""
 
 from .main import main, run
 

@@ -1,4 +1,4 @@
-"""The command that compares results which others made: compare."""
+"""The command `compare`, for results from other tools."""
 
 from __future__ import annotations
 
@@ -24,7 +24,9 @@ def compare(
         Path | None,
         typer.Argument(help="Table of results: CSV or Parquet, one row per run.", show_default=False),
     ] = None,
-    metric: Annotated[str, typer.Option(help="Column of the values, or MLflow's metric.", show_default=False)] = "",
+    metric: Annotated[
+        str, typer.Option(help="Column of the values, or name of the metric in MLflow.", show_default=False)
+    ] = "",
     arm: Annotated[
         str | None,
         typer.Option(
@@ -34,45 +36,48 @@ def compare(
     ] = None,
     seed: Annotated[str, typer.Option(help="Column of the seeds; tags.NAME or params.NAME with --mlflow.")] = "seed",
     task: Annotated[
-        str | None, typer.Option(help="Column of the test tasks, if a run has a row for each.", show_default=False)
+        str | None, typer.Option(help="Column of the test tasks, if a run has one row per task.", show_default=False)
     ] = None,
     base: Annotated[
-        str | None, typer.Option(help="The arm to compare the others with. Default: the first.", show_default=False)
+        str | None,
+        typer.Option(help="The base arm, with which the others are compared. Default: the first.", show_default=False),
     ] = None,
     better: Annotated[
         Literal["higher", "lower"] | None,
-        typer.Option(help="Which values are better. Default: by the metric's name.", show_default=False),
+        typer.Option(
+            help="Whether higher or lower is better. Default: guessed from the metric's name.", show_default=False
+        ),
     ] = None,
     unit: Annotated[str, typer.Option(help="Unit of the values, such as ms.", show_default=False)] = "",
-    scale: Annotated[float, typer.Option(help="Values are shown times this; 100 with --unit % for shares of 1.")] = 1,
+    scale: Annotated[float, typer.Option(help="Factor for displayed values; 100 with --unit % for fractions.")] = 1,
     margin: Annotated[
         float | None,
-        typer.Option(help="Differences below this do not matter, in the unit shown.", show_default=False),
+        typer.Option(
+            help="Equivalence margin: smaller differences do not matter. In the displayed unit.", show_default=False
+        ),
     ] = None,
     pairing: Annotated[
-        str, typer.Option(help='What equal seeds share, such as "initial weights".', show_default=False)
+        str, typer.Option(help='What runs with the same seed share, such as "initial weights".', show_default=False)
     ] = "",
     mlflow: Annotated[
         tuple[str, str] | None,
-        typer.Option(metavar="URI EXPERIMENT", help="Instead of a table: an experiment in MLflow.", show_default=False),
+        typer.Option(metavar="URI EXPERIMENT", help="An MLflow experiment, instead of a table.", show_default=False),
     ] = None,
     where: Annotated[
-        str, typer.Option("--filter", help="With --mlflow: MLflow's filter of runs.", show_default=False)
+        str, typer.Option("--filter", help="With --mlflow: an MLflow filter string for runs.", show_default=False)
     ] = "",
-    out: Annotated[
-        Path | None, typer.Option(help="Also write the report into this folder.", show_default=False)
-    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Also write a report to this folder.", show_default=False)] = None,
     as_json: JsonOption = False,
     exit_verdict: Annotated[
         str | None,
         typer.Option(
             metavar="ARM",
-            help="Exit status by this arm's verdict: 0 better, 3 worse, 4 equivalent, 5 undecided.",
+            help="Set the exit status by this arm's verdict: 0 better, 3 worse, 4 equivalent, 5 undecided.",
             show_default=False,
         ),
     ] = None,
 ) -> None:
-    """Compare results that you have, from a table or from MLflow: each arm with a base, paired by seed.
+    """Compare existing results, from a table or from MLflow: each arm with a base, paired by seed.
 
     Example: mamlab compare runs.csv --arm variant --seed seed --metric rmse --better lower --base full
     """
@@ -103,7 +108,7 @@ def compare(
 
 
 def _status(found: Ablation, arm: str | None) -> int:
-    """Return the exit status of `--exit-verdict`. Raises typer.BadParameter for what is compared with nothing."""
+    """Return the exit status of `--exit-verdict`. Raises typer.BadParameter for an arm without a comparison."""
     from reports.tables.objects import first_verdicts
 
     if arm is None:
@@ -111,7 +116,7 @@ def _status(found: Ablation, arm: str | None) -> int:
     verdicts = first_verdicts(found)
     if arm not in verdicts:
         raise typer.BadParameter(
-            f"{arm} is compared with nothing; there are {', '.join(verdicts)}", param_hint="'--exit-verdict'"
+            f"{arm} is not compared with a base; choose one of: {', '.join(verdicts)}", param_hint="'--exit-verdict'"
         )
     return VERDICT_STATUS[verdicts[arm]]
 
@@ -150,7 +155,7 @@ def _print(result: Result, found: Ablation, page: Path | None) -> None:
         if not any(sentence.startswith(line) for sentence in sentences):
             say(console, f"{line}.")
     for one in found.excluded:
-        say(console, f"In no mean: {one.record.name}: {one.reason}.")
+        say(console, f"Excluded from the means: {one.record.name}: {one.reason}.")
     for sentence in sentences:
         say(console, sentence)
-    say(console, f"\nReport: {page}" if page else "For a page with all numbers and figures, add --out FOLDER.")
+    say(console, f"\nReport: {page}" if page else "For a report with all numbers and figures, add --out FOLDER.")

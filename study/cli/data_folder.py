@@ -1,4 +1,4 @@
-"""`mamlab data FOLDER`: all that a folder of pictures has, and all that is wrong with it, before a spec exists."""
+"""`mamlab data FOLDER`: checks a folder of pictures and lists its contents and all problems."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from ..text import plain_table, say
 from .data_sheet import draw_sheet
 
 SHOWN = 20
-"""So many problems of a kind are printed; all are counted, and `--skip-bad` writes all."""
+"""How many problems of a kind are printed; all are counted, and `--skip-bad` writes all."""
 SIDE = 84
 
 
 @dataclass(frozen=True)
 class Checked:
-    """The classes of a folder, what was passed over, pictures that cannot be read, and what else is wrong."""
+    """The classes of a folder, notes on skipped files, unreadable pictures, and other problems."""
 
     root: Path
     classes: Classes
@@ -38,7 +38,7 @@ class Checked:
 
 
 def check_folder(root: Path) -> Checked:
-    """Look at every picture of a folder; what is wrong is collected. Raises DataError if its classes cannot be told."""
+    """Open every picture in a folder and collect all problems. Raises DataError if it has no clear classes."""
     found = look(root)
     every = {"": found.flat} if found.flat is not None else found.splits
     bad = [
@@ -51,7 +51,7 @@ def check_folder(root: Path) -> Checked:
     left = frozenset(file.relative_to(root).as_posix() for file, _ in bad)
     good = {split: without(classes, root, left) for split, classes in every.items()}
     problems = [
-        f"class {name} has {many(len(files), 'picture')} that can be read, and needs at least {FEWEST_IMAGES}"
+        f"class {name} has {many(len(files), 'readable picture')}, but needs at least {FEWEST_IMAGES}"
         for classes in good.values()
         for name, files in classes.items()
         if len(files) < FEWEST_IMAGES
@@ -68,7 +68,7 @@ def check_folder(root: Path) -> Checked:
 
 
 def _wrong(file: Path) -> str:
-    """Return why a picture cannot be read, empty if it can."""
+    """Return why a picture cannot be read; empty if it can."""
     try:
         open_picture(file, lambda image: image.load())
     except (DataError, OSError) as error:
@@ -77,8 +77,9 @@ def _wrong(file: Path) -> str:
 
 
 def folder_page(root: Path, home: Home, console: Console, skip: Path | None) -> int:
-    """Print what a folder has and what is wrong with it, draw a sheet of it, and write the list of bad pictures to
-    `skip`; return 1 if something is left to be mended.
+    """Print a folder's contents and problems, draw a sheet of it, and write the list of unreadable pictures to `skip`.
+
+    Returns 1 if problems are left, else 0.
     """
     found = check_folder(root)
     counts = sorted(len(files) for files in found.classes.values())
@@ -92,14 +93,14 @@ def folder_page(root: Path, home: Home, console: Console, skip: Path | None) -> 
         console.print(table)
     _say(console, "note", found.notes)
     _say(console, "cannot be read", [why for _, why in found.bad])
-    _say(console, "to be mended", found.problems)
+    _say(console, "problem", found.problems)
     if skip and found.bad:
         _write_list(found, skip, console)
     if found.problems or (found.bad and not skip):
         if found.bad and not skip:
             say(
                 console,
-                f"To leave the unreadable ones out: {home.command('data', str(root), '--skip-bad', 'skip.txt')}",
+                f"To leave out the unreadable ones: {home.command('data', str(root), '--skip-bad', 'skip.txt')}",
             )
         return 1
     config = ImageFolder(path=root, size=SIDE, skip=skip if found.bad else None)
@@ -124,9 +125,10 @@ def _say(console: Console, what: str, lines: list[str] | tuple[str, ...]) -> Non
 
 def _write_list(found: Checked, skip: Path, console: Console) -> None:
     if os.path.lexists(skip) and not skip.read_text(encoding="utf-8", errors="replace").startswith("# Pictures of "):
-        raise DataError(f"{skip} exists and is no list of mamlab's; name another file with --skip-bad")
+        raise DataError(f"{skip} already exists and was not written by mamlab; name another file with --skip-bad")
     write_file(skip, list_text(found.root, found.bad))
     say(
         console,
-        f'{many(len(found.bad), "picture")} listed in {skip}; a spec file leaves them out with [data] skip = "{skip}"',
+        f'{many(len(found.bad), "picture")} listed in {skip}. To leave them out, write [data] skip = "{skip}" in your '
+        "spec file.",
     )

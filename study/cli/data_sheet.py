@@ -1,4 +1,4 @@
-"""`mamlab data`: lists the data sets, prepares one, and draws a sheet of its classes."""
+"""`mamlab data`: lists the data sets, prepares one, and draws a sheet of sample images."""
 
 from __future__ import annotations
 
@@ -32,43 +32,43 @@ SOURCES: dict[str, tuple[DataConfig, str, str]] = {
     "omniglot": (Omniglot(), "omniglot*", "1623 handwritten characters (Lake et al. 2015)"),
     "cifar_fs": (CifarFS(), "cifar*", "100 classes of photographs (Bertinetto et al. 2019)"),
 }
-"""Name -> settings, pattern of its files in the data folder, one line on what it is."""
+"""Name -> settings, file pattern in the data folder, one-line description."""
 FOLDER_HINT = (
-    "image_folder: your own folder of class folders; name the folder (mamlab data FOLDER), or a spec file with [data] "
-    'source = "image_folder", path = "..."'
+    "image_folder: your own pictures, one folder per class. Name the folder (mamlab data FOLDER), or a spec file with "
+    '[data] source = "image_folder", path = "..."'
 )
 DRAWN_BY = ("Software", "mamlab")
-"""What a sheet says in its PNG: only such a picture is replaced."""
+"""PNG text chunk of a sheet: only files with it are overwritten."""
 SHEET_CLASSES, SHEET_IMAGES = 12, 10
 
 
 def data_table(home: Home) -> RenderableType:
-    """Return a row a data set, with its state in `home`."""
+    """Return a table of the data sets with their state in `home`."""
     table = plain_table("data set", "state", "what it is")
     for name, (_, pattern, what) in SOURCES.items():
         there = any(home.data.glob(pattern))
         first = "rendered on first use (about 20 s)" if name == "glyphs" else "downloaded on first use"
         table.add_row(name, Text("ready", style="green") if there else first, what)
-    table.add_row("image_folder", "your own", "a folder of class folders, such as Mini-ImageNet")
+    table.add_row("image_folder", "your own", "your own pictures, one folder per class, such as Mini-ImageNet")
     return Group(
         table,
-        Text(f"folder: {home.data}   prepare one: mamlab data NAME, FOLDER or SPEC", style="dim", overflow="fold"),
+        Text(f"Stored in {home.data}. To prepare one: mamlab data NAME|FOLDER|SPEC", style="dim", overflow="fold"),
     )
 
 
 def at_hand(config: DataConfig, home: Home) -> ClassData | None:
-    """Return the data set if that takes no download and no drawing, else None. Raises DataError for unusable data."""
+    """Return the data set if it needs no download and no rendering, else None. Raises DataError for unusable data."""
     patterns = {type(settings): pattern for settings, pattern, _ in SOURCES.values()}
     there = config.path.is_dir() if isinstance(config, ImageFolder) else any(home.data.glob(patterns[type(config)]))
     return load(config, home.data) if there else None
 
 
 def data_page(name: str, home: Home) -> RenderableType:
-    """Prepare a data set, draw its sheet into `home`, and return what is in it, with what is odd about it.
+    """Prepare a data set, draw its sheet, and return a description with notes.
 
     Args:
-        name: of one of `SOURCES`, or a folder of class folders, or a spec file, whose section [data] is meant.
-        home: where it is prepared.
+        name: one of `SOURCES`, a folder with one folder per class, or a spec file with a [data] section.
+        home: where it is stored.
 
     Raises DataError, SpecError.
     """
@@ -105,7 +105,7 @@ def _config(name: str) -> DataConfig:
 def draw_sheet(data: ClassData, path: Path) -> Path:
     """Write a PNG with some classes (rows) of each split side by side (train, val, test); return its path.
 
-    Raises DataError if there is a picture that mamlab did not draw, or it cannot be written.
+    Raises DataError if the file exists and is not from mamlab, or it cannot be written.
     """
     import numpy as np
     from PIL import Image, PngImagePlugin
@@ -127,8 +127,8 @@ def draw_sheet(data: ClassData, path: Path) -> Path:
 
 
 def _refuse_foreign(path: Path, sheet: Image.Image) -> None:
-    """Raise DataError if there is a file at `path` that is no sheet of mamlab's; those of earlier versions are known by
-    their pixels.
+    """Raise DataError if the file at `path` is not a sheet from mamlab; those of earlier versions have no text chunk,
+    so their pixels are compared.
     """
     from PIL import Image
 
@@ -143,7 +143,7 @@ def _refuse_foreign(path: Path, sheet: Image.Image) -> None:
 
 
 def _block(data: ClassData, split: str) -> NDArray[np.uint8]:
-    """Return [SHEET_CLASSES * H, SHEET_IMAGES * W, C]: a row a class, classes spread evenly over the split."""
+    """Return [SHEET_CLASSES * H, SHEET_IMAGES * W, C]: one row per class, classes spread evenly over the split."""
     import numpy as np
 
     classes = next(found for name, found in data.splits.items() if name == split)

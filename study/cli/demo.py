@@ -16,8 +16,8 @@ from .outcome import INTERRUPTED, conduct
 SPECS = Path(__file__).parent / "demo_specs"
 SEARCH = (
     "Search: which components and learning rates work best?",
-    "Trials train in parallel. After a few random ones, TPE proposes the settings, and the median pruner stops trials "
-    "that fall behind.",
+    "Trials train in parallel. After a few random ones, TPE proposes the settings, and the median pruner stops poor "
+    "trials early.",
 )
 ABLATION = (
     "Ablation: what does MAML++ add to MAML?",
@@ -26,7 +26,7 @@ ABLATION = (
 
 
 def run_demo(home: Home, console: Console, workers: int | None = None, quiet: bool = False) -> int:
-    """Draw the letters, search, ablate, report; return the exit status. Finished steps are skipped."""
+    """Render the letters, search, ablate, report; return the exit status. Finished steps are skipped."""
     try:
         _explain(console, 1, "Data: letters of many scripts", "Rendered once from matplotlib's fonts (about 20 s).")
         _prepare_data(home, console)
@@ -51,7 +51,7 @@ def _say_where(home: Home, console: Console) -> None:
         f"           {home.reports / 'demo-ablation' / 'index.html'}",
         f"MLflow UI: {home.command('ui')}",
         f"Next:      {home.command('promote', 'demo-search')}",
-        f"           {home.command('init', 'search')} (writes a commented spec file; or: ablation, images FOLDER)",
+        f"           {home.command('init', 'search')} (writes a commented spec file for your own study)",
     ):
         say(console, line)
 

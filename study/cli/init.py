@@ -1,4 +1,4 @@
-"""`mamlab init`: a commented spec file, fitted to the data and the machine that it finds."""
+"""`mamlab init`: writes a commented spec file that fits the data and this machine."""
 
 from __future__ import annotations
 
@@ -24,30 +24,30 @@ TEMPLATES = Path(__file__).parent / "init_specs"
 KINDS = ("search", "ablation", "images", "examples")
 COMMANDS = {"search": "search", "ablation": "ablate", "images": "search"}
 SIDES = (28, 32, 48, 64, 84)
-"""Sizes of pictures that are proposed: the largest that is no larger than the median of their shorter sides."""
+"""Proposed image sizes: the largest one not above the median of the pictures' shorter sides is used."""
 WAYS, SHOTS, QUERIES = 5, 1, 15
-"""What a task takes where there is enough of it."""
+"""Task settings if there are enough classes and pictures."""
 
 
 def write_init(
     kind: str, folder: Path | None, out: Path | None, console: Console, home: Home, skip: Path | None = None
 ) -> None:
-    """Write the spec file of a kind of study, on the pictures in `folder` (without those that `skip` lists) or on
-    glyphs, and say what to type next.
+    """Write a spec file of the given kind, for the pictures in `folder` (except those listed in `skip`) or for glyphs,
+    and print the next commands.
 
-    Raises InputError for a kind that is none, a folder that cannot be used, a file that is there.
+    Raises InputError for an unknown kind, an unusable folder, or a file that already exists.
     """
     if kind not in KINDS:
-        raise InputError(f"init {kind}: write one of {', '.join(KINDS)}")
+        raise InputError(f"init {kind}: unknown kind; choose one of {', '.join(KINDS)}")
     if kind == "examples":
         return _write_examples(out or folder or Path("examples"), console)
     if kind == "images" and folder is None:
         folder = _only_folder()
     if skip and folder is None:
-        raise InputError(f"--skip {skip}: only a folder of pictures has some to leave out; name the folder")
+        raise InputError(f"--skip {skip} needs a folder of pictures: mamlab init {kind} FOLDER --skip {skip}")
     file = out or Path(f"{kind}.toml")
     if os.path.lexists(file):
-        raise InputError(f"{file} exists; move it away, or name another file with --out")
+        raise InputError(f"{file} already exists; move it away, or name another file with --out")
     found = _survey(folder, skip) if folder else None
     values = _values(kind, file, folder, found, skip)
     text = (TEMPLATES / f"{kind}.toml").read_text(encoding="utf-8")
@@ -56,17 +56,17 @@ def write_init(
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(text, encoding="utf-8")
     if found:
-        say(console, _told(found))
+        say(console, _summary(found))
         for note in found.notes:
             say(console, f"note: {note}")
-    say(console, f"{file}: written; read it, change it.")
+    say(console, f"Wrote {file}. Read it and adapt it to your study.")
     for step in ("plan", COMMANDS[kind]):
         say(console, f"Next: {home.command(step, str(file))}")
     return None
 
 
 def examples_folder() -> Path:
-    """Return where the example files lie: in the installed package, or in the checkout."""
+    """Return the folder of example files, in the installed package or in the checkout."""
     package = Path(__file__).parents[1]
     installed = package / "examples"
     return installed if installed.is_dir() else package.parent / "examples"
@@ -74,25 +74,23 @@ def examples_folder() -> Path:
 
 def _write_examples(to: Path, console: Console) -> None:
     if os.path.lexists(to):
-        raise InputError(f"{to} exists; move it away, or name another folder: mamlab init examples FOLDER")
+        raise InputError(f"{to} already exists; move it away, or name another folder: mamlab init examples FOLDER")
     shutil.copytree(examples_folder(), to)
     count = len(list(to.rglob("*.toml")))
-    say(console, f"{to}: {many(count, 'spec file')} and a notebook written.")
+    say(console, f"Wrote {many(count, 'spec file')} and a notebook to {to}.")
 
 
 def _only_folder() -> Path:
-    """Return the one folder of class folders in the current one. Raises InputError if that is not one."""
+    """Return the only folder of pictures in the current folder. Raises InputError if there is not exactly one."""
     found = [one for one in sorted(Path().iterdir()) if one.is_dir() and not one.name.startswith(".") and _holds(one)]
     if len(found) != 1:
         names = ", ".join(one.name for one in found) or "none"
-        raise InputError(
-            f"name the folder of pictures: mamlab init images FOLDER (folders of class folders here: {names})"
-        )
+        raise InputError(f"name the folder of pictures: mamlab init images FOLDER (candidates here: {names})")
     return found[0]
 
 
 def _holds(folder: Path) -> bool:
-    """Whether a folder has pictures in folders."""
+    """Whether a folder has pictures in class folders."""
     try:
         _survey(folder)
     except (DataError, OSError):
@@ -107,9 +105,9 @@ def _survey(folder: Path, skip: Path | None = None) -> Survey:
     if found.fewest_classes < 2 or found.smallest[1] < 2:
         name, count = found.smallest
         raise DataError(
-            f"{folder} is too small: a task needs 2 classes of each of train, val and test (there are "
-            f"{found.fewest_classes} in the smallest), and 2 pictures of each class ({name} has {count}); "
-            "10 classes split into 6, 2 and 2 are the fewest"
+            f"{folder} is too small: each of train, val and test needs at least 2 classes (the smallest has "
+            f"{found.fewest_classes}), and each class at least 2 pictures ({name} has {count}). "
+            "An unsplit folder needs at least 10 classes, which are split into 6, 2 and 2"
         )
     return found
 
@@ -122,9 +120,9 @@ def _values(kind: str, file: Path, folder: Path | None, found: Survey | None, sk
         side = max([one for one in SIDES if one <= found.side], default=SIDES[0])
         ways, queries = min(WAYS, found.fewest_classes), min(QUERIES, found.smallest[1] - SHOTS)
         data = f'[data]\nsource = "image_folder"\npath = {_toml(str(folder))}\nsize = {side}'
-        data += f"                     # every picture becomes its largest centred square, {side} x {side}"
+        data += f"                     # every picture is cropped to its central square and resized to {side} x {side}"
         data += f"\nskip = {_toml(str(skip))}" if skip else ""
-        data += "\ngrayscale = true              # all that were looked at are grey" if found.grey else ""
+        data += "\ngrayscale = true              # all sampled pictures are grey" if found.grey else ""
     else:
         queries = 5
     shots = f"episodes = {{ ways = {ways}, shots = {SHOTS}, queries = {queries}, tasks = {4 if gpu else 2} }}"
@@ -139,11 +137,11 @@ def _counts(found: Survey) -> str:
     return f"{many(found.classes, 'class', 'classes')}, {many(found.pictures, 'picture')}"
 
 
-def _told(found: Survey) -> str:
+def _summary(found: Survey) -> str:
     name, count = found.smallest
     parts = ", ".join(f"{len(classes)} {split}" for split, classes in found.splits.items())
     return (
-        f"{found.root}: {_counts(found)}, {'grey' if found.grey else 'in colour'}; {parts} classes; the smallest,"
+        f"{found.root}: {_counts(found)}, {'grey' if found.grey else 'in colour'}; {parts} classes; the smallest class,"
         f" {name}, has {many(count, 'picture')}."
     )
 
@@ -155,13 +153,13 @@ def _toml(text: str) -> str:
 
 
 def _name(kind: str, folder: Path | None) -> str:
-    """Return the study's name, by the folder's, of letters, digits, dashes and underscores."""
+    """Return a study name from the folder's name: letters, digits, dashes and underscores."""
     plain = re.sub(r"[^A-Za-z0-9_-]+", "-", folder.resolve().name if folder else "glyphs").strip("-_")
     return (plain or "pictures")[:50] + ("" if kind == "images" else f"-{kind}")
 
 
 def _gpu() -> str:
-    """Return what trains if this machine has a GPU; empty without one."""
+    """Return the GPU for the comment in the spec file; empty without one."""
     import torch
 
     return f"one on the GPU: {torch.cuda.get_device_name()}" if torch.cuda.is_available() else ""

@@ -1,4 +1,4 @@
-"""`mamlab logs`: what the workers of a study have printed, of all runs or of one, once or as it comes."""
+"""`mamlab logs`: prints the workers' logs of a study, for all runs or one, and can follow them."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from ..engine.snapshot import driver_here
 from ..stores.home import Home
 
 HEAD = re.compile(r"--- (.*) \(seed \d+\)")
-"""The line with which a worker begins a run."""
-LOOK_SECONDS = 0.5
+"""First line of a run in a worker's log."""
+POLL_SECONDS = 0.5
 
 
 class LogReader:
-    """Reads a study's log files as they grow; each file is one worker's.
+    """Reads a study's log files, one per worker, as they grow.
 
     Args:
-        files: gives the files that there are now.
-        run: part of a run's name; only its lines are given. Empty: all.
+        files: returns the current files.
+        run: part of a run's name; only its lines are read. Empty: all.
     """
 
     def __init__(self, files: Callable[[], list[Path]], run: str = "") -> None:
@@ -33,7 +33,7 @@ class LogReader:
         self._last: Path | None = None
 
     def lines(self) -> Iterator[str]:
-        """Yield the lines that are new, with the file's name before those of another file."""
+        """Yield the new lines; the file's name comes first whenever the file changes."""
         for file in self._files():
             new = [line for line in self._new(file) if self._matches(file, line)]
             if new and file != self._last:
@@ -56,18 +56,18 @@ class LogReader:
 
 
 def log_files(home: Home, study: str) -> list[Path]:
-    """Return a study's log files. Raises InputError, naming the studies that have some, if it has none."""
+    """Return a study's log files. Raises InputError if there are none, listing the studies with logs."""
     found = sorted((home.logs / study).glob("worker-*.log"))
     if not found:
         known = ", ".join(sorted(one.name for one in home.logs.glob("*") if any(one.glob("worker-*.log")))) or "none"
-        raise InputError(f'no logs of a study "{study}" in {home.logs} (there are logs of: {known})')
+        raise InputError(f'no logs of a study "{study}" in {home.logs} (studies with logs: {known})')
     return found
 
 
 def show_logs(home: Home, study: str, run: str, follow: bool, write: Callable[[str], None]) -> None:
-    """Give `write` the lines of a study's logs, and with `follow` those that come, until nobody drives it or Ctrl-C.
+    """Pass the lines of a study's logs to `write`; with `follow`, also new ones until the driver ends or Ctrl-C.
 
-    Raises InputError for a study without logs, and for a run that no line is of.
+    Raises InputError for a study without logs, or if no run matches.
     """
     reader = LogReader(lambda: log_files(home, study), run)
     some = False
@@ -79,7 +79,7 @@ def show_logs(home: Home, study: str, run: str, follow: bool, write: Callable[[s
     with suppress(KeyboardInterrupt):
         drives = follow
         while drives:
-            drives = bool(driver_here(home, study))  # once more after its end: its last lines
+            drives = bool(driver_here(home, study))  # read once more after its end, for the last lines
             for line in reader.lines():
                 write(line)
-            time.sleep(LOOK_SECONDS if drives else 0)
+            time.sleep(POLL_SECONDS if drives else 0)

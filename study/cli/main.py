@@ -21,7 +21,7 @@ from . import comparing, models, prepare, repair, results, studies
 from .space import space
 
 UNEXPECTED = (
-    "mamlab stopped on an unexpected error (above). This is a bug in mamlab.\n"
+    "mamlab stopped because of an unexpected error (above). This is a bug in mamlab.\n"
     "To see what is saved of a study, run `mamlab status` and `mamlab doctor STUDY`"
 )
 
@@ -46,7 +46,7 @@ COMMANDS: dict[str, tuple[Any, ...]] = {
     ),
     "Repair": (repair.doctor, repair.clean, repair.delete),
 }
-"""The commands by the panel of `mamlab --help` that shows them."""
+"""The commands by panel of `mamlab --help`."""
 
 for panel, commands in COMMANDS.items():
     for command in commands:
@@ -79,8 +79,8 @@ def _root(
 def run(args: Sequence[str]) -> int:
     """Run the command line `args` and return its exit status.
 
-    0: done; 2: the user can mend it, and an `error:` line says how; 130: stopped by Ctrl-C; 1: the study has ended
-    without a complete run, something disagrees, or our fault, with traceback. docs/automation.md has the table.
+    0: success; 2: an error that the user can fix, with an `error:` line; 130: stopped by Ctrl-C; 1: the study ended
+    without a complete run, something disagrees, or a bug, with traceback. docs/automation.md has the table.
     """
     write_any_text()
     command: Any = typer.main.get_command(app)

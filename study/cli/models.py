@@ -1,4 +1,4 @@
-"""Commands that follow a search: retrain its best configs on fresh seeds, ablate its winner, export a model."""
+"""Commands after a study: retrain a search's best configs on fresh seeds, ablate its winner, export a model."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 DataOption = Annotated[
     Path | None,
     typer.Option(
-        "--data", metavar="PATH", help="The folder with the study's data, if it has moved.", show_default=False
+        "--data", metavar="PATH", help="The folder with the study's data, if it was moved.", show_default=False
     ),
 ]
 NameOption = Annotated[str | None, typer.Option(help="Name of the new study.", show_default=False)]
@@ -40,12 +40,12 @@ NameOption = Annotated[str | None, typer.Option(help="Name of the new study.", s
 def promote(
     study: Annotated[str, typer.Argument(help="Name of a search, or the folder with its report.", show_default=False)],
     best: Annotated[int, typer.Option(min=1, help="How many of the best trials to retrain.")] = 3,
-    seeds: Annotated[int, typer.Option(min=1, help="Seeds per trial; the search has used none of them.")] = 8,
+    seeds: Annotated[int, typer.Option(min=1, help="Number of fresh seeds (not used by the search) per config.")] = 8,
     equal_compute: Annotated[
         bool,
         typer.Option(
             "--equal-compute",
-            help="Train the base config longer, so that it takes as much compute as the most expensive trial.",
+            help="Train the base config longer, so that it uses as much compute as the most expensive trial.",
         ),
     ] = False,
     name: NameOption = None,
@@ -84,7 +84,7 @@ def ablate_winner(
 
 
 def _search(study: str, home: Home, data: Path | None, as_json: bool) -> Searched:
-    """Return the search that something follows from, and say what is missing of it: the best may be among that."""
+    """Return the search, and print its notes: a missing run may have been the best."""
     from ..followup import read_search
     from ..text import print_notes
 

@@ -1,4 +1,4 @@
-"""What the commands share: options, the home, the console, and running a study to its end."""
+"""Shared parts of the commands: options, home, console, and running a study."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ SpecArgument = Annotated[Path, typer.Argument(help="The spec file (TOML).", show
 SetOption = Annotated[
     list[str] | None,
     typer.Option(
-        "--set", metavar="NAME=VALUE", help="A setting instead of the spec file's, such as budget.epochs=5; repeatable."
+        "--set", metavar="NAME=VALUE", help="Override a setting of the spec file, such as budget.epochs=5; repeatable."
     ),
 ]
-SeedOption = Annotated[int | None, typer.Option("--seed", min=0, help="Instead of \\[study] seed.")]
+SeedOption = Annotated[int | None, typer.Option("--seed", min=0, help="Override \\[study] seed.")]
 RUNS = Path("runs")
-FILE_COLUMNS = 100  # at least, in a pipe or a file: there is no window that tables must fit
+FILE_COLUMNS = 100  # minimum width in a pipe or a file, where tables need not fit a window
 
 
 def make_home(root: Path) -> Home:
@@ -59,7 +59,7 @@ def make_home(root: Path) -> Home:
 
 @contextmanager
 def reading(root: Path) -> Iterator[Home]:
-    """Yield the home at `root` to be read, also where it cannot be written. Raises typer.BadParameter for a file."""
+    """Yield the home at `root` for reading, even if it is not writable. Raises typer.BadParameter for a file."""
     from ..stores.reading import readable
 
     with readable(make_home(root)) as home:
@@ -67,7 +67,7 @@ def reading(root: Path) -> Iterator[Home]:
 
 
 def make_console(stderr: bool = False) -> Console:
-    """Return the console to print on; with `stderr`, standard output is left to JSON."""
+    """Return the console; with `stderr`, standard output is reserved for JSON."""
     from rich.console import Console
 
     console = Console(stderr=stderr)
@@ -77,25 +77,25 @@ def make_console(stderr: bool = False) -> Console:
 
 
 def tell(text: str) -> None:
-    """Say what takes a while, at once, beside a command's output."""
+    """Announce a slow step on stderr."""
     typer.echo(text, err=True)
 
 
 def loading(quiet: bool = False) -> None:
-    """Say at a command's start that it loads its libraries, which takes seconds; not where they are loaded."""
+    """Announce that libraries are being loaded, which takes seconds, unless they are loaded already."""
     if not quiet and "study.spec.parsing" not in sys.modules:
         tell("Loading PyTorch, Optuna and MLflow ...")
 
 
 def with_workers(config: StudyConfig, workers: int | None) -> StudyConfig:
-    """Return `config` with so many workers; None leaves what the spec says."""
+    """Return `config` with this number of workers; None keeps the spec's."""
     from ..python.running import with_limits
 
     return with_limits(config, workers)
 
 
 def conduct_study(config: StudyConfig, home: Home, quiet: bool, retry: bool = False, as_json: bool = False) -> None:
-    """Run or go on with a study, print its result, and end the command with its exit status."""
+    """Start or resume a study, print its result, and exit with its status."""
     from ..repair.retrying import retry_failed
     from .outcome import conduct
 

@@ -1,4 +1,4 @@
-"""Runs a study and prints its outcome: the live view, the report, the best config or the ablation table."""
+"""Runs a study and prints its outcome: live view, report, and the best config or the ablation table."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ from ..reporting import write_report
 from ..results import load
 from ..spec.config import StudyConfig
 from ..stores.home import Home
-from ..stores.patience import StoreAway, StoreLost
+from ..stores.patience import StoreLost, StoreUnreachable
 from ..text import plain_table, print_notes, say, searched_settings
 from .next_step import next_steps
 
 INTERRUPTED = 130
-"""Exit status after Ctrl-C, as shells have it."""
+"""Exit status after Ctrl-C, as in shells."""
 
 
 def conduct(config: StudyConfig, home: Home, console: Console, quiet: bool = False) -> int:
@@ -63,17 +63,17 @@ def _say_stopped(last: StudyProgress, console: Console) -> None:
             f"Stopped. Not everything is saved: {last.unsaved}. Run the same command to resume from the checkpoints.",
         )
         return
-    kept = " Events that a database could not store are written at the next start." if last.away else ""
+    kept = " Pending events are written to the stores at the next start." if last.away else ""
     say(console, f"Stopped. Progress is saved. Run the same command to resume.{kept}")
 
 
 def _finish_safely(last: StudyProgress, home: Home, console: Console) -> int:
-    """Do as `finish`; a report that cannot be written (a full disk, say) takes nothing from the study, and is 1."""
+    """Call `finish`; if only the report cannot be written (such as on a full disk), say so and return 1."""
     try:
         return finish(last, home, console)
-    except (OSError, StoreAway, ReportError) as error:
+    except (OSError, StoreUnreachable, ReportError) as error:
         other = isinstance(error, ReportError) and not isinstance(error.__cause__, OSError)
-        if other or isinstance(error, StoreLost):  # of these nothing says that the results are safe
+        if other or isinstance(error, StoreLost):  # then the results may not be safe
             raise
         again = home.command("report", last.study)
         say(console, f"The study's results are saved, but its report could not be written: {error}")
@@ -82,15 +82,15 @@ def _finish_safely(last: StudyProgress, home: Home, console: Console) -> int:
 
 
 def finish(last: StudyProgress, home: Home, console: Console) -> int:
-    """Write the report of a study, print its result and where everything is; return the exit status.
+    """Write the report of a study, print its result and locations; return the exit status.
 
-    1 means that no run is complete, that the study stopped after several runs failed with the same error, or that ended
-    runs are missing in MLflow. A used-up budget is not a failure.
+    It is 1 if no run is complete, if the study stopped after several runs failed with the same error, or if ended runs
+    are missing in MLflow. An exhausted budget is not a failure.
     """
     if last.paused:
         say(console, _pause_lines(last))
     if last.spent:
-        say(console, f"The budget is used up: {last.spent}. To resume, raise it and run the same command.")
+        say(console, f"The budget is exhausted: {last.spent}. To continue, raise it and run the same command.")
     if not last.counts:
         say(console, "No run has finished.")
         return 0
@@ -115,13 +115,13 @@ def finish(last: StudyProgress, home: Home, console: Console) -> int:
 def _pause_lines(last: StudyProgress) -> str:
     again = "" if last.kind == "train" else ", or add --retry-failed to retry the failed ones too"
     return (
-        f"No further runs were started: {last.paused}\n"
+        f"No more runs were started: {last.paused}\n"
         f"Fix the cause, then run the same command to train the remaining runs{again}."
     )
 
 
 def print_result(info: StudyInfo, records: Sequence[RunRecord], console: Console) -> None:
-    """Print the ablation table, the search's best configs, or the one training's result; or that no run is complete."""
+    """Print the ablation table, the best configs of a search, or the result of a single training."""
     states = count_states(records)
     if info.kind not in (names.ABLATION, names.SEARCH):
         for record in records:
@@ -150,7 +150,7 @@ def print_result(info: StudyInfo, records: Sequence[RunRecord], console: Console
 
 
 def ablation_table(ablation: Ablation) -> Table:
-    """Return a row for each arm and base: n, mean with its 95 % interval, paired difference with its own."""
+    """Return a table of arms and bases: n, mean and paired difference, each with its interval."""
     metric = ablation.metric
     numbers = (
         "n",
@@ -180,7 +180,7 @@ def _difference(comparison: Comparison | None, ablation: Ablation) -> tuple[str,
 
 
 def print_search(search: Search, console: Console, shown: int = 5) -> None:
-    """Print the best trial with all that was searched, and the next best in a line each."""
+    """Print the best trial with its searched settings, and the next best trials."""
     complete = search.complete
     if not complete:
         say(console, "No trial is complete, so there is no best config. See the report for how each trial ended.")
@@ -194,7 +194,7 @@ def print_search(search: Search, console: Console, shown: int = 5) -> None:
         say(console, f"  {name} = {setting(value).text}")
     others = "; ".join(f"trial {trial.label} {measured(trial.value, metric)}" for trial in complete[1:shown])
     if others:
-        say(console, f"Next: {others}")
+        say(console, f"Next best: {others}")
     say(
         console,
         (
@@ -228,7 +228,7 @@ def _training_line(record: RunRecord) -> Text:
 
 
 def _other_level(found: Ablation) -> str:
-    """Return the level of the differences' intervals, where it is that of a look."""
+    """Return the level of the differences' intervals if it is not 95 %, but that of a look."""
     level = found.standing.confidence
     return "" if level == "95" else f"; their intervals have the level of the last look, {level} %"
 
@@ -242,7 +242,7 @@ def _say_left_out(console: Console, count: int) -> None:
 
 
 def _say_origin(found: Ablation, info: StudyInfo, console: Console) -> None:
-    """Print what the search promised of the arms that are its trials, beside what other seeds gave."""
+    """Print the search's scores of promoted trials beside the results on fresh seeds."""
     if info.origin and promoted(found, info.origin):
         for line in promotion_lines(found, info.origin):
             say(console, line)

@@ -1,4 +1,4 @@
-"""Commands to run before a study: plan, data."""
+"""Commands to run before a study: init, plan, data, schema."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ def plan(
         float | None,
         typer.Option(
             min=0,
-            help="Your guess of the standard deviation of paired differences between seeds, in points of accuracy.",
+            help="Your estimate of the standard deviation of paired differences over seeds, in percentage points.",
         ),
     ] = None,
     source: Annotated[
         Path | None,
-        typer.Option("--from", help="Folder of an earlier report; the standard deviation is estimated from its seeds."),
+        typer.Option("--from", help="Folder of an earlier report, whose seeds give the standard deviation."),
     ] = None,
     set_: SetOption = None,
     seed: SeedOption = None,
@@ -50,7 +50,7 @@ def plan(
 ) -> None:
     """Estimate how long a study will take and which effects it can detect, without running it.
 
-    Runs a few iterations to time them. Example: mamlab plan examples/omniglot_ablation.toml --budget 6h
+    Times a few iterations on this machine. Example: mamlab plan examples/omniglot_ablation.toml --budget 6h
     """
     loading()
     from ..planning.page import show_plan
@@ -68,20 +68,18 @@ def init(
     ],
     folder: Annotated[
         Path | None,
-        typer.Argument(help="Folder of pictures, a folder a class. Without it: glyphs.", show_default=False),
+        typer.Argument(help="Your pictures, one folder per class. Default: glyphs.", show_default=False),
     ] = None,
-    out: Annotated[
-        Path | None, typer.Option(help="The file to write. Default: KIND.toml, here.", show_default=False)
-    ] = None,
+    out: Annotated[Path | None, typer.Option(help="The file to write. Default: KIND.toml.", show_default=False)] = None,
     skip: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", help="Pictures to leave out, as `mamlab data --skip-bad` lists them.", show_default=False
+            metavar="FILE", help="List of pictures to leave out, from `mamlab data --skip-bad`.", show_default=False
         ),
     ] = None,
     home: HomeOption = RUNS,
 ) -> None:
-    """Write a commented spec file that fits your pictures and this machine; or the example files.
+    """Write a commented spec file that fits your pictures and this machine, or the example files.
 
     Example: mamlab init images pictures
     """
@@ -95,8 +93,8 @@ def data(
     name: Annotated[
         str | None,
         typer.Argument(
-            help="Data set to prepare: a name, a folder of class folders, or a spec file. Without it, all data sets "
-            "are listed.",
+            help="Data set to prepare: a name, a folder with one folder per class, or a spec file. Default: list all "
+            "data sets.",
             show_default=False,
         ),
     ] = None,
@@ -105,15 +103,15 @@ def data(
         typer.Option(
             "--skip-bad",
             metavar="FILE",
-            help="With a folder: list the pictures that cannot be read in FILE, for \\[data] skip of a spec file.",
+            help="With a folder: write a list of unreadable pictures to FILE, for \\[data] skip in a spec file.",
             show_default=False,
         ),
     ] = None,
     home: HomeOption = RUNS,
 ) -> None:
-    """List the data sets, or prepare one and draw a sheet of its classes; of a folder, say all that is wrong with it.
+    """List the data sets, prepare one and draw a sheet of its classes, or check a folder of pictures for problems.
 
-    Exit status 1 if a folder has problems that are left.
+    Exit status 1 if a folder has problems.
 
     Example: mamlab data glyphs
     """
@@ -134,7 +132,7 @@ def data(
 
 
 def schema() -> None:
-    """Print the JSON schema of spec files, by which an editor completes and checks them.
+    """Print the JSON schema of spec files, with which an editor can complete and check them.
 
     Example: mamlab schema > mamlab.schema.json
     """

@@ -41,12 +41,12 @@ def doctor(
 
 def delete(
     study: Annotated[str, typer.Argument(help="Name of a study in the home.", show_default=False)],
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
     home: HomeOption = RUNS,
 ) -> None:
-    """Delete a study for good: from both stores, with its report, artifacts, logs and checkpoints.
+    """Delete a study permanently: from both stores, with its report, artifacts, logs and checkpoints.
 
-    Trainings that other studies use stay. Exit status 1 if you say no.
+    Checkpoints that other studies use are kept. Exit status 1 if you answer no.
 
     Example: mamlab delete demo-search
     """

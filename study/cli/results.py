@@ -39,7 +39,7 @@ def report(
     open_: Annotated[bool, typer.Option("--open", help="Open the page in your browser.")] = False,
     links: Annotated[
         bool,
-        typer.Option(help="Link every number to its runs in MLflow. --no-links gives a report that you can publish."),
+        typer.Option(help="Link every number to its runs in MLflow. Use --no-links for a report to publish."),
     ] = True,
     json_: JsonOption = False,
     home: HomeOption = RUNS,
@@ -82,7 +82,7 @@ def verify(
     against: Annotated[
         Path | None,
         typer.Option(
-            help="Folder of a report made elsewhere; checks whether runs that both contain reached the same results.",
+            help="Folder of a report made elsewhere: also check that runs in both have the same results.",
             show_default=False,
         ),
     ] = None,
@@ -110,7 +110,7 @@ def status(
         ),
     ] = None,
     watch: Annotated[
-        bool, typer.Option("--watch", help="Show it again every second, until nothing runs any more or Ctrl-C.")
+        bool, typer.Option("--watch", help="Refresh every second, until the study ends or you press Ctrl-C.")
     ] = False,
     json_: JsonOption = False,
     home: HomeOption = RUNS,
@@ -120,7 +120,7 @@ def status(
     Example: mamlab status demo-search
     """
     if watch and json_:
-        raise typer.BadParameter("is shown again and again, so it is no one JSON; leave it out", param_hint="'--watch'")
+        raise typer.BadParameter("cannot be combined with --json; leave out one of them", param_hint="'--watch'")
     from ..engine.overviews import overview, overviews
     from ..json_output import print_json
     from . import status as pages
@@ -143,14 +143,14 @@ def status(
 def logs(
     study: Annotated[str, typer.Argument(help="Name of a study in the home.", show_default=False)],
     run: Annotated[
-        str, typer.Argument(help="Part of a run's name: only its lines. Without it: all.", show_default=False)
+        str, typer.Argument(help="Part of a run's name, to show only that run. Default: all runs.", show_default=False)
     ] = "",
     follow: Annotated[
-        bool, typer.Option("--follow", "-f", help="Also show what comes, until nothing runs any more or Ctrl-C.")
+        bool, typer.Option("--follow", "-f", help="Keep printing new lines, until the study ends or you press Ctrl-C.")
     ] = False,
     home: HomeOption = RUNS,
 ) -> None:
-    """Show what the workers of a study have printed.
+    """Show the logs of a study's workers.
 
     Example: mamlab logs demo-search trial-003 --follow
     """
@@ -160,14 +160,14 @@ def logs(
 
 
 def ui(
-    study: Annotated[str, typer.Argument(help="Study to open. Without it: the latest.", show_default=False)] = "",
+    study: Annotated[str, typer.Argument(help="Study to open. Default: the latest.", show_default=False)] = "",
     port: Annotated[int, typer.Option(help="Port on this machine.")] = 5000,
-    browser: Annotated[bool, typer.Option(help="Open your browser on the study.")] = True,
-    host: Annotated[str, typer.Option(help="Address to serve on; others than this machine's own need --anyone.")] = (
+    browser: Annotated[bool, typer.Option(help="Open the study in your browser.")] = True,
+    host: Annotated[str, typer.Option(help="Address to listen on; other than loopback addresses need --anyone.")] = (
         "127.0.0.1"
     ),
     anyone: Annotated[
-        bool, typer.Option("--anyone", help="Whoever reaches --host may read, change and delete all runs.")
+        bool, typer.Option("--anyone", help="Confirm that anyone who reaches --host may read, change and delete runs.")
     ] = False,
     home: HomeOption = RUNS,
 ) -> None:

@@ -28,11 +28,10 @@ def show(spec: SpecArgument, json_: JsonOption = False) -> None:
 
 @space.command()
 def check(spec: SpecArgument, json_: JsonOption = False, home: HomeOption = RUNS) -> None:
-    r"""Sample 200 random configs and report whether all can be trained, their compute, and which settings have no
-    effect.
+    r"""Sample 200 random configs and report whether all can be trained, their compute, and settings without effect.
 
-    Exit status 2 if some cannot be trained. The data set is checked too, if it is already on this machine. Also reads
-    the configs that \[study] enqueue names.
+    Exit status 2 if some cannot be trained. Also checks the configs in \[study] enqueue, and the data set if it is
+    already on this machine.
 
     Example: mamlab space check examples/omniglot_search.toml
     """

@@ -1,4 +1,4 @@
-"""What `mamlab space show` and `mamlab space check` print."""
+"""The output of `mamlab space show` and `mamlab space check`."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ PARTS = {
     "outer": "outer loop", "norm": "batch norm", "model": "network", "episodes": "tasks", "budget": "length",
     "evaluation": "evaluation",
 }  # fmt: skip
-"""First word of a setting's path -> the part of MAML++ that it belongs to."""
+"""First part of a setting's path -> component of MAML++."""
 
 
 @dataclass(frozen=True)
 class Parameter:
-    """One searched setting. `presets` are those whose value it can take (or that do not use it)."""
+    """One searched setting. `presets` are those whose value is in its range (or that do not use it)."""
 
     name: str
     part: str
@@ -51,7 +51,7 @@ class Parameter:
 
 
 def parameters(config: StudyConfig) -> list[Parameter]:
-    """Return the searched settings, part by part."""
+    """Return the searched settings, grouped by part."""
     assert config.space is not None
     idle = config.space.reasons_idle(config.base_tree)
     presets = {name: config.preset_config(name) for name in PRESETS}
@@ -94,7 +94,7 @@ def show_space(config: StudyConfig, console: Console, as_json: bool) -> None:
 
 
 WIDE = 130
-"""Columns from which on every fact of a parameter has its own."""
+"""Minimum terminal width for a table with all columns."""
 
 
 def _tables(config: StudyConfig, found: list[Parameter], width: int) -> RenderableType:
@@ -116,7 +116,7 @@ def _tables(config: StudyConfig, found: list[Parameter], width: int) -> Renderab
         ]
         table.add_row(*(cells if wide else [*cells[:2], cells[3], cells[5]]))
         if not wide and one.no_effect_if:
-            table.add_row("", "", Text(f"not if {'; '.join(one.no_effect_if)}", style="dim"), "")
+            table.add_row("", "", Text(f"no effect if {'; '.join(one.no_effect_if)}", style="dim"), "")
     rungs = _rungs_text(config)
     return Group(_head(config, found), *([Text(rungs)] if rungs else []), "", table, "", *_presets(config))
 
@@ -141,7 +141,7 @@ def _head(config: StudyConfig, found: list[Parameter]) -> Text:
 
 
 def _presets(config: StudyConfig) -> list[Text]:
-    """Return which presets lie in the space, so that they can be enqueued, and why the others do not, a line each."""
+    """Return which presets are in the space, and so can be enqueued, and why the others are not."""
     assert config.space is not None
     inside, lines = [], []
     for name in PRESETS:
@@ -149,14 +149,14 @@ def _presets(config: StudyConfig) -> list[Text]:
             config.space.params_of(config.preset_config(name), config.base_tree)
             inside.append(name)
         except (InputError, ValidationError) as error:
-            lines.append(Text(f"Preset {name} lies outside: {'; '.join(str(error).splitlines())}"))
+            lines.append(Text(f"Preset {name} is not in the space: {'; '.join(str(error).splitlines())}"))
     return [Text(f"Presets in the space: {', '.join(inside) or 'none'}"), *lines]
 
 
 def check_space(config: StudyConfig, console: Console, as_json: bool, data: ClassData | None = None) -> None:
-    """Draw 200 random configs and print what they are; None: the data are not at hand.
+    """Sample 200 random configs and print a summary; `data` is None if not on this machine.
 
-    Raises SpecError, a line a cause, if some cannot be trained, on `data` or at all.
+    Raises SpecError, with one line per cause, if some cannot be trained (on `data`).
     """
     assert config.space is not None
     from ..spec.trainable import space_problems
@@ -208,8 +208,8 @@ def _print_facts(config: StudyConfig, facts: Mapping[str, object], console: Cons
     ]
     if facts["within_max_compute"] is not None:
         lines.append(
-            f"Within space.max_compute: {facts['within_max_compute']} of {POINTS}; the others are resampled, at no "
-            "cost."
+            f"Within space.max_compute: {facts['within_max_compute']} of {POINTS}; the search resamples the others "
+            "before training."
         )
     if text := _rungs_text(config):
         lines.append(text)

@@ -1,4 +1,4 @@
-"""What `mamlab status` prints: a row a study, or one study in full; once, or again and again."""
+"""The output of `mamlab status`: a table of studies, or one study in detail; once, or refreshed."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SINCE = re.compile(r"since (\d{4}-\d\d-\d\d[ T][0-9:.]+(?:[+-][0-9:]+|Z)?)")
 
 
 def studies_table(studies: Sequence[Overview]) -> RenderableType:
-    """Return a row a study: name, kind, how far it is, runs by state, a search's best; a line if runs are missing."""
+    """Return a table of studies: name, kind, progress, runs by state, a search's best; and lines on missing runs."""
     table = plain_table("study", "kind", "runs", "states", "best", numbers=["best"])
     for study in studies:
         best = study.best.accuracy if study.best else ""
@@ -31,7 +31,7 @@ def studies_table(studies: Sequence[Overview]) -> RenderableType:
 
 
 def study_page(study: Overview) -> RenderableType:
-    """Return one study in full: states, runs in progress, the best trial and its searched settings, what failed."""
+    """Return one study in detail: states, runs in progress, best trial with its searched settings, problems."""
     driver = local_time(study.driver) if study.driver else "none: not running"
     parts: list[RenderableType] = [
         Text.assemble((study.name, "bold"), f"  {study.kind}  {far(study)}"),
@@ -51,7 +51,7 @@ def study_page(study: Overview) -> RenderableType:
 
 
 def far(study: Overview) -> str:
-    """Return how far a study is: "24 of 42 runs, about 3 min left"."""
+    """Return a study's progress: "24 of 42 runs, about 3 min left"."""
     done = ended(study.counts)
     total = max(study.planned, sum(study.counts.values())) if study.planned else 0
     text = f"{done} of {total} runs" if total else f"{done} run{'' if done == 1 else 's'}"
@@ -60,26 +60,26 @@ def far(study: Overview) -> str:
 
 
 def local_time(text: str) -> str:
-    """Return a text that names a time ("since 2026-11-27 06:37:32+00:00") with that of this machine's clock."""
+    """Return a text with its time ("since 2026-11-27 06:37:32+00:00") converted to local time."""
     return SINCE.sub(lambda found: f"since {clock(datetime.fromisoformat(found[1]).timestamp())}", text)
 
 
 def clock(seconds: float) -> str:
-    """Return a time by this machine's clock: 14:05, and its date where that is not today."""
+    """Return a local time: 14:05, with the date if it is not today."""
     when = time.localtime(seconds)
     today = when[:3] == time.localtime()[:3]
     return time.strftime("%H:%M" if today else "%Y-%m-%d %H:%M", when)
 
 
 def page(studies: Sequence[Overview], one: bool) -> RenderableType:
-    """Return `one` study in full, or a row a study."""
+    """Return `one` study in detail, or a table of studies."""
     return study_page(studies[0]) if one else studies_table(studies)
 
 
 def watch(found: list[Overview], read: Callable[[], list[Overview]], console: Console, one: bool) -> list[Overview]:
-    """Show what was `found`, and what `read` returns later, until nobody drives it any more or Ctrl-C; return the last.
+    """Show `found`, then what `read` returns, until no driver is running or Ctrl-C; return the last.
 
-    What is no terminal gets the last alone.
+    Without a terminal, only the last is printed.
     """
     with suppress(KeyboardInterrupt), Live(page(found, one), console=console, auto_refresh=False) as live:
         while any(study.driver for study in found):

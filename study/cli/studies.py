@@ -52,7 +52,7 @@ def train(
         str | None, typer.Option(help="maml, fomaml, meta_sgd, mamlpp or mamlpp_released. Default: mamlpp.")
     ] = None,
     data: Annotated[str | None, typer.Option(help="glyphs, omniglot or cifar_fs. Default: glyphs.")] = None,
-    seed: Annotated[int | None, typer.Option(min=0, help="Default: the spec file's, or 0.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Random seed. Default: the spec file's, or 0.")] = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="Number of epochs. Default: the preset's.")] = None,
     set_: Annotated[
         list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Any trainer setting; repeatable.")
@@ -75,7 +75,7 @@ def train(
     given = {option: value for option, value in typed.items() if value is not None}
     if spec is not None and given:
         raise typer.BadParameter(
-            f"has no effect together with a spec file; set it in {spec}", param_hint=f"'{next(iter(given))}'"
+            f"cannot be combined with a spec file; set it in {spec}", param_hint=f"'{next(iter(given))}'"
         )
     config = _spec(spec, "train", set_, seed) if spec else quick_spec(preset, data, seed, epochs, set_ or [], name)
     conduct_study(config, make_home(home), quiet, as_json=json_)
@@ -110,14 +110,14 @@ def ablate(
         typer.Option(
             "--from",
             metavar="STUDY",
-            help="Instead of a spec file: ablate the winner of this search (its name, or the folder with its report).",
+            help="Ablate the best trial of this search (its name, or its report's folder), instead of a spec file.",
         ),
     ] = None,
     trial: Annotated[int | None, typer.Option(min=0, help="With --from: this trial instead of the best one.")] = None,
     seeds: Annotated[
         int | None,
         typer.Option(
-            min=1, help="With --from: seeds per arm. Default: as few as find a large effect in 80 % of studies."
+            min=1, help="With --from: seeds per arm. Default: enough to detect a large effect with 80 % power."
         ),
     ] = None,
     name: Annotated[
@@ -126,7 +126,7 @@ def ablate(
     data: Annotated[
         Path | None,
         typer.Option(
-            metavar="PATH", help="With --from: the folder with its data, if it has moved.", show_default=False
+            metavar="PATH", help="With --from: the folder with its data, if it was moved.", show_default=False
         ),
     ] = None,
     set_: SetOption = None,
@@ -151,21 +151,19 @@ def ablate(
     if spec is None:
         if set_ or seed is not None:
             raise typer.BadParameter(
-                "has no effect together with --from, which takes the settings of the search's winner",
+                "cannot be combined with --from, which uses the settings of the search's best trial",
                 param_hint="'--set'" if set_ else "'--seed'",
             )
         if retry_failed:
             raise typer.BadParameter(
-                "has no effect together with --from; name the spec file in the home's folder specs",
+                "cannot be combined with --from; give the spec file that it wrote to HOME/specs instead",
                 param_hint="'--retry-failed'",
             )
         ablate_winner(str(source), trial, seeds, name, data, home, workers, quiet, json_)
         return
     for option, value in (("--trial", trial), ("--seeds", seeds), ("--name", name), ("--data", data)):
         if value is not None:
-            raise typer.BadParameter(
-                f"has no effect together with a spec file; set it in {spec}", param_hint=f"'{option}'"
-            )
+            raise typer.BadParameter(f"cannot be combined with a spec file; set it in {spec}", param_hint=f"'{option}'")
     config = _spec(spec, "ablation", set_, seed)
     refuse_underpowered(config)
     conduct_study(with_workers(config, workers), make_home(home), quiet, retry_failed, json_)

@@ -1,4 +1,4 @@
-"""What commands that run or report a study print with --json."""
+"""The --json output of commands that run or report a study."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from .outcome import INTERRUPTED
 
 
 def print_study(config: StudyConfig, home: Home, status: int) -> None:
-    """Print what a study has reached when its command ends with `status`."""
+    """Print a study's results when its command ends with `status`."""
     page = home.reports / config.study.name / "index.html"
     report = page if page.is_file() and status != INTERRUPTED else None
-    told = {"interrupted": status == INTERRUPTED, "exit_status": status, "report": report and str(report)}
+    head = {"interrupted": status == INTERRUPTED, "exit_status": status, "report": report and str(report)}
     reached = study_object(*read_rows(report.parent)) if report else _reached(config, home)
-    print_json(config.command, {**told, **reached})
+    print_json(config.command, {**head, **reached})
 
 
 def _reached(config: StudyConfig, home: Home) -> dict[str, Any]:
@@ -35,6 +35,6 @@ def _reached(config: StudyConfig, home: Home) -> dict[str, Any]:
 
 
 def print_report(page: Path) -> None:
-    """Print what the report whose page this is says, from its own files."""
+    """Print a report's contents, from its own files."""
     info, records = read_rows(page.parent)
     print_json("report", {"report": str(page), **study_object(info, records)})

@@ -1,4 +1,4 @@
-"""`mamlab verify`: a report against its raw results, and the raw results against MLflow."""
+"""`mamlab verify`: checks a report against its raw results, and those against MLflow."""
 
 from __future__ import annotations
 
@@ -23,13 +23,12 @@ MOST_SHOWN = 50
 def verify_report(
     report: Path, home: Home, console: Console, against: Path | None = None, as_json: bool = False
 ) -> int:
-    """Print what differs in the report at the path, or of the study of that name; return 1 if anything does.
+    """Print the differences in a report (a path or a study's name); return 1 if there are any, else 0.
 
-    With `against`, the folder of another report, the trainings that both have are compared too.
-    Raises ReportError if there is no such report, or its raw results cannot be read, or `against` repeats nothing of
-    it.
+    With `against`, the folder of another report, runs in both are compared too.
+    Raises ReportError if there is no such report, its raw results cannot be read, or `against` has no run in common.
     """
-    named = home.reports / report  # a folder of pictures may have the study's name
+    named = home.reports / report  # an unrelated folder may have the study's name
     folder = named if named.is_dir() and not (report / RUNS).is_file() else report
     info, records = read_files(folder, checked=False)
     found: list[object] = [*verify_documents(folder)]
@@ -46,11 +45,11 @@ def verify_report(
         others = read_files(against)[1]
         shared, differences = verify_repeats(records, others)
         found += differences
-        compared.append(f"runs repeated in {against}: {shared}, identical to the last bit")
+        compared.append(f"runs also in {against}: {shared}, bit-identical")
     if as_json:
         agrees = compared if not found else note
-        differences_told = [str(difference) for difference in found]
-        print_json("verify", {"report": str(folder), "differences": differences_told, "notes": agrees})
+        lines = [str(difference) for difference in found]
+        print_json("verify", {"report": str(folder), "differences": lines, "notes": agrees})
         return int(bool(found))
     for difference in found[:MOST_SHOWN]:
         say(console, str(difference))

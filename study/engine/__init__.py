@@ -1,1 +1,1 @@
-"""The engine: a spec in, both stores written by one process that asks, dispatches, reports and tells."""
+"""The engine: one process, the driver, runs the study of a spec and is the only writer of its stores."""

@@ -1,6 +1,4 @@
-"""Detects consecutive runs that fail with the same error: the machine is at fault then, and further runs would fail
-too.
-"""
+"""Detects consecutive runs that fail with the same error: the machine is at fault, and more runs would fail too."""
 
 from __future__ import annotations
 
@@ -9,19 +7,19 @@ import re
 from .run import Run
 
 ALIKE = 4
-"""After this many, no further run is started."""
+"""After this many, no more runs start."""
 FAILURES = ("failed", "out_of_memory")
 
 
 class Alike:
-    """The last runs that ended, as long as all failed for one reason."""
+    """The latest ended runs, as long as all failed with the same error."""
 
     def __init__(self) -> None:
         self._labels: list[str] = []
         self._cause = self._message = ""
 
     def note(self, run: Run, message: str) -> None:
-        """Note how `run` has ended, and what it said; one that was trained before says nothing of this machine now."""
+        """Record the end of `run` and its message; a reused result says nothing about this machine."""
         if (run.reused and run.end == "complete") or (run.end in FAILURES and not message):
             return
         if run.end not in FAILURES:
@@ -35,7 +33,7 @@ class Alike:
 
     @property
     def reached(self) -> str:
-        """The message for the user when too many runs failed with the same error; empty otherwise."""
+        """The message for the user if too many runs failed with the same error; else empty."""
         if len(self._labels) < ALIKE:
             return ""
         return (
@@ -44,5 +42,5 @@ class Alike:
 
 
 def cause(message: str) -> str:
-    """Return an error's line without what differs from run to run: paths and numbers."""
+    """Return an error message without paths and numbers, which differ from run to run."""
     return re.sub(r"\d+(\.\d+)?", "N", re.sub(r"(/[^\s:'\",]+)+", "PATH", message))

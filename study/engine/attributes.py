@@ -1,4 +1,4 @@
-"""Names of the user attributes with which mamlab marks Optuna's studies and trials."""
+"""Names of the user attributes that mamlab sets on Optuna's studies and trials."""
 
 from __future__ import annotations
 
@@ -8,43 +8,39 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
 FROZEN = "mamlab.frozen"
-"""Of the study: what of its spec may not change, as JSON."""
+"""Study: the part of its spec that may not change, as JSON."""
 EXPERIMENT = "mamlab.experiment"
-"""Of the study: the id of its experiment in MLflow."""
+"""Study: the id of its MLflow experiment."""
 SUPERSEDED = "mamlab.superseded"
-"""Of the study: numbers of failed trials that others, their retries, replace; they count no more. (A trial that has
-ended takes no attribute.)
-"""
+"""Study: numbers of trials that retries replace; they no longer count. (A finished trial cannot get attributes.)"""
 
 STATE = "mamlab.state"
-"""How a trial ended, in mamlab's words."""
+"""End state of a trial, as mamlab names it."""
 LABEL = "label"
-"""Set when all parameters of a trial are sampled: a trial without it was caught in between."""
+"""Set once all parameters of a trial are sampled; a trial without it was interrupted before that."""
 OURS = "mamlab.ours"
-"""Set with the trial itself, so that one that was asked for and has no label yet is known."""
+"""Set when mamlab creates a trial, to recognise it before it has a label."""
 PRESET = "preset"
-"""Which enqueued config a search's trial is."""
+"""Name of the enqueued config of a search's trial."""
 CONTINUED = "mamlab.continued"
-"""Of the study: numbers of the trials that a short look stopped and that go on as others."""
+"""Study: numbers of trials that were pruned and are continued by other trials."""
 CONTINUES = "continues"
-"""Number of the trial that a short look stopped and whose training this one takes up; it is `RETRY_OF` it, too."""
+"""Number of the pruned trial whose training this one continues; it also has `RETRY_OF`."""
 RETRY_OF = "mamlab.retry_of"
-"""Number of the trial that a search's trial replaces. (An ablation's has the same arm and seed.)"""
+"""Number of the trial that a search's trial replaces. (In an ablation, both have the same arm and seed.)"""
 REFUSED = "mamlab.refused"
-"""Why a wish was not trained."""
+"""Why an externally enqueued trial was rejected."""
 PLACEHOLDER = "mamlab.placeholder"
-"""Of a trial without content that a rebuilt study has where nothing is known, so that those behind it keep their
-numbers.
-"""
+"""Marks an empty trial in a rebuilt study; it keeps the numbers of later trials."""
 VERDICT = "mamlab.verdict"
-"""[step, whether the trial stops there, what the pruner remembers]; steps that were reported without it went on.
+"""[step, whether the trial stops there, the pruner's notes]; a step reported without a verdict continued.
 
-A step is an epoch; of a trial that goes seed by seed, its first, second, ... seed.
+A step is an epoch, or for a trial that trains seed by seed, the position of a seed.
 """
 RESULT = "mamlab.result."
-"""+ seed: [state, score] of one of several runs of a trial."""
+"""+ seed: [state, score] of one run of a trial with several."""
 STOPPED = "mamlab.stopped"
-"""Of a trial of several seeds that was stopped early: how many it had. Its value is the estimate from these."""
+"""For a trial pruned between seeds: how many seeds were trained. Its value is the estimate from these."""
 
 
 def stored_results(trial: FrozenTrial) -> dict[int, tuple[str, float | None]]:
@@ -53,5 +49,5 @@ def stored_results(trial: FrozenTrial) -> dict[int, tuple[str, float | None]]:
 
 
 def label_of(trial: FrozenTrial) -> str:
-    """Return a trial's name for people: its label, or its number as long as it has none."""
+    """Return a trial's display name: its label, or its number if it has none yet."""
     return str(trial.user_attrs.get(LABEL, f"trial {trial.number}"))

@@ -1,4 +1,4 @@
-"""How a search's trial draws its parameters: each trial has its own sampler, and stays within [space] max_compute."""
+"""Sampling of a search's parameters: one sampler per trial, and only configs within [space] max_compute."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ if TYPE_CHECKING:
     from ..stores.optuna_storage import SoleWriter
 
 SAMPLED_DRAWS, MOST_DRAWS = 20, 1000
-"""Draws of a config within [space] max_compute: by the sampler, then at random."""
+"""Attempts to sample a config within [space] max_compute: first by the sampler, then at random."""
 
 
 def trial_sampler(config: StudyConfig, number: int, attempt: int = 0) -> Any:
-    """Return the sampler of trial `number`; each `attempt` to draw it draws otherwise."""
+    """Return the sampler of trial `number`; each `attempt` has another seed."""
     from ..spec.optuna_parts import make_sampler
 
     assert config.sampler is not None
     if attempt:
         section = config.sampler if attempt < SAMPLED_DRAWS else Named(name="random")
-        uniform = section.name in ("qmc", "brute_force")  # these have one point for each trial
+        uniform = section.name in ("qmc", "brute_force")  # these have only one point per trial
         again = sampler_seed(config.study.seed, f"{number}/{attempt}")
         return make_sampler(Named(name="random") if uniform else section, again)
     if config.sampler.name != "qmc":
         return make_sampler(config.sampler, sampler_seed(config.study.seed, number))
     sampler: Any = make_sampler(config.sampler, config.study.seed)
-    # One sequence, and each trial its own point: Optuna's count would pass over that of a driver that died drawing it.
+    # Trial n gets point n of the sequence: Optuna's own count would skip the point of a driver that died sampling it.
     sampler._find_sample_id = lambda study, search_space: number
     return sampler
 
@@ -48,11 +48,10 @@ def _sampler_of(config: StudyConfig, number: int, attempt: int, before: Any) -> 
 
 
 def params_within_max_compute(study: Study, storage: SoleWriter, config: StudyConfig, trial: Trial) -> dict[str, Any]:
-    """Return parameters of a config within `space.max_compute`: the first that the sampler draws, so no trial is spent
-    on others.
+    """Return the first sampled parameters whose config is within `space.max_compute`.
 
-    Optuna's constraints are soft, and only some samplers know them. After 20 draws of the sampler that are all beyond
-    it, uniform ones follow. Raises InputError if these are all beyond it, too.
+    Optuna's constraints are soft and not supported by all samplers, so this resamples: up to 20 times with the sampler,
+    then uniformly. Raises InputError if all configs are above the limit.
     """
     import optuna
 
@@ -65,7 +64,7 @@ def params_within_max_compute(study: Study, storage: SoleWriter, config: StudyCo
             config.space.suggest(draft, config.base_tree)
         if not config.beyond_max_compute(draft.params):
             return draft.params
-    if trial._fixed_params:  # what somebody wished is so dear whatever is drawn beside it
+    if trial._fixed_params:  # enqueued parameters alone exceed the limit
         return dict(trial._fixed_params)
     raise InputError(
         f"space.max_compute = {config.space.max_compute:g}: {MOST_DRAWS} sampled configs were all above it; raise it, "

@@ -1,8 +1,7 @@
-"""The driver: ask, dispatch, report and prune, tell. It is the only writer of a study's stores.
+"""The driver of a study: asks Optuna for trials, dispatches runs, reports epochs, prunes, and tells results.
 
-A trial is asked for, its runs go to workers, each epoch that comes back goes through the recorder (pruner, MLflow,
-Optuna) and is answered. A driver that dies finds the trial still running at its next start, and sends the run through
-again, from its checkpoint.
+It is the only writer of the study's stores. Each epoch from a worker goes through the recorder (pruner, MLflow, Optuna)
+and is answered. After a crash, the next start finds the trial still running and resumes its runs from checkpoints.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from ..spec.trainable import refuse_untrainable
 from ..spec.trained_by import trained_by
 from ..stopping import StopSignals
 from ..stores.home import Home
-from ..stores.patience import StoreAway, StoreLost, wait_for
+from ..stores.patience import StoreLost, StoreUnreachable, wait_for
 from ..workers.executors import Executor, make_executor
 from ..workers.jobs import Job, find
 from .event_handler import EventHandler
@@ -38,10 +37,10 @@ from .run_queue import RunQueue
 from .snapshots import Snapshots
 
 GRACE_SECONDS = 10.0
-"""After a stop signal, workers have so long to reach the end of their epoch."""
+"""How long workers may take to finish their epoch after a stop signal."""
 SHOW_SECONDS = 0.4
 LOST_SECONDS = 30.0
-"""So long a driver waits, when nothing trains any more, for a store's file to be put back."""
+"""How long an idle driver waits for a store's file to be restored."""
 
 
 def run_study(
@@ -54,10 +53,10 @@ def run_study(
     executor: Executor | None = None,
     stop: StopSignals | None = None,
 ) -> StudyProgress:
-    """Run the study that `config` describes, or go on with it; return how it stands at the end.
+    """Start or resume the study that `config` describes; return its final progress.
 
     Args:
-        config: from `study.spec.parsing.load_spec`; of a search with [study] enqueue, from
+        config: from `study.spec.parsing.load_spec`; for a search with [study] enqueue, from
             `study.warm_start.warm_started`.
         home: where everything is written.
         show: called with the state of things at every event, and at least twice a second.
@@ -67,19 +66,18 @@ def run_study(
         executor: workers that are there already, and stay; absent: those that [execution] asks for.
         stop: what asks for a stop; the caller may do so, too.
 
-    Raises DriverBusy if another driver runs the study, StudyChanged if it was started with another spec,
-    DataError for unusable data, ValueError for what this machine, the data or a store's address cannot do (before
-    anything is written), WorkersError if no worker process can be started, KeyboardInterrupt if it is stopped while it
-    waits for a store at its start, StoreLost if a store's file is gone at the end, SpecError for a space that the data
-    do not allow. Later Ctrl-C, SIGTERM and SIGHUP do not raise: workers finish their epoch, and the progress says
-    `interrupted`.
+    Raises DriverBusy if another driver runs the study, StudyChanged if it was started with another spec, DataError for
+    unusable data, SpecError for a space that does not fit the data, ValueError for what this machine or a store's URL
+    cannot do (before anything is written), WorkersError if no worker can be started, KeyboardInterrupt if stopped while
+    waiting for a store at the start, StoreLost if a store's file is missing at the end. Later, Ctrl-C, SIGTERM and
+    SIGHUP do not raise: workers finish their epoch, and the progress is `interrupted`.
     """
     if trainer:
         config = replace(config, trained_by=trained_by(trainer))
     waiting = StudyProgress(config.study.name, config.kind, planned=0)
 
-    def show_away(away: StoreAway) -> None:
-        show(replace(waiting, away=f"{away}. Waiting for it to come back"))
+    def show_away(away: StoreUnreachable) -> None:
+        show(replace(waiting, away=f"{away}. Waiting until it is available again"))
 
     with driving(home, config.study.name, show_away) as watch:
         refuse_too_long(config, home)
@@ -105,7 +103,7 @@ def _workers(config: StudyConfig, home: Home) -> Executor:
 
 
 class _Driver:
-    """The loop: runs that wait are given to workers, and what the workers send is handled, until nothing is left."""
+    """The loop: dispatches waiting runs to workers and handles their events, until nothing is left."""
 
     def __init__(
         self, config: StudyConfig, home: Home, opened: tuple[Recorder, SpendingLimits, list[str]], executor: Executor,
@@ -123,7 +121,7 @@ class _Driver:
         )
 
     def run(self, keep_workers: bool = False) -> StudyProgress:
-        """Run until the plan is done, the budget is spent, or a signal stops it."""
+        """Run until the plan is done, the budget is exhausted, or a signal stops it."""
         finished, spent, paused = False, "", ""
         try:
             while self._pending() and not self._stop.count:
@@ -133,7 +131,7 @@ class _Driver:
             left = self._runs.live or self._runs.waiting or self._recorder.more or self._recorder.behind
             paused = self._events.failing_alike if left and not self._stop.count else ""
             spent = self._spent() if left and not paused and not self._stop.count else ""
-            # A search whose budget is spent is done; an ablation lacks trainings of its plan.
+            # A search is finished once its budget is exhausted; an ablation still misses planned trainings.
             finished = not (self._stop.count or paused) and (not left or self._config.kind == "search")
         finally:
             if self._runs.live or not keep_workers:
@@ -166,7 +164,7 @@ class _Driver:
         return self._limits.reached(self._runs.open)
 
     def _exhausted(self) -> bool:
-        """Whether no further run may start."""
+        """Whether no more runs may start."""
         return bool(self._spent() or self._events.failing_alike)
 
     def _step(self, seconds: float) -> None:
@@ -188,13 +186,13 @@ class _Driver:
                 self._executor.kill(key)
 
     def _wind_down(self) -> None:
-        """After a stop signal, let the workers come to the end of their epoch; a second signal ends that at once."""
+        """After a stop signal, let the workers finish their epoch; a second signal stops them at once."""
         deadline = time.monotonic() + GRACE_SECONDS
         while self._runs.live and time.monotonic() < deadline and self._stop.count < 2:
             self._step(0.1)
 
     def _interrupt(self, finished: bool) -> None:
-        """Close the stores; what has not ended is set back to waiting in both."""
+        """Close the stores and set unfinished runs back to waiting in both."""
         left = self._runs.open
         self._progress.interrupted = sum(run.dispatched > 0 for run in left)
         self._recorder.close(left, finished)
@@ -205,7 +203,7 @@ class _Driver:
             if not (self._recorder.check_home(write=False) and self._recorder.reopen(run)):
                 self._runs.waiting.insert(0, run)
                 return
-            if run.end is not None:  # it had ended before the last driver died
+            if run.end is not None:  # it ended before the previous driver died
                 self._events.note_end(run)
                 continue
             self._runs.dispatch(run)
@@ -218,18 +216,16 @@ class _Driver:
             self._show(self._progress.now())
 
     def _prepare(self) -> None:
-        """Start an ablation's next run while all workers train, so that the first free one waits for no store.
+        """Prepare an ablation's next run while all workers are busy, so that a free worker need not wait for stores.
 
-        A search's next trial depends on what these runs give.
+        In a search, the next trial depends on the results of the running ones.
         """
         busy = not (self._executor.free or self._runs.waiting or self._stop.count)
         if self._config.kind == "ablation" and busy and (run := self._next()) is not None:
             self._runs.waiting.append(run)
 
     def _next(self) -> Run | None:
-        """Return a run whose training does not run here yet; runs of new trials are queued as far as workers are
-        free.
-        """
+        """Return a run whose training is not running here; start new trials while workers are free."""
         while not self._exhausted():
             if (run := self._runs.take()) is not None:
                 return run

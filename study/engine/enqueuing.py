@@ -1,4 +1,4 @@
-"""What is missing of a study's plan, put into Optuna's queue before anything starts."""
+"""Enqueues the missing trials of a study's plan in Optuna before anything starts."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 
 def enqueue_missing(study: Study, config: StudyConfig, data_checksum: str, superseded: Collection[int]) -> None:
-    """Enqueue what the plan has and the study lacks, and a retry for each of the `superseded` trials.
+    """Enqueue planned trials that the study lacks, and a retry for each `superseded` trial.
 
-    Raises StudyChanged if an arm or a seed of the study is no longer in the spec, or means another training.
+    Raises StudyChanged if an arm or seed of the study is no longer in the spec, or has other settings.
     """
     trials = study.get_trials(deepcopy=False)
     if config.kind == "search":
@@ -41,8 +41,8 @@ def _enqueue_presets(study: Study, config: StudyConfig, trials: Sequence[FrozenT
 
 
 def _enqueue_retries(study: Study, trials: Sequence[FrozenTrial], superseded: Collection[int]) -> None:
-    """Enqueue the parameters of superseded trials; of a result that was lost, what the pruner said stays true, and
-    those that go on are not stopped again where they were.
+    """Enqueue the parameters of superseded trials. If only a result was lost, keep the pruner's verdicts; a continued
+    trial is not pruned again where it was.
     """
     from optuna.trial import TrialState, create_trial
 
@@ -68,7 +68,7 @@ def _refuse_changed_arms(study: str, known: dict[Any, str], planned: dict[Any, s
         what = f'study "{study}": arm "{arm}", seed {seed}'
         if (arm, seed) not in planned:
             raise StudyChanged(
-                f"{what} is no longer in the spec; you can add arms and seeds but not remove them, so put it back"
+                f"{what} is no longer in the spec; you can add arms and seeds but not remove them, so restore it"
             )
         if planned[arm, seed] != fingerprint:
             raise StudyChanged(

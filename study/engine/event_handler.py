@@ -1,6 +1,4 @@
-"""What follows from an event of a worker: it is recorded, answered, and its run goes on, is tried again, or has
-ended.
-"""
+"""Handles a worker's events: records and answers them, and continues, retries or ends the run."""
 
 from __future__ import annotations
 
@@ -21,15 +19,15 @@ from .run import Run
 from .run_queue import RunQueue
 
 BUSY_PAUSE_SECONDS = 1.0
-"""A training that another process runs is tried again after so long."""
+"""Pause before retrying a training that another process runs."""
 RETRY_PAUSE_SECONDS = 0.5
-"""What is wrong with a machine for a moment may be over after so long; twice as long the second time."""
+"""Pause before the first retry, for transient errors; doubled for the second."""
 FAULTS = 5
-"""A run that the home's disk fails so often in a row, although the driver can write there, has failed."""
+"""A run fails after this many disk errors in a row although the driver can write to the home."""
 
 
 class EventHandler:
-    """Handles the events of one study's workers, one after another."""
+    """Handles the events of one study's workers."""
 
     def __init__(
         self, config: StudyConfig, home: Home, recorder: Recorder, limits: SpendingLimits, executor: Executor,
@@ -43,15 +41,15 @@ class EventHandler:
 
     @property
     def failing_alike(self) -> str:
-        """What to tell the user when too many runs have failed alike; empty as long as they have not."""
+        """The message for the user if too many runs failed with the same error; else empty."""
         return self._alike.reached
 
     def handle(self, run: Run, event: Event) -> None:
-        """Do what an event of the worker that has `run` asks for."""
+        """Handle an event from the worker of `run`."""
         match event:
             case Finished() if not self._kept(run):
                 where = self._home.checkpoints / run.plan.fingerprint
-                self._retry(run, f"its worker has finished, but its checkpoint is not in the home ({where})")
+                self._retry(run, f"its worker finished, but its checkpoint is not in the home ({where})")
             case Finished() if self._runs.waiting and not self._stop.count:  # the next job first, then the stores
                 self._dispatch()
                 self._write(run, event)
@@ -78,11 +76,11 @@ class EventHandler:
                 self._runs.release(run)
 
     def _kept(self, run: Run) -> bool:
-        """Whether the checkpoint of a run that has finished is where the driver sees it, if it is to stay."""
+        """Whether the driver can see a finished run's checkpoint, unless it is not to be kept."""
         return self._config.execution.keep == "none" or self._home.has_checkpoint(run.plan.fingerprint)
 
     def _write(self, run: Run, event: Event) -> None:
-        """Record an event; a run that has ended by it leaves its worker free."""
+        """Record an event; if it ends the run, release the worker."""
         self._recorder.write(run, event)
         if run.end is not None:
             self.note_end(run, event.message if isinstance(event, Ended) else "")
@@ -109,12 +107,12 @@ class EventHandler:
         self._recorder.note_held(self._held.reported)
 
     def _retry(self, run: Run, message: str) -> None:
-        """Let a run that failed, or lost its worker, go on from its checkpoint; it may do so `retries` times."""
+        """Resume a run that failed or lost its worker from its checkpoint, at most `retries` times."""
         if run.killed:
             message = (
                 f"no message for more than {self._config.execution.timeout:g} s ([execution] timeout), so {message}"
             )
-        if not self._recorder.check_home():  # whatever it died of: that is no fault of the run
+        if not self._recorder.check_home():  # then the disk is at fault, not the run
             self._again(run)
             return
         run.attempts += 1
@@ -124,9 +122,7 @@ class EventHandler:
             self._go_on(run, message, RETRY_PAUSE_SECONDS * run.attempts)
 
     def _home_fault(self, run: Run, fault: HomeFault) -> None:
-        """Let a run wait for the home's disk; if the driver finds nothing wrong with it, try again, and a few times
-        only.
-        """
+        """Let a run wait for the home's disk; if the driver can write to it, retry a limited number of times."""
         writable = self._recorder.check_home(fault.size)
         run.faults += writable
         if run.faults > FAULTS:
@@ -138,13 +134,13 @@ class EventHandler:
         self._again(run, f"{message.splitlines()[0]}; the run resumes from its checkpoint", pause)
 
     def _again(self, run: Run, message: str = "", pause: float = 0.0) -> None:
-        """Let a run wait for a worker again, for `pause` seconds at least."""
+        """Queue a run again, for at least `pause` seconds."""
         if message:
             self._progress.say(f"{run.plan.label}: {message}")
         self._runs.again(run, pause)
 
     def note_end(self, run: Run, message: str = "") -> None:
-        """Note that a run has ended: for the limits, for what is shown, and whether many fail alike."""
+        """Count an ended run for the limits, the display and the check for repeated failures."""
         self._alike.note(run, message)
         self._limits.add(run)
         self._progress.add_end(run, message)

@@ -1,6 +1,4 @@
-"""A study's facts on their way into MLflow: one artifact of its own run, read back and compared, and tags for what is
-short.
-"""
+"""Writes a study's facts to MLflow: an artifact of its parent run, which is read back and compared, and short tags."""
 
 from __future__ import annotations
 
@@ -18,17 +16,15 @@ from ..spec.config import StudyConfig
 from ..spec.searched_space import dimensions
 
 TAG_LIMIT = 5000
-"""Characters of a tag. MLflow takes 8,000, and cuts what is longer without a word; servers of earlier versions take
-5,000.
-"""
+"""Characters in a tag. MLflow allows 8,000 and silently truncates longer values; earlier servers allow 5,000."""
 ELSEWHERE = f"too long for a tag; see the artifact {records.FACTS_FILE}"
 MARK = " [...]"
 TEXTS = ("space_hash", records.TAG_DATA_PATH)
-"""Facts that no report reads, as plain texts."""
+"""Facts stored as plain text, which no report reads."""
 
 
 def facts_of(config: StudyConfig) -> dict[str, Any]:
-    """Return what is said once for the study, ready for JSON, by the names of its tags."""
+    """Return the study's facts by tag name, ready for JSON."""
     found: dict[str, Any] = {}
     if config.families:
         found[records.TAG_FAMILIES] = [[family.name, family.comparisons] for family in config.families]
@@ -63,10 +59,7 @@ def facts_of(config: StudyConfig) -> dict[str, Any]:
 
 
 def write_facts(client: Any, run_id: str, study: str, facts: Mapping[str, Any]) -> None:
-    """Write the facts into the artifact of the study's own run.
-
-    Raises ValueError unless they can be read back the same.
-    """
+    """Write the facts as an artifact of the parent run. Raises ValueError unless they can be read back unchanged."""
     text = json.dumps(facts, indent=1)
     client.log_text(run_id, text, records.FACTS_FILE)
     try:
@@ -81,14 +74,12 @@ def write_facts(client: Any, run_id: str, study: str, facts: Mapping[str, Any]) 
 
 
 def tags_of(facts: Mapping[str, Any]) -> dict[str, str]:
-    """Return the facts as tags, to look at and to filter by; one that is too long only says where it is."""
+    """Return the facts as tags for display and filtering; one that is too long refers to the artifact."""
     text = {name: str(value) if name in (*PLAIN, *TEXTS) else json.dumps(value) for name, value in facts.items()}
     return {name: value if len(value) <= TAG_LIMIT else ELSEWHERE for name, value in text.items()}
 
 
 def sentence(text: str) -> str:
-    """Return a text that every store takes as a tag: shortened with a mark at its end, without what a database
-    refuses.
-    """
+    """Return a text that every store accepts as a tag: without invalid characters, and truncated with a mark."""
     clean = text.encode("utf-8", "backslashreplace").decode().replace("\0", "\\0")
     return clean if len(clean) <= TAG_LIMIT else clean[: TAG_LIMIT - len(MARK)] + MARK

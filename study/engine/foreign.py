@@ -1,6 +1,6 @@
-"""Trials that another tool put into a study's Optuna side: what has ended there is passed over, what waits is a wish.
+"""Trials that another tool made in a study: finished ones are ignored, enqueued ones are run if they fit the space.
 
-`study.ask()` and `tell()` in a notebook, `optimize`, `enqueue_trial` or Optuna's dashboard make them.
+They come from `study.ask()` and `tell()` in a notebook, `optimize`, `enqueue_trial` or Optuna's dashboard.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _MOST_NAMED = 10
 
 
 def is_ours(trial: FrozenTrial) -> bool:
-    """Whether mamlab made the trial, and ended it if it has ended; a copy of a search's trial is none of ours."""
+    """Whether mamlab made the trial, and ended it if it has ended; a copy of a search's trial does not count."""
     attrs = trial.user_attrs
     if trial.state.is_finished() and STATE not in attrs:
         return False
@@ -30,37 +30,35 @@ def is_ours(trial: FrozenTrial) -> bool:
 
 
 def is_others(trial: FrozenTrial) -> bool:
-    """Whether another tool made, or ended, the trial."""
+    """Whether another tool made or ended the trial."""
     return not is_ours(trial) and PLACEHOLDER not in trial.user_attrs
 
 
-def is_wish(trial: FrozenTrial) -> bool:
-    """Whether another tool put the trial into the queue."""
+def is_enqueued(trial: FrozenTrial) -> bool:
+    """Whether another tool enqueued the trial."""
     return trial.state.name == "WAITING" and not is_ours(trial)
 
 
-def misfit(wish: FrozenTrial, config: StudyConfig) -> str:
-    """Return why a wish cannot be trained in the search; empty if it can."""
+def rejection(trial: FrozenTrial, config: StudyConfig) -> str:
+    """Return why the search cannot run a trial that another tool enqueued; empty if it can."""
     assert config.space is not None
-    if wish.params:
+    if trial.params:
         return "its parameters are already set; use study.enqueue_trial(PARAMETERS)"
-    wished, searched = wish.system_attrs.get("fixed_params", {}), config.space.dimensions
-    for name, value in wished.items():
+    enqueued, searched = trial.system_attrs.get("fixed_params", {}), config.space.dimensions
+    for name, value in enqueued.items():
         if name not in searched:
             return f"{name} is not searched (searched: {', '.join(sorted(searched))})"
         if not searched[name].contains(value):
             return f"{name} = {value!r} is outside {searched[name]}"
     try:
-        return config.beyond_max_compute(wished)
-    except KeyError:  # the rest is drawn so that it fits
+        return config.beyond_max_compute(enqueued)
+    except KeyError:  # the other parameters are sampled to fit
         return ""
 
 
-def notes_on(trials: Sequence[FrozenTrial], *, wishes: bool) -> list[str]:
-    """Return what to say of those among a study's `trials` that are not ours; with `wishes`, those that wait are
-    trained.
-    """
-    others = [one for one in trials if is_others(one) and not (wishes and is_wish(one))]
+def notes_on(trials: Sequence[FrozenTrial], *, runs_enqueued: bool) -> list[str]:
+    """Return a note on other tools' trials that are ignored; with `runs_enqueued`, the study runs enqueued ones."""
+    others = [one for one in trials if is_others(one) and not (runs_enqueued and is_enqueued(one))]
     if not others:
         return []
     first = ", ".join(_called(one) for one in others[:_MOST_NAMED])

@@ -1,4 +1,4 @@
-"""Runs that wait because another process holds their training's lock: which, since when, and who it is."""
+"""Runs that wait because another process holds their training's lock: which, since when, and for whom."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from .run import Run
 
 NOTICE_SECONDS = 10.0
-"""A run that waits so long is told to the user."""
+"""After this long, a waiting run is reported."""
 
 
 @dataclass
@@ -19,13 +19,13 @@ class _Wait:
 
 
 class HeldRuns:
-    """What the driver knows of such runs."""
+    """The waiting runs of a driver."""
 
     def __init__(self) -> None:
         self._waits: dict[str, _Wait] = {}
 
     def note(self, run: Run, holder: str) -> str:
-        """Note that `holder` has the training of `run`; return what the user is to be told now, or nothing."""
+        """Record that `holder` has the lock of `run`'s training; return a message for the user, or ""."""
         wait = self._waits.setdefault(run.plan.label, _Wait(time.monotonic(), run.plan.fingerprint))
         if time.monotonic() - wait.since < NOTICE_SECONDS or wait.reported_holder == holder:
             return ""
@@ -33,11 +33,11 @@ class HeldRuns:
         return f"{run.plan.label} is waiting: the same training is running in {holder}"
 
     def end(self, run: Run) -> bool:
-        """Note that a worker has the run's training; True if the user was told that it waits."""
+        """Record that a worker has the run's training now; True if the wait was reported."""
         wait = self._waits.pop(run.plan.label, None)
         return wait is not None and bool(wait.reported_holder)
 
     @property
     def reported(self) -> dict[str, str]:
-        """The fingerprints of the runs that the user was told of, by the run's label."""
+        """The fingerprints of the reported runs, by label."""
         return {label: wait.fingerprint for label, wait in self._waits.items() if wait.reported_holder}

@@ -1,6 +1,4 @@
-"""Whether the home can be written: a full disk, a lost mount or a quota is an outage like a store's, waited for and not
-counted.
-"""
+"""Watches whether the home is writable: a full disk, lost mount or quota is an outage to wait for, not a failed run."""
 
 from __future__ import annotations
 
@@ -17,14 +15,14 @@ from trainers.errors import InputError
 
 from ..stores.home import Home
 from ..stores.locks import driver_lock
-from ..stores.patience import StoreAway, wait_for
+from ..stores.patience import StoreUnreachable, wait_for
 
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 PROBE_BYTES = 65_536
 
 
-class HomeAway(StoreAway):
-    """The home cannot be written; `size` is what there must be room for before it counts as back."""
+class HomeAway(StoreUnreachable):
+    """The home cannot be written; it counts as available again once `size` bytes can be written."""
 
     def __init__(self, home: Path, error: OSError, size: int = 0) -> None:
         super().__init__(f"the home {home}", error.strerror or str(error))
@@ -35,30 +33,30 @@ class HomeAway(StoreAway):
 
 
 class HomeWatch:
-    """The home of a study that runs."""
+    """Checks the home of a running study."""
 
     def __init__(self, home: Home) -> None:
         self._home = home
         self._inode = 0
 
     def start(self) -> None:
-        """Make the folder of checkpoints, and remember which folder the home is. Raises OSError."""
+        """Create the checkpoints folder, and remember the home's inode. Raises OSError."""
         self._home.checkpoints.mkdir(parents=True, exist_ok=True)
         self._inode = self._home.root.stat().st_ino
 
     def look(self) -> None:
-        """Raise HomeAway if the home is not where it was: unmounted, moved, or deleted."""
+        """Raise HomeAway if the home was unmounted, moved or deleted."""
         root = self._home.root
         try:
             same = self._inode in (0, root.stat().st_ino)
         except OSError as error:
             raise HomeAway(root, error) from None
         if not same:
-            told = "another folder is in its place; the home was moved, or its disk is not mounted"
-            raise HomeAway(root, OSError(errno.ENOENT, told, str(root)))
+            reason = "another folder is in its place; the home was moved, or its disk is not mounted"
+            raise HomeAway(root, OSError(errno.ENOENT, reason, str(root)))
 
     def probe(self, size: int = 0) -> None:
-        """Write, flush and remove a file with room for `size` bytes. Raises HomeAway if that cannot be done."""
+        """Write, flush and remove a file of `size` bytes. Raises HomeAway if that fails."""
         self.look()
         file = self._home.checkpoints / f".probe-{os.getpid()}"
         try:
@@ -68,28 +66,28 @@ class HomeWatch:
             raise HomeAway(self._home.root, error, size) from None
 
     def blame(self, error: BaseException) -> HomeAway | None:
-        """Return what `error` says of the home, None if it is not about the home's disk."""
+        """Return `error` as a HomeAway, None if it is not about the home's disk."""
         fault = disk_fault(error, [self._home.root])
         return None if fault is None else HomeAway(self._home.root, fault, size_of(fault))
 
     @contextmanager
     def guard(self) -> Iterator[None]:
-        """Turn an error of the home's disk, or of the folder for temporary files, into an outage. Raises StoreAway."""
+        """Raise StoreUnreachable for an error of the home's disk or of the folder for temporary files."""
         try:
             yield
         except OSError as error:
             if (away := self.blame(error)) is not None:
                 raise away from None
             if error.errno in DISK_ERRORS:
-                place = error.filename or f"the folder for temporary files {tempfile.gettempdir()}"
-                raise StoreAway(str(place), error.strerror or str(error)) from None
+                place = error.filename or f"the temporary folder {tempfile.gettempdir()}"
+                raise StoreUnreachable(str(place), error.strerror or str(error)) from None
             raise
 
 
 def _write_and_remove(file: Path, size: int) -> None:
     descriptor = os.open(file, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
     try:
-        file.unlink()  # so that nothing stays, however this process ends
+        file.unlink()  # so that nothing is left if this process dies
         os.write(descriptor, bytes(PROBE_BYTES))
         if size > PROBE_BYTES:
             os.posix_fallocate(descriptor, 0, size)
@@ -99,10 +97,10 @@ def _write_and_remove(file: Path, size: int) -> None:
 
 
 @contextmanager
-def driving(home: Home, study: str, show: Callable[[StoreAway], None]) -> Iterator[HomeWatch]:
-    """Hold the lock of the study's driver, waited for while the home is full, and give the home to watch.
+def driving(home: Home, study: str, show: Callable[[StoreUnreachable], None]) -> Iterator[HomeWatch]:
+    """Hold the study's driver lock, waiting while the home's disk is full, and yield the home's watch.
 
-    Raises DriverBusy, ValueError for a home that may not be written to.
+    Raises DriverBusy, ValueError for a home without write permission.
     """
     watch = HomeWatch(home)
     with ExitStack() as stack:
@@ -124,6 +122,6 @@ def _enter(watch: HomeWatch, stack: ExitStack, home: Home, study: str) -> None:
         ) from None
 
 
-def since(away: StoreAway) -> str:
-    """Return when an outage began, for people."""
+def since(away: StoreUnreachable) -> str:
+    """Return the time when an outage began, for display."""
     return time.strftime("%H:%M:%S", time.localtime(away.since))

@@ -1,7 +1,7 @@
-"""What could not be written into a store that was away, on disk: a file a study, a line an event, JSON.
+"""Journal of events that could not be written to an unreachable store: one JSONL file per study, one event per line.
 
-A line is written whole and flushed; a last line that a dying process left half written is passed over. Writing an
-event into the stores twice changes nothing, so a line may stay although it was written.
+Lines are flushed when written; an incomplete last line is skipped. Writing an event to the stores twice changes
+nothing, so a line may remain after it was written.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ KINDS: dict[str, type] = {kind.__name__: kind for kind in (Started, EpochDone, F
 
 @dataclass(frozen=True)
 class RunKey:
-    """Names a run for good: trial and seed within the study, and what is trained."""
+    """Permanent identity of a run: trial and seed within the study, and fingerprint."""
 
     trial: int
     seed: int
@@ -39,21 +39,21 @@ class RunKey:
 
 
 class Journal:
-    """The file of one study; absent while there is nothing in it."""
+    """The journal of one study; the file exists only while it has events."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     def add(self, key: RunKey, events: Iterable[Event]) -> None:
-        """Append events of a run, and see them on disk. Raises OSError."""
+        """Append events of a run and flush them to disk. Raises OSError."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self.path.open("ab") as file:
-            file.write(b"\n" + b"".join(_line(key, event) for event in events))  # a half line before stays alone
+            file.write(b"\n" + b"".join(_line(key, event) for event in events))  # ends a half-written line before it
             file.flush()
             os.fsync(file.fileno())
 
     def read(self) -> dict[RunKey, list[Event]]:
-        """Return the events by run, each run's in their order; lines that are not whole are left out."""
+        """Return the events by run, in order; incomplete lines are skipped."""
         found: dict[RunKey, list[Event]] = {}
         for line in self.path.read_bytes().splitlines() if self.path.exists() else []:
             try:
@@ -65,7 +65,7 @@ class Journal:
         return found
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Delete the journal."""
         self.path.unlink(missing_ok=True)
 
 
@@ -83,6 +83,6 @@ def _line(key: RunKey, event: Event) -> bytes:
 
 @cache
 def _adapter(kind: str) -> TypeAdapter[Any]:
-    """Return what reads and writes one kind of event: bytes as base64, infinities and NaN as they are."""
-    one: Any = GenericAlias(tuple, (KINDS[kind],))  # in a tuple: pydantic takes no config for a dataclass itself
+    """Return the serializer of one kind of event: bytes as base64, infinities and NaN unchanged."""
+    one: Any = GenericAlias(tuple, (KINDS[kind],))  # in a tuple, because pydantic takes no config for a dataclass
     return TypeAdapter(one, config=ConfigDict(ser_json_bytes="base64", val_json_bytes="base64"))

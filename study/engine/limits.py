@@ -1,4 +1,4 @@
-"""What a study may spend, and what it has spent: no new run starts when one of the limits is reached."""
+"""Spending limits of a study: no new run starts once one of them is reached."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ CPU, GPU = "cpu", "gpu"
 
 
 class SpendingLimits:
-    """The limits of [budget] but `trials`, which the plan knows.
+    """The limits in [budget] except `trials`, which belongs to the plan.
 
-    Hours are the wall clock of all starts, as long as a driver lived. Device hours are those of all epochs of all
-    starts, wall time times cores, or times a run's share of a GPU: of a run that was taken over from another study
-    none, of a run that lost its worker what its checkpoint holds.
+    Hours are wall-clock time while a driver runs, over all starts. Device hours are the time of all epochs over all
+    starts, times cores or times a run's share of a GPU. A result reused from another study counts nothing; a run that
+    lost its worker counts the epochs in its checkpoint.
 
     Args:
         section, execution: of the spec.
         spent: seconds of the runs that ended before this start, by `CPU` and `GPU`.
-        earlier: seconds of wall clock of the starts before this one.
+        earlier: wall-clock seconds of earlier starts.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class SpendingLimits:
         return time.monotonic() - self._began
 
     def add(self, run: Run) -> None:
-        """Count a run that has ended."""
+        """Count an ended run."""
         self._spent[kind(run.device)] += self._new_seconds(run)
         if run.end == "pruned":
             self._stopped[run.plan.trial] = _seconds(run)
@@ -53,7 +53,7 @@ class SpendingLimits:
         return max(0.0, _seconds(run) - before)
 
     def reached(self, open_runs: Iterable[Run]) -> str:
-        """Return which limit is reached, such as "[budget] hours = 2"; empty while none is."""
+        """Return the limit that is reached, such as "[budget] hours = 2"; empty if none."""
         spent = dict(self._spent)
         for run in open_runs:
             spent[kind(run.device)] += self._new_seconds(run)
@@ -67,7 +67,7 @@ class SpendingLimits:
 
 
 def kind(device: str) -> str:
-    """Return what a run's device counts as."""
+    """Return whether a run's device counts as `CPU` or `GPU`."""
     return CPU if device in ("", "cpu") else GPU
 
 

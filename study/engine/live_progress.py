@@ -1,4 +1,4 @@
-"""What a driver shows of its study while it runs: how far it is, what has just ended, messages."""
+"""Live progress of a running study: counts, running and just ended runs, messages."""
 
 from __future__ import annotations
 
@@ -19,33 +19,33 @@ MESSAGES_KEPT = 6
 
 
 class LiveProgress:
-    """Keeps what is only shown, and reads the rest from the recorder and the runs."""
+    """Holds what is only displayed, and reads the rest from the recorder and the run queue."""
 
     def __init__(
         self, config: StudyConfig, recorder: Recorder, limits: SpendingLimits, runs: RunQueue,
         troubles: Iterable[str] = (),
     ) -> None:  # fmt: skip
         self.troubles: deque[str] = deque(troubles, maxlen=TROUBLES_KEPT)
-        """A line on each of the last runs that went wrong."""
+        """One line for each of the last runs with a problem."""
         self.held: dict[str, str] = {}
-        """Fingerprints of the runs that wait for another process which holds their training, by label."""
+        """Fingerprints of runs that wait for another process to release their training's lock, by label."""
         self._config, self._recorder, self._limits, self._runs = config, recorder, limits, runs
         self._messages: deque[str] = deque(maxlen=MESSAGES_KEPT)
         self._just_ended: list[Ending] = []
         self._speed = Progress()
         self.interrupted = 0
-        """Runs that were interrupted at the end."""
+        """Number of runs interrupted at the end."""
 
     def say(self, *messages: str) -> None:
-        """Keep messages for the user."""
+        """Add messages for the user."""
         self._messages.extend(messages)
 
     def add_epoch(self) -> None:
-        """Count an epoch that was trained since the start."""
+        """Count an epoch trained since this start."""
         self._speed.epochs += 1
 
     def add_end(self, run: Run, message: str = "") -> None:
-        """Note that a run has ended, and what is to be said of it."""
+        """Record the end of a run and its message."""
         assert run.end is not None
         if message:
             self.troubles.append(trouble(run.end, run.plan.label, sentence(message)))
@@ -55,7 +55,7 @@ class LiveProgress:
     def now(
         self, *, finished: bool = False, interrupted: bool = False, spent: str = "", paused: str = ""
     ) -> StudyProgress:
-        """Return how the study stands; what has just ended is shown once."""
+        """Return the current progress; just ended runs are included once."""
         rows = tuple(run.row(self._config.method) for run in self._runs.live.values() if run.end is None)
         counts, planned = dict(self._recorder.counts), self._recorder.planned
         left = max(0, planned - sum(counts.values()))

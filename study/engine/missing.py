@@ -1,4 +1,4 @@
-"""Runs that have ended by Optuna, or by the plan, and are not in MLflow: what nobody may pass over in silence."""
+"""Missing runs: ended according to Optuna or the plan, but not in MLflow."""
 
 from __future__ import annotations
 
@@ -26,9 +26,7 @@ Key = tuple[int, int]
 
 @dataclass(frozen=True)
 class Missing:
-    """The names of the `runs` that are missing, whether all of them lie in MLflow's bin, and why it `cannot` be
-    said.
-    """
+    """The missing `runs`, whether all are merely `deleted` in MLflow, and why this `cannot` be determined."""
 
     study: str
     runs: tuple[str, ...] = ()
@@ -37,13 +35,11 @@ class Missing:
 
     @property
     def text(self) -> str:
-        """The sentence for whoever reads the study, with the command that brings the runs back; empty if none is
-        missing.
-        """
+        """The message with the command that restores the runs; empty if none is missing."""
         if not self.runs:
             return ""
         named = ", ".join(self.runs[:MOST_NAMED]) + (", ..." if len(self.runs) > MOST_NAMED else "")
-        many = "1 run that has ended is" if len(self.runs) == 1 else f"{len(self.runs)} runs that have ended are"
+        many = "1 ended run is" if len(self.runs) == 1 else f"{len(self.runs)} ended runs are"
         remedy = shlex.join(["mamlab", "doctor", self.study, "--fix"]) if self.deleted else "start the study again"
         return f"{many} missing in MLflow and not counted: {named}. To restore: {remedy}"
 
@@ -51,14 +47,13 @@ class Missing:
 def find_missing(
     home: Home, client: Any, study: str, experiment_id: str, spec: str, parent: Any, known: Collection[Key]
 ) -> Missing:
-    """Compare the `known` runs (trial, seed) of a study in MLflow with Optuna's trials that have ended.
+    """Compare the `known` runs (trial, seed) of a study in MLflow with Optuna's finished trials.
 
-    `parent` is the study's own run, None if there is none. Where Optuna's store is not there, the plan of an ablation
-    that is complete tells.
+    `parent` is the study's parent run or None. Without Optuna's store, a complete ablation is compared with its plan.
     """
     try:
         trials, superseded = open_trials(home, study)
-    except Exception as error:  # whatever is wrong with that store, the other one can be read
+    except Exception as error:  # whatever is wrong with Optuna's store, MLflow's can be read
         why = f"cannot tell whether runs are missing: {error.args[0] if isinstance(error, KeyError) else error}"
         return Missing(study, _unplanned(client, experiment_id, spec, parent), cannot=why)
     seeds = parse_spec(spec, started=True).seeds if spec else ()
@@ -70,7 +65,7 @@ def find_missing(
         for seed in own
         if (trial.number, seed) not in known
     }
-    if lost:  # a driver may have written on since `known` was read
+    if lost:  # a driver may have written since `known` was read
         now = _keys(client, experiment_id, ACTIVE)
         lost = {key: name for key, name in lost.items() if key not in now}
     names = [*lost.values()]
@@ -94,7 +89,7 @@ def _keys(client: Any, experiment_id: str, view: int) -> set[Key]:
 
 
 def _unplanned(client: Any, experiment_id: str, spec: str, parent: Any) -> tuple[str, ...]:
-    """Return the trainings of a complete ablation's plan that have no run."""
+    """Return the planned trainings of a complete ablation that have no run."""
     if not spec or parent is None or parent.data.tags.get(records.TAG_STATE) != records.COMPLETE:
         return ()
     config = parse_spec(spec, started=True)

@@ -1,4 +1,4 @@
-"""The runs of a study's trainings in MLflow: each is opened, its epochs and result are written, and it is ended."""
+"""The MLflow runs of a study's trainings: opens them, logs epochs and results, and ends them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ STATUS: dict[str, str] = {
     "complete": "FINISHED", "pruned": "FINISHED", "diverged": "FINISHED",
     "out_of_memory": "FAILED", "failed": "FAILED", "interrupted": "SCHEDULED",
 }  # fmt: skip
-"""How MLflow shows each state; the tag `mamlab.state` says it exactly."""
+"""MLflow's status for each state; the exact state is in the tag `mamlab.state`."""
 CONTINUES = "continues"
 """Tag of a run: number of the trial that a short look stopped and whose training it took up."""
 CONTINUED_BY = "continued_by"
@@ -37,33 +37,31 @@ class MlflowRuns:
     """The runs of one experiment, by trial and seed; this process is their only writer.
 
     Args:
-        client: MLflow's.
-        writer: to the runs of the experiment.
+        client: the MLflow client.
+        writer: for the runs of the experiment.
     """
 
     def __init__(self, client: Any, writer: MlflowWriter, config: StudyConfig, experiment_id: str) -> None:
         self._client, self._writer, self._config, self._experiment_id = client, writer, config, experiment_id
         self._known: dict[str, Run] = {}
         self._resumed: dict[str, int] = {}
-        """Of the runs that have started before: how often they were taken up again."""
+        """How often each run was resumed, for runs started before."""
         self.parent_id = ""
-        """The study's own run, whose children these are."""
+        """The study's parent run."""
 
     def know(self, runs: Iterable[Run]) -> None:
-        """Take `runs` for those that are there and that this process has not opened."""
+        """Set the existing runs, none of which this process has opened."""
         ours = [run for run in runs if run.data.tags.get(records.TAG_ROLE) == records.ROLE_RUN]
         self._known = {
             f"{int(run.data.tags[records.TAG_TRIAL])}/{run.data.tags[records.TAG_SEED]}": run for run in ours
         }
 
     def knows(self, plan: RunPlan) -> bool:
-        """Whether an earlier driver opened the plan's run, and this one has not yet."""
+        """Whether an earlier driver opened the plan's run and this one has not yet."""
         return plan.key in self._known
 
     def lacking(self, runs: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
-        """Return those of the `runs`, (trial, seed), that are neither there nor in MLflow's bin, from which they can be
-        taken out.
-        """
+        """Return those of the `runs`, (trial, seed), that MLflow does not have, not even as deleted (restorable)."""
         lost = [(trial, seed) for trial, seed in runs if f"{trial}/{seed}" not in self._known]
         if not lost:
             return []
@@ -72,19 +70,19 @@ class MlflowRuns:
         return [key for key in lost if key not in deleted]
 
     def interrupt(self, runs: Iterable[tuple[int, int]]) -> None:
-        """Set those of the `runs`, (trial, seed), that a dead driver left to interrupted."""
+        """Set `runs`, (trial, seed), that a dead driver left running to interrupted."""
         for trial, seed in runs:
             run = self._known.get(f"{trial}/{seed}")
             if run is not None and run.data.tags.get(records.TAG_STATE) != records.INTERRUPTED:
                 self.end(run.info.run_id, "interrupted")
 
     def supersede_trials(self, numbers: Container[int]) -> None:
-        """Let the runs of the trials of these `numbers` count no more."""
+        """Mark the runs of the trials `numbers` as superseded."""
         for key in [key for key in self._known if int(key.partition("/")[0]) in numbers]:
             self.supersede(self._known.pop(key).info.run_id)
 
     def supersede(self, run_id: str) -> None:
-        """Let a run count no more: another takes its place, or has."""
+        """Mark a run as superseded: it no longer counts."""
         self._client.set_tag(run_id, records.TAG_ROLE, records.ROLE_SUPERSEDED)
 
     def _supersede_continued(self, plan: RunPlan) -> None:
@@ -97,13 +95,13 @@ class MlflowRuns:
             self.supersede(run.info.run_id)
 
     def open(self, plan: RunPlan) -> tuple[str, set[int]]:
-        """Return the id of the plan's run, new or found again, and the epochs that it already holds."""
+        """Return the id of the plan's run, new or existing, and the epochs that it already has."""
         self._supersede_continued(plan)
         run = self._known.get(plan.key)
         tags, params = self._tags(plan), {path: str(value) for path, value in self._settings(plan)}
         if run is None:
             run_id = self._writer.create(plan.label, {**tags, records.TAG_STATE: records.WAITING})
-            # MLflow writes params first: what it refuses has not started.
+            # MLflow writes params first: if it rejects them, the run has not started.
             self._writer.log(run_id, params=params, tags=tags)
             return run_id, set()
         self._refuse_other_params(run, plan, params)
@@ -118,12 +116,12 @@ class MlflowRuns:
         return self._config.method.settings(plan.config).items()
 
     def _refuse_other_params(self, run: Run, plan: RunPlan, params: dict[str, str]) -> None:
-        """Raise StudyChanged if the run was recorded with other settings: MLflow never changes a parameter."""
+        """Raise StudyChanged if the run was recorded with other settings: MLflow params cannot be changed."""
         stored = run.data.params
         if other := [path for path in sorted(params) if stored.get(path, params[path]) != params[path]]:
             changed = ", ".join(f"{path} = {stored[path]}, but the spec now gives {params[path]}" for path in other)
             raise StudyChanged(
-                f'study "{self._config.study.name}", run "{plan.label}" ({run.info.run_id}): MLflow has it with '
+                f'study "{self._config.study.name}", run "{plan.label}" ({run.info.run_id}): it is in MLflow with '
                 f"{changed}; "
                 "nothing was written. Delete the run in the MLflow UI and run the same command to retrain it"
             )
@@ -144,7 +142,7 @@ class MlflowRuns:
         return {name: value for name, value in tags.items() if value}
 
     def note_start(self, run_id: str, plan: RunPlan, device: str, reused: bool) -> None:
-        """Write where the run trains, or which run's numbers it uses again; once more if its worker died."""
+        """Write the run's device, or the run whose results it reuses; called again after a worker died."""
         resumed = self._resumed.get(run_id, -1) + 1
         tags = {records.TAG_DEVICE: device} | ({records.TAG_RESUMED: str(resumed)} if resumed else {})
         origin = self._origin(run_id, plan.fingerprint) if reused else None
@@ -152,7 +150,7 @@ class MlflowRuns:
         self._resumed[run_id] = resumed
 
     def _origin(self, run_id: str, fingerprint: str) -> str | None:
-        """Return the complete run that trained `fingerprint`, if another one did."""
+        """Return the id of another complete run that trained `fingerprint`, or None."""
         everywhere = [experiment.experiment_id for experiment in self._client.search_experiments()]
         wanted = f"tags.{records.TAG_CELL} = '{fingerprint}' and tags.`{records.TAG_STATE}` = '{records.COMPLETE}'"
         found = [run for run in self._client.search_runs(everywhere, wanted) if run.info.run_id != run_id]
@@ -160,23 +158,23 @@ class MlflowRuns:
         return found[0].info.run_id if found else None
 
     def log_epoch(self, run_id: str, epoch: AnyEpoch) -> None:
-        """Write an epoch's metrics, with the time when the epoch ended.
+        """Write an epoch's metrics with the epoch's end time.
 
-        What comes within some seconds of the run's last write waits for the next one; if the driver dies before it, the
-        run sends its epochs again.
+        Epochs within seconds of the run's last write wait for the next one; if the driver dies before that, the run
+        sends its epochs again.
         """
         self._writer.keep(run_id, epoch.metrics, epoch)
         if self._writer.is_due(run_id):
             self.flush(run_id)
 
     def flush(self, run_id: str) -> None:
-        """Write the epochs of a run that wait."""
+        """Write the waiting epochs of a run."""
         self._writer.log(run_id)
 
     def log_result(
         self, run_id: str, plan: RunPlan, result: AnyResult, last: AnyEpoch, files: dict[str, bytes]
     ) -> None:
-        """Write the artifacts of a complete run; its final metrics are written with its end, which follows."""
+        """Write the artifacts of a complete run; its final metrics are written by the following `end`."""
         self._writer.keep(run_id, {**result.metrics, **self._length(plan, last.epoch)}, last)
         with tempfile.TemporaryDirectory() as folder:
             for name, content in files.items():
@@ -184,7 +182,7 @@ class MlflowRuns:
             self._client.log_artifacts(run_id, folder)
 
     def log_partial_result(self, run_id: str, plan: RunPlan, epochs: list[AnyEpoch]) -> None:
-        """Keep what a run reached that ended early, to be written with its end, which follows."""
+        """Queue the metrics of a run that ended early; they are written by the following `end`."""
         if epochs:
             metric = self._config.metric
             best = max(epochs, key=lambda epoch: metric.sign * epoch.value)
@@ -203,9 +201,9 @@ class MlflowRuns:
     def end(
         self, run_id: str, state: records.EndState, message: str = "", label: str = "", *, stops_trial: bool = False
     ) -> None:
-        """End a run in the way of its state; an interrupted one is open again later.
+        """End a run with its state; an interrupted run is reopened later.
 
-        `stops_trial`: the trial has no further seeds, because a pruner stopped it.
+        `stops_trial`: the trial has no more seeds, because a pruner stopped it.
         """
         tags: dict[str, str] = {records.TAG_STATE: state}
         if message:

@@ -1,4 +1,4 @@
-"""Writes to MLflow's runs: metrics that follow each other quickly are written together, in one batch."""
+"""Writes to MLflow runs, combining metrics that follow quickly into one batch."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ if TYPE_CHECKING:
     from mlflow.entities import Metric
 
 WRITE_SECONDS = 5.0
-"""Epochs that follow one another faster than this are written together."""
+"""Epochs that follow each other faster than this are written together."""
 METRICS_AT_ONCE = 500
-"""MLflow takes at most 1,000 metrics in a batch."""
+"""MLflow accepts at most 1,000 metrics in a batch."""
 
 
 class MlflowWriter:
     """Writes to the runs of one experiment.
 
     Args:
-        client: MLflow's.
-        common_tags: what every run that is made is tagged with.
+        client: the MLflow client.
+        common_tags: tags of every new run.
     """
 
     def __init__(self, client: Any, experiment_id: str, common_tags: Mapping[str, str]) -> None:
@@ -31,25 +31,25 @@ class MlflowWriter:
         self._written: dict[str, float] = {}
 
     def create(self, name: str, tags: Mapping[str, str]) -> str:
-        """Make a run and return its id."""
+        """Create a run and return its id."""
         now = round(time.time() * 1000)
         run = self._client.create_run(self._experiment_id, start_time=now, tags={**self._common, **tags}, run_name=name)
         run_id: str = run.info.run_id
         return run_id
 
     def keep(self, run_id: str, values: Mapping[str, float], at: AnyEpoch) -> None:
-        """Keep metrics, with the time when the epoch `at` ended, for the next write to the run."""
+        """Queue metrics, with the end time of epoch `at`, for the next write to the run."""
         self._waiting.setdefault(run_id, []).extend(_metrics(values, at))
 
     def is_due(self, run_id: str) -> bool:
-        """Whether what was kept of a run should be written now: it is much, or the last write is some seconds ago."""
+        """Whether queued metrics of a run should be written now: there are many, or the last write is seconds ago."""
         many = len(self._waiting.get(run_id, ())) >= METRICS_AT_ONCE
         return many or time.monotonic() - self._written.get(run_id, 0.0) >= WRITE_SECONDS
 
     def log(
         self, run_id: str, *, params: Mapping[str, str] | None = None, tags: Mapping[str, str] | None = None
     ) -> None:
-        """Write to a run, and with it the metrics that were kept."""
+        """Write to a run, including its queued metrics."""
         from mlflow.entities import Param, RunTag
 
         all_metrics = self._waiting.get(run_id, [])

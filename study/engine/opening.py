@@ -1,4 +1,4 @@
-"""Both stores of a study, opened for its driver: what one has lost is made again from the other."""
+"""Opens both stores of a study for its driver, rebuilding what is missing in one from the other."""
 
 from __future__ import annotations
 
@@ -17,11 +17,10 @@ from .trials import Trials
 def open_recorder(
     config: StudyConfig, home: Home, watch: HomeWatch, checksum: str
 ) -> tuple[Recorder, SpendingLimits, list[str]]:
-    """Open both stores; what Optuna has lost is made again from MLflow, and what has ended in Optuna and is lost in
-    MLflow is to run again.
+    """Open both stores; rebuild trials missing in Optuna, and mark ended runs missing in MLflow to run again.
 
-    Return the recorder that writes them, what the study may spend, and a line on each run that went wrong before.
-    Raises StoreAway, StudyChanged.
+    Return the recorder, the spending limits, and one line for each earlier run with a problem. Raises StoreUnreachable,
+    StudyChanged.
     """
     with watch.guard():
         storage, client = open_optuna(home), open_mlflow(home)
@@ -32,7 +31,7 @@ def open_recorder(
         if lost := tracking.runs.lacking(trials.ended_runs):
             trials.replace({trial for trial, _ in lost})
             trials = Trials(storage, config, checksum)
-            many = "1 run that had ended was" if len(lost) == 1 else f"{len(lost)} runs that had ended were"
+            many = "1 ended run was" if len(lost) == 1 else f"{len(lost)} ended runs were"
             tracking.notes.append(
                 f"{many} missing in MLflow: restored from checkpoints, or retrained where there is no checkpoint"
             )

@@ -1,4 +1,4 @@
-"""The Optuna study of a spec: made or opened, and refused if it is another's or started with another spec."""
+"""The Optuna study of a spec: created or opened, and rejected if another tool or another spec made it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def open_study(storage: SoleWriter, config: StudyConfig) -> Study:
-    """Return Optuna's study of a spec, made if it is missing, with its pruner."""
+    """Return the Optuna study of a spec with its pruner, created if missing."""
     import optuna
 
     return optuna.create_study(
@@ -39,7 +39,7 @@ def _pruner(config: StudyConfig) -> Any:
 
 
 def refuse_other_direction(study: Study, config: StudyConfig) -> None:
-    """Raise InputError if the study is none that mamlab made: ours go where the metric is better."""
+    """Raise InputError unless the study optimizes one value in the metric's direction, as mamlab's studies do."""
     found = [direction.name.lower() for direction in study.directions]
     if found != [_direction(config)] and FROZEN not in study.user_attrs:
         raise InputError(
@@ -49,9 +49,9 @@ def refuse_other_direction(study: Study, config: StudyConfig) -> None:
 
 
 def freeze(study: Study, config: StudyConfig, data_checksum: str) -> None:
-    """Store what of the spec may not change, at the first start; raise StudyChanged at a later one if it did.
+    """At the first start, store the part of the spec that may not change; later, raise StudyChanged if it did.
 
-    Raises SpecError at the first start for a space in which different parameters mean the same config.
+    Raises SpecError at the first start for a space in which different parameters give the same config.
     """
     now = frozen_json(config, data_checksum)
     before = study.user_attrs.get(FROZEN)

@@ -1,4 +1,4 @@
-"""A study at a glance: what `mamlab status` shows of it. Read from the stores, or from the snapshot of its driver."""
+"""The overview of a study that `mamlab status` shows, read from the stores or from the driver's snapshot."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ TROUBLES_KEPT = 5
 
 @dataclass(frozen=True)
 class RunningRun:
-    """A run in progress: finished epochs, planned ones, and the best value on validation data so far."""
+    """A run in progress: finished epochs, planned epochs, and the best validation value so far."""
 
     label: str
     epoch: int
@@ -24,7 +24,7 @@ class RunningRun:
 
 @dataclass(frozen=True)
 class Best:
-    """The best complete trial of a search: its value on validation data as people read it, its searched settings."""
+    """The best complete trial of a search: formatted validation value and searched settings."""
 
     label: str
     accuracy: str
@@ -33,7 +33,7 @@ class Best:
 
 @dataclass(frozen=True)
 class Overview:
-    """One study: how far it is, what runs, what is best, what went wrong."""
+    """One study: progress, running runs, best trial, problems."""
 
     name: str
     kind: str
@@ -41,14 +41,14 @@ class Overview:
     counts: dict[str, int]
     """Runs by state."""
     planned: int = 0
-    """Runs that the study wants in the end; 0 while unknown."""
+    """Total number of planned runs; 0 while unknown."""
     running: tuple[RunningRun, ...] = ()
     best: Best | None = None
-    """Of a search alone: the best of an ablation's single seeds says nothing."""
+    """Only for a search: the best single seed of an ablation means nothing."""
     troubles: tuple[str, ...] = ()
-    """A line for each of the last runs that have something to say: state, label, message."""
+    """One line for each of the last runs with a message: state, label, message."""
     driver: str = ""
-    """Who runs it now: host, process, since when; empty if nobody does."""
+    """The running driver: host, process, start time; empty if none."""
     problem: str = ""
     held: tuple[str, ...] = ()
     missing: str = ""
@@ -58,15 +58,15 @@ class Overview:
     metric: Metric = ACCURACY
     """What values are of."""
     at: float = 0.0
-    """When this was so, in Unix seconds."""
+    """Time of this overview, in Unix seconds."""
 
     def as_tree(self) -> dict[str, Any]:
-        """Return it as JSON knows it."""
+        """Return it as JSON values."""
         return asdict(self)
 
 
 def from_tree(tree: Mapping[str, Any]) -> Overview:
-    """Return what `as_tree` gave. Raises TypeError, KeyError for what is none."""
+    """Return the overview from `as_tree`. Raises TypeError, KeyError for anything else."""
     lists = {name: tuple(tree[name]) for name in ("troubles", "held", "notes")}
     running = tuple(RunningRun(**row) for row in tree["running"])
     best = Best(**tree["best"]) if tree["best"] else None
@@ -75,10 +75,10 @@ def from_tree(tree: Mapping[str, Any]) -> Overview:
 
 
 def trouble(state: str, label: str, message: str) -> str:
-    """Return the line on a run that has something to say."""
+    """Return the line for a run with a message."""
     return f"{state.replace('_', ' ')}  {label}: {message}"
 
 
 def best_settings(searched: tuple[str, ...], params: Mapping[str, Any]) -> dict[str, str]:
-    """Return what the best trial had of the searched settings, as text; one that was not active is absent."""
+    """Return the searched settings of the best trial as text; inactive ones are absent."""
     return {name: str(params[name]) for name in sorted(searched) if name in params}

@@ -1,4 +1,4 @@
-"""The overviews of a home's studies: from their snapshots, and where these do not count, from the stores."""
+"""The overviews of a home's studies: from valid snapshots, otherwise from the stores."""
 
 from __future__ import annotations
 
@@ -14,10 +14,7 @@ READING = "Reading MLflow ..."
 
 
 def overviews(home: Home, tell: Callable[[str], None]) -> list[Overview]:
-    """Return all studies of a home, the newest first; `tell` says what takes a while.
-
-    Raises UnknownStudyError if there are none.
-    """
+    """Return all studies of a home, newest first; `tell` reports slow steps. Raises UnknownStudyError if none."""
     names = marks.studies(home)
     found = [read_snapshot(home, name) for name in names or ()]
     if names and all(found):
@@ -30,7 +27,7 @@ def overviews(home: Home, tell: Callable[[str], None]) -> list[Overview]:
 
 
 def overview(home: Home, name: str, tell: Callable[[str], None]) -> Overview:
-    """Return one study; `tell` says what takes a while. Raises UnknownStudyError if there is none of the name."""
+    """Return one study; `tell` reports slow steps. Raises UnknownStudyError if it does not exist."""
     if found := read_snapshot(home, name):
         return found
     require_store(home)
@@ -41,7 +38,7 @@ def overview(home: Home, name: str, tell: Callable[[str], None]) -> Overview:
 
 
 def _kept(home: Home, found: Overview) -> Overview:
-    """Return an overview, kept as a snapshot for the next time if nothing is to be said of it and nobody drives it."""
+    """Return an overview; save it as a snapshot if it has no problems or notes and no driver is running."""
     if not (home.stores or found.driver or found.problem or found.missing or found.notes):
         write_snapshot(home, found, content_of(home, found.name, found.experiment_id))
     return found

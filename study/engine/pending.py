@@ -1,6 +1,4 @@
-"""Events that no store could take yet, in their order: in memory and, so that they outlive the driver, in the study's
-journal.
-"""
+"""Pending events, not yet written to the stores: kept in order in memory, and in the journal to survive the driver."""
 
 from __future__ import annotations
 
@@ -15,9 +13,9 @@ from .run import Run
 
 
 class Pending:
-    """What waits to be written into the stores.
+    """Events that wait to be written to the stores.
 
-    What the journal could not take is taken from the checkpoints by the next start.
+    If the journal cannot be written either, the next start recovers them from the checkpoints.
     """
 
     def __init__(self, journal: Journal) -> None:
@@ -33,33 +31,33 @@ class Pending:
 
     @property
     def ends(self) -> Counter[EndState]:
-        """How many runs ended by what waits, by their state."""
+        """How many runs the pending events end, by state."""
         return Counter(end for _, event in self._events if (end := end_of(event)))
 
     @property
     def counted(self) -> str:
-        """How many events wait, as the beginning of a sentence: "1 event is"."""
+        """The number of pending events as the start of a sentence: "1 event is"."""
         return "1 event is" if len(self) == 1 else f"{len(self)} events are"
 
     @property
     def unsaved(self) -> str:
-        """What is in no store and not in the journal, and why; empty if all is kept."""
+        """Which events are in neither store nor journal, and why; empty if none."""
         if not (self._events and self._unkept):
             return ""
-        return f"{self.counted} in no database, and {self._journal.path} cannot be written ({self._unkept})"
+        return f"{self.counted} not in the stores yet, and {self._journal.path} cannot be written ({self._unkept})"
 
     def add(self, run: Run, event: Event) -> None:
-        """Let an event wait; the journal has all epochs of its run, so that it can be read alone."""
+        """Queue an event; the journal also gets all epochs of its run, so that it is self-contained."""
         first = all(run is not other for other, _ in self._events)
         self._events.append((run, event))
         self._keep(run, [*(_epochs(run) if first else ()), event])
 
     def done(self) -> None:
-        """Forget the first event, which is written."""
+        """Remove the first event, which has been written."""
         self._events.popleft()
 
     def keep(self) -> None:
-        """Write all that waits into the journal, if it could not take a part before."""
+        """Write all pending events to the journal if that failed before."""
         if self._unkept:
             self._unkept = ""
             for run, event in self._events:
@@ -73,7 +71,7 @@ class Pending:
 
 
 def end_of(event: Event) -> EndState | None:
-    """Return the state in which a run ends by the event, None if it goes on."""
+    """Return the state in which the event ends its run, None if the run continues."""
     match event:
         case Finished():
             return "complete"

@@ -1,6 +1,4 @@
-"""What stands in a rebuilt study at the numbers of trials that no run in MLflow tells of, so that the others keep
-theirs.
-"""
+"""Placeholders in a rebuilt study for trials without a run in MLflow, so that the other trials keep their numbers."""
 
 from __future__ import annotations
 
@@ -21,18 +19,17 @@ if TYPE_CHECKING:
     from optuna.trial import FixedTrial, FrozenTrial
 
 Drawn = Mapping[int, "FixedTrial | None"]
-"""What the trials of a search drew, by number; None where MLflow lacks it."""
+"""Sampled parameters of a search's trials, by number; None if missing in MLflow."""
 
 
 class Placeholders:
-    """A trial that MLflow was never told of starts as it would have; where the plan wants no more, an empty one has the
-    number.
+    """Makes placeholders: a trial that the plan still needs, waiting to run; otherwise an empty failed trial.
 
     Args:
-        there: Optuna's trials, those of lower numbers.
-        superseded: numbers of trials that others replace.
-        recorded: MLflow's trials that Optuna lacks, by number.
-        drawn: of each of these, in a search.
+        there: Optuna's trials, which have the lower numbers.
+        superseded: numbers of superseded trials.
+        recorded: trials in MLflow that Optuna lacks, by number.
+        drawn: their sampled parameters, in a search.
     """
 
     def __init__(
@@ -42,9 +39,9 @@ class Placeholders:
         self._config, self._checksum = config, checksum
         self.superseded = superseded
         self.retry_of: dict[int, int] = {}
-        """Of a search: number -> number of the trial that it replaces."""
+        """In a search: number -> number of the trial that it replaces."""
         self.forgotten: set[int] = set()
-        """Numbers of replaced trials that nothing shall repeat: another tool had ended them."""
+        """Numbers of superseded trials that are not repeated, because another tool ended them."""
         ours = [one for one in there if is_ours(one)]
         counting = [one.user_attrs for one in ours if one.number not in superseded]
         started = [trial for trial in recorded.values() if trial.counts]
@@ -60,7 +57,7 @@ class Placeholders:
             self._planned = deque(pair for pair in planned_runs(config) if pair not in done)
 
     def make(self, number: int, trial: RecordedTrial | None) -> FrozenTrial:
-        """Return the trial `number`; of a recorded `trial` MLflow lacks the settings, or it is forgotten."""
+        """Return the placeholder for trial `number`; `trial` is its record without settings, if there is one."""
         if number in self.forgotten:
             return create_trial(state=TrialState.FAIL, user_attrs={PLACEHOLDER: True})
         if self._config.kind == "search":
@@ -81,9 +78,7 @@ class Placeholders:
         return waiting({OURS: True}, {})
 
     def _find_retries(self, ours: Sequence[FrozenTrial], drawn: Drawn) -> None:
-        """Match the replaced trials with later ones of the same parameters; what the plan has no room to repeat is
-        forgotten.
-        """
+        """Match superseded trials with later ones of the same parameters; drop those that exceed the plan."""
         new = {number: trial.params for number, trial in drawn.items() if trial is not None}
         params = {one.number: one.params for one in ours} | new
         done = {one.user_attrs.get(RETRY_OF) for one in ours}
@@ -101,5 +96,5 @@ class Placeholders:
 
 
 def waiting(user_attrs: dict[str, Any], system_attrs: dict[str, Any]) -> FrozenTrial:
-    """Return a trial as Optuna's `enqueue_trial` makes one."""
+    """Return a waiting trial like Optuna's `enqueue_trial`."""
     return create_trial(state=TrialState.WAITING, user_attrs=user_attrs, system_attrs=system_attrs)

@@ -1,4 +1,4 @@
-"""The runs of a study as they are planned, and what of a study may not change once it has started."""
+"""The planned runs of a study, and the part of its spec that may not change once it has started."""
 
 from __future__ import annotations
 
@@ -33,21 +33,21 @@ SHORT_NAMES = {
     "outer.lr": "outer",
     "msl.epochs": "msl-epochs",
 }
-"""How a run's name calls what is searched, in this order; anything else follows by the last part of its path."""
+"""Short names of searched settings in run names, in this order; others follow, named by the last part of their path."""
 LABEL_LENGTH = 90
 DATA_PATH, CHECKSUM = "data.path", "data_checksum"
-"""Where the frozen part has the folder of the data, and what is in it."""
+"""Keys of the data folder and its checksum in the frozen part."""
 _FREE = {DATA_PATH, "data.skip", *(f"trainer.{name}" for name in MACHINE)}
-"""What may differ between two starts of a study: it changes no number."""
+"""Settings that may change between two starts, because they do not affect results."""
 
 
 class StudyChanged(InputError):
-    """A study was started again with another spec, in a part that may not change."""
+    """A study was started again with a change in its spec that is not allowed."""
 
 
 @dataclass(frozen=True)
 class RunPlan:
-    """One training of a study: its trial and seed name it, `fingerprint` says what is trained."""
+    """One training of a study, identified by trial and seed; `fingerprint` identifies what is trained."""
 
     trial: int
     seed: int
@@ -69,7 +69,7 @@ class RunPlan:
 
 
 def planned_runs(config: StudyConfig) -> Iterator[tuple[str | None, int]]:
-    """Yield (arm, seed) of an ablation or a single training: seeds outside, so that blocks finish together."""
+    """Yield (arm, seed) of an ablation or a single training, seed by seed, so that complete blocks finish first."""
     for seed in config.seeds:
         for arm in config.arms or [None]:
             yield arm, seed
@@ -81,19 +81,17 @@ def run_label(config: StudyConfig, arm: str | None, seed: int) -> str:
 
 
 def run_attributes(config: StudyConfig, arm: str | None, seed: int, fingerprint: str) -> dict[str, Any]:
-    """Return what Optuna's trial of one training of an ablation, or of a single training, is marked with."""
+    """Return the user attributes of a trial of an ablation or a single training."""
     return {"arm": arm, "seed": seed, "cell": fingerprint, LABEL: run_label(config, arm, seed)}
 
 
 def planned_fingerprint(config: StudyConfig, arm: str | None, seed: int, data_checksum: str) -> str:
-    """Return what is trained of (arm, seed). Raises KeyError for an arm that the spec does not have."""
+    """Return the fingerprint of (arm, seed). Raises KeyError for an unknown arm."""
     return config.fingerprint(config.base if arm is None else config.arms[arm][0], seed, data_checksum)
 
 
 def sampler_seed(study_seed: int, trial: int | str) -> int:
-    """Return the seed of the sampler for one trial (or "TRIAL/ATTEMPT"): the first 4 bytes of a SHA-256 of both
-    numbers.
-    """
+    """Return the sampler seed of one trial (or "TRIAL/ATTEMPT"): the first 4 bytes of a SHA-256 of both arguments."""
     return int.from_bytes(hashlib.sha256(f"{study_seed}/{trial}".encode()).digest()[:4], "big")
 
 
@@ -102,7 +100,7 @@ def search_label(trial: int, params: Mapping[str, Any], preset: str | None) -> s
     words = [f"trial-{trial:03d}"] + ([preset] if preset else [])
     order = list(SHORT_NAMES)
     for path in sorted(params, key=lambda path: order.index(path) if path in order else len(order)):
-        if params[path] != "on":  # the settings that follow say it
+        if params[path] != "on":  # implied by the settings that follow
             text = f"{params[path]:.2g}" if isinstance(params[path], float) else str(params[path])
             words.append(f"{SHORT_NAMES.get(path, path.rpartition('.')[2])}={text}")
     label = " ".join(words)
@@ -110,14 +108,14 @@ def search_label(trial: int, params: Mapping[str, Any], preset: str | None) -> s
 
 
 def frozen_json(config: StudyConfig, data_checksum: str) -> str:
-    """Return what may not change, as JSON."""
+    """Return the part that may not change, as JSON."""
     return json.dumps({**config.frozen_part(), "data_checksum": data_checksum}, sort_keys=True)
 
 
 def refuse_change(study: str, before: str, now: str) -> None:
-    """Raise StudyChanged, naming every difference, unless two results of `frozen_json` are the same.
+    """Raise StudyChanged, listing every difference, unless two results of `frozen_json` are equal.
 
-    The folder of the data may change: the checksum says whether it is the same data.
+    The data folder may change as long as the checksum is the same.
     """
     old, new = (flatten(with_new_names(json.loads(text))) for text in (before, now))
     changes = [

@@ -1,4 +1,4 @@
-"""What a study looks like at one moment: the driver hands it out, a display or a test reads it."""
+"""The progress of a study at one moment, as the driver reports it to displays and callbacks."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from reports.records import EndState, Kind
 
 @dataclass(frozen=True)
 class RunningRow:
-    """One run in progress. Accuracies are shares in [0, 1], `seconds` is wall-clock since it was dispatched."""
+    """One run in progress. Accuracies are in [0, 1]; `seconds` is wall-clock time since it was dispatched."""
 
     label: str
     epoch: int
-    """Finished epochs, 0 at first."""
+    """Finished epochs."""
     epochs: int
     """Planned epochs."""
     value: float | None
@@ -30,7 +30,7 @@ class RunningRow:
 
 
 Ending = tuple[RunningRow, EndState]
-"""A run that has just ended, and how."""
+"""A run that has just ended, and its state."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class EndedRun:
     arm: str | None
     seed: int | None
     epochs: int
-    """Finished ones."""
+    """Finished epochs."""
     val_accuracy: float | None
     seconds: float
 
@@ -62,12 +62,12 @@ class StudyProgress:
     study: str
     kind: Kind
     planned: int
-    """Runs (trainings) that the study wants in the end; 0 if only hours limit it."""
+    """Total number of planned runs (trainings); 0 if limited only by hours."""
     counts: dict[str, int] = field(default_factory=dict)
-    """Runs by state: those of `EndState`, and while live "running" and "waiting"; absent means 0."""
+    """Number of runs by state: `EndState`, and while the study runs "running" and "waiting"; absent means 0."""
     running: tuple[RunningRow, ...] = ()
     just_ended: tuple[Ending, ...] = ()
-    """The runs that ended since the progress before, and how."""
+    """Runs that ended since the previous progress."""
     metric: Metric = ACCURACY
     """What values are of."""
     best_label: str | None = None
@@ -75,28 +75,28 @@ class StudyProgress:
     """Best value on validation data (mean over the seeds of a trial) of a complete trial."""
     best_params: dict[str, Any] = field(default_factory=dict)
     elapsed: float = 0.0
-    """Seconds since this call of the driver began."""
+    """Seconds since this start of the driver."""
     remaining: float | None = None
     """Estimated seconds to the end; None while unknown."""
     finished: bool = False
     """True only for the last progress of a study whose plan is done."""
     interrupted: bool = False
-    """True only for the last progress of a study that was stopped and can go on."""
+    """True only for the last progress of a study that was stopped and can be resumed."""
     spent: str = ""
-    """Which limit of [budget] ended the study before its plan was done, such as "[budget] hours = 2"."""
+    """The [budget] limit that ended the study before its plan was done, such as "[budget] hours = 2"."""
     paused: str = ""
-    """Why no further run was started although some are left: the last runs failed alike; names them, and the error."""
+    """Why no more runs start although some are left: the last runs failed with the same error; names runs and error."""
     experiment_id: str = ""
-    """MLflow's experiment."""
+    """Id of the MLflow experiment."""
     doing: str = ""
-    """What is done before the first run starts, such as "Reading 848 pictures"."""
+    """Activity before the first run starts, such as "Reading 848 pictures"."""
     data_notes: tuple[str, ...] = ()
-    """What the user should know of the data; told once, when the study starts."""
+    """Notes on the data; reported once, when the study starts."""
     messages: tuple[str, ...] = ()
-    """The latest notices for the user (a run that failed, a worker that died), oldest first."""
+    """The latest messages for the user (a failed run, a dead worker), oldest first."""
     notes: tuple[str, ...] = ()
-    """Notes about the stores, shown again when the study has ended; only in the last progress."""
+    """Notes about the stores; only in the last progress."""
     away: str = ""
-    """Which store does not answer, since when, and what waits to be written; empty while both answer."""
+    """Which store is unreachable, since when, and how many events are pending; empty while both are reachable."""
     unsaved: str = ""
-    """Of a study that was stopped: what no store and no file could take, and why; empty if all is kept."""
+    """After a stop: what could be written to neither store nor journal, and why; empty if everything is saved."""

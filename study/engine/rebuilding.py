@@ -1,7 +1,7 @@
-"""Optuna's side of a study made again from MLflow's runs, where `optuna.db` was lost, set aside, or is an older copy.
+"""Rebuilds a study's trials in Optuna from MLflow's runs, if `optuna.db` was lost, set aside or is an old copy.
 
-The trials come in the order of their numbers, each in one transaction: what is missing is what MLflow has beyond
-Optuna's last number, so the next start goes on with what one that died has left.
+Trials are created in order of number, each in one transaction. Missing are those beyond Optuna's last number, so an
+interrupted rebuild is completed by the next start.
 """
 
 from __future__ import annotations
@@ -36,9 +36,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Lost:
-    """What Optuna lacks of a study: `trials` that MLflow has. `there` are those that Optuna has, `attrs` the study's
-    attributes.
-    """
+    """What Optuna lacks of a study: `trials` in MLflow. `there` are Optuna's trials, `attrs` its study attributes."""
 
     experiment_id: str
     trials: dict[int, RecordedTrial]
@@ -47,22 +45,21 @@ class Lost:
 
     @property
     def runs(self) -> str:
-        """How many runs MLflow has of what is lost."""
+        """How many runs MLflow has of the lost trials."""
         found = sum(len(trial.runs) for trial in self.trials.values())
         return f"MLflow's {found} runs" if found > 1 else "MLflow's 1 run"
 
     @property
-    def told(self) -> str:
-        """What is lost, as a sentence without its point."""
-        what = f"no trial from number {len(self.there)} on" if self.there else "no study of this name"
+    def summary(self) -> str:
+        """What is lost, as a sentence without a period."""
+        what = f"no trials from number {len(self.there)} on" if self.there else "no study of this name"
         return f"Optuna's database has {what}"
 
 
 def find_lost(storage: SoleWriter, client: Any, study: str) -> Lost | None:
-    """Return what Optuna lacks of a study that MLflow has; None if it lacks nothing, as of a study that is new.
+    """Return what Optuna lacks of a study that MLflow has; None if nothing, as for a new study.
 
-    Raises ValueError if another tool's trials have taken the numbers of ours, ReportError for an experiment that was
-    deleted.
+    Raises ValueError if another tool's trials have the numbers of ours, ReportError if the experiment was deleted.
     """
     there, attrs = _there(storage, study)
     experiment = find_experiment(client, study, str(attrs.get(EXPERIMENT, "")))
@@ -76,18 +73,18 @@ def find_lost(storage: SoleWriter, client: Any, study: str) -> Lost | None:
         raise InputError(
             f'study "{study}": Optuna\'s store has {len(there)} trials of this name that another tool made and none '
             f"from mamlab, but MLflow has {len(found)} trials of it. Delete the other tool's study (optuna "
-            f"delete-study --study-name {study} --storage "
-            "URL)and run the command again; mamlab's study is then rebuilt from MLflow"
+            f"delete-study --study-name {study} --storage URL) and run the command again; mamlab's study is then "
+            "rebuilt from MLflow"
         )
     trials = {number: trial for number, trial in found.items() if number >= len(there)}
     return Lost(experiment.experiment_id, trials, there, attrs) if trials else None
 
 
 def rebuild(storage: SoleWriter, client: Any, home: Home, config: StudyConfig, checksum: str) -> str:
-    """Make the trials again that MLflow has and Optuna lacks; return what to say of it, empty if Optuna lacks none.
+    """Rebuild the trials that MLflow has and Optuna lacks; return a note, empty if none are missing.
 
-    The caller holds the driver's lock. Nothing is written unless all of it can be. Raises StudyChanged if the runs are
-    of another spec, DriverBusy if a driver of another home runs the study, and as `find_lost`.
+    The caller holds the driver's lock. Nothing is written unless everything can be. Raises StudyChanged if the runs
+    belong to another spec, DriverBusy if a driver of another home runs the study, and as `find_lost`.
     """
     if (lost := find_lost(storage, client, config.study.name)) is None:
         return ""
@@ -96,7 +93,7 @@ def rebuild(storage: SoleWriter, client: Any, home: Home, config: StudyConfig, c
         Heartbeat(home).refuse_other(config.study.name, lambda: str(client.get_run(run_id).data.tags.get(TAG, "")))
     _refuse_other_spec(client, parent, lost, config, checksum)
     _make(storage, client, config, checksum, lost)
-    return f"{lost.told}; rebuilt from {lost.runs}"
+    return f"{lost.summary}; rebuilt from {lost.runs}"
 
 
 def _there(storage: SoleWriter, study: str) -> tuple[list[FrozenTrial], dict[str, Any]]:
@@ -110,7 +107,7 @@ def _there(storage: SoleWriter, study: str) -> tuple[list[FrozenTrial], dict[str
 def _single(
     recorded: dict[int, RecordedTrial], there: Sequence[FrozenTrial], superseded: Collection[int]
 ) -> dict[int, RecordedTrial]:
-    """Leave out the trials of an ablation whose arm and seed another one has; no driver made them."""
+    """Drop duplicate trials of an ablation (same arm and seed), which no driver made."""
     attrs = {one.number: one.user_attrs for one in there if one.number not in superseded}
     planned = {(own.get("arm"), own.get("seed")): number for number, own in attrs.items()}
     found = {}
@@ -122,7 +119,7 @@ def _single(
 
 
 def _refuse_other_spec(client: Any, parent: Any, lost: Lost, config: StudyConfig, checksum: str) -> None:
-    """Raise StudyChanged if the study started with another spec, by Optuna's side or by the one that MLflow keeps."""
+    """Raise StudyChanged if the study started with another spec, according to Optuna or the spec in MLflow."""
     name, before = config.study.name, lost.attrs.get(FROZEN)
     if before is None and parent is not None and (text := _stored_text(client, parent.info.run_id)):
         data = parent.data.tags.get(records.TAG_DATA_CHECKSUM, checksum)
@@ -140,7 +137,7 @@ def _stored_text(client: Any, run_id: str) -> str:
 
 
 def _make(storage: SoleWriter, client: Any, config: StudyConfig, checksum: str, lost: Lost) -> None:
-    """Write the study's attributes first, then the trials that are missing."""
+    """Write the study's attributes, then the missing trials."""
     searches = config.kind == "search"
     drawn = {number: trial.drawn(config) for number, trial in lost.trials.items()} if searches else {}
     replaced = {number for number, trial in lost.trials.items() if not trial.counts} | {*lost.attrs.get(SUPERSEDED, ())}

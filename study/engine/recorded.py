@@ -1,4 +1,4 @@
-"""A study's trials as MLflow's runs tell them, for an Optuna store that has lost them."""
+"""A study's trials as recorded in MLflow, to rebuild them in Optuna."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class RecordedTrial:
-    """One trial: its `runs` by seed. One that does not count was replaced by a later trial, or shall be."""
+    """One trial with its `runs` by seed. If `counts` is False, it is superseded."""
 
     number: int
     runs: Mapping[int, Run]
@@ -32,12 +32,12 @@ class RecordedTrial:
 
     @property
     def first(self) -> Run:
-        """The run of its first seed; what is said of the trial stands in each."""
+        """The run of its first seed; every run carries the trial's tags."""
         return self.runs[min(self.runs)]
 
     @property
     def preset(self) -> str | None:
-        """What of [study] enqueue it is; None for what a sampler drew."""
+        """Its name in [study] enqueue; None if it was sampled."""
         found: str | None = self.first.data.tags.get(records.TAG_PRESET)
         return found
 
@@ -49,7 +49,7 @@ class RecordedTrial:
 
     @property
     def results(self) -> Results:
-        """Seed -> state and score of the runs that have ended."""
+        """Seed -> state and score of the ended runs."""
         found = {seed: _result(run) for seed, run in sorted(self.runs.items())}
         return {seed: result for seed, result in found.items() if result is not None}
 
@@ -60,19 +60,18 @@ class RecordedTrial:
 
     @property
     def began(self) -> float:
-        """When its first run began, in Unix seconds."""
+        """Start of its first run, in Unix seconds."""
         return float(min(run.info.start_time for run in self.runs.values())) / 1000
 
     @property
     def ended(self) -> float:
-        """When its last run ended, in Unix seconds."""
+        """End of its last run, in Unix seconds."""
         return float(max(run.info.end_time or run.info.start_time for run in self.runs.values())) / 1000
 
     def drawn(self, config: StudyConfig) -> FixedTrial | None:
-        """Return the trial of the search `config` with the parameters and distributions that it drew; None if no run
-        tells its settings.
+        """Return the trial with its sampled parameters and distributions; None if its settings are not recorded.
 
-        Raises StudyChanged if the search's space does not give these settings.
+        Raises StudyChanged if the settings are not in the search space of `config`.
         """
         recorded = self.first.data.params
         if not recorded:
@@ -94,7 +93,7 @@ class RecordedTrial:
         if other:
             changed = ", ".join(f"{path} = {recorded[path]}, but the spec gives {now[path]}" for path in other)
             raise StudyChanged(
-                f"{where}: MLflow has it with {changed}; undo the change in the spec, or give the study a new name"
+                f"{where}: it is in MLflow with {changed}; undo the change in the spec, or give the study a new name"
             )
         return fixed
 
@@ -105,7 +104,7 @@ class RecordedTrial:
 
 
 def _result(run: Run) -> tuple[str, float | None] | None:
-    """Return the state and score of a run; None if it has not ended, or MLflow has lost its result."""
+    """Return the state and score of a run; None if it has not ended, or its result is missing."""
     score = run.data.metrics.get(metric_of(run.data.tags).best_validation)
     state = run.data.tags.get(records.TAG_STATE)
     if state not in records.ENDED or (state == records.COMPLETE and score is None):
@@ -114,11 +113,9 @@ def _result(run: Run) -> tuple[str, float | None] | None:
 
 
 def read_recorded(client: Any, experiment_id: str) -> dict[int, RecordedTrial]:
-    """Return the trials of an experiment by number, also of ended runs in MLflow's bin, from which they can be taken
-    out.
-    """
+    """Return the trials of an experiment by number, including those of deleted runs that have ended (restorable)."""
     kept: dict[bool, dict[int, dict[int, Run]]] = {True: {}, False: {}}
-    for run in sorted(runs_where(client, [experiment_id], view=EVERYWHERE), key=_worth):
+    for run in sorted(runs_where(client, [experiment_id], view=EVERYWHERE), key=_completeness):
         role = run.data.tags.get(records.TAG_ROLE)
         deleted = run.info.lifecycle_stage != "active"
         if role in (records.ROLE_RUN, records.ROLE_SUPERSEDED) and not (deleted and _result(run) is None):
@@ -129,13 +126,13 @@ def read_recorded(client: Any, experiment_id: str) -> dict[int, RecordedTrial]:
     }
 
 
-def _worth(run: Run) -> tuple[bool, bool, int]:
-    """Order the runs of one trial and seed: the last of them is the one that tells most."""
+def _completeness(run: Run) -> tuple[bool, bool, int]:
+    """Sort key for the runs of one trial and seed: the most complete is last."""
     return run.info.lifecycle_stage == "active", _result(run) is not None, -run.info.start_time
 
 
 def last_number(client: Any, experiment_id: str) -> int:
-    """Return the highest number of a trial that has a run, -1 if none has."""
+    """Return the highest trial number that has a run, -1 if there are no runs."""
     where = f"tags.{records.TAG_ROLE} != '{records.ROLE_SUMMARY}'"
     found = client.search_runs([experiment_id], where, EVERYWHERE, 1, [f"tags.{records.TAG_TRIAL} DESC"])
     return max((int(run.data.tags.get(records.TAG_TRIAL, -1)) for run in found), default=-1)

@@ -1,8 +1,8 @@
-"""Both stores of a study behind one door, which stays open while a store is away.
+"""The recorder: writes workers' events to MLflow and Optuna, and queues them while a store is unreachable.
 
-What a worker tells is written into MLflow and Optuna at once. If a store does not answer, it is kept instead, in memory
-and in the study's journal, and written in the same order when the store is back; nothing new is asked for meanwhile.
-All that is written can be written again without effect: neither a half-done write nor a journal read twice does harm.
+Queued events are kept in memory and in the study's journal, and written in the same order once the store is reachable
+again; meanwhile no new trials start. Every write is idempotent, so a partial write or a journal that is read twice does
+no harm.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from contextlib import suppress
 from reports.records import EndState
 
 from ..stores.locks import DriverBusy
-from ..stores.patience import LONGEST_PAUSE, StoreAway, StoreLost
+from ..stores.patience import LONGEST_PAUSE, StoreLost, StoreUnreachable
 from ..workers.jobs import Ended, EpochDone, Event, Finished, Started
 from .home_watch import HomeAway, HomeWatch, since
 from .journal import Journal, RunKey
@@ -31,10 +31,10 @@ class Recorder:
     """The only writer of a study's stores.
 
     Args:
-        trials: Optuna's side.
-        tracking: MLflow's side; its parent run is started.
-        journal: what an earlier driver could not write is read from it, and written when its run is opened.
-        watch: of the home that the workers write to, which may be away as a store may.
+        trials: the Optuna study.
+        tracking: the MLflow experiment, with its parent run started.
+        journal: events of an earlier driver, which are written when their run is opened.
+        watch: checks the home, which can become unavailable like a store.
     """
 
     def __init__(self, trials: Trials, tracking: Tracking, journal: Journal, watch: HomeWatch) -> None:
@@ -42,19 +42,19 @@ class Recorder:
         wanted = set(trials.open_runs)
         self._left = {key: events for key, events in journal.read().items() if (key.trial, key.seed) in wanted}
         self._pending = Pending(journal)
-        self._away: StoreAway | None = None
+        self._away: StoreUnreachable | None = None
         self._next_try, self._pause = 0.0, 1.0
         self._taken = False
         self._forget_written()
 
     @property
     def behind(self) -> bool:
-        """Whether something waits to be written."""
+        """Whether events are pending."""
         return self._away is not None
 
     @property
     def away(self) -> str:
-        """Which store is away, since when; empty if both answer."""
+        """Which store is unreachable, and since when; empty if both are reachable."""
         if self._away is None:
             return ""
         return (
@@ -64,18 +64,16 @@ class Recorder:
 
     @property
     def unsaved(self) -> str:
-        """What is in no store and not in the journal, and why; empty if all is kept."""
+        """Which events are in neither store nor journal, and why; empty if none."""
         return self._pending.unsaved
 
     @property
     def home_away(self) -> bool:
-        """Whether it is the home that is away, so that no run can be given to a worker."""
+        """Whether the home is unavailable, so that no run can be dispatched."""
         return isinstance(self._away, HomeAway)
 
     def check_home(self, size: int = 0, *, write: bool = True) -> bool:
-        """Whether the home is where it was and, with `write`, a file of `size` bytes can be written there; else it is
-        away from now on.
-        """
+        """Whether the home exists and, with `write`, has room for `size` bytes; if not, it is now unavailable."""
         if not self.home_away:
             try:
                 self._watch.probe(size) if write else self._watch.look()
@@ -84,7 +82,7 @@ class Recorder:
         return not self.home_away
 
     def blame_home(self, error: OSError) -> bool:
-        """Whether `error` is about the home's disk, which is away from now on."""
+        """Whether `error` is about the home's disk; if so, the home is now unavailable."""
         away = self._watch.blame(error)
         if away is not None:
             self._lose(away)
@@ -92,17 +90,17 @@ class Recorder:
 
     @property
     def lost(self) -> StoreLost | None:
-        """What happened to the file of a store, if that is why it is away."""
+        """What happened to a store's file, if that is why the store is unavailable."""
         return self._away if isinstance(self._away, StoreLost) else None
 
     @property
     def counts(self) -> Counter[str]:
-        """Ended runs by state, also those whose end is not written yet."""
+        """Ended runs by state, including those whose end is not written yet."""
         return self._trials.counts + Counter[str](self._pending.ends)
 
     @property
     def planned(self) -> int:
-        """Runs that the study wants in the end; 0 if only hours limit a search."""
+        """Total number of planned runs; 0 for a search limited only by hours."""
         return self._trials.planned
 
     @property
@@ -117,28 +115,27 @@ class Recorder:
 
     @property
     def notes(self) -> list[str]:
-        """What to say of the stores: trials that are not ours, an experiment that was renamed."""
+        """Notes on the stores: trials of other tools, a renamed experiment."""
         return [*self._tracking.notes, *self._trials.notes]
 
     @property
     def experiment_id(self) -> str:
-        """MLflow's experiment."""
+        """Id of the MLflow experiment."""
         return self._tracking.experiment_id
 
     def next(self) -> list[RunPlan]:
-        """Start the next trial and return its runs; empty when there is none, or while a store is away."""
+        """Start the next trial and return its runs; empty if there is none, or a store is unreachable."""
         if self._away is None:
             try:
                 return self._trials.next()
-            except StoreAway as away:
+            except StoreUnreachable as away:
                 self._lose(away)
         return []
 
     def reopen(self, run: Run) -> bool:
-        """Open a run of an earlier driver in MLflow again and write what was left of it, its end perhaps; False while a
-        store is away.
+        """Reopen an earlier driver's run in MLflow and write its pending events; False if a store is unreachable.
 
-        A new run is opened with the first thing that its worker tells, so that no worker waits for MLflow.
+        A new run is opened at its worker's first event, so that no worker waits for MLflow.
         """
         if run.run_id or not (self._tracking.runs.knows(run.plan) or RunKey.of(run.plan) in self._left):
             return True
@@ -146,7 +143,7 @@ class Recorder:
             return False
         try:
             self._open(run)
-        except StoreAway as away:
+        except StoreUnreachable as away:
             self._lose(away)
             return False
         for event in self._left.pop(RunKey.of(run.plan), ()):
@@ -156,9 +153,9 @@ class Recorder:
         return True
 
     def replay(self) -> list[Run]:
-        """Open every run of which an earlier driver left something, which writes it; return those that have not ended.
+        """Write all events that an earlier driver left; return the runs that have not ended.
 
-        Stops where a store is away. What a search has not drawn yet is not drawn.
+        Stops if a store is unreachable. Samples no new trials.
         """
         runs: list[Run] = []
         for _ in range(self._trials.put_first({key.trial for key in self._left})):
@@ -168,40 +165,38 @@ class Recorder:
         return [run for run in runs if run.end is None]
 
     def write(self, run: Run, event: Event, *, answered: bool = False) -> None:
-        """Write what a worker told. `run.end` then says whether, and how, the run has ended by it.
+        """Write a worker's event; sets `run.end` if the event ends the run.
 
-        `answered`: the worker has been told to go on already, so that the pruner is not asked.
+        `answered`: the worker was already answered "go", so the pruner is not asked.
         """
         run.note(event)
         if self._away is None:
             try:
                 self._apply(run, event, answered)
                 return
-            except StoreAway as away:
+            except StoreUnreachable as away:
                 self._lose(away)
         self._pending.add(run, event)
         run.end = run.end or end_of(event)
 
     def note_held(self, fingerprints: Mapping[str, str]) -> None:
-        """Keep, for whoever looks on, which runs wait for a training that another process holds; not while a store is
-        away.
-        """
+        """Record for `mamlab status` which runs wait for another process; skipped while a store is unreachable."""
         if self._away is None:
             try:
                 self._tracking.note_held(fingerprints)
-            except StoreAway as away:
+            except StoreUnreachable as away:
                 self._lose(away)
 
     def catch_up(self, *, now: bool = False) -> bool:
-        """If a store is away and it is time (or `now`) to try again, write what waits; True if that brought it back.
+        """If a store is unreachable and a retry is due (or `now`), write pending events; True if that succeeded.
 
-        Else give the driver's sign of life. Raises DriverBusy if another driver has taken the study over.
+        Otherwise send the heartbeat. Raises DriverBusy if another driver has taken over the study.
         """
         if self._away is None:
             try:
                 self._check_files()
                 self._tracking.beat()
-            except StoreAway as away:
+            except StoreUnreachable as away:
                 self._lose(away)
             except DriverBusy:
                 self._taken = True
@@ -213,16 +208,16 @@ class Recorder:
             if isinstance(self._away, HomeAway):
                 self._watch.probe(self._away.size)
             self._check_files()
-            self._tracking.resync()  # a run may have been opened just before the store went
+            self._tracking.resync()  # a run may have been opened just before the outage
             while self._pending:
                 self._apply(*next(iter(self._pending)), answered=True)
                 self._pending.done()
             self._trials.resync()
             self._tracking.resync()
-        except StoreAway as away:
+        except StoreUnreachable as away:
             away.since = self._away.since
             self._away = away
-            longest = 1.0 if isinstance(away, StoreLost) else LONGEST_PAUSE  # looking at a file costs nothing
+            longest = 1.0 if isinstance(away, StoreLost) else LONGEST_PAUSE  # checking a file is cheap
             self._next_try, self._pause = time.monotonic() + self._pause, min(2 * self._pause, longest)
             return False
         self._away = None
@@ -234,14 +229,12 @@ class Recorder:
         self._tracking.check_file()
 
     def close(self, open_runs: Sequence[Run], finished: bool) -> None:
-        """Set what has not ended back to waiting, and end the study's own run; left to the next start while a store is
-        away.
-        """
-        if self._taken:  # the stores are another driver's
+        """Set unfinished runs back to waiting, and end the parent run; skipped while a store is unreachable."""
+        if self._taken:  # another driver writes the stores now
             return
         self.catch_up(now=True)
         self._pending.keep()
-        with suppress(StoreAway):
+        with suppress(StoreUnreachable):
             for run in open_runs:
                 if run.run_id:
                     self._tracking.runs.end(run.run_id, "interrupted")
@@ -249,7 +242,7 @@ class Recorder:
             self._tracking.close(finished)
 
     def _apply(self, run: Run, event: Event, answered: bool) -> None:
-        """Write an event into both stores, in an order in which it can be written again. Raises StoreAway."""
+        """Write an event to both stores, in an order that allows repeating it. Raises StoreUnreachable."""
         with self._watch.guard():
             self._write_event(run, event, answered)
 
@@ -277,9 +270,9 @@ class Recorder:
         run.run_id, run.logged = self._tracking.runs.open(run.plan)
 
     def _end(self, run: Run, state: EndState, message: str = "", score: float | None = None) -> None:
-        """Write the end of a run: MLflow first, then Optuna, so that a trial that has ended needs nothing more.
+        """Write the end of a run: first the pruner's verdict on the seed, then MLflow, then Optuna.
 
-        What a pruner says of a trial's seeds is stored before both.
+        So a trial that has ended in Optuna is complete in MLflow.
         """
         stops = self._trials.judge_seed(run.plan, state, score)
         if state != "complete":
@@ -289,11 +282,11 @@ class Recorder:
             self._tracking.runs.supersede(run.run_id)
         run.end = state
 
-    def _lose(self, away: StoreAway) -> None:
+    def _lose(self, away: StoreUnreachable) -> None:
         self._away, self._pause = away, 1.0
         self._next_try = time.monotonic() + self._pause
 
     def _forget_written(self) -> None:
         if not self._pending and not self._left:
-            with suppress(OSError):  # what stays is written once more, without effect
+            with suppress(OSError):  # if it stays, its events are written again, without effect
                 self._journal.clear()

@@ -1,4 +1,4 @@
-"""How fast a study gets on, and so how long the rest of it takes."""
+"""Estimates a study's remaining time from its speed so far."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from dataclasses import dataclass
 
 @dataclass
 class Progress:
-    """What was trained since the driver's start, what was trained before left out."""
+    """Work done since this start of the driver."""
 
     epochs: int = 0
     ended: int = 0
-    """Runs that have come to their end."""
+    """Ended runs."""
 
     def remaining(self, left: int, done: int, planned: int, elapsed: float) -> float | None:
         """Estimate the seconds to the end; None while unknown.
 
         Args:
             left: runs that have not ended.
-            done: epochs of those that are in progress.
-            planned: epochs of a run.
+            done: finished epochs of running runs.
+            planned: epochs per run.
             elapsed: seconds since the start.
         """
         if not self.epochs or not left:

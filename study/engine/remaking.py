@@ -1,4 +1,4 @@
-"""One of Optuna's trials made again from what MLflow's runs tell of it, as the driver had written it."""
+"""Recreates single Optuna trials from MLflow's runs, as the driver had written them."""
 
 from __future__ import annotations
 
@@ -25,14 +25,13 @@ if TYPE_CHECKING:
 
 
 class Remaker:
-    """Makes the trials of one study again, in the order of their numbers.
+    """Recreates the trials of one study, in order of number.
 
     Args:
-        study: Optuna's, with the search's pruner, whose notes are made again, too. The trials of lower numbers are in
-            it.
-        storage: that of the study.
-        client: MLflow's.
-        whole: when the complete trials ended (Unix seconds) that no pruner stopped, and their values.
+        study: the Optuna study, with the trials of lower numbers, and with its pruner to recreate its notes.
+        storage: the study's storage.
+        client: the MLflow client.
+        whole: end time (Unix seconds) and value of the complete trials that were not stopped early.
     """
 
     def __init__(
@@ -42,7 +41,7 @@ class Remaker:
         self._config, self._whole = config, whole
 
     def of_search(self, trial: RecordedTrial, drawn: FixedTrial, retry_of: int | None) -> FrozenTrial:
-        """Return a trial of a search that `drawn` has the parameters of: ended, or waiting to go on."""
+        """Return a search's trial with the parameters of `drawn`: ended, or waiting to resume."""
         attrs = {
             OURS: True, PRESET: trial.preset, RETRY_OF: retry_of,
             LABEL: search_label(trial.number, drawn.params, trial.preset),
@@ -59,7 +58,7 @@ class Remaker:
         return self._ended(made, trial)
 
     def of_planned(self, trial: RecordedTrial) -> FrozenTrial:
-        """Return the trial of an ablation's training, or of a single training: ended, or waiting to go on."""
+        """Return the trial of an ablation's training, or of a single training: ended, or waiting to resume."""
         attrs = run_attributes(self._config, *trial.planned, trial.first.data.tags[records.TAG_CELL])
         made = create_trial(state=TrialState.RUNNING, user_attrs=attrs, system_attrs={"fixed_params": {}})
         return self._ended(made, trial)
@@ -74,9 +73,7 @@ class Remaker:
                 made.user_attrs[VERDICT] = [step, True, {}]
 
     def _report_epochs(self, made: FrozenTrial, trial: RecordedTrial) -> None:
-        """Report each epoch as it was, asking the pruner for what it remembers; how it judged is what the run's end
-        says.
-        """
+        """Report each epoch again, with the pruner's notes; whether it pruned the run is taken from the run's end."""
         history = trial.history(self._client)
         pruned = any(state == records.PRUNED for state, _ in trial.results.values())
         method = self._config.method
@@ -95,10 +92,10 @@ class Remaker:
         return notes
 
     def _ended(self, made: FrozenTrial, trial: RecordedTrial) -> FrozenTrial:
-        """Return the trial with its end, or set to wait if it has none."""
+        """Return the trial with its end, or waiting if it has not ended."""
         results, runs = trial.results, runs_per_trial(self._config)
         if not is_over(results, runs, one_by_one=self._config.goes_seed_by_seed, stop=trial.stops):
-            # One that was replaced ends, however far it was.
+            # A superseded trial ends, whatever its progress.
             results = {} if trial.counts else {0: (records.FAILED, None)}
         made.datetime_start = datetime.fromtimestamp(trial.began) if results else None
         if not results:
@@ -115,7 +112,7 @@ class Remaker:
 def whole_trials(
     recorded: Mapping[int, RecordedTrial], there: list[FrozenTrial], config: StudyConfig
 ) -> list[tuple[float, float]]:
-    """Return when the complete trials ended that no pruner stopped, and their values."""
+    """Return end time and value of the complete trials that were not stopped early."""
     found = [
         (one.datetime_complete.timestamp(), one.value)
         for one in there

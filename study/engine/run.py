@@ -1,4 +1,4 @@
-"""A run between its trial's start and its end, as the driver knows it."""
+"""A run in the driver, from its trial's start to its end."""
 
 from __future__ import annotations
 
@@ -16,40 +16,40 @@ from .progress import RunningRow
 
 @dataclass(eq=False)
 class Run:
-    """What is planned, and how far it is."""
+    """The plan of a run, and its progress."""
 
     plan: RunPlan
     run_id: str = ""
-    """MLflow's; empty before it is opened."""
+    """MLflow run id; empty before the run is opened."""
     logged: set[int] = field(default_factory=set)
     """Epochs that MLflow holds."""
     epochs: list[AnyEpoch] = field(default_factory=list)
     """What the worker that has it now has told."""
     device: str = ""
     reused: bool = False
-    """Whether the training was complete before."""
+    """Whether the training was already complete."""
     attempts: int = 0
     """How often it failed or lost its worker."""
     faults: int = 0
-    """How often in a row the home's disk failed it, although the driver could write there."""
+    """Disk errors in a row although the driver could write to the home."""
     halve: bool = False
-    """It ran out of memory once, and computes half as many tasks together since."""
+    """Whether it ran out of memory and now computes half as many tasks at once."""
     killed: bool = False
-    """Its worker was silent too long."""
+    """Whether its worker was killed after [execution] timeout."""
     dispatched: float = 0.0
     last_seen: float = 0.0
-    """When its worker last said anything (monotonic clock)."""
+    """Time of its worker's last event (monotonic clock)."""
     not_before: float = 0.0
     end: EndState | None = None
-    """How it ended. Its worker may still be busy with it."""
+    """End state. Its worker may still be busy with it."""
 
     def dispatch(self) -> None:
-        """A worker begins with it, or goes on from its checkpoint."""
+        """Record that a worker starts it, or resumes it from its checkpoint."""
         self.dispatched = self.last_seen = time.monotonic()
         self.epochs, self.killed = [], False
 
     def note(self, event: Event) -> None:
-        """Remember what the worker told; an epoch that is known already is passed over."""
+        """Record a worker's event; an epoch that is already known is skipped."""
         self.last_seen = time.monotonic()
         if isinstance(event, Started):
             self.device, self.reused = event.device, event.reused

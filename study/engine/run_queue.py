@@ -1,4 +1,4 @@
-"""The runs that a driver has: those that wait for a worker, and those that a worker has."""
+"""The driver's runs: waiting for a worker, or live on one."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from .run import Run
 
 
 class RunQueue:
-    """A run waits for a worker, or for another process that has its training, until a worker has it."""
+    """Waiting runs (for a worker, or for another process to release the training) and live ones."""
 
     def __init__(self) -> None:
         self.waiting: list[Run] = []
         self.live: dict[str, Run] = {}
-        """Those that a worker has, by the key of their plan."""
+        """Runs on a worker, by the key of their plan."""
 
     @property
     def open(self) -> list[Run]:
@@ -21,7 +21,7 @@ class RunQueue:
         return [run for run in [*self.live.values(), *self.waiting] if run.end is None]
 
     def take(self) -> Run | None:
-        """Return the first waiting run whose pause is over and whose training does not run here; it waits no more."""
+        """Remove and return the first waiting run whose pause is over and whose training is not running here."""
         training = {run.plan.fingerprint for run in self.live.values()}
         for run in self.waiting:
             if run.plan.fingerprint not in training and run.not_before <= time.monotonic():
@@ -30,20 +30,20 @@ class RunQueue:
         return None
 
     def dispatch(self, run: Run) -> None:
-        """Note that a worker gets a run."""
+        """Record that a worker gets a run."""
         run.dispatch()
         self.live[run.plan.key] = run
 
     def release(self, run: Run) -> None:
-        """Note that a run's worker is free."""
+        """Record that a run's worker is free."""
         del self.live[run.plan.key]
 
     def again(self, run: Run, pause: float = 0.0) -> None:
-        """Let a run that a worker had wait for one again, for `pause` seconds at least."""
+        """Move a live run back to the queue, for at least `pause` seconds."""
         run.not_before = time.monotonic() + pause
         self.waiting.append(self.live.pop(run.plan.key))
 
     def clear(self) -> None:
-        """Forget all runs."""
+        """Remove all runs."""
         self.live.clear()
         self.waiting.clear()

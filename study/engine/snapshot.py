@@ -1,7 +1,7 @@
-"""The snapshot of a study: its overview in a small file beside its journal, so that a look needs no MLflow.
+"""The snapshot of a study: its overview in a small file beside its journal, which `mamlab status` reads quickly.
 
-The driver renews it while it runs. It counts only while both stores are the ones that it was made of: under the driver
-that wrote it, by their files; without one, by what they hold of the study.
+The driver renews it while it runs. It is valid only for the stores that it was made from: while that driver runs, the
+files must be the same; afterwards, the study's content too.
 """
 
 from __future__ import annotations
@@ -20,28 +20,28 @@ from ..stores.locks import holder
 from .overview import Overview, from_tree
 
 SNAPSHOT = ".status.json"
-"""How the name of a study's snapshot ends, after the study's own."""
+"""File name suffix, after the study's name."""
 
 
 def snapshot_file(home: Home, study: str) -> Path:
-    """Return where a study's snapshot lies."""
+    """Return the path of a study's snapshot."""
     return home.journal / f"{study}{SNAPSHOT}"
 
 
 def driver_here(home: Home, study: str) -> str:
-    """Return which process holds the lock of the study's driver in this home, empty if none does."""
+    """Return which process holds the study's driver lock in this home, empty if none."""
     return holder(home.locks / f"{study}.lock") or ""
 
 
 def held_lines(home: Home, fingerprints: Mapping[str, str]) -> Iterator[str]:
-    """Yield which runs wait for whom, by the lock files as they are now. `fingerprints`: of the runs, by label."""
+    """Yield a line per waiting run that names the process it waits for. `fingerprints`: of the runs, by label."""
     for label, fingerprint in fingerprints.items():
         if who := holder(home.checkpoints / fingerprint / "lock"):
-            yield f"{label}: its training is held by {who}"
+            yield f"{label}: waiting, because the same training is running in {who}"
 
 
 def read_snapshot(home: Home, study: str) -> Overview | None:
-    """Return a study's overview as its snapshot has it; None if there is none, or the stores are not as it was made."""
+    """Return a study's overview from its snapshot; None if there is none, or the stores have changed since."""
     try:
         tree = json.loads(snapshot_file(home, study).read_bytes())
         found = from_tree(tree["study"])
@@ -61,13 +61,13 @@ def _same(tree: dict[str, Any], content: marks.Marks | None) -> bool:
 
 
 def write_snapshot(home: Home, found: Overview, content: marks.Marks | None) -> None:
-    """Write a study's snapshot; where that cannot be done, there is none. `content`: of the stores, when read."""
+    """Write a study's snapshot; errors are ignored. `content`: of the stores, when they were read."""
     file = snapshot_file(home, found.name)
     beside = file.with_name(f".{file.name}.{os.getpid()}.tmp")
     with suppress(OSError):
         try:
             tree = {"stores": marks.identity(home), "content": content, "study": found.as_tree()}
-            file.parent.mkdir(exist_ok=True)  # a home that is gone is not made again
+            file.parent.mkdir(exist_ok=True)  # without parents: a missing home is not recreated
             beside.write_text(json.dumps(tree), encoding="utf-8")
             beside.replace(file)
         finally:
@@ -75,7 +75,7 @@ def write_snapshot(home: Home, found: Overview, content: marks.Marks | None) -> 
 
 
 def content_of(home: Home, study: str, experiment_id: str) -> marks.Marks | None:
-    """Return what the stores hold of a study, None where that cannot be told."""
+    """Return the marks of a study's content in the stores, None if unknown."""
     with suppress(OSError, sqlite3.Error):
         return marks.content(home, study, experiment_id)
     return None

@@ -1,4 +1,4 @@
-"""The snapshots that a driver writes of its study, for whoever looks on."""
+"""Writes the snapshots of a running study, for `mamlab status`."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from .snapshot import content_of, driver_here, held_lines, write_snapshot
 from .tally import BestTrial
 
 EVERY_SECONDS = 1.0
-"""A snapshot is renewed no more often."""
+"""Shortest interval between two snapshots."""
 
 
 class Snapshots:
-    """Of one study: renewed while it runs, and written once more at its end.
+    """The snapshots of one study: renewed while it runs, and written once more at its end.
 
     Args:
-        live: knows which runs went wrong, and which wait for others.
+        live: has the runs with problems and the waiting ones.
     """
 
     def __init__(self, config: StudyConfig, home: Home, live: LiveProgress) -> None:
@@ -31,13 +31,13 @@ class Snapshots:
         self._driver, self._next = driver_here(home, config.study.name), 0.0
 
     def renew(self, progress: StudyProgress, best: BestTrial | None) -> None:
-        """Write what whoever looks on shall see, if it is time."""
+        """Write a snapshot if one is due."""
         if time.monotonic() >= self._next:
             self._next = time.monotonic() + EVERY_SECONDS
             write_snapshot(self._home, self._overview(progress, best, self._driver), None)
 
     def close(self, progress: StudyProgress, best: BestTrial | None) -> None:
-        """Write the last one, which counts as long as the stores, closed by now, stay as they are."""
+        """Write the last snapshot, which is valid until the stores change."""
         last = self._overview(progress, best, "")
         write_snapshot(self._home, last, content_of(self._home, last.name, last.experiment_id))
 

@@ -1,4 +1,4 @@
-"""Who runs which code, as tags of an MLflow run: user, commit, package versions."""
+"""MLflow tags with the source of a run: user, commit, package versions."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PACKAGES = ("mamlab", "torch", "torchvision", "numpy", "optuna", "mlflow")
 
 
 def source_tags() -> dict[str, str]:
-    """Return the tags; without a user's name or a commit where there is none."""
+    """Return the tags; user name and commit are left out if unknown."""
     versions = {"python": platform.python_version()}
     for package in PACKAGES:
         with suppress(PackageNotFoundError):

@@ -1,5 +1,6 @@
-"""The status of a home's studies, read from MLflow, also while a driver writes. Only tags and last metrics are read,
-not curves, so this is quick for thousands of runs.
+"""The status of a home's studies, read from MLflow, also while a driver is writing.
+
+Only tags and last metrics are read, not curves, so this is fast for thousands of runs.
 """
 
 from __future__ import annotations
@@ -39,14 +40,14 @@ class RunStatus:
     state: str
     best: float | None
     epoch: int = 0
-    """Finished epochs; read only for a run in progress."""
+    """Finished epochs; only read for a run in progress."""
     params: dict[str, str] = field(default_factory=dict)
     message: str = ""
 
 
 @dataclass(frozen=True)
 class BestTrial:
-    """The trial of the highest score over its runs; `value` is theirs on validation data."""
+    """The trial with the best score over its runs; `value` is their validation value."""
 
     label: str
     value: Estimate
@@ -64,15 +65,15 @@ class StudyStatus:
     searched: tuple[str, ...]
     runs: tuple[RunStatus, ...]
     driver: str = ""
-    """Who runs it now: host, process, since when; empty if nobody does."""
+    """The running driver: host, process, start time; empty if none."""
     score: str = "mean"
-    """What ranks trials of several seeds, as in [study] score."""
+    """[study] score: how trials with several seeds are ranked."""
     problem: str = ""
-    """What of the study cannot be read, and what mends it."""
+    """What cannot be read, and the remedy."""
     held: tuple[str, ...] = ()
-    """Runs that wait because another process holds their training: a line each, which names it."""
+    """One line for each run that waits for another process, naming it."""
     missing: str = ""
-    """Which runs that have ended are missing in MLflow, and how to bring them back; empty if none is."""
+    """Which ended runs are missing in MLflow, and how to restore them; empty if none."""
     notes: tuple[str, ...] = ()
     planned: int = 0
     """Runs that the study wants in the end; 0 if only hours limit it, or while its spec cannot be read."""
@@ -80,7 +81,7 @@ class StudyStatus:
 
     @property
     def overview(self) -> Overview:
-        """What `mamlab status` shows."""
+        """The overview that `mamlab status` shows."""
         running = [_running(run) for run in self.runs if run.state == records.RUNNING]
         troubles = [trouble(run.state, run.label, run.message) for run in self.runs if run.message]
         best = self.best if self.kind == records.SEARCH else None
@@ -99,11 +100,11 @@ class StudyStatus:
 
     @property
     def best(self) -> BestTrial | None:
-        """The best trial whose runs are all complete; None before the first. In an ablation every run is a trial."""
+        """The best trial with all runs complete; None if there is none. In an ablation every run is a trial."""
         trials: dict[str, list[RunStatus]] = {}
         for run in self.runs:
             trials.setdefault(run.trial, []).append(run)
-        most = max(map(len, trials.values()), default=0)  # a trial with fewer runs waits for its other seeds
+        most = max(map(len, trials.values()), default=0)  # a trial with fewer runs is not complete yet
         whole = [runs for runs in trials.values() if len(runs) == most and all(map(_counts, runs))]
         known = [_summary(runs, self.score, self.metric) for runs in whole]
         return max(known, key=lambda trial: self.metric.sign * trial.score, default=None)
@@ -126,20 +127,20 @@ def _summary(runs: list[RunStatus], score: str, metric: Metric) -> BestTrial:
 
 
 def read_studies(home: Home) -> list[StudyStatus]:
-    """Return all studies of `home`, the newest first. Raises UnknownStudyError if there are none."""
+    """Return all studies of `home`, newest first. Raises UnknownStudyError if there are none."""
     client = _client(home)
     found = [_read(client, home, experiment) for experiment in client.search_experiments()]
     return [status for status in found if status is not None]
 
 
 def read_study(home: Home, name: str) -> StudyStatus:
-    """Return one study. Raises UnknownStudyError, naming the studies that there are, if `name` is none of them."""
+    """Return one study. Raises UnknownStudyError, listing the studies that exist."""
     client = _client(home)
     experiment = find_experiment(client, name)
     status = _read(client, home, experiment) if experiment else None
     if status is None:
         known = ", ".join(study.name for study in read_studies(home)) or "none"
-        raise UnknownStudyError(f"no study named {name!r} in {home.root} (there: {known})")
+        raise UnknownStudyError(f"no study named {name!r} in {home.root} (studies: {known})")
     return status
 
 
@@ -179,7 +180,7 @@ def _read(client: Any, home: Home, experiment: Any) -> StudyStatus | None:
 
 
 def _planned(spec: str) -> int:
-    """Return how many runs a spec asks for; 0 if only hours limit them, or it cannot be read."""
+    """Return how many runs a spec plans; 0 if limited only by hours, or if it cannot be read."""
     from ..spec.config import SpecError
     from ..spec.parsing import parse_spec
     from .plan import planned_runs
@@ -195,7 +196,7 @@ def _planned(spec: str) -> int:
 
 
 def _facts(client: Any, parent: Any) -> tuple[dict[str, Any], str]:
-    """Return the study's facts; what cannot be read of them is said beside its runs, which can."""
+    """Return the study's facts, and a problem if they cannot be read (its runs still can)."""
     try:
         return read_facts(client, parent), ""
     except records.ReportError as error:
@@ -203,16 +204,14 @@ def _facts(client: Any, parent: Any) -> tuple[dict[str, Any], str]:
 
 
 def driver_of(home: Home, study: str, tag: str) -> str:
-    """Return who runs the study, empty if nobody does: by the lock in this home, or by the sign of life in the
-    store.
-    """
+    """Return the running driver, empty if none: from the lock in this home, or from the heartbeat in the store."""
     return holder(home.locks / f"{study}.lock") or known_driver(tag, home.root)
 
 
 def _run_status(client: Any, run: Any, driven: bool) -> RunStatus:
     tags, metrics, params = run.data.tags, run.data.metrics, run.data.params
     state = tags.get(records.TAG_STATE, records.RUNNING)
-    if state == records.RUNNING and not driven:  # its driver died without a word
+    if state == records.RUNNING and not driven:  # its driver died
         state = records.INTERRUPTED
     return RunStatus(
         label=run.info.run_name or run.info.run_id,

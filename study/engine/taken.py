@@ -1,4 +1,4 @@
-"""Trials of ours that another tool ended while we had them."""
+"""Our trials that another tool ended while they were running or waiting."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class TakenTrials:
-    """Their numbers, noticed when a write is refused."""
+    """The numbers of these trials, recorded when Optuna rejects a write."""
 
     def __init__(self, storage: SoleWriter) -> None:
         self._storage = storage
@@ -21,12 +21,12 @@ class TakenTrials:
         return number in self._numbers
 
     def add(self, number: int) -> None:
-        """Note a trial that was seen to be ended."""
+        """Record a trial that is found ended."""
         self._numbers.add(number)
 
     @contextmanager
     def noticing(self, number: int) -> Iterator[None]:
-        """Write of a trial of ours, unless another tool has ended it, which is noted."""
+        """Within the block, a rejected write to trial `number` records it instead of raising."""
         from optuna.exceptions import UpdateFinishedTrialError
 
         try:

@@ -1,4 +1,4 @@
-"""What has ended of a study: runs by state, the best trial, runs that were skipped."""
+"""Counts of a study's ended runs by state, skipped runs, and the best trial."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class BestTrial:
-    """The best complete trial: what ranks it, its parameters, and what its seeds reached on validation data."""
+    """The best complete trial: its score, parameters, and the validation values of its seeds."""
 
     score: float
     label: str
@@ -25,24 +25,24 @@ class BestTrial:
 
 
 class Tally:
-    """Counts from Optuna's side; superseded trials are left out by the caller."""
+    """Counts Optuna's trials; the caller leaves out superseded ones."""
 
     def __init__(self, config: StudyConfig) -> None:
         self._config = config
         self.counts: Counter[str] = Counter()
         """Ended runs by state."""
         self.best: BestTrial | None = None
-        """The best trial that is complete."""
+        """The best complete trial."""
         self.skipped = 0
-        """Runs of ended trials that were not trained."""
+        """Runs of ended trials that were never trained."""
 
     @property
     def best_score(self) -> float | None:
-        """The score of the best trial; None before one is complete."""
+        """Score of the best trial; None if none is complete."""
         return self.best.score if self.best else None
 
     def add_stored(self, trial: FrozenTrial) -> None:
-        """Count a trial of an earlier start, as far as it got."""
+        """Count the ended runs of a trial from an earlier start."""
         from optuna.trial import TrialState
 
         results, ended = stored_results(trial), trial.state.is_finished()

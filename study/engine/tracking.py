@@ -1,4 +1,4 @@
-"""MLflow's side of a study: its experiment, and the study's own run, whose children are the runs of its trainings."""
+"""The MLflow experiment of a study: the parent run, and the runs of its trainings as children."""
 
 from __future__ import annotations
 
@@ -30,26 +30,26 @@ if TYPE_CHECKING:
 
 ENDED = ("FINISHED", "FAILED", "KILLED")
 WALL = "mamlab.wall_seconds"
-"""Of the study's own run: seconds that its drivers have lived, of all starts; at most one sign of life behind."""
+"""Tag of the parent run: wall-clock seconds of its drivers over all starts; updated with each heartbeat."""
 
 
 class Tracking:
     """The MLflow experiment of one study; this process is its only writer.
 
     Args:
-        client: a patient `MlflowClient`, from `study.stores.connect.open_mlflow`.
-        home: has the folder of all artifacts, unless a server keeps them.
+        client: from `study.stores.connect.open_mlflow`.
+        home: holds all artifacts, unless a server stores them.
         data_checksum: of the loaded data.
-        known_id: the experiment's id, as far as it is known.
+        known_id: the experiment's id, if known.
 
-    Raises ReportError if the experiment was deleted, or two may be it.
+    Raises ReportError if the experiment was deleted or is ambiguous.
     """
 
     def __init__(self, client: Any, home: Home, config: StudyConfig, data_checksum: str, known_id: str = "") -> None:
         self._client, self._config = client, config
         self.notes: list[str] = []
-        """What to say of the experiment: that it is called otherwise by now."""
-        served = home.mlflow_url.startswith("http")  # then the server says where artifacts go
+        """Notes on the experiment, such as that it was renamed."""
+        served = home.mlflow_url.startswith("http")  # then the server chooses the artifact location
         self.experiment_id = self._experiment(
             None if served else (home.artifacts / config.study.name).as_uri(), known_id
         )
@@ -66,11 +66,11 @@ class Tracking:
 
     @property
     def parent_id(self) -> str:
-        """The study's own run; empty before the first start."""
+        """Id of the study's parent run; empty before the first start."""
         return self.runs.parent_id
 
     def resync(self) -> None:
-        """Read which runs there are, and the seconds that the ended ones took: at the start, and after an outage."""
+        """Read the existing runs and the time they took: at the start, and after an outage."""
         found = list(runs_where(self._client, [self.experiment_id]))
         self.spent, self.troubles = _spent(found), _troubles(found)
         self.runs.know(found)
@@ -83,10 +83,9 @@ class Tracking:
             self.notes.append("the study's parent run was deleted in MLflow; it was restored")
 
     def start(self, open_runs: list[tuple[int, int]], not_ours: Container[int] = ()) -> None:
-        """Start (again) the study's own run; runs in `open_runs`, (trial, seed), that a dead driver left are set to
-        interrupted.
+        """Start or resume the parent run; set runs in `open_runs`, (trial, seed), left by a dead driver to interrupted.
 
-        Runs of trials that are `not_ours`, because another tool ended them, count no more.
+        Runs of trials `not_ours`, which another tool ended, are superseded.
         """
         name = self._config.study.name
         if not self.parent_id:
@@ -101,7 +100,9 @@ class Tracking:
         write_facts(self._client, self.parent_id, name, facts)
         self._show()
         self._client.update_run(self.parent_id, status="RUNNING")
-        self._tag({records.TAG_STATE: records.RUNNING, TAG: self._heartbeat.sign(), **tags_of(facts), **self._origin()})
+        self._tag(
+            {records.TAG_STATE: records.RUNNING, TAG: self._heartbeat.next_tag(), **tags_of(facts), **self._origin()}
+        )
         self.runs.interrupt(open_runs)
         self.runs.supersede_trials(not_ours)
 
@@ -117,20 +118,17 @@ class Tracking:
         self._client.check_file()
 
     def beat(self) -> None:
-        """Give a sign of life, if it is time.
-
-        Raises DriverBusy if another driver has taken the study over meanwhile.
-        """
+        """Send a heartbeat if one is due. Raises DriverBusy if another driver has taken over the study."""
         if self._heartbeat.due:
             self._heartbeat.refuse_successor(self._config.study.name, self._sign())
-            self._tag({TAG: self._heartbeat.sign(), WALL: self._wall()})
+            self._tag({TAG: self._heartbeat.next_tag(), WALL: self._wall()})
 
     def note_held(self, fingerprints: Mapping[str, str]) -> None:
-        """Keep the fingerprints, by label, of the runs that wait for another process which holds them."""
+        """Record the fingerprints, by label, of runs that wait for another process."""
         self._tag({records.TAG_HELD: json.dumps(fingerprints) if fingerprints else ""})
 
     def close(self, finished: bool) -> None:
-        """End the study's own run: finished, or to go on later."""
+        """End the parent run: finished, or interrupted and resumable."""
         state = records.COMPLETE if finished else records.INTERRUPTED
         self._tag({TAG: "", WALL: self._wall(), records.TAG_STATE: state})
         if finished:
@@ -165,15 +163,15 @@ class Tracking:
 
 
 def _troubles(runs: Iterable[Run]) -> list[str]:
-    """Return a line on each run that says what went wrong, in the order of their starts."""
-    told = [
+    """Return one line for each run with a message, in order of their start."""
+    with_message = [
         run
         for run in runs
         if records.TAG_MESSAGE in run.data.tags and run.data.tags.get(records.TAG_ROLE) == records.ROLE_RUN
     ]
     return [
         trouble(run.data.tags.get(records.TAG_STATE, ""), run.info.run_name, run.data.tags[records.TAG_MESSAGE])
-        for run in told
+        for run in with_message
     ]
 
 

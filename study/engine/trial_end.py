@@ -1,4 +1,4 @@
-"""How a trial ends: its state and score by the results of its runs, written into Optuna."""
+"""The end of a trial: its state and score from the results of its runs, and writing them to Optuna."""
 
 from __future__ import annotations
 
@@ -25,27 +25,27 @@ class TrialEnd:
     state: str
     score: float | None
     trained: int
-    """Runs that it had."""
+    """Number of trained runs."""
     skipped: int
-    """Runs that it did not have, because one failed or a pruner stopped the trial between its seeds."""
+    """Number of runs not trained, because one failed or the trial was pruned between seeds."""
     values: tuple[float, ...] = ()
     """What its complete runs reached on validation data."""
 
     @property
     def stopped(self) -> bool:
-        """Whether a pruner stopped the trial between its seeds."""
+        """Whether the trial was pruned between seeds."""
         return self.score is not None and self.skipped > 0
 
     @property
     def optuna_state(self) -> TrialState:
-        """What Optuna calls the state."""
+        """Optuna's state."""
         from optuna.trial import TrialState
 
         ends = {records.COMPLETE: TrialState.COMPLETE, records.PRUNED: TrialState.PRUNED}
         return ends.get(self.state, TrialState.FAIL)
 
     def value(self, trial: FrozenTrial) -> float | None:
-        """Return the trial's value in Optuna: a pruned one keeps what it last reported, as with Optuna's own `tell`."""
+        """Return the trial's value in Optuna; for a pruned one, the last reported value, as with Optuna's `tell`."""
         if self.state != records.PRUNED or not trial.intermediate_values:
             return self.score
         last = trial.intermediate_values[max(trial.intermediate_values)]
@@ -53,12 +53,12 @@ class TrialEnd:
 
 
 def runs_per_trial(config: StudyConfig) -> int:
-    """Return how many runs a trial has, if nothing stops it."""
+    """Return how many runs a trial has unless it is stopped."""
     return len(config.seeds) if config.kind == "search" else 1
 
 
 def trial_end(results: Results, config: StudyConfig, best: float | None = None) -> TrialEnd:
-    """Return how a trial with these `results` ends; `best` is the score of the best trial that no pruner stopped.
+    """Return the end of a trial with these `results`; `best` is the best score of a trial that was not pruned.
 
     What was stopped for being worse cannot be the best: its score is no better than `best`.
     """
@@ -76,7 +76,7 @@ def run_values(results: Results) -> tuple[float, ...]:
 
 
 def end_trial(storage: SoleWriter, trial_id: int, end: TrialEnd) -> None:
-    """Write the end of a trial into Optuna. Raises UpdateFinishedTrialError if it has ended already."""
+    """Write the end of a trial to Optuna. Raises UpdateFinishedTrialError if it has already ended."""
     storage.set_trial_user_attr(trial_id, STATE, end.state)
     if end.stopped:
         storage.set_trial_user_attr(trial_id, STOPPED, end.trained)

@@ -1,4 +1,4 @@
-"""The runs of a trial that starts: one a seed of a search's trial, one of an ablation's."""
+"""The runs of a starting trial: one per seed in a search, one in an ablation."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
 
 def seeds_of(trial: FrozenTrial, config: StudyConfig) -> tuple[int, ...]:
-    """Return the seeds that a trial trains, if nothing stops it."""
+    """Return the seeds that a trial trains unless it is stopped."""
     return config.seeds if config.kind == "search" else (trial.user_attrs["seed"],)
 
 
 def search_runs(
     study: Study, storage: SoleWriter, config: StudyConfig, data_checksum: str, trial: Trial
 ) -> list[RunPlan]:
-    """Return the runs of a search's trial; its parameters are drawn by the study's sampler, and its label is stored."""
+    """Sample a trial's parameters, store its label, and return its runs."""
     assert config.space is not None
     attrs = trial.user_attrs
     whole = PRESET in attrs or RETRY_OF in attrs

@@ -1,4 +1,4 @@
-"""Optuna's side of a study: its trials as the driver starts, judges and ends them."""
+"""The trials of a study in Optuna: the driver starts, judges and ends them here."""
 
 from __future__ import annotations
 
@@ -30,12 +30,11 @@ if TYPE_CHECKING:
 
 
 class Trials:
-    """The Optuna study of one spec; this process is the only mamlab that writes it.
+    """The Optuna study of one spec; no other mamlab process writes it.
 
-    Opening it sets what a dead driver left running back to waiting, and enqueues what is missing of the plan. Trials of
-    other tools are passed over, but those that wait in a search: they are taken up where they fit the space.
-    Raises StudyChanged if the study was started with another spec, ValueError if it is none that mamlab could have
-    made.
+    Opening it sets trials that a dead driver left running back to waiting, and enqueues missing planned trials. Trials
+    of other tools are ignored, except that a search runs their enqueued trials if they fit the space.
+    Raises StudyChanged if the study was started with another spec, ValueError if mamlab did not make it.
     """
 
     def __init__(self, storage: SoleWriter, config: StudyConfig, data_checksum: str) -> None:
@@ -50,9 +49,9 @@ class Trials:
         self._live: dict[int, Trial] = {}
         self._results: dict[int, Results] = {}
         self._later_seeds: dict[int, list[RunPlan]] = {}
-        """Of the trials that go seed by seed: the runs that follow the one that trains."""
+        """For trials that train seed by seed: the runs after the current one."""
         self._next_seeds: deque[RunPlan] = deque()
-        """Runs of trials that have begun, to be started before any other trial's."""
+        """Next runs of started trials, which come before any new trial."""
         self._taken = TakenTrials(storage)
         self._verdicts = Verdicts(self._study, storage, self._taken)
         self._queue = TrialQueue(self._study, storage, config, data_checksum, self._superseded, self._taken, self._live)
@@ -75,8 +74,8 @@ class Trials:
 
     @property
     def notes(self) -> list[str]:
-        """What to say of trials that are not ours."""
-        return notes_on(self._every_trial(), wishes=self._config.kind == "search")
+        """Notes on trials that another tool made."""
+        return notes_on(self._every_trial(), runs_enqueued=self._config.kind == "search")
 
     @property
     def experiment_id(self) -> str:
@@ -90,7 +89,7 @@ class Trials:
 
     @property
     def ended_runs(self) -> list[tuple[int, int]]:
-        """(trial, seed) of the runs that have ended and count."""
+        """(trial, seed) of the ended runs that count."""
         ended = [trial for trial in self._study.get_trials(deepcopy=False) if trial.state.is_finished()]
         counting = [trial for trial in ended if trial.number not in self._superseded]
         return [
@@ -100,18 +99,18 @@ class Trials:
         ]
 
     def replace(self, numbers: Collection[int]) -> None:
-        """Let others take the place of the trials of these `numbers`, as soon as the study is opened again."""
+        """Mark the trials `numbers` as superseded; opening the study again enqueues their retries."""
         self._study.set_user_attr(SUPERSEDED, sorted({*self._superseded, *numbers}))
 
     @property
     def not_ours(self) -> frozenset[int]:
-        """Numbers of the trials that are not ours and have ended."""
+        """Numbers of ended trials that another tool made or ended."""
         ended = [trial for trial in self._every_trial() if trial.state.is_finished()]
         return frozenset(trial.number for trial in ended if not is_ours(trial))
 
     @property
     def planned(self) -> int:
-        """Runs that the study wants in the end; 0 if only hours limit a search."""
+        """Total number of planned runs; 0 for a search limited only by hours."""
         wanted = self._queue.planned * runs_per_trial(self._config)
         return max(0, wanted - self._tally.skipped)
 
@@ -122,7 +121,7 @@ class Trials:
 
     @property
     def open_runs(self) -> list[tuple[int, int]]:
-        """(trial, seed) of the runs that are to be (re)started, for MLflow's side."""
+        """(trial, seed) of the runs to start or resume, for MLflow."""
         return [
             (trial.number, seed)
             for trial in self._queue.waiting
@@ -131,10 +130,10 @@ class Trials:
         ]
 
     def next(self) -> list[RunPlan]:
-        """Start the next trial and return its runs that have no result yet; empty when there is none to start.
+        """Start the next trial and return its runs without a result; empty if there is no trial to start.
 
-        Empty also for a trial that only had to be ended. A trial that goes seed by seed gives one run at a time, and
-        its next one before any other trial's.
+        Also empty for a trial that only had to be ended. A trial that trains seed by seed returns one run at a time,
+        and its next one before any new trial.
         """
         if self._next_seeds:
             return [self._next_seeds.popleft()]
@@ -144,7 +143,7 @@ class Trials:
         frozen = self._storage.get_trial(trial._trial_id)
         runs, results = self._runs(trial, frozen), stored_results(frozen)
         self._verdicts.open(frozen)
-        if self._is_over(trial.number, results):  # the last driver died between the end of its last run and its own
+        if self._is_over(trial.number, results):  # the driver died after the trial's last run, before ending the trial
             self._end_trial(trial, results)
             self._drop(trial.number)
             return []
@@ -168,22 +167,20 @@ class Trials:
         return [planned_run(frozen, self._config)]
 
     def _is_over(self, number: int, results: Results) -> bool:
-        """Whether a trial with these `results` is over: all its runs are; seed by seed, also by one that failed or a
-        verdict.
-        """
+        """Whether a trial with these `results` is over: all runs ended or, seed by seed, one failed or was the last."""
         stop = self._verdicts.stops_at(number, len(results))
         one_by_one = self._config.goes_seed_by_seed
         return is_over(results, runs_per_trial(self._config), one_by_one=one_by_one, stop=stop)
 
     def put_first(self, numbers: Container[int]) -> int:
-        """Let the waiting trials of these `numbers` be the next; return how many they are."""
+        """Move the waiting trials `numbers` to the front; return how many there are."""
         return self._queue.put_first(numbers)
 
     def judge(self, plan: RunPlan, epoch: AnyEpoch, *, answered: bool = False) -> bool:
-        """Report an epoch to the pruner and return whether the run stops; a stored verdict is never asked for again.
+        """Report an epoch to the pruner and return whether the run stops; a stored verdict is final.
 
-        With `answered` the worker was told to go on while the store was away: that is the verdict, and the pruner
-        is asked again at the next epoch.
+        `answered`: the worker was answered "go" while the store was unreachable. That is the verdict, and the pruner is
+        asked again at the next epoch.
         """
         if self._config.kind != "search" or len(self._config.seeds) > 1:
             return False
@@ -192,19 +189,16 @@ class Trials:
         return self._verdicts.judge(trial, epoch.epoch, value, unasked=answered or last, answered=answered)
 
     def judge_seed(self, plan: RunPlan, state: EndState, score: float | None) -> bool:
-        """Report a run that has ended to the pruner of trials that go seed by seed; return whether the trial stops
-        there.
-        """
+        """For trials that train seed by seed, report an ended run to the pruner; return whether the trial stops."""
         if not self._config.goes_seed_by_seed or state != "complete" or score is None:
             return False
         step = self._config.seeds.index(plan.seed) + 1
         return self._verdicts.judge(self._live[plan.trial], step, score, unasked=step == len(self._config.seeds))
 
     def end(self, plan: RunPlan, state: EndState, score: float | None) -> bool:
-        """Write how a run ended; a trial ends with the last of its runs. Once more after a StoreAway is once.
+        """Write a run's end; the trial ends with its last run. Can be repeated after StoreUnreachable.
 
-        False if another tool has ended the trial meanwhile: its run counts for nothing, and another trial takes its
-            place.
+        False if another tool has ended the trial: the run does not count, and another trial takes its place.
         """
         number = plan.trial
         trial, results = self._live[number], {**self._results[number], plan.seed: (state, score)}
@@ -230,7 +224,7 @@ class Trials:
         return True
 
     def _end_trial(self, trial: Trial, results: Results, *, ended: bool = False) -> None:
-        """End a trial; if it has `ended` already, before the answer was lost, only count it."""
+        """End a trial; if it has `ended` already (a write whose answer was lost), only count it."""
         end = trial_end(results, self._config, self._tally.best_score)
         if not ended:
             end_trial(self._storage, trial._trial_id, end)
@@ -242,7 +236,7 @@ class Trials:
             kept.pop(number, None)
 
     def interrupt(self) -> None:
-        """Set what has not ended back to waiting: trials keep number and parameters."""
+        """Set unfinished trials back to waiting; they keep number and parameters."""
         self._next_seeds.clear()
         while self._live:
             number, trial = next(iter(self._live.items()))
@@ -250,7 +244,7 @@ class Trials:
             del self._live[number]
 
     def resync(self) -> None:
-        """After the store was away: what was half done when it went is set back to waiting."""
+        """After an outage, set partly started trials back to waiting."""
         from optuna.trial import TrialState
 
         self._storage.forget()
@@ -260,7 +254,7 @@ class Trials:
         self._queue.list_waiting()
 
     def _reconcile(self) -> None:
-        """Count what has ended, and set back to waiting what a dead driver left running."""
+        """Count ended trials, and set those that a dead driver left running back to waiting."""
         from optuna.trial import TrialState
 
         for trial in self._study.get_trials(deepcopy=False):

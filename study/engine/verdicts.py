@@ -1,4 +1,4 @@
-"""The pruner's verdicts on trials: asked once for each step, stored, then reported."""
+"""The pruner's verdicts on trials: asked once per step, stored, then reported."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Verdicts:
-    """The last verdict on each trial that is open, and the steps that were reported of it."""
+    """The last verdict on each open trial, and its reported steps."""
 
     def __init__(self, study: Study, storage: SoleWriter, taken: TakenTrials) -> None:
         self._study, self._storage, self._taken = study, storage, taken
@@ -23,25 +23,25 @@ class Verdicts:
         self._reported: dict[int, set[int]] = {}
 
     def open(self, trial: FrozenTrial) -> None:
-        """Read what is stored of a trial."""
+        """Read a trial's stored verdict and steps."""
         step, stop, *notes = trial.user_attrs.get(VERDICT, (0, False))
         self._last[trial.number] = (step, stop, notes[0] if notes else {})
         self._reported[trial.number] = set(trial.intermediate_values)
 
     def close(self, number: int) -> None:
-        """Forget a trial that has ended, or is another tool's."""
+        """Forget a trial that has ended."""
         self._last.pop(number, None)
         self._reported.pop(number, None)
 
     def stops_at(self, number: int, step: int) -> bool:
-        """Whether the last verdict is on `step`, and stops the trial there."""
+        """Whether the last verdict is about `step` and stops the trial."""
         judged, stop, _ = self._last[number]
         return stop and judged == step
 
     def judge(self, trial: Trial, step: int, value: float, *, unasked: bool, answered: bool = False) -> bool:
-        """Store the verdict on a step of a trial, then report it; return whether the trial stops.
+        """Store the verdict on a step of a trial, then report the step; return whether the trial stops.
 
-        `unasked`: it goes on, without the pruner. `answered`: the worker was told to go on, which is the verdict.
+        `unasked`: continue without asking the pruner. `answered`: the worker was already answered "go".
         """
         number = trial.number
         if step in self._reported[number]:
@@ -61,11 +61,9 @@ class Verdicts:
         return stop
 
     def _ask(self, trial: Trial, step: int, value: float) -> tuple[bool, dict[str, Any]]:
-        """Ask the pruner as if the step were reported; return its verdict, and what it wants to remember of the trial.
+        """Ask the pruner as if the step were reported; return its verdict and its notes on the trial.
 
-        Some pruners answer otherwise when asked twice, by what they remember: so it is stored with the verdict, and
-            never
-        without it.
+        Because of these notes, some pruners answer differently when asked twice, so they are stored with the verdict.
         """
         frozen = self._storage.get_trial(trial._trial_id)
         frozen.intermediate_values[step] = value

@@ -21,16 +21,16 @@ LAYOUT = "workflowType=machine_learning"
 """A fresh browser opens experiments on empty pages for language models; this asks for the training layout."""
 CHARTS = "&compareRunsMode=CHART"
 CARD_HEIGHT = 400
-"""Of a chart, in pixels."""
+"""Height of a chart, in pixels."""
 
 Chart = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class View:
-    """One saved view: `key` is its name in addresses, `columns` are the UI's names of what the table shows.
+    """One saved view: `key` is its name in URLs, `columns` are the table's columns as the UI names them.
 
-    `charts` has the rows of charts: their title, and what stands side by side.
+    `charts` are the rows of charts, by title.
     """
 
     key: str
@@ -77,7 +77,7 @@ def _section(key: str, title: str, charts: int) -> dict[str, Any]:
 
 def line(metric: str) -> Chart:
     """Return a chart of a metric over epochs, not smoothed."""
-    plain = {"lineSmoothness": 0, "useGlobalLineSmoothing": False}  # by default the UI draws lines beside their points
+    plain = {"lineSmoothness": 0, "useGlobalLineSmoothing": False}  # the UI's default smoothing misses the points
     return {"type": "LINE", "metricKey": metric, "selectedMetricKeys": [metric], "xAxisKey": "step", **plain}
 
 
@@ -102,7 +102,7 @@ def views_of(kind: str, searched: Sequence[str] = (), means: bool = False) -> li
     curves = (line(records.VAL_ACCURACY), line(records.TRAIN_LOSS))
     if kind == records.SEARCH:
         paths = sorted(searched)
-        # Lines run through all settings only where a run has them all: those that are always sampled.
+        # Parallel coordinates need settings that every run has: those that are always sampled.
         always = [path for path in paths if "." not in path or path.split(".")[0] not in paths]
         columns = (best, f"metrics.`{records.EPOCHS_RUN}`", state, *(f"params.`{path}`" for path in paths), duration)
         charts = {"Settings and result": (parallel(always, records.BEST_VAL_ACCURACY),), "Curves": curves}
@@ -136,21 +136,19 @@ def _trial_means(state: str) -> View:
 
 
 def view_path(experiment_id: str, view: str = "") -> str:
-    """Return the address of an experiment's run table within the UI; without a view, of the table as the UI has it."""
+    """Return the URL of an experiment's run table in the UI, with a saved view or the UI's default."""
     key = f"&viewStateShareKey={view}" if view else ""
     return f"#/experiments/{experiment_id}/runs?{LAYOUT}{key}"
 
 
 def saved_views(tags: Mapping[str, str]) -> dict[str, str]:
-    """Return key and name of the views in an experiment's tags; one without a key or name where there are none."""
+    """Return key and name of the views in an experiment's tags; the default view if there are none."""
     stored = {tag.removeprefix(TAG): value for tag, value in tags.items() if tag.startswith(TAG)}
     return {key: name for key, value in sorted(stored.items()) if (name := _name(value))} or {"": "Runs"}
 
 
 def _name(value: str) -> str:
-    """Return the name of a stored view; empty for one that somebody shared from the UI, which is stored in another
-    form.
-    """
+    """Return the name of a stored view; empty for one shared from the UI, which has another format."""
     try:
         return str(json.loads(value)["name"])
     except (ValueError, KeyError, TypeError):

@@ -46,7 +46,7 @@ def shown_studies(home: Home, wanted: str = "") -> list[Shown]:
     studies.sort(key=lambda one: (one.name == wanted, int(one.experiment_id)))
     if wanted and (not studies or studies[-1].name != wanted):
         known = ", ".join(one.name for one in reversed(studies)) or "none"
-        raise UnknownStudyError(f"no study named {wanted!r} in {home.root} (there: {known})")
+        raise UnknownStudyError(f"no study named {wanted!r} in {home.root} (studies: {known})")
     return studies
 
 

@@ -13,7 +13,7 @@ from ..stores.home import Home
 def ended_cells(home: Home, study: str) -> tuple[str, ...]:
     """Return the cells of the runs of a study that are complete, pruned or diverged, by MLflow; none without a store.
 
-    Raises StoreAway, ReportError for an experiment that was deleted.
+    Raises StoreUnreachable, ReportError for an experiment that was deleted.
     """
     if home.mlflow_url.startswith("sqlite") and not home.mlflow_db.exists():
         return ()

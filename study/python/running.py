@@ -172,7 +172,7 @@ def prepared(config: StudyConfig, home: Home) -> StudyConfig:
     """Make the home's folder and MLflow's store, and return the study with whatever it enqueues resolved: before the
     live view.
 
-    Raises InputError, StoreAway.
+    Raises InputError, StoreUnreachable.
     """
     try:
         home.root.mkdir(parents=True, exist_ok=True)

@@ -1,1 +1,1 @@
-"""Repair: compares both databases, checkpoints and journal, lists what disagrees, and fixes it."""
+"""Repair: compares the stores, checkpoints and journal of a study, lists disagreements, and fixes them."""

@@ -1,7 +1,7 @@
-"""What lies in a home and no study uses, and its removal.
+"""Finds and deletes files in a home that no study uses.
 
-A study is gone when its experiment was deleted in MLflow, or neither store knows it. The numbers of a study that is
-there are in its stores; its checkpoints stay as long as one of its runs has their fingerprint.
+A study no longer exists if its experiment was deleted in MLflow, or neither store has it. A checkpoint is in use as
+long as a run of an existing study has its fingerprint.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from trainers.checkpoint import CheckpointFolder, TrainingBusy
 from ..engine.journal import Journal
 from ..engine.snapshot import SNAPSHOT
 from ..stores.connect import open_mlflow, open_optuna
-from ..stores.heartbeat import TAG, living, read_sign
+from ..stores.heartbeat import TAG, parse_driver_tag, running_drivers
 from ..stores.home import Home
 from ..stores.locks import DriverBusy, driver_lock, holder
 from ..stores.look_record import holds_looks
@@ -32,32 +32,30 @@ from ..text import plain_table, say, size_text
 from ..workers.executors.handshake import left_over
 
 LISTED = 20
-"""So many are named, the largest; the others are counted."""
+"""How many of the largest entries are listed; the others are counted."""
 CELL = re.compile("[0-9a-f]{64}")
 STORES_LOCK = "stores"
 
 
 @dataclass(frozen=True)
-class Needed:
-    """What the studies of a home need: their names, and the fingerprints of their runs."""
+class InUse:
+    """What the studies of a home use: their names, and the fingerprints of their runs."""
 
     studies: frozenset[str]
     fingerprints: frozenset[str]
 
 
 @dataclass(frozen=True)
-class Unneeded:
-    """A file or folder, why it can go, and how many bytes that frees."""
+class Unused:
+    """A file or folder, why it can be deleted, and how many bytes that frees."""
 
     path: Path
     why: str
     size: int
 
 
-def read_needed(home: Home) -> Needed:
-    """Ask both stores. Raises UnknownStudyError if there is no store yet, so that nothing is taken for unneeded by
-    mistake.
-    """
+def read_in_use(home: Home) -> InUse:
+    """Read both stores. Raises UnknownStudyError if there is no store: an empty answer would delete everything."""
     require_store(home)
     client = open_mlflow(home)
     there, deleted = _experiments(client, "active_only"), _experiments(client, "deleted_only")
@@ -70,7 +68,7 @@ def read_needed(home: Home) -> Needed:
         if name not in deleted:
             studies.add(name)
             fingerprints |= planned
-    return Needed(frozenset(studies), frozenset(fingerprints))
+    return InUse(frozenset(studies), frozenset(fingerprints))
 
 
 def _experiments(client: Any, which: str) -> dict[str, str]:
@@ -88,7 +86,7 @@ def _experiments(client: Any, which: str) -> dict[str, str]:
 
 
 def _optuna_cells(home: Home) -> dict[str, set[str]]:
-    """Return the fingerprints that Optuna's trials name (an ablation's; a search's are in MLflow), by study."""
+    """Return the fingerprints in Optuna's trials by study (ablations only; a search's are in MLflow)."""
     if home.optuna_url.startswith("sqlite") and not home.optuna_db.exists():
         return {}
     storage = open_optuna(home)
@@ -96,42 +94,42 @@ def _optuna_cells(home: Home) -> dict[str, set[str]]:
     return {name: {trial.user_attrs.get("cell", "") for trial in found} for name, found in trials.items()}
 
 
-def find_unneeded(home: Home, needed: Needed) -> list[Unneeded]:
-    """Return what can go, the largest first; what is in use now is left out."""
-    left = [Unneeded(file, "left by a driver that was killed", size_of(file)) for file in left_over(home)]
-    found = [*_checkpoints(home, needed), *_of_gone_studies(home, needed), *left]
+def find_unused(home: Home, used: InUse) -> list[Unused]:
+    """Return what can be deleted, largest first; excludes what a process is using now."""
+    left = [Unused(file, "left by a driver that was killed", size_of(file)) for file in left_over(home)]
+    found = [*_checkpoints(home, used), *_of_deleted_studies(home, used), *left]
     return sorted(found, key=lambda one: (-one.size, one.path))
 
 
-def _checkpoints(home: Home, needed: Needed) -> Iterator[Unneeded]:
+def _checkpoints(home: Home, used: InUse) -> Iterator[Unused]:
     for folder in home.checkpoints.glob("*"):
         if not CELL.fullmatch(folder.name) or folder.is_symlink() or holder(folder / "lock"):
             continue
-        if folder.name not in needed.fingerprints:
-            yield Unneeded(folder, "no study uses this training", size_of(folder))
+        if folder.name not in used.fingerprints:
+            yield Unused(folder, "no study uses this training", size_of(folder))
         else:
             for file in CheckpointFolder(folder, keep_all=True).leftovers():
-                yield Unneeded(file, "partly written or damaged", size_of(file))
+                yield Unused(file, "partly written or damaged", size_of(file))
 
 
-def _of_gone_studies(home: Home, needed: Needed) -> Iterator[Unneeded]:
-    """Logs, journals, looks and snapshots; other files there are somebody's own, and left."""
+def _of_deleted_studies(home: Home, used: InUse) -> Iterator[Unused]:
+    """Yield logs, journals, looks and snapshots of deleted studies; other files there are the user's, and kept."""
     for path in home.logs.glob("*"):
-        if path.name not in needed.studies and not path.is_symlink() and (logs := _own_files(path)):
-            yield Unneeded(path, "its study no longer exists", sum(map(size_of, logs)))
+        if path.name not in used.studies and not path.is_symlink() and (logs := _own_files(path)):
+            yield Unused(path, "its study no longer exists", sum(map(size_of, logs)))
     for path in home.journal.glob("*.jsonl"):
-        if path.stem not in needed.studies and not path.is_symlink() and Journal(path).read():
-            yield Unneeded(path, "its study no longer exists", size_of(path))
+        if path.stem not in used.studies and not path.is_symlink() and Journal(path).read():
+            yield Unused(path, "its study no longer exists", size_of(path))
     for path in home.looks.glob("*.jsonl"):
-        if path.stem not in needed.studies and not path.is_symlink() and holds_looks(path):
-            yield Unneeded(path, "its study no longer exists", size_of(path))
+        if path.stem not in used.studies and not path.is_symlink() and holds_looks(path):
+            yield Unused(path, "its study no longer exists", size_of(path))
     for path in home.journal.glob(f"*{SNAPSHOT}"):
-        if path.name.removesuffix(SNAPSHOT) not in needed.studies and not path.is_symlink():
-            yield Unneeded(path, "its study no longer exists", size_of(path))
+        if path.name.removesuffix(SNAPSHOT) not in used.studies and not path.is_symlink():
+            yield Unused(path, "its study no longer exists", size_of(path))
 
 
 def _own_files(folder: Path) -> list[Path]:
-    """Return the files that workers write into a folder of logs, or of checkpoints."""
+    """Return the files in a folder of logs or checkpoints that mamlab wrote."""
     patterns = ("worker-*.log", "*.ckpt", "*.damaged", "*.tmp-*", "attempt", "lock")
     found = [file for pattern in patterns for file in folder.glob(pattern)]
     return sorted({file for file in found if file.is_file() and not file.is_symlink()})
@@ -144,10 +142,10 @@ def size_of(path: Path) -> int:
 
 
 def clean(home: Home, console: Console, *, yes: bool) -> None:
-    """Print what no study uses, and with `yes` delete it.
+    """Print what no study uses; with `yes`, delete it.
 
-    Raises UnknownStudyError if there is no store yet, DriverBusy with `yes` while a driver of the home lives, here or
-    elsewhere.
+    Raises UnknownStudyError if there is no store yet, DriverBusy with `yes` while a driver of the home is running,
+    here or elsewhere.
     """
     with ExitStack() as locks:
         for lock in sorted(home.locks.glob("*.lock")) if yes else ():
@@ -155,37 +153,39 @@ def clean(home: Home, console: Console, *, yes: bool) -> None:
                 locks.enter_context(driver_lock(lock, lock.stem))
         if yes:
             _refuse_drivers(home)
-        needed = read_needed(home)
-        found = find_unneeded(home, needed)
-        gone = [one for one in found if delete_one(one)] if yes else []
-    _print(home, console, gone if yes else found, yes=yes)
-    if busy := len(found) - len(gone) if yes else 0:
+        used = read_in_use(home)
+        found = find_unused(home, used)
+        deleted = [one for one in found if delete_one(one)] if yes else []
+    _print(home, console, deleted if yes else found, yes=yes)
+    if busy := len(found) - len(deleted) if yes else 0:
         say(console, f"{busy} could not be deleted: in use, or no permission.")
     own = replace(home, stores=None)
     say(
         console,
-        f"Studies: {len(needed.studies - {'Default'})}, by {shown(own.optuna_url)} and {shown(own.mlflow_url)}.",
+        f"Studies: {len(used.studies - {'Default'})}, in {shown(own.optuna_url)} and {shown(own.mlflow_url)}.",
         "dim",
     )
 
 
 def _refuse_drivers(home: Home) -> None:
-    """Raise DriverBusy if a driver of another machine works in this home, where its lock may not be seen."""
+    """Raise DriverBusy if a driver on another machine uses this home: its lock may not be visible here."""
     require_store(home)
     client = open_mlflow(home)
 
-    def signs() -> dict[str, str]:
+    def driver_tags() -> dict[str, str]:
         role = f"tags.{records.TAG_ROLE} = '{records.ROLE_STUDY}'"
         runs = runs_where(client, list(_experiments(client, "active_only").values()), role)
         tags = {run.data.tags.get(records.TAG_STUDY, run.info.run_id): run.data.tags.get(TAG, "") for run in runs}
-        return {study: tag for study, tag in tags.items() if (one := read_sign(tag)) and one.home == str(home.root)}
+        return {
+            study: tag for study, tag in tags.items() if (one := parse_driver_tag(tag)) and one.home == str(home.root)
+        }
 
-    for study, driver in living(signs, home.root).items():
+    for study, driver in running_drivers(driver_tags, home.root).items():
         raise DriverBusy(f'study "{study}" is being run by {driver}, in this home; stop it there first')
 
 
-def delete_one(one: Unneeded) -> bool:
-    """Delete, and return whether it is gone; a training that runs by now stays, and what is not mamlab's."""
+def delete_one(one: Unused) -> bool:
+    """Delete it and return whether it is gone; keeps a training that has started again, and files not from mamlab."""
     if one.path.is_dir() and CELL.fullmatch(one.path.name):
         folder = CheckpointFolder(one.path, "clean")
         with suppress(OSError, TrainingBusy):
@@ -207,7 +207,7 @@ def _delete_own(folder: Path) -> None:
     folder.rmdir()
 
 
-def _print(home: Home, console: Console, found: list[Unneeded], *, yes: bool) -> None:
+def _print(home: Home, console: Console, found: list[Unused], *, yes: bool) -> None:
     if not found:
         say(console, "Nothing to clean: every file is still used by a study.")
         return
@@ -223,5 +223,5 @@ def _print(home: Home, console: Console, found: list[Unneeded], *, yes: bool) ->
 
 
 def _short(path: Path) -> str:
-    """Return a path with its fingerprint cut to the 12 characters by which it is called elsewhere."""
+    """Return a path with its fingerprint cut to the 12 characters shown elsewhere."""
     return "/".join(f"{part[:12]}.." if CELL.fullmatch(part) else part for part in path.parts)

@@ -1,4 +1,4 @@
-"""A disagreement between what is stored of a study in different places, and its cure."""
+"""A disagreement between the stored parts of a study, and its fix."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 RESTART = "start the study again"
-AGAIN = "to run again: the next start restores it or retrains it"
+AGAIN = "marked to run again: the next start restores or retrains it"
 
 
 @dataclass(frozen=True)
 class Disagreement:
-    """`what` disagrees, and what --fix does; without a `cure`, `remedy` says what does mend it."""
+    """`what` disagrees, and the `remedy`: what --fix does, or without a `fix`, what the user can do."""
 
     what: str
     remedy: str
-    cure: Callable[[], None] | None = field(default=None, compare=False)
+    fix: Callable[[], None] | None = field(default=None, compare=False)

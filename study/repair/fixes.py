@@ -1,4 +1,4 @@
-"""What mends one disagreement between the stores of a study, without training. No driver may live meanwhile."""
+"""Fixes for single disagreements between a study's stores. They do not train, and need the driver's lock."""
 
 from __future__ import annotations
 
@@ -29,20 +29,20 @@ if TYPE_CHECKING:
 
 
 def rebuild_trials(stored: StoredStudy) -> None:
-    """Make the trials again that Optuna has lost, from MLflow's runs."""
+    """Rebuild trials missing in Optuna from MLflow's runs."""
     checksum = stored.parent.data.tags.get(records.TAG_DATA_CHECKSUM, "")
     rebuild(stored.storage, stored.client, stored.home, stored.config, checksum)
 
 
 def set_waiting(stored: StoredStudy, trial: FrozenTrial) -> None:
-    """Let a trial that Optuna has running wait again; it keeps number and parameters."""
+    """Set a running trial back to waiting; it keeps its number and parameters."""
     from optuna.trial import TrialState
 
     stored.storage.set_trial_state_values(trial._trial_id, TrialState.WAITING)
 
 
 def set_state(stored: StoredStudy, run: Any, state: str) -> None:
-    """Give a run (or the study's own) the state `state` in MLflow, as its driver would have."""
+    """Set the state of a run or of the parent run in MLflow, as the driver would have."""
     if run is stored.parent:
         stored.client.set_tag(run.info.run_id, TAG, "")
     stored.client.set_tag(run.info.run_id, records.TAG_STATE, state)
@@ -52,14 +52,14 @@ def set_state(stored: StoredStudy, run: Any, state: str) -> None:
         stored.client.set_terminated(run.info.run_id, status=STATUS[state])
 
 
-def note_gone(stored: StoredStudy, runs: Sequence[Any]) -> None:
-    """Note in MLflow that the checkpoints of `runs` are gone, so that nobody looks for them again."""
+def record_missing(stored: StoredStudy, runs: Sequence[Any]) -> None:
+    """Record in MLflow that the checkpoints of `runs` are deleted, so that they are not reported again."""
     for run in runs:
         stored.client.set_tag(run.info.run_id, records.TAG_CHECKPOINT, "gone")
 
 
 def end_in_optuna(stored: StoredStudy, run: Any, trial: FrozenTrial) -> None:
-    """End a run in Optuna as MLflow says it ended; its trial ends with the last of its runs."""
+    """End a run in Optuna with its state from MLflow; its trial ends with the last of its runs."""
     state, score = state_of(run), run.data.metrics.get(stored.config.metric.best_validation)
     trial, seed = stored.storage.get_trial(trial._trial_id), run.data.tags[records.TAG_SEED]
     results = {int(seed): (state, score if state == records.COMPLETE else None)}
@@ -80,7 +80,7 @@ def _report_epochs(stored: StoredStudy, run: Any, trial: FrozenTrial) -> None:
 
 
 def write_epochs(stored: StoredStudy, run: Any, epochs: Sequence[AnyEpoch]) -> None:
-    """Write epochs of a checkpoint into MLflow, each with the time when it ended."""
+    """Write epochs of a checkpoint to MLflow, each with its end time."""
     runs = Tracking(stored.client, stored.home, stored.config, "").runs
     for epoch in epochs:
         runs.log_epoch(run.info.run_id, epoch)
@@ -88,20 +88,18 @@ def write_epochs(stored: StoredStudy, run: Any, epochs: Sequence[AnyEpoch]) -> N
 
 
 def delete_run(stored: StoredStudy, run: Any) -> None:
-    """Put a run into MLflow's bin, from which its UI can take it back."""
+    """Delete a run in MLflow; its UI can restore it."""
     stored.client.delete_run(run.info.run_id)
 
 
-def take_out(stored: StoredStudy, runs: Sequence[Any]) -> None:
-    """Take runs out of MLflow's bin."""
+def restore_runs(stored: StoredStudy, runs: Sequence[Any]) -> None:
+    """Restore deleted runs in MLflow."""
     for run in runs:
         stored.client.restore_run(run.info.run_id)
 
 
-def run_again(stored: StoredStudy, numbers: Collection[int]) -> None:
-    """Mark trials as superseded: the next start puts another with the same parameters, or arm and seed, in their
-    place.
-    """
+def mark_for_rerun(stored: StoredStudy, numbers: Collection[int]) -> None:
+    """Mark trials as superseded: the next start runs new ones with the same parameters, or arm and seed."""
     for run in stored.runs:
         if key_of(run)[0] in numbers:
             stored.client.set_tag(run.info.run_id, records.TAG_ROLE, records.ROLE_SUPERSEDED)
@@ -113,13 +111,13 @@ def run_again(stored: StoredStudy, numbers: Collection[int]) -> None:
 
 
 def remove(files: Sequence[Path]) -> None:
-    """Delete files that may be gone already."""
+    """Delete files, if they still exist."""
     for file in files:
         file.unlink(missing_ok=True)
 
 
 def replay(stored: StoredStudy) -> None:
-    """Write what waits in the journal, as the next start would; nothing is trained, nothing new is drawn."""
+    """Write the journal's events to the stores, as the next start would, without training or sampling."""
     before = state_of(stored.parent)
     frozen = stored.storage.get_study_user_attrs(stored.storage.get_study_id_from_name(stored.name))[FROZEN]
     checksum = json.loads(frozen)["data_checksum"]
@@ -129,11 +127,11 @@ def replay(stored: StoredStudy) -> None:
     recorder = Recorder(trials, tracking, Journal(stored.journal.path), HomeWatch(stored.home))
     recorder.close(recorder.replay(), finished=before == records.COMPLETE)
     if recorder.behind:
-        raise InputError(f"the journal could not be written to the databases: {recorder.away}")
+        raise InputError(f"the journal could not be written to the stores: {recorder.away}")
 
 
 def fitting_end(stored: StoredStudy, run: Any, state: str) -> records.EndState | None:
-    """Return how MLflow can call the end that Optuna knows, None if it lacks the numbers of a complete run."""
+    """Return Optuna's end state for MLflow, None if MLflow lacks the metrics of a complete run."""
     if state == records.COMPLETE and stored.config.metric.best_validation not in run.data.metrics:
         return None
     found: records.EndState | None = state if state in STATUS else None  # type: ignore[assignment]

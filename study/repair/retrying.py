@@ -1,8 +1,8 @@
-"""Failed runs of a study that shall run again at its next start.
+"""Marks failed runs to run again at the study's next start.
 
-A trial that has ended in Optuna cannot be opened again, so it is marked as superseded, and the study's next start
-enqueues another with the same parameters, or arm and seed. It counts once: reports, status and budget pass over what
-is superseded. Each step can be done again, so a death in between is mended by the same command.
+A finished Optuna trial cannot be reopened, so it is marked as superseded, and the next start enqueues a new one with
+the same parameters, or arm and seed. Reports, status and budget skip superseded trials. Every step can be repeated, so
+after an interruption the same command finishes the job.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from ..engine.attributes import STATE
 from ..stores.connect import open_mlflow
 from ..stores.home import Home
 from ..stores.locks import DriverBusy, driver_lock
-from .fixes import rebuild_trials, run_again
+from .fixes import mark_for_rerun, rebuild_trials
 from .state import read_stored
 
 RETRIED = (records.FAILED, records.OUT_OF_MEMORY)
-"""Divergence is a result, and stays."""
+"""Divergence is a result, and is not retried."""
 
 
 def retry_failed(home: Home, study: str) -> int:
-    """Mark the trials that failed or ran out of memory to be run again; return how many. A study that is new has none.
+    """Mark the trials that failed or ran out of memory to run again; return how many (0 for a new study).
 
     Raises DriverBusy while the study is being run.
     """
@@ -38,5 +38,5 @@ def retry_failed(home: Home, study: str) -> int:
         failed = [
             one for one in stored.trials.values() if one.state.is_finished() and one.user_attrs.get(STATE) in RETRIED
         ]
-        run_again(stored, {one.number for one in failed})
+        mark_for_rerun(stored, {one.number for one in failed})
     return len(failed)

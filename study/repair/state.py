@@ -1,4 +1,4 @@
-"""Both stores of a study and its checkpoints as they are read from outside, to be compared."""
+"""The stored state of a study: a snapshot of both stores and the checkpoints, for comparison."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from ..engine.status import driver_of, read_studies
 from ..spec.config import StudyConfig
 from ..spec.writing import stored_spec
 from ..stores.connect import open_mlflow, open_optuna
-from ..stores.heartbeat import TAG, living
+from ..stores.heartbeat import TAG, running_drivers
 from ..stores.home import Home
 from ..stores.locks import holder
 from ..stores.study_names import UnknownStudyError, require_store
@@ -36,8 +36,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class StoredStudy:
-    """One study at one moment: `trials` are Optuna's by number (those that count), `runs` MLflow's without the study's
-    own, `parent`.
+    """One study at one moment: Optuna's `trials` by number (without superseded ones), MLflow's child `runs` and their
+    `parent`.
     """
 
     home: Home
@@ -48,20 +48,20 @@ class StoredStudy:
     parent: Any
     runs: list[Any]
     driver: str
-    """Who runs the study; empty if nobody does."""
+    """The running driver; empty if none."""
     others: tuple[FrozenTrial, ...] = ()
-    """Optuna's trials that are not ours."""
+    """Optuna's trials that another tool made."""
     lost: Lost | None = None
-    """What Optuna's store has lost and MLflow has."""
+    """What is missing in Optuna and present in MLflow."""
 
     @property
     def notes(self) -> list[str]:
-        """What to say of trials that are not ours."""
-        return notes_on(self.others, wishes=self.parent.data.tags.get(records.TAG_KIND) == records.SEARCH)
+        """Notes on trials that another tool made."""
+        return notes_on(self.others, runs_enqueued=self.parent.data.tags.get(records.TAG_KIND) == records.SEARCH)
 
     @cached_property
     def config(self) -> StudyConfig:
-        """The spec with which the study was last started. Raises UnknownStudyError if it is not in MLflow."""
+        """The spec of the last start. Raises UnknownStudyError if it is not in MLflow."""
         artifacts = self.client.list_artifacts(self.parent.info.run_id)
         if not any(file.path == records.SPEC_FILE for file in artifacts):
             raise UnknownStudyError(
@@ -74,12 +74,12 @@ class StoredStudy:
 
     @property
     def several(self) -> bool:
-        """Whether a trial has several runs, one a seed."""
+        """Whether a trial has several runs, one per seed."""
         return self.config.kind == "search" and len(self.config.seeds) > 1
 
     @property
     def done(self) -> bool:
-        """Whether everything that the spec wants has ended in Optuna; a search that only hours limit is never done."""
+        """Whether everything planned has ended in Optuna; never true for a search limited only by hours."""
         ended = [trial for trial in self.trials.values() if trial.state.is_finished()]
         if self.config.kind == "search":
             wanted = self.config.budget.trials
@@ -88,7 +88,7 @@ class StoredStudy:
         return len(ended) == len(self.trials) and done.issuperset(planned_runs(self.config))
 
     def seeds(self, trial: FrozenTrial) -> tuple[int, ...]:
-        """Return the seeds of a trial's runs; of one that a pruner stopped between them, those that were trained."""
+        """Return the seeds of a trial's runs; for a trial pruned between seeds, those that were trained."""
         if self.config.kind != "search":
             return (trial.user_attrs["seed"],)
         trained = tuple(seed for seed in self.config.seeds if f"{RESULT}{seed}" in trial.user_attrs)
@@ -96,20 +96,18 @@ class StoredStudy:
 
     @property
     def distinct_runs(self) -> list[Any]:
-        """A run for each trial and seed, in their order: of several the one that tells most."""
+        """One run per trial and seed, in order; of duplicates, the most complete."""
         best: dict[tuple[int, int], Any] = {}
-        for run in sorted(self.runs, key=self.worth):
+        for run in sorted(self.runs, key=self.completeness):
             best[key_of(run)] = run
         return [best[key] for key in sorted(best)]
 
-    def worth(self, run: Any) -> tuple[bool, int, float]:
-        """Return how much a run tells, to sort by: an ended one more than another, then one of more epochs, then the
-        older.
-        """
+    def completeness(self, run: Any) -> tuple[bool, int, float]:
+        """Sort key: prefer ended runs, then more epochs, then older runs."""
         return state_of(run) in records.ENDED, len(self.steps[run.info.run_id]), -run.info.start_time
 
     def end_of(self, run: Any) -> str:
-        """Return how an MLflow run ended by Optuna; empty if it has not, or Optuna does not know its trial."""
+        """Return the end state of an MLflow run according to Optuna; empty if it has not ended or has no trial."""
         trial, seed = self.trial_of(run), run.data.tags[records.TAG_SEED]
         if trial is None:
             return ""
@@ -119,26 +117,26 @@ class StoredStudy:
 
     @cached_property
     def deleted_runs(self) -> dict[tuple[int, int], Any]:
-        """The runs in MLflow's bin by trial and seed, the newest of each."""
+        """The deleted runs in MLflow by trial and seed, the newest of each."""
         runs = f"tags.{records.TAG_ROLE} = '{records.ROLE_RUN}'"
         found = runs_where(self.client, [self.parent.info.experiment_id], runs, DELETED)
         return {key_of(run): run for run in found}
 
     @property
     def journal(self) -> Journal:
-        """What is still to be written."""
+        """Events that are not written yet."""
         return Journal(self.home.journal / f"{self.name}.jsonl")
 
     @cached_property
     def steps(self) -> dict[str, set[int]]:
-        """The epochs that MLflow holds, by run id."""
+        """The epochs in MLflow, by run id."""
         ids = [run.info.run_id for run in self.runs]
         return {
             one: {p.step for p in self.client.get_metric_history(one, self.config.metric.validation)} for one in ids
         }
 
     def trial_of(self, run: Any) -> FrozenTrial | None:
-        """Return Optuna's side of an MLflow run, None if it has none."""
+        """Return the Optuna trial of an MLflow run, None if there is none."""
         return self.trials.get(int(run.data.tags[records.TAG_TRIAL]))
 
     def folder(self, fingerprint: str) -> CheckpointFolder:
@@ -146,17 +144,17 @@ class StoredStudy:
         return CheckpointFolder(self.home.checkpoints / fingerprint, keep_all=self.config.execution.keep == "all")
 
     def history(self, run: Any) -> list[AnyEpoch]:
-        """Return the epochs in the checkpoint of a run, as far as the run went; empty without one."""
+        """Return the epochs in a run's checkpoint, up to the run's last; empty without a checkpoint."""
         last = int(run.data.metrics.get(records.EPOCHS_RUN, 0)) if state_of(run) in records.ENDED else 10**9
         return [epoch for epoch in _history(self.folder(run.data.tags[records.TAG_CELL])) if epoch.epoch <= last]
 
     def missing(self, run: Any) -> list[AnyEpoch]:
-        """Return the epochs that the run's checkpoint has and MLflow lacks."""
+        """Return the epochs that are in the run's checkpoint but not in MLflow."""
         return [epoch for epoch in self.history(run) if epoch.epoch not in self.steps[run.info.run_id]]
 
     @property
     def folders(self) -> list[CheckpointFolder]:
-        """The checkpoints of the study's runs that nobody trains now."""
+        """The checkpoints of the study's runs that are not being trained now."""
         fingerprints = sorted({run.data.tags[records.TAG_CELL] for run in self.runs})
         return [
             self.folder(fingerprint)
@@ -166,15 +164,15 @@ class StoredStudy:
 
 
 def state_of(run: Any) -> str:
-    """Return the state of an MLflow run; one without a word is running."""
+    """Return the state of an MLflow run; without a tag it is running."""
     return str(run.data.tags.get(records.TAG_STATE, records.RUNNING))
 
 
 def read_stored(home: Home, name: str, *, alone: bool = False) -> StoredStudy:
-    """Read the study `name`; with `alone` this process holds its driver's lock, and waits to see whether one elsewhere
-    lives.
+    """Read the study `name`; with `alone`, this process holds the driver's lock, and waits to see whether a driver
+    is running elsewhere.
 
-    Raises UnknownStudyError, naming the studies that there are, if it is none of them.
+    Raises UnknownStudyError, listing the studies that exist.
     """
     require_store(home)
     client = open_mlflow(home)
@@ -183,7 +181,7 @@ def read_stored(home: Home, name: str, *, alone: bool = False) -> StoredStudy:
     parent = parent_of(client, experiment.experiment_id) if experiment else None
     if parent is None:
         known = ", ".join(study.name for study in read_studies(home)) or "none"
-        raise UnknownStudyError(f"no study named {name!r} in {home.root} (there: {known})")
+        raise UnknownStudyError(f"no study named {name!r} in {home.root} (studies: {known})")
     children = [run for run in runs if run.data.tags.get(records.TAG_ROLE) == records.ROLE_RUN]
     storage = open_optuna(home)
     try:
@@ -203,10 +201,8 @@ def read_stored(home: Home, name: str, *, alone: bool = False) -> StoredStudy:
 
 
 def _alive(client: Any, home: Home, name: str, parent_id: str) -> str:
-    """Return who runs the study from another home, empty if nobody does; see
-    `study.stores.connect.heartbeat.living`.
-    """
-    found = living(lambda: {name: client.get_run(parent_id).data.tags.get(TAG, "")}, home.root)
+    """Return the driver that runs the study from another home, empty if none."""
+    found = running_drivers(lambda: {name: client.get_run(parent_id).data.tags.get(TAG, "")}, home.root)
     return str(found.get(name, ""))
 
 

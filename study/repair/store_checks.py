@@ -1,4 +1,4 @@
-"""Where Optuna and MLflow disagree about the runs of a study."""
+"""Checks for disagreements between Optuna and MLflow about the runs of a study."""
 
 from __future__ import annotations
 
@@ -17,39 +17,39 @@ from .state import StoredStudy, state_of
 
 
 def lost_trials(stored: StoredStudy) -> Iterator[Disagreement]:
-    """Trials that Optuna has lost and MLflow has."""
+    """Trials missing in Optuna that MLflow has runs of."""
     if stored.lost is not None:
         yield Disagreement(
-            f"{stored.lost.told}; the next start rebuilds the trials from {stored.lost.runs}",
+            f"{stored.lost.summary}; the next start rebuilds the trials from {stored.lost.runs}",
             f"rebuilt from {stored.lost.runs}",
             partial(fixes.rebuild_trials, stored),
         )
 
 
 def deleted_own_run(stored: StoredStudy) -> Iterator[Disagreement]:
-    """The study's own run in MLflow's bin."""
+    """The study's parent run, deleted in MLflow."""
     if stored.parent.info.lifecycle_stage == "deleted":
         yield Disagreement(
             f"study {stored.name}: its parent run is deleted in MLflow",
             "restored",
-            partial(fixes.take_out, stored, [stored.parent]),
+            partial(fixes.restore_runs, stored, [stored.parent]),
         )
 
 
-def doubled_runs(stored: StoredStudy) -> Iterator[Disagreement]:
-    """Runs of one trial and seed: the one that tells most stays."""
+def duplicate_runs(stored: StoredStudy) -> Iterator[Disagreement]:
+    """Several runs of one trial and seed: the most complete is kept."""
     kept: dict[tuple[int, int], Any] = {}
-    for run in sorted(stored.runs, key=stored.worth, reverse=True):
+    for run in sorted(stored.runs, key=stored.completeness, reverse=True):
         if kept.setdefault(key_of(run), run) is not run:
             yield Disagreement(
                 f"{run.info.run_name}: MLflow has two runs of this trial and seed",
-                f"run {run.info.run_id} is deleted in MLflow; the one with more results stays",
+                f"run {run.info.run_id} is deleted in MLflow; the one with more results is kept",
                 partial(fixes.delete_run, stored, run),
             )
 
 
-def different_ends(stored: StoredStudy) -> Iterator[Disagreement]:
-    """Runs that have ended in one store only, or otherwise in the other."""
+def conflicting_ends(stored: StoredStudy) -> Iterator[Disagreement]:
+    """Runs that have ended in one store only, or differently in the other."""
     for run in stored.distinct_runs:
         trial, state = stored.trial_of(run), state_of(run)
         if trial is None:
@@ -74,7 +74,7 @@ def different_ends(stored: StoredStudy) -> Iterator[Disagreement]:
             yield Disagreement(
                 f"{name}: validation {metric_of(run.data.tags).words} {_score(run)} in MLflow, {trial.value} in Optuna",
                 AGAIN,
-                partial(fixes.run_again, stored, [trial.number]),
+                partial(fixes.mark_for_rerun, stored, [trial.number]),
             )
 
 
@@ -82,8 +82,8 @@ def _follow_optuna(stored: StoredStudy, run: Any, state: str, end: str) -> Disag
     fitting = fixes.fitting_end(stored, run, end)
     what = f"{run.info.run_name}: {state} in MLflow, {end} in Optuna"
     if fitting is None:
-        again = partial(fixes.run_again, stored, [key_of(run)[0]])
-        return Disagreement(f"{what}, and MLflow lacks its result", AGAIN, again)
+        again = partial(fixes.mark_for_rerun, stored, [key_of(run)[0]])
+        return Disagreement(f"{what}, and its result is missing in MLflow", AGAIN, again)
     return Disagreement(what, f"set to {end} in MLflow", partial(fixes.set_state, stored, run, fitting))
 
 
@@ -103,21 +103,21 @@ def lost_runs(stored: StoredStudy) -> Iterator[Disagreement]:
             yield Disagreement(
                 f"{label_of(trial)}: ended in Optuna, but its run is deleted in MLflow",
                 "restored",
-                partial(fixes.take_out, stored, [stored.deleted_runs[number, seed] for seed in lost]),
+                partial(fixes.restore_runs, stored, [stored.deleted_runs[number, seed] for seed in lost]),
             )
         else:
             yield Disagreement(
-                f"{label_of(trial)}: ended in Optuna, but MLflow has no run of it",
+                f"{label_of(trial)}: ended in Optuna, but it has no run in MLflow",
                 AGAIN,
-                partial(fixes.run_again, stored, [number]),
+                partial(fixes.mark_for_rerun, stored, [number]),
             )
     others = {trial.number for trial in stored.others if trial.state.is_finished()}
     for run in stored.distinct_runs:
         number = key_of(run)[0]
         if stored.trial_of(run) is None and number in others:
             yield Disagreement(
-                f"{run.info.run_name}: another tool has ended trial {number} in Optuna",
-                f"{RESTART}: another trial takes its place",
+                f"{run.info.run_name}: another tool ended trial {number} in Optuna",
+                f"{RESTART}: a new trial takes its place",
             )
         elif stored.trial_of(run) is None and not (stored.lost and number in stored.lost.trials):
             yield Disagreement(
@@ -127,7 +127,7 @@ def lost_runs(stored: StoredStudy) -> Iterator[Disagreement]:
 
 
 def lost_results(stored: StoredStudy) -> Iterator[Disagreement]:
-    """Complete runs of which MLflow lacks what a report needs, and what no checkpoint can write back."""
+    """Complete runs with files or curves missing in MLflow that no checkpoint can restore."""
     for run in stored.distinct_runs:
         if state_of(run) != records.COMPLETE or stored.trial_of(run) is None:
             continue
@@ -137,7 +137,7 @@ def lost_results(stored: StoredStudy) -> Iterator[Disagreement]:
             lacking.insert(0, "its curves")
         if lacking:
             yield Disagreement(
-                f"{run.info.run_name}: complete, but MLflow lacks {', '.join(lacking)}",
+                f"{run.info.run_name}: complete, but missing in MLflow: {', '.join(lacking)}",
                 AGAIN,
-                partial(fixes.run_again, stored, [key_of(run)[0]]),
+                partial(fixes.mark_for_rerun, stored, [key_of(run)[0]]),
             )

@@ -1,1 +1,1 @@
-"""The stores of a home: where they are, how they are made and opened, and who may write."""
+"""Stores: the Optuna and MLflow databases of a home, their locations and their locks."""

@@ -1,4 +1,4 @@
-"""PostgreSQL's advisory lock: no two machines make or change a store's tables at once."""
+"""PostgreSQL advisory lock: only one machine at a time creates or migrates a store's tables."""
 
 from __future__ import annotations
 
@@ -11,20 +11,19 @@ from trainers.errors import InputError
 from trainers.locks import NOTICE_SECONDS, UNKNOWN
 
 from ..stopping import raise_if_stopped
-from .patience import is_away, patiently, reason_of
+from .patience import is_unreachable, reason_of, retry_while_locked
 from .urls import redact
 
 ADVISORY_LOCK = 0x6D616D6C
-"""PostgreSQL's number for "mamlab makes tables": no two machines do so at once."""
-LOOK_SECONDS = 0.2
+"""Key of the lock that is held while tables are created."""
+POLL_SECONDS = 0.2
 
 
 @contextmanager
 def advisory_lock(url: str, name: str, tell: Callable[[str], None]) -> Iterator[None]:
-    """Hold the lock of who makes tables on the server, for the store `name` at `url`; `tell` gets a line if that takes
-    long.
+    """Hold the server's table-creation lock for the store `name` at `url`; report a long wait through `tell`.
 
-    Raises StoreAway, ValueError if the server refuses us, KeyboardInterrupt if stopped meanwhile.
+    Raises StoreUnreachable, ValueError if the server rejects the login, KeyboardInterrupt if stopped while waiting.
     """
     import sqlalchemy
     from sqlalchemy.pool import NullPool
@@ -33,11 +32,11 @@ def advisory_lock(url: str, name: str, tell: Callable[[str], None]) -> Iterator[
         try:
             return sqlalchemy.create_engine(url, poolclass=NullPool, isolation_level="AUTOCOMMIT").connect()
         except sqlalchemy.exc.OperationalError as error:
-            if is_away(error):
+            if is_unreachable(error):
                 raise
-            raise InputError(f"{name} refuses us: {redact(reason_of(error))}") from None
+            raise InputError(f"{name} rejected the connection: {redact(reason_of(error))}") from None
 
-    with patiently(connect, name) as connection:
+    with retry_while_locked(connect, name) as connection:
         _take(connection, name, tell)
         try:
             yield
@@ -49,17 +48,17 @@ def _take(connection: Any, name: str, tell: Callable[[str], None]) -> None:
     import sqlalchemy
 
     take = sqlalchemy.text(f"SELECT pg_try_advisory_lock({ADVISORY_LOCK})")
-    until, told = time.monotonic() + NOTICE_SECONDS, False
+    until, reported = time.monotonic() + NOTICE_SECONDS, False
     while not connection.execute(take).scalar():
-        if not told and time.monotonic() >= until:
-            told = True
-            tell(f"waiting for {name}: its tables are being made or looked at by {_holder(connection)}")
+        if not reported and time.monotonic() >= until:
+            reported = True
+            tell(f"waiting for {name}: its tables are being created or checked by {_holder(connection)}")
         raise_if_stopped()
-        time.sleep(LOOK_SECONDS)
+        time.sleep(POLL_SECONDS)
 
 
 def _holder(connection: Any) -> str:
-    """Return which client of the server holds the lock, as far as the server says."""
+    """Return which client holds the lock, as far as the server knows."""
     import sqlalchemy
 
     found = connection.execute(
@@ -73,6 +72,6 @@ def _holder(connection: Any) -> str:
         return UNKNOWN
     host, process, since = found
     return (
-        f"a client on {host or 'the server itself'}, connected since {since:%Y-%m-%d %H:%M:%S} (the server's process"
+        f"a client on {host or 'the server itself'}, connected since {since:%Y-%m-%d %H:%M:%S} (server process"
         f" {process})"
     )

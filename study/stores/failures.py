@@ -1,4 +1,4 @@
-"""What a machine's error means to the user: one line that names the thing and the way out."""
+"""Turns operating-system errors into one-line messages with a remedy."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ OPEN_FILES = (errno.EMFILE, errno.ENFILE)
 
 
 def explained(error: BaseException) -> str | None:
-    """Return what to tell the user of `error`, None if it is none of a machine's: then it is a fault of ours."""
+    """Return the message for an operating-system error; None for any other, which is a bug of mamlab."""
     for one in _chain(error):
         if isinstance(one, OSError) and one.errno is not None and (text := _of_system(one, one.errno)):
             return text
@@ -25,8 +25,8 @@ def explained(error: BaseException) -> str | None:
 
 
 def open_files_hint() -> str:
-    """Return " (...)" if this process has about as many files open as it may, which SQLite does not say; else
-    nothing.
+    """Return a hint in parentheses if this process is at its limit of open files, which SQLite does not report; else
+    "".
     """
     limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     try:
@@ -50,20 +50,20 @@ def _of_system(error: OSError, number: int) -> str | None:
         else str(error.filename)
     )
     if number in FULL:
-        return f"{place} could not be written: {reason}. Make room there, then give the same command again"
+        return f"{place} could not be written: {reason}. Free some disk space, then run the same command again"
     if number in FORBIDDEN:
         return (
-            f"{place} cannot be opened or written: {reason}. Make it yours to write, or name another folder (--home,"
+            f"{place} cannot be opened or written: {reason}. Change its permissions, or name another folder (--home,"
             " --out)"
         )
     if number in BROKEN:
-        return f"{place} could not be read or written: {reason}. Look after that disk, then give the same command again"
+        return f"{place} could not be read or written: {reason}. Check that disk, then run the same command again"
     return None
 
 
 def _open_files() -> str:
     limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-    return f"too many open files: a process may have {limit} here (ulimit -n); raise it, such as: ulimit -n 4096"
+    return f"too many open files: the limit for a process is {limit} (ulimit -n); raise it, such as: ulimit -n 4096"
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:

@@ -1,9 +1,8 @@
-"""A sign of life of a study's driver, in the study's MLflow run: seen from every machine that shares the store.
+"""Heartbeat of a study's driver: a tag on the study's MLflow run, visible to every machine that shares the store.
 
-The lock in the home tells two drivers of one home apart, and ends with its process; this tells those of two homes
-apart.
-Two machines' clocks are never compared: a process of this machine lives or does not, and a driver of another one lives
-if its sign changes while it is watched for `DEAD_SECONDS`, by the clock of who watches.
+The lock file in a home keeps two drivers of one home apart and ends with its process; the heartbeat keeps drivers of
+two homes apart. Clocks of two machines are never compared: a process of this machine is running or not, and a driver
+of another machine is running if its heartbeat changes within `DEAD_SECONDS` of watching.
 """
 
 from __future__ import annotations
@@ -22,29 +21,29 @@ from pathlib import Path
 from ..stopping import raise_if_stopped
 from .home import Home
 from .locks import DriverBusy
-from .machine import lives, started, this_machine
+from .machine import is_alive, started, this_machine
 
 TAG = "mamlab.driver"
-"""JSON: host, process, home, since, `beat` in Unix seconds, machine, started, token; empty when no driver runs."""
+"""JSON: host, process, home, since, `beat` in Unix seconds, machine, started, token; empty if no driver is running."""
 BEAT_SECONDS = 20.0
 DEAD_SECONDS = 90.0
-"""A driver of another machine that gives no sign for so long, while it is watched, is taken for dead."""
-LOOK_SECONDS = 2.0
-"""Who watches a driver reads its sign so often."""
+"""A driver on another machine counts as dead if its heartbeat does not change for this long."""
+POLL_SECONDS = 2.0
+"""Interval at which a watched heartbeat is read."""
 _dead: set[str] = set()
-"""Tags that did not change while this process watched them: they are not watched again."""
+"""Tags of drivers that this process has found dead; they are not watched again."""
 
 
 @dataclass(frozen=True)
-class Sign:
-    """What a driver says of itself. The first version's signs have no machine, no start of the process and no token."""
+class DriverInfo:
+    """Parsed heartbeat tag. Tags of the first version have no `machine`, `started` and `token`."""
 
     host: str
     process: int
     home: str
     since: str
     beat: float
-    """Unix seconds, by the driver's own clock."""
+    """Unix seconds, on the driver's clock."""
     machine: str = ""
     started: str = ""
     token: str = ""
@@ -54,74 +53,74 @@ class Sign:
 
     @property
     def last(self) -> str:
-        """When it was given, by the driver's own clock."""
+        """Time of the last heartbeat, on the driver's clock."""
         try:
             when = datetime.fromtimestamp(self.beat).astimezone().isoformat(sep=" ", timespec="seconds")
         except (ValueError, OverflowError, OSError):
-            when = "an impossible time"
-        return f"last sign of life at {when} by its own clock"
+            when = "an invalid time"
+        return f"last heartbeat at {when} (its clock)"
 
-    def lives(self, home: Path) -> bool | None:
-        """Whether the driver lives; None if this machine cannot tell. `home`: nobody else holds the study's lock in
-        it.
+    def is_alive(self, home: Path) -> bool | None:
+        """Whether the driver is running; None if this machine cannot tell.
+
+        The caller knows that no other process holds the study's lock in `home`.
         """
         here = self.machine == this_machine() if self.machine else self.host == socket.gethostname()
         if not here:
             return None
-        if self.home == str(home) or not lives(self.process, self.started):
+        if self.home == str(home) or not is_alive(self.process, self.started):
             return False
-        return True if self.machine else None  # without its start, the process may be another one by now
+        return True if self.machine else None  # without a start time, the process id may have been reused
 
 
-def read_sign(tag: str) -> Sign | None:
-    """Return what a tag says, None if no driver runs (or it is no sign)."""
+def parse_driver_tag(tag: str) -> DriverInfo | None:
+    """Return the parsed tag, None if no driver is running or the tag is not valid."""
     try:
-        said = json.loads(tag)
+        fields = json.loads(tag)
         names = ("host", "process", "home", "since", "beat", "machine", "started", "token")
-        sign = Sign(**{name: said[name] for name in names if name in said})
+        info = DriverInfo(**{name: fields[name] for name in names if name in fields})
     except (ValueError, KeyError, TypeError):
         return None
-    numbers = isinstance(sign.process, int) and isinstance(sign.beat, int | float)
-    return sign if numbers else None
+    numbers = isinstance(info.process, int) and isinstance(info.beat, int | float)
+    return info if numbers else None
 
 
-def living(read: Callable[[], Mapping[str, str]], home: Path) -> dict[str, Sign]:
-    """Return the drivers that live, by study. Those of other machines are watched: it takes `DEAD_SECONDS` if all are
-    dead.
+def running_drivers(read: Callable[[], Mapping[str, str]], home: Path) -> dict[str, DriverInfo]:
+    """Return the running drivers by study, watching those on other machines: takes `DEAD_SECONDS` if all are dead.
 
     Args:
-        read: returns the studies' tags; called again and again.
-        home: nobody else holds the studies' locks in it.
+        read: returns the studies' tags; called repeatedly.
+        home: no other process holds the studies' locks in it.
 
-    Raises KeyboardInterrupt if stopped meanwhile, and what `read` raises.
+    Raises KeyboardInterrupt if stopped while waiting, and what `read` raises.
     """
     tags = read()
-    signs = {study: sign for study, tag in tags.items() if tag not in _dead and (sign := read_sign(tag))}
-    found = {study: sign for study, sign in signs.items() if sign.lives(home)}
-    unsure = {study: sign for study, sign in signs.items() if sign.lives(home) is None}
-    for study, sign in unsure.items() if not found else ():
+    drivers = {study: info for study, tag in tags.items() if tag not in _dead and (info := parse_driver_tag(tag))}
+    found = {study: info for study, info in drivers.items() if info.is_alive(home)}
+    unsure = {study: info for study, info in drivers.items() if info.is_alive(home) is None}
+    for study, info in unsure.items() if not found else ():
         _note(
-            f'study "{study}" was being run by {sign}, {sign.last}; waiting up to {DEAD_SECONDS:g} s to see whether it '
-            "still lives"
+            f'study "{study}" was being run by {info}, {info.last}; waiting up to {DEAD_SECONDS:g} s to see whether it '
+            "is still running"
         )
     until = time.monotonic() + DEAD_SECONDS
     while unsure and not found and time.monotonic() < until:
-        _pause(min(LOOK_SECONDS, DEAD_SECONDS / 10))
+        _pause(min(POLL_SECONDS, DEAD_SECONDS / 10))
         now = read()
         for study in [one for one in unsure if now.get(one, "") != tags[one]]:
-            sign_now = read_sign(now.get(study, ""))
-            if sign_now is not None and sign_now.lives(home) is not False:
-                found[study] = sign_now
+            info_now = parse_driver_tag(now.get(study, ""))
+            if info_now is not None and info_now.is_alive(home) is not False:
+                found[study] = info_now
             del unsure[study]
     _dead.update(tags[study] for study in (unsure if not found else ()))
     return found
 
 
 def known_driver(tag: str, home: Path) -> str:
-    """Return what can be said at once of who runs a study: empty if nobody does. `home`: its lock is free."""
-    sign = read_sign(tag)
-    alive = sign.lives(home) if sign else False
-    return "" if alive is False else str(sign) if alive else f"{sign}; {sign.last if sign else ''}"
+    """Return the driver that runs a study, as far as known without waiting; empty if none. `home`'s lock is free."""
+    info = parse_driver_tag(tag)
+    alive = info.is_alive(home) if info else False
+    return "" if alive is False else str(info) if alive else f"{info}; {info.last if info else ''}"
 
 
 def _pause(seconds: float) -> None:
@@ -136,7 +135,7 @@ def _note(text: str) -> None:
 
 
 class Heartbeat:
-    """How this process, the driver of a study of `home`, tells that it lives."""
+    """Writes the heartbeat of this process, the driver of a study in `home`."""
 
     def __init__(self, home: Home) -> None:
         since = datetime.now().astimezone().isoformat(sep=" ", timespec="seconds")
@@ -148,24 +147,24 @@ class Heartbeat:
 
     @property
     def due(self) -> bool:
-        """Whether it is time for the next sign."""
+        """Whether it is time for the next heartbeat."""
         return time.monotonic() >= self._next
 
-    def sign(self) -> str:
+    def next_tag(self) -> str:
         """Return the tag's next value."""
         self._next = time.monotonic() + BEAT_SECONDS
         return json.dumps({**self._me, "beat": time.time()})
 
     def refuse_other(self, study: str, read: Callable[[], str]) -> None:
-        """Raise DriverBusy if a driver of another home lives, by the tag that `read` returns; see `living`."""
-        if other := living(lambda: {study: read()}, self._home).get(study):
+        """Raise DriverBusy if a driver of another home is running, by the tag that `read` returns."""
+        if other := running_drivers(lambda: {study: read()}, self._home).get(study):
             raise DriverBusy(
-                f'study "{study}" is being run by {other}, and gives signs of life. Wait for it, stop it there, or look'
-                " on with `mamlab status`"
+                f'study "{study}" is being run by {other}, whose heartbeat is current. Wait for it, stop it there, or'
+                " watch it with `mamlab status`"
             )
 
     def refuse_successor(self, study: str, tag: str) -> None:
-        """Raise DriverBusy if `tag`, read after this driver's sign was written, is another driver's."""
-        other = read_sign(tag)
+        """Raise DriverBusy if `tag`, read after this driver's heartbeat was written, is another driver's."""
+        other = parse_driver_tag(tag)
         if other is not None and other.token != self._token:
             raise DriverBusy(f'study "{study}" was taken over by {other}; this driver stops')

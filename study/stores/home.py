@@ -1,4 +1,4 @@
-"""Where everything that a study writes lies on disk: `runs/`, or the folder that `$MAMLAB_HOME` names."""
+"""The home: the folder that holds everything a study writes (`runs/`, or `$MAMLAB_HOME`)."""
 
 from __future__ import annotations
 
@@ -22,14 +22,13 @@ def default_root() -> Path:
 
 @dataclass(frozen=True)
 class Home:
-    """The folder of all outputs; `root` is made absolute. Nothing is created until it is needed.
+    """Paths in the output folder; `root` is made absolute. Nothing is created until it is needed.
 
     Attributes:
-        stores: a folder with copies of the SQLite stores that are read instead of the home's own
-            (`study.stores.reading`).
-        given: addresses of "optuna" and "mlflow" that come before the environment's and those in `stores.toml`.
+        stores: folder with copies of the SQLite stores to read instead of the home's own (`study.stores.reading`).
+        given: URLs of "optuna" and "mlflow" that override the environment and `stores.toml`.
 
-    Raises ValueError for a path with ?, # or %, or of a user who is not there.
+    Raises ValueError for a path with ?, # or %, or one that starts with an unknown ~user.
     """
 
     root: Path = field(default_factory=default_root)
@@ -40,13 +39,13 @@ class Home:
         root = expanded(Path(self.root)).absolute()
         if bad := next((character for character in str(root) if character in "?#%"), None):
             raise InputError(
-                f"the home {root} has {bad!r} in its path, which the addresses of its SQLite stores cannot hold; "
+                f"the home {root} has {bad!r} in its path, which is not allowed in the URLs of its SQLite stores; "
                 "name another folder with --home or MAMLAB_HOME"
             )
         object.__setattr__(self, "root", root)
 
     def command(self, *words: str) -> str:
-        """Return a `mamlab` command on this home to type into a shell."""
+        """Return a `mamlab` shell command for this home."""
         here = self.root == Path(default_root()).absolute()
         return shlex.join(["mamlab", *words, *([] if here else ["--home", str(self.root)])])
 
@@ -57,17 +56,17 @@ class Home:
 
     @property
     def mlflow_db(self) -> Path:
-        """MLflow's SQLite file (a file of its own: Optuna refuses a shared one)."""
+        """MLflow's SQLite file (separate, because Optuna rejects a shared one)."""
         return (self.stores or self.root) / "mlflow.db"
 
     @property
     def optuna_url(self) -> str:
-        """Optuna's storage, as SQLAlchemy wants it; it may hold a password. Raises ValueError."""
+        """SQLAlchemy URL of Optuna's storage; may contain a password. Raises ValueError."""
         return self._stores["optuna"]
 
     @property
     def mlflow_url(self) -> str:
-        """MLflow's tracking URI; it may hold a password. Raises ValueError."""
+        """MLflow's tracking URI; may contain a password. Raises ValueError."""
         return self._stores["mlflow"]
 
     @cached_property
@@ -78,17 +77,17 @@ class Home:
 
     @property
     def artifacts(self) -> Path:
-        """Artifacts of all MLflow runs, a folder for each study."""
+        """Artifacts of all MLflow runs, one folder per study."""
         return self.root / "artifacts"
 
     @property
     def checkpoints(self) -> Path:
-        """Checkpoints, a folder for each training; shared by all studies."""
+        """Checkpoints, one folder per training; shared by all studies."""
         return self.root / "checkpoints"
 
     @property
     def reports(self) -> Path:
-        """Reports, a folder for each study."""
+        """Reports, one folder per study."""
         return self.root / "reports"
 
     @property
@@ -98,27 +97,27 @@ class Home:
 
     @property
     def logs(self) -> Path:
-        """What workers print, a folder for each study."""
+        """Output of the workers, one folder per study."""
         return self.root / "logs"
 
     @property
     def journal(self) -> Path:
-        """What could not be written into a store that was away, a file for each study."""
+        """Events not yet written because a store was unreachable, one file per study."""
         return self.root / "journal"
 
     @property
     def looks(self) -> Path:
-        """Looks that were taken at ablations, a file for each study."""
+        """Interim looks at ablations, one file per study."""
         return self.root / "looks"
 
     @property
     def locks(self) -> Path:
-        """Lock files of drivers and of the stores' creation."""
+        """Lock files of the drivers and of store creation."""
         return self.root / "locks"
 
     def has_checkpoint(self, fingerprint: str) -> bool:
-        """Whether the final checkpoint of `fingerprint` is there; its folder is listed, which a network file system
-        answers anew.
+        """Whether the final checkpoint of `fingerprint` exists; lists the folder, to bypass a network file system's
+        cache.
         """
         try:
             return any(file.name == "final.ckpt" for file in (self.checkpoints / fingerprint).iterdir())

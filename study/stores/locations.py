@@ -1,8 +1,8 @@
-"""Where MLflow says that artifacts lie, compared with where the home is: absolute paths go stale when a home moves.
+"""Artifact locations stored in MLflow: absolute paths, which go stale when a home is moved or copied.
 
-A copy must not write into the folder of its original, nor a moved home make its old folder again, so what names another
-home is rewritten before anything is read or written. In a SQLite store, which is one home's alone, that is all that
-mamlab wrote; in a database on a server, which homes may share, only what has gone from there and is here.
+A copied home must not write into its original, nor a moved home recreate its old folder, so locations in another home
+are rewritten before anything is read or written. In a SQLite store, which belongs to one home, that covers everything
+mamlab wrote; in a server database, which homes may share, only folders that are missing there and present here.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ PLACES = (
     ("logged_models", "model_id", "artifact_location"), ("model_versions", "source", "source"),
     ("model_versions", "storage_location", "storage_location"),
 )  # fmt: skip
-"""Table, key and column of all that MLflow keeps of places."""
+"""Table, key and column of every location that MLflow stores."""
 UNUSED = "NOT EXISTS (SELECT 1 FROM runs r WHERE r.experiment_id = e.experiment_id)"
 OURS = f"""
 SELECT artifact_location, lifecycle_stage, (SELECT COUNT(*) FROM runs r WHERE r.experiment_id = e.experiment_id)
@@ -40,25 +40,25 @@ STUDY = re.compile("(?P<home>/.*)/artifacts/(?P<study>[^/]+)")
 
 
 Row = tuple[str, str, Any, str, str, str]
-"""Table, key column, key, column, place, new place."""
+"""Table, key column, key, column, old location, new location."""
 
 
 class LocationError(InputError):
-    """The artifacts of a home are not where it is; the message names both places and the way out."""
+    """The artifacts of a study are not in its home; the message names both folders and the remedy."""
 
 
 @dataclass(frozen=True)
 class Moved:
-    """What a store says of places that are not this home's."""
+    """Stored locations that are not in this home."""
 
     homes: tuple[str, ...]
-    """Where the home was before."""
+    """Former paths of the home."""
     rows: tuple[Row, ...]
     absent: tuple[Path, ...]
-    """Folders of studies, at their old place, that are not in this home."""
+    """Old artifact folders of studies that have none in this home."""
 
-    def told(self, home: Home) -> str:
-        """Return what is wrong, in a sentence."""
+    def summary(self, home: Home) -> str:
+        """Return a one-line description."""
         count = len(self.rows)
         return (
             f"{count} stored location{'s name' if count != 1 else ' names'} {' and '.join(self.homes)}, not {home.root}"
@@ -66,10 +66,10 @@ class Moved:
 
 
 def find_moved(home: Home) -> Moved | None:
-    """Compare every place in MLflow's store with the home; None if all are its own. Reads only.
+    """Compare every location in MLflow's store with the home; None if all are in it. Read-only.
 
-    None as well for a server, which answers for its own places, and for a store that cannot be read: what is wrong with
-    it is said when it is opened.
+    Also None for an MLflow server, which manages its own locations, and for a store that cannot be read: opening it
+    reports why.
     """
     url = home.mlflow_url
     if url.startswith("http") or (url.startswith("sqlite") and not home.mlflow_db.exists()):
@@ -83,11 +83,11 @@ def find_moved(home: Home) -> Moved | None:
         return None
 
 
-def settle(home: Home, tell: Callable[[str], None]) -> None:
-    """Rewrite what names another home, in one transaction, and `tell` a line about it. The caller holds the stores'
-    lock.
+def update_locations(home: Home, tell: Callable[[str], None]) -> None:
+    """Rewrite locations in another home, in one transaction, and report it through `tell`.
 
-    Raises LocationError where the artifacts are not here, or a driver of this home lives.
+    The caller holds the stores' lock. Raises LocationError if artifacts are missing here or a driver of this home is
+    running.
     """
     if home.mlflow_url.startswith("http"):
         return
@@ -96,9 +96,9 @@ def settle(home: Home, tell: Callable[[str], None]) -> None:
         if moved is None:
             return
         refuse_absent(moved, home)
-        if home.stores is None and (busy := living_driver(home)):
+        if home.stores is None and (busy := running_driver(home)):
             raise LocationError(
-                f"{moved.told(home)}; they cannot be rewritten while a driver lives: {busy}. Stop it first"
+                f"{moved.summary(home)}; they cannot be rewritten while a driver is running: {busy}. Stop it first"
             )
         rewrite(connection, moved)
     if home.stores is None:
@@ -118,24 +118,24 @@ def refuse_absent(moved: Moved, home: Home) -> None:
         )
     else:
         remedy = (
-            f"bring the folder along to {here}; if it is lost, go on without: {shlex.join(['mkdir', '-p', str(here)])}"
+            f"move that folder to {here}; if it is lost, continue without it: {shlex.join(['mkdir', '-p', str(here)])}"
         )
     raise LocationError(
         f"the artifacts of {len(moved.absent)} stud{'y are' if len(moved.absent) == 1 else 'ies are'} not in the home"
         f" {home.root}: "
-        f'its store says that those of "{first.name}" lie in {first}; {remedy}'
+        f'its store expects those of "{first.name}" in {first}; {remedy}'
     )
 
 
-def living_driver(home: Home) -> str:
-    """Return which driver of this home lives in another process; empty if none does."""
+def running_driver(home: Home) -> str:
+    """Return which driver of this home is running in another process; empty if none."""
     me = f"process {os.getpid()},"
     holders = {lock.stem: holder(lock) for lock in sorted(home.locks.glob("*.lock")) if lock.stem != "stores"}
     return next((f'"{study}" is run by {who}' for study, who in holders.items() if who and me not in who), "")
 
 
 def rewrite(connection: Any, moved: Moved) -> None:
-    """Write the new places, all or none."""
+    """Write the new locations in one transaction."""
     from sqlalchemy import text
 
     for table, key_column, key, column, _, new in moved.rows:
@@ -190,7 +190,7 @@ def _has_come(match: re.Match[str], home: Home) -> bool:
 
 
 def _elsewhere(old: str, home: Home) -> bool:
-    """Whether `old` is another home, and not another name of this one."""
+    """Whether `old` is another home, and not another path to this one."""
     if old == str(home.root):
         return False
     try:
@@ -210,7 +210,7 @@ def _rows(connection: Any, home: Home, folders: set[str]) -> Iterator[Row]:
 
 
 def _default(connection: Any, home: Home) -> Iterator[Row]:
-    """Yield the place of MLflow's own experiment "Default", as long as nobody uses it."""
+    """Yield the location of MLflow's "Default" experiment while it has no runs."""
     from sqlalchemy import text
 
     statement = f"SELECT artifact_location FROM experiments e WHERE experiment_id = 0 AND {UNUSED}"
@@ -221,7 +221,7 @@ def _default(connection: Any, home: Home) -> Iterator[Row]:
 
 
 def _mapped(place: str | None, home: Home, folders: set[str]) -> str | None:
-    """Return where a place in one of the old folders is now, None for another."""
+    """Return the new location of one in the old `folders`; None for any other."""
     path = local_path(place)
     for folder in folders:
         if path and f"{path}/".startswith(f"{folder}/"):
@@ -231,7 +231,7 @@ def _mapped(place: str | None, home: Home, folders: set[str]) -> str | None:
 
 
 def local_path(place: str | None) -> str | None:
-    """Return the absolute path that a place of MLflow's names, None for one on a server."""
+    """Return the absolute path of an MLflow location, None for one on a server."""
     if place and place.startswith("/"):
         return place.rstrip("/")
     return unquote(urlsplit(place).path).rstrip("/") if place and place.startswith("file:") else None

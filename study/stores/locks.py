@@ -1,4 +1,4 @@
-"""The locks of a home: of a study's driver, and of whoever makes the stores."""
+"""The locks of a home: one per study's driver, and one for creating the stores."""
 
 from __future__ import annotations
 
@@ -16,14 +16,12 @@ __all__ = ["DriverBusy", "driver_lock", "file_lock", "holder"]
 
 
 class DriverBusy(MamlabError, RuntimeError):
-    """Another driver works on the study; the message names its host, process and start."""
+    """Another driver runs the study; the message names its host, process and start time."""
 
 
 @contextmanager
 def file_lock(path: Path) -> Iterator[None]:
-    """Hold the lock on `path`; waits for another holder, and says who it is. Raises KeyboardInterrupt if stopped
-    meanwhile.
-    """
+    """Hold the lock on `path`, waiting for another holder and naming it. Raises KeyboardInterrupt if stopped."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a", encoding="utf-8") as file, held(file, path, raise_if_stopped):
         yield
@@ -31,19 +29,19 @@ def file_lock(path: Path) -> Iterator[None]:
 
 @contextmanager
 def driver_lock(path: Path, study: str) -> Iterator[None]:
-    """Hold the lock of the study's driver, with this process's name in the file.
+    """Hold the driver lock of the study, with this process named in the file.
 
     Raises `DriverBusy` if another process holds it. A dead holder's lock is free.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a", encoding="utf-8") as file:
-        for _ in range(5):  # a reader of `holder` may hold it for a moment
+        for _ in range(5):  # `holder` takes the lock for a moment to read it
             if take(file):
                 break
             time.sleep(0.1)
         else:
             raise DriverBusy(
-                f'study "{study}" is being run by {holder(path) or UNKNOWN}. Wait for it, stop it there, or look on'
+                f'study "{study}" is being run by {holder(path) or UNKNOWN}. Wait for it, stop it there, or watch it'
                 " with `mamlab status`"
             )
         yield

@@ -1,4 +1,4 @@
-"""The looks that were taken at an ablation, on disk: a file a study, a line a look, JSON. Lines are only added."""
+"""Append-only record of interim looks: one JSONL file per study."""
 
 from __future__ import annotations
 
@@ -15,34 +15,34 @@ from .home import Home
 
 
 class LookRecord:
-    """The looks at one study, which its experiment's id tells from a later study of the same name."""
+    """The looks at one study; the experiment id excludes those of an earlier study of the same name."""
 
     def __init__(self, home: Home, study: str, experiment_id: str) -> None:
         self.path = home.looks / f"{study}.jsonl"
         self._experiment_id = experiment_id
 
     def read(self) -> tuple[Shown, ...]:
-        """Return the looks in their order, each set of seeds once; lines that are not whole are passed over."""
+        """Return the looks in order, one per set of seeds; incomplete lines are skipped."""
         found = [look for experiment, look in _looks_in(self.path) if experiment == self._experiment_id]
         return tuple({look.seeds: look for look in reversed(found)}.values())[::-1]
 
     def add(self, look: Shown) -> None:
-        """Append a look, and see it on disk. Raises OSError."""
+        """Append a look and flush it to disk. Raises OSError."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         line = json.dumps({"experiment_id": self._experiment_id, **asdict(look)})
         with self.path.open("ab") as file:
-            file.write(b"\n" + line.encode() + b"\n")  # a half line before stays alone
+            file.write(b"\n" + line.encode() + b"\n")  # ends a half-written line before it
             file.flush()
             os.fsync(file.fileno())
 
 
 def holds_looks(path: Path) -> bool:
-    """Return whether a file has looks in it, of whatever study."""
+    """Whether a file contains looks, of any study."""
     return any(True for _ in _looks_in(path))
 
 
 def _looks_in(path: Path) -> Iterator[tuple[str, Shown]]:
-    """Yield the experiment and the look of each whole line."""
+    """Yield experiment id and look of each complete line."""
     try:
         lines = path.read_bytes().splitlines()
     except OSError:

@@ -1,4 +1,4 @@
-"""Which machine this is, and which of its processes live: by more than names and numbers, which are used again."""
+"""Identity of this machine and its processes: host names and process ids alone are reused."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from pathlib import Path
 
 
 def this_machine() -> str:
-    """Return what only processes that see each other share: this boot's id and the namespace of process ids; empty if
+    """Return the boot id and process-id namespace, which only processes that can see each other share; empty if
     unknown.
 
-    Two containers may have the same host name, and a machine that was started again has no process of before.
+    Two containers may have the same host name, and no process survives a reboot.
     """
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="utf-8").strip()
@@ -20,15 +20,13 @@ def this_machine() -> str:
 
 
 def started(process: int) -> str:
-    """Return when a process started, in ticks since this machine did; empty if that is not to be known here."""
+    """Return when a process started, in clock ticks since boot; empty if unknown."""
     fields = _stat(process)
     return fields[19] if len(fields) > 19 else ""
 
 
-def lives(process: int, since: str = "") -> bool:
-    """Whether a process of this machine lives; one that started at another time than `since`, if known, is another
-    one.
-    """
+def is_alive(process: int, since: str = "") -> bool:
+    """Whether a process of this machine is running; one with another start time than `since` is a different one."""
     try:
         os.kill(process, 0)
     except (ProcessLookupError, OverflowError):
@@ -40,9 +38,7 @@ def lives(process: int, since: str = "") -> bool:
 
 
 def _stat(process: int) -> list[str]:
-    """Return the fields of /proc/PROCESS/stat from the third on, the process's state; empty if there is no such
-    file.
-    """
+    """Return the fields of /proc/PROCESS/stat from the third (the state) on; empty if there is no such file."""
     try:
         return Path(f"/proc/{process}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
     except OSError:

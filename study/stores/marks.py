@@ -1,6 +1,6 @@
-"""What tells whether a home's stores still are as somebody last saw them; read by SQLite alone, in milliseconds.
+"""Change detection for a home's stores: cheap marks that differ when content changed, read from SQLite in milliseconds.
 
-Of a store on a server only the address is known: what it holds cannot be told without asking it.
+For a store on a server only the URL is compared.
 """
 
 from __future__ import annotations
@@ -43,9 +43,9 @@ Marks = list[Any]
 
 
 def identity(home: Home) -> Marks:
-    """Return which two stores the home has, as JSON knows it: an SQLite file's place and inode, a server's address.
+    """Return the identity of both stores as JSON values: device and inode of a SQLite file, or a server's URL.
 
-    Raises OSError if a file is not there.
+    Raises OSError if a file does not exist.
     """
     found: Marks = [str(home.root)]
     for url, file in ((home.mlflow_url, home.mlflow_db), (home.optuna_url, home.optuna_db)):
@@ -54,9 +54,9 @@ def identity(home: Home) -> Marks:
 
 
 def content(home: Home, study: str, experiment_id: str) -> Marks | None:
-    """Return counts and times of what the stores hold of a study, which differ when it was changed; None for a server.
+    """Return counts and times of a study's rows, which differ after a change; None for a server.
 
-    Raises OSError, sqlite3.Error for files that cannot be read so.
+    Raises OSError, sqlite3.Error for files that cannot be read.
     """
     if not _on_disk(home):
         return None
@@ -67,7 +67,7 @@ def content(home: Home, study: str, experiment_id: str) -> Marks | None:
 
 
 def studies(home: Home) -> list[str] | None:
-    """Return the names of a home's studies, the newest first; None where only the store itself can tell."""
+    """Return the names of a home's studies, newest first; None if a store is on a server or unreadable."""
     if not _on_disk(home):
         return None
     with suppress(OSError, sqlite3.Error), _reading(home.mlflow_db) as mlflow:

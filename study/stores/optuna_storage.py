@@ -1,4 +1,4 @@
-"""Optuna's storage as its only writer sees it: what it wrote it knows, and does not read again."""
+"""Optuna storage for a single writer: caches its own writes instead of reading them back."""
 
 from __future__ import annotations
 
@@ -16,11 +16,10 @@ if TYPE_CHECKING:
 
 
 class SoleWriter(_CachedStorage):
-    """Optuna's own cache reads all unfinished trials at every question; this one reads a trial once, and after rare
-    writes.
+    """Reads a trial once, and again after rare writes; Optuna's own cache rereads all unfinished trials on each access.
 
-    A pruner asks after every epoch, and reading costs it more than writing. No other mamlab may write the study
-    meanwhile: the driver's lock sees to that. What another tool writes is seen after `forget`.
+    A pruner reads after every epoch, and that costs more than the writes. The driver's lock ensures that no other
+    mamlab process writes the study. Writes of other tools are seen after `forget`.
     """
 
     def __init__(self, backend: RDBStorage) -> None:
@@ -34,26 +33,24 @@ class SoleWriter(_CachedStorage):
         """Raises StoreLost if the store's file is no longer the one that was opened."""
 
     def show_only(self, shown: Callable[[FrozenTrial], bool]) -> None:
-        """Hide the trials that are not to be `shown` from samplers, pruners and whoever else lists trials."""
+        """Hide all trials but those `shown` from samplers, pruners and other readers."""
         self._shown = shown
 
     def every_trial(self, study_id: int) -> list[FrozenTrial]:
-        """Return all trials by number, the hidden ones too; not to be changed."""
+        """Return all trials by number, including hidden ones; do not modify them."""
         return super().get_all_trials(study_id, deepcopy=False)
 
     def get_all_trials(
         self, study_id: int, deepcopy: bool = True, states: Container[TrialState] | None = None
     ) -> list[FrozenTrial]:
-        """Return the trials in one of the `states` by number, but hidden ones."""
+        """Return the visible trials in `states`, by number."""
         if self._shown is None:
             return super().get_all_trials(study_id, deepcopy, states)
         trials = [trial for trial in super().get_all_trials(study_id, False, states) if self._shown(trial)]
         return copy.deepcopy(trials) if deepcopy else trials
 
     def get_best_trial(self, study_id: int) -> FrozenTrial:
-        """Return the complete trial of the highest value, of those that are shown. Raises ValueError if there is
-        none.
-        """
+        """Return the visible complete trial with the highest value. Raises ValueError if there is none."""
         if self._shown is None:
             return super().get_best_trial(study_id)
         complete = self.get_all_trials(study_id, deepcopy=False, states=(TrialState.COMPLETE,))
@@ -62,12 +59,12 @@ class SoleWriter(_CachedStorage):
         return copy.deepcopy(max(complete, key=lambda trial: trial.value or 0.0))
 
     def forget(self) -> None:
-        """Read again what is unfinished: a write that failed may have reached the store nevertheless."""
+        """Reread unfinished trials on next access: a failed write may have reached the store after all."""
         self._loaded.clear()
 
     @contextmanager
     def holding_back(self) -> Iterator[dict[str, Any]]:
-        """Collect the attributes of Optuna that the block would write of a trial, instead of writing them."""
+        """Collect a trial's system attributes in the yielded dict instead of writing them."""
         held: dict[str, Any] = {}
         self._held = held
         try:
@@ -77,7 +74,7 @@ class SoleWriter(_CachedStorage):
 
     @contextmanager
     def drafting(self) -> Iterator[None]:
-        """Let the block draw parameters of a trial without writing them."""
+        """Within the block, sampled parameters of a trial are not written."""
         self._drafting = True
         try:
             yield
@@ -85,24 +82,24 @@ class SoleWriter(_CachedStorage):
             self._drafting = False
 
     def get_trial(self, trial_id: int) -> FrozenTrial:
-        """Return a trial as it was last written, for the caller to keep."""
+        """Return a copy of a trial as last written."""
         if trial_id in self._stale or trial_id not in self._trial_id_to_study_id_and_number:
             return super().get_trial(trial_id)
         study_id, number = self._trial_id_to_study_id_and_number[trial_id]
         return copy.deepcopy(self._studies[study_id].trials[number])
 
     def set_trial_intermediate_value(self, trial_id: int, step: int, intermediate_value: float) -> None:
-        """Write the value of a step."""
+        """Write an intermediate value."""
         super().set_trial_intermediate_value(trial_id, step, intermediate_value)
         self._note(trial_id, "intermediate_values", step, intermediate_value)
 
     def set_trial_user_attr(self, trial_id: int, key: str, value: Any) -> None:
-        """Write an attribute of the user."""
+        """Write a user attribute."""
         super().set_trial_user_attr(trial_id, key, value)
         self._note(trial_id, "user_attrs", key, value)
 
     def set_trial_system_attr(self, trial_id: int, key: str, value: Any) -> None:
-        """Write an attribute of Optuna, or hold it back."""
+        """Write a system attribute, or collect it within `holding_back`."""
         if self._held is not None:
             self._held[key] = value
             return
@@ -112,22 +109,22 @@ class SoleWriter(_CachedStorage):
     def set_trial_param(
         self, trial_id: int, param_name: str, param_value_internal: float, distribution: BaseDistribution
     ) -> None:
-        """Write a parameter, unless it is only drafted."""
+        """Write a parameter, except within `drafting`."""
         if self._drafting:
             return
         self._stale.add(trial_id)
         study_id, _ = self._trial_id_to_study_id_and_number[trial_id]
-        # Another tool's trial may have a parameter of this name of another kind, which Optuna would compare with ours.
+        # Optuna would reject our parameter if another tool's trial has one of this name with another distribution.
         self._studies[study_id].param_distribution.setdefault(param_name, distribution)
         super().set_trial_param(trial_id, param_name, param_value_internal, distribution)
 
     def set_trial_state_values(self, trial_id: int, state: TrialState, values: Sequence[float] | None = None) -> bool:
-        """Write a state; False if the trial was to run and did not wait."""
+        """Write a state; False if the trial should start running but was not waiting."""
         self._stale.add(trial_id)
         return super().set_trial_state_values(trial_id, state, values)
 
     def _note(self, trial_id: int, table: str, key: Any, value: Any) -> None:
-        """Put what was written into a new copy of the trial: one that was handed out stays as it was."""
+        """Update the cached trial by replacing it with a copy: trials already returned stay unchanged."""
         study_id, number = self._trial_id_to_study_id_and_number[trial_id]
         trial = copy.copy(self._studies[study_id].trials[number])
         setattr(trial, table, {**getattr(trial, table), key: value})

@@ -1,7 +1,7 @@
-"""A store that does not answer is `StoreAway`, nothing else; who asks decides how long to wait.
+"""Retries and errors for stores that do not answer: every such failure becomes `StoreUnreachable`.
 
-A locked SQLite file is waited for. PostgreSQL and an MLflow server are asked once: `study.engine.recorder` goes on
-meanwhile, `wait_for` does not.
+A locked SQLite file is retried. PostgreSQL and an MLflow server are tried once: `study.engine.recorder` then queues
+events, `wait_for` blocks.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from trainers.disk import DISK_ERRORS, chain
 from trainers.errors import MamlabError
 
 from .failures import open_files_hint
-from .sqlite_files import BUSY_SECONDS, StoreBroken, damaged, way_out
+from .sqlite_files import BUSY_SECONDS, StoreBroken, damaged, remedy_for
 from .urls import redact
 
 T = TypeVar("T")
 
 LEAST_ROOM = 65_536
-"""Bytes; with less, SQLite can open no store."""
+"""Bytes of free disk space that SQLite needs to open a store."""
 LONGEST_PAUSE = 30.0
-"""Pauses between two tries to reach a store that is away grow to this."""
+"""Seconds: longest pause between two attempts to reach a store."""
 _LOCKED = ("database is locked", "database table is locked")
 _FULL = (
     "disk I/O error",
@@ -36,11 +36,11 @@ _FULL = (
 _NO_ROOM = ("database or disk is full", os.strerror(errno.ENOSPC), os.strerror(errno.EDQUOT))
 _DISK_WORDS = tuple(os.strerror(number) for number in sorted(DISK_ERRORS))
 _REFUSED = ("authentication failed", "does not exist", "no pg_hba.conf entry", "permission denied")
-"""What waiting does not mend."""
+"""Errors that waiting does not fix."""
 
 
-class StoreAway(MamlabError, RuntimeError):
-    """A store does not answer; `store` names it (without secrets), `reason` is the last line of what was said."""
+class StoreUnreachable(MamlabError, RuntimeError):
+    """A store does not answer; `store` names it (without secrets), `reason` is the underlying error in one line."""
 
     def __init__(self, store: str, reason: str) -> None:
         self.store, self.reason, self.since = store, redact(reason), time.time()
@@ -48,18 +48,18 @@ class StoreAway(MamlabError, RuntimeError):
 
 
 def _what_happened(store: str, reason: str) -> str:
-    """Return what to say of a store, or another place: a server does not answer, a disk is full or broken."""
+    """Return the message for a store or folder: the server does not answer, or the disk is full or failing."""
     path = Path(store[store.find("/") :])
     if "://" in store or not path.is_absolute():
         return f"does not answer: {reason}"
     folder = path.parent if path.suffix == ".db" else path
     if any(word in reason for word in _NO_ROOM) or (reason in _FULL and _is_full(folder)):
-        return f"cannot be written, because the disk of {folder} is full ({reason}); make room there"
+        return f"cannot be written, because the disk of {folder} is full ({reason}); free some space on it"
     return f"cannot be read or written: {reason}"
 
 
 def _is_full(folder: Path) -> bool:
-    """Whether its disk has no room: SQLite often says only that it could not read or write."""
+    """Whether the disk is full; SQLite often reports only an I/O error."""
     try:
         found = os.statvfs(folder)
     except OSError:
@@ -67,19 +67,19 @@ def _is_full(folder: Path) -> bool:
     return found.f_bavail * found.f_frsize < LEAST_ROOM
 
 
-class StoreLost(StoreAway):
-    """The file of a store was deleted, moved away or replaced; the message says what puts it back."""
+class StoreLost(StoreUnreachable):
+    """The file of a store was deleted, moved or replaced; the message says how to restore it."""
 
     def __init__(self, reason: str) -> None:
         super().__init__("", reason)
         self.args = (self.reason,)
 
 
-def patiently(call: Callable[[], T], store: str = "the store", pause: float = 0.1) -> T:
-    """Return what `call` returns; while SQLite says that it is locked, try again after growing pauses.
+def retry_while_locked(call: Callable[[], T], store: str = "the store", pause: float = 0.1) -> T:
+    """Return what `call` returns, retrying with growing pauses while SQLite is locked.
 
-    Raises StoreAway if the store does not answer, or is locked for a minute and more, StoreBroken if its file is
-    damaged; any other error as it is.
+    Raises StoreUnreachable if the store does not answer or stays locked for a minute, StoreBroken if its file is
+    damaged; other errors unchanged.
     """
     deadline = time.monotonic() + BUSY_SECONDS
     while True:
@@ -89,32 +89,32 @@ def patiently(call: Callable[[], T], store: str = "the store", pause: float = 0.
             raise
         except Exception as error:
             if (file := _file_of(store)) and damaged(error):
-                raise StoreBroken(f"{file} is damaged ({reason_of(error)}); {way_out(file)}") from None
+                raise StoreBroken(f"{file} is damaged ({reason_of(error)}); {remedy_for(file)}") from None
             locked = any(word in text for text in _texts(error) for word in _LOCKED)
             if not locked or time.monotonic() > deadline:
-                if locked or is_away(error):
-                    raise StoreAway(store, reason_of(error) + open_files_hint()) from None
+                if locked or is_unreachable(error):
+                    raise StoreUnreachable(store, reason_of(error) + open_files_hint()) from None
                 raise
         time.sleep(pause)
         pause = min(2 * pause, 5.0)
 
 
 def _file_of(store: str) -> Path | None:
-    """Return the SQLite file that the name of a store ends with; None for a server."""
+    """Return the SQLite file that a store's display name ends with; None for a server."""
     path = Path(store[store.find("/") :])
     return path if path.suffix == ".db" and path.is_absolute() and "://" not in store else None
 
 
-def wait_for(call: Callable[[], T], show: Callable[[StoreAway], None], stopped: Callable[[], bool]) -> T:
-    """Return what `call` returns; while it says StoreAway, show it and try again after growing pauses.
+def wait_for(call: Callable[[], T], show: Callable[[StoreUnreachable], None], stopped: Callable[[], bool]) -> T:
+    """Return what `call` returns; on StoreUnreachable, show it and retry with growing pauses.
 
-    Raises KeyboardInterrupt when `stopped` says so.
+    Raises KeyboardInterrupt once `stopped` returns True.
     """
     pause = 1.0
     while True:
         try:
             return call()
-        except StoreAway as away:
+        except StoreUnreachable as away:
             show(away)
         until = time.monotonic() + pause
         while time.monotonic() < until:
@@ -128,10 +128,8 @@ def _texts(error: BaseException) -> list[str]:
     return [str(one) for one in chain(error)]
 
 
-def is_away(error: BaseException) -> bool:
-    """Whether an error of a store, or of a library above it, says that the store does not answer, or its disk does
-    not.
-    """
+def is_unreachable(error: BaseException) -> bool:
+    """Whether an error from a store or its library means that the store or its disk does not answer."""
     for one in chain(error):
         names = {kind.__name__ for kind in type(one).__mro__}
         text = str(one)
@@ -153,6 +151,6 @@ def is_away(error: BaseException) -> bool:
 
 
 def reason_of(error: BaseException) -> str:
-    """Return the first line of the innermost error, which is the database's or the network's own."""
+    """Return the first line of the innermost error, the one from the database or the network."""
     lines = [text.strip() for text in _texts(error) if text.strip(" ()\n")]
     return lines[-1].splitlines()[0][:200] if lines else type(error).__name__

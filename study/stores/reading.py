@@ -1,7 +1,7 @@
-"""A home that can be read and not written: on a read-only disk, another user's, or moved while a driver works in it.
+"""Read-only access to a home: on a read-only disk, owned by another user, or moved while a driver runs in it.
 
-SQLite and MLflow cannot open a store there, or would read artifacts at their old place. So they are shown copies of the
-two SQLite files, in a temporary folder, whose locations are the home's.
+SQLite and MLflow cannot open a store there, or would look for artifacts at the old path. So they get copies of the two
+SQLite files in a temporary folder, with updated locations.
 """
 
 from __future__ import annotations
@@ -18,16 +18,15 @@ from pathlib import Path
 from reports.records import ReportError
 
 from .home import Home
-from .locations import find_moved, living_driver
+from .locations import find_moved, running_driver
 from .sqlite_files import StoreBroken
 
 
 @contextmanager
 def readable(home: Home, *, as_it_is: bool = False) -> Iterator[Home]:
-    """Yield `home`, or while the block lasts one that reads copies of its stores, if they cannot be written.
+    """Yield `home`, or, if its stores cannot be written, a home that reads temporary copies of them.
 
-    `as_it_is`: nothing in the home shall be written, so a home that was moved, or has lost Optuna's store, is read from
-    copies, too.
+    `as_it_is`: write nothing in the home, so use copies also if it was moved or Optuna's store is missing.
     """
     if not (home.mlflow_url.startswith("sqlite") and home.mlflow_db.exists()) or not _must_copy(home, as_it_is):
         yield home
@@ -38,7 +37,7 @@ def readable(home: Home, *, as_it_is: bool = False) -> Iterator[Home]:
                 _copy(file, Path(folder) / file.name)
         try:
             yield replace(home, stores=Path(folder))
-        except (StoreBroken, ReportError) as error:  # which names the copy
+        except (StoreBroken, ReportError) as error:  # its message names the copy
             error.args = (str(error).replace(folder, str(home.root)),)
             raise
 
@@ -48,11 +47,11 @@ def _must_copy(home: Home, as_it_is: bool) -> bool:
         return True
     if as_it_is and home.optuna_url.startswith("sqlite") and not home.optuna_db.exists():
         return True
-    return bool((as_it_is or living_driver(home)) and find_moved(home))
+    return bool((as_it_is or running_driver(home)) and find_moved(home))
 
 
 def _copy(file: Path, to: Path) -> None:
-    """Copy a database while others may write it; where it cannot be opened, as files."""
+    """Copy a database that others may be writing; copy the plain files if it cannot be opened."""
     try:
         with (
             closing(sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True)) as source,

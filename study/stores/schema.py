@@ -1,7 +1,7 @@
-"""What the two SQLite files of a home hold: tables and schema revision of MLflow and of Optuna, and how they are made.
+"""Schemas of the two SQLite files of a home: tables, alembic revision, creation and migration.
 
-Both libraries bring their own migrations (alembic), which are not transactional on SQLite: they are only let loose on a
-file that nobody else sees yet (`study.stores.connect.sqlite_files`).
+MLflow's and Optuna's alembic migrations are not transactional on SQLite, so they only run on a file that no other
+process uses yet (`study.stores.sqlite_files`).
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Schema:
-    """What a library wants of its SQLite file."""
+    """What a library expects of its SQLite file."""
 
     library: str
-    """Its name, as the user knows it."""
+    """Display name."""
     tables: frozenset[str]
     script: ScriptDirectory
     """Its migrations."""
     content: str
-    """The table whose rows somebody would miss."""
+    """The table that holds the results."""
     make: Callable[[Path], None]
-    """Writes an empty store into a new file."""
+    """Creates an empty store in a new file."""
     upgrade: Callable[[Path], None]
-    """Brings a file of an older revision to `head`."""
+    """Migrates a file of an older revision to `head`."""
 
     @property
     def head(self) -> str:
@@ -40,7 +40,7 @@ class Schema:
 
     @property
     def installed(self) -> str:
-        """The library with its version, such as "MLflow 3.17.0"."""
+        """Name and version of the installed library, such as "MLflow 3.17.0"."""
         return f"{self.library} {version(self.library.lower())}"
 
     def knows(self, revision: str) -> bool:
@@ -49,7 +49,7 @@ class Schema:
 
 
 def mlflow_schema(artifacts: Path) -> Schema:
-    """Return MLflow's; its experiment "Default" of a new store has its artifacts in `artifacts`, too."""
+    """Return MLflow's schema; a new store's "Default" experiment keeps its artifacts in `artifacts`."""
     from mlflow.store.db.base_sql_model import Base
     from mlflow.store.db.utils import _initialize_tables, _upgrade_db
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
@@ -66,7 +66,7 @@ def mlflow_schema(artifacts: Path) -> Schema:
 
 
 def optuna_schema() -> Schema:
-    """Return Optuna's."""
+    """Return Optuna's schema."""
     from optuna.storages import RDBStorage
     from optuna.storages._rdb import models
 
@@ -83,7 +83,7 @@ def optuna_schema() -> Schema:
     )  # fmt: skip
 
 
-# Once a process: a folder of migrations takes 60 ms to read.
+# Cached: reading the migrations takes 60 ms.
 @cache
 def _mlflow_migrations() -> ScriptDirectory:
     from alembic.script import ScriptDirectory
@@ -105,9 +105,7 @@ def _optuna_migrations() -> ScriptDirectory:
 
 
 def _with_engine(file: Path, work: Callable[[Any], None]) -> None:
-    """Let MLflow write `file`; its many small transactions are not flushed one by one, since the file is flushed before
-    it counts.
-    """
+    """Let MLflow write `file` without flushing each small transaction; the whole file is flushed before it is used."""
     import sqlalchemy
     from sqlalchemy.pool import NullPool
 

@@ -1,8 +1,7 @@
-"""The SQLite files of a home: made and migrated beside their place and renamed, so that nobody ever sees a half-made
-one.
+"""The SQLite files of a home: created and migrated under a temporary name, then renamed, so no half-made file is seen.
 
-Whoever calls holds the lock of the home's stores. What an earlier version, a copy or a disk left is told apart and
-named; no file with content is ever removed.
+The caller holds the lock of the home's stores. Old, incomplete and damaged files are distinguished and reported; no
+file with content is ever removed.
 """
 
 from __future__ import annotations
@@ -20,21 +19,21 @@ from .schema import Schema
 
 NO_DATABASE = "file is not a database"
 BUSY_SECONDS = 60
-"""SQLite itself waits so long for another writer."""
+"""How long SQLite itself waits for another writer."""
 DAMAGED = (NO_DATABASE, "malformed", "file is encrypted", "no such table", "no such column")
-"""What SQLite says of a file that has lost something."""
+"""Parts of SQLite's messages about a damaged file."""
 OTHERS = {"MLflow": ("Optuna", {"studies", "trials"}), "Optuna": ("MLflow", {"experiments", "runs"})}
-"""By library: the other one, and two of its tables."""
+"""By library: the other library, and two of its tables."""
 
 
 class StoreBroken(InputError):
-    """A SQLite file that cannot be used as it is; the message names it, what it is, and the way out."""
+    """A SQLite file cannot be used as it is; the message names the file, the problem and the remedy."""
 
 
 def ready(file: Path, schema: Schema, tell: Callable[[str], None]) -> None:
-    """Make `file` if it is missing, or bring it to the installed library's schema; `tell` gets a line about the latter.
+    """Create `file` if missing, or migrate it to the installed library's schema and report that through `tell`.
 
-    Raises StoreBroken; sqlite3.Error and OSError of a store that is locked, away or full.
+    Raises StoreBroken; sqlite3.Error and OSError for a store that is locked, unreachable or on a full disk.
     """
     new = file.with_name(f"{file.name}.new")
     _remove(new)
@@ -49,35 +48,35 @@ def ready(file: Path, schema: Schema, tell: Callable[[str], None]) -> None:
     _refuse_unfit(file, schema, revision, tables)
     kept = _migrate(file, new, schema, revision)
     tell(
-        f"{file} is now of the schema of {schema.installed}; as it was, it is kept: {kept.name} "
-        "(remove it when all is well)"
+        f"{file} was migrated to the schema of {schema.installed}; the old file is kept as {kept.name} "
+        "(delete it once everything works)"
     )
 
 
 def use_wal(file: Path) -> None:
-    """Let readers and the writer of `file` go on side by side; the mode stays in the file."""
+    """Switch `file` to WAL mode, which is stored in the file: reading does not block writing."""
     with closing(sqlite3.connect(file, timeout=BUSY_SECONDS)) as database:
         if database.execute("PRAGMA journal_mode").fetchone() != ("wal",):
             database.execute("PRAGMA journal_mode=WAL")
 
 
 def move(source: Path | str, target: Path | str) -> str:
-    """Return the command of a shell that moves a file."""
+    """Return the shell command that moves a file."""
     return shlex.join(["mv", str(source), str(target)])
 
 
-def way_out(file: Path) -> str:
-    """Return what to do about a file that is damaged: nothing is removed, and what there is else."""
-    then = "the next start of a study then brings its runs back from their checkpoints, or trains them"
+def remedy_for(file: Path) -> str:
+    """Return what to do about a damaged file; nothing is removed."""
+    then = "the next start of a study then restores its runs from their checkpoints, or trains them again"
     if file.name == "optuna.db":
-        then = "the next start of a study then makes its trials again from MLflow"
-    return f"put a copy of it back, or set it aside with: {move(file, f'{file}.damaged')} ({then})"
+        then = "the next start of a study then rebuilds its trials from MLflow"
+    return f"restore it from a backup, or set it aside with: {move(file, f'{file}.damaged')} ({then})"
 
 
 def _look(file: Path, schema: Schema) -> tuple[str, set[str]]:
-    """Return the schema's revision, empty if there is none, and the tables. Raises StoreBroken."""
+    """Return the schema revision (empty if there is none) and the tables. Raises StoreBroken."""
     if not file.stat().st_size:
-        raise StoreBroken(f"{file} is empty (0 bytes), so it is no store of {schema.library}; {way_out(file)}")
+        raise StoreBroken(f"{file} is empty (0 bytes), so it is not a store of {schema.library}; {remedy_for(file)}")
     try:
         with closing(sqlite3.connect(file, timeout=BUSY_SECONDS)) as database:
             tables = {name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
@@ -86,40 +85,40 @@ def _look(file: Path, schema: Schema) -> tuple[str, set[str]]:
     except sqlite3.OperationalError:
         raise
     except sqlite3.DatabaseError as error:
-        what = "no SQLite database" if NO_DATABASE in str(error) else f"damaged ({error})"
-        raise StoreBroken(f"{file} is {what}; {way_out(file)}") from None
+        what = "not a SQLite database" if NO_DATABASE in str(error) else f"damaged ({error})"
+        raise StoreBroken(f"{file} is {what}; {remedy_for(file)}") from None
     return "".join(revisions), tables
 
 
 def _refuse_unfit(file: Path, schema: Schema, revision: str, tables: set[str]) -> None:
-    """Raise StoreBroken unless `file` is of an earlier version of the library."""
+    """Raise StoreBroken unless `file` was written by an earlier version of the library."""
     other, its = OTHERS[schema.library]
     if tables >= its:
         raise StoreBroken(
-            f"{file} is a store of {other}, not of {schema.library}; put the two files back by their names"
+            f"{file} is a store of {other}, not of {schema.library}; were the two files swapped? Rename them back"
         )
     if revision and not schema.knows(revision):
         raise StoreBroken(
             f"{file} was written by a newer {schema.library} (schema {revision}; {schema.installed} has {schema.head}):"
-            f" pip install --upgrade {schema.library.lower()}, or put back a copy from before"
+            f" pip install --upgrade {schema.library.lower()}, or restore a backup from before"
         )
     if revision in ("", schema.head):
         lacking = sorted(schema.tables - tables)
-        _raise_broken(file, schema, f"lacks the table {lacking[0]}" if lacking else "lacks its schema version")
+        _raise_broken(file, schema, f"has no table {lacking[0]}" if lacking else "has no schema version")
 
 
 def _raise_broken(file: Path, schema: Schema, why: str) -> None:
-    """Raise StoreBroken for a file that somebody was stopped in making, or that has lost something since."""
+    """Raise StoreBroken for a file whose creation was interrupted, or that lost tables later."""
     if rows := _rows(file, schema.content):
-        raise StoreBroken(f"{file} has {rows} {schema.content} but {why}; {way_out(file)}") from None
+        raise StoreBroken(f"{file} has {rows} {schema.content} but {why}; {remedy_for(file)}") from None
     raise StoreBroken(
-        f"{file} is half made ({why}): whoever made it was stopped before it was done. It has no {schema.content}, so"
-        f" nothing is lost: {move(file, f'{file}.half-made')}, and give the command again"
+        f"{file} is incomplete ({why}): the process that created it was stopped. It has no {schema.content}, so"
+        f" nothing is lost. Set it aside, then run the command again: {move(file, f'{file}.half-made')}"
     ) from None
 
 
 def _rows(file: Path, table: str) -> int:
-    """Return how many rows `table` has, 0 if it is not there."""
+    """Return how many rows `table` has, 0 if it does not exist."""
     with closing(sqlite3.connect(file, timeout=BUSY_SECONDS)) as database:
         if not database.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (table,)).fetchone():
             return 0
@@ -127,9 +126,9 @@ def _rows(file: Path, table: str) -> int:
 
 
 def _migrate(file: Path, new: Path, schema: Schema, revision: str) -> Path:
-    """Migrate a copy of `file` and put it in its place; return the file that is kept as it was. Raises StoreBroken."""
+    """Migrate a copy of `file` and replace `file` with it; return the backup. Raises StoreBroken."""
     kept = _free(file.with_name(f"{file.name}.before-{revision}"))
-    with _alone(file) as database:
+    with _exclusive(file) as database:
         for copy in (kept, new):
             with closing(sqlite3.connect(copy)) as target:
                 database.backup(target)
@@ -142,13 +141,13 @@ def _migrate(file: Path, new: Path, schema: Schema, revision: str) -> Path:
         kept.unlink()
         _raise_broken(
             file, schema,
-            f"is of the older schema {revision}, and could not be migrated to {schema.installed} ({failed})",
+            f"has the older schema {revision}, and could not be migrated to {schema.installed} ({failed})",
         )  # fmt: skip
     return kept
 
 
 def _failure(work: Callable[[], None]) -> str:
-    """Return what `work` failed of, in a line; empty if it did not."""
+    """Return the error of `work` in one line; empty if it succeeded."""
     try:
         work()
     except Exception as error:
@@ -157,8 +156,8 @@ def _failure(work: Callable[[], None]) -> str:
 
 
 @contextmanager
-def _alone(file: Path) -> Iterator[sqlite3.Connection]:
-    """Be the only one who has `file` open, and hold it; its log is merged into it. Raises StoreBroken."""
+def _exclusive(file: Path) -> Iterator[sqlite3.Connection]:
+    """Open `file` exclusively, with its WAL merged into it. Raises StoreBroken."""
     with closing(sqlite3.connect(file, timeout=5, isolation_level=None)) as database:
         try:
             for statement in (
@@ -169,11 +168,11 @@ def _alone(file: Path) -> Iterator[sqlite3.Connection]:
             ):
                 database.execute(
                     statement
-                )  # an exclusive lock outlives the transaction, in which nothing could be copied
+                )  # the exclusive lock outlives the transaction, within which no backup could be made
         except sqlite3.OperationalError as error:
             raise StoreBroken(
-                f"{file} is of an older schema and must be brought to a newer one, but another process has it open"
-                f" ({error}); stop it (a driver, mamlab ui), and give the command again"
+                f"{file} has an older schema and must be migrated, but another process has it open"
+                f" ({error}); stop that process (a driver, mamlab ui), then run the command again"
             ) from None
         yield database
 
@@ -195,13 +194,13 @@ def _flush(path: Path) -> None:
 
 
 def _remove(file: Path) -> None:
-    """Remove a file that was never finished, with SQLite's files beside it."""
+    """Remove an unfinished file and SQLite's files beside it."""
     for ending in ("", "-journal", "-wal", "-shm"):
         file.with_name(file.name + ending).unlink(missing_ok=True)
 
 
 def _set_aside_log(file: Path) -> None:
-    """Move SQLite's logs of a file that is gone out of the way: a new file of the name would take them for its own."""
+    """Rename SQLite's logs of a missing file, or a new file of that name would apply them."""
     file.with_name(f"{file.name}-shm").unlink(missing_ok=True)
     for ending in ("-wal", "-journal"):
         log = file.with_name(file.name + ending)
@@ -210,7 +209,7 @@ def _set_aside_log(file: Path) -> None:
 
 
 def _free(path: Path) -> Path:
-    """Return `path`, or with a number behind it, if it is taken."""
+    """Return `path`, with a number appended if it exists."""
     number, found = 1, path
     while found.exists():
         number += 1
@@ -219,7 +218,7 @@ def _free(path: Path) -> Path:
 
 
 def damaged(error: BaseException) -> bool:
-    """Whether `error`, of SQLite or of a library above it, says that the file is damaged."""
+    """Whether `error`, from SQLite or a library that uses it, means that the file is damaged."""
     texts: list[str] = []
     one: BaseException | None = error
     while one is not None:

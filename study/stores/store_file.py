@@ -1,6 +1,6 @@
-"""An SQLite store's file while a driver has it open: whether it is still the one that was opened, else what it held.
+"""Watches the SQLite file of an open store: detects if it was deleted, moved or replaced, and rescues its content.
 
-SQLite goes on writing into a file that was deleted, and all of it is lost with the process.
+SQLite keeps writing into a deleted file, and everything is lost when the process ends.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ class StoreFile:
     """The file of a store that this process has open.
 
     Args:
-        path: of the file, which is there.
-        reopen: closes what the store's client has open, so that it opens the file anew when it is asked again.
+        path: an existing file.
+        reopen: closes the store client's connections, so that its next query opens the file again.
     """
 
     def __init__(self, path: Path, reopen: Callable[[], None]) -> None:
@@ -32,10 +32,10 @@ class StoreFile:
         self._open()
 
     def problem(self) -> str:
-        """Return what happened to the file and what puts it back; empty while it is the one that was opened.
+        """Return what happened to the file and how to restore it; empty while it is the one that was opened.
 
-        What a deleted file held is rescued into one beside it; when that is put into its place, it is the store. Raises
-        OSError if the file system does not answer.
+        The content of a deleted file is rescued into a file beside it, which becomes the store once it is moved back.
+        Raises OSError if the file system does not answer.
         """
         now = _identity(self.path)
         if self._rescued and now is not None and now in (self._identity, self._rescued_identity):
@@ -50,31 +50,31 @@ class StoreFile:
     def _open(self) -> None:
         self._identity = _identity(self.path)
         self._database = sqlite3.connect(self.path, check_same_thread=False)
-        with suppress(sqlite3.Error):  # whoever uses the store says what is wrong with it
-            self._database.execute("SELECT count(*) FROM sqlite_master").fetchone()  # now its journal is open too
+        with suppress(sqlite3.Error):  # the store's own client reports what is wrong
+            self._database.execute("SELECT count(*) FROM sqlite_master").fetchone()  # opens its WAL too
         weakref.finalize(self, self._database.close)
 
     def _what_happened(self, now: Identity) -> str:
         if now is None and (moved := self._moved_to()):
-            return f"{self.path} was moved away while the study ran; put it back: {move(moved, self.path)}"
+            return f"{self.path} was moved while the study ran; move it back: {move(moved, self.path)}"
         what = "deleted" if now is None else "replaced by another file"
         try:
             kept = self._rescue()
         except (OSError, sqlite3.Error) as error:
             remedy = (
-                "stop, and start again: it is rebuilt from MLflow"
+                "stop the study and start it again: the file is rebuilt from MLflow"
                 if self.path.name == "optuna.db"
-                else "put it back from a copy"
+                else "restore it from a backup"
             )
-            return f"{self.path} was {what} while the study ran, and what it held could not be kept ({error}); {remedy}"
+            return f"{self.path} was {what} while the study ran, and its content could not be saved ({error}); {remedy}"
         first = "" if now is None else f"{move(self.path, f'{self.path}.other')}; "
         return (
-            f"{self.path} was {what} while the study ran; what it held is kept, put it back:"
+            f"{self.path} was {what} while the study ran; its content was saved, restore it with:"
             f" {first}{move(kept, self.path)}"
         )
 
     def _moved_to(self) -> Path | None:
-        """Return where the file lies now, None if it is deleted or that cannot be said."""
+        """Return the file's new path, None if it was deleted or that is unknown."""
         with suppress(OSError):
             for link in Path("/proc/self/fd").iterdir():
                 with suppress(OSError):
@@ -93,7 +93,7 @@ class StoreFile:
         return self._rescued
 
     def _leave(self) -> None:
-        """Close the file that is gone; what SQLite left beside it must not meet the one that is put back."""
+        """Close the lost file and remove its WAL, which must not be applied to the restored file."""
         self._reopen()
         self._database.close()
         if _identity(self.path) is None:
@@ -102,7 +102,7 @@ class StoreFile:
 
 
 def _identity(path: Path) -> Identity:
-    """Return what tells a file from others, whatever its name; None if there is none. Raises OSError."""
+    """Return device and inode of a file; None if it does not exist. Raises OSError."""
     try:
         found = path.stat()
     except (FileNotFoundError, NotADirectoryError):

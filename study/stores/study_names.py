@@ -1,4 +1,4 @@
-"""Which studies a home has: what is said where one is asked for that is not there."""
+"""Errors about unknown studies and missing stores."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from .home import Home
 
 
 class UnknownStudyError(InputError):
-    """A study, a store or a port that is not there; the text says what to do."""
+    """A study or store that does not exist, or a port that is taken; the message says what to do."""
 
 
 def require_store(home: Home) -> None:
-    """Raise UnknownStudyError if no study was written to `home` yet."""
+    """Raise UnknownStudyError if `home` has no studies yet."""
     if home.mlflow_url.startswith("sqlite") and not home.mlflow_db.exists():
         if home.optuna_db.exists():
             raise UnknownStudyError(
-                f"{home.mlflow_db} is not there, but Optuna's store is: put it back, or start the study again, which"
-                " takes what has ended from the checkpoints"
+                f"{home.mlflow_db} is missing, but Optuna's store exists: restore it, or start the study again, which"
+                " recovers ended runs from the checkpoints"
             )
         raise UnknownStudyError(
-            f"there are no runs yet in {home.root}; `mamlab demo` makes some, --home names another folder"
+            f"there are no runs yet in {home.root}; `mamlab demo` creates some, --home names another folder"
         )

@@ -1,7 +1,7 @@
-"""Addresses of the two stores: where they come from, what they may be, and how they are shown without secrets.
+"""URLs of the two stores: where they are configured, which are valid, and how to show them without secrets.
 
-A home has one pair of stores, which all its studies share: SQLite files in it, or what `stores.toml` in it or the
-environment (`MAMLAB_OPTUNA_URL`, `MAMLAB_MLFLOW_URL`, which come first) name.
+All studies of a home share one pair of stores: SQLite files in the home, or what `stores.toml` in it or the environment
+(`MAMLAB_OPTUNA_URL`, `MAMLAB_MLFLOW_URL`, which take precedence) names.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ TIMEOUTS = {
     "connect_timeout": "5", "keepalives_idle": "10", "keepalives_interval": "3", "keepalives_count": "3",
     "tcp_user_timeout": "15000",
 }  # fmt: skip
-"""libpq's own settings: a server whose machine is gone is noticed within seconds, not hours."""
+"""libpq settings with which a dead server is noticed within seconds, not hours."""
 
 _USER_INFO = re.compile(r"(?P<head>\b[a-zA-Z][\w+.-]*://)(?P<user>[^\s:/@]*)(?P<password>:\S+)?@")
 _NAME = r"\w*(?:password|passwd|token|secret|api_?key)"
@@ -39,16 +39,14 @@ _SECRET = re.compile(
     r"(?:'[^']*'|\"[^\"]*\"|(?:\\.|[^\s&'\"])+)",
     re.IGNORECASE,
 )
-"""NAME=value, 'NAME': value, and the header that signs in; a value may be quoted."""
+"""NAME=value, 'NAME': value, and authorization headers; a value may be quoted."""
 
 
 def redact(text: str) -> str:
-    """Return `text` with *** for every password and token.
+    """Return `text` with every password and token replaced by ***.
 
-    Those are what stands before the @ of an address, all of it where there is no user of its own (http://TOKEN@host),
-    and
-    the values of what is called password, token, secret or the like: sslpassword=..., PGPASSWORD='...', {"password":
-        "..."}.
+    These are the password before the @ of a URL (everything before it in http://TOKEN@host), and the values of names
+    with password, token, secret and the like: sslpassword=..., PGPASSWORD='...', {"password": "..."}.
     """
     return _SECRET.sub(r"\g<head>***", _USER_INFO.sub(_without_password, text))
 
@@ -60,14 +58,14 @@ def _without_password(found: re.Match[str]) -> str:
 
 
 def shown(address: str) -> str:
-    """Return how an address is named to the user: no password, no settings."""
+    """Return a URL as shown to the user: without password and query."""
     return re.sub(r"^postgresql\+\w+:", "postgresql:", redact(address).partition("?")[0]).removeprefix("sqlite:///")
 
 
 def store_addresses(root: Path, given: Mapping[str, str | None] = MappingProxyType({})) -> dict[str, str]:
-    """Return the addresses of "optuna" and "mlflow" for the home `root`; those `given` come before all others.
+    """Return the URLs of "optuna" and "mlflow" for the home `root`; those `given` override all others.
 
-    Raises ValueError for an address that cannot be used, naming where it stands and never its password.
+    Raises ValueError for an invalid URL, naming where it is configured and never its password.
     """
     table = _read(root / FILE)
     found = {"optuna": f"sqlite:///{root / 'optuna.db'}", "mlflow": f"sqlite:///{root / 'mlflow.db'}"}
@@ -80,16 +78,14 @@ def store_addresses(root: Path, given: Mapping[str, str | None] = MappingProxyTy
             found[store] = _checked(store, table[store], f"{root / FILE}: {store}")
     if found["optuna"] == found["mlflow"]:
         raise InputError(
-            f"Optuna and MLflow cannot share the database {shown(found['optuna'])}: both keep tables of the same name; "
-            "make a second database on that server"
+            f"Optuna and MLflow cannot share the database {shown(found['optuna'])}: both have tables of the same name; "
+            "create a second database on that server"
         )
     return found
 
 
 def open_to_others(root: Path) -> str:
-    """Return a note if the home's `stores.toml` holds a password and other users of the machine can read it; else
-    nothing.
-    """
+    """Return a warning if `stores.toml` contains a password and other users can read it; else ""."""
     file = root / FILE
     try:
         mode = file.stat().st_mode
@@ -99,7 +95,7 @@ def open_to_others(root: Path) -> str:
     if not secret or not mode & 0o077:
         return ""
     return (
-        f"{file} holds a password, and other users of this machine can read it:"
+        f"{file} contains a password, and other users of this machine can read it. To restrict access:"
         f" {shlex.join(['chmod', '600', str(file)])}"
     )
 
@@ -113,14 +109,14 @@ def _read(file: Path) -> dict[str, str]:
         raise InputError(f"{file}: not valid TOML: {error}") from None
     for key, value in table.items():
         if key not in VARIABLES:
-            raise InputError(f'{file}: unknown key "{key}"; it may hold: {", ".join(VARIABLES)}')
+            raise InputError(f'{file}: unknown key "{key}"; valid keys: {", ".join(VARIABLES)}')
         if not isinstance(value, str):
-            raise InputError(f'{file}: {key} must be an address in quotes, such as "{EXAMPLES[key]}"')
+            raise InputError(f'{file}: {key} must be a URL in quotes, such as "{EXAMPLES[key]}"')
     return table
 
 
 def _checked(store: str, text: str, where: str) -> str:
-    """Return `text` as SQLAlchemy or MLflow want it."""
+    """Return `text` as a URL for SQLAlchemy or MLflow."""
     scheme, separator, rest = text.strip().partition("://")
     if store == "mlflow" and scheme in ("http", "https") and rest:
         return text.strip().rstrip("/")
@@ -129,7 +125,7 @@ def _checked(store: str, text: str, where: str) -> str:
         raise InputError(f'{where} must be {EXAMPLES[store]}, not "{redact(text)}"')
     driver = driver or "psycopg2"
     if find_spec(DRIVERS[driver]) is None:
-        raise InputError(f"{where} names PostgreSQL, whose driver {driver} is missing: pip install 'mamlab[postgres]'")
+        raise InputError(f"{where} needs the PostgreSQL driver {driver}: pip install 'mamlab[postgres]'")
     parts = urlsplit(f"postgresql+{driver}://{rest}")
     settings = TIMEOUTS | dict(parse_qsl(parts.query, keep_blank_values=True))
     return parts._replace(query=urlencode(settings, safe="/")).geturl()

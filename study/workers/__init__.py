@@ -1,1 +1,1 @@
-"""Workers: a job in, events out. They hold no database."""
+"""Workers: take jobs, train, and send events. They do not access the stores."""

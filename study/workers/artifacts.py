@@ -1,4 +1,4 @@
-"""The files that are kept with a finished run."""
+"""The artifact files of a finished run."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from trainers.results import AnyResult, MethodResult
 
 
 def run_files(config: Config, result: AnyResult) -> dict[str, bytes]:
-    """Return config, accuracy per task, schedules, and inner rates (as numbers and as a picture), by file name."""
+    """Return config, accuracy per task, schedules and inner learning rates (numbers and image), by file name."""
     if isinstance(result, MethodResult):
         whole, tasks = config.model_dump_json(indent=2), json.dumps({SINGLE: list(result.test_per_task)})
         none = {SCHEDULES_FILE: b"{}", INNER_RATES_FILE: b"{}"}
@@ -45,7 +45,7 @@ def run_files(config: Config, result: AnyResult) -> dict[str, bytes]:
 
 
 def schedules(config: TrainerConfig) -> dict[str, list[float]]:
-    """Return MSL's weight of each inner step and DA's order, each a list over the epochs."""
+    """Return MSL's weight of each inner step, and whether DA is second-order, each as a list over the epochs."""
     epochs = range(config.budget.epochs)
     weights = zip(*(msl_weights(config, epoch) for epoch in epochs), strict=True)
     curves = {f"{MSL_WEIGHT}{step}": list(over) for step, over in enumerate(weights, start=1)}

@@ -1,4 +1,4 @@
-"""What passes between driver and worker: a job goes in, events come out, each epoch is answered."""
+"""Messages between driver and worker: a job, its events, and the driver's answer to each epoch."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from typing import Any, Literal
 from trainers.results import AnyEpoch, AnyResult
 
 Answer = Literal["go", "prune", "leave"]
-"""What a worker does after an epoch: train on, stop for good, or stop and keep the checkpoint."""
+"""After an epoch: continue, stop permanently, or stop and keep the checkpoint."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """One training, as a worker needs to know it."""
+    """One training for a worker."""
 
     key: str
-    """Names the run within its driver."""
+    """Identifies the run within its driver."""
     label: str
     config: str
     """The method's config as JSON."""
@@ -28,16 +28,16 @@ class Job:
     """`DataConfig` as JSON."""
     data_folder: Path
     data_checksum: str
-    """What the data must be: the fingerprint covers it."""
+    """Expected checksum of the data, which is part of the fingerprint."""
     checkpoint: Path
     """The training's folder."""
     token: str
-    """The attempt: a worker with an older token cannot write the training."""
+    """Identifies the attempt: a worker with an older token cannot write checkpoints."""
     halve: bool = False
-    """Compute half as many tasks together: the attempt before ran out of memory."""
+    """Compute half as many tasks at once, because the previous attempt ran out of memory."""
     test: bool = True
     keep: Literal["best", "all", "none"] = "best"
-    """Which checkpoints stay when the run is complete."""
+    """Which checkpoints to keep when the run is complete."""
     method: str = ""
     """Who trains, as module:name; empty for MAML++."""
     trainer: str = ""
@@ -48,7 +48,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Started:
-    """The worker holds the training. `reused`: it was complete before; its results are sent again."""
+    """The worker holds the training's lock. `reused`: it was already complete; its results are sent again."""
 
     reused: bool
     device: str
@@ -56,7 +56,7 @@ class Started:
 
 @dataclass(frozen=True)
 class EpochDone:
-    """An epoch is trained (or sent again) and in the checkpoint; the worker waits for an `Answer`."""
+    """An epoch is done (or sent again) and in the checkpoint; the worker waits for an `Answer`."""
 
     result: AnyEpoch
 
@@ -71,12 +71,12 @@ class Finished:
 
 @dataclass(frozen=True)
 class Stopped:
-    """The worker did as it was answered ("prune" or "leave") and is free again."""
+    """The worker has followed the answer "prune" or "leave" and is free again."""
 
 
 @dataclass(frozen=True)
 class Ended:
-    """The training ended without a result; `message` is for the user. `for_good`: it would end alike if tried again."""
+    """The training ended without a result; `message` is for the user. `for_good`: a retry would fail the same way."""
 
     state: Literal["diverged", "out_of_memory", "failed"]
     message: str
@@ -85,9 +85,7 @@ class Ended:
 
 @dataclass(frozen=True)
 class Busy:
-    """Another process holds the training; the job is to be tried again later. `holder`: its host, process, and since
-    when.
-    """
+    """Another process holds the training's lock: retry later. `holder`: its host, process and start time."""
 
     message: str
     holder: str = ""
@@ -95,9 +93,7 @@ class Busy:
 
 @dataclass(frozen=True)
 class HomeFault:
-    """The home's disk failed: a checkpoint could not be written, or a file not be read. `size`: bytes that had no
-    room.
-    """
+    """The home's disk failed: a file could not be written or read. `size`: bytes that did not fit."""
 
     message: str
     size: int = 0

@@ -1,6 +1,6 @@
-"""One run: a job in, a stream of events out. A worker process lives for many jobs and holds no database.
+"""The worker process: runs one job after another and streams events. It does not access the stores.
 
-`python -m study.workers.worker FD THREADS` is started by `study.workers.executors.local`; FD is its end of a pipe.
+`study.workers.executors.local` starts `python -m study.workers.worker FD THREADS`; FD is the worker's end of a pipe.
 """
 
 from __future__ import annotations
@@ -44,13 +44,13 @@ Training = Generator[AnyEpoch, None, AnyResult]
 
 @lru_cache(maxsize=2)
 def load_data(method: str, loader: str, data: str, folder: Path) -> Any:
-    """Load the data set that `data` (a `DataConfig` as JSON) describes; kept for the next job."""
+    """Load the data set that `data` (a `DataConfig` as JSON) describes; cached for the next job."""
     config = TypeAdapter[Any](DataConfig).validate_json(data)
     return (find(loader) if loader else find_method(method).load)(config, folder)
 
 
 def run_job(job: Job) -> Generator[Event, Answer, None]:
-    """Train `job`, yielding its events; what is sent after an `EpochDone` is the answer to it."""
+    """Train `job` and yield its events; send the answer to each `EpochDone` into the generator."""
     folder = CheckpointFolder(job.checkpoint, job.token, keep_all=job.keep == "all")
     keep_freed_memory()
     try:
@@ -62,7 +62,7 @@ def run_job(job: Job) -> Generator[Event, Answer, None]:
         yield Ended("diverged", str(error))
     except (DataError, MethodError) as error:
         yield Ended("failed", str(error), for_good=True)
-    except Exception as error:  # whatever it is, the study goes on and the run says why it ended
+    except Exception as error:  # the study continues, and the run records why it ended
         traceback.print_exc()
         if fault := disk_fault(error, [job.checkpoint.parent, job.data_folder]):
             yield HomeFault(f"{type(error).__name__}: {error}", size_of(fault))
@@ -78,11 +78,9 @@ def run_job(job: Job) -> Generator[Event, Answer, None]:
 
 
 def _leave_if_the_gpu_is_lost(error: Exception) -> None:
-    """End the process after an error that breaks CUDA for the rest of its life: the driver sees it lost, and starts
-    another.
-    """
+    """Exit after an error that leaves this process without CUDA; the driver then starts another worker."""
     if isinstance(error, torch.AcceleratorError):
-        print("this process can use its GPU no more, and ends", file=sys.stderr, flush=True)
+        print("this process can no longer use its GPU and exits", file=sys.stderr, flush=True)
         os._exit(GPU_LOST)
 
 
@@ -108,7 +106,7 @@ def _train(job: Job, folder: CheckpointFolder) -> Generator[Event, Answer, None]
         answer = yield EpochDone(epoch)
         if answer != "go":
             training.close()
-            if answer == "prune" and not trained_before:  # a complete training serves other studies
+            if answer == "prune" and not trained_before:  # other studies can reuse a complete training
                 _remove(folder)
             yield Stopped()
             return
@@ -122,9 +120,7 @@ def _trainer(job: Job, method: KnownMethod) -> Callable[..., Training]:
 
 
 def _remove(folder: CheckpointFolder) -> None:
-    """Remove a training's checkpoints; on a disk that fails they stay, and the run's end, which was told, is no other
-    for it.
-    """
+    """Remove a training's checkpoints. A disk error is ignored: the run has already ended."""
     with suppress(OSError):
         folder.remove()
 
@@ -137,17 +133,17 @@ def _device(config: Config) -> str:
 
 
 class _Inbox:
-    """What the driver sends, read by a thread of its own so that the driver's death is seen at any time."""
+    """Messages from the driver, read in a thread, so that the driver's death is noticed at any time."""
 
     def __init__(self, pipe: Connection) -> None:
         self._messages: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._pipe = pipe
         self.training = False
-        """While True, a dead driver is noticed at the end of the epoch, when its checkpoint is saved."""
+        """While True, the worker exits only after the epoch, when its checkpoint is saved."""
         threading.Thread(target=self._watch, daemon=True).start()
 
     def get(self) -> Any:
-        """Return the next message; None when the driver is gone."""
+        """Return the next message; None if the driver is dead."""
         return self._messages.get()
 
     def _watch(self) -> None:
@@ -162,7 +158,7 @@ class _Inbox:
 
 
 def serve(pipe: Connection) -> None:
-    """Do the jobs that come through `pipe` until its other end is closed."""
+    """Run the jobs that arrive through `pipe` until its other end is closed."""
     inbox = _Inbox(pipe)
     while (job := inbox.get()) is not None:
         if not _serve(job, pipe, inbox):
@@ -170,7 +166,7 @@ def serve(pipe: Connection) -> None:
 
 
 def _serve(job: Job, pipe: Connection, inbox: _Inbox) -> bool:
-    """Do one job; False if the driver is gone."""
+    """Run one job; False if the driver is dead."""
     print(f"--- {job.label} (seed {job.seed})", flush=True)
     events = run_job(job)
     try:
@@ -193,7 +189,7 @@ def _serve(job: Job, pipe: Connection, inbox: _Inbox) -> bool:
 
 
 class _Log(io.FileIO):
-    """A log that loses lines on a full disk, and never stops the process that writes into it."""
+    """A log that drops lines on a full disk instead of raising."""
 
     def write(self, data: Any) -> int:
         try:
@@ -203,7 +199,7 @@ class _Log(io.FileIO):
 
 
 def keep_printing() -> None:
-    """Let what this process prints never be an error."""
+    """Make sure that printing never raises."""
     sys.stdout, sys.stderr = (
         io.TextIOWrapper(
             io.BufferedWriter(_Log(number, "w", closefd=False)), encoding="utf-8", line_buffering=True, errors="replace"
@@ -223,7 +219,7 @@ def keep_niceness(group: Path = Path("/proc/self/autogroup")) -> None:
 
 
 def main() -> None:
-    """Serve the pipe whose file descriptor is the first argument, with as many torch threads as the second says."""
+    """Serve the pipe whose file descriptor is the first argument; the second is the number of torch threads."""
     for ignored in (signal.SIGINT, signal.SIGHUP):
         signal.signal(ignored, signal.SIG_IGN)
     descriptor, threads = (int(argument) for argument in sys.argv[1:3])

@@ -70,11 +70,11 @@ Cell = tuple[int, str]
 RIGHT: Cell = (0, "")
 HOME_ONLY = "cannot happen: it reads nothing of that"
 
-GONE_TEXT = "1 run that has ended is missing in MLflow.*To restore: mamlab doctor (?:ab|se) --fix"
+GONE_TEXT = "1 ended run is missing in MLflow.*To restore: mamlab doctor (?:ab|se) --fix"
 GONE_RUN = (1, GONE_TEXT)
 STALE_PLACES = (1, r"stored locations name .*To fix: mamlab doctor ab --fix")
 NO_MLFLOW = (2, r"error: there are no runs yet in|error: .*mlflow\.db")
-NO_OPTUNA = (0, r"cannot tell whether runs are missing: \S+/optuna\.db is not there")
+NO_OPTUNA = (0, r"cannot tell whether runs are missing: \S+/optuna\.db does not exist")
 NO_DATA = (2, r"error: .*\S*pics")
 NO_ARTIFACT = (2, r"error: .*no per_task\.json")
 
@@ -86,15 +86,15 @@ WHEN: dict[str, dict[str, Cell | str]] = {
         **{name: (0, rf"note: {GONE_TEXT}.*{READERS[name].right}") for name in ("export", "promote", "ablate --from")},
         **dict.fromkeys(("status", "status ab", "report", "verify"), GONE_RUN),
         "doctor": (1, r"MAML\+\+ / seed 1: ended in Optuna, but its run is deleted in MLflow"),
-        "ablate": (1, r"Incomplete: 1 run that has ended .*To restore: mamlab doctor ab --fix"),
-        "search": (1, r"Incomplete: 1 run that has ended .*To restore: mamlab doctor se --fix"),
+        "ablate": (1, r"Incomplete: 1 ended run .*To restore: mamlab doctor ab --fix"),
+        "search": (1, r"Incomplete: 1 ended run .*To restore: mamlab doctor se --fix"),
         "space check": HOME_ONLY,
         "plan --from": HOME_ONLY,
     },
     "mlflow.db missing": {
         **dict.fromkeys(READERS, NO_MLFLOW),
-        "ablate": (0, r"ab: 9 of 9 runs \| 9 complete .*9 runs that had ended were missing in MLflow: restored"),
-        "search": (0, r"9 complete, 1 pruned .*10 runs that had ended were missing in MLflow: restored"),
+        "ablate": (0, r"ab: 9 of 9 runs \| 9 complete .*9 ended runs were missing in MLflow: restored"),
+        "search": (0, r"9 complete, 1 pruned .*10 ended runs were missing in MLflow: restored"),
         "verify": (0, r"follows from its 9 runs; .*the results were not compared with MLflow"),
         "space check": HOME_ONLY,
         "plan": RIGHT,

@@ -98,7 +98,7 @@ def test_a_cluster_in_which_no_node_sees_the_home_trains_nothing(tmp_path: Path)
         config = on_ray(address)
         status, told = drive(config, home)
     assert status not in (0, 3)
-    assert "no node of the Ray cluster can do the work" in told
+    assert "no node of the Ray cluster can run workers" in told
     assert f"does not see the home {home.root}" in told
     assert not list(home.checkpoints.glob("*/*"))
 
@@ -121,5 +121,5 @@ def test_a_node_with_another_mamlab_gets_no_runs(tmp_path: Path, monkeypatch: py
             second.__exit__(None, None, None)
     assert status == 0, told
     assert "has source of mamlab " in told
-    assert "install the same there, or start Ray without that node. It gets no runs" in told
+    assert "install the same version there, or start Ray without that node. It gets no runs" in told
     assert check_stores(home, config, 4) == {"complete": 4}

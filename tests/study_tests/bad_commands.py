@@ -28,7 +28,7 @@ BAD_COMMANDS: dict[str, tuple[list[str], str]] = {
     ),
     "a trial beside a spec file": (
         ["ablate", "{ablation}", "--trial", "3"],
-        "has no effect together with a spec file; set it in",
+        "cannot be combined with a spec file; set it in",
     ),
     "a model of a study that is not there": (
         ["export", "s", "{here}/m", "--home", "{home}"],
@@ -39,7 +39,7 @@ BAD_COMMANDS: dict[str, tuple[list[str], str]] = {
     "a search given to train": (["train", "{search}"], "run it with: mamlab search {search}"),
     "options beside a spec": (
         ["train", "{search}", "--preset", "maml"],
-        "'--preset': has no effect together with a spec file",
+        "'--preset': cannot be combined with a spec file",
     ),
     "a misspelt preset": (["train", "--preset", "mampp"], "did you mean mamlpp?"),
     "a data set that is none": (["train", "--data", "mnist"], "glyphs, omniglot, cifar_fs"),

@@ -9,7 +9,7 @@ import pytest
 
 from study.cli.main import run as mamlab
 from study.engine.journal import Journal, RunKey
-from study.repair.clean import find_unneeded, read_needed
+from study.repair.clean import find_unused, read_in_use
 from study.stores import heartbeat
 from study.stores.connect import open_mlflow
 from study.stores.heartbeat import TAG
@@ -90,7 +90,7 @@ def test_a_deleted_study_frees_its_own_cells_and_not_those_that_another_needs(ho
     client.delete_experiment(client.get_experiment_by_name("other").experiment_id)
     assert len(list(home.checkpoints.iterdir())) == 3
     assert clean(home, "--yes") == 0
-    assert {folder.name for folder in home.checkpoints.iterdir()} == read_needed(home).fingerprints - {""}
+    assert {folder.name for folder in home.checkpoints.iterdir()} == read_in_use(home).fingerprints - {""}
     assert len(list(home.checkpoints.iterdir())) == 2
     assert [folder.name for folder in home.logs.iterdir()] == ["arms"]
     again = run(ablation(ARMS, seeds=1), home)
@@ -126,9 +126,9 @@ def test_nothing_is_deleted_while_a_driver_of_another_machine_lives_in_the_home(
 def test_a_cell_that_somebody_trains_stays(home: Home) -> None:
     folder = CheckpointFolder(home.checkpoints / NOBODY, "someone")
     folder.acquire()
-    assert find_unneeded(home, read_needed(home)) == []
+    assert find_unused(home, read_in_use(home)) == []
     folder.release()
-    assert [one.path.name for one in find_unneeded(home, read_needed(home))] == [NOBODY]
+    assert [one.path.name for one in find_unused(home, read_in_use(home))] == [NOBODY]
 
 
 def test_without_a_store_nothing_is_taken_for_unneeded(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
@@ -136,7 +136,7 @@ def test_without_a_store_nothing_is_taken_for_unneeded(home: Home, capsys: pytes
         file.unlink()
     before = everything(home)
     assert clean(home, "--yes") == 2
-    assert "mlflow.db is not there" in capsys.readouterr().err
+    assert "mlflow.db is missing" in capsys.readouterr().err
     assert everything(home) == before
 
 

@@ -226,7 +226,7 @@ def test_status_shows_all_studies_or_one_and_names_those_there_are(trained: Home
     wrong = mamlab("status", "huge", "--home", str(trained.root))
     assert wrong.returncode == 2
     assert "error: no study named 'huge'" in wrong.stderr
-    assert "(there: tiny" in wrong.stderr
+    assert "(studies: tiny" in wrong.stderr
 
 
 def test_a_report_is_made_again_from_the_store_and_from_its_own_files(trained: Home, tmp_path: Path) -> None:
@@ -247,7 +247,7 @@ def test_a_report_to_publish_has_no_links_and_says_which_trainings_another_one_r
     assert not any("127.0.0.1" in path.read_text(encoding="utf-8") for path in files)
     done = mamlab("verify", out, "--against", out, "--home", str(trained.root))
     assert done.returncode == 0, done.stdout
-    assert f"agree with MLflow; runs repeated in {out}: 1, identical to the last bit" in done.stdout
+    assert f"agree with MLflow; runs also in {out}: 1, bit-identical" in done.stdout
 
 
 def test_data_lists_the_sets_and_draws_a_sheet(trained: Home, capsys: pytest.CaptureFixture[str]) -> None:

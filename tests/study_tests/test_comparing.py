@@ -103,7 +103,7 @@ def test_the_exit_status_is_the_verdict_of_an_arm(tmp_path: Path, capsys: pytest
     for arm, better, status in (("unscaled", "lower", 3), ("unscaled", "higher", 0), ("flat", "lower", 5)):
         assert compare(capsys, str(file), *LONG, "--better", better, "--exit-verdict", arm)[0] == status
     assert run(["compare", str(file), *LONG, "--exit-verdict", "full"]) == 2
-    assert "full is compared with nothing; there are unscaled, flat" in capsys.readouterr().err
+    assert "full is not compared with a base; choose one of: unscaled, flat" in capsys.readouterr().err
 
 
 def test_with_a_margin_a_comparison_can_be_equivalent(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -40,8 +40,8 @@ def test_all_that_is_wrong_with_a_folder_is_said_at_once(here: Path, capsys: pyt
     assert said.out.count("cannot be read: ") == 2
     assert "class 3/1.png" in said.out
     assert "class 3/2.png" in said.out
-    assert "to be mended: class class 5 has 1 picture that can be read, and needs at least 2" in said.out
-    assert "To leave the unreadable ones out: mamlab data leaves --skip-bad skip.txt" in said.out
+    assert "problem: class class 5 has 1 readable picture, but needs at least 2" in said.out
+    assert "To leave out the unreadable ones: mamlab data leaves --skip-bad skip.txt" in said.out
     assert "Reading 45 pictures of leaves ..." in said.err
 
 
@@ -50,7 +50,7 @@ def test_what_cannot_be_read_is_listed_and_a_spec_leaves_it_out(here: Path, caps
         load(ImageFolder(path=here / "leaves"), here)
     assert run(["data", "leaves", "--skip-bad", "skip.txt"]) == 0
     said = capsys.readouterr().out
-    assert '2 pictures listed in skip.txt; a spec file leaves them out with [data] skip = "skip.txt"' in said
+    assert '2 pictures listed in skip.txt. To leave them out, write [data] skip = "skip.txt"' in said
     assert "Next: mamlab init images leaves --skip skip.txt" in said
     assert run(["init", "images", "leaves", "--skip", "skip.txt"]) == 0
     assert "46 pictures" in capsys.readouterr().out
@@ -80,6 +80,6 @@ def test_a_list_that_is_not_there_or_somebody_s_own_file_is_said(
         load(ImageFolder(path=here / "leaves", skip=Path("absent.txt")), here)
     Path("mine.txt").write_text("mine")
     assert run(["data", "leaves", "--skip-bad", "mine.txt"]) == 2
-    assert "mine.txt exists and is no list of mamlab's" in capsys.readouterr().err
+    assert "mine.txt already exists and was not written by mamlab" in capsys.readouterr().err
     assert Path("mine.txt").read_text() == "mine"
     assert run(["data", "glyphs", "--skip-bad", "x.txt"]) == 2

@@ -52,8 +52,8 @@ def test_a_deleted_study_is_gone_and_what_another_one_uses_stays(
     assert len(ours & others) == 2
     assert run(["delete", "arms", "--yes"]) == 0
     said = capsys.readouterr().out
-    assert 'Deleted: study "arms", 2 trainings' in said
-    assert "2 of its trainings stay: other studies use them, or train them now." in said
+    assert 'Deleted: study "arms", checkpoints of 2 trainings' in said
+    assert "Kept the checkpoints of 2 trainings: other studies use them." in said
     assert {folder.name for folder in home.checkpoints.iterdir() if len(folder.name) == 64} == before - (ours - others)
     gone = [home.reports / "arms", home.logs / "arms", home.artifacts / "arms", snapshot_file(home, "arms")]
     gone.append(home.looks / "arms.jsonl")
@@ -105,13 +105,13 @@ def test_logs_are_those_of_all_runs_or_of_one(home: Home, capsys: pytest.Capture
     assert run(["logs", "arms", "four"]) == 2
     assert "no run of \"arms\" has 'four' in its name" in capsys.readouterr().err
     assert run(["logs", "hunt"]) == 2
-    assert "(there are logs of: arms)" in capsys.readouterr().err
+    assert "(studies with logs: arms)" in capsys.readouterr().err
 
 
 def test_followed_logs_show_what_comes_until_nobody_drives_the_study(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("study.cli.logs.LOOK_SECONDS", 0.0)
+    monkeypatch.setattr("study.cli.logs.POLL_SECONDS", 0.0)
     log, lines = home.logs / "arms" / "worker-0.log", list[str]()
 
     def write(line: str) -> None:
@@ -133,12 +133,12 @@ def test_followed_logs_show_what_comes_until_nobody_drives_the_study(
 @pytest.mark.parametrize(
     ("study", "wanted"),
     [
-        ("arms", ["Next: mamlab verify arms (do its tables follow from its results?)"]),
+        ("arms", ["Next: mamlab verify arms (checks the report against the raw results)"]),
         (
             "hunt",
             [
-                "Next: mamlab promote hunt (what the best are worth, on fresh seeds)",
-                "      mamlab ablate --from hunt (which of its components matter)",
+                "Next: mamlab promote hunt (retrains the best configs on fresh seeds)",
+                "      mamlab ablate --from hunt (measures which components of the best matter)",
             ],
         ),
     ],

@@ -158,12 +158,12 @@ DAMAGE: dict[Callable[[Study], None], tuple[str, str]] = {
     only_mlflow_running: ("a / seed 1: running in MLflow, complete in Optuna", "set to complete in MLflow"),
     another_end: ("a / seed 1: failed in MLflow, complete in Optuna", "set to complete in MLflow"),
     another_status: ("a / seed 1: complete, but MLflow's status is RUNNING", "set to FINISHED"),
-    epochs_lost: ("a / seed 1: MLflow lacks 2 of 3 epochs of its checkpoint", "written into MLflow"),
-    run_doubled: ("a / seed 1: MLflow has two runs of this trial and seed", "the one with more results stays"),
+    epochs_lost: ("a / seed 1: 2 of the 3 epochs in its checkpoint are missing in MLflow", "written to MLflow"),
+    run_doubled: ("a / seed 1: MLflow has two runs of this trial and seed", "the one with more results is kept"),
     run_in_the_bin: ("a / seed 1: ended in Optuna, but its run is deleted in MLflow", "restored"),
-    leftovers: ("left-over files: epoch-000002.ckpt, epoch-000003.ckpt.tmp-77, final.damaged", "removed"),
+    leftovers: ("leftover files: epoch-000002.ckpt, epoch-000003.ckpt.tmp-77, final.damaged", "removed"),
     checkpoint_gone: ("a / seed 1: complete, but the checkpoint is not in", "recorded as deleted"),
-    final_damaged: ("left-over files: final.ckpt", "removed"),
+    final_damaged: ("leftover files: final.ckpt", "removed"),
 }
 
 
@@ -205,7 +205,7 @@ def test_what_a_dead_driver_left_running_waits_again_and_goes_on_from_its_checkp
     assert status == 1
     assert text.splitlines()[-1] == "3 fixed, 1 left."
     assert study.parent.info.status == "SCHEDULED"
-    assert "its checkpoint is complete, but its result is in neither database" in text
+    assert "its checkpoint is complete, but its result is in neither store" in text
     assert optuna_trials(study.home, "arms")[0].state == TrialState.WAITING
     assert study.run().info.status == "SCHEDULED"
     assert run(study.config, study.home).finished
@@ -219,7 +219,7 @@ def test_a_study_whose_runs_have_all_ended_is_complete_also_when_the_last_is_men
     study: Study, state: str, status: str
 ) -> None:
     study.set_parent(state, status)
-    assert f"study arms: {state} in MLflow, all its runs have ended" in study.doctor()[1]
+    assert f"study arms: {state} in MLflow, but all its runs have ended" in study.doctor()[1]
     only_optuna_running(study)
     assert "all its runs have ended" not in study.doctor()[1]
     assert study.doctor(fix=True)[0] == 0
@@ -236,7 +236,7 @@ def test_a_journal_is_written_into_both_books(study: Study) -> None:
     tags = study.run().data.tags
     key = RunKey(0, int(tags[records.TAG_SEED]), tags[records.TAG_CELL])
     journal.add(key, [Started(False, "cpu"), *(EpochDone(epoch) for epoch in history[:2])])
-    assert "3 events of 1 runs are waiting in arms.jsonl" in study.doctor()[1]
+    assert "3 events of 1 runs in arms.jsonl are not written" in study.doctor()[1]
     assert study.doctor(fix=True)[0] == 0
     assert not journal.path.exists()
     points = study.client.get_metric_history(study.run().info.run_id, records.VAL_ACCURACY)
@@ -278,10 +278,10 @@ def another_value(study: Study) -> None:
 
 
 LOST: dict[Callable[[Study], None], str] = {
-    run_lost: "ended in Optuna, but MLflow has no run of it",
-    result_lost: "interrupted in MLflow, complete in Optuna, and MLflow lacks its result",
+    run_lost: "ended in Optuna, but it has no run in MLflow",
+    result_lost: "interrupted in MLflow, complete in Optuna, and its result is missing in MLflow",
     another_value: "in MLflow, 2.0 in Optuna",
-    artifact_lost: "a / seed 1: complete, but MLflow lacks per_task.json",
+    artifact_lost: "a / seed 1: complete, but missing in MLflow: per_task.json",
 }
 
 
@@ -333,7 +333,7 @@ def test_a_trial_of_several_seeds_whose_driver_died_just_before_its_end_is_ended
     study.set_trial("RUNNING")
     status, text = study.doctor()
     assert status == 1
-    assert "running in Optuna, nobody runs it" in text
+    assert "running in Optuna, but no driver is running" in text
     assert study.doctor(fix=True)[0] == 0
     assert run(config, study.home).counts == {"complete": 6}
     again = optuna_trials(study.home, "hunt")
@@ -365,10 +365,10 @@ def test_a_driver_of_another_machine_that_died_is_watched_before_anything_is_men
     study.client.set_tag(study.run().data.tags["mlflow.parentRunId"], TAG, far_sign(beat=4e9))
     status, text = study.doctor()
     assert status == 0
-    assert "arms is being run by host far, process 7, since noon; last sign of life at 2096-" in text
+    assert "arms is being run by host far, process 7, since noon; last heartbeat at 2096-" in text
     monkeypatch.setattr(heartbeat, "DEAD_SECONDS", 1.0)
     study.doctor(fix=True)
-    assert "waiting up to 1 s to see whether it still lives" in capfd.readouterr().err
+    assert "waiting up to 1 s to see whether it is still running" in capfd.readouterr().err
     assert optuna_trials(study.home, "arms")[0].state == TrialState.WAITING
 
 

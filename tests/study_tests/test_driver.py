@@ -223,7 +223,7 @@ def test_a_driver_of_another_machine_with_the_same_store_is_told_apart_by_whethe
     parent = client.search_runs([experiment], "tags.role = 'study'")[0].info.run_id
     with far_driver(client, parent, clock=-90.0):
         with pytest.raises(
-            DriverBusy, match=r'"arms" is being run by host far, process 7, since noon, and gives signs'
+            DriverBusy, match=r'"arms" is being run by host far, process 7, since noon, whose heartbeat is current'
         ):
             run(config, home)
         with pytest.raises(DriverBusy, match="is being run by host far, process 7, since noon"):

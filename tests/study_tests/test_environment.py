@@ -120,7 +120,10 @@ def test_a_password_that_others_can_read_is_noted(tmp_path: Path, capsys: pytest
     file.chmod(0o644)
     run(["data", "--home", str(tmp_path)])
     told = capsys.readouterr().err
-    assert told == f"note: {file} holds a password, and other users of this machine can read it: chmod 600 {file}\n"
+    assert (
+        told == f"note: {file} contains a password, and other users of this machine can read it. "
+        f"To restrict access: chmod 600 {file}\n"
+    )
     file.chmod(0o600)
     run(["data", "--home", str(tmp_path)])
     assert capsys.readouterr().err == ""

@@ -27,14 +27,14 @@ def limit() -> int:
 @pytest.mark.parametrize(
     ("error", "told"),
     [
-        (OSError(errno.ENOSPC, "", "/a/b"), "/a/b could not be written: No space left on device. Make room there"),
+        (OSError(errno.ENOSPC, "", "/a/b"), "/a/b could not be written: No space left on device. Free some disk space"),
         (
             PermissionError(errno.EACCES, "", "/a/b"),
-            "/a/b cannot be opened or written: Permission denied. Make it yours",
+            "/a/b cannot be opened or written: Permission denied. Change its permissions",
         ),
         (OSError(errno.EROFS, "", "/a/b"), "/a/b cannot be opened or written: Read-only file system"),
-        (OSError(errno.EIO, "", "/a/b"), "/a/b could not be read or written: Input/output error. Look after that disk"),
-        (OSError(errno.EMFILE, ""), f"too many open files: a process may have {limit()} here (ulimit -n); raise it"),
+        (OSError(errno.EIO, "", "/a/b"), "/a/b could not be read or written: Input/output error. Check that disk"),
+        (OSError(errno.EMFILE, ""), f"too many open files: the limit for a process is {limit()} (ulimit -n); raise it"),
     ],
 )
 def test_a_machines_error_is_one_line_with_the_way_out(error: Exception, told: str) -> None:
@@ -69,6 +69,6 @@ def test_a_damaged_file_is_one_line_of_every_command_and_nothing_is_promised(
         *doing, line = capsys.readouterr().err.splitlines()
         assert all(one.startswith(("Loading ", "Reading ")) for one in doing)
         assert line.startswith(
-            f"error: {home.mlflow_db} is no SQLite database; put a copy of it back, or set it aside with: mv"
+            f"error: {home.mlflow_db} is not a SQLite database; restore it from a backup, or set it aside with: mv"
             f" {home.mlflow_db} "
         )

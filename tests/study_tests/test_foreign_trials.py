@@ -18,7 +18,7 @@ from reports import records
 from study.cli.main import run as mamlab
 from study.engine.progress import StudyProgress
 from study.engine.status import read_study
-from study.repair.clean import read_needed
+from study.repair.clean import read_in_use
 from study.repair.doctor import examine
 from study.repair.retrying import retry_failed
 from study.results import load
@@ -84,7 +84,7 @@ def test_every_command_passes_over_them(tmp_path: Path, capsys: pytest.CaptureFi
     assert mamlab(["report", "hunt", *place]) == 0
     assert mamlab(["clean", *place]) == 0
     assert len(read_study(home, "hunt").runs) == len(load("hunt", home)[1]) == 4
-    assert "hunt" in read_needed(home).studies
+    assert "hunt" in read_in_use(home).studies
     assert retry_failed(home, "hunt") == 0
     assert run(config, home).finished
 

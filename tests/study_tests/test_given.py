@@ -99,7 +99,7 @@ def test_another_value_at_the_next_start_says_what_differs(tmp_path: Path) -> No
         (["train", "--set", "inner.stps=2"], "error: --set inner.stps: unknown key; did you mean steps?"),
         (["train", "--set", "inner.steps"], "error: --set inner.steps: write NAME=VALUE"),
         (["search", str(ABLATION)], f"error: {ABLATION} describes an ablation; run it with: mamlab ablate"),
-        (["ablate", "--from", "x", "--set", "inner.steps=2"], "'--set': has no effect together with --from"),
+        (["ablate", "--from", "x", "--set", "inner.steps=2"], "'--set': cannot be combined with --from"),
     ],
 )
 def test_a_bad_option_is_named_first(args: list[str], told: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -59,7 +59,7 @@ def test_an_empty_folder_a_copy_and_a_folder_that_cannot_be_written_are_told_apa
         f"sees a different folder at {asked.root / 'checkpoints'}: "
     )
     shutil.rmtree(copy / "checkpoints")
-    assert lack(handshake, replace(asked, root=copy)).startswith("cannot write into ")
+    assert lack(handshake, replace(asked, root=copy)).startswith("cannot write to ")
     (asked.root / "locks" / asked.name).write_text("an older driver's")
     assert lack(handshake, asked).startswith("does not see the home ")
 
@@ -80,4 +80,4 @@ def test_other_versions_are_named_with_both(handshake: Handshake, field: str, to
     changes: dict[str, str] = {field: "X"}
     other = replace(reply, code=replace(reply.code, **changes))
     ours = getattr(own_code(), field)
-    assert handshake.lack(other) == f"has {told} (here {ours}): install the same there"
+    assert handshake.lack(other) == f"has {told} (here {ours}): install the same version there"

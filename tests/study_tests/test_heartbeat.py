@@ -17,10 +17,10 @@ from typing import Any
 import pytest
 
 from study.stores import heartbeat
-from study.stores.heartbeat import TAG, Heartbeat, known_driver, living, read_sign
+from study.stores.heartbeat import TAG, Heartbeat, known_driver, parse_driver_tag, running_drivers
 from study.stores.home import Home
 from study.stores.locks import DriverBusy
-from study.stores.machine import lives, started, this_machine
+from study.stores.machine import is_alive, started, this_machine
 
 from ..processes import PATIENCE_SECONDS, running
 from .far_driver import far_sign
@@ -48,9 +48,9 @@ def local_sign(process: int, **more: Any) -> str:
 
 
 def alive(*values: str, home: Path = HERE) -> bool:
-    """Whether a driver counts as living whose tag has these values one after the other, and then keeps the last."""
+    """Whether a driver counts as running whose tag has these values one after the other, and then keeps the last."""
     seen = list(values)
-    return bool(living(lambda: {"arms": seen.pop(0) if len(seen) > 1 else seen[0]}, home))
+    return bool(running_drivers(lambda: {"arms": seen.pop(0) if len(seen) > 1 else seen[0]}, home))
 
 
 @pytest.mark.parametrize("clock", [-DAY, -90.0, 0.0, 90.0, DAY, 4e9])
@@ -84,7 +84,7 @@ def test_a_process_of_this_machine_lives_or_is_dead_at_once(
 def test_a_container_of_the_same_name_is_another_machine() -> None:
     tag = local_sign(os.getpid(), machine="another boot pid:[1]")
     assert known_driver(tag, HERE).startswith(
-        f"host {socket.gethostname()}, process {os.getpid()}, since noon; last sign"
+        f"host {socket.gethostname()}, process {os.getpid()}, since noon; last heartbeat"
     )
     assert alive(tag, tag.replace("noon", "one"))
     assert not alive(tag)
@@ -104,12 +104,12 @@ def test_another_namespace_of_processes_is_another_machine() -> None:
 def test_a_driver_that_was_killed_and_not_yet_waited_for_is_dead() -> None:
     with running(["sleep", "3600"]) as one:
         since = started(one.pid)
-        assert lives(one.pid, since)
+        assert is_alive(one.pid, since)
         os.kill(one.pid, signal.SIGSTOP)
-        assert lives(one.pid, since)
+        assert is_alive(one.pid, since)
         one.kill()
         os.waitid(os.P_PID, one.pid, os.WEXITED | os.WNOWAIT)
-        assert not lives(one.pid, since)
+        assert not is_alive(one.pid, since)
 
 
 def old(host: str, process: int, beat: float) -> str:
@@ -130,7 +130,7 @@ def test_signs_of_the_first_version_are_understood(process: int) -> None:
     "tag", ["", "{}", "[]", "nonsense", "null", '{"host": 1}', far_sign(0).replace(": 7", ': "7"')]
 )
 def test_what_is_no_sign_is_nobody_s(tag: str) -> None:
-    assert read_sign(tag) is None
+    assert parse_driver_tag(tag) is None
     assert known_driver(tag, HERE) == ""
     assert not alive(tag)
 
@@ -138,10 +138,8 @@ def test_what_is_no_sign_is_nobody_s(tag: str) -> None:
 def test_readers_say_what_is_known_and_do_not_wait(process: int) -> None:
     assert known_driver(local_sign(process), HERE) == f"host {socket.gethostname()}, process {process}, since noon"
     assert known_driver(local_sign(2**22 + 1), HERE) == ""
-    assert known_driver(far_sign(4e9), HERE).startswith(
-        "host far, process 7, since noon; last sign of life at 2096-10-0"
-    )
-    assert known_driver(far_sign(1e300), HERE).endswith("last sign of life at an impossible time by its own clock")
+    assert known_driver(far_sign(4e9), HERE).startswith("host far, process 7, since noon; last heartbeat at 2096-10-0")
+    assert known_driver(far_sign(1e300), HERE).endswith("last heartbeat at an invalid time (its clock)")
 
 
 def test_who_waits_says_so_and_once_sure_does_not_wait_again(
@@ -149,8 +147,8 @@ def test_who_waits_says_so_and_once_sure_does_not_wait_again(
 ) -> None:
     assert not alive(far_sign(4e9, token="said"))
     said = capfd.readouterr().err
-    assert 'note: study "arms" was being run by host far, process 7, since noon, last sign of life at 2096-' in said
-    assert "waiting up to 0.5 s to see whether it still lives" in said
+    assert 'note: study "arms" was being run by host far, process 7, since noon, last heartbeat at 2096-' in said
+    assert "waiting up to 0.5 s to see whether it is still running" in said
     monkeypatch.setattr(heartbeat, "DEAD_SECONDS", 2 * PATIENCE_SECONDS)
     began = time.monotonic()
     assert not alive(far_sign(4e9, token="said"))
@@ -159,9 +157,9 @@ def test_who_waits_says_so_and_once_sure_does_not_wait_again(
 
 def test_a_driver_stops_when_its_sign_is_another_s(tmp_path: Path) -> None:
     mine = Heartbeat(Home(tmp_path))
-    mine.refuse_successor("arms", mine.sign())
+    mine.refuse_successor("arms", mine.next_tag())
     mine.refuse_successor("arms", "")
-    for other in (far_sign(0.0), old("far", 7, 0.0), Heartbeat(Home(tmp_path)).sign()):
+    for other in (far_sign(0.0), old("far", 7, 0.0), Heartbeat(Home(tmp_path)).next_tag()):
         with pytest.raises(DriverBusy, match=r'study "arms" was taken over by host .*; this driver stops'):
             mine.refuse_successor("arms", other)
 
@@ -174,7 +172,7 @@ from study.stopping import StopSignals
 from tests.study_tests.far_driver import far_sign
 with StopSignals():
     print("ready", flush=True)
-    heartbeat.living(lambda: {"arms": far_sign(1.0)}, Path("/runs"))
+    heartbeat.running_drivers(lambda: {"arms": far_sign(1.0)}, Path("/runs"))
 """
 
 

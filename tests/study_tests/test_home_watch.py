@@ -19,7 +19,7 @@ from study.engine import event_handler
 from study.engine.alike import cause
 from study.engine.home_watch import HomeAway, HomeWatch
 from study.stores.home import Home
-from study.stores.patience import StoreAway, patiently
+from study.stores.patience import StoreUnreachable, retry_while_locked
 from trainers.disk import disk_fault, naming, size_of
 
 from .store_rows import ablation, fresh_home, mlflow_runs, run
@@ -74,12 +74,12 @@ def test_a_full_disk_is_an_outage_of_the_store_whoever_says_so(text: str) -> Non
     def refused() -> None:
         raise sqlite3.OperationalError(text)
 
-    with pytest.raises(StoreAway, match=text):
-        patiently(refused)
-    with pytest.raises(StoreAway, match="No space left on device"):
-        patiently(lambda: Path("/dev/full").write_text("x"))
+    with pytest.raises(StoreUnreachable, match=text):
+        retry_while_locked(refused)
+    with pytest.raises(StoreUnreachable, match="No space left on device"):
+        retry_while_locked(lambda: Path("/dev/full").write_text("x"))
     with closing(sqlite3.connect(":memory:")) as store, pytest.raises(sqlite3.OperationalError, match="no such table"):
-        patiently(lambda: store.execute("select * from absent"))
+        retry_while_locked(lambda: store.execute("select * from absent"))
 
 
 def test_an_error_of_another_disk_fails_the_run_with_its_path_after_the_retries(tmp_path: Path) -> None:
@@ -119,7 +119,7 @@ def test_runs_in_a_row_that_fail_alike_stop_the_study_before_all_are_lost(tmp_pa
     )
     assert last.paused.endswith("RuntimeError: the stand-in was told to fail")
     assert finish(last, home, Console(file=out, width=200)) == 1
-    assert "No further runs were started: 4 runs in a row failed with the same error" in out.getvalue()
+    assert "No more runs were started: 4 runs in a row failed with the same error" in out.getvalue()
     assert "then run the same command to train the remaining runs, or add --retry-failed" in out.getvalue()
     last = run(config, home)
     assert (last.counts, last.finished, last.paused) == ({"failed": 6}, True, "")

@@ -176,7 +176,7 @@ def test_a_run_that_is_gone_is_said_by_every_reader_with_the_way_back_and_an_exi
     assert mamlab(["report", "arms", *place]) == 0
     gone(home)
     name, way = GONE[gone]
-    said = f"1 run that has ended is missing in MLflow and not counted: {name}. To restore: {way}"
+    said = f"1 ended run is missing in MLflow and not counted: {name}. To restore: {way}"
     capsys.readouterr()
     for command in ("status", "verify", "report"):
         assert mamlab([command, "arms", *place]) == 1, command
@@ -206,7 +206,7 @@ def test_a_report_is_made_without_optuna_s_store_and_says_what_it_cannot_say(
     home.optuna_db.rename(home.root / "aside")
     place = ["--home", str(home.root)]
     assert mamlab(["report", "arms", *place]) == 0
-    assert f"cannot tell whether runs are missing: {home.optuna_db} is not there" in capsys.readouterr().out
+    assert f"cannot tell whether runs are missing: {home.optuna_db} does not exist" in capsys.readouterr().out
     delete_run(home)
     assert mamlab(["report", "arms", *place]) == 1
     assert "a / seed 1" in capsys.readouterr().out

@@ -82,7 +82,7 @@ def test_grey_pictures_and_the_one_folder_here_are_found(here: Path, capsys: pyt
 @pytest.mark.parametrize(
     ("args", "told"),
     [
-        (["init", "serch"], "init serch: write one of search, ablation, images, examples"),
+        (["init", "serch"], "init serch: unknown kind; choose one of search, ablation, images, examples"),
         (["init", "images"], "name the folder of pictures: mamlab init images FOLDER"),
         (["init", "search", "absent"], "absent is not a folder"),
         (["init", "images", "few"], "few"),
@@ -100,7 +100,7 @@ def test_what_init_cannot_do_is_said_and_nothing_is_written(
 def test_a_file_that_is_there_is_never_replaced(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     Path("search.toml").write_text("mine")
     assert run(["init", "search"]) == 2
-    assert "search.toml exists; move it away, or name another file with --out" in capsys.readouterr().err
+    assert "search.toml already exists; move it away, or name another file with --out" in capsys.readouterr().err
     assert run(["init", "search", "--out", "other.toml"]) == 0
     assert Path("search.toml").read_text() == "mine"
 

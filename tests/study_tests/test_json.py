@@ -121,7 +121,7 @@ def test_status_prints_every_study(home: Home, capsys: pytest.CaptureFixture[str
     found, _ = printed(capsys, 0, "status", "--home", str(home.root))
     assert {one["name"]: sum(one["counts"].values()) for one in found["studies"]} == {"hunt": 4, "arms": 4}
     assert run(["status", "--json", "--watch", "--home", str(home.root)]) == 2
-    assert "so it is no one JSON" in capsys.readouterr().err
+    assert "cannot be combined with --json" in capsys.readouterr().err
 
 
 def test_what_is_wrong_is_said_beside_and_nothing_is_printed(home: Home, capsys: pytest.CaptureFixture[str]) -> None:

@@ -95,10 +95,10 @@ def test_artifacts_that_were_left_behind_are_named_with_both_places_and_the_way_
     here, there = home.artifacts / STUDY, old.artifacts / STUDY
     with pytest.raises(LocationError) as error:
         open_mlflow(home)
-    assert f"not in the home {home.root}: its store says" in str(error.value)
+    assert f"not in the home {home.root}: its store expects" in str(error.value)
     assert f"copy them: mkdir -p {home.artifacts} && cp -a '{there}' '{here}'" in str(error.value)
     old.root.rename(tmp_path / "gone")
-    with pytest.raises(LocationError, match=f"go on without: mkdir -p '{here}'"):
+    with pytest.raises(LocationError, match=f"continue without it: mkdir -p '{here}'"):
         open_mlflow(home)
     here.mkdir(parents=True)
     assert open_mlflow(home).list_artifacts(run) == []
@@ -117,7 +117,7 @@ def test_while_a_driver_lives_a_moved_home_is_read_and_not_rewritten(tmp_path: P
     with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as driver:
         assert driver.stdout is not None
         driver.stdout.readline()
-        with pytest.raises(LocationError, match=r'cannot be rewritten while a driver lives: "s" is run by host'):
+        with pytest.raises(LocationError, match=r'cannot be rewritten while a driver is running: "s" is run by host'):
             open_mlflow(home)
         with readable(home) as place:
             assert note(place, run) == "first"

@@ -157,7 +157,7 @@ def test_a_run_whose_training_another_process_holds_is_named_with_its_holder(
         last = run(more, home, show)
     told = f"c / seed 1 is waiting: the same training is running in {who(process)}"
     assert next(message for message in last.messages if " is waiting" in message).startswith(told)
-    assert f"waits    c / seed 1: its training is held by {who(process)}" in pages[0]
+    assert f"waits    c / seed 1: waiting, because the same training is running in {who(process)}" in pages[0]
     assert last.counts == {"complete": 3}
     assert "waits" not in page_of(home)
 

@@ -52,8 +52,8 @@ def test_a_file_deleted_while_the_study_runs_is_rescued_and_the_study_does_not_e
     (kept,) = [one for one in home.root.glob(f"{store}.rescued-*") if one.suffix not in ("-wal", "-shm")]
     path = home.root / store
     assert str(lost.value).startswith(
-        f"{path} was deleted while the study ran; what it held is kept, put it back: mv {kept} {path}. Then run the "
-        "same command to resume"
+        f"{path} was deleted while the study ran; its content was saved, restore it with: mv {kept} {path}. Then run "
+        "the same command to resume"
     )
     assert not path.exists()
     kept.rename(path)
@@ -76,7 +76,7 @@ def test_a_file_moved_away_is_told_where_it_is_and_the_study_goes_on_when_it_is_
             aside.rename(path)
 
     assert run(CONFIG, home, show).counts == {"complete": 6}
-    assert told[0].startswith(f"{path} was moved away while the study ran; put it back: mv {aside} {path}")
+    assert told[0].startswith(f"{path} was moved while the study ran; move it back: mv {aside} {path}")
     assert check_stores(home, CONFIG, 6) == {"complete": 6}
 
 
@@ -113,8 +113,8 @@ def test_a_stop_does_not_say_that_all_is_saved_while_neither_store_nor_journal_c
     last = run(CONFIG, home, stop)
     assert last.interrupted
     told = (
-        rf"\d events? (is|are) in no database, and {home.journal}/arms\.jsonl cannot be written \((File exists|Not a"
-        r" directory)\)"
+        rf"\d events? (is|are) not in the stores yet, and {home.journal}/arms\.jsonl cannot be written "
+        r"\((File exists|Not a directory)\)"
     )
     assert re.fullmatch(told, last.unsaved)
     with io.StringIO() as text:
@@ -168,17 +168,14 @@ def test_mlflow_s_file_deleted_between_two_starts_is_filled_again_from_the_check
     last = run(CONFIG, home)
     assert (last.finished, last.counts, last.planned) == (True, {"complete": 6}, 6)
     assert last.notes == (
-        (
-            "6 runs that had ended were missing in MLflow: restored from checkpoints, or retrained where there is no "
-            "checkpoint"
-        ),
+        ("6 ended runs were missing in MLflow: restored from checkpoints, or retrained where there is no checkpoint"),
     )
     assert {one.data.tags["cell"]: one.data.metrics["best_val_accuracy"] for one in mlflow_runs(home, "arms")} == value
     assert load("arms", home)[0].missing == ""
     assert run(CONFIG, home).notes == ()
     home.mlflow_db.unlink()
     assert mamlab(["status", "arms", "--home", str(home.root)]) == 2
-    assert f"{home.mlflow_db} is not there, but Optuna's store is" in capsys.readouterr().err
+    assert f"{home.mlflow_db} is missing, but Optuna's store exists" in capsys.readouterr().err
 
 
 def _made(folder: Path) -> Path:

@@ -61,13 +61,13 @@ def test_the_best_trial_of_several_seeds_is_shown_with_its_interval() -> None:
     ]
     lines = result(records, "search").splitlines()
     assert lines[0] == f"Best config: trial 1, validation accuracy {INTERVAL}"
-    assert lines[1].startswith("Next: trial 0 60.00 % [")
+    assert lines[1].startswith("Next best: trial 0 60.00 % [")
     assert lines[2] == "Intervals: 95 %, Student t over seeds on the logit scale."
 
 
 def test_the_best_trial_of_one_seed_has_no_interval() -> None:
     lines = result([example.record(0, accuracy=0.7), example.record(1, accuracy=0.6)], "search").splitlines()
-    assert lines[:2] == ["Best config: trial 0, validation accuracy 70.00 %", "Next: trial 1 60.00 %"]
+    assert lines[:2] == ["Best config: trial 0, validation accuracy 70.00 %", "Next best: trial 1 60.00 %"]
     assert lines[2] == "One seed per trial (n = 1), so no intervals."
 
 
@@ -126,7 +126,7 @@ def test_a_budget_that_is_spent_is_no_failure(diverged: tuple[StudyProgress, Hom
     last, home = diverged
     to = screen()
     assert finish(replace(last, finished=False, spent="[budget] hours = 2"), home, to) == 0
-    assert "The budget is used up: [budget] hours = 2. To resume, raise it and run the same command" in written(to)
+    assert "The budget is exhausted: [budget] hours = 2. To continue, raise it and run the same command" in written(to)
     empty = screen()
     assert finish(StudyProgress("letters", "search", 20), store_rows.fresh_home(tmp_path), empty) == 0
     assert "No run has finished." in written(empty)

@@ -94,11 +94,9 @@ def test_a_token_that_is_missing_or_wrong_is_said_with_where_it_is_looked_for(
     refused = f'[execution] address = "{cluster}": the cluster'
     file = tmp_path / ".ray" / "auth_token"
     told = connect(cluster, tmp_path)
-    assert told.startswith(
-        f"{refused} asks for a token, and there is none in RAY_AUTH_TOKEN or {file}; copy {file} from"
-    )
+    assert told.startswith(f"{refused} needs a token, but there is none in RAY_AUTH_TOKEN or {file}; copy {file} from")
     told = connect(cluster, with_token(tmp_path, "f" * 64))
-    assert told.startswith(f"{refused} refuses the token from {file}, which is another cluster's; copy")
+    assert told.startswith(f"{refused} rejects the token from {file}, which belongs to another cluster; copy")
 
 
 @pytest.mark.slow
@@ -107,9 +105,9 @@ def test_ray_s_own_variables_for_the_token_are_named(cluster: str, folder: Path,
     told = connect(cluster, tmp_path, RAY_AUTH_TOKEN_PATH="/nowhere/token")
     assert "none in RAY_AUTH_TOKEN or /nowhere/token;" in told
     told = connect(cluster, folder, RAY_AUTH_TOKEN="another")
-    assert told.startswith(f"{refused} refuses the token from the environment variable RAY_AUTH_TOKEN, which is")
+    assert told.startswith(f"{refused} rejects the token from the environment variable RAY_AUTH_TOKEN, which belongs")
     told = connect(cluster, folder, RAY_AUTH_MODE="disabled")
-    assert told == f"{refused} asks for a token, and RAY_AUTH_MODE=disabled here keeps Ray from giving one; unset it"
+    assert told == f"{refused} needs a token, but RAY_AUTH_MODE=disabled here keeps Ray from sending one; unset it"
 
 
 def test_an_address_without_a_cluster_is_said_at_once(tmp_path: Path) -> None:
@@ -117,7 +115,7 @@ def test_an_address_without_a_cluster_is_said_at_once(tmp_path: Path) -> None:
     assert "nothing answers there ([Errno 111] Connection refused); start a Ray cluster" in connect(address, tmp_path)
     with closing(socket.create_server(("127.0.0.1", 0))) as other:
         told = connect(f"127.0.0.1:{other.getsockname()[1]}", tmp_path, wait=1.0)
-    assert "something listens there that does not answer as a Ray cluster: no answer within 1 s" in told
+    assert "what listens there is not a Ray cluster: no answer within 1 s" in told
 
 
 @pytest.mark.slow

@@ -214,7 +214,7 @@ def test_an_older_copy_is_completed(home: Home) -> None:
         database.execute("DELETE FROM trials WHERE trial_id > 5")
         database.commit()
     last = run(STUDIES["halving"], home)
-    assert last.notes == ("Optuna's database has no trial from number 5 on; rebuilt from MLflow's 7 runs",)
+    assert last.notes == ("Optuna's database has no trials from number 5 on; rebuilt from MLflow's 7 runs",)
     assert told(home, "hunt") == trials
 
 
@@ -248,7 +248,7 @@ def test_another_spec_is_refused_before_anything_is_written(home: Home) -> None:
         StudyChanged, match=r'run "trial-\d+ .*its settings in MLflow are not in the spec\'s space: outer.lr = '
     ):
         run(parse_spec(HALVING.replace("high = 1e-1", "high = 2e-4")), home)
-    with pytest.raises(StudyChanged, match=r"MLflow has it with budget.epochs = 4, but the spec gives 5"):
+    with pytest.raises(StudyChanged, match=r"it is in MLflow with budget.epochs = 4, but the spec gives 5"):
         run(parse_spec(HALVING.replace("epochs = 4", "epochs = 5")), home)
     assert run(STUDIES["halving"], home).finished
 

@@ -7,7 +7,7 @@ import pytest
 from reports import records
 from study.engine import mlflow_runs
 from study.engine.attributes import CONTINUED, CONTINUES
-from study.repair.clean import find_unneeded, read_needed
+from study.repair.clean import find_unused, read_in_use
 from study.repair.diagnosis import diagnose
 from study.repair.state import read_stored
 from study.results import load
@@ -46,7 +46,7 @@ def test_a_trial_goes_on_as_soon_as_it_is_in_the_better_third_and_counts_once(tm
         f"{trial.number:04d}" for trial in replaced
     }
     assert not diagnose(read_stored(home, "hunt"))
-    assert not find_unneeded(home, read_needed(home))
+    assert not find_unused(home, read_in_use(home))
 
 
 def test_a_training_goes_on_from_its_checkpoint(tmp_path: Path) -> None:

@@ -43,7 +43,7 @@ def test_show_has_every_parameter_with_its_range_and_when_it_has_no_effect(
     assert "0.2 to 0.5, log" in text
     assert 'only msl.schedule = "ema" uses it' in " ".join(text.split())
     assert (
-        "Preset maml lies outside: inner.steps = 5 is outside 1 to 3; inner.lr = 0.1 is outside 0.2 to 0.5"
+        "Preset maml is not in the space: inner.steps = 5 is outside 1 to 3; inner.lr = 0.1 is outside 0.2 to 0.5"
         in " ".join(text.split())
     )
     assert max(map(len, text.splitlines())) <= max(columns, 100)  # in a file at least 100

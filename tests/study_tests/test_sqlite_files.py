@@ -65,26 +65,30 @@ BROKEN: dict[str, tuple[str, Callable[[Path], object], str]] = {
     "empty": (
         "mlflow.db",
         lambda file: file.write_bytes(b""),
-        "mlflow.db is empty (0 bytes), so it is no store of MLflow; put a copy",
+        "mlflow.db is empty (0 bytes), so it is not a store of MLflow; restore it",
     ),
     "no database": (
         "optuna.db",
         lambda file: file.write_text("hello, world, this is text"),
-        "optuna.db is no SQLite database; put a copy",
+        "optuna.db is not a SQLite database; restore it",
     ),
     "damaged": ("mlflow.db", scribble, "mlflow.db is damaged (database disk image is malformed)"),
     "Optuna's damaged": ("optuna.db", scribble, "optuna.db is damaged (database disk image is malformed)"),
-    "half made": ("mlflow.db", without_tables, "mlflow.db is half made (lacks the table spans): "),
-    "just begun": ("mlflow.db", only_experiments, "It has no runs, so nothing is lost: mv "),
+    "half made": ("mlflow.db", without_tables, "mlflow.db is incomplete (has no table spans): "),
+    "just begun": (
+        "mlflow.db",
+        only_experiments,
+        "It has no runs, so nothing is lost. Set it aside, then run the command again: mv ",
+    ),
     "Optuna's half made": (
         "optuna.db",
         lambda file: execute(file, "DELETE FROM alembic_version"),
-        "optuna.db is half made",
+        "optuna.db is incomplete",
     ),
     "a table lost": (
         "mlflow.db",
         lost_its_runs_table,
-        "mlflow.db has 1 runs but lacks the table spans; put a copy of it back, or",
+        "mlflow.db has 1 runs but has no table spans; restore it from a backup, or",
     ),
     "newer": (
         "mlflow.db",
@@ -149,7 +153,7 @@ def test_a_store_of_an_earlier_mlflow_is_kept_and_a_copy_migrated(
     capsys.readouterr()
     client = open_mlflow(home)
     kept = tmp_path / f"mlflow.db.before-{EARLIER}"
-    assert f"it is kept: {kept.name}" in capsys.readouterr().err
+    assert f"is kept as {kept.name}" in capsys.readouterr().err
     assert [one.info.run_id for one in client.search_runs(["0"])] == ["r"]
     assert ask(kept, "SELECT version_num FROM alembic_version") == [(EARLIER,)]
     assert ask(kept, "SELECT run_uuid FROM runs") == [("r",)]
@@ -162,7 +166,7 @@ def test_a_store_that_cannot_be_migrated_stays_as_it_is(tmp_path: Path) -> None:
     earlier_mlflow(home.mlflow_db)
     execute(home.mlflow_db, "CREATE TABLE jobs (id INTEGER)")  # which a later migration makes
     with pytest.raises(
-        StoreBroken, match=rf"mlflow.db has 1 runs but is of the older schema {EARLIER}, and could not be"
+        StoreBroken, match=rf"mlflow.db has 1 runs but has the older schema {EARLIER}, and could not be"
     ):
         open_mlflow(home)
     assert ask(home.mlflow_db, "SELECT run_uuid FROM runs") == [("r",)]
@@ -186,7 +190,9 @@ def test_an_older_store_that_somebody_has_open_is_not_migrated(tmp_path: Path) -
     earlier_optuna(home.optuna_db)
     with closing(sqlite3.connect(home.optuna_db)) as other:
         other.execute("SELECT * FROM studies").fetchall()
-        with pytest.raises(StoreBroken, match=r"another process has it open .*; stop it \(a driver, mamlab ui\)"):
+        with pytest.raises(
+            StoreBroken, match=r"another process has it open .*; stop that process \(a driver, mamlab ui\)"
+        ):
             open_optuna(home)
     open_optuna(home).remove_session()
 
@@ -208,7 +214,7 @@ def test_a_file_that_is_damaged_in_use_is_named_and_not_waited_for(tmp_path: Pat
     client = open_mlflow(home)
     execute(home.mlflow_db, "DROP TABLE runs")
     with pytest.raises(
-        StoreBroken, match=r"mlflow.db is damaged \(no such table: runs\); put a copy of it back, or set it"
+        StoreBroken, match=r"mlflow.db is damaged \(no such table: runs\); restore it from a backup, or set it"
     ):
         client.search_runs(["0"])
 

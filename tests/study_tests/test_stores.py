@@ -20,7 +20,7 @@ from study.stores import advisory
 from study.stores.advisory import advisory_lock
 from study.stores.connect import open_mlflow, open_optuna
 from study.stores.home import Home
-from study.stores.patience import StoreAway, patiently
+from study.stores.patience import StoreUnreachable, retry_while_locked
 from study.stores.urls import redact, shown, store_addresses
 from study.workers.executors import LocalExecutor
 
@@ -103,8 +103,8 @@ def test_stores_are_files_of_the_home_or_what_its_stores_toml_or_the_environment
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("optuna = 5", 'stores.toml: optuna must be an address in quotes, such as "postgresql://USER@HOST/DATABASE"'),
-        ('storage = "x"', 'stores.toml: unknown key "storage"; it may hold: optuna, mlflow'),
+        ("optuna = 5", 'stores.toml: optuna must be a URL in quotes, such as "postgresql://USER@HOST/DATABASE"'),
+        ('storage = "x"', 'stores.toml: unknown key "storage"; valid keys: optuna, mlflow'),
         ("optuna = ", "stores.toml: not valid TOML"),
         ('optuna = "mysql://me:s3cret@h/d"', 'must be postgresql://USER@HOST/DATABASE, not "mysql://me:***@h/d"'),
         ('optuna = "http://h:1"', 'must be postgresql://USER@HOST/DATABASE, not "http://h:1"'),
@@ -232,8 +232,8 @@ def test_who_waits_for_a_lock_of_the_server_says_so_and_who_holds_it(
             assert not waiting.done()
         waiting.result()
     assert re.match(
-        r"note: waiting for MLflow's store postgresql://\S+: its tables are being made or looked at by a client on the "
-        r"server itself, connected since \d{4}-\d\d-\d\d \d\d:\d\d:\d\d \(the server's process \d+\)\n$",
+        r"note: waiting for MLflow's store postgresql://\S+: its tables are being created or checked by a client on "
+        r"the server itself, connected since \d{4}-\d\d-\d\d \d\d:\d\d:\d\d \(server process \d+\)\n$",
         told,
     )
 
@@ -250,16 +250,16 @@ def test_who_waits_for_a_lock_of_the_server_says_so_and_who_holds_it(
     ],
 )  # fmt: skip
 def test_a_disk_that_is_full_is_no_server_that_does_not_answer(store: str, reason: str, told: str) -> None:
-    assert str(StoreAway(store, reason)).startswith(f"{store} {told}")
+    assert str(StoreUnreachable(store, reason)).startswith(f"{store} {told}")
 
 
 def test_a_start_waits_for_a_store_and_a_reader_is_told_at_once(server: Postgres, home: Home) -> None:
     run(search(1), home)
     server.stop()
     began = time.monotonic()
-    with pytest.raises(StoreAway, match=r"Optuna's store postgresql://.* does not answer"):
+    with pytest.raises(StoreUnreachable, match=r"Optuna's store postgresql://.* does not answer"):
         open_optuna(home)
-    with pytest.raises(StoreAway, match=r"MLflow's store postgresql://.* does not answer"):
+    with pytest.raises(StoreUnreachable, match=r"MLflow's store postgresql://.* does not answer"):
         open_mlflow(home)
     assert time.monotonic() - began < 60
     seen: list[StudyProgress] = []
@@ -270,7 +270,7 @@ def test_a_start_waits_for_a_store_and_a_reader_is_told_at_once(server: Postgres
         seen.append(progress)
 
     assert run(search(2), home, show).finished
-    assert next(one.away for one in seen if one.away).endswith("Waiting for it to come back")
+    assert next(one.away for one in seen if one.away).endswith("Waiting until it is available again")
 
 
 def test_a_database_that_does_not_exist_is_an_error_and_not_waited_for(
@@ -278,7 +278,7 @@ def test_a_database_that_does_not_exist_is_an_error_and_not_waited_for(
 ) -> None:
     there = server.database(f"{tmp_path.name}-there")
     monkeypatch.setenv("MAMLAB_OPTUNA_URL", there.replace("-there", "-nowhere"))
-    with pytest.raises(ValueError, match=r"Optuna's store .*-nowhere refuses us: .*does not exist"):
+    with pytest.raises(ValueError, match=r"Optuna's store .*-nowhere rejected the connection: .*does not exist"):
         open_optuna(Home(tmp_path))
 
 
@@ -317,6 +317,6 @@ def test_an_mlflow_server_keeps_runs_and_artifacts_and_may_go_away(
 
 def test_an_error_that_has_nothing_to_do_with_the_network_is_raised_as_it_is() -> None:
     with pytest.raises(ZeroDivisionError):
-        patiently(lambda: 1 / 0)
-    with pytest.raises(StoreAway, match="the store does not answer: refused"):
-        patiently(lambda: (_ for _ in ()).throw(ConnectionRefusedError("refused")))
+        retry_while_locked(lambda: 1 / 0)
+    with pytest.raises(StoreUnreachable, match="the store does not answer: refused"):
+        retry_while_locked(lambda: (_ for _ in ()).throw(ConnectionRefusedError("refused")))

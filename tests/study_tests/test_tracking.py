@@ -16,7 +16,7 @@ from study.engine.tracking import Tracking
 from study.mlflow_ui.server import serving
 from study.stores.connect import open_mlflow
 from study.stores.home import Home
-from study.stores.patience import patiently
+from study.stores.patience import retry_while_locked
 from trainers.overrides import settings
 from trainers.results import EpochResult
 
@@ -167,10 +167,10 @@ def test_a_locked_store_is_asked_again_and_other_errors_are_raised_at_once() -> 
             raise answer
         return answer
 
-    assert patiently(write, pause=0.001) == "written"
+    assert retry_while_locked(write, pause=0.001) == "written"
     answers += [ValueError("no"), "never asked"]
     with pytest.raises(ValueError, match="no"):
-        patiently(write, pause=0.001)
+        retry_while_locked(write, pause=0.001)
 
 
 def test_home_is_absolute_and_named_by_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -191,8 +191,8 @@ def test_a_run_that_mlflow_has_with_other_settings_is_one_line_and_nothing_is_wr
     again.start([])
     before = client.get_run(run_id)
     told = (
-        rf'study "arms", run "a" \({run_id}\): MLflow has it with outer.lr = 0.001, but the spec now gives 0.1; nothing'
-        r" was written"
+        rf'study "arms", run "a" \({run_id}\): it is in MLflow with outer.lr = 0.001, but the spec now gives 0.1;'
+        r" nothing was written"
     )
     with pytest.raises(StudyChanged, match=told):
         again.runs.open(RunPlan(0, 1, "a", b, (), "cell"))

@@ -40,7 +40,7 @@ def test_a_host_is_reached_where_it_listens() -> None:
 def test_the_study_that_is_named_comes_last(home: Home) -> None:
     lines = list(address_lines(home, shown_studies(home, "second"), SERVER))
     assert [line.split()[0] for line in lines][:3] == ["first:", "third:", "second"]
-    with pytest.raises(UnknownStudyError, match=r"no study named 'fourth' in .* \(there: third, second, first\)"):
+    with pytest.raises(UnknownStudyError, match=r"no study named 'fourth' in .* \(studies: third, second, first\)"):
         shown_studies(home, "fourth")
 
 

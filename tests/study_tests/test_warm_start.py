@@ -35,7 +35,7 @@ def test_the_best_of_a_former_study_are_tried_first_in_their_order(tmp_path: Pat
     open_mlflow(home).delete_run(mlflow_runs(home, "former")[0].info.run_id)
     *before, note = warm_started(later, home).notes
     assert tuple(before) == later.notes
-    assert note.startswith('study.enqueue study = "former": 1 run that has ended is missing in MLflow')
+    assert note.startswith('study.enqueue study = "former": 1 ended run is missing in MLflow')
     assert note.endswith("To restore: mamlab doctor former --fix")
 
 

@@ -154,7 +154,7 @@ def test_a_process_does_job_after_job_and_workers_that_never_start_are_an_error(
         executor.submit(job(tmp_path))
         assert [type(event) for _, event in executor.wait(5.0)] == [Lost]
     executor.submit(job(tmp_path))
-    with pytest.raises(WorkersError, match="3 workers in a row died at their start"):
+    with pytest.raises(WorkersError, match="3 workers in a row died while starting"):
         executor.wait(5.0)
 
 

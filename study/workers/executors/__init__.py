@@ -1,4 +1,4 @@
-"""Where workers live. `Executor` is what the driver needs of such a place."""
+"""Executors: run workers on this machine or on a Ray cluster, behind the `Executor` protocol."""
 
 from __future__ import annotations
 
@@ -37,18 +37,18 @@ class Executor(Protocol):
         """Return the next events, at most one a job, after at most `timeout` seconds."""
 
     def notes(self) -> list[str]:
-        """Return what the user should know of the workers and was not told yet."""
+        """Return new notes for the user about the workers."""
 
     def close(self, grace: float = 5.0) -> None:
-        """End all workers; one that still works after `grace` seconds is killed."""
+        """Stop all workers; those still busy after `grace` seconds are killed."""
 
 
 def make_executor(
     section: ExecutionSection, home: Home, name: str, device: str = "auto", paths: tuple[Path, ...] = ()
 ) -> Executor:
-    """Return the workers that [execution] asks for, for the study `name`; `paths` are data outside the home.
+    """Return the executor that [execution] configures, for the study `name`; `paths` are data outside the home.
 
-    Raises WorkersError if Ray is asked for and is not installed, does not answer, or has no room for a run.
+    Raises WorkersError if Ray is configured but not installed, does not answer, or has no room for a run.
     """
     if section.executor == "ray":
         return ray_executor(section, home, name, paths)

@@ -1,7 +1,7 @@
-"""What a worker shows before its first job: that it sees the driver's home, can write there, and runs the same code.
+"""Handshake before a worker's first job: it must see the driver's home, be able to write there, and run the same code.
 
-The driver writes a file of random content into the home. The worker reads it, and writes it into the checkpoints, where
-the driver looks for it: an empty folder at the same path, or a copy of the home, cannot pass.
+The driver writes a file with random content into the home. The worker reads it and copies it to the checkpoints folder,
+where the driver checks it: an empty folder at the same path, or a copy of the home, fails the check.
 """
 
 from __future__ import annotations
@@ -23,29 +23,27 @@ from trainers.locks import holder
 from ...stores.home import Home
 
 PREFIX = "handshake-"
-"""Of the files' names, in the home's locks and checkpoints."""
+"""Prefix of the file names in the home's locks and checkpoints folders."""
 NAME = re.compile(rf"({PREFIX}[0-9a-f]{{32}})(-[0-9a-f]{{8}})?")
-"""A driver's file, and with a second part a worker's."""
+"""A driver's file; with the second part, a worker's."""
 
 
 @dataclass(frozen=True)
 class Code:
-    """What must be the same wherever a study is trained."""
+    """Versions that must be the same on all machines of a study."""
 
     python: str
     """Major and minor version."""
     torch: str
-    """Version without its build: one machine may have a GPU, another none."""
+    """Version without the build tag: one machine may have a GPU, another none."""
     mamlab: str
     source: str
-    """Start of the SHA-256 of mamlab's own files, which a version alone does not tell apart when it runs from
-    source.
-    """
+    """Start of the SHA-256 of mamlab's own files: a checkout's version does not change with its code."""
 
 
 @dataclass(frozen=True)
 class Question:
-    """What a worker is asked: about the home `root`, and `paths` of data outside it."""
+    """What a worker is asked to check: the home `root`, and `paths` of data outside it."""
 
     root: Path
     name: str
@@ -54,22 +52,22 @@ class Question:
 
 @dataclass(frozen=True)
 class Reply:
-    """What a worker answered. `node` is its id in the cluster, `machine` what people call it."""
+    """A worker's reply. `node` is its id in the cluster, `machine` its address and host name."""
 
     node: str
     machine: str
     pid: int
     token: str
-    """What the driver's file holds there; empty if it is not seen."""
+    """Content of the driver's file; empty if the worker cannot see it."""
     proof: str
-    """Name of the file that was written into the checkpoints; empty with `why`."""
+    """Name of the file written to the checkpoints folder; empty with `why`."""
     why: str
     missing: tuple[Path, ...]
     code: Code
 
 
 def own_code() -> Code:
-    """Return what this process runs."""
+    """Return the versions in this process."""
     python = ".".join(platform.python_version_tuple()[:2])
     return Code(python, _version("torch").partition("+")[0], _version("mamlab"), _source())
 
@@ -83,14 +81,14 @@ def _version(package: str) -> str:
 
 @cache
 def _source() -> str:
-    root, told = Path(__file__).parents[3], hashlib.sha256()
+    root, digest = Path(__file__).parents[3], hashlib.sha256()
     for file in sorted(file for package in ("study", "trainers") for file in (root / package).rglob("*.py")):
-        told.update(file.relative_to(root).as_posix().encode() + b"\0" + file.read_bytes())
-    return told.hexdigest()[:12]
+        digest.update(file.relative_to(root).as_posix().encode() + b"\0" + file.read_bytes())
+    return digest.hexdigest()[:12]
 
 
 def answer(question: Question, node: str, machine: str, pid: int) -> Reply:
-    """Answer as the worker that this process is; writes nothing where the driver's file is not seen."""
+    """Answer for the worker in this process; writes nothing if it cannot see the driver's file."""
     token, proof, why = "", "", ""
     with suppress(OSError):
         token = (question.root / "locks" / question.name).read_text()
@@ -106,11 +104,11 @@ def answer(question: Question, node: str, machine: str, pid: int) -> Reply:
 
 
 class Handshake:
-    """The driver's side.
+    """The driver's side of the handshake.
 
     Args:
-        home: what every worker must see.
-        paths: data outside the home that every worker must see.
+        home: must be visible to every worker.
+        paths: data outside the home that must be visible to every worker.
 
     Raises OSError if the home cannot be written.
     """
@@ -126,25 +124,25 @@ class Handshake:
         self._file = self._locked(home.locks / self.question.name)
 
     def lack(self, reply: Reply) -> str:
-        """Return what the worker's node lacks and how that is mended; empty if it can do the work."""
-        shown = self._shown(reply)  # always, so that the file goes
+        """Return what is wrong with the worker's node, and the remedy; empty if it can work."""
+        shown = self._shown(reply)  # always, because it removes the file
         if reply.code != own_code():
-            return f"has {_differences(reply.code, own_code())}: install the same there"
+            return f"has {_differences(reply.code, own_code())}: install the same version there"
         if reply.token != self._token:
             return f"does not see the home {self._home.root}: mount it there at that path"
         if reply.why:
-            return f"cannot write into {self._home.checkpoints} ({reply.why}): let its user write there"
+            return f"cannot write to {self._home.checkpoints} ({reply.why}): give its user write permission"
         if not shown:
             return f"sees a different folder at {self._home.checkpoints}: mount this home's folder there"
         if reply.missing:
-            return f"does not see the data {reply.missing[0]}: mount or copy them there, to that path"
+            return f"does not see the data {reply.missing[0]}: mount or copy the data there, to that path"
         return ""
 
     def _locked(self, path: Path) -> IO[str]:
-        """Write the driver's file, locked from its first moment under that name until this process ends."""
+        """Write the driver's file, already locked when it gets its name, until this process ends."""
         new = path.with_name(f".{path.name}")
         file = new.open("w")
-        with suppress(OSError):  # a file system that keeps no locks: then the next driver removes the file
+        with suppress(OSError):  # without file locks, the next driver removes the file
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         file.write(self._token)
         file.flush()
@@ -152,7 +150,7 @@ class Handshake:
         return file
 
     def close(self) -> None:
-        """Remove the driver's file, and what workers wrote that nobody looked at."""
+        """Remove the driver's file and unread files of workers."""
         self._file.close()
         with suppress(OSError):
             for file in [
@@ -175,9 +173,7 @@ class Handshake:
 
 
 def left_over(home: Home) -> list[Path]:
-    """Return the files of drivers that were killed, and of their workers: nobody holds the lock on such a driver's
-    file.
-    """
+    """Return handshake files of dead drivers (their lock is free) and of their workers."""
     held = {file.name for file in home.locks.glob(f"{PREFIX}*") if holder(file)}
     found = [*home.locks.glob(f"{PREFIX}*"), *home.checkpoints.glob(f"{PREFIX}*")]
     return sorted(file for file in found if (named := NAME.fullmatch(file.name)) and named[1] not in held)
@@ -186,9 +182,8 @@ def left_over(home: Home) -> list[Path]:
 def _differences(there: Code, here: Code) -> str:
     ours = asdict(here)
     names = {"source": "source of mamlab"}
-    told = [
+    return ", ".join(
         f"{names.get(name, name)} {value} (here {ours[name]})"
         for name, value in asdict(there).items()
         if value != ours[name]
-    ]
-    return ", ".join(told)
+    )

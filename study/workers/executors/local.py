@@ -1,4 +1,4 @@
-"""Workers as processes of this machine, each behind a pipe whose end of file tells that the other side died."""
+"""Workers as local processes, each connected by a pipe; end of file means that the other side died."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ from ..jobs import LAST_EVENTS, Answer, Event, EventSource, Job, Lost
 from .placement import cores_here, gpus_for, slots_for
 
 MAX_FAILED_STARTS = 3
-"""So many workers in a row that died before their first event: something is wrong with all of them."""
+"""After this many workers in a row died before their first event, the study stops."""
 
 
 ROOT = str(Path(__file__).parents[3])
-"""Where the package `study` lies."""
+"""The folder that contains the package `study`."""
 
 
 class WorkersError(MamlabError, RuntimeError):
-    """Workers cannot be started; the message has the last lines of the log."""
+    """Workers cannot be started; the message includes the last lines of the log."""
 
 
 @dataclass
 class _Worker:
-    """A process, this side of its pipe, and the job that it has."""
+    """A process, this side of its pipe, and its current job."""
 
     process: subprocess.Popen[bytes]
     pipe: connection.Connection
@@ -46,13 +46,13 @@ class _Worker:
 
 
 class LocalExecutor:
-    """Worker processes on this machine, started when they are needed and used for many jobs.
+    """Worker processes on this machine, started on demand and reused.
 
     Args:
         slots: number of workers.
         threads: torch threads of each worker.
-        logs: folder for what workers print, a file each.
-        gpus: CUDA devices to hand out to the workers, round robin; empty: leave the environment alone.
+        logs: folder for the workers' output, one file each.
+        gpus: CUDA devices to assign to the workers, round robin; empty: do not set CUDA_VISIBLE_DEVICES.
     """
 
     def __init__(self, slots: int, threads: int, logs: Path, gpus: tuple[str, ...] = ()) -> None:
@@ -106,11 +106,11 @@ class LocalExecutor:
         return events
 
     def notes(self) -> list[str]:
-        """Return nothing: what happens to workers of this machine is told with their jobs."""
+        """Return nothing: problems of local workers are reported with their jobs."""
         return []
 
     def close(self, grace: float = 5.0) -> None:
-        """End all workers; one that still works after `grace` seconds is killed."""
+        """Stop all workers; those still busy after `grace` seconds are killed."""
         for worker in self._workers.values():
             worker.pipe.close()
         deadline = time.monotonic() + grace
@@ -134,7 +134,7 @@ class LocalExecutor:
     def _reap(self, slot: int, worker: _Worker) -> Lost:
         worker.pipe.close()
         with suppress(subprocess.TimeoutExpired):
-            worker.process.wait(2.0)  # so that its own exit code is told, not that of our signal
+            worker.process.wait(2.0)  # to report its own exit code, not that of our signal
         worker.process.kill()
         code = worker.process.wait()
         del self._workers[slot]
@@ -142,7 +142,7 @@ class LocalExecutor:
         message = f"the worker process ended ({cause})\nLast lines of {worker.log}:\n{last_lines(worker.log)}"
         self._failed_starts += not worker.spoke
         if self._failed_starts >= MAX_FAILED_STARTS:
-            raise WorkersError(f"{MAX_FAILED_STARTS} workers in a row died at their start; {message}")
+            raise WorkersError(f"{MAX_FAILED_STARTS} workers in a row died while starting; {message}")
         return Lost(message)
 
     def _free_worker(self) -> _Worker:
@@ -193,7 +193,7 @@ def last_lines(log: Path, count: int = 12) -> str:
 
 
 def local_executor(section: ExecutionSection, logs: Path, device: str = "auto") -> LocalExecutor:
-    """Return the workers that [execution] asks for; `device` is the trainer's."""
+    """Return the executor that [execution] configures; `device` is the trainer's."""
     gpus = gpus_for(device)
     handed_out = () if ":" in device else gpus
     return LocalExecutor(slots_for(section, len(gpus), cores_here()), section.threads, logs, handed_out)
@@ -201,7 +201,7 @@ def local_executor(section: ExecutionSection, logs: Path, device: str = "auto") 
 
 @contextmanager
 def _pipe() -> Iterator[tuple[socket.socket, socket.socket]]:
-    """Yield both ends of a pipe; an end that nobody detached is closed afterwards."""
+    """Yield both ends of a pipe; ends that were not detached are closed afterwards."""
     ours, theirs = socket.socketpair()
     with ours, theirs:
         yield ours, theirs

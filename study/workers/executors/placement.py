@@ -1,4 +1,4 @@
-"""How many trainings run side by side on this machine, and on which of its GPUs."""
+"""Placement of local workers: how many run in parallel, and on which GPUs."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from ...spec.sections import ExecutionSection
 
 
 def gpus_for(device: str) -> tuple[str, ...]:
-    """Return the GPUs, as CUDA_VISIBLE_DEVICES names them, that trainings on `device` may use; empty: none.
+    """Return the GPUs, as named by CUDA_VISIBLE_DEVICES, that trainings on `device` may use; empty: none.
 
-    "auto" and "cuda" use all that this process sees, each training one of them; "cuda:1" that one alone.
+    "auto" and "cuda" use all that this process sees, one per training; "cuda:1" only that one.
     """
     import torch
 
@@ -23,9 +23,7 @@ def gpus_for(device: str) -> tuple[str, ...]:
 
 
 def slots_for(section: ExecutionSection, gpus: int, cores: int) -> int:
-    """Return the number of workers; "auto" is `workers_per_gpu` for each GPU, without any one for each `threads`
-    cores.
-    """
+    """Return the number of workers; "auto" is `workers_per_gpu` per GPU, or without a GPU one per `threads` cores."""
     if section.workers != "auto":
         return section.workers
     return gpus * section.workers_per_gpu or max(1, cores // section.threads)

@@ -1,8 +1,7 @@
-"""Workers as actors of a Ray cluster: on this machine, or on as many as the cluster has.
+"""Workers as Ray actors, on this machine or on a cluster.
 
-A call to an actor brings its next event, so events need no channel of their own, and an actor that died, alone or with
-its node, is a call that fails. Ray kills the actors of a driver that died. `study.workers.executors.local` has the same
-with pipes.
+Each call to an actor returns its next event, so no extra channel is needed, and the death of an actor or its node shows
+as a failed call. Ray kills the actors of a dead driver. `study.workers.executors.local` does the same with pipes.
 """
 
 from __future__ import annotations
@@ -28,15 +27,13 @@ from .ray_nodes import Nodes, default_gpus, node_of
 
 
 class RayWorker:
-    """What runs in an actor: job after job, an event a call."""
+    """Runs in an actor: one job after another, one event per call."""
 
     def __init__(self) -> None:
         self._events: Generator[Event, Any, None] | None = None
 
     def introduce(self, question: Question, threads: int, log: Path) -> Reply:
-        """Say where this is and what is seen here. From then on print to `log`, if it is the driver's home that is
-        seen.
-        """
+        """Answer the handshake. If the driver's home is visible, print to `log` from now on."""
         import ray
 
         node = ray.get_runtime_context().get_node_id()
@@ -61,12 +58,12 @@ class RayWorker:
         return next(self._events)
 
     def go_on(self, answer: Answer | None) -> Event:
-        """Return the next event of the job; `answer` is for the `EpochDone` before."""
+        """Return the job's next event; `answer` is for the preceding `EpochDone`."""
         assert self._events is not None
         return self._events.send(answer)
 
     def end(self) -> None:
-        """Give back what the job held, after its last event."""
+        """Release the job's resources after its last event."""
         assert self._events is not None
         next(self._events, None)
 
@@ -81,34 +78,34 @@ def _print_to(log: Path) -> None:
 
 @dataclass
 class _Actor:
-    """An actor, the answer that is awaited of it, and the job that it has."""
+    """An actor, its pending call, and its current job."""
 
     handle: Any
     log: Path
     awaited: Any
-    """A reference to its `Reply` at first, then to the next event; None while it is idle or waits for an answer."""
+    """Reference to its handshake `Reply`, later to its next event; None while it is idle or waits for an answer."""
     pid: int | None = None
-    """None until Ray has placed it and it has passed the handshake."""
+    """None until it has passed the handshake."""
     key: str | None = None
 
 
 class RayExecutor:
-    """Actors of a Ray cluster, asked for at once and used for many jobs.
+    """Actors of a Ray cluster, requested at the start and reused.
 
-    A job is given only to an actor that has a place, so a cluster that shrinks (or is full) makes a study slower and
-    never holds a run up; a dead actor is replaced by one that waits for a place.
+    Jobs go only to actors that Ray has placed, so a cluster that shrinks or is full slows a study down but never blocks
+    a run. A dead actor is replaced by one that waits to be placed.
 
     Args:
         slots: number of workers.
         threads: torch threads of each worker.
-        home: what every worker must see; the workers' logs are there, a file each.
-        name: the study's name, which its logs' folder has.
-        paths: data outside the home, which every worker must see too.
+        home: must be visible to every worker; holds the workers' logs, one file each.
+        name: the study's name, used for the log folder.
+        paths: data outside the home that must be visible to every worker.
         cpus: CPUs that Ray reserves for each worker.
         gpus: GPUs that Ray reserves for each worker; a fraction lets several share one.
-        stop_ray: whether `close` leaves the cluster (and ends a Ray that was started for this driver).
+        stop_ray: whether `close` disconnects from the cluster (and stops a Ray that was started for this driver).
 
-    Raises WorkersError if no node of the cluster is as large as a worker, or the home cannot be written.
+    Raises WorkersError if no node of the cluster is large enough for a worker, or the home cannot be written.
     """
 
     def __init__(
@@ -126,12 +123,12 @@ class RayExecutor:
 
     @property
     def free(self) -> int:
-        """Jobs that can be submitted now: actors that have a place, and no job."""
+        """Jobs that can be submitted now: placed actors without a job."""
         return sum(actor.pid is not None and actor.key is None for actor in self._actors)
 
     @property
     def pids(self) -> dict[str, int]:
-        """Process of each job in progress, on the machine where it runs."""
+        """Process id of each job in progress, on the machine where it runs."""
         return {actor.key: actor.pid for actor in self._actors if actor.key is not None and actor.pid is not None}
 
     def submit(self, job: Job) -> None:
@@ -165,11 +162,11 @@ class RayExecutor:
         return [event for event in events if event is not None]
 
     def notes(self) -> list[str]:
-        """Return what the user should know and was not told yet: nodes that get no runs, and why."""
+        """Return new notes for the user: nodes that get no runs, and why."""
         return self._nodes.notes()
 
     def close(self, grace: float = 5.0) -> None:
-        """End all workers; one that still works after `grace` seconds is killed."""
+        """Stop all workers; those still busy after `grace` seconds are killed."""
         working = [actor.awaited for actor in self._actors if actor.key is not None and actor.awaited is not None]
         if working:
             self._ray.wait(working, num_returns=len(working), timeout=grace)
@@ -182,7 +179,7 @@ class RayExecutor:
                 self._ray.shutdown()
 
     def _receive(self, actor: _Actor) -> EventSource | None:
-        """Take what `actor` answered: None if it only came to its place, or if it died without a job."""
+        """Return the result of `actor`'s call; None for a handshake, or if it died without a job."""
         reference, actor.awaited = actor.awaited, None
         key = actor.key
         try:
@@ -201,7 +198,7 @@ class RayExecutor:
         return key, answer
 
     def _welcome(self, actor: _Actor, reply: Reply) -> None:
-        """Let an actor work that sees the home; another one goes, and its node gets no more of them."""
+        """Accept an actor that passes the handshake; otherwise kill it and exclude its node."""
         lack = self._handshake.lack(reply)
         if not lack:
             actor.pid = reply.pid
@@ -218,12 +215,12 @@ class RayExecutor:
 
     def _reap(self, actor: _Actor, error: Exception) -> Lost:
         self._actors.remove(actor)
-        self._ray.kill(actor.handle)  # an actor out of reach may be alive
+        self._ray.kill(actor.handle)  # an unreachable actor may still be running
         cause = " ".join(str(error).split())[:600]
-        words = last_lines(actor.log) if actor.log.exists() else "(it has none)"
+        words = last_lines(actor.log) if actor.log.exists() else "(no log file)"
         message = f"the worker (a Ray actor) ended: {cause}\nLast lines of {actor.log}:\n{words}"
         if actor.pid is None and self._nodes.strike(node := node_of(actor.handle)):
-            self._refuse(node, f"{MAX_FAILED_STARTS} workers in a row died at their start on one node; {message}")
+            self._refuse(node, f"{MAX_FAILED_STARTS} workers in a row died while starting on one node; {message}")
         self._actors.append(self._start())
         return Lost(message)
 
@@ -237,11 +234,11 @@ def _handshake(home: Home, paths: tuple[Path, ...]) -> Handshake:
     try:
         return Handshake(home, paths)
     except OSError as error:
-        raise WorkersError(f"the home {home.root} cannot be written, so no worker can be shown it: {error}") from None
+        raise WorkersError(f"the home {home.root} cannot be written, so no worker can use it: {error}") from None
 
 
 def ray_executor(section: ExecutionSection, home: Home, name: str = "", paths: tuple[Path, ...] = ()) -> RayExecutor:
-    """Return the workers that [execution] asks for, on the cluster at `address` or on a Ray that is started here.
+    """Return the executor that [execution] configures, on the cluster at `address` or on a new local Ray.
 
     "auto" is as many workers as the cluster has room for now.
     """

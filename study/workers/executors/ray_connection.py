@@ -1,8 +1,7 @@
-"""The connection to a Ray cluster: asked for, with the token that the cluster wants, or refused with what is wrong.
+"""The connection to a Ray cluster, with its token if it needs one, or an error that says what is wrong.
 
-`ray start --head` lets in only who has its token, if the machine has one (`~/.ray/auth_token`). Ray itself tells a
-wrong token, a wrong address and an absent cluster apart only in its log, after 20 to 40 seconds, so they are asked for
-first.
+`ray start --head` requires a token if its machine has one (`~/.ray/auth_token`). Ray itself tells a wrong token, a
+wrong address and a missing cluster apart only in its log, after 20 to 40 seconds, so they are checked first.
 """
 
 from __future__ import annotations
@@ -23,23 +22,22 @@ from ...stores.urls import VARIABLES
 from .local import WorkersError
 
 OBJECT_STORE_BYTES = 256 * 2**20
-"""Of a Ray that is started here: events are small, and Ray would take a third of the memory."""
+"""Object store of a local Ray: events are small, and Ray's default is a third of the memory."""
 CONNECT_SECONDS = 3.0
 ANSWER_SECONDS = 10.0
-"""A cluster answers its first question within so long, else it is none."""
+"""How long to wait for a cluster's first answer."""
 MODE = "RAY_AUTH_MODE"
 
 
 def connect(address: str | None) -> bool:
-    """Connect to the cluster at `address`, or start a Ray for this machine alone; False if Ray is connected already.
+    """Connect to the cluster at `address`, or start a local Ray; False if Ray is already connected.
 
-    Raises WorkersError, which says whether nothing listens there, the token is missing or wrong, or the versions
-    differ.
+    Raises WorkersError, saying whether nothing listens there, the token is missing or wrong, or versions differ.
     """
     reach_loopback_directly()
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     if address is None or address.startswith(("127.0.0.1:", "localhost:")):
-        # Else Ray would listen on every network of this machine, and call 127.0.0.1 by another name.
+        # Otherwise Ray listens on all networks of this machine, and replaces 127.0.0.1 by another address.
         os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
     try:
         import ray
@@ -66,18 +64,18 @@ def _init(address: str | None) -> None:
             address=address or "local", logging_level=logging.ERROR, log_to_driver=False, **({} if address else own)
         )
     except (OSError, ValueError, RuntimeError, ray.exceptions.RayError) as error:
-        told = " ".join(str(error).split())
+        reason = " ".join(str(error).split())
         if address is None:
-            raise WorkersError(f'[execution] executor = "ray": no Ray can be started on this machine: {told}') from None
-        if "ersion mismatch" in told:
+            raise WorkersError(f'[execution] executor = "ray": cannot start Ray on this machine: {reason}') from None
+        if "ersion mismatch" in reason:
             raise _refused(
                 address,
-                f"the cluster has other versions of Ray or Python: {told}. Install the same ones on all machines",
+                f"the cluster has other versions of Ray or Python: {reason}. Install the same versions everywhere",
             ) from None
         raise _refused(
             address,
-            f"no Ray cluster answers there ({told}); start one with `ray start --head`, or leave address out to use "
-            "this machine alone",
+            f"no Ray cluster answers there ({reason}); start one with `ray start --head`, or leave out address to use "
+            "only this machine",
         ) from None
 
 
@@ -86,11 +84,11 @@ def _refused(address: str, why: str) -> WorkersError:
 
 
 def _knock(address: str) -> None:
-    """Ask the cluster for its first answer, with the token if it wants one. Raises WorkersError."""
+    """Check that the cluster answers, with the token if it needs one. Raises WorkersError."""
     try:
         from ray._private.services import canonicalize_bootstrap_address
         from ray.exceptions import AuthenticationError
-    except ImportError:  # a Ray without tokens, or with other insides: its own errors must do
+    except ImportError:  # a Ray release without tokens or with other internals: rely on its own errors
         return
     if "://" in address:
         return
@@ -98,7 +96,7 @@ def _knock(address: str) -> None:
         place = canonicalize_bootstrap_address(address)
     except (ValueError, OSError) as error:
         raise _refused(address, f"not an address as host:port: {error}") from None
-    if place is None:  # "auto", and no cluster on this machine: Ray says so at once
+    if place is None:  # "auto" without a cluster on this machine: Ray reports that at once
         return
     _check_listens(address, place)
     answer = _ask(place)
@@ -109,12 +107,12 @@ def _knock(address: str) -> None:
             answer = _ask(place)
         elif (
             address == "auto" and answer is None
-        ):  # Ray would give a token that is there, and refuse the cluster's own calls
+        ):  # Ray would use an existing token, and reject the cluster's own calls
             os.environ[MODE] = "disabled"
     if isinstance(answer, AuthenticationError):
         raise _refused(address, _about_the_token())
     if answer is not None:
-        raise _refused(address, f"something listens there that does not answer as a Ray cluster: {answer}")
+        raise _refused(address, f"what listens there is not a Ray cluster: {answer}")
 
 
 def _check_listens(address: str, place: str) -> None:
@@ -124,23 +122,23 @@ def _check_listens(address: str, place: str) -> None:
     except OSError as error:
         raise _refused(
             address,
-            f"nothing answers there ({error}); start a Ray cluster with `ray start --head`, or leave address out to "
-            "use this machine alone",
+            f"nothing answers there ({error}); start a Ray cluster with `ray start --head`, or leave out address to "
+            "use only this machine",
         ) from None
 
 
 def _ask(place: str) -> Exception | None:
-    """Return what is wrong with a first question to the cluster, None if it answers."""
+    """Return the error of a first request to the cluster, None if it answers."""
     answers: list[Exception | None] = []
 
     def ask() -> None:
         try:
             _inside().GcsClient(address=place)
             answers.append(None)
-        except Exception as error:  # whichever: it is told
+        except Exception as error:  # any error is reported
             answers.append(error)
 
-    asking = threading.Thread(target=ask, daemon=True)  # what is no cluster is waited for by Ray for 40 seconds
+    asking = threading.Thread(target=ask, daemon=True)  # Ray waits 40 seconds for something that is no cluster
     with _silent():
         asking.start()
         asking.join(ANSWER_SECONDS)
@@ -149,7 +147,7 @@ def _ask(place: str) -> Exception | None:
 
 @contextmanager
 def _silent() -> Iterator[None]:
-    """Keep Ray from writing its log of a refusal over what is on the screen."""
+    """Keep Ray from printing its log of a rejection to the screen."""
     kept = os.dup(2)
     try:
         with Path(os.devnull).open("w", encoding="utf-8") as nowhere:
@@ -161,7 +159,7 @@ def _silent() -> Iterator[None]:
 
 
 def _inside() -> Any:
-    """Return Ray's module in C++, which has no types for what is used here."""
+    """Return Ray's C++ module, which has no type hints for what is used here."""
     return importlib.import_module("ray._raylet")
 
 
@@ -175,39 +173,39 @@ def _has_token() -> bool:
 
 
 def _about_the_token() -> str:
-    """Say why the cluster refused, and where its token is looked for; never the token."""
+    """Say why the cluster rejected the connection, and where its token is searched; never the token."""
     mode = os.environ.get(MODE, "")
     if mode and mode.lower() != "token":
-        return f"the cluster asks for a token, and {MODE}={mode} here keeps Ray from giving one; unset it"
+        return f"the cluster needs a token, but {MODE}={mode} here keeps Ray from sending one; unset it"
     file = Path.home() / ".ray" / "auth_token"
     if os.environ.get("RAY_AUTH_TOKEN"):
         place = "the environment variable RAY_AUTH_TOKEN"
     else:
         place = os.environ.get("RAY_AUTH_TOKEN_PATH") or str(file)
     copy = (
-        f"copy {file} from the machine on which `ray start --head` ran, or set RAY_AUTH_TOKEN_PATH to the file that has"
+        f"copy {file} from the machine on which `ray start --head` ran, or set RAY_AUTH_TOKEN_PATH to a file with"
         " what `ray get-auth-token` prints there"
     )
     if _has_token():
-        return f"the cluster refuses the token from {place}, which is another cluster's; {copy}"
-    return f"the cluster asks for a token, and there is none in RAY_AUTH_TOKEN or {place}; {copy}"
+        return f"the cluster rejects the token from {place}, which belongs to another cluster; {copy}"
+    return f"the cluster needs a token, but there is none in RAY_AUTH_TOKEN or {place}; {copy}"
 
 
 @contextmanager
 def own_signals() -> Iterator[None]:
-    """Keep the driver's signal handlers: Ray sets its own, which would end the driver at once."""
+    """Restore the driver's signal handlers: Ray installs its own, which would end the driver at once."""
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     try:
         yield
     finally:
-        with suppress(ValueError):  # not in the main thread: Ray sets none there
+        with suppress(ValueError):  # outside the main thread, where Ray installs none
             for number, handler in before.items():
                 signal.signal(number, handler)
 
 
 @contextmanager
 def _no_secrets() -> Iterator[None]:
-    """Hide the stores' addresses, which may hold passwords, from a Ray that starts: a worker holds no database."""
+    """Hide the stores' URLs, which may contain passwords, from Ray: workers do not access the stores."""
     hidden = {name: os.environ.pop(name) for name in VARIABLES.values() if name in os.environ}
     try:
         yield

@@ -14,6 +14,7 @@ from reports.data.mlflow_runs import DELETED, key_of, runs_where
 from trainers.results import AnyEpoch, AnyResult
 
 from ..spec.config import StudyConfig
+from . import differs
 from .facts import sentence
 from .mlflow_writer import MlflowWriter
 from .plan import RunPlan, StudyChanged
@@ -137,6 +138,7 @@ class MlflowRuns:
             records.TAG_ARM: plan.arm or "",
             records.TAG_PRESET: plan.preset or "",
             CONTINUES: "" if plan.continues is None else f"{plan.continues:04d}",
+            differs.TAG: differs.differs(plan.config, self._config.base, self._config.method),
             records.TAG_DROPPED: json.dumps({inert.path: inert.reason for inert in plan.dropped}),
         }
         return {name: value for name, value in tags.items() if value}

@@ -15,6 +15,8 @@ from typing import Any
 from reports import records
 from reports import summary_runs as shown
 
+from . import differs
+
 TAG = "mlflow.sharedViewState."
 SECTION = "mamlab"
 LAYOUT = "workflowType=machine_learning"
@@ -99,16 +101,24 @@ def views_of(kind: str, searched: Sequence[str] = (), means: bool = False) -> li
     """
     best, test = (f"metrics.`{name}`" for name in (records.BEST_VAL_ACCURACY, records.TEST_ACCURACY))
     state, duration = f"tags.`{records.TAG_STATE}`", "attributes.`Duration`"
+    apart = f"tags.`{differs.TAG}`"
     curves = (line(records.VAL_ACCURACY), line(records.TRAIN_LOSS))
     if kind == records.SEARCH:
         paths = sorted(searched)
         # Parallel coordinates need settings that every run has: those that are always sampled.
         always = [path for path in paths if "." not in path or path.split(".")[0] not in paths]
-        columns = (best, f"metrics.`{records.EPOCHS_RUN}`", state, *(f"params.`{path}`" for path in paths), duration)
+        columns = (
+            best,
+            f"metrics.`{records.EPOCHS_RUN}`",
+            state,
+            apart,
+            *(f"params.`{path}`" for path in paths),
+            duration,
+        )
         charts = {"Settings and result": (parallel(always, records.BEST_VAL_ACCURACY),), "Curves": curves}
         trials = View("trials", "Trials, best first", best, columns, charts)
         return [trials, *([_trial_means(state)] if means else [])]
-    columns = (f"tags.`{records.TAG_ARM}`", f"tags.`{records.TAG_SEED}`", test, best, state, duration)
+    columns = (f"tags.`{records.TAG_ARM}`", f"tags.`{records.TAG_SEED}`", apart, test, best, state, duration)
     charts = {"Accuracy": (bar(records.TEST_ACCURACY), curves[0]), "Training": curves[1:]}
     runs = View("runs", "Runs, best first", test, columns, charts)
     if kind == records.TRAIN:

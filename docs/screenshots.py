@@ -14,7 +14,8 @@ from typing import Any
 from playwright.sync_api import sync_playwright
 
 from reports import records
-from study.engine.views import CHARTS, LAYOUT, view_path
+from reports.links import LAYOUT
+from study.engine.views import CHARTS, view_path
 from study.mlflow_ui.server import serving
 from study.stores.connect import open_mlflow
 from study.stores.home import Home

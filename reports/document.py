@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TypeVar
-from urllib.parse import quote
 
 from . import records as names
 from .figures.across import across_plot
@@ -19,6 +17,7 @@ from .figures.mechanism import learned_rates, msl_weights
 from .figures.search import best_curve, history, importance_bars, trial_curves
 from .figures.style import Figure
 from .headline import arm_sentences
+from .links import arm_views, is_address, link
 from .records import ReportError, RunRecord, StudyInfo
 from .setting import setting_of
 from .statistics.arms import Excluded, count_states
@@ -40,10 +39,6 @@ from .tables.verdicts import verdict_table
 from .text import many, measured, with_interval
 
 T = TypeVar("T")
-MOST_LINKED = 50
-"""Runs in one link, as a longer address is refused by some servers; a number of more runs leads to the list of all
-runs.
-"""
 
 
 @dataclass(frozen=True)
@@ -70,6 +65,8 @@ class Report:
     sections: tuple[Section, ...]
     address: str | None
     experiment_id: str
+    views: Mapping[str, str] = field(default_factory=dict)
+    """Run -> key of its arm's saved view in the MLflow UI."""
 
     @property
     def tables(self) -> tuple[Table, ...]:
@@ -83,20 +80,9 @@ class Report:
 
     def link(self, cell: Cell) -> str | None:
         """Return the MLflow page of the cell's runs, or None without an address that a browser opens."""
-        if not cell.runs or not self.address or not self.address.startswith(("http://", "https://")):
+        if not cell.runs or not self.address or not is_address(self.address):
             return None
-        base, experiment = f"{self.address.rstrip('/')}/#", cell.experiment_id or self.experiment_id
-        if len(cell.runs) == 1:
-            return f"{base}/experiments/{quote(experiment)}/runs/{quote(cell.runs[0])}"
-        if len(cell.runs) > MOST_LINKED:
-            wanted = quote(f"tags.{names.TAG_ROLE} = '{names.ROLE_RUN}'")
-            order = quote(
-                f"metrics.`{names.BEST_VAL_ACCURACY}`"
-            )  # without it the UI shows the parent run, and folds these
-            where = f"{base}/experiments/{quote(experiment)}/runs?workflowType=machine_learning"
-            return f"{where}&searchFilter={wanted}&orderByKey={order}&orderByAsc=false"
-        runs = quote(json.dumps(cell.runs))
-        return f"{base}/compare-runs?runs={runs}&experiments={quote(json.dumps([experiment]))}"
+        return link(self.address, cell.experiment_id or self.experiment_id, cell.runs, self.views)
 
 
 def compose(records: Sequence[RunRecord], info: StudyInfo) -> Report:
@@ -130,6 +116,7 @@ def compose(records: Sequence[RunRecord], info: StudyInfo) -> Report:
         tuple(section for section in sections if section.tables or section.figures or section.code),
         info.mlflow_address,
         info.experiment_id,
+        arm_views(records, info),
     )
 
 

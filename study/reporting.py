@@ -11,8 +11,10 @@ from pathlib import Path, PurePosixPath
 from reports import records as names
 from reports.build import build_report, refuse_others, report_files
 from reports.data.loading import from_files
+from reports.links import arm_filters, is_address
 from reports.records import ReportError, RunRecord, StudyInfo
 from reports.render.tables_json import TABLES
+from trainers.errors import InputError
 
 from .engine.note import title_of, write_note
 from .engine.views import views_of, write_views
@@ -29,15 +31,27 @@ from .stores.home import Home
 class ReportChoices:
     """Where a report is written (None: with the home's reports), beside which paper's table, with links into MLflow or
     without.
+
+    Raises InputError for an address that no browser opens.
     """
 
     out: Path | None = None
     paper: str | None = None
     links: bool = True
+    ui_address: str | None = None
+    """Where the MLflow UI answers, for the links; None: as the home has it."""
+
+    def __post_init__(self) -> None:
+        if self.ui_address is not None and not is_address(self.ui_address):
+            raise InputError(
+                f"the address of the MLflow UI must begin with http:// or https://, not {self.ui_address!r}"
+            )
 
     def applied(self, info: StudyInfo) -> StudyInfo:
         """Return the study as it is to be reported."""
         info = info if self.paper is None else replace(info, paper=self.paper)
+        if self.ui_address:
+            info = replace(info, mlflow_address=self.ui_address)
         return info if self.links else replace(info, mlflow_address=None, spec=without_folder(info.spec))
 
 
@@ -103,6 +117,6 @@ def _attach(home: Home, info: StudyInfo, records: Sequence[RunRecord], folder: P
             )
         means = write_summaries(client, info, records, run.info.run_id)
         views = views_of(info.kind, info.searched, means)
-        write_views(client, info.experiment_id, views)
+        write_views(client, info.experiment_id, views, arm_filters(records, info))
         told = json.loads((folder / TABLES).read_text(encoding="utf-8"))["headline"]
         write_note(client, info.experiment_id, title_of(info.name, info.kind), views, told, run.info.run_id)

@@ -16,14 +16,11 @@ from .stores.home import Home
 from .stores.patience import retry_while_locked
 from .stores.urls import shown
 
-UI_ADDRESS = "http://127.0.0.1:5000"
-"""Where `mamlab ui` serves."""
-
 
 def load(study: str, home: Home, afresh: bool = False) -> tuple[StudyInfo, list[RunRecord]]:
     """Return a study and its runs; what its last report exported is not read again, unless `afresh`.
 
-    Links lead to where `mamlab ui` serves, unless the store is a server. Raises StoreUnreachable, ReportError.
+    Links lead to where `mamlab ui` served last, unless the store is a server. Raises StoreUnreachable, ReportError.
     """
     address = mlflow_address(home)
     exported = None if afresh else home.reports / study
@@ -33,7 +30,7 @@ def load(study: str, home: Home, afresh: bool = False) -> tuple[StudyInfo, list[
     )
     lost = _missing(home, info, records)
     info = replace(info, missing=lost.text, notes=(*info.notes, *([lost.cannot] if lost.cannot else [])))
-    return replace(with_space(info), mlflow_address=info.mlflow_address or UI_ADDRESS), records
+    return replace(with_space(info), mlflow_address=info.mlflow_address or home.ui_address), records
 
 
 def warnings(info: StudyInfo) -> tuple[str, ...]:

@@ -66,6 +66,7 @@ ORDER = {
         "build",
         "render",
         "document",
+        "links",
         "headline",
         "setting",
         "figures",

@@ -8,11 +8,14 @@ from collections.abc import Iterator, Sequence
 from ..document import Report
 from ..escaping import markdown as escape
 from ..figures.style import Figure
+from ..links import is_shared
 from ..tables.cells import Cell, Table
 
 
 def to_markdown(report: Report) -> str:
-    """Return the whole report; its figures are expected in figures/."""
+    """Return the whole report; its figures are expected in figures/. A page on a forge has no links to the reader's
+    own machine.
+    """
     return "\n".join(_lines(report)) + "\n"
 
 
@@ -50,7 +53,7 @@ def _table(report: Report, table: Table) -> Iterator[str]:
 
 
 def _cell(report: Report, cell: Cell) -> str:
-    link = report.link(cell)
+    link = report.link(cell) if is_shared(report.address) else None
     text = f"**{escape(cell.text)}**" if cell.best else escape(cell.text)
     return f"[{text}]({link})" if link else text
 

@@ -41,6 +41,15 @@ def report(
         bool,
         typer.Option(help="Link every number to its runs in MLflow. Use --no-links for a report to publish."),
     ] = True,
+    ui_address: Annotated[
+        str | None,
+        typer.Option(
+            "--ui-address",
+            metavar="URL",
+            show_default=False,
+            help="Where the MLflow UI answers, for the links. Default: where mamlab ui served last.",
+        ),
+    ] = None,
     json_: JsonOption = False,
     home: HomeOption = RUNS,
 ) -> None:
@@ -56,7 +65,7 @@ def report(
     from ..reporting import ReportChoices, report_from_files, report_of
 
     console = make_console(stderr=json_)
-    choices = ReportChoices(out, paper, links)
+    choices = ReportChoices(out, paper, links, ui_address)
     notes, missing = tuple[str, ...](), ""
     with reading(home) as place:
         if source:

@@ -7,8 +7,9 @@ from typing import Any
 
 from reports import records
 from reports.escaping import markdown as escape
+from reports.links import LAYOUT
 
-from .views import CHARTS, LAYOUT, View, view_path
+from .views import CHARTS, View, view_path
 
 NOTE = "mlflow.note.content"
 END = "*mamlab renews what stands above this line, and leaves what you write below it.*"

@@ -9,18 +9,17 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from reports import records
 from reports import summary_runs as shown
+from reports.links import LAYOUT
 
 from . import differs
 
 TAG = "mlflow.sharedViewState."
 SECTION = "mamlab"
-LAYOUT = "workflowType=machine_learning"
-"""A fresh browser opens experiments on empty pages for language models; this asks for the training layout."""
 CHARTS = "&compareRunsMode=CHART"
 CARD_HEIGHT = 400
 """Height of a chart, in pixels."""
@@ -42,6 +41,8 @@ class View:
     charts: Mapping[str, tuple[Chart, ...]]
     group_by: str | None = None
     role: str = records.ROLE_RUN
+    where: str = ""
+    """MLflow's filter in place of the role's; such a view is not in the UI's menu."""
 
     def state(self) -> str:
         """Return the view as the UI stores it."""
@@ -49,7 +50,7 @@ class View:
         sections = {title: f"{SECTION}-{i}" for i, title in enumerate(self.charts)}
         return json.dumps(
             {
-                "searchFilter": f"tags.{records.TAG_ROLE} = '{self.role}'",
+                "searchFilter": self.where or f"tags.{records.TAG_ROLE} = '{self.role}'",
                 "orderByKey": self.order_by,
                 "orderByAsc": False,
                 "selectedColumns": list(self.columns),
@@ -165,9 +166,17 @@ def _name(value: str) -> str:
         return ""
 
 
-def write_views(client: Any, experiment_id: str, views: Sequence[View]) -> None:
-    """Write the views into the experiment's tags."""
-    now = round(time.time() * 1000)
+def write_views(
+    client: Any, experiment_id: str, views: Sequence[View], filters: Mapping[str, str] | None = None
+) -> None:
+    """Write the views into the experiment's tags; for each of `filters`, key -> filter, the last of them filtered by
+    it.
+    """
+    now, there = round(time.time() * 1000), client.get_experiment(experiment_id).tags
     for view in views:
         entry = {"name": view.name, "createdAt": now, "updatedAt": now, "state": view.state()}
         client.set_experiment_tag(experiment_id, TAG + view.key, json.dumps(entry))
+    for key, where in (filters or {}).items():
+        state = replace(views[-1], key=key, where=where).state()
+        if there.get(TAG + key) != state:
+            client.set_experiment_tag(experiment_id, TAG + key, state)

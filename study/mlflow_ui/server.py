@@ -154,6 +154,7 @@ def serve(home: Home, choices: Choices, console: Console) -> None:
     with suppress(KeyboardInterrupt):
         studies, server = shown_studies(home, choices.study), f"http://{reached_at(choices.host)}:{choices.port}"
         with serving(home, choices.port, host=choices.host) as process:
+            home.keep_ui_address(server)
             _print(home, studies, server, console)
             if line := tunnel(choices.port):
                 say(console, f"On your own machine, first: {line}")

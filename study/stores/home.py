@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -13,6 +14,11 @@ from trainers.errors import InputError
 from trainers.paths import expanded
 
 from .urls import store_addresses
+
+UI_ADDRESS = "http://127.0.0.1:5000"
+"""Where `mamlab ui` serves, unless it is told otherwise."""
+UI_FILE = "ui_address"
+"""In a home: where it served last."""
 
 
 def default_root() -> Path:
@@ -114,6 +120,20 @@ class Home:
     def locks(self) -> Path:
         """Lock files of the drivers and of store creation."""
         return self.root / "locks"
+
+    @property
+    def ui_address(self) -> str:
+        """Where `mamlab ui` served last, for the links of reports."""
+        with suppress(OSError, ValueError):
+            if (there := (self.root / UI_FILE).read_text(encoding="utf-8").strip()).startswith("http"):
+                return there
+        return UI_ADDRESS
+
+    def keep_ui_address(self, address: str) -> None:
+        """Keep where `mamlab ui` serves, if it is not what everybody takes it to be and the home can be written."""
+        if self.stores is None and address != self.ui_address:
+            with suppress(OSError):
+                (self.root / UI_FILE).write_text(f"{address}\n", encoding="utf-8")
 
     def has_checkpoint(self, fingerprint: str) -> bool:
         """Whether the final checkpoint of `fingerprint` exists; lists the folder, to bypass a network file system's

@@ -12,6 +12,7 @@ from reports.data.loading import from_files, from_mlflow
 from reports.document import Report, compose
 from reports.escaping import markdown
 from reports.figures.search import trial_curves
+from reports.links import arm_filters
 from reports.records import Factorial, ReportError, StudyInfo, Sweep
 from reports.render.html import to_html
 from reports.render.latex import escape as latex
@@ -278,9 +279,10 @@ def test_a_number_of_more_runs_than_an_address_can_name_leads_to_all_runs() -> N
     report = Report("s", (), (), "http://127.0.0.1:5000/", "7")
     few, many = (report.link(Cell("1", 1, tuple(f"{i:x}" for i in range(n)))) for n in (50, 51))
     assert few is not None
-    assert few.startswith("http://127.0.0.1:5000/#/compare-runs?runs=%5B%220%22")
+    here = "http://127.0.0.1:5000/#/experiments/7/runs?workflowType=machine_learning"
+    assert few.startswith(f"{here}&searchFilter=attributes.run_id%20IN%20%28%270%27%2C%20%271%27")
     asked = "searchFilter=tags.role%20%3D%20%27run%27&orderByKey=metrics.%60best_val_accuracy%60&orderByAsc=false"
-    assert many == f"http://127.0.0.1:5000/#/experiments/7/runs?workflowType=machine_learning&{asked}"
+    assert many == f"{here}&{asked}"
 
 
 def test_the_best_complete_trial_is_first_and_pruned_ones_have_no_rank() -> None:
@@ -332,14 +334,33 @@ def test_too_few_trials_give_an_explanation_instead_of_numbers() -> None:
     )
 
 
-def test_a_run_links_to_mlflow_and_several_runs_to_their_comparison() -> None:
-    report = compose(example.ablation(), example.ABLATION)
-    assert report.link(Cell("x", runs=("ab",))) == "http://127.0.0.1:5000/#/experiments/7/runs/ab"
-    assert report.link(Cell("x", runs=("a", "b"))) == (
-        "http://127.0.0.1:5000/#/compare-runs?runs=%5B%22a%22%2C%20%22b%22%5D&experiments=%5B%227%22%5D"
-    )
+def test_a_run_links_to_mlflow_and_those_of_an_arm_to_its_saved_view() -> None:
+    records = example.ablation()
+    report = compose(records, example.ABLATION)
+    here = "http://127.0.0.1:5000/#/experiments/7/runs"
+    assert report.link(Cell("x", runs=("ab",))) == f"{here}/ab"
+    of_arm = {arm: [one.run_id for one in records if one.arm == arm] for arm in ("MAML", "MAML++")}
+    keys = {key: where for key, where in arm_filters(records, example.ABLATION).items() if "= 'MAML'" in where}
+    assert keys == {report.views[of_arm["MAML"][0]]: "tags.role = 'run' AND tags.arm = 'MAML'"}
+    shown = f"{here}?workflowType=machine_learning&viewStateShareKey={next(iter(keys))}"
+    assert report.link(Cell("x", runs=tuple(of_arm["MAML"]))) == shown
+    both = report.link(Cell("x", runs=(of_arm["MAML"][0], of_arm["MAML++"][0])))
+    assert both is not None
+    assert both.startswith(f"{here}?workflowType=machine_learning&searchFilter=attributes.run_id%20IN%20")
     assert dataclasses.replace(report, address=None).link(Cell("x", runs=("ab",))) is None
-    assert "](http://127.0.0.1:5000/#/experiments/7/runs/" in to_markdown(report)
+
+
+def test_an_arm_whose_name_has_both_quotation_marks_is_filtered_by_its_runs() -> None:
+    info = dataclasses.replace(example.ABLATION, families=())
+    record = example.record(1, arm="a'b\"c", seed=0, accuracy=0.5, per_task={})
+    assert list(arm_filters([record], info).values()) == [f"attributes.run_id IN ('{record.run_id}')"]
+
+
+def test_a_page_on_a_forge_links_to_no_one_s_own_machine() -> None:
+    report = compose(example.ablation(), example.ABLATION)
+    assert "](http" not in to_markdown(report)
+    shared = dataclasses.replace(report, address="https://mlflow.example.org")
+    assert "](https://mlflow.example.org/#/experiments/7/runs/" in to_markdown(shared)
 
 
 def test_mixed_versions_are_said_in_the_headline() -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from study.cli.main import run
@@ -60,3 +62,20 @@ def test_a_host_that_others_reach_needs_a_word_about_them(
     told = capsys.readouterr().err
     assert told.startswith(f"error: --host {host}: everyone who can reach this machine could then read, change")
     assert "--anyone" in told
+
+
+def test_links_of_reports_lead_to_where_the_ui_served_last(home: Home, tmp_path: Path) -> None:
+    other = Home(tmp_path)
+    assert other.ui_address == "http://127.0.0.1:5000"
+    other.keep_ui_address(SERVER)
+    assert Home(tmp_path).ui_address == SERVER
+    for options, address in (([], "http://127.0.0.1:5000/#/"), (["--ui-address", "https://ml.example.org"], None)):
+        out = tmp_path / f"report{len(options)}"
+        assert run(["report", "first", "--out", str(out), "--home", str(home.root), *options]) == 0
+        assert f'<a href="{address or "https://ml.example.org/#/"}' in (out / "index.html").read_text(encoding="utf-8")
+        assert ("](https://ml.example.org" in (out / "report.md").read_text(encoding="utf-8")) == bool(options)
+
+
+def test_an_address_that_no_browser_opens_is_refused(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["report", "first", "--ui-address", "ml.example.org:5000", "--home", str(home.root)]) == 2
+    assert "must begin with http:// or https://, not 'ml.example.org:5000'" in capsys.readouterr().err

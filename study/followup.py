@@ -19,17 +19,15 @@ from reports.data.files import STUDY, is_export
 from reports.data.loading import from_files
 from reports.statistics.declared_test import HOPELESS, declared_test, large_effect_power, seeds_needed
 from reports.statistics.summary import Trial, summarise_search
-from trainers.config import TrainerConfig
 from trainers.data import ImageFolder
 from trainers.errors import InputError
-from trainers.fingerprint import same_training
 from trainers.method import Config
-from trainers.overrides import Tree, from_settings
-from trainers.sections import COMPONENTS
+from trainers.overrides import Tree
 
 from .models.export import called
 from .results import load, warnings
 from .spec.config import StudyConfig
+from .spec.method_section import method_of
 from .spec.same_data import checksum_of, recorded_path, with_same_data
 from .spec.trainable import started_from
 from .spec.trained_by import refuse_other_trainer
@@ -50,7 +48,7 @@ class Winner:
     """A complete trial of a search and the config that it trained."""
 
     trial: Trial
-    config: TrainerConfig
+    config: Config
 
     @property
     def arm(self) -> str:
@@ -103,7 +101,8 @@ def read_search(study: str, home: Home, data: Path | None = None) -> Searched:
         raise FollowError(
             f'"{study}" is {called(info.kind)}, not a search; name a search (`mamlab status` lists the studies)'
         )
-    refuse_other_trainer(info.name, info.trained_by, "promote and ablate --from")
+    method = method_of(info.spec)
+    refuse_other_trainer(info.name, info.trained_by, "promote and ablate --from", method)
     complete = summarise_search(records, info).complete
     if not complete:
         raise FollowError(
@@ -116,8 +115,8 @@ def read_search(study: str, home: Home, data: Path | None = None) -> Searched:
         )
     winners = list[Winner]()
     for trial in complete:
-        config = from_settings(trial.records[0].params)
-        if not any(same_training(winner.config, config) for winner in winners):
+        config = method.from_settings(trial.records[0].params)
+        if not any(method.same_training(winner.config, config) for winner in winners):
             winners.append(Winner(trial, config))
     spec, checksum = stored_spec(info.spec, info.name), checksum_of(complete[0].records)
     if (
@@ -138,10 +137,15 @@ def promote(
     trials. Raises FollowError, ValueError for a spec file of that name which says something else.
     """
     base = _base_name(search.spec) + (", longer" if equal_compute else "")
-    chosen = [winner for winner in search.winners if not same_training(winner.config, search.spec.base)][:best]
+    method = search.spec.method
+    chosen = [winner for winner in search.winners if not method.same_training(winner.config, search.spec.base)][:best]
     if not chosen:
         raise FollowError(f'the best trial of "{search.name}" is its base config, so there is nothing to compare')
     trainer, named = started_from(search.spec), f"{base}, the search's base config."
+    if equal_compute and not method.is_mamlpp:
+        raise FollowError(
+            f"--equal-compute: only MAML++'s budget has iterations, not that of {method.name}; leave it out"
+        )
     if equal_compute:
         trainer, before = _longer(search.spec, chosen), trainer.budget.iterations
         named = (
@@ -150,7 +154,7 @@ def promote(
         )
     arms: list[Tree] = [
         {"name": base},
-        *({"name": w.arm, "set": difference(trainer, w.config)} for w in chosen),
+        *({"name": w.arm, "set": difference(trainer, w.config, method)} for w in chosen),
     ]
     comment = (
         f'The best {len(chosen)} of {len(search.winners)} complete trials of the search "{search.name}", retrained on '
@@ -168,14 +172,14 @@ def ablate_winner(
 
     Without `seeds`, as many as find a large effect in 80 % of studies. Raises FollowError if no component is on.
     """
-    winner = search.winner(trial)
-    on = [component for component in COMPONENTS if getattr(winner.config, component) != "off"]
+    winner, method = search.winner(trial), search.spec.method
+    on = [component for component in method.components if getattr(winner.config, component) != "off"]
     if not on:
         raise FollowError(
             f'{winner.arm} of "{search.name}" has no component switched on, so there is nothing to leave out; choose '
             "another trial with --trial"
         )
-    without: list[Tree] = [{"name": f"{winner.arm} without {part.upper()}", "set": {part: "off"}} for part in on]
+    without: list[Tree] = [{"name": f"{winner.arm} without {method.title(part)}", "set": {part: "off"}} for part in on]
     arms: list[Tree] = [{"name": winner.arm}, *without]
     comment = (
         f'What each component adds to {winner.arm} of the search "{search.name}": each is left out in turn.\n'
@@ -187,7 +191,7 @@ def ablate_winner(
 
 
 def _write(
-    search: Searched, home: Home, name: str, trainer: TrainerConfig, chosen: Sequence[Winner], seeds: int, base: str,
+    search: Searched, home: Home, name: str, trainer: Config, chosen: Sequence[Winner], seeds: int, base: str,
     arms: list[Tree], comment: str,
 ) -> tuple[Path, StudyConfig]:  # fmt: skip
     tables = base_tables(search.spec, trainer, name, search.fresh_seed)
@@ -205,7 +209,7 @@ def _write(
     }  # fmt: skip
     file, found = write_spec(home, {**tables, "ablation": ablation}, comment)
     for winner in chosen:
-        assert same_training(found.arms[winner.arm][0], winner.config), winner.arm
+        assert found.method.same_training(found.arms[winner.arm][0], winner.config), winner.arm
     return file, found
 
 
@@ -225,5 +229,5 @@ def _longer(spec: StudyConfig, winners: Sequence[Winner]) -> Config:
 
 def _base_name(spec: StudyConfig) -> str:
     """Return the base's name as an arm: the preset that the search's spec starts from."""
-    typed = tomllib.loads(spec.spec_text).get("trainer", {}).get("preset", "mamlpp")
-    return f"base ({typed})"
+    usual = "mamlpp" if spec.method.is_mamlpp else spec.method.name
+    return f"base ({tomllib.loads(spec.spec_text).get('trainer', {}).get('preset', usual)})"

@@ -15,10 +15,10 @@ from pydantic import ValidationError
 
 from reports import records
 from reports.data.text_files import TextError, columns_twice, read_text, table
-from trainers.config import TrainerConfig
-from trainers.error_messages import explain, nearest
+from trainers.error_messages import nearest
 from trainers.errors import InputError
-from trainers.overrides import Tree, from_settings, merge, normalise, read_value
+from trainers.method import Config
+from trainers.overrides import Tree, merge, read_value
 from trainers.paths import expanded
 
 from .spec.config import SpecError, StudyConfig
@@ -72,7 +72,7 @@ def _former(config: StudyConfig, home: Home, entry: FormerBest) -> tuple[dict[st
         raise InputError(f"{where}: it has no complete trial yet; let it run further, or remove the entry")
     found, problems = {}, []
     for rank, trial in enumerate(trials, start=1):
-        own = from_settings(trial.records[0].params)
+        own = config.method.from_settings(trial.records[0].params)
         try:
             found[f"{entry.study} best {rank}"] = _params(config, own)
         except InputError as error:
@@ -155,9 +155,9 @@ def _params_of_row(config: StudyConfig, row: dict[Any, Any]) -> Params:
         raise InputError("its number of cells differs from the number of names in the first line")
     typed: Tree = {path: read_value(text) for path, text in row.items() if text.strip()}
     try:
-        own, dropped = normalise(merge(config.base_tree, _switched_on(typed)))
+        own, dropped = config.method.normalise(merge(config.base_tree, _switched_on(typed)))
     except ValidationError as error:
-        raise InputError(explain(error, TrainerConfig)) from None
+        raise InputError(config.method.explain(error)) from None
     idle = [inert.message for inert in dropped if inert.path in typed and typed[inert.path] not in ("off", inert.value)]
     if idle:
         raise InputError("\n".join(idle))
@@ -173,7 +173,7 @@ def _switched_on(typed: Tree) -> Tree:
     }
 
 
-def _params(config: StudyConfig, own: TrainerConfig) -> Params:
+def _params(config: StudyConfig, own: Config) -> Params:
     """Return the parameters with which the search trains `own`'s values of what is searched. Raises ValueError."""
     assert config.space is not None
     params = config.space.params_of(own, config.base_tree)

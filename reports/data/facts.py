@@ -16,7 +16,7 @@ from ..records import ReportError, RunRecord
 if TYPE_CHECKING:
     from mlflow.entities import Run
 
-PLAIN = (names.TAG_SCORE, names.TAG_TEST, names.TAG_ADJUST, names.TAG_TRAINED_BY, names.TAG_PAIRING)
+PLAIN = (names.TAG_SCORE, names.TAG_TEST, names.TAG_ADJUST, names.TAG_TRAINED_BY, names.TAG_PAIRING, names.TAG_TRUSTED)
 """Facts whose tag is the text itself, not JSON."""
 FACTS = (
     names.TAG_FAMILIES,

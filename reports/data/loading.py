@@ -217,6 +217,12 @@ def spec_of(client: MlflowClient, parent: Run) -> str:
         return Path(path).read_text(encoding="utf-8")
 
 
+def _trained_by(facts: Mapping[str, Any]) -> str:
+    """Return who trained, and what else was taken for the same (`mamlab search --trust-version`)."""
+    trained, trusted = facts.get(names.TAG_TRAINED_BY, ""), facts.get(names.TAG_TRUSTED, "")
+    return f"{trained}; by --trust-version also {trusted}" if trusted else trained
+
+
 def _study(experiment: Experiment, kind: str, facts: Mapping[str, Any], children: list[RunRecord]) -> StudyInfo:
     design = facts.get(names.TAG_DESIGN, {})
     return StudyInfo(
@@ -233,7 +239,7 @@ def _study(experiment: Experiment, kind: str, facts: Mapping[str, Any], children
         score=facts.get(names.TAG_SCORE, "mean"),
         test=facts.get(names.TAG_TEST, "max_t"),
         adjust=facts.get(names.TAG_ADJUST, "family"),
-        trained_by=facts.get(names.TAG_TRAINED_BY, ""),
+        trained_by=_trained_by(facts),
         pairing=facts.get(names.TAG_PAIRING, "" if facts.get(names.TAG_TRAINED_BY) else names.MAMLPP_PAIRING),
         measured=metric_of(children[0].tags) if children else ACCURACY,
         looks=tuple(facts.get(names.TAG_LOOKS, ())),

@@ -19,6 +19,10 @@ SPLIT = (
     "The split into training, validation and test classes is fixed. Seeds draw other weights, tasks and test tasks of"
     " the same classes: intervals and p values hold for other seeds, not for other classes."
 )
+OWN = (
+    "Trained by a method that is not mamlab's own: that equal seeds give equal results, and that an interrupted"
+    " training goes on as if it had not been, is as that method does it; mamlab method check tries both."
+)
 LABELS = {
     names.TAG_DATA: "Data",
     names.TAG_DATA_CHECKSUM: "Data checksum",
@@ -45,6 +49,7 @@ def provenance_table(records: Sequence[RunRecord], info: StudyInfo) -> Table:
         ("Runs", f"{len(records)}: {states_text(count_states(records))}"),
     ]
     rows += [("Source", info.source)] * bool(info.source)
+    rows += [("Trained by", info.trained_by)] * bool(info.trained_by)
     rows += [("Seeds", _seeds(records))]
     if trained or not info.source:
         rows.append(("Training time", f"{duration(sum(trained))} over {len(trained)} runs"))
@@ -55,7 +60,7 @@ def provenance_table(records: Sequence[RunRecord], info: StudyInfo) -> Table:
         rows.append(("Interrupted", f"{len(resumed)} runs were interrupted and resumed, {sum(resumed)} times in all"))
     rows += _elsewhere() if info.source else _circumstances(records)
     cells = tuple((Cell(name, name), Cell(text, text)) for name, text in rows)
-    scope = () if info.source else (SPLIT,)
+    scope = () if info.source else (OWN,) if info.trained_by else (SPLIT,)
     return Table("Where the numbers come from", (Column("What"), Column("Value")), cells, scope)
 
 

@@ -28,6 +28,13 @@ WorkersOption = Annotated[
 RetryOption = Annotated[
     bool, typer.Option("--retry-failed", help="Retry runs that failed or ran out of memory in an earlier start.")
 ]
+TrustOption = Annotated[
+    bool,
+    typer.Option(
+        "--trust-version",
+        help="Go on with a \\[method] whose source has changed, and whose version has not.",
+    ),
+]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress display; print only the result.")]
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Print the result as JSON; everything else goes to standard error.")
@@ -94,12 +101,17 @@ def with_workers(config: StudyConfig, workers: int | None) -> StudyConfig:
     return with_limits(config, workers)
 
 
-def conduct_study(config: StudyConfig, home: Home, quiet: bool, retry: bool = False, as_json: bool = False) -> None:
+def conduct_study(
+    config: StudyConfig, home: Home, quiet: bool, retry: bool = False, as_json: bool = False, trust: bool = False
+) -> None:
     """Start or resume a study, print its result, and exit with its status."""
+    from ..engine.trusting import with_trusted_version
     from ..repair.retrying import retry_failed
     from .outcome import conduct
 
     console = make_console(stderr=as_json)
+    if trust:
+        config = with_trusted_version(config, home)
     if retry:
         count = retry_failed(home, config.study.name)
         say(console, f"{count or 'No'} trial{'' if count == 1 else 's'} to retry.")

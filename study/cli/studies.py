@@ -19,6 +19,7 @@ from .options import (
     SeedOption,
     SetOption,
     SpecArgument,
+    TrustOption,
     WorkersOption,
     conduct_study,
     loading,
@@ -88,6 +89,7 @@ def search(
     seed: SeedOption = None,
     workers: WorkersOption = None,
     retry_failed: RetryOption = False,
+    trust_version: TrustOption = False,
     home: HomeOption = RUNS,
     quiet: QuietOption = False,
     json_: JsonOption = False,
@@ -100,7 +102,7 @@ def search(
     from ..python.running import with_limits
 
     config = with_limits(_spec(spec, "search", set_, seed), workers, trials)
-    conduct_study(config, make_home(home), quiet, retry_failed, json_)
+    conduct_study(config, make_home(home), quiet, retry_failed, json_, trust_version)
 
 
 def ablate(
@@ -133,6 +135,7 @@ def ablate(
     seed: SeedOption = None,
     workers: WorkersOption = None,
     retry_failed: RetryOption = False,
+    trust_version: TrustOption = False,
     home: HomeOption = RUNS,
     quiet: QuietOption = False,
     json_: JsonOption = False,
@@ -166,7 +169,7 @@ def ablate(
             raise typer.BadParameter(f"cannot be combined with a spec file; set it in {spec}", param_hint=f"'{option}'")
     config = _spec(spec, "ablation", set_, seed)
     refuse_underpowered(config)
-    conduct_study(with_workers(config, workers), make_home(home), quiet, retry_failed, json_)
+    conduct_study(with_workers(config, workers), make_home(home), quiet, retry_failed, json_, trust_version)
 
 
 def _spec(path: Path, kind: str, settings: list[str] | None = None, seed: int | None = None) -> StudyConfig:

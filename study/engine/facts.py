@@ -40,6 +40,8 @@ def facts_of(config: StudyConfig) -> dict[str, Any]:
         found[records.TAG_ADJUST] = config.ablation.adjust
     if config.trained_by:
         found[records.TAG_TRAINED_BY] = config.trained_by
+    if config.trusted:
+        found[records.TAG_TRUSTED] = config.trusted
     if config.trained_by and not config.method.is_mamlpp and config.method.pairing:
         found[records.TAG_PAIRING] = config.method.pairing
     if config.ablation and config.ablation.looks:

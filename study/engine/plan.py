@@ -16,6 +16,7 @@ from trainers.overrides import flatten
 
 from ..spec.config import StudyConfig
 from ..spec.renamed import with_new_names
+from ..spec.trained_by import without_source
 from .attributes import LABEL
 
 SHORT_NAMES = {
@@ -126,6 +127,13 @@ def refuse_change(study: str, before: str, now: str) -> None:
     if old.get(CHECKSUM) != new.get(CHECKSUM) and DATA_PATH in new:
         changes.append(
             f"  the data in {new[DATA_PATH]} differs from the data that the study started with, in {old.get(DATA_PATH)}"
+        )
+    ours, theirs = (str(tree.get("trained_by", "")) for tree in (old, new))
+    trust = without_source(ours) == without_source(theirs) and ours != theirs and ", version " in ours
+    if changes and trust:
+        changes.append(
+            "  the method's source has changed, but not its version: if it still gives the same numbers, add"
+            " --trust-version; else raise its version and give the study a new name"
         )
     if changes:
         raise StudyChanged(

@@ -18,14 +18,14 @@ from reports.statistics.summary import Search, mean_metric, summarise_search
 from reports.tables import frames
 from reports.tables.cells import states_text
 from reports.text import measured
-from trainers.config import TrainerConfig
 from trainers.errors import InputError
-from trainers.overrides import from_settings
+from trainers.method import Config
 from trainers.paths import expanded
 
 from ..looking import looked
 from ..reporting import ReportChoices, report_of
 from ..results import load
+from ..spec.method_section import method_of
 from ..spec.searched_space import with_space
 from ..stores.home import Home, default_root
 from ..stores.reading import readable
@@ -147,7 +147,7 @@ class Result:
         return frames.changes_frame(self.records, self.info)
 
     @property
-    def best_config(self) -> TrainerConfig:
+    def best_config(self) -> Config:
         """The config of a search's best complete trial, or of the one training.
 
         A search's best is biased upward: train it on other seeds before you quote it (`mamlab promote`). Raises
@@ -164,13 +164,13 @@ class Result:
             raise InputError(
                 f'no run of "{self.name}" is complete ({states_text(self.states)}), so there is no best config'
             )
-        return from_settings(best[0].params)
+        return method_of(self.info.spec).from_settings(best[0].params)
 
     @property
     def _search(self) -> Search:
         return summarise_search(self.records, self.info)
 
-    def config(self, which: int | str) -> TrainerConfig:
+    def config(self, which: int | str) -> Config:
         """Return the config of a trial (its number), an arm (its name) or a run (its run_id). Raises InputError for
         none of these.
         """
@@ -178,7 +178,7 @@ class Result:
             if which in (record.trial, record.arm, record.run_id):
                 if self.info.source:
                     raise InputError(f"{self.info.source} holds results without settings, so there are no configs")
-                return from_settings(record.params)
+                return method_of(self.info.spec).from_settings(record.params)
         arms = [repr(arm) for arm in dict.fromkeys(record.arm for record in self.records) if arm is not None]
         trials = sorted({record.trial for record in self.records if record.trial is not None})
         known = f"arms {', '.join(arms)}" if arms else f"trials {', '.join(map(str, trials))}"

@@ -22,6 +22,7 @@ from trainers.paths import expanded
 from trainers.sections import Section
 
 from ..display import View, open_view
+from ..engine.trusting import with_trusted_version
 from ..looking import run_to_decision
 from ..repair.retrying import retry_failed as set_back
 from ..spec.config import SpecError, StudyConfig
@@ -53,6 +54,7 @@ class RunOptions(TypedDict, total=False):
     workers: int | None
     trials: int | None
     retry_failed: bool
+    trust_version: bool
     progress: bool
     callbacks: Callback | Iterable[Callback]
     optuna_url: str | None
@@ -66,6 +68,7 @@ def run(
     workers: int | None = None,
     trials: int | None = None,
     retry_failed: bool = False,
+    trust_version: bool = False,
     progress: bool = True,
     callbacks: Callback | Iterable[Callback] = (),
     optuna_url: str | None = None,
@@ -83,6 +86,7 @@ def run(
         workers: trainings side by side, instead of [execution] workers.
         trials: number of trials of a search, instead of [budget] trials.
         retry_failed: whether to run again what failed or ran out of memory in an earlier call.
+        trust_version: whether to go on with a method whose source has changed, and whose version has not.
         progress: show it on standard error: a live table in a terminal, else a line for each run that ends. False:
             nothing.
         callbacks: called as `callback(progress, run)` after each run that ends. If one raises, the study stops as on
@@ -107,6 +111,8 @@ def run(
     if retry_failed:
         set_back(place, config.study.name)
     config, stop = prepared(config, place), StopSignals()
+    if trust_version:
+        config = with_trusted_version(config, place)
     with _view(progress, config, place) as view:
         told = Callbacks(callbacks, view, stop)
         last = run_to_decision(config, place, told, stop=stop)

@@ -54,6 +54,7 @@ class StudyConfig:
         trained_by: who trains, where that is not MAML++'s own trainer (`study.spec.trained_by`); a part of every
             training's fingerprint. Empty for MAML++.
         method: the learner, whose configs these are.
+        trusted: with --trust-version, what trains now in place of `trained_by`, from another source; else empty.
     """
 
     study: StudySection
@@ -81,6 +82,7 @@ class StudyConfig:
     folder: Path | None = None
     trained_by: str = ""
     method: KnownMethod = MAMLPP
+    trusted: str = ""
 
     def __repr__(self) -> str:
         """Return the study in a line; `spec_text` has all of it."""

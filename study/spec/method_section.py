@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tomllib
+
 from pydantic import Field
 
 from trainers.find_method import find_method
@@ -14,6 +16,14 @@ class MethodSection(Section):
     """[method]: a learner of your own; see docs/methods.md."""
 
     use: str = Field(min_length=1, description='where it is: use = "my_project.methods:METHOD", or a registered name')
+
+
+def method_of(spec: str) -> KnownMethod:
+    """Return who trains by the text of a spec file. Raises InputError as `find_method`."""
+    try:
+        return read_method(tomllib.loads(spec))
+    except tomllib.TOMLDecodeError:
+        return MAMLPP
 
 
 def read_method(tree: Tree) -> KnownMethod:

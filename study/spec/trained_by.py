@@ -9,6 +9,7 @@ from pathlib import Path
 
 from trainers.error_messages import show
 from trainers.errors import InputError
+from trainers.known_method import MAMLPP as MAMLPP_METHOD
 from trainers.known_method import KnownMethod
 
 MAMLPP = "trainers.training:train"
@@ -35,11 +36,16 @@ def trained_by_method(method: KnownMethod) -> str:
     return f"{method.address} ({method.name}, version {method.own.version}; SHA-256 of its module: {source})"
 
 
-def refuse_other_trainer(study: str, found: str, what: str) -> None:
-    """Raise InputError if `what` ("promote", ...) is asked of a `study` that another trainer than MAML++'s has trained:
-    `found` is what its records say of that.
+def without_source(found: str) -> str:
+    """Return what `trained_by_method` says, but for the source."""
+    return found.partition("; SHA-256")[0]
+
+
+def refuse_other_trainer(study: str, found: str, what: str, method: KnownMethod = MAMLPP_METHOD) -> None:
+    """Raise InputError if `what` ("promote", ...) is asked of a `study` that something else than its `method` has
+    trained: `found` is what its records say of that.
     """
-    if found:
+    if found and method.is_mamlpp:
         raise InputError(
             f'study "{study}" was trained by {found.partition(" ")[0]}, not by MAML++, and mamlab {what} would take its'
             f" configs and weights for MAML++'s. Its results are shown by: mamlab report {study}"

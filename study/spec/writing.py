@@ -13,10 +13,10 @@ from typing import Any
 import tomli_w
 
 from reports.data.atomic_file import write_file
-from trainers.config import TrainerConfig
 from trainers.data.config import PLACES
 from trainers.errors import InputError
-from trainers.fingerprint import same_training
+from trainers.known_method import MAMLPP, KnownMethod
+from trainers.method import Config
 from trainers.overrides import Tree, flatten
 from trainers.sections import COMPONENTS
 
@@ -25,28 +25,42 @@ from .config import SpecError, StudyConfig
 from .parsing import load_spec, parse_spec
 
 
-def base_tables(config: StudyConfig, trainer: TrainerConfig, name: str, seed: int) -> Tree:
+def base_tables(config: StudyConfig, trainer: Config, name: str, seed: int) -> Tree:
     """Return the sections that a study of `trainer` on the data of `config` has, whatever it does: study, data,
     trainer, execution.
     """
     data = {"source": config.data.source, **config.data.model_dump(mode="json", exclude_defaults=True)}
     execution = config.execution.model_dump(mode="json", exclude_defaults=True, exclude={"keep"})
-    tables = {"study": {"name": name, "seed": seed}, "data": data, "trainer": trainer_table(trainer)}
+    method = {} if config.method.is_mamlpp else {"method": {"use": config.method.address}}
+    table = trainer_table(trainer, config.method)
+    tables = {"study": {"name": name, "seed": seed}, **method, "data": data, "trainer": table}
     return {**tables, "execution": execution} if execution else tables
 
 
-def trainer_table(config: TrainerConfig) -> Tree:
-    """Return [trainer] for exactly `config`: plain MAML, and every setting that differs from it."""
+def trainer_table(config: Config, method: KnownMethod = MAMLPP) -> Tree:
+    """Return [trainer] for exactly `config`: plain MAML, and what differs from it; of another method all."""
+    if not method.is_mamlpp:
+        return _without_none(config.model_dump(mode="json"))
     tree = config.model_dump(mode="json", exclude_defaults=True)
     whole = config.model_dump(mode="json")
     switched = {name: whole[name] for name in COMPONENTS if whole[name] != "off"}
     return {"preset": "maml", "size": "omniglot", **tree, **switched}
 
 
-def difference(base: TrainerConfig, config: TrainerConfig) -> Tree:
+def _without_none(tree: Tree) -> Tree:
+    """Return settings as a file can say them: it cannot say None."""
+    return {
+        name: _without_none(value) if isinstance(value, dict) else value
+        for name, value in tree.items() if value is not None
+    }  # fmt: skip
+
+
+def difference(base: Config, config: Config, method: KnownMethod = MAMLPP) -> Tree:
     """Return what `config` sets otherwise than `base`, by dotted path: the overrides of an arm."""
     before, after = (flatten(one.model_dump(mode="json")) for one in (base, config))
-    absent = {"inner.evaluation_steps": config.inner.steps}  # a file cannot say None; this says the same
+    absent = (
+        {"inner.evaluation_steps": config.inner.steps} if method.is_mamlpp else {}
+    )  # a file cannot say None; this says the same
     return {
         path: absent.get(path) if value is None else value for path, value in after.items() if before.get(path) != value
     }
@@ -86,11 +100,11 @@ def _load(file: Path) -> StudyConfig:
         ) from None
 
 
-def retraining_spec(home: Home, config: StudyConfig, trainer: TrainerConfig, seed: int, name: str) -> Path:
+def retraining_spec(home: Home, config: StudyConfig, trainer: Config, seed: int, name: str) -> Path:
     """Write the spec of one training, and return its file."""
     tables = base_tables(config, trainer, name, seed)
     file, found = write_spec(home, tables, f'One run of the study "{config.study.name}", to be trained again.')
-    assert same_training(found.base, trainer)
+    assert found.method.same_training(found.base, trainer)
     return file
 
 

@@ -157,3 +157,38 @@ def test_the_methods_own_data_are_its_own_to_refuse(tmp_path: Path) -> None:
 def test_other_data_or_another_method_is_another_study(home: Home) -> None:
     with pytest.raises(StudyChanged, match=r"data.height: was 6.0, is now 7.0"):
         run(parse_spec(SEARCH.replace("6.0", "7.0")), home)
+
+
+CHANGING = '"""A method that changes."""\n\nfrom tests.study_tests.slope_method import Slope\n\nMETHOD = Slope()\n'
+
+
+def test_a_changed_source_is_refused_unless_its_version_is_trusted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.syspath_prepend(str(tmp_path))
+    module, spec = tmp_path / "changing_of_test.py", tmp_path / "parts.toml"
+    module.write_text(CHANGING)
+    spec.write_text(ABLATION.replace(METHOD, "changing_of_test:METHOD").replace("seeds = 4", "seeds = 1"))
+    home = fresh_home(tmp_path)
+    assert mamlab(["ablate", str(spec), "--home", str(home.root)]) == 0
+    before = {one.data.tags["cell"] for one in mlflow_runs(home, "parts")}
+    module.write_text(CHANGING + "# no number changes\n")
+    spec.write_text(spec.read_text().replace("seeds = 1", "seeds = 2"))
+    assert mamlab(["ablate", str(spec), "--home", str(home.root)]) == 2
+    said = " ".join(capsys.readouterr().err.split())
+    assert "the method's source has changed, but not its version" in said
+    assert "add --trust-version" in said
+    assert mamlab(["ablate", str(spec), "--home", str(home.root), "--trust-version"]) == 0
+    assert "--trust-version: the source of changing_of_test:METHOD has changed" in " ".join(
+        capsys.readouterr().out.split()
+    )
+    assert before < {one.data.tags["cell"] for one in mlflow_runs(home, "parts")}
+    assert "by --trust-version also changing_of_test:METHOD" in load("parts", home)[0].trained_by
+
+
+def test_the_best_of_a_search_are_trained_on_fresh_seeds(home: Home) -> None:
+    assert mamlab(["promote", "walks", "--best", "1", "--seeds", "3", "--home", str(home.root)]) == 0
+    info, records = load("walks-promoted", home)
+    assert {record.arm for record in records} >= {"base (Slope)"}
+    assert {record.state for record in records} == {"complete"}
+    assert info.origin is not None

@@ -18,6 +18,7 @@ from .figures.search import best_curve, history, importance_bars, trial_curves
 from .figures.style import Figure
 from .headline import arm_sentences
 from .links import arm_views, is_address, link
+from .metric import ACCURACY, BEST_VALIDATION, TEST_ACCURACY, Metric
 from .records import ReportError, RunRecord, StudyInfo
 from .setting import setting_of
 from .statistics.arms import Excluded, count_states
@@ -67,6 +68,7 @@ class Report:
     experiment_id: str
     views: Mapping[str, str] = field(default_factory=dict)
     """Run -> key of its arm's saved view in the MLflow UI."""
+    measured: Metric = ACCURACY
 
     @property
     def tables(self) -> tuple[Table, ...]:
@@ -82,7 +84,7 @@ class Report:
         """Return the MLflow page of the cell's runs, or None without an address that a browser opens."""
         if not cell.runs or not self.address or not is_address(self.address):
             return None
-        return link(self.address, cell.experiment_id or self.experiment_id, cell.runs, self.views)
+        return link(self.address, cell.experiment_id or self.experiment_id, cell.runs, self.views, self.measured)
 
 
 def compose(records: Sequence[RunRecord], info: StudyInfo) -> Report:
@@ -107,7 +109,7 @@ def compose(records: Sequence[RunRecord], info: StudyInfo) -> Report:
     left_out = [excluded_table(excluded)] if excluded else []
     sections += [
         Section("Where the numbers come from", (provenance_table(records, info), *left_out), folded=True),
-        Section("Every run", (runs_table(records, info.metric),), folded=True),
+        Section("Every run", (runs_table(records, info.metric, info.measured),), folded=True),
         Section("The spec file", code=info.spec, folded=True),
     ]
     return Report(
@@ -117,6 +119,7 @@ def compose(records: Sequence[RunRecord], info: StudyInfo) -> Report:
         info.mlflow_address,
         info.experiment_id,
         arm_views(records, info),
+        info.measured,
     )
 
 
@@ -143,11 +146,11 @@ def _outside(info: StudyInfo) -> str:
 def _ablation_sections(found: Ablation, info: StudyInfo) -> list[Section]:
     compared = tuple(family_table(found, family) for family in found.families)
     beside = (paper_table(found, info.paper),) if info.paper else ()
-    curves = (main_curves(found), arm_curves(found, names.VAL_ACCURACY), arm_curves(found, names.VAL_LOSS))
+    curves = (main_curves(found), arm_curves(found, found.measured.validation), arm_curves(found, names.VAL_LOSS))
     lead = across_plot(found) if found.across else component_plot(found)
     first = _drawn(lead, arm_costs(found)) if found.comparisons else ()
     tables = (*_made(across_table(found)), verdict_table(found)) if found.comparisons else ()
-    accuracy = found.metric.heading if info.metric else "Accuracy"
+    accuracy = "Accuracy" if found.metric in (TEST_ACCURACY, BEST_VALIDATION) else found.metric.heading
     sections = [
         Section(accuracy, () if found.comparisons else (arms_table(found),)),
         Section("Which parts matter", tables, first, leading=1),
@@ -203,7 +206,8 @@ def _search(found: Search, records: Sequence[RunRecord], info: StudyInfo) -> Par
         tested = f" Its test {metric.words}: {told}." if best.test.n else ""
         headline.append(
             f"The best of {many(len(found.complete), 'complete trial')} is trial {best.label} with a validation"
-            f" accuracy of {value}; as the maximum of a search this is biased upward.{tested}"
+            f" {metric.words} of {value}; as the {'maximum' if metric.sign > 0 else 'minimum'} of a search this is"
+            f" biased {metric.biased}.{tested}"
         )
     else:
         headline.append("No trial is complete yet, so there is no best one.")
@@ -213,7 +217,7 @@ def _search(found: Search, records: Sequence[RunRecord], info: StudyInfo) -> Par
     drawn = [figure for figure in (history(found), trial_curves(found), best_curve(found, info)) if figure]
     sections = [
         Section("What the search found", (trials_table(found),), tuple(drawn)),
-        Section("What the best are worth", _made(fresh_table(info.fresh))),
+        Section("What the best are worth", _made(fresh_table(info.fresh, found.measured))),
         Section(COST_TITLE, _made(cost_table(found)), _made(cost_plot(found))),
         Section(
             "Which parameters mattered", tuple(map(importance_table, ranked)), _drawn(*map(importance_bars, ranked))

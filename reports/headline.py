@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from .designs import Across
-from .metric import Metric
+from .metric import ACCURACY, Metric
 from .statistics.arms import Arm
 from .statistics.comparison import Comparison, tolerance
 from .statistics.effects import HELPS, HURTS, Effect, by_component, effects_of
@@ -24,7 +24,7 @@ def arm_sentences(found: Ablation) -> list[str]:
     """
     measured = [arm for arm in found.arms if arm.values]
     if not measured:
-        what = "accuracy" if found.metric.is_share else found.metric.words
+        what = "accuracy" if found.measured == ACCURACY and found.metric.is_share else found.metric.words
         return [f"No run is complete yet, so there is no {what} to report."]
     return [*verdict_sentences(found), *_mean_sentences(measured, found.metric), *_how_sentences(found)]
 

@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from urllib.parse import quote, urlsplit
 
 from . import records as names
+from .metric import ACCURACY, Metric
 from .records import RunRecord, StudyInfo
 
 LAYOUT = "workflowType=machine_learning"
@@ -30,7 +31,9 @@ def is_shared(address: str | None) -> bool:
     return is_address(address) and urlsplit(str(address)).hostname not in LOOPBACK
 
 
-def link(address: str, experiment_id: str, runs: Sequence[str], views: Mapping[str, str]) -> str:
+def link(
+    address: str, experiment_id: str, runs: Sequence[str], views: Mapping[str, str], metric: Metric = ACCURACY
+) -> str:
     """Return the page of a run, or the table of several: in a view of `views` (run -> key of its arm's) if they are of
     one arm, else filtered by the runs.
     """
@@ -42,8 +45,8 @@ def link(address: str, experiment_id: str, runs: Sequence[str], views: Mapping[s
         return f"{base}?{LAYOUT}&viewStateShareKey={key}"
     where = OF_RUNS if len(runs) > MOST_LINKED else one_of(runs)
     # Unsorted, the UI shows the parent run, and folds these.
-    order = quote(f"metrics.`{names.BEST_VAL_ACCURACY}`")
-    return f"{base}?{LAYOUT}&searchFilter={quote(where)}&orderByKey={order}&orderByAsc=false"
+    order, rising = quote(f"metrics.`{metric.best_validation}`"), "true" if metric.better == "lower" else "false"
+    return f"{base}?{LAYOUT}&searchFilter={quote(where)}&orderByKey={order}&orderByAsc={rising}"
 
 
 def one_of(runs: Sequence[str]) -> str:

@@ -123,6 +123,21 @@ class Metric:
             meaning=f"{what} epochs is biased towards better)",
         )  # fmt: skip
 
+    @property
+    def is_validation(self) -> bool:
+        """Whether this is a best epoch's value on validation data, which no results of test tasks stand behind."""
+        return self.name.startswith("best_val_")
+
+    @property
+    def biased(self) -> str:
+        """Where the best of many values lies beyond what it is worth."""
+        return "upward" if self.better == "higher" else "downward"
+
+    @property
+    def validation_label(self) -> str:
+        """The title of an axis of values on validation data."""
+        return self.with_unit(f"Validation {self.heading}")
+
     def best(self, values: Iterable[float]) -> float | None:
         """Return the best of `values`, None of none."""
         return max(values, key=lambda value: self.sign * value, default=None)

@@ -116,7 +116,7 @@ def _attach(home: Home, info: StudyInfo, records: Sequence[RunRecord], folder: P
                 run.info.run_id, str(folder / name), str(PurePosixPath(names.REPORT_FOLDER, name).parent)
             )
         means = write_summaries(client, info, records, run.info.run_id)
-        views = views_of(info.kind, info.searched, means)
+        views = views_of(info.kind, info.searched, means, info.measured)
         write_views(client, info.experiment_id, views, arm_filters(records, info))
         told = json.loads((folder / TABLES).read_text(encoding="utf-8"))["headline"]
         write_note(client, info.experiment_id, title_of(info.name, info.kind), views, told, run.info.run_id)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from .. import records as names
 from ..origin import FreshSeeds, origin_of
 from .facts import read_facts
-from .mlflow_runs import runs_where
+from .mlflow_runs import metric_of, runs_where
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -32,8 +32,9 @@ def _of_study(client: MlflowClient, parent: Run) -> Iterator[FreshSeeds]:
     for arm, trial in origin_of(read_facts(client, parent)[names.TAG_ORIGIN]).trials.items():
         ours = [run for run in runs if run.data.tags.get(names.TAG_ARM) == arm]
         if ours:
+            metric = metric_of(ours[0].data.tags)
             validation, test = (
-                tuple(run.data.metrics[name] for run in ours) for name in (names.BEST_VAL_ACCURACY, names.TEST_ACCURACY)
+                tuple(run.data.metrics[name] for run in ours) for name in (metric.best_validation, metric.test)
             )
             study, ids = parent.data.tags[names.TAG_STUDY], tuple(run.info.run_id for run in ours)
             yield FreshSeeds(study, parent.info.experiment_id, arm, trial, validation, test, ids)

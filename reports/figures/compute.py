@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
 
 from .. import records as names
+from ..metric import Metric
 from ..statistics.summary import Ablation, Search, Trial, mean_metric
 from ..tables.compute import TITLE, compute_of, pareto_front, with_compute
 from .style import BLUE, GREEN, ORANGE, Figure, canvas, shorten, style
@@ -29,21 +30,23 @@ def cost_plot(search: Search) -> Figure | None:
     with style():
         drawing = canvas(9.2, 3.2)
         axes = drawing.add_subplot()
-        axes.plot(*_points(complete), linestyle="", marker="o", color=BLUE, label=f"complete ({len(complete)})")
+        metric = search.measured
+        axes.plot(*_points(complete, metric), linestyle="", marker="o", color=BLUE, label=f"complete ({len(complete)})")
         if pruned:
             axes.plot(
-                *_points(pruned), linestyle="", marker="o", markerfacecolor="none", color=ORANGE,
+                *_points(pruned, metric), linestyle="", marker="o", markerfacecolor="none", color=ORANGE,
                 label=f"pruned ({len(pruned)}), at the compute spent",
             )  # fmt: skip
-        axes.plot(*_points(front), color=GREEN, drawstyle="steps-post", label="front")
+        axes.plot(*_points(front, metric), color=GREEN, drawstyle="steps-post", label="front")
         for trial in front:
             axes.annotate(
-                trial.label, (compute_of(trial), 100 * trial.value.mean), (4, 4), textcoords="offset points", fontsize=8
-            )
-        axes.set(xlabel="Compute, as a multiple of the base config's", ylabel="Validation accuracy, %")
+                trial.label, (compute_of(trial), metric.scale * trial.value.mean), (4, 4),
+                textcoords="offset points", fontsize=8,
+            )  # fmt: skip
+        axes.set(xlabel="Compute, as a multiple of the base config's", ylabel=metric.validation_label)
         axes.margins(y=0.12)
         _scale(axes, [compute_of(trial) for trial in [*complete, *pruned]])
-        axes.legend(loc="lower right")
+        axes.legend(loc="lower right" if metric.sign > 0 else "upper right")
         caption = (
             f"Each dot is a trial (n = {len(complete)} complete); the front joins those that no other one equals with"
             " less compute. A pruned trial is shown with its best accuracy so far and the compute spent on it."
@@ -101,5 +104,5 @@ def _scale(axes: Axes, compute: Sequence[float]) -> None:
     axis.set_minor_formatter(NullFormatter())
 
 
-def _points(trials: Sequence[Trial]) -> tuple[list[float], list[float]]:
-    return [compute_of(trial) for trial in trials], [100 * trial.value.mean for trial in trials]
+def _points(trials: Sequence[Trial], metric: Metric) -> tuple[list[float], list[float]]:
+    return [compute_of(trial) for trial in trials], [metric.scale * trial.value.mean for trial in trials]

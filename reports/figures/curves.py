@@ -10,13 +10,14 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from .. import records as names
+from ..metric import Metric
 from ..statistics.arms import Arm
 from ..statistics.comparison import Comparison
 from ..statistics.estimate import Estimate, band
 from ..statistics.summary import Ablation
 from .style import BLUE, FAINT, GREEN, INK, ORANGE, RED, WIDTH, Figure, canvas, shorten, style
 
-CURVES = {names.VAL_ACCURACY: ("Validation accuracy, %", 100.0), names.VAL_LOSS: ("Validation loss", 1.0)}
+LOSS = Metric(names.VAL_LOSS, better="lower", title="Validation loss")
 
 PANELS_A_ROW = 4
 
@@ -26,37 +27,39 @@ COLOURS = (ORANGE, BLUE, GREEN, RED, FAINT)
 
 
 def main_curves(ablation: Ablation) -> Figure | None:
-    """Draw the base arms' validation accuracy by epoch in one picture: MAML against MAML++; None without two of
+    """Draw the base arms' values on validation data by epoch in one picture: MAML against MAML++; None without two of
     them.
     """
+    metric = ablation.measured
     wanted = dict.fromkeys(["MAML", "MAML++", *(c.base for c in ablation.comparisons)])
-    arms = [arm for arm in ablation.arms if arm.name in wanted and _curves(arm)][: len(COLOURS)]
+    arms = [arm for arm in ablation.arms if arm.name in wanted and _curves(arm, metric.validation)][: len(COLOURS)]
     if len(arms) < 2:
         return None
     with style():
         drawing = canvas(WIDTH, 3.4)
         axes = drawing.add_subplot()
         for arm, colour in zip(arms, COLOURS, strict=False):
-            curves = _curves(arm)
+            curves = _curves(arm, metric.validation)
             for curve in curves if len(curves) > 1 else ():
-                axes.plot(
-                    list(curve), [100 * value for value in curve.values()], color=colour, alpha=0.35, linewidth=0.6
-                )
-            points = band(curves)
+                values = [metric.scale * value for value in curve.values()]
+                axes.plot(list(curve), values, color=colour, alpha=0.35, linewidth=0.6)
+            points = band(curves, accuracies=metric.is_share)
             label = f"{shorten(arm.name)} (n = {len(curves)})"
-            band_line(axes, [step for step, _ in points], [e for _, e in points], colour, label, "-")
-        axes.set(xlabel="Epoch", ylabel=CURVES[names.VAL_ACCURACY][0])
+            band_line(axes, [step for step, _ in points], [e for _, e in points], colour, label, "-", metric.scale)
+        axes.set(xlabel="Epoch", ylabel=metric.validation_label)
         axes.xaxis.set_major_locator(MaxNLocator(12, integer=True))
         drawing.legend(loc="outside upper left", ncols=3)
         caption = (
-            "Thick: mean over the complete seeds; band: 95 % interval at each epoch (Student t over seeds, accuracies"
-            " on the logit scale, none for n = 1). Thin: single seeds."
+            "Thick: mean over the complete seeds; band: 95 % interval at each epoch (Student t over seeds,"
+            f"{' accuracies on the logit scale,' if metric.is_share else ''} none for n = 1). Thin: single seeds."
         )
-        return Figure("main_curves", "Validation accuracy of the arms that others are compared to", caption, drawing)
+        return Figure(
+            "main_curves", f"Validation {metric.heading} of the arms that others are compared to", caption, drawing
+        )
 
 
-def _curves(arm: Arm, metric: str = names.VAL_ACCURACY) -> list[dict[int, float]]:
-    return [dict(curve) for record in arm.used if (curve := record.curves.get(metric))]
+def _curves(arm: Arm, name: str) -> list[dict[int, float]]:
+    return [dict(curve) for record in arm.used if (curve := record.curves.get(name))]
 
 
 def band_line(
@@ -78,42 +81,46 @@ def band_line(
         axes.fill_between([x for x, *_ in bounded], low, high, color=colour, alpha=0.18, linewidth=0)
 
 
-def arm_curves(ablation: Ablation, metric: str) -> Figure | None:
+def arm_curves(ablation: Ablation, name: str) -> Figure | None:
     """Draw the mean of a validation metric by epoch with its band, a panel an arm; None if no arm has a curve."""
-    curves = {arm.name: _curves(arm, metric) for arm in ablation.arms}
+    curves = {arm.name: _curves(arm, name) for arm in ablation.arms}
     every = [arm for arm in ablation.arms if curves[arm.name]]
     arms = every[:MOST_PANELS]
     if not arms:
         return None
-    title, scale = CURVES[metric]
+    metric = LOSS if name == names.VAL_LOSS else ablation.measured
+    title = metric.heading if metric is LOSS else metric.validation_label
     columns = min(PANELS_A_ROW, len(arms))
     rows = math.ceil(len(arms) / columns)
     with style():
         drawing = canvas(WIDTH if columns > 2 else 3.6 * columns, 0.5 + 1.95 * rows)
         grid = drawing.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
         for panel, arm in zip(grid.flat, arms, strict=False):
-            _arm_panel(panel, arm, curves, ablation.against(arm.name), scale)
+            _arm_panel(panel, arm, curves, ablation.against(arm.name), metric)
         _arm_axes(grid, len(arms), columns)
         drawing.supylabel(title, fontsize=9.5, color=INK)
         drawing.supxlabel("Epoch", fontsize=9.5, color=INK)
         caption = (
             "Mean over the complete seeds of an arm; band: 95 % interval at each epoch (Student t over seeds,"
-            " accuracies on the logit scale, none for n = 1). Dashed: the base arm."
+            f"{' accuracies on the logit scale,' if metric is LOSS or metric.is_share else ''} none for n = 1). Dashed:"
+            " the base arm."
         )
         caption += f" The first {len(arms)} of {len(every)} arms." if len(every) > len(arms) else ""
-        return Figure(f"curves_{metric}", f"{title.removesuffix(', %')} by epoch", caption, drawing)
+        return Figure(f"curves_{name}", f"{title.partition(', ')[0]} by epoch", caption, drawing)
 
 
 def _arm_panel(
-    panel: Axes, arm: Arm, curves: Mapping[str, list[dict[int, float]]], comparisons: Sequence[Comparison], scale: float
-) -> None:
+    panel: Axes, arm: Arm, curves: Mapping[str, list[dict[int, float]]], comparisons: Sequence[Comparison],
+    metric: Metric,
+) -> None:  # fmt: skip
+    scale = metric.scale
     base = comparisons[0].base if comparisons else None
     if base and curves[base]:
-        mean = band(curves[base], accuracies=scale != 1.0)
+        mean = band(curves[base], accuracies=metric.is_share)
         panel.plot(
             [step for step, _ in mean], [scale * found.mean for _, found in mean], "--", color=FAINT, linewidth=1.4
         )
-    points = band(curves[arm.name], accuracies=scale != 1.0)
+    points = band(curves[arm.name], accuracies=metric.is_share)
     steps = [step for step, _ in points]
     panel.plot(steps, [scale * found.mean for _, found in points], color=BLUE)
     bounded = [

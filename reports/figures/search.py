@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from .. import records as names
+from ..metric import Metric
 from ..records import RunRecord, StudyInfo
 from ..statistics.expected_best import best_so_far, expected_best, independent_trials
 from ..statistics.importance import Importance
@@ -39,10 +39,12 @@ def history(search: Search) -> Figure | None:
     with style():
         drawing = canvas(WIDTH, 3.3)
         axes = drawing.add_subplot()
-        _best_so_far(axes, groups[names.COMPLETE], last=max(t.number or 0 for t in trials))
-        _dots(axes, groups[names.COMPLETE], f"complete ({len(groups[names.COMPLETE])})", marker="o", color=BLUE)
+        metric = search.measured
+        _best_so_far(axes, groups[names.COMPLETE], metric, last=max(t.number or 0 for t in trials))
+        _dots(axes, metric, groups[names.COMPLETE], f"complete ({len(groups[names.COMPLETE])})", marker="o", color=BLUE)
         _dots(
             axes,
+            metric,
             groups[names.PRUNED],
             f"pruned, best until then ({len(groups[names.PRUNED])})",
             marker="v",
@@ -63,21 +65,21 @@ def history(search: Search) -> Figure | None:
                 label=label,
                 clip_on=False,
             )
-        axes.set(xlabel="Trial", ylabel="Validation accuracy, %")
+        axes.set(xlabel="Trial", ylabel=metric.validation_label)
         axes.xaxis.set_major_locator(MaxNLocator(12, integer=True))
         drawing.legend(loc="outside upper left", ncols=4)
         caption = (
-            "Validation accuracy of each trial's best epoch. The line rises with the number of trials by chance alone:"
-            " it is biased upward."
+            f"Validation {metric.words} of each trial's best epoch. The line {'rises' if metric.sign > 0 else 'falls'}"
+            f" with the number of trials by chance alone: it is biased {metric.biased}."
         )
         return Figure("history", "Optimisation history", caption, drawing)
 
 
-def _dots(axes: Axes, trials: Sequence[Trial], label: str, **look: Any) -> None:
+def _dots(axes: Axes, metric: Metric, trials: Sequence[Trial], label: str, **look: Any) -> None:
     if trials:
         axes.plot(
             [t.number or 0 for t in trials],
-            [100 * t.value.mean for t in trials],
+            [metric.scale * t.value.mean for t in trials],
             linestyle="",
             markersize=6,
             label=label,
@@ -85,24 +87,25 @@ def _dots(axes: Axes, trials: Sequence[Trial], label: str, **look: Any) -> None:
         )
 
 
-def _best_so_far(axes: Axes, complete: Sequence[Trial], last: int) -> None:
-    best, steps = -math.inf, []
+def _best_so_far(axes: Axes, complete: Sequence[Trial], metric: Metric, last: int) -> None:
+    steps: list[tuple[int, float]] = []
     for trial in complete:
-        best = max(best, 100 * trial.value.mean)
-        steps.append((trial.number, best))
+        value = metric.scale * trial.value.mean
+        better = not steps or metric.sign * value > metric.sign * steps[-1][1]
+        steps.append((trial.number or 0, value if better else steps[-1][1]))
     if steps:
-        steps.append((last, best))
+        steps.append((last, steps[-1][1]))
         axes.step(*zip(*steps, strict=True), where="post", color=GREEN, linewidth=1.5, label="best complete so far")
 
 
 def trial_curves(search: Search) -> Figure | None:
-    """Draw the validation accuracy of every trial by epoch, the best one on top; None without curves."""
+    """Draw the value on validation data of every trial by epoch, the best one on top; None without curves."""
     best = search.complete[0].records if search.complete else ()
     records = [
         (trial, record)
         for trial in reversed(search.trials[:MOST_CURVES])
         for record in trial.records
-        if record.curves.get(names.VAL_ACCURACY)
+        if record.curves.get(search.measured.validation)
     ]
     if not records:
         return None
@@ -112,9 +115,9 @@ def trial_curves(search: Search) -> Figure | None:
         seen: set[str] = set()
         for trial, record in records:
             label = _curve_kind(trial.state, record in best)
-            _curve(axes, record, None if label in seen else label, CURVE_LOOKS[label])
+            _curve(axes, record, search.measured, None if label in seen else label, CURVE_LOOKS[label])
             seen.add(label)
-        axes.set(xlabel="Epoch", ylabel="Validation accuracy, %")
+        axes.set(xlabel="Epoch", ylabel=search.measured.validation_label)
         axes.xaxis.set_major_locator(MaxNLocator(12, integer=True))
         handles, labels = axes.get_legend_handles_labels()
         lines = dict(zip(labels, handles, strict=True))
@@ -134,11 +137,11 @@ def _curve_kind(state: str, best: bool) -> str:
     return state if state in CURVE_LOOKS else "other ends"
 
 
-def _curve(axes: Axes, record: RunRecord, label: str | None, look: Mapping[str, Any]) -> None:
-    points = record.curves[names.VAL_ACCURACY]
-    (line,) = axes.plot([step for step, _ in points], [100 * value for _, value in points], label=label, **look)
+def _curve(axes: Axes, record: RunRecord, metric: Metric, label: str | None, look: Mapping[str, Any]) -> None:
+    points, scale = record.curves[metric.validation], metric.scale
+    (line,) = axes.plot([step for step, _ in points], [scale * value for _, value in points], label=label, **look)
     if record.state != names.COMPLETE or len(points) == 1:
-        axes.plot(points[-1][0], 100 * points[-1][1], "o", color=line.get_color(), markersize=3)
+        axes.plot(points[-1][0], scale * points[-1][1], "o", color=line.get_color(), markersize=3)
 
 
 def best_curve(search: Search, info: StudyInfo) -> Figure | None:
@@ -171,15 +174,16 @@ def _expected_best(values: Sequence[float]) -> Figure:
 
 
 def _best_by_compute(search: Search) -> Figure | None:
-    steps = best_so_far(search)
+    steps, metric = best_so_far(search), search.measured
     if not steps:
         return None
     with style():
         drawing = canvas(WIDTH, 3.0)
         axes = drawing.add_subplot()
-        axes.step([spent for spent, _ in steps], [100 * best for _, best in steps], where="post", color=GREEN)
+        axes.step([spent for spent, _ in steps], [metric.scale * best for _, best in steps], where="post", color=GREEN)
         axes.set(
-            xlabel="Compute of all trials so far, in trainings of the base", ylabel="Best validation accuracy so far, %"
+            xlabel="Compute of all trials so far, in trainings of the base",
+            ylabel=metric.with_unit(f"Best validation {metric.heading} so far"),
         )
         axes.set_xlim(left=0)
         caption = (

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..metric import BEST_VALIDATION, Metric
+from ..metric import Metric
 from ..records import Across, Family
 from .bootstrap import Interval, hierarchical_interval
 from .changes import EffectChange, effect_changes, judge_families
@@ -115,7 +115,7 @@ def _comparison(
     values = list(found.values())
     there = (arm, base) if arm and base and arm.values and base.values else None
     base_mean = fmean(base.values[seed] for seed in found) if base and found else math.nan
-    unequal = unequal_tests(*there, list(found)) if there and metric != BEST_VALIDATION else ""
+    unequal = unequal_tests(*there, list(found)) if there and not metric.is_validation else ""
     return Comparison(
         *pair,
         family,
@@ -161,7 +161,7 @@ def _diverged(arm: Arm | None) -> int:
 
 def _per_task(arms: Mapping[str, Arm], arm: str, base: str, seeds: list[int], metric: Metric) -> Array | None:
     """Return differences [n seeds, m tasks]; None unless all runs were tested on equally many tasks."""
-    if metric == BEST_VALIDATION or not seeds:
+    if metric.is_validation or not seeds:
         return None
     rows = [[arms[name].tasks_of(seed) for seed in seeds] for name in (arm, base)]
     lengths = {len(tasks) for side in rows for tasks in side}

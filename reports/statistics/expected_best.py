@@ -92,7 +92,9 @@ def independent_trials(search: Search, info: StudyInfo) -> tuple[Trial, ...]:
     known = study.get("enqueue", ()) if isinstance(study, dict) else ()
     drawn = isinstance(sampler, dict) and sampler.get("name") == "random"
     stopped = any(trial.state == names.PRUNED for trial in search.trials)
-    if not drawn or stopped or not all(isinstance(one, str) for one in known):
+    if not drawn or stopped or not search.measured.is_share or search.measured.better != "higher":
+        return ()
+    if not all(isinstance(one, str) for one in known):
         return ()
     return tuple(trial for trial in search.complete if not trial.records[0].tags.get(names.TAG_PRESET))
 
@@ -113,10 +115,11 @@ def best_so_far(search: Search) -> list[tuple[float, float]]:
     ended = [t for t in search.trials if t.state in names.ENDED]
     if any(finite(record, names.COMPUTE) is None for trial in ended if trial.value.n for record in trial.records):
         return []
-    spent, best, steps = 0.0, -math.inf, list[tuple[float, float]]()
+    sign = search.measured.sign
+    spent, best, steps = 0.0, -sign * math.inf, list[tuple[float, float]]()
     for trial in sorted(ended, key=_ended):
         spent += math.fsum(finite(record, names.COMPUTE) or 0.0 for record in trial.records)
-        if trial.state == names.COMPLETE and trial.value.mean > best:
+        if trial.state == names.COMPLETE and sign * trial.value.mean > sign * best:
             best = trial.value.mean
             steps.append((spent, best))
     return [*steps, (spent, best)] if steps else []

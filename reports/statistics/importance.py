@@ -14,9 +14,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from .. import records as names
+from ..metric import Metric
 from ..records import RunRecord
 from .distributions import distribution, value_of
-from .estimate import accuracy_estimate, alike
+from .estimate import alike, metric_estimate
 from .forest import Values, forest_importance, forest_r2, shares_of
 from .summary import Search, Trial
 
@@ -156,19 +157,21 @@ def early_importance(search: Search) -> Importance | None:
     trials = [trial for trial in search.trials if trial.state in (names.COMPLETE, names.PRUNED) and trial.value.n]
     if len(trials) == len(search.complete) or len(trials) < FEWEST_TRIALS:
         return None
-    epoch = min(_epochs(record) for trial in trials for record in trial.records)
+    metric = search.measured
+    epoch = min(_epochs(record, metric) for trial in trials for record in trial.records)
     if epoch < 1:
         return None
     then = tuple(
         replace(
-            trial, state=names.COMPLETE, value=accuracy_estimate([_best(record, epoch) for record in trial.records])
+            trial, state=names.COMPLETE,
+            value=metric_estimate(metric, [_best(record, epoch, metric) for record in trial.records]),
         )
         for trial in trials
-    )
+    )  # fmt: skip
     found = parameter_importance(replace(search, trials=then))
     many = "1 epoch" if epoch == 1 else f"{epoch} epochs"
     text = (
-        f"For the best validation accuracy in the first {many}, which all {len(then)} complete and pruned trials"
+        f"For the best validation {metric.words} in the first {many}, which all {len(then)} complete and pruned trials"
         " reached: what learns fast, which need not be what ends best."
     )
     if found.forest_r2 is None:
@@ -180,12 +183,14 @@ def early_importance(search: Search) -> Importance | None:
     return replace(found, explanation=text, epoch=epoch, inside=inside)
 
 
-def _epochs(record: RunRecord) -> int:
-    return max((epoch for epoch, _ in record.curves.get(names.VAL_ACCURACY, ())), default=0)
+def _epochs(record: RunRecord, metric: Metric) -> int:
+    return max((epoch for epoch, _ in record.curves.get(metric.validation, ())), default=0)
 
 
-def _best(record: RunRecord, last: int) -> float:
-    return max(value for epoch, value in record.curves[names.VAL_ACCURACY] if epoch <= last)
+def _best(record: RunRecord, last: int, metric: Metric) -> float:
+    found = metric.best(value for epoch, value in record.curves[metric.validation] if epoch <= last)
+    assert found is not None
+    return found
 
 
 def _refusal(trials: Sequence[Trial], columns: dict[str, Values], search: Search) -> str:
@@ -231,7 +236,8 @@ def _ped_anova(trials: Sequence[Trial], columns: dict[str, Texts], search: Searc
     }
     loud = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.WARNING)  # a line about this study would tear a live table
-    study = optuna.create_study(study_name="importance", direction="maximize")
+    direction = search.measured.better == "higher"
+    study = optuna.create_study(study_name="importance", direction="maximize" if direction else "minimize")
     optuna.logging.set_verbosity(loud)
     for i, trial in enumerate(trials):
         params = {

@@ -41,6 +41,7 @@ class Ablation:
     standing: Standing = USUAL
     across: Across | None = None
     changes: tuple[EffectChange, ...] = ()
+    measured: Metric = ACCURACY
 
     @property
     def families(self) -> dict[str, tuple[Comparison, ...]]:
@@ -181,6 +182,7 @@ def summarise_ablation(records: Sequence[RunRecord], info: StudyInfo) -> Ablatio
         standing,
         info.across,
         changes,
+        info.measured,
     )
 
 

@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from .. import records as names
-from ..metric import Metric
+from ..metric import ACCURACY, Metric
 from ..records import RunRecord
 from ..statistics.arms import Excluded
 from ..statistics.estimate import Estimate
 from ..statistics.summary import Search, Trial, best_validation, finite, mean_metric
 from ..statistics.tasks import mixed_tasks
-from ..text import NONE, duration, interval, percent, setting_text, value_text, with_interval, with_unit
+from ..text import NONE, duration, interval, setting_text, value_text, with_interval, with_unit
 
 INTERVAL = "Student t over seeds, 95 %"
 """Of differences."""
@@ -137,9 +137,10 @@ def excluded_table(excluded: Sequence[Excluded]) -> Table:
     )
 
 
-def runs_table(records: Sequence[RunRecord], metric: Metric | None = None) -> Table:
-    """Return every run with its own numbers; `metric` is one that MAML++ does not have."""
-    columns = ["Test, %", "Ensemble, %", "Best validation, %", "Epochs", "Time", *([metric.label] if metric else [])]
+def runs_table(records: Sequence[RunRecord], metric: Metric | None = None, by: Metric = ACCURACY) -> Table:
+    """Return every run with its own numbers, measured `by`; `metric` is one that stands under its own name."""
+    columns = [by.with_unit(title) for title in ("Test", "Ensemble", "Best validation")]
+    columns += ["Epochs", "Time", *([metric.label] if metric else [])]
     heads = (
         Column("Run"),
         Column("Arm"),
@@ -148,22 +149,22 @@ def runs_table(records: Sequence[RunRecord], metric: Metric | None = None) -> Ta
         Column("State"),
         *(Column(c, True) for c in columns),
     )
-    rows = tuple(_run_row(record, metric) for record in records[:MOST_RUNS])
+    rows = tuple(_run_row(record, metric, by) for record in records[:MOST_RUNS])
     return _without_empty(Table(EVERY_RUN, heads, rows, _cut_note(len(records), MOST_RUNS, "runs")))
 
 
-def _run_row(record: RunRecord, metric: Metric | None) -> tuple[Cell, ...]:
-    shares = (
-        finite(record, names.TEST_ACCURACY),
+def _run_row(record: RunRecord, metric: Metric | None, by: Metric) -> tuple[Cell, ...]:
+    reached = (
+        finite(record, by.test),
         finite(record, names.ENSEMBLE_TEST_ACCURACY),
-        best_validation(record),
+        best_validation(record, by),
     )
     seconds = finite(record, names.SECONDS)
     own = finite(record, metric.name) if metric else None
     return (
         *_identity(record),
         Cell(record.state.replace("_", " "), record.state),
-        *(_of_run(record, share, percent(share)) for share in shares),
+        *(_of_run(record, value, value_text(value, metric=by)) for value in reached),
         number(finite(record, names.EPOCHS_RUN)),
         number(seconds, None if seconds is None else duration(seconds)),
         *([_of_run(record, own, value_text(own, metric=metric))] if metric else []),
@@ -192,43 +193,44 @@ def trials_table(search: Search) -> Table:
     shown = search.trials[:TOP_TRIALS]
     seeds = max((len(trial.records) for trial in search.trials), default=1)
     tested = any(trial.test.n for trial in shown)
-    several = [Column("95 % interval", True), Column("n seeds", True)] if seeds > 1 else []
+    several, metric = [Column("95 % interval", True), Column("n seeds", True)] if seeds > 1 else [], search.measured
     if bounded := search.score == "lower_bound":
-        several.insert(0, Column("Lower bound, %", True))
+        bound = "Lower bound" if metric.better == "higher" else "Upper bound"
+        several.insert(0, Column(metric.with_unit(bound), True))
     heads = [
         Column("Rank", True),
         Column("Trial", True),
-        Column("Validation, %", True),
+        Column(metric.with_unit("Validation"), True),
         *several,
         Column("State"),
         Column("Epochs", True),
     ]
-    heads += [Column("Test, %", True)] * tested + [Column(name, True) for name in search.searched]
+    heads += [Column(metric.with_unit("Test"), True)] * tested + [Column(name, True) for name in search.searched]
     ranks = {trial.label: rank for rank, trial in enumerate(search.complete, start=1)}
-    rows = tuple(
-        _trial_row(trial, ranks.get(trial.label), search.searched, seeds > 1, tested, bounded) for trial in shown
-    )
+    rows = tuple(_trial_row(trial, ranks.get(trial.label), search, seeds > 1, tested, bounded) for trial in shown)
     return _without_empty(Table("Best trials", tuple(heads), rows, tuple(_trial_notes(search, seeds))))
 
 
 def _trial_row(
-    trial: Trial, rank: int | None, searched: Sequence[str], several: bool, tested: bool, bounded: bool
+    trial: Trial, rank: int | None, search: Search, several: bool, tested: bool, bounded: bool
 ) -> tuple[Cell, ...]:
+    metric = search.measured
     runs = tuple(record.run_id for record in trial.records)
     preset = trial.records[0].tags.get(names.TAG_PRESET, "")
     label = f"{trial.label} ({preset})" if preset else trial.label
     cells = [number(rank), Cell(label, trial.number)]
-    cells.append(replace(number(trial.value.mean, percent(trial.value.mean)), best=rank == 1))
+    cells.append(replace(value_cell(trial.value, metric), best=rank == 1))
     if bounded:
-        cells.append(number(trial.score, percent(trial.score)))
+        cells.append(number(trial.score, value_text(trial.score, metric=metric)))
     if several:
-        cells += [Cell(interval(trial.value), trial.value.low), number(trial.value.n)]
+        cells += [Cell(interval(trial.value, metric=metric), trial.value.low), number(trial.value.n)]
     state = f"stopped after {_counted(trial.value.n, 'seed')}" if trial.stopped else trial.state.replace("_", " ")
     ended = [Cell(state, trial.state), number(trial.epochs)]
     if tested:
-        test = number(trial.test.mean, with_interval(trial.test) if several else percent(trial.test.mean))
+        text = with_interval(trial.test, metric=metric) if several else value_text(trial.test.mean, metric=metric)
+        test = number(trial.test.mean, text)
         ended += linked([test], runs)
-    return (*linked(cells, runs), *ended, *(setting(trial.params.get(name)) for name in searched))
+    return (*linked(cells, runs), *ended, *(setting(trial.params.get(name)) for name in search.searched))
 
 
 def linked(cells: Iterable[Cell], runs: tuple[str, ...]) -> tuple[Cell, ...]:
@@ -252,12 +254,14 @@ def setting(text: str | None) -> Cell:
 
 def _trial_notes(search: Search, seeds: int) -> Iterable[str]:
     yield (
-        "Validation: accuracy of a trial's best epoch. The best of many is biased upward by the search itself: "
+        f"Validation: {search.measured.words} of a trial's best epoch. The best of many is biased"
+        f" {search.measured.biased} by the search itself: "
         "retrain the winner on fresh seeds and test it before quoting it."
     )
+    how = mean_interval(search.measured)
     yield (
-        f"Each trial has {seeds} seeds, fewer where it was stopped; interval: {MEAN_INTERVAL}. Ranked by the"
-        f" {RANKED_BY.get(search.score, search.score)}."
+        f"Each trial has {seeds} seeds, fewer where it was stopped; interval: {how}. Ranked by the"
+        f" {_ranked_by(search)}."
         if seeds > 1
         else "Each trial has one seed (n = 1, no interval)."
     )
@@ -268,6 +272,11 @@ def _trial_notes(search: Search, seeds: int) -> Iterable[str]:
         " was not active reads off."
     )
     yield from _cut_note(len(search.trials), TOP_TRIALS, "trials")
+
+
+def _ranked_by(search: Search) -> str:
+    text = RANKED_BY.get(search.score, search.score)
+    return text if search.measured.better == "higher" else text.replace("lower", "upper")
 
 
 def _cut_note(count: int, most: int, what: str) -> tuple[str, ...]:

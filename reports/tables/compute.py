@@ -6,10 +6,11 @@ import math
 from collections.abc import Iterable
 
 from .. import records as names
+from ..metric import Metric
 from ..statistics.permutation import SAME
 from ..statistics.summary import Search, Trial, finite, mean_metric
-from ..text import duration, interval, percent
-from .cells import COMPUTE_COLUMN, COMPUTE_NOTE, Cell, Column, Table, compute_cell, number
+from ..text import duration, interval
+from .cells import COMPUTE_COLUMN, COMPUTE_NOTE, Cell, Column, Table, compute_cell, number, value_cell
 
 TITLE = "Accuracy against compute"
 
@@ -19,8 +20,9 @@ def pareto_front(search: Search) -> list[Trial]:
     up.
     """
     found: list[Trial] = []
-    for trial in sorted(with_compute(search.complete), key=lambda trial: (compute_of(trial), -trial.score)):
-        if not found or trial.score > found[-1].score + SAME:
+    sign = search.measured.sign
+    for trial in sorted(with_compute(search.complete), key=lambda trial: (compute_of(trial), -sign * trial.score)):
+        if not found or sign * trial.score > sign * found[-1].score + SAME:
             found.append(trial)
     return found
 
@@ -30,22 +32,25 @@ def cost_table(search: Search) -> Table | None:
     front = pareto_front(search)
     if not front:
         return None
+    metric = search.measured
     several = any(len(trial.records) > 1 for trial in search.trials)
-    heads = [Column("Trial", True), COMPUTE_COLUMN, Column("Validation, %", True)]
+    heads = [Column("Trial", True), COMPUTE_COLUMN, Column(metric.with_unit("Validation"), True)]
     heads += [Column("95 % interval", True), Column("n seeds", True)] if several else []
-    rows = tuple(_row(trial, several) for trial in front)
-    return Table("Cheapest configs for their accuracy", (*heads, Column("Time", True)), rows, tuple(_notes(search)))
+    rows = tuple(_row(trial, several, metric) for trial in front)
+    return Table(
+        f"Cheapest configs for their {metric.words}", (*heads, Column("Time", True)), rows, tuple(_notes(search))
+    )
 
 
-def _row(trial: Trial, several: bool) -> tuple[Cell, ...]:
+def _row(trial: Trial, several: bool, metric: Metric) -> tuple[Cell, ...]:
     runs, seconds = tuple(r.run_id for r in trial.records), mean_metric(trial.records, names.SECONDS)
     cells = [
         Cell(trial.label, trial.number, runs),
         compute_cell(trial.records),
-        number(trial.value.mean, percent(trial.value.mean)),
+        value_cell(trial.value, metric),
     ]
     if several:
-        cells += [Cell(interval(trial.value), trial.value.low), number(trial.value.n)]
+        cells += [Cell(interval(trial.value, metric=metric), trial.value.low), number(trial.value.n)]
     return (*cells, number(seconds, None if seconds is None else duration(seconds)))
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from .. import records as names
+from ..metric import Metric
 from ..records import Across, RunRecord, StudyInfo
 from ..statistics.arms import Arm
 from ..statistics.changes import EffectChange
@@ -38,6 +39,7 @@ CHANGES = (
     "family", "arm", "base", "setting", "from", "to", "metric", "n", "change", "change_low", "change_high", "p_value",
     "p_adjusted", "p_log_odds", "changes", "finding",
 )  # fmt: skip
+PLANNED = (names.INNER_RATE, names.MSL_WEIGHT, names.SECOND_ORDER)
 PARAMS = "params_"
 """Before a setting's dotted path, as Optuna's `trials_dataframe` has it."""
 _WHOLE = (
@@ -57,26 +59,27 @@ def runs_frame(records: Sequence[RunRecord], info: StudyInfo) -> pd.DataFrame:
     found = ordered(records)
     varied = [*info.searched, *(path for path in _varied(found) if path not in info.searched)]
     own = [info.metric.name] if info.metric and info.metric.name not in RUNS else []
-    rows = [{**_run(record), **{name: finite(record, name) for name in own}} for record in found]
-    return _frame(rows, (*RUNS, *own), varied, [record.params for record in found])
+    rows = [{**_run(record, info.measured), **{name: finite(record, name) for name in own}} for record in found]
+    return _frame(rows, (*_called(RUNS, info.measured), *own), varied, [record.params for record in found])
 
 
-def _run(record: RunRecord) -> dict[str, Any]:
-    measured = {name: finite(record, name) for name in (*TESTED, "best_epoch", "seconds")}
+def _called(columns: Sequence[str], measured: Metric) -> tuple[str, ...]:
+    """Return columns of accuracies by the name of what a study measures in their place."""
+    return tuple(name.replace("accuracy", measured.name) for name in columns)
+
+
+def _run(record: RunRecord, by: Metric) -> dict[str, Any]:
+    measured = {name: finite(record, name) for name in (*_called(TESTED, by), "best_epoch", "seconds")}
     return {
         "run_id": record.run_id, "name": record.name, "trial": record.trial, "arm": record.arm, "seed": record.seed,
-        "state": record.state, "epochs": _epochs(record), "val_accuracy": best_validation(record),
+        "state": record.state, "epochs": _epochs(record, by), by.validation: best_validation(record, by),
         "compute": finite(record, names.COMPUTE), **measured,
     }  # fmt: skip
 
 
-def _epochs(record: RunRecord) -> float | None:
+def _epochs(record: RunRecord, by: Metric) -> float | None:
     logged = finite(record, names.EPOCHS_RUN)
-    return (
-        logged
-        if logged is not None
-        else max((step for step, _ in record.curves.get(names.VAL_ACCURACY, ())), default=0)
-    )
+    return logged if logged is not None else max((step for step, _ in record.curves.get(by.validation, ())), default=0)
 
 
 def _varied(records: Sequence[RunRecord]) -> list[str]:
@@ -85,35 +88,37 @@ def _varied(records: Sequence[RunRecord]) -> list[str]:
 
 
 def epochs_frame(records: Sequence[RunRecord]) -> pd.DataFrame:
-    """Return a row for each finished epoch of each run: EPOCHS."""
+    """Return a row for each finished epoch of each run: EPOCHS, or what else than MAML++ shows an epoch."""
+    known = {name for record in records for name in record.curves if not name.startswith(PLANNED)}
+    shown = names.EPOCH_METRICS if known <= {*names.EPOCH_METRICS} else tuple(sorted(known))
     rows: list[dict[str, Any]] = []
     for record in ordered(records):
         own = {"run_id": record.run_id, "trial": record.trial, "arm": record.arm, "seed": record.seed}
-        curves = {name: dict(record.curves.get(name, ())) for name in names.EPOCH_METRICS}
+        curves = {name: dict(record.curves.get(name, ())) for name in shown}
         for epoch in sorted({step for curve in curves.values() for step in curve}):
             rows.append({**own, "epoch": epoch, **{name: curve.get(epoch) for name, curve in curves.items()}})
-    return _frame(rows, EPOCHS)
+    return _frame(rows, (*EPOCHS[: -len(names.EPOCH_METRICS)], *shown))
 
 
 def trials_frame(records: Sequence[RunRecord], info: StudyInfo) -> pd.DataFrame:
     """Return a row for each trial of a search, by number: TRIALS, and `params_` columns of what was searched."""
     if info.kind != names.SEARCH:
-        return _frame([], TRIALS)
+        return _frame([], _called(TRIALS, info.measured))
     found = summarise_search(records, info)
     ranks = {trial.label: rank for rank, trial in enumerate(found.complete, start=1)}
     trials = sorted(found.trials, key=lambda one: -1 if one.number is None else one.number)
-    rows = [_trial(trial, ranks.get(trial.label)) for trial in trials]
-    return _frame(rows, TRIALS, found.searched, [trial.params for trial in trials])
+    rows = [_trial(trial, ranks.get(trial.label), info.measured) for trial in trials]
+    return _frame(rows, _called(TRIALS, info.measured), found.searched, [trial.params for trial in trials])
 
 
-def _trial(trial: Trial, rank: int | None) -> dict[str, Any]:
+def _trial(trial: Trial, rank: int | None, by: Metric) -> dict[str, Any]:
     return {
         "trial": trial.number,
         "rank": rank,
         "state": trial.state,
         "epochs": trial.epochs,
-        "test_accuracy": trial.test.mean,
-        **_estimate("val_accuracy", trial.value),
+        by.test: trial.test.mean,
+        **_estimate(by.validation, trial.value),
         **_cost(trial.records),
     }
 

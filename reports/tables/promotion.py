@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ..metric import ACCURACY, Metric
 from ..origin import FreshSeeds, Origin, SearchedTrial
 from ..statistics.arms import Arm
-from ..statistics.estimate import Estimate, accuracy_estimate
+from ..statistics.estimate import Estimate, metric_estimate
 from ..statistics.summary import Ablation, best_validation
-from ..text import measured, percent, with_interval
-from .cells import MEAN_INTERVAL, Cell, Column, Table
+from ..text import measured, value_text, with_interval
+from .cells import Cell, Column, Table, mean_interval
 
 
 @dataclass(frozen=True)
@@ -33,61 +34,68 @@ def promoted(found: Ablation, origin: Origin) -> tuple[Promoted, ...]:
     left out.
     """
     trials = origin.trials
-    arms = sorted((a for a in found.arms if a.name in trials and a.values), key=lambda arm: -trials[arm.name].score)
+    metric = found.measured
+    arms = [arm for arm in found.arms if arm.name in trials and arm.values]
+    arms.sort(key=lambda arm: -metric.sign * trials[arm.name].score)
     return tuple(
-        Promoted(a.name, trials[a.name], _validation(a), a.estimate, tuple(run.run_id for run in a.used)) for a in arms
+        Promoted(a.name, trials[a.name], _validation(a, metric), a.estimate, tuple(run.run_id for run in a.used))
+        for a in arms
     )
 
 
-def _validation(arm: Arm) -> Estimate:
-    return accuracy_estimate([value for run in arm.used if (value := best_validation(run)) is not None])
+def _validation(arm: Arm, metric: Metric) -> Estimate:
+    values = [value for run in arm.used if (value := best_validation(run, metric)) is not None]
+    return metric_estimate(metric, values)
 
 
 def promotion_table(found: Ablation, origin: Origin) -> Table | None:
     """Return the search's score of each trial beside what other seeds gave; None while no arm of it is complete."""
-    rows = tuple(_row(one) for one in promoted(found, origin))
+    metric = found.measured
+    rows = tuple(_row(one, found) for one in promoted(found, origin))
     if not rows:
         return None
     heads = (
-        "Validation in the search, %",
+        metric.with_unit("Validation in the search"),
         "Seeds there",
-        "Validation on other seeds, %",
+        metric.with_unit("Validation on other seeds"),
         found.metric.label,
     )
     columns = (Column("Arm"), *(Column(head, True) for head in heads))
     notes = (
         (
-            f"The trials were chosen by their validation accuracy in the search {origin.search}, which is therefore"
-            f" biased upward; on seeds that the search never saw nothing was chosen. Intervals: {MEAN_INTERVAL}."
+            f"The trials were chosen by their validation {metric.words} in the search {origin.search}, which is"
+            f" therefore biased {metric.biased}; on seeds that the search never saw nothing was chosen. Intervals:"
+            f" {mean_interval(metric)}."
         ),
     )
     return Table(f"From the search {origin.search}", columns, rows, notes)
 
 
-def fresh_table(found: Sequence[FreshSeeds]) -> Table | None:
+def fresh_table(found: Sequence[FreshSeeds], metric: Metric = ACCURACY) -> Table | None:
     """Return a search's trials as studies on fresh seeds found them; None without such studies."""
     if not found:
         return None
-    heads = ("Validation in the search, %", "Validation on fresh seeds, %", "Test on fresh seeds, %")
+    titles = ("Validation in the search", "Validation on fresh seeds", "Test on fresh seeds")
+    heads = [metric.with_unit(title) for title in titles]
     columns = (Column("Trial", True), Column("Study"), Column("Arm"), *(Column(head, True) for head in heads))
     rows = tuple(
         (
             Cell(str(one.trial.number), one.trial.number),
             Cell(one.study),
             Cell(one.arm),
-            Cell(f"{percent(one.trial.score)}, n = {one.trial.seeds}", one.trial.score),
+            Cell(f"{value_text(one.trial.score, metric=metric)}, n = {one.trial.seeds}", one.trial.score),
             *(
-                Cell(with_interval(of_seeds), of_seeds.mean, one.runs, experiment_id=one.experiment_id)
-                for of_seeds in (accuracy_estimate(one.validation), accuracy_estimate(one.test))
+                Cell(with_interval(on, metric=metric), on.mean, one.runs, experiment_id=one.experiment_id)
+                for on in (metric_estimate(metric, one.validation), metric_estimate(metric, one.test))
             ),
         )
         for one in found
     )
     notes = (
         (
-            "The trials were chosen by their validation accuracy in this search, which is therefore biased upward; on"
-            f" seeds that the search never saw nothing was chosen. Intervals: {MEAN_INTERVAL}. Made by `mamlab promote`"
-            " and `mamlab ablate --from`."
+            f"The trials were chosen by their validation {metric.words} in this search, which is therefore biased"
+            f" {metric.biased}; on seeds that the search never saw nothing was chosen. Intervals:"
+            f" {mean_interval(metric)}. Made by `mamlab promote` and `mamlab ablate --from`."
         ),
     )
     return Table("The same settings on fresh seeds", columns, rows, notes)
@@ -95,19 +103,21 @@ def fresh_table(found: Sequence[FreshSeeds]) -> Table | None:
 
 def promotion_lines(found: Ablation, origin: Origin) -> list[str]:
     """Return a line for each trial: its score in the search, and what other seeds gave."""
-    metric = found.metric.words
+    metric = found.measured
     return [
-        f"{one.arm}: validation {measured(one.trial.score)} in the search (n = {one.trial.seeds}, biased upward), "
-        f"{with_interval(one.validation)} on other seeds; {metric} there {with_interval(one.result)}"
+        f"{one.arm}: validation {measured(one.trial.score, metric)} in the search (n = {one.trial.seeds}, biased"
+        f" {metric.biased}), {with_interval(one.validation, metric=metric)} on other seeds; {found.metric.words} there"
+        f" {with_interval(one.result, metric=metric)}"
         for one in promoted(found, origin)
     ]
 
 
-def _row(one: Promoted) -> tuple[Cell, ...]:
+def _row(one: Promoted, found: Ablation) -> tuple[Cell, ...]:
+    metric = found.measured
     return (
         Cell(one.arm, one.arm),
-        Cell(percent(one.trial.score), one.trial.score),
+        Cell(value_text(one.trial.score, metric=metric), one.trial.score),
         Cell(str(one.trial.seeds), one.trial.seeds),
-        Cell(with_interval(one.validation), one.validation.mean, one.runs),
-        Cell(with_interval(one.result), one.result.mean, one.runs),
+        Cell(with_interval(one.validation, metric=metric), one.validation.mean, one.runs),
+        Cell(with_interval(one.result, metric=metric), one.result.mean, one.runs),
     )

@@ -109,7 +109,7 @@ class Tracking:
     def _show(self) -> None:
         """Write views and note for the MLflow UI."""
         space = self._config.space
-        views = views_of(self._config.kind, list(space.dimensions) if space else [])
+        views = views_of(self._config.kind, list(space.dimensions) if space else [], metric=self._config.metric)
         write_views(self._client, self.experiment_id, views)
         write_note(self._client, self.experiment_id, title_of(self._config.study.name, self._config.kind), views)
 

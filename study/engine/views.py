@@ -15,6 +15,7 @@ from typing import Any
 from reports import records
 from reports import summary_runs as shown
 from reports.links import LAYOUT
+from reports.metric import ACCURACY, Metric
 
 from . import differs
 
@@ -43,6 +44,7 @@ class View:
     role: str = records.ROLE_RUN
     where: str = ""
     """MLflow's filter in place of the role's; such a view is not in the UI's menu."""
+    rising: bool = False
 
     def state(self) -> str:
         """Return the view as the UI stores it."""
@@ -52,7 +54,7 @@ class View:
             {
                 "searchFilter": self.where or f"tags.{records.TAG_ROLE} = '{self.role}'",
                 "orderByKey": self.order_by,
-                "orderByAsc": False,
+                "orderByAsc": self.rising,
                 "selectedColumns": list(self.columns),
                 "groupBy": group if self.group_by else None,
                 "compareRunCharts": [c for t, key in sections.items() for c in _cards(key, self.charts[t])],
@@ -94,16 +96,17 @@ def parallel(params: list[str], metric: str) -> Chart:
     return {"type": "PARALLEL", "selectedParams": params, "selectedMetrics": [metric], "showAllRuns": True}
 
 
-def views_of(kind: str, searched: Sequence[str] = (), means: bool = False) -> list[View]:
-    """Return the views that suit the kind of study.
+def views_of(kind: str, searched: Sequence[str] = (), means: bool = False, metric: Metric = ACCURACY) -> list[View]:
+    """Return the views that suit the kind of study, whose runs are measured by `metric`: the best first.
 
     `searched` are the dotted names that a search varies; `means`: it has summary runs, as its trials have several
     seeds.
     """
-    best, test = (f"metrics.`{name}`" for name in (records.BEST_VAL_ACCURACY, records.TEST_ACCURACY))
+    best, test = (f"metrics.`{name}`" for name in (metric.best_validation, metric.test))
     state, duration = f"tags.`{records.TAG_STATE}`", "attributes.`Duration`"
     apart = f"tags.`{differs.TAG}`"
-    curves = (line(records.VAL_ACCURACY), line(records.TRAIN_LOSS))
+    curves = (line(metric.validation), *([line(records.TRAIN_LOSS)] * (metric == ACCURACY)))
+    rising = metric.better == "lower"
     if kind == records.SEARCH:
         paths = sorted(searched)
         # Parallel coordinates need settings that every run has: those that are always sampled.
@@ -116,34 +119,36 @@ def views_of(kind: str, searched: Sequence[str] = (), means: bool = False) -> li
             *(f"params.`{path}`" for path in paths),
             duration,
         )
-        charts = {"Settings and result": (parallel(always, records.BEST_VAL_ACCURACY),), "Curves": curves}
-        trials = View("trials", "Trials, best first", best, columns, charts)
-        return [trials, *([_trial_means(state)] if means else [])]
+        charts = {"Settings and result": (parallel(always, metric.best_validation),), "Curves": curves}
+        trials = View("trials", "Trials, best first", best, columns, charts, rising=rising)
+        return [trials, *([_trial_means(state, metric)] if means else [])]
     columns = (f"tags.`{records.TAG_ARM}`", f"tags.`{records.TAG_SEED}`", apart, test, best, state, duration)
-    charts = {"Accuracy": (bar(records.TEST_ACCURACY), curves[0]), "Training": curves[1:]}
-    runs = View("runs", "Runs, best first", test, columns, charts)
+    charts = {metric.heading.capitalize(): (bar(metric.test), curves[0]), "Training": curves[1:]}
+    runs = View("runs", "Runs, best first", test, columns, charts, rising=rising)
     if kind == records.TRAIN:
         return [runs]
-    return [_arm_means(), View("arms", "Arms, means over seeds", test, columns, charts, group_by=records.TAG_ARM), runs]
+    grouped = View("arms", "Arms, means over seeds", test, columns, charts, group_by=records.TAG_ARM, rising=rising)
+    return [_arm_means(metric), grouped, runs]
 
 
-def _arm_means() -> View:
+def _arm_means(metric: Metric) -> View:
     """Return the view of an ablation's summary runs."""
     told = [shown.MEAN, shown.LOW, shown.HIGH, shown.DIFFERENCE, shown.DIFFERENCE_LOW, shown.DIFFERENCE_HIGH]
     told += [shown.P, shown.P_ADJUSTED, shown.SEEDS, shown.DIVERGED]
     tags = (records.TAG_ARM, shown.BASE, shown.VERDICT)
     columns = (*(f"tags.`{name}`" for name in tags), *(f"metrics.`{name}`" for name in told))
-    bars = {"Means and differences, %": (bar(shown.MEAN), bar(shown.DIFFERENCE))}
-    return View("summary", "Arm summaries", f"metrics.`{shown.MEAN}`", columns, bars, role=records.ROLE_SUMMARY)
+    bars = {metric.with_unit("Means and differences"): (bar(shown.MEAN), bar(shown.DIFFERENCE))}
+    order, rising = f"metrics.`{shown.MEAN}`", metric.better == "lower"
+    return View("summary", "Arm summaries", order, columns, bars, role=records.ROLE_SUMMARY, rising=rising)
 
 
-def _trial_means(state: str) -> View:
+def _trial_means(state: str, metric: Metric) -> View:
     """Return the view of the summary runs of a search with several seeds a trial."""
     told = (shown.SCORE, shown.MEAN, shown.LOW, shown.HIGH, shown.SEEDS, records.COMPUTE)
     columns = (f"tags.`{records.TAG_TRIAL}`", state, *(f"metrics.`{name}`" for name in told))
-    bars = {"Means, %": (bar(shown.MEAN), bar(shown.SCORE))}
-    order = f"metrics.`{shown.SCORE}`"
-    return View("summary", "Trial summaries", order, columns, bars, role=records.ROLE_SUMMARY)
+    bars = {metric.with_unit("Means"): (bar(shown.MEAN), bar(shown.SCORE))}
+    order, rising = f"metrics.`{shown.SCORE}`", metric.better == "lower"
+    return View("summary", "Trial summaries", order, columns, bars, role=records.ROLE_SUMMARY, rising=rising)
 
 
 def view_path(experiment_id: str, view: str = "") -> str:

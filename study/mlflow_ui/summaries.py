@@ -13,7 +13,7 @@ from typing import Any
 from reports import records
 from reports import summary_runs as shown
 from reports.data.mlflow_runs import runs_where
-from reports.metric import BEST_VALIDATION, Metric
+from reports.metric import Metric
 from reports.records import RunRecord, StudyInfo
 from reports.statistics.arms import Arm
 from reports.statistics.comparison import Comparison
@@ -78,7 +78,7 @@ def summaries_of(info: StudyInfo, runs: Sequence[RunRecord]) -> list[Summary]:
     if info.kind == records.SEARCH:
         trials = [trial for trial in summarise_search(runs, info).trials if trial.number is not None]
         if any(len(trial.records) > 1 for trial in trials):
-            return [_of_trial(trial) for trial in trials if trial.value.n]
+            return [_of_trial(trial, info.measured) for trial in trials if trial.value.n]
     return []
 
 
@@ -90,13 +90,13 @@ def _of_arm(found: Ablation, arm: Arm) -> Summary:
     return Summary(f"{arm.name} (mean over seeds)", tags, summary_metrics(found, arm))
 
 
-def _of_trial(trial: Trial) -> Summary:
+def _of_trial(trial: Trial, metric: Metric) -> Summary:
     first = trial.records[0]
     name = first.name.partition(" / seed ")[0]
     work = [value for record in trial.records if (value := finite(record, records.COMPUTE)) is not None]
     values: dict[str, float | None] = {
-        **_mean(trial.value, BEST_VALIDATION),
-        **_scaled([shown.SCORE], [trial.score], BEST_VALIDATION),
+        **_mean(trial.value, metric),
+        **_scaled([shown.SCORE], [trial.score], metric),
         records.COMPUTE: math.fsum(work) if work else None,
     }
     tags = {records.TAG_TRIAL: first.tags[records.TAG_TRIAL], records.TAG_STATE: trial.state}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from study.cli.main import run as mamlab
 from study.engine.driver import run_study
 from study.engine.plan import StudyChanged
 from study.engine.progress import StudyProgress
+from study.python.result import open_study
 from study.results import load
 from study.spec.config import SpecError, StudyConfig
 from study.spec.parsing import parse_spec
@@ -192,3 +194,30 @@ def test_the_best_of_a_search_are_trained_on_fresh_seeds(home: Home) -> None:
     assert {record.arm for record in records} >= {"base (Slope)"}
     assert {record.state for record in records} == {"complete"}
     assert info.origin is not None
+
+
+def test_a_report_says_unit_and_better_side_of_the_metric(home: Home) -> None:
+    for name in ("walks", "parts"):
+        assert mamlab(["report", name, "--home", str(home.root)]) == 0
+    search = (home.root / "reports" / "walks" / "report.md").read_text()
+    assert "with a validation rmse of " in search
+    assert "as the minimum of a search this is biased downward" in search
+    assert "Validation, m" in search
+    parts = (home.root / "reports" / "parts" / "report.md").read_text()
+    for said in ("rmse", "same noise", "lowest", "Trained by", "tests.study\\_tests.slope\\_method:METHOD"):
+        assert said.replace("\\", "") in parts.replace("\\", ""), said
+    for text in (search, parts):
+        assert "ccuracy" not in text.partition("The spec file")[0]
+        assert "initial weights" not in text
+        assert not re.search(r"\d\.\d+ %", text)
+
+
+def test_frames_have_the_metrics_name(home: Home) -> None:
+    found = open_study("walks", home=home)
+    best = found.trials.sort_values("rank").iloc[0]
+    assert best["val_rmse"] == found.trials.loc[found.trials["state"] == "complete", "val_rmse"].min()
+    assert found.runs["best_val_rmse" if "best_val_rmse" in found.runs else "val_rmse"].min() == best["val_rmse"]
+    assert {"val_rmse", "step"} <= set(found.epochs.columns)
+    assert found.best_config.rate == pytest.approx(float(best["params_rate"]))
+    arms = open_study("parts", home=home).comparisons
+    assert (arms["metric"] == "test_rmse").all()

@@ -1,8 +1,7 @@
-"""Rows in, documents out: the statistics, tables, figures and pages of a study.
+"""Statistics, tables, figures and pages of a study, made from its run records.
 
-Imports none of the other packages: a report can be made from the files that a colleague sends. `reports.build` writes
-reports, `reports.data.loading` reads records; they are not imported here, so that the names in `reports.records` stay
-cheap.
+Imports none of the other packages, so a report can be made from exported files alone. `reports.build` writes reports
+and `reports.data.loading` reads records; neither is imported here, which keeps importing `reports.records` fast.
 """
 
 from .records import ReportError, RunRecord, StudyInfo

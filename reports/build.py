@@ -26,9 +26,9 @@ def build_report(records: Sequence[RunRecord], info: StudyInfo, folder: Path) ->
     Beside it: report.md, tables.json, figures/*.svg and *.pdf, tables/*.tex, and the records (runs.csv,
         per_task.parquet, curves.parquet, study.json), from
     which `from_files` makes the same report again, byte for byte; and manifest.json, which lists them. An earlier
-    report of the study is replaced; files that it did not write stay. What the folder held is whole until all of the
-    new report is on the disk.
-    Raises ReportError if there are no records, or the folder holds something else or cannot be written.
+    report of the study is replaced; files that it did not write stay. The folder's old contents stay intact until the
+    whole new report is on disk. Raises ReportError if there are no records, or the folder holds something else or
+    cannot be written.
     """
     records = in_order(records)
     report = compose(records, info)
@@ -44,7 +44,7 @@ def _contents(info: StudyInfo) -> Contents:
 
 
 def _earlier_study(folder: Path) -> str | None:
-    """Return the study of a report that was made before there were manifests; None if it is none."""
+    """Return the study of a report without a manifest (made by an earlier version); None if it is no report."""
     if (folder / STUDY).is_file():
         with suppress(ReportError):
             return read_rows(folder)[0].name
@@ -52,7 +52,7 @@ def _earlier_study(folder: Path) -> str | None:
 
 
 def _earlier_files(folder: Path, names: Collection[str]) -> set[str]:
-    """Return `names`, and those that the report there would have if it were written now."""
+    """Return `names` and the file names that the report there would have if it were written now."""
     with suppress(ReportError):
         info, records = read_files(folder, checked=False)
         return {*names, *_files(compose(in_order(records), info))}
@@ -66,16 +66,14 @@ def report_files(folder: Path) -> list[str]:
 
 
 def refuse_others(folder: Path, records: Sequence[RunRecord], info: StudyInfo) -> None:
-    """Raise ReportError if `folder` holds something else than a report of these runs: its results may be all that is
-    left of others.
-    """
+    """Raise ReportError if `folder` holds a report of other runs: their results may exist nowhere else."""
     if not folder.exists():
         return
     refuse_foreign(folder, _contents(info))
     try:
         there = {record.run_id for record in read_rows(folder)[1]}
     except ReportError:
-        return  # no results, or damaged ones
+        return  # no results, or unreadable ones
     if there and not there & {record.run_id for record in records}:
         raise ReportError(
             f'{folder} holds the results of {len(there)} other runs of a study "{info.name}"; name another one with'

@@ -1,4 +1,4 @@
-"""What an ablation compares: families of comparisons, and the designs that have an analysis of their own."""
+"""What an ablation compares: families of comparisons, and designs with their own analysis."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Family:
 
 @dataclass(frozen=True)
 class Factorial:
-    """A full factorial: `arms` maps each of its 2^k arms to those of the k `factors` that are on in it."""
+    """A full factorial: `arms` maps each of its 2^k arms to the `factors` (of k) that are on in it."""
 
     factors: tuple[str, ...]
     arms: Mapping[str, tuple[str, ...]]
@@ -82,12 +82,12 @@ def across_of(tree: Mapping[str, Any]) -> Across:
 
 
 def factorial_of(tree: Mapping[str, Any]) -> Factorial:
-    """Return the design that JSON made of a `Factorial`."""
+    """Return a `Factorial` from its JSON form."""
     return Factorial(tuple(tree["factors"]), {arm: tuple(on) for arm, on in tree["arms"].items()})
 
 
 def family_of(tree: Mapping[str, Any]) -> Family:
-    """Return the family that JSON made of a `Family`."""
+    """Return a `Family` from its JSON form."""
     pairs: Iterable[Iterable[str]] = tree["comparisons"]
     return Family(tree["name"], tuple((arm, base) for arm, base in pairs))
 

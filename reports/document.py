@@ -1,4 +1,4 @@
-"""The report as a value: what was found in sentences made of numbers, then sections of tables and figures."""
+"""The report as a value: headline sentences, then sections of tables and figures."""
 
 from __future__ import annotations
 
@@ -44,9 +44,9 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Section:
-    """A heading with tables, figures and a text as it was written (`code`) below it; `folded` ones open on a click.
+    """A heading with tables, figures and verbatim text (`code`) below it; `folded` sections open on a click.
 
-    The first `leading` figures stand before the tables, the others below them.
+    The first `leading` figures come before the tables, the others after them.
     """
 
     title: str
@@ -59,7 +59,7 @@ class Section:
 
 @dataclass(frozen=True)
 class Report:
-    """All that a page shows; `address` and `experiment_id` make the links to MLflow."""
+    """Everything that a page shows; `address` and `experiment_id` make the links to MLflow."""
 
     title: str
     headline: tuple[str, ...]
@@ -81,7 +81,7 @@ class Report:
         return tuple(figure for section in self.sections for figure in section.figures)
 
     def link(self, cell: Cell) -> str | None:
-        """Return the MLflow page of the cell's runs, or None without an address that a browser opens."""
+        """Return the URL of the cell's runs in MLflow, or None without an address that a browser can open."""
         if not cell.runs or not self.address or not is_address(self.address):
             return None
         return link(self.address, cell.experiment_id or self.experiment_id, cell.runs, self.views, self.measured)
@@ -97,7 +97,7 @@ def compose(records: Sequence[RunRecord], info: StudyInfo) -> Report:
     if info.kind == names.SEARCH:
         if info.paper:
             raise ReportError(
-                f"paper = {info.paper!r}: a search has no arms to stand beside a paper's; leave --paper out"
+                f"paper = {info.paper!r}: a search has no arms to compare with a paper's; leave --paper out"
             )
         headline, sections, excluded = _search(summarise_search(records, info), records, info)
     else:
@@ -139,7 +139,7 @@ def _ablation(found: Ablation, records: Sequence[RunRecord], info: StudyInfo) ->
 def _outside(info: StudyInfo) -> str:
     return (
         f"The results come from {info.source}, not from trainings by mamlab: training curves, settings, compute and"
-        " anything else that it does not hold are not in this report."
+        " anything else missing there are not in this report."
     )
 
 
@@ -154,7 +154,7 @@ def _ablation_sections(found: Ablation, info: StudyInfo) -> list[Section]:
     sections = [
         Section(accuracy, () if found.comparisons else (arms_table(found),)),
         Section("Which parts matter", tables, first, leading=1),
-        Section("Beside the paper's table", beside),
+        Section("Comparison with the paper", beside),
         Section(
             "Differences with their intervals", compared, _drawn(forest_plot(found)) if compared else (), folded=True
         ),
@@ -169,7 +169,7 @@ def _ablation_sections(found: Ablation, info: StudyInfo) -> list[Section]:
     promotion = promotion_table(found, info.origin) if info.origin else None
     return [
         *sections,
-        Section("From the search to other seeds", (promotion,) if promotion else ()),
+        Section("Search trials on fresh seeds", (promotion,) if promotion else ()),
         Section(
             "Training and stability",
             (*_made(divergence_table(found)), stability_table(found)),
@@ -177,7 +177,7 @@ def _ablation_sections(found: Ablation, info: StudyInfo) -> list[Section]:
             folded=True,
             leading=len(curves),
         ),
-        Section("What was learned and planned", figures=_drawn(learned_rates(found), msl_weights(found)), folded=True),
+        Section("Learned rates and MSL weights", figures=_drawn(learned_rates(found), msl_weights(found)), folded=True),
         Section("Audit", audit_tables(found), _drawn(audit_plot(found)), folded=True, leading=1),
         Section("Details", (details_table(found), arms_table(found)) if found.comparisons else (), folded=True),
     ]
@@ -210,18 +210,16 @@ def _search(found: Search, records: Sequence[RunRecord], info: StudyInfo) -> Par
             f" biased {metric.biased}.{tested}"
         )
     else:
-        headline.append("No trial is complete yet, so there is no best one.")
+        headline.append("No trial is complete yet, so there is no best trial.")
     mattered = (importance, *_made(early))
     headline += [importance_sentence(one) for one in mattered if one.forest_r2 is not None]
     ranked = [part for one in mattered for part in (one, *one.inside)]
     drawn = [figure for figure in (history(found), trial_curves(found), best_curve(found, info)) if figure]
     sections = [
-        Section("What the search found", (trials_table(found),), tuple(drawn)),
-        Section("What the best are worth", _made(fresh_table(info.fresh, found.measured))),
+        Section("Trials", (trials_table(found),), tuple(drawn)),
+        Section("Best trials on fresh seeds", _made(fresh_table(info.fresh, found.measured))),
         Section(COST_TITLE, _made(cost_table(found)), _made(cost_plot(found))),
-        Section(
-            "Which parameters mattered", tuple(map(importance_table, ranked)), _drawn(*map(importance_bars, ranked))
-        ),
+        Section("Parameter importance", tuple(map(importance_table, ranked)), _drawn(*map(importance_bars, ranked))),
     ]
     return headline, sections, found.excluded
 

@@ -1,4 +1,4 @@
-"""What an ablation found, in sentences made of numbers; an arm that lost runs is not named without saying so."""
+"""Headline sentences of an ablation; an arm that lost runs is never named without saying so."""
 
 from __future__ import annotations
 
@@ -15,13 +15,11 @@ from .statistics.verdict import BETTER
 from .text import interval, many, value_text, with_interval, with_unit
 
 MOST_NAMED = 8
-"""Arms that a sentence names; a sweep can have many more."""
+"""Most arms that a sentence names; a sweep can have many more."""
 
 
 def arm_sentences(found: Ablation) -> list[str]:
-    """Return what was decided of each component or arm, the best mean, and how it was judged; or what is missing for
-    that.
-    """
+    """Return what was decided about each component or arm, the best mean, and the test; or what is missing for that."""
     measured = [arm for arm in found.arms if arm.values]
     if not measured:
         what = "accuracy" if found.measured == ACCURACY and found.metric.is_share else found.metric.words
@@ -30,7 +28,7 @@ def arm_sentences(found: Ablation) -> list[str]:
 
 
 def verdict_sentences(found: Ablation) -> list[str]:
-    """Return a sentence for each component or arm of which something was decided, and one for all others."""
+    """Return a sentence for each component or arm with a decision, and one for all others."""
     if found.across is not None:
         return across_sentences(found, found.across)
     judged = effects_of([comparison for comparison in found.comparisons if comparison.estimate.n > 1])
@@ -42,7 +40,7 @@ def verdict_sentences(found: Ablation) -> list[str]:
     arms = sorted((one for one in others if one.comparison.verdict.decided), key=lambda one: -abs(one.estimate.mean))
     sentences += [_arm_sentence(one, found) for one in arms[:MOST_NAMED]]
     if len(arms) > MOST_NAMED:
-        sentences.append(f"Decided of {len(arms) - MOST_NAMED} more arms: see the table.")
+        sentences.append(f"{len(arms) - MOST_NAMED} more arms were decided: see the table.")
     left = [one for own in groups.values() if own not in decided for one in own]
     left += [one for one in others if not one.comparison.verdict.decided]
     alike = [one for one in left if one.comparison.verdict.identical]
@@ -171,7 +169,7 @@ def _name(one: Effect, one_base: bool) -> str:
 
 
 def _mean_sentences(measured: Sequence[Arm], metric: Metric) -> Iterator[str]:
-    """Yield the best mean of the arms that lost no run, then the arms that lost runs and have a better one."""
+    """Yield the best mean among arms that lost no run, then better means of arms that lost runs."""
     ranked = sorted(measured, key=lambda arm: -metric.sign * arm.estimate.mean)
     same = tolerance(measured, metric)
     whole = [arm for arm in ranked if arm.whole]
@@ -208,6 +206,6 @@ def _how(judged: Sequence[Comparison], found: Ablation) -> str:
     sizes = {name: len(own) + sum(c.family == name for c in found.changes) for name, own in found.families.items()}
     joint = any(comparison.test.family_size > sizes[comparison.family] for comparison in judged)
     return (
-        f"Decided: {decided} of {many(len(judged), 'comparison')}{changes * bool(found.changes)}, by sign flips paired"
-        f" by seed (step-down maxT {'over all tables' if joint else 'within each table'}{ranks})."
+        f"Decided: {decided} of {many(len(judged), 'comparison')}{changes * bool(found.changes)}, by sign-flip tests"
+        f" paired by seed (step-down maxT {'over all tables' if joint else 'within each table'}{ranks})."
     )

@@ -1,4 +1,4 @@
-"""Metric: what decides a study, which way is better, and how its values are shown."""
+"""Metric: what a study is judged by, whether higher is better, and how values are shown."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from trainers.errors import InputError
 Better = Literal["higher", "lower"]
 PERCENT = "%"
 COUNTED = 1e-10
-"""Accuracies are counts of right answers: those that are no further apart than this are equal."""
+"""Accuracies are ratios of counts: those closer than this are equal."""
 ROUNDING = 1e-12
-"""Relative: other values that are no further apart than this are equal but for rounding."""
+"""Relative tolerance: other values closer than this are equal up to rounding."""
 
 
 @dataclass(frozen=True)
 class Metric:
-    """One number of a run, by which runs are judged or which is shown.
+    """One number of a run, to judge runs by or to show.
 
     Attributes:
-        name: what `RunRecord.metrics` has it under.
+        name: its key in `RunRecord.metrics`.
         better: whether "higher" or "lower" values are better.
-        unit: stands behind a value ("%", "ms"); empty for none. Differences of percentages are in points.
-        scale: a value is shown times this; a share that is shown in percent has 100.
-        chance: the value that guessing gives, as it is stored; None if nobody knows.
-        title: as tables have it; empty: the name.
-        meaning: what it measures, as part of a sentence; empty if nobody said.
+        unit: written after a value ("%", "ms"); empty for none. Differences of percentages are in points.
+        scale: values are multiplied by this for display; 100 for a share shown in percent.
+        chance: the value that guessing gives, unscaled; None if unknown.
+        title: heading in tables; empty: the name.
+        meaning: what it measures, as part of a sentence; may be empty.
 
-    Raises InputError for a field that cannot be.
+    Raises InputError for an invalid field.
     """
 
     name: str
@@ -50,23 +50,21 @@ class Metric:
         if not isinstance(self.scale, int | float) or not 0 < self.scale < math.inf:
             raise InputError(f"metric.scale: must be a positive number, not {self.scale!r}")
         if self.chance is not None and not (isinstance(self.chance, int | float) and math.isfinite(self.chance)):
-            raise InputError(f"metric.chance: must be a number, not {self.chance!r}; leave it out if nobody knows it")
+            raise InputError(f"metric.chance: must be a number, not {self.chance!r}; leave it out if it is unknown")
 
     @property
     def sign(self) -> int:
-        """1 where higher values are better, -1 where lower ones are: of two values times `sign` the larger is
-        better.
-        """
+        """1 if higher values are better, -1 if lower ones are: after multiplying by `sign`, larger is better."""
         return 1 if self.better == "higher" else -1
 
     @property
     def is_share(self) -> bool:
-        """Whether values are shares of 1, shown in percent, as accuracies are: intervals then stay within 0 and 1."""
+        """Whether values are shares of 1 shown in percent, as accuracies are; intervals then stay within [0, 1]."""
         return self.unit == PERCENT and self.scale == 100
 
     @property
     def heading(self) -> str:
-        """The title, or the name where there is none."""
+        """The title, or the name without one."""
         return self.title or self.name
 
     @property
@@ -148,7 +146,7 @@ class Metric:
         return f"{title}, {unit}" if unit else title
 
     def same(self, *values: float) -> float:
-        """Return how far apart two values may be that count as equal, among `values`."""
+        """Return the distance up to which two of `values` count as equal."""
         if self.is_share:
             return COUNTED
         return ROUNDING * max((abs(value) for value in values if math.isfinite(value)), default=0.0)
@@ -159,14 +157,16 @@ _HIGHER = "accuracy acc auc auroc auprc f1 precision recall r2 reward return ble
 
 
 def better_by_name(name: str) -> Better:
-    """Return which way a metric is better by the words of its name ("val_rmse": lower).
+    """Return whether "higher" or "lower" is better, by the words of the metric's name ("val_rmse": lower).
 
-    Raises InputError for a name that does not say.
+    Raises InputError if the name does not tell.
     """
     words = set(re.split(r"[^a-z0-9]+", name.lower()))
     lower, higher = words & set(_LOWER.split()), words & set(_HIGHER.split())
     if bool(lower) == bool(higher):
-        raise InputError(f'the name "{name}" does not say which way is better; say better = "higher" or "lower"')
+        raise InputError(
+            f'the name "{name}" does not tell whether higher or lower is better; set better = "higher" or "lower"'
+        )
     return "lower" if lower else "higher"
 
 

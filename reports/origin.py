@@ -1,4 +1,4 @@
-"""Which search a study follows from, and what its trials reached on seeds that the search never saw."""
+"""The search that a study follows from, and its trials' results on seeds that the search never saw."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class SearchedTrial:
-    """A trial as its search saw it: `score` is its validation accuracy, the mean over `seeds` trainings."""
+    """A trial in its search: `score` is its mean validation accuracy over `seeds` trainings."""
 
     number: int
     score: float
@@ -20,8 +20,7 @@ class SearchedTrial:
 class Origin:
     """The search that an ablation follows from; `trials` maps an arm to the trial whose settings it has.
 
-    The scores are biased upward: the trials were chosen by them. What the arms reach on seeds that the search never saw
-        is not.
+    The scores are biased upward, because the trials were chosen by them; results on unseen seeds are not.
     """
 
     search: str
@@ -30,9 +29,7 @@ class Origin:
 
 @dataclass(frozen=True)
 class FreshSeeds:
-    """What a trial of a search reached in `study`, on seeds that the search never saw; accuracies in [0, 1], one a
-    complete run.
-    """
+    """A search trial's accuracies in `study`, on seeds that the search never saw: in [0, 1], one per complete run."""
 
     study: str
     experiment_id: str
@@ -44,11 +41,11 @@ class FreshSeeds:
 
 
 def origin_of(tree: Mapping[str, Any]) -> Origin:
-    """Return the origin that JSON made of an `Origin`."""
+    """Return an `Origin` from its JSON form."""
     return Origin(tree["search"], {arm: SearchedTrial(**trial) for arm, trial in tree["trials"].items()})
 
 
 def fresh_of(tree: Mapping[str, Any]) -> FreshSeeds:
-    """Return what JSON made of a `FreshSeeds`."""
+    """Return a `FreshSeeds` from its JSON form."""
     series = {name: tuple(tree[name]) for name in ("validation", "test", "runs")}
     return FreshSeeds(tree["study"], tree["experiment_id"], tree["arm"], SearchedTrial(**tree["trial"]), **series)

@@ -1,4 +1,4 @@
-"""The one row contract: what a run's record holds, and the names that MLflow knows it by.
+"""The contract for a run's record: its fields, and their names in MLflow.
 
 `study` writes these names, `reports` reads them; nothing else joins the two packages.
 """
@@ -21,7 +21,7 @@ from .metric import Metric as Metric
 from .origin import FreshSeeds, Origin, fresh_of, origin_of
 from .shown import Shown, shown_of
 
-# Tags of every run. The values are strings; JSON where it says so.
+# Tags of every run. Values are strings, JSON where stated.
 TAG_STATE = "mamlab.state"
 TAG_STUDY = "study"
 TAG_KIND = "kind"
@@ -33,7 +33,7 @@ TAG_TRIAL = "trial"
 """Optuna's trial number, zero-padded to four digits because MLflow sorts tags as strings."""
 TAG_CELL = "cell"
 TAG_CHECKPOINT = "checkpoint"
-"""What `mamlab doctor --fix` noted of a complete run without its checkpoint: "gone"; else absent."""
+""""gone" if `mamlab doctor --fix` found a complete run without its checkpoint; else absent."""
 TAG_DATA = "data"
 TAG_DATA_CHECKSUM = "data_checksum"
 TAG_GIT_COMMIT = "git_commit"
@@ -41,20 +41,20 @@ TAG_VERSIONS = "versions"
 """JSON object: package -> version."""
 TAG_DEVICE = "device"
 TAG_REUSED_FROM = "reused_from"
-"""Run id of the training whose numbers these are; absent in a run that trained itself."""
+"""Id of the run whose results were reused; absent in a run that trained itself."""
 TAG_RESUMED = "resumed"
-"""How often the run was interrupted and then taken up again; absent for never."""
+"""How often the run was interrupted and resumed; absent for never."""
 TAG_PRESET = "preset"
 TAG_DROPPED = "dropped"
-"""JSON object: dotted path of a setting that normalising dropped -> the reason."""
+"""JSON object: dotted path of a setting that normalising dropped -> reason."""
 TAG_MESSAGE = "message"
 """Why the run diverged or failed: a sentence."""
 TAG_STOPS_TRIAL = "stops_trial"
-"""Of a seed's run: a pruner stopped its trial after it, before all seeds were trained."""
+"""A pruner stopped the trial after this seed's run, before all seeds were trained."""
 TAG_PARENT = "mlflow.parentRunId"
 TAG_RUN_NAME = "mlflow.runName"
 
-# Tags of the parent run alone. The artifact `FACTS_FILE` says the same: a tag that would be too long only names it.
+# Tags of the parent run alone. The artifact `FACTS_FILE` holds the same; a tag that would be too long only names it.
 TAG_FAMILIES = "families"
 """JSON list of [name, [[arm, base], ...]]: the families within which p values are adjusted."""
 TAG_DESIGN = "design"
@@ -68,27 +68,25 @@ TAG_TEST = "test_statistic"
 TAG_ADJUST = "adjust"
 """Of an ablation: "study", if p values are adjusted over all comparisons; absent for within each family."""
 TAG_TRAINED_BY = "trained_by"
-"""Who trained, where that is not MAML++'s own trainer: "module:name" and its source's checksum; absent for ours."""
+"""A trainer other than the built-in one: "module:name" and its source's checksum; absent for the built-in."""
 TAG_METRIC = "metric"
-"""JSON object of the `Metric` that runs are measured by, where that is not accuracy: of every run."""
+"""JSON object of the `Metric` that runs are measured by, if it is not accuracy; on every run."""
 TAG_TRUSTED, TAG_PAIRING = "trusted", "pairing"
 """Of other methods: the source that was taken for the same; what trainings with equal seeds share."""
 TAG_LOOKS = "looks"
-"""JSON list of the numbers of seeds at which an ablation is judged; absent for once, with all."""
+"""JSON list of the numbers of seeds at which an ablation is judged; absent for one test with all seeds."""
 TAG_MARGIN = "margin"
 """Of an ablation, JSON number: differences below this many points do not matter; absent for none."""
 TAG_SEARCHED = "searched"
 """JSON list of the dotted names that the search varied."""
 TAG_HELD = "mamlab.held"
-"""Of the study's own run, JSON object: label -> cell, of the runs that wait because another process holds their
-cell.
+"""Of the study's own run, JSON object: label -> fingerprint of the runs that wait because another process trains
+theirs.
 """
 TAG_SPACE = "space"
-"""JSON object: dotted name -> what the search draws it from, as `StudyInfo.space` has it."""
+"""JSON object: dotted name -> the distribution that the search draws it from, in the form of `StudyInfo.space`."""
 TAG_DATA_PATH = "data_path"
-"""Where the data lay when the study last started, absolute. `TAG_DATA_CHECKSUM` says what it is; no report has the
-path.
-"""
+"""Absolute path of the data when the study last started; reports have only `TAG_DATA_CHECKSUM`, not the path."""
 TAG_ORIGIN = "origin"
 """JSON object of an ablation's `Origin`: the search whose trials its arms are."""
 TAG_ORIGIN_SEARCH = "origin_search"
@@ -97,11 +95,9 @@ TAG_ORIGIN_SEARCH = "origin_search"
 ROLE_STUDY = "study"
 ROLE_RUN = "run"
 ROLE_SUPERSEDED = "superseded"
-"""A run that failed and was run again as another one. Nothing reads it."""
+"""Role of a failed run that was replaced by a new one; reports ignore it."""
 ROLE_SUMMARY = "summary"
-"""A run that trains nothing: it shows an arm's (or a trial's) mean and interval in the MLflow UI. Reports do not read
-it.
-"""
+"""Role of a run that only shows an arm's (or trial's) mean and interval in the MLflow UI; reports ignore it."""
 
 SEARCH = "search"
 ABLATION = "ablation"
@@ -117,11 +113,11 @@ INTERRUPTED = "interrupted"
 RUNNING = "running"
 WAITING = "waiting"
 STATES = (COMPLETE, PRUNED, DIVERGED, OUT_OF_MEMORY, FAILED, INTERRUPTED, RUNNING, WAITING)
-"""Every state, in the order in which reports count them."""
+"""All states, in the order in which reports count them."""
 EndState = Literal["complete", "pruned", "diverged", "out_of_memory", "failed", "interrupted"]
-"""How a run ends; an interrupted one goes on with its study."""
+"""How a run ends; an interrupted run is resumed with its study."""
 ENDED: tuple[str, ...] = tuple(state for state in get_args(EndState) if state != INTERRUPTED)
-"""States of a run that changes no more."""
+"""Final states."""
 
 # Metrics of every epoch; the step is the 1-based epoch. Accuracies lie in [0, 1].
 TRAIN_LOSS = "train_loss"
@@ -142,7 +138,7 @@ BEST_EPOCH = "best_epoch"
 EPOCHS_RUN = "epochs_run"
 SECONDS = "seconds"
 COMPUTE = "work"
-"""Counted operations of the epochs that were run, as a multiple of those of the base config's whole training."""
+"""Counted operations of the epochs run, as a multiple of the base config's whole training."""
 TEST_ACCURACY = "test_accuracy"
 TEST_ACCURACY_SE = "test_accuracy_se"
 ENSEMBLE_TEST_ACCURACY = "ensemble_test_accuracy"
@@ -156,19 +152,17 @@ FINAL_METRICS = (
 CONFIG_FILE = "config.json"
 PER_TASK_FILE = "per_task.json"
 AUDIT = "audit"
-"""Key in `PER_TASK_FILE`: the same checkpoints measured in other ways, "batch.top1" -> accuracies, and so on."""
+"""Key in `PER_TASK_FILE`: evaluation variants of the same checkpoints, "batch.top1" -> accuracies, and so on."""
 INNER_RATES_FILE = "inner_rates.json"
-"""Adapted weight -> its rate at each inner step, of the best epoch."""
+"""Adapted weight -> its learning rate at each inner step, at the best epoch."""
 SCHEDULES_FILE = "schedules.json"
-"""What the config plans by epoch: name of a curve -> its value at each epoch from 1."""
+"""Schedules planned by the config: curve name -> value at each epoch from 1."""
 INNER_RATES_PICTURE = "inner_rates.svg"
 RESULT_FILES = (PER_TASK_FILE, SCHEDULES_FILE, INNER_RATES_FILE)
 """Artifacts that every complete run has."""
 SPEC_FILE = "spec.toml"
 FACTS_FILE = "study_facts.json"
-"""Of the parent run: JSON object of what is said once for the study, by the names of its tags
-(`reports.data.facts`).
-"""
+"""Artifact of the parent run: JSON object of the study's facts by tag name (`reports.data.facts`)."""
 REPORT_FOLDER = "report"
 
 SINGLE = "single"
@@ -184,11 +178,11 @@ SECOND_ORDER = "second_order"
 
 
 MAMLPP_PAIRING = "initial weights, tasks"
-"""What trainings of MAML++ with equal seeds share."""
+"""What MAML++ trainings with equal seeds share."""
 
 
 class ReportError(InputError):
-    """A report that cannot be made; the message says what to do."""
+    """A report that cannot be made; the message gives the remedy."""
 
 
 @dataclass(frozen=True)
@@ -222,11 +216,12 @@ class RunRecord:
 
 @dataclass(frozen=True)
 class StudyInfo:
-    """What is said once for a whole study.
+    """Facts about a whole study.
 
-    `families` hold the comparisons. `searched` are the dotted names that a search varied; `space` says what each was
-    drawn from: {"low", "high"}, whole numbers if both are, with "log" or "step", or {"choices"}. It is empty in records
-        of earlier versions. `mlflow_address` is where the MLflow UI answers
+    `families` hold the comparisons. `searched` are the dotted names that a search varied; `space` is the distribution
+    each was drawn from: {"low", "high"}, whole numbers if both are, with "log" or "step", or {"choices"}. Empty in
+    records
+        of earlier versions. `mlflow_address` is the URL of the MLflow UI
     ("http://127.0.0.1:5000"); without it the report holds no links to runs.
     """
 
@@ -240,47 +235,47 @@ class StudyInfo:
     searched: tuple[str, ...] = ()
     space: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     score: str = "mean"
-    """What ranks trials of several seeds: "mean", or "lower_bound", the lower end of the one-sided 95 % t interval."""
+    """Score that ranks trials of several seeds: "mean", or "lower_bound" of the one-sided 95 % t interval."""
     test: str = "max_t"
     adjust: str = "family"
     """Of an ablation: "moderated" or "max_t"; and whether p is adjusted within each "family" or over the whole
     "study".
     """
     trained_by: str = ""
-    """Who trained, as `TAG_TRAINED_BY` has it; empty for MAML++'s own trainer."""
+    """The trainer, in the form of `TAG_TRAINED_BY`; empty for the built-in MAML++ trainer."""
     measured: Metric = ACCURACY
     """What runs are measured by; the names of their metrics follow from its name."""
     metric: Metric | None = None
-    """What decides an ablation; None: `measured` on test data, or on validation data where no run was tested."""
+    """Primary metric of an ablation; None: `measured` on test data, or on validation data if no run was tested."""
     source: str = ""
-    """What the results are, if mamlab did not train them: a file with its checksum, an experiment."""
+    """Source of results that mamlab did not train: a file with its checksum, or an experiment."""
     pairing: str = MAMLPP_PAIRING
-    """What runs of equal seeds share, comma-separated; empty where nobody said."""
+    """What runs of equal seeds share, comma-separated; empty if unknown."""
     looks: tuple[int, ...] = ()
     """Of an ablation: the numbers of seeds at which it is judged, if it declares several."""
     margin: float | None = None
     """Of an ablation: differences below this many percentage points do not matter."""
     shown: tuple[Shown, ...] = ()
-    """Looks that were taken, in their order, the one of this report among them."""
+    """Looks taken so far in order, including that of this report."""
     origin: Origin | None = None
     fresh: tuple[FreshSeeds, ...] = ()
     """Of a search: its trials in the studies that follow from it."""
     mlflow_address: str | None = None
     description: str = ""
     spec: str = ""
-    """The spec file's text, as the study last ran with it."""
+    """Text of the spec file of the last start."""
     paper: str = ""
-    """Name of the published table that stands beside ours, of `reports.tables.paper`; empty for none."""
+    """Name of the published table to compare with, of `reports.tables.paper`; empty for none."""
     missing: str = ""
-    """Which runs that have ended are missing in MLflow, and how to bring them back; empty if none is."""
+    """Which ended runs are missing in MLflow, and how to restore them; empty if none is."""
     notes: tuple[str, ...] = ()
-    """What the store that it was read from has to say: sentences, which files do not keep."""
+    """Notes on the store that it was read from: sentences, not kept in exported files."""
 
     @classmethod
     def from_tree(cls, tree: Mapping[str, Any]) -> StudyInfo:
-        """Return the study that `dataclasses.asdict` turned into JSON; keys of other versions are passed over.
+        """Return a `StudyInfo` from its JSON form; keys of other versions are ignored.
 
-        Raises TypeError, ValueError, KeyError or AttributeError for a tree of another form.
+        Raises TypeError, ValueError, KeyError or AttributeError for another form.
         """
         known = {field.name for field in fields(cls)}
         origin, metric, measured = (tree.get(name) for name in ("origin", "metric", "measured"))

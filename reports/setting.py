@@ -1,4 +1,4 @@
-"""The setting of a study in a line: what a reader has to know before any number."""
+"""One-line summary of a study's setting, for a report's title."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ DATA = {"omniglot": "Omniglot", "glyphs": "Glyphs", "cifar_fs": "CIFAR-FS", "ima
 
 
 def setting_of(records: Sequence[RunRecord], info: StudyInfo) -> str:
-    """Return "5-way 1-shot Omniglot, 16 filters, 2,400 iterations": what all runs have in common; the study's name
-    where they do not say.
+    """Return "5-way 1-shot Omniglot, 16 filters, 2,400 iterations": what all runs have in common; the study's name if
+    that is unknown.
     """
     known = {path: _common(records, path) for path in ("episodes.ways", "episodes.shots", "model.filters")}
     epochs, iterations = (_common(records, f"budget.{name}") for name in ("epochs", "iterations"))

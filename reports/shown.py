@@ -1,4 +1,4 @@
-"""Looks that were taken at a study: which complete seeds a command showed, and what was declared by then."""
+"""Looks taken at a study: the complete seeds that a command showed, and what was declared by then."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Shown:
-    """One look: the complete `seeds` that were shown, and the looks and the margin (points) that the spec declared."""
+    """One look: the complete `seeds` shown, and the looks and the margin (points) that the spec declared."""
 
     seeds: tuple[int, ...]
     looks: tuple[int, ...] = ()
@@ -17,7 +17,7 @@ class Shown:
 
 
 def shown_of(tree: Mapping[str, Any]) -> Shown:
-    """Return the look that JSON made of a `Shown`. Raises TypeError, ValueError or KeyError for another form."""
+    """Return a `Shown` from its JSON form. Raises TypeError, ValueError or KeyError for another form."""
     margin = tree.get("margin")
     return Shown(
         tuple(int(seed) for seed in tree["seeds"]),

@@ -1,7 +1,7 @@
-"""How numbers are written for people, in reports and on a terminal: one format each.
+"""Formats of numbers in reports and on a terminal.
 
-Accuracies are shown in percent with two decimals, differences in percentage points; values of other metrics with five
-digits, times their scale.
+Accuracies are shown in percent with two decimals, differences in percentage points; values of other metrics are
+multiplied by their scale and shown with five digits.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ DIGITS = 5
 
 
 def percent(value: float | None, signed: bool = False) -> str:
-    """Return a share of 1 as percent with two decimals ("97.12"), or a dash for what is not a finite number."""
+    """Return a share of 1 as percent with two decimals ("97.12"), or a dash if it is not finite."""
     return value_text(value, signed)
 
 
 def value_text(value: float | None, signed: bool = False, metric: Metric = ACCURACY) -> str:
     """Return a value of `metric`, or a difference, without its unit: a percentage with two decimals, another number
-    with five digits ("1769.7", "0.012345"); a dash for what is not a finite number.
+    with five digits ("1769.7", "0.012345"); a dash if it is not finite.
     """
     if value is None or not math.isfinite(value):
         return NONE
@@ -76,19 +76,19 @@ def with_interval(found: Estimate, signed: bool = False, metric: Metric = ACCURA
 
 
 def p_value(p: float | None) -> str:
-    """Return p with two significant digits, or what it is below."""
+    """Return p with two significant digits, or an upper bound for a very small one."""
     if p is None:
         return NONE
     return f"{p:.2g}" if p >= 0.0001 else "<0.0001"
 
 
 def many(count: int, noun: str, plural: str = "") -> str:
-    """Return "1 pair" or "2 pairs"; `plural` where it is not the noun with an s."""
+    """Return "1 pair" or "2 pairs"; give `plural` for an irregular noun."""
     return f"{count} {noun if count == 1 else plural or f'{noun}s'}"
 
 
 def duration(seconds: float | None) -> str:
-    """Return a length of time: 42 s, 3 min 05 s, 2 h 10 min; a dash for None."""
+    """Return a duration: 42 s, 3 min 05 s, 2 h 10 min; a dash for None."""
     if seconds is None:
         return NONE
     whole = round(seconds)
@@ -100,9 +100,7 @@ def duration(seconds: float | None) -> str:
 
 
 def about(seconds: float) -> str:
-    """Return a guess of a length of time, no finer than it is worth: under 1 min, about 3 min, about 2.5 h, about
-    3 days.
-    """
+    """Return an estimated duration, coarsely rounded: under 1 min, about 3 min, about 2.5 h, about 3 days."""
     minutes, hours = seconds / 60, seconds / 3600
     if minutes < 1:
         return "under 1 min"
@@ -114,7 +112,7 @@ def about(seconds: float) -> str:
 
 
 def setting_text(text: str | None) -> str:
-    """Return a searched parameter's value: numbers with four digits, what was not active as "off"."""
+    """Return a searched parameter's value: numbers with four digits, "off" for an inactive one."""
     if text is None:
         return "off"
     try:

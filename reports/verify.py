@@ -1,6 +1,4 @@
-"""Whether a report still says what its raw results say: tables made again from the files, and results against
-MLflow's.
-"""
+"""Verifies a report: its tables against its raw results, and those against MLflow."""
 
 from __future__ import annotations
 
@@ -26,17 +24,15 @@ from .render.tables_json import TABLES, made_with, to_json
 from .statistics.summary import in_order
 
 TOLERANCE = 1e-9
-"""Between a test accuracy and the mean of its tasks: both are double precision, summed in another order."""
+"""Tolerance between a test accuracy and the mean of its tasks (summed in another order)."""
 
 NOT_REACHED = {names.SECONDS, names.EPOCH_SECONDS, names.TASKS_PER_SECOND, names.COMPUTE}
-"""Metrics that say nothing of what a training reached: times, and compute as a multiple of what its own study's base
-takes.
-"""
+"""Metrics not compared between repeats: times, and compute relative to the study's own base."""
 
 
 @dataclass(frozen=True)
 class Difference:
-    """Something that is not as it should be: where, what stands there, and what should."""
+    """A mismatch: where, the value found, and the expected one."""
 
     where: str
     found: str
@@ -47,13 +43,11 @@ class Difference:
 
 
 def verify_documents(folder: Path, *, pages: bool = True) -> list[Difference]:
-    """Return where the report in `folder` differs from what its raw results give: each value of its tables, then its
-    pages.
+    """Return where the report in `folder` differs from its raw results: each value of its tables, then its pages.
 
-    Also which of its files are no longer what was written. Pages are compared byte by byte but for the drawings in
-    them, and only where the packages that made them are the releases here (`pages_note`). Without `pages`, nothing is
-    drawn.
-    Raises ReportError if the raw results cannot be read.
+    Changed files are reported too. Pages are compared byte by byte, drawings aside, and only if they were made with the
+    package releases installed here (`pages_note`). Without `pages`, nothing is drawn. Raises ReportError if the raw
+    results cannot be read.
     """
     info, records = read_files(folder, checked=False)
     report = compose(records, info)
@@ -72,7 +66,7 @@ def verify_documents(folder: Path, *, pages: bool = True) -> list[Difference]:
 def pages_note(folder: Path) -> str:
     """Return why the pages of the report in `folder` are not compared byte by byte; empty if they are."""
     if not (folder / TABLES).is_file():
-        again = f"`mamlab report --from {quote(str(folder))} --out {quote(str(folder))}` makes it anew"
+        again = f"`mamlab report --from {quote(str(folder))} --out {quote(str(folder))}` makes it again"
         return (
             f"it was made by an earlier version, without {TABLES}, and only the accuracies in its report.md were"
             f" compared: {again}"
@@ -85,7 +79,7 @@ def pages_note(folder: Path) -> str:
         for package in here
         if then.get(package) != here[package]
     ]
-    return f"its pages were not compared, as they were made with {', '.join(other)}" if other else ""
+    return f"its pages were not compared, because they were made with {', '.join(other)}" if other else ""
 
 
 def verify_records(ours: Sequence[RunRecord], theirs: Sequence[RunRecord]) -> list[Difference]:
@@ -103,10 +97,10 @@ def verify_records(ours: Sequence[RunRecord], theirs: Sequence[RunRecord]) -> li
 
 
 def verify_repeats(ours: Sequence[RunRecord], others: Sequence[RunRecord]) -> tuple[int, list[Difference]]:
-    """Return how many trainings (config, seed, data) are complete in both, and where what they reached differs, to the
-    last bit.
+    """Return how many trainings (config, seed, data) are complete in both, and every difference of their results, to
+    the last bit.
 
-    Raises ReportError if none is, as nothing was compared then.
+    Raises ReportError if none is.
     """
     pairs = _repeated(ours, others)
     if not pairs:
@@ -121,7 +115,7 @@ def verify_repeats(ours: Sequence[RunRecord], others: Sequence[RunRecord]) -> tu
 
 
 def drift(ours: Sequence[RunRecord], others: Sequence[RunRecord]) -> str:
-    """Return how far apart, in points of test accuracy, the trainings ended that both have; "" if it cannot be told."""
+    """Return the difference in test accuracy, in points, of the trainings that both have; "" if unknown."""
     both = [
         (a.metrics.get(names.TEST_ACCURACY), b.metrics.get(names.TEST_ACCURACY)) for a, b in _repeated(ours, others)
     ]
@@ -131,7 +125,7 @@ def drift(ours: Sequence[RunRecord], others: Sequence[RunRecord]) -> str:
     return (
         f"test accuracy of the {len(points)} trainings that were repeated: there minus here {mean(points):+.2f} points"
         f" on average, standard deviation {stdev(points):.2f} (another machine or version rounds differently, and"
-        " training carries that on)"
+        " training amplifies that)"
     )
 
 
@@ -228,7 +222,7 @@ def _close(value: object, other: object) -> bool:
 
 
 def _page_differences(folder: Path, report: Report) -> Iterator[Difference]:
-    """Yield the first other line of each page and LaTeX table, drawings aside: another processor draws other digits."""
+    """Yield the first different line of each page and LaTeX table, drawings aside (they differ between processors)."""
     files = page_files(report) | {f"tables/{name}": content for name, content in latex_files(report).items()}
     for name in files.keys() - {TABLES}:
         pages = [DRAWING.sub("", text).splitlines() for text in (_read(folder / name), files[name].decode())]
@@ -239,9 +233,9 @@ def _page_differences(folder: Path, report: Report) -> Iterator[Difference]:
 
 
 def _earlier_differences(page: Path, expected: str) -> Iterator[Difference]:
-    """Yield the accuracies on a page of an earlier version that the raw results do not give.
+    """Yield the accuracies on a page of an earlier version that do not follow from the raw results.
 
-    Its words may be others, and so may its intervals: how those are made has changed.
+    Words and intervals are not compared, because both have changed since.
     """
     if not page.is_file():
         yield Difference(page.name, "missing", "the tables of this report")

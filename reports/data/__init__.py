@@ -1,1 +1,1 @@
-"""Data: MLflow or exported files in, records out; and files written so that nothing is lost."""
+"""Reading run records from MLflow or exported files, and writing files safely."""

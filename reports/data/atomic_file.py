@@ -1,4 +1,4 @@
-"""A file that is written whole or not at all: beside its place, flushed, renamed."""
+"""Atomic file writes: to a temporary file in the same folder, flushed, then renamed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..records import ReportError
 
 
 def write_file(file: Path, content: str | bytes) -> None:
-    """Write a file whole or not at all. Raises ReportError if it cannot be written."""
+    """Write a file atomically. Raises ReportError if it cannot be written."""
     beside = file.with_name(f".{file.name}.{os.getpid()}.tmp")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -20,16 +20,16 @@ def write_file(file: Path, content: str | bytes) -> None:
         beside.replace(file)
         sync(file.parent)
     except OSError as error:
-        raise ReportError(f"{file} cannot be written: {reason(error)}; make room, or name another place") from error
+        raise ReportError(
+            f"{file} cannot be written: {reason(error)}; free disk space or choose another place"
+        ) from error
     finally:
         with suppress(OSError):
             beside.unlink(missing_ok=True)
 
 
 def sync(path: Path) -> None:
-    """Wait until a file, or a folder's list of files, is on the disk; a file system that has no such call for folders
-    is let be.
-    """
+    """Flush a file or folder to disk (fsync); file systems that cannot flush folders are ignored."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -41,5 +41,5 @@ def sync(path: Path) -> None:
 
 
 def reason(error: OSError) -> str:
-    """Return what the system says of an error, in words."""
+    """Return the system's message for an error."""
     return error.strerror or str(error)

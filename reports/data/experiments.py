@@ -1,6 +1,4 @@
-"""Which MLflow experiment is a study's, whatever it is called by now: somebody may have renamed or deleted it in the
-UI.
-"""
+"""Finds a study's MLflow experiment, even if it was renamed or deleted in the UI."""
 
 from __future__ import annotations
 
@@ -17,16 +15,16 @@ if TYPE_CHECKING:
     from mlflow.entities import Experiment, Run
 
 STUDY_TAG = "mamlab.study"
-"""Of an experiment: the name of the study that it is of."""
+"""Tag of an experiment: the name of its study."""
 EVERYWHERE = 3
-"""MLflow's `ViewType` of what is active or deleted."""
+"""MLflow's `ViewType` for active and for deleted experiments."""
 
 
 def find_experiment(client: MlflowClient, study: str, known_id: str = "") -> Experiment | None:
     """Return the experiment of a study, None if there is none yet.
 
-    `known_id` is where Optuna's side says that it is; then its tag tells, then the study's own run in it (written by
-    versions before there was a tag), then its name. Raises ReportError if it was deleted, or if two may be it.
+    Looked up by `known_id` (recorded in Optuna's storage), then by its tag, then by the study's own run in it (earlier
+    versions wrote no tag), then by its name. Raises ReportError if it was deleted, or if two experiments match.
     """
     found = _by_id(client, study, known_id) or _tagged(client, study) or _with_parent(client, study)
     found = found or _by_name(client, study)
@@ -41,25 +39,25 @@ def find_experiment(client: MlflowClient, study: str, known_id: str = "") -> Exp
     if len(there) > 1:
         which = " and ".join(f'"{one.name}" (id {one.experiment_id})' for one in there)
         raise ReportError(
-            f'two MLflow experiments hold runs of the study "{study}": {which}; delete the one that is not wanted with '
+            f'two MLflow experiments hold runs of the study "{study}": {which}; delete the wrong one with '
             f"`{_command(client, 'delete')} ID` (it can be restored)"
         )
     return there[0] if there else None
 
 
 def study_of(experiment: Experiment, parent: Run | None = None) -> str:
-    """Return the name of the study that an experiment is of."""
+    """Return the name of an experiment's study."""
     said = parent.data.tags.get(names.TAG_STUDY) if parent else None
     return str(experiment.tags.get(STUDY_TAG) or said or experiment.name)
 
 
 def renamed(experiment: Experiment, study: str) -> str:
-    """Return the sentence that says what a study's experiment is called; empty if it is called as the study."""
+    """Return a sentence with the experiment's name; empty if it is the study's name."""
     return "" if experiment.name == study else f'the study "{study}" is called "{experiment.name}" in MLflow now'
 
 
 def parent_of(client: MlflowClient, experiment_id: str) -> Run | None:
-    """Return the study's own run, also out of MLflow's bin; None if there is none."""
+    """Return the study's own run, even if it was deleted; None if there is none."""
     where = f"tags.{names.TAG_ROLE} = '{names.ROLE_STUDY}'"
     for view in (ACTIVE, DELETED):
         if runs := list(runs_where(client, [experiment_id], where, view)):
@@ -68,7 +66,7 @@ def parent_of(client: MlflowClient, experiment_id: str) -> Run | None:
 
 
 def _command(client: MlflowClient, what: str) -> str:
-    """Return the command that does so with an experiment of the client's store, but for the experiment's id."""
+    """Return the MLflow command for an experiment in the client's store, without the experiment's id."""
     return f"MLFLOW_TRACKING_URI={client.tracking_uri} mlflow experiments {what} --experiment-id"
 
 
@@ -77,7 +75,7 @@ def _by_id(client: MlflowClient, study: str, known_id: str) -> list[Experiment]:
 
     found: list[Experiment] = []
     if known_id:
-        with suppress(MlflowException):  # another store by now, perhaps
+        with suppress(MlflowException):  # perhaps another store
             found = [client.get_experiment(known_id)]
     return [one for one in found if study_of(one, parent_of(client, one.experiment_id)) == study]
 
@@ -87,7 +85,7 @@ def _tagged(client: MlflowClient, study: str) -> list[Experiment]:
 
 
 def _with_parent(client: MlflowClient, study: str) -> list[Experiment]:
-    """Return the experiments without a tag that hold a study's own run of that name."""
+    """Return the untagged experiments that hold a study's own run of that name."""
     every = {one.experiment_id: one for one in _experiments(client) if STUDY_TAG not in one.tags}
     where = f"tags.{names.TAG_ROLE} = '{names.ROLE_STUDY}' and tags.{names.TAG_STUDY} = '{study}'"
     ids = {run.info.experiment_id for run in runs_where(client, [*every], where, EVERYWHERE)} if every else set()

@@ -1,6 +1,4 @@
-"""What is said once for a whole study, as its own run in MLflow keeps it: in one artifact, because tags are cut at a
-length.
-"""
+"""Facts about a whole study, kept by its own run in MLflow in one artifact, because tags have a length limit."""
 
 from __future__ import annotations
 
@@ -17,7 +15,7 @@ if TYPE_CHECKING:
     from mlflow.entities import Run
 
 PLAIN = (names.TAG_SCORE, names.TAG_TEST, names.TAG_ADJUST, names.TAG_TRAINED_BY, names.TAG_PAIRING, names.TAG_TRUSTED)
-"""Facts whose tag is the text itself, not JSON."""
+"""Facts whose tag is plain text, not JSON."""
 FACTS = (
     names.TAG_FAMILIES,
     names.TAG_DESIGN,
@@ -32,10 +30,10 @@ FACTS = (
 
 
 def read_facts(client: Any, parent: Run) -> dict[str, Any]:
-    """Return the facts of a study by the names of `FACTS`, those that it has, from its own run `parent`.
+    """Return the facts that a study has, by the names of `FACTS`, from its own run `parent`.
 
     They are read from the artifact `study_facts.json`, and from the tags where there is none (earlier versions wrote
-    only these). Raises ReportError for an artifact or a tag that is not whole: it is never taken for a value.
+    only these). Raises ReportError for a truncated artifact or tag.
     """
     if names.FACTS_FILE not in {artifact.path for artifact in client.list_artifacts(parent.info.run_id)}:
         return facts_in(parent.data.tags)
@@ -57,7 +55,7 @@ def fetch_facts(client: Any, run_id: str) -> dict[str, Any]:
 
 
 def facts_in(tags: Mapping[str, str]) -> dict[str, Any]:
-    """Return the facts in the tags of a study's own run. Raises ReportError for a tag that is not whole."""
+    """Return the facts in the tags of a study's own run. Raises ReportError for a truncated tag."""
     return {name: _value(name, tags) for name in FACTS if tags.get(name)}
 
 
@@ -70,9 +68,8 @@ def _value(name: str, tags: Mapping[str, str]) -> Any:
 
 
 def json_tag(record: RunRecord, name: str) -> Any:
-    """Return the JSON value of a run's tag, None without it; text of another form stands for itself.
-
-    Raises ReportError for JSON that is not whole.
+    """Return the JSON value of a run's tag, None without the tag; text that is not JSON is returned as it is. Raises
+    ReportError for truncated JSON.
     """
     text = record.tags.get(name, "")
     try:
@@ -81,8 +78,8 @@ def json_tag(record: RunRecord, name: str) -> Any:
         if not text.startswith(("{", "[")):
             return text
         raise ReportError(
-            f'study "{record.study}", run "{record.name}" ({record.run_id}): its tag "{name}" is not whole ({len(text)}'
-            " characters of broken JSON), so it says nothing. Delete the tag on the run's page in the MLflow UI"
+            f'study "{record.study}", run "{record.name}" ({record.run_id}): its tag "{name}" is truncated ({len(text)}'
+            " characters of broken JSON) and cannot be read. Delete the tag on the run's page in the MLflow UI"
             " (mamlab ui): then it counts as unknown"
         ) from None
 
@@ -91,7 +88,7 @@ def _cut(what: str, tags: Mapping[str, str]) -> str:
     study, kind = tags.get(names.TAG_STUDY, ""), tags.get(names.TAG_KIND, "")
     command = "mamlab " + {names.SEARCH: "search", names.ABLATION: "ablate"}.get(kind, "train")
     return (
-        f'study "{study}": {what} of its own run in MLflow is not whole, so what it says of the study cannot be read.'
+        f'study "{study}": {what} of its own run in MLflow is truncated, so that part of the study cannot be read.'
         f" Start the study again with its spec file ({command} SPEC): that writes it anew and trains nothing that is"
         " done"
     )

@@ -1,8 +1,8 @@
-"""A study's records as files, from which the same report can be made again without MLflow.
+"""Export of a study's records, from which the same report can be made again without MLflow.
 
-runs.csv         a row a run; columns run_id ... ended_at, then param:NAME, metric:NAME, tag:NAME; empty: absent
-per_task.parquet a row a test task: run_id, which (see `records.RunRecord.per_task`), task (0-based), accuracy in [0, 1]
-curves.parquet   a row an epoch: run_id, metric, epoch, value; for the inner rates "epoch" is the inner step
+runs.csv         one row per run; columns run_id ... ended_at, then param:NAME, metric:NAME, tag:NAME; empty: absent
+per_task.parquet one row per test task: run_id, which (see `records.RunRecord.per_task`), task (0-based), accuracy in
+[0, 1] curves.parquet   one row per epoch: run_id, metric, epoch, value; for the inner rates "epoch" is the inner step
 study.json       the `StudyInfo`
 """
 
@@ -31,7 +31,7 @@ RUNS, PER_TASK, CURVES, STUDY = "runs.csv", "per_task.parquet", "curves.parquet"
 DATA = (STUDY, RUNS, PER_TASK, CURVES)
 
 FORMAT = 2
-"""Raised when an export holds more of a run than before: older ones are read, but made anew from MLflow."""
+"""Format version. Older exports are read, but made again from MLflow when a report is written."""
 
 TEXT_FIELDS = ("run_id", "experiment_id", "study", "kind", "name", "state", "fingerprint")
 NUMBER_FIELDS: dict[str, type] = {"seed": int, "trial": int, "started_at": float, "ended_at": float}
@@ -54,7 +54,7 @@ GROUPS = {"param": "params", "metric": "metrics", "tag": "tags"}
 
 def column(field_name: str) -> str:
     """Return the column of runs.csv that holds a plain field of `RunRecord`."""
-    return {"fingerprint": "cell"}.get(field_name, field_name)  # what is on disk keeps its names
+    return {"fingerprint": "cell"}.get(field_name, field_name)  # names on disk do not change
 
 
 def write_files(records: Sequence[RunRecord], info: StudyInfo, folder: Path) -> None:
@@ -68,7 +68,7 @@ def write_files(records: Sequence[RunRecord], info: StudyInfo, folder: Path) -> 
 
 
 def _tree(info: StudyInfo) -> dict[str, Any]:
-    """Return the study as JSON has it: without what is seldom there, and what the reader's own store says."""
+    """Return the study as JSON, without empty rare fields and without what the reader's own store says."""
     tree = asdict(info)
     del tree["notes"]
     for name in ("space", "missing", "trained_by", "metric", "source", "looks", "margin", "shown"):
@@ -82,7 +82,7 @@ def _tree(info: StudyInfo) -> dict[str, Any]:
 
 
 def is_current(folder: Path) -> bool:
-    """Return whether `folder` holds a whole export of this version: with a manifest whose checksums agree."""
+    """Return whether `folder` holds a complete export of this version, with matching checksums."""
     try:
         manifest = read_manifest(folder)
         if (
@@ -99,10 +99,10 @@ def is_current(folder: Path) -> bool:
 
 
 def read_files(folder: Path, *, checked: bool = True) -> tuple[StudyInfo, list[RunRecord]]:
-    """Return what `write_files` wrote. Raises ReportError naming the file that is missing, damaged or not of this form.
+    """Return what `write_files` wrote. Raises ReportError naming a file that is missing, damaged or of another format.
 
-    runs.csv alone is enough, a table in a mail: for everything but curves. Where a manifest or study.json says that
-    there were others, each of them must be there, and with `checked` be as the manifest has it.
+    runs.csv alone is enough for everything but curves. Where a manifest or study.json lists other files, each of them
+    must be there, and with `checked` match its checksum in the manifest.
     """
     finish_writing(folder)
     if checked:
@@ -121,7 +121,7 @@ def read_rows(folder: Path) -> tuple[StudyInfo, list[RunRecord]]:
 
 
 def is_export(folder: Path) -> bool:
-    """Return whether `folder` holds an export, or what is left of one."""
+    """Return whether `folder` holds an export, complete or not."""
     return any((folder / name).is_file() for name in (*DATA, MANIFEST))
 
 
@@ -143,12 +143,12 @@ def _read(folder: Path, per_task: Table, curves: Table) -> tuple[StudyInfo, list
 
 
 def _refuse_damaged(folder: Path) -> None:
-    """Raise ReportError naming each file of an export that is missing, or not as it was written."""
+    """Raise ReportError naming each file of an export that is missing or changed."""
     wrong = damaged_files(folder)
     if wrong:
         raise ReportError(
             f"{folder}: {'; '.join(wrong)}. Write the report again with `mamlab report STUDY --out"
-            f" {shlex.quote(str(folder))}`, or bring the file back from a copy; if you changed it yourself and mean it,"
+            f" {shlex.quote(str(folder))}`, or restore the file from a copy; if you changed it on purpose,"
             f" delete {MANIFEST} there"
         )
 
@@ -171,13 +171,13 @@ def _read_rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
         text = read_text(path)
         reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=separator(text.partition("\n")[0]))
         if twice := columns_twice(list(reader.fieldnames or ())):
-            raise ReportError(f"{path}: column {twice[0]} appears twice; leave one out")
+            raise ReportError(f"{path}: column {twice[0]} appears twice; remove one")
         for row in reader:
             if None in row or None in row.values():
                 what = "more" if None in row else "fewer"
                 raise ReportError(
                     f"{path}, line {reader.line_num}: {what} cells than the header has columns; "
-                    "mend the line, or write the file again with `mamlab report`"
+                    "fix the line, or write the file again with `mamlab report`"
                 )
             yield reader.line_num, {title: without_apostrophe(text) for title, text in row.items()}
     except (TextError, csv.Error) as error:
@@ -207,7 +207,7 @@ def _per_task(records: Sequence[RunRecord]) -> Iterator[Series]:
 
 @lru_cache
 def _places(count: int) -> array[int]:
-    """Return 0, 1, ...: most runs have as many test tasks, so the lists are the same."""
+    """Return 0, 1, ...; cached, because most runs have the same number of test tasks."""
     return array("q", range(count))
 
 

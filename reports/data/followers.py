@@ -1,4 +1,4 @@
-"""What became of a search's trials in the studies that follow from it, read from MLflow."""
+"""Reads from MLflow how a search's trials did in follow-up studies on fresh seeds."""
 
 from __future__ import annotations
 
@@ -16,9 +16,7 @@ if TYPE_CHECKING:
 
 
 def fresh_seeds(client: MlflowClient, search: str) -> tuple[FreshSeeds, ...]:
-    """Return each trial of `search` that a promoted study, or an ablation of the winner, trained again; best of the
-    search first.
-    """
+    """Return each trial of `search` that a promoted study, or an ablation of the winner, trained again, best first."""
     everywhere = [experiment.experiment_id for experiment in client.search_experiments()]
     where = f"tags.{names.TAG_ORIGIN_SEARCH} = '{search}' and tags.{names.TAG_ROLE} = '{names.ROLE_STUDY}'"
     found = [one for parent in runs_where(client, everywhere, where) for one in _of_study(client, parent)]

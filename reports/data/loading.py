@@ -1,4 +1,4 @@
-"""Where records come from: MLflow, or the files that an earlier report left."""
+"""Loads a study's records from MLflow or from an exported report."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ MOST_NAMED = 10
 
 
 class IncompleteRuns(ReportError):
-    """Complete runs whose curve or results are not in MLflow: a report without them would say that there are none."""
+    """Complete runs whose curve or results are missing in MLflow: a report would silently leave them out."""
 
     def __init__(self, study: str, lacking: Sequence[str]) -> None:
         more = [f"... and {len(lacking) - MOST_NAMED} more"] if len(lacking) > MOST_NAMED else []
@@ -41,8 +41,8 @@ class IncompleteRuns(ReportError):
         of = f'of the study "{study}"'
         many = f"1 complete run {of} lacks" if len(lacking) == 1 else f"{len(lacking)} complete runs {of} lack"
         super().__init__(
-            f"{many} results in MLflow, so no report and no model is made of this study. To bring them back: "
-            f"mamlab doctor {shlex.quote(study)} --fix, and then, if it says so, by starting the study again\n{runs}"
+            f"{many} results in MLflow, so no report or model is made from this study. To restore them, run "
+            f"mamlab doctor {shlex.quote(study)} --fix, and start the study again if it says so\n{runs}"
         )
 
 
@@ -56,13 +56,13 @@ def from_mlflow(
 ) -> tuple[StudyInfo, list[RunRecord]]:
     """Return the study and its records from an MLflow store, with the histories of all epoch metrics.
 
-    Of runs that have not changed since they were written to the folder `exported`, the histories and results per task
-    are taken from there: asking MLflow for these is what takes time. Raises ReportError if the store or the experiment
-    does not exist, IncompleteRuns if a complete run has no curve or no results there.
+    Histories and per-task results of runs unchanged since they were written to the folder `exported` are read from
+    there, because reading them from MLflow is slow. Raises ReportError if the store or the experiment does not exist,
+    IncompleteRuns if a complete run has no curve or no results there.
     """
     _refuse_missing_file(tracking_uri)
-    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")  # a bar for each run's file
-    from mlflow import MlflowClient  # a second of imports that reports from files do not need
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")  # else a progress bar for each run
+    from mlflow import MlflowClient  # takes a second to import; reports from files do not need it
 
     client = MlflowClient(tracking_uri)
     experiment = find_experiment(client, experiment_name)
@@ -88,7 +88,7 @@ def from_mlflow(
 
 
 def _earlier(folder: Path | None) -> dict[str, RunRecord]:
-    """Return the records of an earlier export by run id; none if it is of an older form or cannot be read."""
+    """Return the records of an earlier export by run id; empty if its format is older or it cannot be read."""
     if folder is None or not is_current(folder):
         return {}
     try:
@@ -98,7 +98,7 @@ def _earlier(folder: Path | None) -> dict[str, RunRecord]:
 
 
 def _refuse_missing_file(tracking_uri: str) -> None:
-    """MLflow would create the store that a mistyped address names."""
+    """Refuse a store that does not exist: MLflow would create it."""
     path = tracking_uri.removeprefix("sqlite:///")
     if path != tracking_uri and not Path(path).is_file():
         raise ReportError(
@@ -111,9 +111,9 @@ def _runs(client: MlflowClient, experiment: Experiment, role: str) -> Iterator[R
 
 
 def _record(client: MlflowClient, run: Run, earlier: Mapping[str, RunRecord], lacking: list[str]) -> RunRecord:
-    """Return a run's record; one that has ended and is the same as in `earlier` lends its series.
+    """Return a run's record; the series of an unchanged run that has ended are taken from `earlier`.
 
-    What a complete run should have and has not is appended to `lacking`.
+    What a complete run lacks is appended to `lacking`.
     """
     record = _without_series(run)
     known = earlier.get(record.run_id)
@@ -171,7 +171,7 @@ def _seconds(milliseconds: int | None) -> float | None:
 
 
 def _history(client: MlflowClient, run: Run, metric: str) -> Curve:
-    """Return (step, value) by step; a step that was logged twice has its latest value."""
+    """Return (step, value) pairs in order of step; of a step logged twice the latest value."""
     points = sorted(client.get_metric_history(run.info.run_id, metric), key=lambda point: (point.step, point.timestamp))
     return Curve.of(sorted({point.step: point.value for point in points}.items()))
 
@@ -209,7 +209,7 @@ def _planned(files: _Files) -> dict[str, Curve]:
 
 
 def spec_of(client: MlflowClient, parent: Run) -> str:
-    """Return the spec file's text that a study's own run keeps; empty without one."""
+    """Return the text of the spec file kept by a study's own run; empty without one."""
     if names.SPEC_FILE not in {artifact.path for artifact in client.list_artifacts(parent.info.run_id)}:
         return ""
     with tempfile.TemporaryDirectory() as folder:

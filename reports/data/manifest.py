@@ -1,6 +1,4 @@
-"""The list of the files that mamlab wrote into a folder, with their checksums: only these are ever replaced or removed
-there.
-"""
+"""Manifest of the files that mamlab wrote into a folder; it never replaces or removes any others."""
 
 from __future__ import annotations
 
@@ -24,9 +22,9 @@ class Manifest:
 
     Attributes:
         what: REPORT or MODEL.
-        study: of which study.
+        study: name of the study.
         files: SHA-256 of each file by its path within the folder, with "/" between folders.
-        adopted: the files are older than their manifest, so that nobody knows whether they are whole.
+        adopted: the files are older than the manifest, so their integrity is unknown.
     """
 
     what: str
@@ -40,13 +38,13 @@ class Manifest:
         return cls(what, study, {name: checksum(folder / name) for name in sorted(names)}, adopted)
 
     def to_text(self) -> str:
-        """Return the manifest as it is written; the same files give the same text."""
+        """Return the manifest's text; the same files give the same text."""
         head = {"maker": MAKER, "format": FORMAT, "what": self.what, "study": self.study}
         marked = {"adopted": True} if self.adopted else {}
         return json.dumps({**head, **marked, "files": dict(self.files)}, indent=1, ensure_ascii=False) + "\n"
 
     def changed(self, folder: Path, names: Iterable[str]) -> Iterator[str]:
-        """Yield which of `names` are not in `folder` as the manifest has them: "runs.csv is missing"."""
+        """Yield a message for each of `names` that is missing or changed in `folder`: "runs.csv is missing"."""
         for name in names:
             path = folder / name
             if name in self.files and not path.is_file():
@@ -62,9 +60,7 @@ def checksum(path: Path) -> str:
 
 
 def read_manifest(folder: Path) -> Manifest | None:
-    """Return the manifest in `folder`; None if there is none, or another program's. Raises ReportError if it is
-    damaged.
-    """
+    """Return the manifest in `folder`; None without one of mamlab's. Raises ReportError if it is damaged."""
     path = folder / MANIFEST
     if not path.is_file():
         return None
@@ -89,13 +85,13 @@ def _is_sound(tree: Mapping[str, Any]) -> bool:
 
 
 def _stays_inside(name: str) -> bool:
-    """Return whether a name from a manifest is a file below its folder; a manifest may come from anybody."""
+    """Return whether a name from a manifest stays within its folder; a manifest may come from anybody."""
     parts = PurePosixPath(name).parts
     return bool(parts) and ".." not in parts and not name.startswith("/") and "\\" not in name and "\0" not in name
 
 
 def _damaged(path: Path) -> ReportError:
     return ReportError(
-        f"{path} is damaged, so it cannot be said which files there are mamlab's; delete it if all of them are, or name"
-        " another folder"
+        f"{path} is damaged, so mamlab cannot tell its own files there from others; delete it if all are mamlab's, or"
+        " name another folder"
     )

@@ -1,4 +1,4 @@
-"""MLflow's runs, page by page."""
+"""Pages through MLflow's runs."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ if TYPE_CHECKING:
     from mlflow.entities import Run
 
 PAGE = 1000
-"""Runs a request: ten thousand runs in one answer take 520 MB, in pages 64 MB."""
+"""Runs per request: ten thousand runs in one response take 520 MB, in pages 64 MB."""
 
 
 ACTIVE, DELETED, ALL = 1, 2, 3
-"""MLflow's `ViewType` of runs, and of those in its bin."""
+"""MLflow's `ViewType` for active and for deleted runs."""
 
 
 def runs_where(client: MlflowClient, experiments: Sequence[str], where: str = "", view: int = ACTIVE) -> Iterator[Run]:
-    """Yield the runs of these experiments that the filter `where` lets through, the oldest first."""
+    """Yield the runs of these experiments that match the filter `where`, oldest first."""
     token: str | None = None
     while True:
         page = client.search_runs(

@@ -1,10 +1,10 @@
-"""How mamlab writes into a folder that a user names: beside, flushed, renamed, with the manifest last; and never over
-what is not its own.
+"""Writes into a user's folder atomically, and never over files that mamlab did not make.
+
 
 All files are written into `.mamlab-writing` in the folder first. When they and their manifest are on the disk, they are
-renamed into place, and the manifest after them. A process that dies before leaves the folder as it was; one that dies
-between the renames leaves the rest in `.mamlab-writing`, and whoever writes or reads the folder next finishes the
-renames.
+renamed into place, and the manifest after them. A process killed before that leaves the folder unchanged; one killed
+between the renames leaves the rest in `.mamlab-writing`, and the next process that writes or reads the folder finishes
+them.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from .manifest import MANIFEST, REPORT, Manifest, checksum, read_manifest
 
 WRITING, FILES = ".mamlab-writing", "files"
 LOCK_SECONDS = 60.0
-"""So long is another process waited for that writes into the same folder."""
+"""Seconds to wait for another process that writes into the same folder."""
 
 
 def _nothing(folder: Path) -> str | None:
@@ -34,14 +34,13 @@ def _nothing(folder: Path) -> str | None:
 
 @dataclass(frozen=True)
 class Contents:
-    """What is to be written.
+    """What to write.
 
     Attributes:
         what: REPORT or MODEL.
-        study: of which study.
-        earlier: returns the study of what mamlab wrote into a folder before there were manifests, or None if it holds
-            no such thing.
-        earlier_files: returns the names of its files; it is told the names that are written now.
+        study: name of the study.
+        earlier: returns the study of a folder that an earlier version wrote without a manifest, or None.
+        earlier_files: returns that folder's file names; its argument is the names that are written now.
     """
 
     what: str
@@ -51,16 +50,16 @@ class Contents:
 
     @property
     def way_out(self) -> str:
-        """What to do about a folder that cannot take it."""
+        """What the user can do if the folder cannot be used."""
         return "name another one with --out FOLDER" if self.what == REPORT else "name another one"
 
 
 @contextmanager
 def writing_into(folder: Path, contents: Contents) -> Iterator[Path]:
-    """Yield an empty folder; what is in it at the end becomes the contents of `folder`, all of it or nothing.
+    """Yield an empty folder; its contents at the end become those of `folder`, all or nothing.
 
-    Files that the folder's manifest lists are replaced, or removed where they are not written again and nobody changed
-    them; others stay. Raises ReportError if the folder holds something else, or cannot be written.
+    Files in the folder's manifest are replaced, or removed if they are not written again and were not changed; others
+    stay. Raises ReportError if the folder holds something else, or cannot be written.
     """
     made = _make(folder, contents)
     try:
@@ -78,7 +77,7 @@ def writing_into(folder: Path, contents: Contents) -> Iterator[Path]:
 
 
 def refuse_foreign(folder: Path, contents: Contents) -> None:
-    """Raise ReportError if `folder` is a file, or holds something else than an earlier version of `contents`."""
+    """Raise ReportError if `folder` is a file, or holds anything but an earlier version of `contents`."""
     if not os.path.lexists(folder):
         return
     _make(folder, contents)
@@ -88,7 +87,7 @@ def refuse_foreign(folder: Path, contents: Contents) -> None:
 
 
 def finish_writing(folder: Path) -> None:
-    """Finish what a process that died has left half renamed in `folder`. Raises ReportError if that cannot be done."""
+    """Finish the renames that a killed process left in `folder`. Raises ReportError if that cannot be done."""
     if not (folder / WRITING / MANIFEST).is_file():
         return
     try:
@@ -96,13 +95,13 @@ def finish_writing(folder: Path) -> None:
             _finish(folder, place)
     except OSError as error:
         raise ReportError(
-            f"the writing of {folder} was interrupted, and cannot be finished: {reason(error)}; make it writable, or"
-            " read a whole copy"
+            f"writing {folder} was interrupted and cannot be finished: {reason(error)}; make it writable, or"
+            " use an intact copy"
         ) from error
 
 
 def _make(folder: Path, contents: Contents) -> bool:
-    """Make the folder; return whether it was not there."""
+    """Create the folder; return whether it was missing."""
     made = not folder.exists()
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -115,22 +114,21 @@ def _make(folder: Path, contents: Contents) -> bool:
 
 @contextmanager
 def _told(folder: Path, contents: Contents) -> Iterator[None]:
-    """Turn what the system refuses into one line that names the folder."""
+    """Turn system errors into one line that names the folder."""
     try:
         yield
     except OSError as error:
         raise ReportError(
-            f"the {contents.what}'s folder {folder} cannot be written: {reason(error)}; what it held is still there. "
-            f"Make room or make it writable, or {contents.way_out}"
+            f"the {contents.what}'s folder {folder} cannot be written: {reason(error)}; its old contents are intact. "
+            f"Free disk space or make it writable, or {contents.way_out}"
         ) from error
 
 
 @contextmanager
 def _alone(folder: Path) -> Iterator[Path]:
-    """Yield `.mamlab-writing` in `folder`, which no other process writes into meanwhile; it is removed unless renames
-    are left.
+    """Yield `.mamlab-writing` in `folder`, locked against other processes; it is removed unless renames are left.
 
-    Raises ReportError if another process writes there for long.
+    Raises ReportError if another process keeps writing there.
     """
     place, end = folder / WRITING, time.monotonic() + LOCK_SECONDS
     if place.is_symlink():
@@ -148,9 +146,7 @@ def _alone(folder: Path) -> Iterator[Path]:
 
 
 def _lock(place: Path) -> IO[str] | None:
-    """Return the open lock file of `place`, or None if another process has it. A file system without locks is taken as
-    free.
-    """
+    """Return the open lock file of `place`, or None if another process holds it; never None without lock support."""
     place.mkdir(exist_ok=True)
     try:
         lock = (place / "lock").open("a")
@@ -185,7 +181,7 @@ def _is_same(descriptor: int, path: Path) -> bool:
 
 
 def _owned(folder: Path, contents: Contents) -> Manifest:
-    """Return what of `folder` is mamlab's. Raises ReportError if it is not empty, and not the same study's contents."""
+    """Return the manifest of mamlab's files in `folder`. Raises ReportError if it holds anything but this study's."""
     manifest = read_manifest(folder)
     others = sorted(path.name for path in folder.iterdir() if path.name != WRITING)
     if manifest is None and not others:
@@ -204,7 +200,7 @@ def _owned(folder: Path, contents: Contents) -> Manifest:
 
 
 def _commit(folder: Path, place: Path, contents: Contents, old: Manifest) -> None:
-    """Put the files that were written into their places."""
+    """Rename the written files into place."""
     written = [path for path in (place / FILES).rglob("*") if path.is_file()]
     names = [path.relative_to(place / FILES).as_posix() for path in written]
     if old.adopted:
@@ -232,9 +228,7 @@ def _put(file: Path, text: str, place: Path) -> None:
 
 
 def _finish(folder: Path, place: Path) -> None:
-    """Rename what lies in `place` with its manifest into `folder`, if there is any; what lies there without one is
-    removed.
-    """
+    """Rename the files in `place` into `folder` if their manifest is there; remove them otherwise."""
     new = read_manifest(place)
     if new is not None:
         old = read_manifest(folder) or Manifest(new.what, new.study)
@@ -253,7 +247,7 @@ def _finish(folder: Path, place: Path) -> None:
 
 
 def _refuse_unlisted(folder: Path, names: Iterable[str], old: Manifest) -> None:
-    """Raise ReportError if a file is to be written where there is one that is not mamlab's, or through a link."""
+    """Raise ReportError if a file would replace one that is not mamlab's, or be written through a link."""
     for name in names:
         there = os.path.lexists(folder / name)
         if not _is_plain(folder, name) or (there and not (name in old.files and (folder / name).is_file())):
@@ -273,7 +267,7 @@ def _is_plain(folder: Path, name: str) -> bool:
 
 
 def _remove(folder: Path, name: str, digest: str) -> None:
-    """Remove a file of an earlier version of the contents, unless somebody changed it since."""
+    """Remove a file of an earlier version of the contents, unless it was changed since."""
     path = folder / name
     if _is_plain(folder, name) and path.is_file() and checksum(path) == digest:
         path.unlink()

@@ -1,4 +1,4 @@
-"""Results that others made: rows of an arm, a seed and a value become records, and what does not fit is named."""
+"""Results from other programs: rows with an arm, a seed and a value become records; bad rows are reported."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..records import Family, ReportError, RunRecord, StudyInfo
 
 MOST_NAMED = 10
 TAG_OTHER_TASKS = "mamlab.other_tasks"
-"""Marks a run whose tasks are not those of its seed in another arm."""
+"""Marks a run whose tasks differ from those of the same seed in another arm."""
 Key = tuple[str, int]
 """Arm and seed."""
 
@@ -30,7 +30,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Columns:
-    """Which column (or tag, or param) says what; `task` is empty for a value a run."""
+    """Names of the columns (or tags, or params); `task` is empty if there is one value per run."""
 
     arm: str
     seed: str
@@ -50,7 +50,7 @@ class Value:
 
 
 class Misfits(ReportError):
-    """Rows that do not fit; a line for each of the first ten."""
+    """Rows that do not fit; one line for each of the first ten."""
 
     def __init__(self, source: str, problems: Sequence[str], way_out: str) -> None:
         more = [f"... and {len(problems) - MOST_NAMED} more"] if len(problems) > MOST_NAMED else []
@@ -59,8 +59,8 @@ class Misfits(ReportError):
 
 
 def read_values(source: str, rows: Iterable[Row], columns: Columns) -> list[Value]:
-    """Return what the rows say. Raises Misfits naming those without an arm, with a seed that is no whole number, or
-    with a text in the place of a number.
+    """Return the rows' values. Raises Misfits for rows without an arm, with a non-integer seed, or with a non-numeric
+    value.
     """
     found, problems = list[Value](), list[str]()
     for row in rows:
@@ -69,7 +69,7 @@ def read_values(source: str, rows: Iterable[Row], columns: Columns) -> list[Valu
         except ValueError as error:
             problems.append(f"{row.where}: {error}")
     if problems:
-        raise Misfits(source, problems, "Mend or remove them:")
+        raise Misfits(source, problems, "Fix or remove them:")
     return found
 
 
@@ -95,7 +95,7 @@ def _text(value: Any) -> str:
 
 
 def _number(value: Any) -> float | None:
-    """Return a number, NaN for what is empty, None for what is neither."""
+    """Return a number, NaN for an empty cell, None for anything else."""
     if value is None or type(value).__name__ in ("NAType", "NaTType"):
         return math.nan
     if isinstance(value, bool) or type(value).__name__ == "bool_":
@@ -110,8 +110,8 @@ def _number(value: Any) -> float | None:
 
 
 def records_of(source: str, values: Sequence[Value], metric: Metric) -> list[RunRecord]:
-    """Return a record a run: complete with its value, the mean of its tasks where there are some; failed where it has
-    none; diverged where it is infinite. Raises Misfits for an arm, seed (and task) that stand twice.
+    """Return one record per run: complete with its value (the mean over its tasks, if any), failed without a value,
+    diverged if it is infinite. Raises Misfits for an arm and seed (and task) that appear twice.
     """
     runs: dict[Key, dict[str, Value]] = {}
     problems = []
@@ -120,7 +120,7 @@ def records_of(source: str, values: Sequence[Value], metric: Metric) -> list[Run
         if (first := tasks.setdefault(one.task, one)) is not one:
             task = f", task {one.task}" if one.task else ""
             problems.append(
-                f"{one.where}: arm {one.arm}, seed {one.seed}{task} ({one.value:g}) stands in {first.where} already"
+                f"{one.where}: arm {one.arm}, seed {one.seed}{task} ({one.value:g}) is already in {first.where}"
                 f" ({first.value:g})"
             )
     if problems:
@@ -130,7 +130,7 @@ def records_of(source: str, values: Sequence[Value], metric: Metric) -> list[Run
 
 
 def _other_tasks(runs: Mapping[Key, Mapping[str, Value]]) -> set[int]:
-    """Return the seeds whose arms do not have the same tasks, so that tasks cannot be paired."""
+    """Return the seeds whose arms have different tasks, so that tasks cannot be paired."""
     by_seed: dict[int, set[frozenset[str]]] = {}
     for (_, seed), tasks in runs.items():
         by_seed.setdefault(seed, set()).add(frozenset(tasks))
@@ -166,15 +166,15 @@ def compared(
     told: str = "",
     margin: float | None = None,
 ) -> StudyInfo:
-    """Return the study that compares each arm of `records` with `base` (None: the first arm).
+    """Return a study that compares each arm of `records` with `base` (None: the first arm).
 
-    `pairing`: what runs of equal seeds share; `told`: what the results are, for the report; `margin`: differences
-    below this do not matter, in the unit that values are shown in. Raises ReportError for a base that is no arm, a
-    margin that is none, and if there is nothing to compare.
+    `pairing`: what runs of equal seeds share; `told`: description of the results for the report; `margin`: differences
+    below this do not matter, in the unit in which values are shown. Raises ReportError for a base that is no arm, an
+    invalid margin, or nothing to compare.
     """
     arms = list(dict.fromkeys(str(record.arm) for record in records))
     if not arms:
-        raise ReportError(f"{source}: it has no row, so there is nothing to compare")
+        raise ReportError(f"{source}: it has no rows, so there is nothing to compare")
     chosen = arms[0] if base is None else base
     if chosen not in arms:
         raise ReportError(f"base = {chosen!r}: no such arm in {source}; there are {', '.join(arms)}")
@@ -203,4 +203,4 @@ def _tasks_note(records: Sequence[RunRecord]) -> str:
     if not seeds:
         return ""
     shown = ", ".join(map(str, seeds[:MOST_NAMED])) + (", ..." if len(seeds) > MOST_NAMED else "")
-    return f"the arms do not have the same tasks in seed {shown}, so their differences also have the noise of tasks"
+    return f"the arms do not have the same tasks in seed {shown}, so their differences also contain task noise"

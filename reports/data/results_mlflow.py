@@ -1,4 +1,4 @@
-"""Results that another program logged to MLflow: each run of an experiment is a row."""
+"""Results that another program logged to MLflow, one row per run of an experiment."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ RUNNING = ("RUNNING", "SCHEDULED")
 def records_in_mlflow(
     uri: str, experiment: str, columns: Columns, metric: Metric, where: str = ""
 ) -> tuple[list[RunRecord], list[str]]:
-    """Return the runs of an experiment that have an arm, and notes on those that were passed over.
+    """Return the runs of an experiment that have an arm, and notes on those that were skipped.
 
-    `columns.arm` and `columns.seed` are "tags.NAME" or "params.NAME"; the value is the last one logged of the metric
-    `columns.value`; a run that ended without is failed. `where`: MLflow's filter, such as "attributes.status =
+    `columns.arm` and `columns.seed` are "tags.NAME" or "params.NAME"; the value is the last one logged for the metric
+    `columns.value`; a run that ended without one is failed. `where`: MLflow's filter, such as "attributes.status =
     'FINISHED'". Raises ReportError.
     """
     for option, name in (("arm", columns.arm), ("seed", columns.seed)):
@@ -58,7 +58,7 @@ def _runs(uri: str, experiment: str, where: str) -> Iterator[Run]:
     if uri.startswith("sqlite:///") and not Path(uri.removeprefix("sqlite:///")).is_file():
         raise ReportError(f"there is no MLflow store at {uri}")  # MLflow would make one
     if "MLFLOW_HTTP_REQUEST_MAX_RETRIES" not in os.environ and uri.startswith("http"):
-        os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] = RETRIES  # by default MLflow waits minutes for a server
+        os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] = RETRIES  # by default MLflow retries for minutes
     try:
         client = MlflowClient(uri)
         found = client.get_experiment_by_name(experiment)
@@ -92,9 +92,9 @@ def _values(run: Run, columns: Columns) -> dict[str, Any]:
 
 
 def _refuse_unknown(experiment: str, runs: list[Run], columns: Columns) -> None:
-    """Raise ReportError if no run has the arm, or no run the metric, with what there is."""
+    """Raise ReportError if no run has the arm or the metric, and list what exists."""
     if not runs:
-        raise ReportError(f"experiment {experiment!r}: no run that has ended has {columns.arm}")
+        raise ReportError(f"experiment {experiment!r}: no finished run has {columns.arm}")
     logged = sorted({name for run in runs for name in run.data.metrics})
     if columns.value not in logged:
         there = ", ".join(logged) or "none"

@@ -1,4 +1,4 @@
-"""Tables of results: CSV, Parquet and frames, long (a row a run) or wide (a column an arm), as rows."""
+"""Reads tables of results (CSV, Parquet, frames), long (one row per run) or wide (one column per arm)."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 PARQUET = (".parquet", ".pq")
 WORKBOOKS = (".xlsx", ".xls", ".ods")
 NUMBERING = ("", "Unnamed: 0", "index")
-"""How the column is called into which pandas writes its own numbers of rows."""
+"""Name that pandas gives to the column of its row numbers."""
 _ARM, _VALUE = "the arm", "the value"
 
 
 def records_in_file(path: Path, columns: Columns, metric: Metric) -> tuple[list[RunRecord], str]:
-    """Return the runs of a CSV or Parquet file, and what the file is: its name and SHA-256.
+    """Return the runs of a CSV or Parquet file, and the file's name with its SHA-256.
 
     `columns.arm` is empty for a wide table. Raises ReportError naming columns and rows that do not fit.
     """
@@ -57,7 +57,7 @@ def _read_parquet(path: Path) -> pd.DataFrame:
 def _of_frame(frame: pd.DataFrame) -> tuple[list[str], list[Row]]:
     import pandas as pd
 
-    shown = all(name is None or name in frame.columns for name in frame.index.names)  # or only a number of the row
+    shown = all(name is None or name in frame.columns for name in frame.index.names)  # else it holds only row numbers
     flat = frame if isinstance(frame.index, pd.RangeIndex) else frame.reset_index(drop=shown)
     names = [str(name) for name in flat.columns]
     columns = [flat.iloc[:, place].tolist() for place in range(len(names))]
@@ -74,7 +74,7 @@ def _of_csv(path: Path) -> tuple[list[str], list[Row]]:
     for values in reader:
         if None in values or None in values.values():
             raise ReportError(
-                f"{path}, line {reader.line_num}: it has not as many columns as the head, which has"
+                f"{path}, line {reader.line_num}: must have as many columns as the header, which has"
                 f" {len(reader.fieldnames or ())}"
             )
         rows.append(Row(f"line {reader.line_num}", dict(values)))
@@ -85,7 +85,7 @@ def _records(
     source: str, names: Sequence[str], rows: Sequence[Row], columns: Columns, metric: Metric
 ) -> list[RunRecord]:
     if twice := columns_twice([*names]):
-        raise ReportError(f"{source}: the column {twice[0]!r} stands twice; rename one")
+        raise ReportError(f"{source}: the column {twice[0]!r} appears twice; rename one")
     wanted = [columns.seed, *([columns.task] if columns.task else [])]
     if columns.arm:
         wanted += [columns.arm, columns.value]
@@ -98,7 +98,7 @@ def _records(
 
 
 def _long(rows: Sequence[Row], arms: Sequence[str], columns: Columns) -> tuple[Columns, list[Row]]:
-    """Return a wide table as a long one: each column of `arms` is an arm."""
+    """Convert a wide table to a long one: each column of `arms` is an arm."""
     kept = [name for name in (columns.seed, columns.task) if name]
     found = [
         Row(

@@ -1,6 +1,6 @@
-"""Many short series of numbers in one long parquet table: a row a number, named by its run and by what it is.
+"""Many short series of numbers in one long parquet table: one row per number, with its run and its name.
 
-Numbers stay in arrays: ten thousand runs of 600 tasks are 6 million of them, 48 MB here and 400 MB as Python objects.
+Numbers stay in arrays: 10,000 runs of 600 tasks are 6 million numbers, 48 MB in arrays and 400 MB as Python objects.
 """
 
 from __future__ import annotations
@@ -73,9 +73,9 @@ def write_series(series: Iterable[Series], columns: tuple[str, str, str], path: 
 
 
 def read_series(path: Path) -> Table:
-    """Return what `write_series` wrote, rows in their order; nothing if there is no such file.
+    """Return what `write_series` wrote, in row order; empty if there is no such file.
 
-    Raises ReportError for a file of another form.
+    Raises ReportError for a file of another format.
     """
     if not path.is_file():
         return {}
@@ -107,7 +107,7 @@ def _joined(arrays: Sequence[array[Any]], kind: Any) -> Any:
 
 
 def _coded(column: Any) -> tuple[list[str], Any]:
-    """Return the distinct texts of a column, and for each row which of them it holds."""
+    """Return the distinct texts of a column, and each row's index into them."""
     coded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
     chunks = coded.unify_dictionaries().chunks
     if not chunks:

@@ -1,4 +1,4 @@
-"""Text files that people wrote or saved: in UTF-8, with a byte order mark or without; CSV with commas or semicolons."""
+"""Reads users' text files: UTF-8 with or without a byte order mark; CSV with commas, semicolons or tabs."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ _OTHERS = {codecs.BOM_UTF16_LE: "UTF-16", codecs.BOM_UTF16_BE: "UTF-16"}
 
 
 class TextError(InputError):
-    """A file that cannot be read as text or as a table; the message names it and the way out."""
+    """A file that cannot be read as text or as a table; the message names the file and the remedy."""
 
 
 def read_text(path: Path) -> str:
-    """Return what is in `path`, without its byte order mark. Raises TextError if it is not UTF-8, OSError."""
+    """Return the text in `path` without its byte order mark. Raises TextError if it is not UTF-8, OSError."""
     content = path.read_bytes()
     for mark, name in _OTHERS.items():
         if content.startswith(mark):
@@ -32,17 +32,15 @@ def read_text(path: Path) -> str:
 
 
 def separator(head: str) -> str:
-    """Return what separates the columns of a CSV file whose first line is `head`: "," or, where that has none, ";" or a
-    tab.
-    """
+    """Return the separator of a CSV file with the header line `head`: "," or, if that has none, ";" or a tab."""
     return next((mark for mark in ",;\t" if mark in head), ",")
 
 
 def table(lines: list[str]) -> csv.DictReader[str]:
-    """Return a reader of the rows of a CSV file by its head, the first line."""
+    """Return a reader of a CSV file's rows; the first line is the header."""
     return csv.DictReader(lines, skipinitialspace=True, delimiter=separator(lines[0] if lines else ""))
 
 
 def columns_twice(names: list[str]) -> list[str]:
-    """Return the names of columns that stand twice in a head."""
+    """Return the names of columns that appear more than once in a header."""
     return [name for name, count in Counter(names).items() if count > 1]

@@ -1,4 +1,4 @@
-"""The audit drawn: how far the same checkpoints move when they are measured in other ways."""
+"""Figure of the audit: accuracy of the same checkpoints under each evaluation variant."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MOST_ARMS = 40
 
 
 def audit_plot(found: Ablation) -> Figure | None:
-    """Draw each arm's mean accuracy by every way of measuring; None if no run was audited."""
+    """Draw each arm's mean accuracy under every evaluation variant; None if no run was audited."""
     arms = audited_arms(found)[:MOST_ARMS]
     variants = variants_of(arms)
     if not variants:
@@ -38,9 +38,9 @@ def audit_plot(found: Ablation) -> Figure | None:
         axes.set_xlabel(ACCURACY.with_unit("Test accuracy"), color=INK)
         axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3, borderaxespad=0.2)
         caption = (
-            f"Means over {' or '.join(str(n) for n in sorted({arm.seeds for arm in arms}))} seeds, of the same"
-            " checkpoints on the same test tasks; intervals are in the tables. batch, running: what test queries are"
-            " normalised by; top k: mean of the logits of the k best validation epochs. Filled: a single model."
+            f"Means over {' or '.join(str(n) for n in sorted({arm.seeds for arm in arms}))} seeds of the same"
+            " checkpoints on the same test tasks; the tables have the intervals. batch, running: the statistics that"
+            " normalise test queries; top k: mean logits of the k best validation epochs. Filled: a single model."
         )
         return Figure("audit", "The same checkpoints, measured in other ways", caption, drawing)
 

@@ -1,4 +1,4 @@
-"""Accuracy against counted compute, drawn."""
+"""Figures of accuracy against counted compute."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from .style import BLUE, GREEN, ORANGE, Figure, canvas, shorten, style
 LINE = 9.0
 """Height of a line of labels, in points."""
 LOG_FROM = 4.0
-"""Compute whose largest value is so many times its smallest is drawn on a log scale."""
+"""Ratio of largest to smallest compute from which the axis is logarithmic."""
 
 
 def cost_plot(search: Search) -> Figure | None:
-    """Draw validation accuracy against compute, the front as a line, pruned trials hollow; None below three complete
-    trials.
+    """Draw validation accuracy against compute with the Pareto front as a line and pruned trials hollow; None below
+    three complete trials.
     """
     complete, pruned = with_compute(search.complete), with_compute(t for t in search.trials if t.state == names.PRUNED)
     if len(complete) < 3:
@@ -48,15 +48,16 @@ def cost_plot(search: Search) -> Figure | None:
         _scale(axes, [compute_of(trial) for trial in [*complete, *pruned]])
         axes.legend(loc="lower right" if metric.sign > 0 else "upper right")
         caption = (
-            f"Each dot is a trial (n = {len(complete)} complete); the front joins those that no other one equals with"
-            " less compute. A pruned trial is shown with its best accuracy so far and the compute spent on it."
+            f"Each dot is a trial (n = {len(complete)} complete); the line (Pareto front) joins those that no other"
+            " trial matches with less compute. A pruned trial is shown with its best accuracy so far and the compute"
+            " spent on it."
             " Compute: counted operations of a training and its validation."
         )
         return Figure("cost", TITLE, caption, drawing)
 
 
 def arm_costs(found: Ablation) -> Figure | None:
-    """Draw each arm's mean against its compute; None where compute is not known, or the same everywhere."""
+    """Draw each arm's mean against its compute; None where compute is unknown or the same everywhere."""
     known = [(arm, compute) for arm in found.arms if arm.values and (compute := mean_metric(arm.used, names.COMPUTE))]
     if len({round(compute, 6) for _, compute in known}) < 2:
         return None
@@ -74,15 +75,15 @@ def arm_costs(found: Ablation) -> Figure | None:
         _scale(axes, [compute for _, compute in known])
         _label(axes, [(shorten(arm.name, 28), compute, scale * arm.estimate.mean) for arm, compute in known])
         caption = (
-            "Each dot is an arm: its mean with the 95 % interval (Student t over seeds). Orange: arms that others are"
-            " compared with. Compute: counted operations of a training and its validation."
+            "Each dot is an arm: its mean with the 95 % interval (Student t over seeds). Orange: base arms."
+            " Compute: counted operations of a training and its validation."
         )
         return Figure("arm-costs", f"{found.metric.heading} against compute", caption, drawing)
 
 
 def _label(axes: Axes, dots: Sequence[tuple[str, float, float]]) -> None:
-    """Write each dot's name to its right, moved up where it would lie on another's."""
-    axes.autoscale_view()  # settles the limits that places on the page follow from
+    """Label each dot on its right; labels that would overlap move up."""
+    axes.autoscale_view()  # fixes the limits that page positions depend on
     shown = axes.transData.transform([dot[1:] for dot in dots]) * 72 / axes.figure.dpi
     placed: list[tuple[float, float, float]] = []
     for (name, compute, value), (x, y) in sorted(zip(dots, shown, strict=True), key=lambda one: one[1][1]):

@@ -1,4 +1,4 @@
-"""Training curves of arms with their bands: the base arms in one picture, and a panel an arm."""
+"""Training curves of arms with their bands: the base arms in one figure, and a panel per arm."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LOSS = Metric(names.VAL_LOSS, better="lower", title="Validation loss")
 PANELS_A_ROW = 4
 
 MOST_PANELS = 12
-"""Arms that have a panel; beyond, it says of how many these are the first."""
+"""Most arms with a panel; the caption says how many there are."""
 COLOURS = (ORANGE, BLUE, GREEN, RED, FAINT)
 
 
@@ -71,7 +71,7 @@ def band_line(
     look: str,
     scale: float = 100,
 ) -> None:
-    """Draw means times `scale` over `places`, and their intervals as a band."""
+    """Draw means times `scale` over `places`, with their intervals as a band."""
     axes.plot(places, [scale * e.mean for e in found], look, color=colour, label=label)
     bounded = [
         (x, e.low, e.high) for x, e in zip(places, found, strict=True) if e.low is not None and e.high is not None
@@ -82,7 +82,7 @@ def band_line(
 
 
 def arm_curves(ablation: Ablation, name: str) -> Figure | None:
-    """Draw the mean of a validation metric by epoch with its band, a panel an arm; None if no arm has a curve."""
+    """Draw the mean of a validation metric by epoch with its band, a panel per arm; None if no arm has a curve."""
     curves = {arm.name: _curves(arm, name) for arm in ablation.arms}
     every = [arm for arm in ablation.arms if curves[arm.name]]
     arms = every[:MOST_PANELS]

@@ -1,4 +1,4 @@
-"""The pictures of comparisons and designs: paired differences, effects, Shapley's split, the curve of a sweep."""
+"""Figures of comparisons and designs: paired differences, effects, Shapley values, the curve of a sweep."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .curves import band_line
 from .style import BLUE, FAINT, INK, RED, WIDTH, Figure, canvas, shorten, style
 
 MOST_COMPARISONS = 40
-"""Comparisons in a figure; beyond, it says of how many these are the first."""
+"""Most comparisons in a figure; the caption says how many there are."""
 
 
 def forest_plot(ablation: Ablation) -> Figure | None:
@@ -36,10 +36,10 @@ def forest_plot(ablation: Ablation) -> Figure | None:
         _forest_axes(axes, rows, ablation.metric)
         caption = (
             f"Mean paired difference to the base arm with its {ablation.standing.confidence} % interval (Student t"
-            " over seeds); small dots are single seeds. Filled: the interval leaves out 0. A hollow diamond is one"
-            " pair: no interval."
+            " over seeds); small dots are single seeds. Filled: the interval excludes 0. Hollow diamond: one"
+            " pair, so no interval."
             + (
-                " (finished): runs diverged, this is of those that finished."
+                " (finished): some runs diverged; the difference is over those that finished."
                 if any(c.survivors for c in comparisons)
                 else ""
             )
@@ -108,7 +108,7 @@ def effects_plot(found: FactorialEffects, metric: Metric) -> Figure | None:
     labels = [" × ".join(effect.factors) for effect in found.effects]
     caption = (
         "Main effects, and interactions of two (×), with 95 % intervals (Student t over each seed's own contrast); "
-        f"n = {found.effects[0].estimate.n} seeds. Filled: the interval leaves out 0."
+        f"n = {found.effects[0].estimate.n} seeds. Filled: the interval excludes 0."
     )
     title = difference_axis(metric, "effect")
     return _dots(
@@ -117,7 +117,7 @@ def effects_plot(found: FactorialEffects, metric: Metric) -> Figure | None:
 
 
 def shapley_bars(found: FactorialEffects, metric: Metric) -> Figure | None:
-    """Draw each component's part of the whole gain; None without a seed that has every arm."""
+    """Draw each component's share of the total gain; None without a seed that has every arm."""
     if not found.gain.n:
         return None
     caption = (

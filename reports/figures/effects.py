@@ -1,4 +1,4 @@
-"""The first figure of an ablation: a row a component, the effect of having it, a mark for each method it was in."""
+"""First figure of an ablation: one row per component with its effect, one mark per method."""
 
 from __future__ import annotations
 
@@ -83,9 +83,9 @@ def _caption(drawn: Sequence[Effect], left: int, places: Sequence[str], found: A
         "Blue and filled: better with it, by the adjusted test; red: worse; hollow: undecided, or equivalent.",
     ]
     if any(one.turned for one in drawn):
-        parts.append("Where a part was taken out, the sign is turned: every mark is the effect of having it.")
+        parts.append("Where a component was removed, the sign is reversed: every mark shows the effect of having it.")
     if any(one.comparison.verdict.margin is not None for one in drawn):
         parts.append("Shaded: the margin within which a difference does not matter.")
     if any(one.comparison.survivors for one in drawn):
-        parts.append("Runs diverged: the mean is that of those that finished, and the colour counts the others.")
+        parts.append("Some runs diverged: the mean is over those that finished; the colour also counts the others.")
     return " ".join([*parts, *([f"{left} more are in the tables."] if left > 0 else [])])

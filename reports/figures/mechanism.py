@@ -1,4 +1,4 @@
-"""What was learned and planned: inner rates by layer and step, MSL's weights by epoch."""
+"""Figures of learned inner learning rates by layer and step, and of MSL's weights by epoch."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from ..statistics.summary import Ablation
 from .style import ORANGE, WIDTH, Figure, canvas, shorten, style
 
 MOST_RATES = 6
-"""Arms whose learned rates are drawn."""
+"""Most arms whose learned rates are drawn."""
 
 
 def learned_rates(ablation: Ablation) -> Figure | None:
-    """Draw the inner rates by layer and step of every arm that learned them, as heat maps; None if none did."""
+    """Draw the inner learning rates by layer and step of the arms that learned them, as heat maps; None without any."""
     tables = {arm.name: found for arm in ablation.arms if (found := _rates(arm.used))}
     tables = {name: found for name, found in tables.items() if np.ptp(found[1]) > 1e-9}
     if not tables:
@@ -42,10 +42,10 @@ def learned_rates(ablation: Ablation) -> Figure | None:
         drawing.colorbar(image, ax=grid, label="inner rate", shrink=0.8)
         left_out = f" The first {MOST_RATES} of {len(tables)} arms." if len(tables) > MOST_RATES else ""
         caption = (
-            "Rate of each adapted weight at each inner step, of the best epoch; mean over seeds (no interval)."
-            f" Negative: away from the support set's minimum.{left_out}"
+            "Learning rate of each adapted weight at each inner step, at the best epoch; mean over seeds (no interval)."
+            f" Negative: gradient ascent on the support loss.{left_out}"
         )
-        return Figure("learned_rates", "Learned inner rates by layer and step", caption, drawing)
+        return Figure("learned_rates", "Learned inner learning rates by layer and step", caption, drawing)
 
 
 def rates_picture(rates: Mapping[str, Sequence[float]]) -> bytes:
@@ -55,9 +55,9 @@ def rates_picture(rates: Mapping[str, Sequence[float]]) -> bytes:
     with style():
         drawing = Canvas(
             figsize=(2 + 0.7 * values.shape[1], 0.9 + 0.24 * len(rates))
-        )  # a layout engine takes twice as long
+        )  # a layout engine would take twice as long
         panel = drawing.add_axes((0.35, 0.2, 0.63, 0.65))
-        _heat_map(panel, list(rates), values, bound, "Inner rates of the best epoch")
+        _heat_map(panel, list(rates), values, bound, "Inner learning rates at the best epoch")
         for (row, step), rate in np.ndenumerate(values):
             ink = "white" if abs(rate) > 0.6 * bound else "black"
             panel.text(step + 0.5, row + 0.5, f"{rate:.3g}", ha="center", va="center", fontsize=7.5, color=ink)
@@ -65,7 +65,7 @@ def rates_picture(rates: Mapping[str, Sequence[float]]) -> bytes:
 
 
 def _rates(records: Sequence[RunRecord]) -> tuple[list[str], Any, int] | None:
-    """Return weights, their mean rates [weights, steps] and the number of seeds."""
+    """Return weight names, their mean learning rates [weights, steps] and the number of seeds."""
     found = [
         {
             name.removeprefix(names.INNER_RATE): [v for _, v in curve]
@@ -82,7 +82,7 @@ def _rates(records: Sequence[RunRecord]) -> tuple[list[str], Any, int] | None:
 
 
 def _even(rates: Mapping[str, Sequence[float]], weights: Sequence[str]) -> Any:
-    """Return the rates [weights, steps]; a weight with one rate has it at each step."""
+    """Return the learning rates [weights, steps]; a single rate is repeated at each step."""
     steps = max(len(row) for row in rates.values())
     return np.array([list(rates[w]) * (steps if len(rates[w]) == 1 else 1) for w in weights])
 
@@ -116,7 +116,7 @@ def msl_weights(ablation: Ablation) -> Figure | None:
         axes = drawing.add_subplot()
         for i, (step, points) in enumerate(curves.items()):
             part = i / (len(curves) - 1)
-            width = 4.2 - 2.4 * part  # steps of equal weight stay visible below each other
+            width = 4.2 - 2.4 * part  # so that overlapping lines stay visible
             colour = colormaps["viridis"](0.25 + 0.55 * part)  # seen on light and on dark pages
             axes.plot([e for e, _ in points], [w for _, w in points], label=step, color=colour, linewidth=width)
         if first_order:
@@ -132,8 +132,8 @@ def msl_weights(ablation: Ablation) -> Figure | None:
         axes.xaxis.set_major_locator(MaxNLocator(12, integer=True))
         drawing.legend(loc="outside right upper")
         caption = (
-            f"As the config of {shorten(arm.name)} plans it, so there is no interval. When the annealing is over, the"
-            " last step has all the weight."
+            f"Planned by the config of {shorten(arm.name)}, so there is no interval. After the annealing, the last step"
+            " has all the weight."
         )
         return Figure("msl_weights", "MSL: weights of the inner steps' losses", caption, drawing)
 

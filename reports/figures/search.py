@@ -1,4 +1,4 @@
-"""The pictures of a search: its history, its learning curves, what to expect of a budget, which parameters mattered."""
+"""Figures of a search: history, learning curves, best value by budget, parameter importance."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ CURVE_LOOKS: dict[str, dict[str, Any]] = {
     names.PRUNED: {"color": ORANGE, "linewidth": 1.1, "alpha": 0.85, "linestyle": (0, (4, 2))},
     "other ends": {"color": RED, "linewidth": 1.1, "linestyle": ":"},
 }
-"""Kinds of trials' curves in the order of the legend."""
+"""Kinds of curves, in the order of the legend."""
 
 MOST_CURVES = 100
-"""Trials whose curves a figure draws; beyond, it says of how many these are the best."""
+"""Most trials whose curves a figure draws; the caption says how many there are."""
 
 
 def history(search: Search) -> Figure | None:
@@ -124,7 +124,7 @@ def trial_curves(search: Search) -> Figure | None:
         shown = [name for name in CURVE_LOOKS if name in lines]
         drawing.legend([lines[name] for name in shown], shown, loc="outside upper left", ncols=4)
         caption = (
-            "One line a run (n = 1 each, no interval). A line of a pruned or diverged trial ends where it was stopped."
+            "One line per run (n = 1 each, no interval). Lines of pruned or diverged trials end where they stopped."
         )
         if len(search.trials) > MOST_CURVES:
             caption += f" The best {MOST_CURVES} of {len(search.trials)} trials."
@@ -145,9 +145,9 @@ def _curve(axes: Axes, record: RunRecord, metric: Metric, label: str | None, loo
 
 
 def best_curve(search: Search, info: StudyInfo) -> Figure | None:
-    """Draw the expected best of so many trials of a random search; of any other search its best so far against compute.
+    """Draw the expected best by number of trials for a random search, else the best so far against compute.
 
-    None below three complete trials, and without counted compute.
+    None below three complete trials, or without counted compute.
     """
     if len(search.complete) < 3:
         return None
@@ -166,9 +166,9 @@ def _expected_best(values: Sequence[float]) -> Figure:
         axes.set(xlabel="Complete trials", ylabel="Expected best validation accuracy, %")
         axes.xaxis.set_major_locator(MaxNLocator(12, integer=True))
         caption = (
-            f"Expected maximum of so many of the n = {len(values)} trials that were drawn at random (unbiased, Tang et"
-            " al. 2020). Band: 95 %, for the whole curve at once (Dvoretzky, Kiefer, Wolfowitz and Massart); it allows"
-            " for values better than those that were seen."
+            f"Expected maximum of that many trials, from n = {len(values)} randomly drawn trials (unbiased, Tang et"
+            " al. 2020). Band: 95 %, simultaneous over the curve (Dvoretzky, Kiefer, Wolfowitz and Massart); it allows"
+            " for values better than those observed."
         )
         return Figure("expected_best", "Expected best against budget", caption, drawing)
 
@@ -188,14 +188,14 @@ def _best_by_compute(search: Search) -> Figure | None:
         axes.set_xlim(left=0)
         caption = (
             "Best complete trial so far against the compute spent on all trials, in the order in which they ended: one"
-            " search, no interval. As the sampler learns from its trials, or a pruner chose among them, they say"
-            " nothing of what another number of trials would reach."
+            " search, no interval. Because the sampler learns from its trials, or a pruner selects among them, the"
+            " curve does not predict what another number of trials would reach."
         )
         return Figure("best_so_far", "Best so far against compute", caption, drawing)
 
 
 def importance_bars(importance: Importance) -> Figure | None:
-    """Draw each parameter's share by both methods; None where there are no numbers."""
+    """Draw each parameter's importance by both methods; None without any."""
     parameters = importance.parameters
     if not parameters:
         return None

@@ -1,6 +1,4 @@
-"""How every figure looks, and how it becomes SVG and PDF: the same bytes each time; the SVG suits light and dark
-pages.
-"""
+"""Style of all figures, and deterministic SVG (for light and dark pages) and PDF output."""
 
 from __future__ import annotations
 
@@ -18,10 +16,10 @@ from matplotlib.figure import Figure as Canvas
 
 from ..escaping import clean
 
-# Okabe and Ito's colours, which stay apart for colour-blind readers; a little lighter where dark pages need it.
+# Okabe and Ito's colour-blind-safe colours, a little lighter where dark pages need it.
 BLUE, ORANGE, GREEN, RED = "#2b83ba", "#e08a1e", "#0f9d78", "#d9541e"
 INK, FAINT = "#010203", "#7f8894"
-"""INK stands for the page's own text colour, and becomes `currentColor`."""
+"""INK stands for the page's text colour and becomes `currentColor`."""
 
 STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
@@ -58,15 +56,15 @@ STYLE: dict[Any, Any] = {
 }
 FONTS = "system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', sans-serif"
 WIDTH = 9.2
-"""Inches of a full figure."""
+"""Width of a full figure in inches."""
 COLOURS = "svg.mamlab{color:#1c2127}@media (prefers-color-scheme:dark){svg.mamlab{color:#e4e8ed}}"
 
 
 @dataclass(frozen=True)
 class Figure:
-    """A drawing with a file name (without suffix), a title, and a caption that says n, kind of interval and exclusions.
+    """A drawing with a file name (without suffix), a title, and a caption that states n, interval and exclusions.
 
-    It is laid out and drawn when its SVG or PDF is first asked for, which takes longer than all tables of a report.
+    It is drawn on first use of its SVG or PDF, because drawing takes longer than all tables of a report.
     """
 
     name: str
@@ -83,22 +81,22 @@ class Figure:
     @cached_property
     def pdf(self) -> bytes:
         """The drawing as a PDF page, laid out as the SVG is."""
-        assert self.svg  # lays it out
+        assert self.svg  # runs the layout
         with style():
             return to_pdf(self.drawing)
 
     @property
     def standalone(self) -> str:
-        """The drawing as a file of its own, which follows the reader's light or dark scheme."""
+        """The drawing as a standalone file, which follows the reader's light or dark scheme."""
         head, bracket, rest = self.svg.partition(">")
         return f'<?xml version="1.0" encoding="utf-8"?>\n{head}{bracket}<style>{COLOURS}</style>{rest}\n'
 
 
 @contextmanager
 def style() -> Iterator[None]:
-    """Draw in this package's style, whatever the user's matplotlibrc says."""
+    """Use this package's style and ignore the user's matplotlibrc."""
     with warnings.catch_warnings(), mpl.rc_context():
-        warnings.filterwarnings("ignore", "Glyph .* missing from font")  # the browser's fonts draw the text
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")  # the browser has the fonts
         mpl.rcdefaults()
         mpl.rcParams.update(STYLE)
         yield
@@ -110,7 +108,7 @@ def canvas(width: float, height: float) -> Canvas:
 
 
 def to_svg(drawing: Canvas, name: str, title: str) -> str:
-    """Return the drawing as an `svg` element. Ids begin with `name`, so that several can stand in one page."""
+    """Return the drawing as an `svg` element. Ids begin with `name`, so that one page can hold several."""
     mpl.rcParams["svg.hashsalt"] = name
     buffer = io.StringIO()
     drawing.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
@@ -127,8 +125,8 @@ def to_svg(drawing: Canvas, name: str, title: str) -> str:
 
 
 def to_pdf(drawing: Canvas) -> bytes:
-    """Return the drawing as a PDF page, without the time at which it was made; it lies as `to_svg` laid it out."""
-    drawing.set_layout_engine("none")  # laying out takes as long as drawing
+    """Return the drawing as a PDF page without a timestamp, in the layout that `to_svg` made."""
+    drawing.set_layout_engine("none")  # layout takes as long as drawing
     buffer = io.BytesIO()
     drawing.savefig(buffer, format="pdf", metadata={"CreationDate": None, "Creator": None, "Producer": None})
     return buffer.getvalue()

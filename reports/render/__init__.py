@@ -1,1 +1,1 @@
-"""Rendering: a document in, HTML, Markdown or LaTeX out."""
+"""Renders a report as HTML, Markdown or LaTeX."""

@@ -1,4 +1,4 @@
-"""A report as one HTML file without any other: styles, script and figures are inside."""
+"""A report as one self-contained HTML file."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ..document import Report
 
 
 def to_html(report: Report) -> str:
-    """Return the whole page. All texts are escaped; the figures are this package's own SVG."""
+    """Return the page. All texts are escaped; the figures are this package's own SVG."""
     environment = Environment(
         loader=PackageLoader("reports.render"),
         autoescape=True,
@@ -23,5 +23,5 @@ def to_html(report: Report) -> str:
 
 
 def _sort_key(value: float | str) -> float | str:
-    """Return what a column is sorted by, without the last digits, which another processor computes otherwise."""
-    return round(value, 12) + 0.0 if isinstance(value, float) else value  # + 0.0: -0.0 is 0.0
+    """Return the sort key of a cell, without the last digits, which differ between processors."""
+    return round(value, 12) + 0.0 if isinstance(value, float) else value  # + 0.0 turns -0.0 into 0.0

@@ -1,5 +1,4 @@
-"""Tables as LaTeX that a paper can include: booktabs, the best in bold, notes below. Needs the packages booktabs and
-graphicx.
+"""Tables as LaTeX for a paper, with the best value in bold and notes below; needs booktabs and graphicx.
 
 Texts beyond Latin letters need XeLaTeX or LuaLaTeX with a font that has them.
 """
@@ -40,13 +39,13 @@ SPECIAL = {
     "]": "{]}",
     "*": "{*}",
 }
-"""Brackets and stars are braced because a row that begins with one would be read as an option of the row before."""
+"""Brackets and stars are braced: at the start of a row, LaTeX would read them as an option of the row before."""
 WIDE = 75
-"""A table of more characters side by side is shrunk to the width of the text (345 pt in LaTeX's article)."""
+"""A table wider than this many characters is shrunk to the text width (345 pt in LaTeX's article class)."""
 
 
 def escape(text: str) -> str:
-    """Return `text` so that it stands for itself, two hyphens too, which LaTeX would join to a dash."""
+    """Return `text` escaped, including double hyphens, which LaTeX would join to a dash."""
     return "".join(SPECIAL.get(character, character) for character in clean(text)).replace("--", "-{}-")
 
 
@@ -74,7 +73,7 @@ def _lines(table: Table) -> Iterator[str]:
 
 
 def _characters(table: Table) -> int:
-    """Return the sum of the columns' longest texts, with two for each gap between columns."""
+    """Return the table's width in characters, with two for each gap between columns."""
     rows = [[column.title for column in table.columns], *([cell.text for cell in row] for row in table.rows)]
     return sum(max(map(len, column)) + 2 for column in zip(*rows, strict=True))
 

@@ -1,4 +1,4 @@
-"""A report as Markdown that a forge renders: pipe tables, and links to the figures beside it."""
+"""A report as GitHub-style Markdown: pipe tables, and links to the figures beside it."""
 
 from __future__ import annotations
 

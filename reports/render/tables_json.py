@@ -1,11 +1,11 @@
-"""A report's tables as JSON: what other programs read, and what `mamlab verify` compares by value.
+"""A report's tables as JSON, for other programs and for `mamlab verify`, which compares values.
 
 {"format": 1, "study": ..., "made_with": {package: version}, "headline": [sentence, ...],
  "tables": [{"title": ..., "columns": [...], "values": [[number, text or null, ...], ...], "texts": [[...], ...],
  "notes": [...]}]}
 
-`values` are what the columns sort by (accuracies in [0, 1], seconds), to 12 digits, as another processor computes
-others beyond; `texts` are what the pages show. The list of all runs is left to runs.csv.
+`values` are the columns' sort keys (accuracies in [0, 1], seconds), to 12 digits, because later digits differ between
+processors; `texts` are what the pages show. The list of all runs is only in runs.csv.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from ..tables.cells import EVERY_RUN, Cell, Table
 TABLES = "tables.json"
 FORMAT = 1
 MAKERS = ("mamlab", "numpy", "scipy", "statsmodels", "scikit-learn", "optuna", "matplotlib", "jinja2")
-"""Packages whose other releases may give other numbers or pages."""
+"""Packages whose release can change numbers or pages."""
 
 
 def to_json(report: Report) -> str:
@@ -37,7 +37,7 @@ def to_json(report: Report) -> str:
 
 
 def made_with() -> dict[str, str]:
-    """Return the releases of the packages that make a report here."""
+    """Return the installed releases of these packages."""
     return {package: version(package) for package in MAKERS}
 
 

@@ -1,1 +1,1 @@
-"""Statistics: records in, estimates, comparisons and rankings out."""
+"""Estimates, comparisons and rankings from run records."""

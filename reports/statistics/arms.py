@@ -1,4 +1,4 @@
-"""One arm of an ablation over its seeds, and the runs that are in no mean."""
+"""One arm of an ablation over its seeds, and excluded runs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .estimate import Estimate
 
 @dataclass(frozen=True)
 class Excluded:
-    """A run that no mean contains, and why."""
+    """A run excluded from means, and why."""
 
     record: RunRecord
     reason: str
@@ -34,12 +34,12 @@ class Arm:
 
     @property
     def counts(self) -> dict[str, int]:
-        """Number of runs by state."""
+        """Number of runs in each state."""
         return count_states(self.records)
 
     @property
     def diverged(self) -> frozenset[int]:
-        """Seeds whose run ended in a loss that is not finite."""
+        """Seeds whose run ended with a non-finite loss."""
         return (
             frozenset(r.seed for r in self.records if r.seed is not None and r.state == names.DIVERGED)
             - self.values.keys()
@@ -47,26 +47,24 @@ class Arm:
 
     @property
     def failed(self) -> int:
-        """How many seeds are missing because their runs ended without a result for another reason."""
+        """Number of seeds missing because their run ended without a result for another reason."""
         ended = {record.seed for record in self.records if record.state in names.ENDED and record.seed is not None}
         return len(ended - self.values.keys() - self.diverged)
 
     @property
     def whole(self) -> bool:
-        """Whether no run diverged or failed, so that a mean is not one over the runs that happened to finish."""
+        """Whether no run diverged or failed; otherwise a mean covers only the runs that finished."""
         return not self.lost
 
     @property
     def lost(self) -> str:
-        """What became of the runs that are in no mean: "8 of 16 diverged, 1 failed"; empty if none diverged or
-        failed.
-        """
+        """Counts of lost runs: "8 of 16 diverged, 1 failed"; empty if none diverged or failed."""
         diverged = len(self.diverged)
         parts = [f"{diverged} of {diverged + len(self.values)} diverged"] * bool(diverged)
         return ", ".join([*parts, *[f"{self.failed} failed"] * bool(self.failed)])
 
     def tasks_of(self, seed: int) -> Sequence[float]:
-        """Return the accuracies per test task of the seed's run (single model); empty if it has none."""
+        """Return the per-task test accuracies of the seed's run (single model); empty if it has none."""
         run = self._by_seed.get(seed)
         return run.per_task.get(names.SINGLE, ()) if run else ()
 
@@ -76,7 +74,7 @@ class Arm:
 
 
 def count_states(records: Sequence[RunRecord]) -> dict[str, int]:
-    """Return the number of runs by state, in the order of `STATES`; states of other names come last."""
+    """Return the number of runs by state, in the order of `STATES`; unknown states come last."""
     counts = Counter(record.state for record in records)
     order = [*names.STATES, *sorted(counts.keys() - set(names.STATES))]
     return {state: counts[state] for state in order if counts[state]}

@@ -1,8 +1,7 @@
 """The hierarchical bootstrap interval (seeds, then their test tasks), shown beside Student's t.
 
-Student's t over seeds is the interval that reports judge by. This one is narrower when seeds carry most of the noise
-(at 8 seeds it then covers less than its 95 %) and wider when tasks do; `python -m benchmarks.coverage` measures by how
-much.
+Reports judge by Student's t over seeds. The bootstrap interval is narrower when seeds carry most of the noise (at 8
+seeds it then covers less than 95 %) and wider when tasks do; `python -m benchmarks.coverage` measures by how much.
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ def hierarchical_interval(differences: npt.ArrayLike, level: float = LEVEL) -> A
 
     2,000 draws of n seeds with replacement, and of m tasks within each drawn seed; BCa, with the acceleration from the
     jackknife over seeds (Efron 1987). The draws depend on n and m alone, so the same values give the same interval.
-    NaN where a value is not finite; n = 1 knows nothing of seeds and raises ValueError.
+    NaN where a value is not finite. Raises ValueError for n = 1.
     """
     values = np.asarray(differences, dtype=np.float64)
     n, m = values.shape[-2:]
@@ -60,7 +59,7 @@ def _weights(n: int, m: int) -> Iterator[Array]:
 
 
 def _weights_of_a_draw(generator: np.random.Generator, n: int, m: int) -> npt.NDArray[np.intp]:
-    """Return [n * m]: how often each task was drawn. One draw at a time, its counts stay in the processor's cache."""
+    """Return [n * m]: how often each task was drawn. Drawn one at a time to fit the CPU's cache."""
     seeds = generator.integers(0, n, (n, 1), dtype=np.uint32)
     tasks = generator.integers(0, m, (n, m), dtype=np.uint32)  # half the random bits of the default
     return np.bincount((seeds * np.uint32(m) + tasks).ravel(), minlength=n * m)
@@ -69,7 +68,7 @@ def _weights_of_a_draw(generator: np.random.Generator, n: int, m: int) -> npt.ND
 def _bca(draws: Array, seed_means: Array, level: float) -> Array:
     """Return [k, 2] from `draws` [k, DRAWS] of the mean and the means of the seeds [k, n]."""
     mean = seed_means.mean(1, keepdims=True)
-    slack = 1e-12 * (1 + np.abs(mean))  # equal but for rounding
+    slack = 1e-12 * (1 + np.abs(mean))  # equal up to rounding
     below = (draws < mean - slack).mean(1) + (np.abs(draws - mean) <= slack).mean(1) / 2
     bias = ndtri(np.clip(below, 1 / (DRAWS + 1), DRAWS / (DRAWS + 1)))[:, None]
     gaps = seed_means - mean  # the jackknife's means differ from theirs by -gap / (n - 1)
@@ -81,7 +80,7 @@ def _bca(draws: Array, seed_means: Array, level: float) -> Array:
 
 
 def _quantiles(ordered: Array, shares: Array) -> Array:
-    """Return the quantiles of each row at its own shares [k, 2], between neighbours by a straight line."""
+    """Return the quantiles of each row at its own shares [k, 2], with linear interpolation."""
     place = np.nan_to_num(shares) * (ordered.shape[1] - 1)
     lower = np.floor(place).astype(np.intp)
     upper = np.minimum(lower + 1, ordered.shape[1] - 1)

@@ -1,4 +1,4 @@
-"""Arms compared in pairs by seed, family by family: all numbers of a comparison in one value."""
+"""Comparisons of arms, paired by seed and judged family by family."""
 
 from __future__ import annotations
 
@@ -36,17 +36,17 @@ class Comparison:
         estimate: their mean, with Student's t interval over seeds: of 95 %, or of the level of the last declared look.
         bootstrap: of the same mean, drawn over seeds and their tasks. None without results per task, with one pair, or
             without variation.
-        noise: how much of the differences' noise comes from seeds, and how much from tasks. None as for `bootstrap`.
-        test: sign-flip permutation test, adjusted for all comparisons of the family. If any run of the family diverged,
-            of signed ranks.
-        verdict: what is decided of it.
+        noise: the shares of the differences' variance that come from seeds and from tasks. None as for `bootstrap`.
+        test: sign-flip permutation test, adjusted for all comparisons of the family. On signed ranks if any run of the
+            family diverged.
+        verdict: the decision.
         effect_size: Cohen's d of the pairs; None without variation.
         share_better: share of the paired seeds in which the arm is better, ties counted half, with Wilson's interval.
-        diverged, base_diverged: runs of either arm that ended in a loss that is not finite. They have no difference to
-            give, so a mean is one over the seeds that survived.
-        base_mean: mean of the base over the paired seeds; NaN without any.
-        disjoint: both arms have complete runs, but of no common seed.
-        unequal: in what the tests of both differ, so that they are not of the same tasks; empty if they are.
+        diverged, base_diverged: number of runs of either arm that diverged. They have no difference, so the mean covers
+            only the seeds that finished.
+        base_mean: mean of the base over the paired seeds; NaN without pairs.
+        disjoint: both arms have complete runs, but no common seed.
+        unequal: the settings in which the tests of the two arms differ; empty if both were tested on the same tasks.
     """
 
     arm: str
@@ -68,7 +68,7 @@ class Comparison:
 
     @property
     def finding(self) -> str:
-        """The verdict in words, with the runs that diverged, and the look that decided it."""
+        """The verdict in words, with the diverged runs and the look that decided it."""
         look = f" at {self.test.look} seeds" if self.test.look and self.verdict.direction else ""
         lost = f"; diverged {self.diverged} of {self.diverged + self.estimate.n}" if self.diverged else ""
         if lost and self.verdict.direction == BETTER:
@@ -77,7 +77,7 @@ class Comparison:
 
     @property
     def survivors(self) -> bool:
-        """Whether runs of either arm diverged, so that the difference is one of those that finished."""
+        """Whether runs of either arm diverged, so that the difference covers only those that finished."""
         return bool(self.diverged or self.base_diverged)
 
 
@@ -85,10 +85,10 @@ def compare(
     families: Sequence[Family], arms: Mapping[str, Arm], metric: Metric, rules: Rules = USUAL, together: bool = False,
     across: Across | None = None,
 ) -> tuple[tuple[Comparison, ...], tuple[EffectChange, ...]]:  # fmt: skip
-    """Return every comparison of every family, in their order, and how each changes `across` a setting; pairs whose arm
-    or base is not in `arms` have no pairs of seeds.
+    """Return every comparison of every family in order, and how each changes `across` a setting; a comparison whose arm
+    or base is not in `arms` has no pairs of seeds.
 
-    `together`: p is adjusted over all families as if they were one.
+    `together`: adjust p over all families as if they were one.
     """
     pairs = [(family, arm, base) for family in families for arm, base in family.comparisons]
     same = tolerance(arms.values(), metric)
@@ -136,13 +136,13 @@ def _comparison(
 
 
 def tolerance(arms: Iterable[Arm], metric: Metric) -> float:
-    """Return how far apart two values of `metric` may be in these arms that count as equal; never 0."""
+    """Return the distance up to which two values of `metric` in these arms count as equal; above 0."""
     return metric.same(*(value for arm in arms for value in arm.values.values())) or SAME
 
 
 def share_better(values: Sequence[float], same: float = SAME) -> Estimate:
     """Return the share of differences above 0, those at 0 counted half, with Wilson's 95 % interval; n = 0 has NaN."""
-    from statsmodels.stats.proportion import proportion_confint  # seconds to import
+    from statsmodels.stats.proportion import proportion_confint  # slow to import
 
     if not values:
         return difference_estimate([])
@@ -173,9 +173,7 @@ def _per_task(arms: Mapping[str, Arm], arm: str, base: str, seeds: list[int], me
 
 
 def _bootstraps(per_task: Mapping[tuple[str, str], Array | None], same: float) -> dict[tuple[str, str], Interval]:
-    """Return the interval of each pair that has one; pairs of one shape share their draws, which is what takes the
-    time.
-    """
+    """Return the interval of each pair that has one; pairs of the same shape share their draws, the slow part."""
     shapes: dict[tuple[int, ...], list[tuple[str, str]]] = {}
     for pair, matrix in per_task.items():
         if matrix is not None and not alike(matrix.mean(1).tolist(), same):

@@ -1,7 +1,7 @@
-"""The test that a family of comparisons is declared to have, and in how many studies it finds a large effect.
+"""The declared test of a family of comparisons, and its power for a large effect.
 
-Step-down maxT can reach the same smallest p in a family of any size, but it finds less in a larger one. So whether a
-study has enough seeds is judged by power: how often the one comparison that has an effect, the hardest case, is found.
+Step-down maxT has the same smallest p in a family of any size, but less power in a larger one. So whether a study has
+enough seeds is judged by its power in the hardest case, one comparison with an effect.
 """
 
 from __future__ import annotations
@@ -16,23 +16,21 @@ from .permutation import ALPHA, Array, flips_of, smallest_p
 from .step_down import max_t
 
 LARGE = 2.0
-"""A large effect: in standard deviations of a seed's paired difference."""
+"""A large effect, in standard deviations of a seed's paired difference."""
 POWER = 0.8
-"""Share of studies in which a planned effect is to be found."""
+"""Planned power."""
 HOPELESS = 0.5
-"""A family that finds a large effect in fewer studies than this is refused."""
+"""A family with less power than this for a large effect is refused."""
 FLIPS = 2**10
-"""Ways to flip signs that a simulated study is tested with: all up to 11 seeds."""
+"""Sign patterns per simulated test: all of them up to 11 seeds."""
 LARGEST = 100
-"""Comparisons of a simulated family; a larger one is simulated as one of so many."""
+"""Most comparisons in a simulated family; larger families are simulated with this many."""
 _STUDIES, _FEWEST, _SUMS = 2000, 400, 2**24
 
 
 @dataclass(frozen=True)
 class DeclaredTest:
-    """A family of `size` comparisons, tested at its `looks`: (seeds, level), most often one; `moderated` as for
-    `max_t`.
-    """
+    """A family of `size` comparisons, tested at `looks`: (seeds, level), usually one; `moderated` as for `max_t`."""
 
     size: int
     looks: tuple[tuple[int, float], ...]
@@ -40,36 +38,34 @@ class DeclaredTest:
 
     @property
     def seeds(self) -> int:
-        """Of the last look."""
+        """Seeds at the last look."""
         return self.looks[-1][0]
 
     @property
     def can_decide(self) -> bool:
-        """Whether any data could be significant at any look."""
+        """Whether any data could be significant at one of the looks."""
         return any(smallest_p(seeds) <= level for seeds, level in self.looks)
 
     @property
     def studies(self) -> int:
-        """How many studies are drawn to learn its power: fewer where each takes longer."""
+        """Number of studies simulated for its power: fewer if each takes longer."""
         cost = self.simulated * flips_of(max(1, self.seeds), FLIPS)
         return max(_FEWEST, min(_STUDIES, _SUMS // cost))
 
     @property
     def simulated(self) -> int:
-        """Comparisons of a drawn study."""
+        """Comparisons in a simulated study."""
         return min(self.size, LARGEST)
 
 
 def declared_test(size: int, seeds: int, looks: tuple[int, ...] = (), moderated: bool = False) -> DeclaredTest:
-    """Return the test of a family at its last seed, or at its declared looks."""
+    """Return the test of a family with all its seeds, or at its declared looks."""
     planned = looks or (seeds,)
     return DeclaredTest(size, tuple(zip(planned, look_levels(planned), strict=True)), moderated)
 
 
 def share_found(values: Array, test: DeclaredTest) -> float:
-    """Return in which share of the studies `values` [studies, comparisons, seeds] the first comparison is
-    significant.
-    """
+    """Return the share of studies `values` [studies, comparisons, seeds] whose first comparison is significant."""
     found = np.zeros(len(values), dtype=np.bool_)
     for seeds, level in test.looks:
         if smallest_p(seeds) <= level:
@@ -89,9 +85,7 @@ def null_studies(size: int, seeds: int, studies: int) -> Array:
 
 @lru_cache(maxsize=512)
 def large_effect_power(test: DeclaredTest) -> float:
-    """Return the share of studies that find one effect of 2 standard deviations of a paired difference, which is
-    normal.
-    """
+    """Return the power for one effect of 2 standard deviations of normal paired differences."""
     if not test.can_decide:
         return 0.0
     values = null_studies(test.simulated, test.seeds, test.studies).copy()
@@ -100,7 +94,7 @@ def large_effect_power(test: DeclaredTest) -> float:
 
 
 def seeds_needed(size: int, moderated: bool = False, power: float = POWER) -> int:
-    """Return the fewest seeds with which a family of that size finds a large effect with that power."""
+    """Return the fewest seeds that give a family of that size that power for a large effect."""
     seeds = 1
     while smallest_p(seeds) > ALPHA or large_effect_power(declared_test(size, seeds, (), moderated)) < power:
         seeds += 1

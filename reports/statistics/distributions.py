@@ -1,4 +1,4 @@
-"""What a search drew a parameter from, as Optuna's distribution, and a logged text as its value."""
+"""Optuna distributions of searched parameters, and conversion of logged texts to their values."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
 
 LOG_RATIO = 20.0
-"""A positive number of unknown range is judged on a log scale if its largest value is so many times its smallest."""
+"""A positive number of unknown range gets a log scale if its largest and smallest values differ by this factor."""
 
 
 def distribution(texts: Sequence[str], dimension: Mapping[str, Any] | None) -> BaseDistribution:
-    """Return what the logged `texts` of a parameter were drawn from.
+    """Return the distribution that the logged `texts` of a parameter were drawn from.
 
     Args:
-        texts: its values in the trials that had it, at least one.
-        dimension: {"low", "high"} with "log" or "step", or {"choices"}, as `StudyInfo.space` has it. None, or one that
-            does not hold all values (of a search's earlier start, or enqueued): the smallest distribution that does.
+        texts: its values in the trials in which it is active, at least one.
+        dimension: {"low", "high"} with "log" or "step", or {"choices"}, as `StudyInfo.space` has it. If None, or if it
+            lacks some values (enqueued, or from an earlier start), the smallest distribution with all of them.
     """
     recorded = _recorded(dimension) if dimension else None
     if recorded is not None and all(_holds(recorded, text) for text in texts):
@@ -28,7 +28,7 @@ def distribution(texts: Sequence[str], dimension: Mapping[str, Any] | None) -> B
 
 
 def value_of(text: str, one: BaseDistribution) -> Any:
-    """Return the value of `one` that was logged as `text`. Raises ValueError if it holds none."""
+    """Return the value of `one` that was logged as `text`. Raises ValueError if there is none."""
     from optuna.distributions import CategoricalDistribution, IntDistribution
 
     if isinstance(one, CategoricalDistribution):
@@ -40,7 +40,7 @@ def value_of(text: str, one: BaseDistribution) -> Any:
         return same[0]
     number = float(text)
     if isinstance(one, IntDistribution) and number != int(number):
-        raise ValueError(f"{text!r} is no whole number")
+        raise ValueError(f"{text!r} is not an integer")
     return int(number) if isinstance(one, IntDistribution) else number
 
 
@@ -80,7 +80,7 @@ def _smallest(texts: Sequence[str]) -> BaseDistribution:
 
 
 def _number(value: object) -> float | None:
-    """Return the finite number that `value` is or spells, else None; True and False are none."""
+    """Return `value` as a finite number, else None; booleans are not numbers."""
     try:
         number = math.nan if isinstance(value, bool) else float(str(value))
     except ValueError:

@@ -1,7 +1,7 @@
-"""Runs that diverged: how many, whether more than in the base, and what a test makes of them.
+"""Diverged runs: their share, McNemar's test against the base, and signed ranks for other tests.
 
-A diverged run has no accuracy. As a number near chance it would swamp all others, and left out it would flatter its
-arm. So it counts as worse than every run that finished, and the test goes by signed ranks.
+A diverged run has no accuracy. Counted as chance level it would dominate the mean; left out, it would flatter its arm.
+So it ranks below every run that finished, and tests use signed ranks.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from .permutation import SAME
 
 @dataclass(frozen=True)
 class Divergence:
-    """How often an arm diverged: `share` of its runs that ended, with Clopper and Pearson's interval.
+    """Divergence of an arm: `share` of its ended runs, with Clopper and Pearson's interval.
 
-    `p`: McNemar's exact test against the base over the seeds of which both runs ended, None without a base.
+    `p`: McNemar's exact test against the base over the seeds in which both runs ended; None without a base.
     """
 
     arm: str
@@ -30,11 +30,9 @@ class Divergence:
 
 
 def divergence(arm: Arm, base: Arm | None) -> Divergence:
-    """Return how often `arm` diverged, and the test against `base`. The arm has at least one run that is complete or
-    diverged.
-    """
+    """Return the divergence of `arm` against `base`; the arm must have a run that is complete or diverged."""
     count, ended = len(arm.diverged), len(arm.diverged) + len(arm.values)
-    from scipy.stats import binomtest  # here: it takes a second to import
+    from scipy.stats import binomtest  # slow to import
 
     found = binomtest(count, ended).proportion_ci(LEVEL, method="exact")
     share = Estimate(count / ended, float(found.low), float(found.high), ended)
@@ -42,9 +40,7 @@ def divergence(arm: Arm, base: Arm | None) -> Divergence:
 
 
 def mcnemar(arm: Arm, base: Arm) -> float:
-    """Return the two-sided exact p of McNemar's test: in the seeds where just one of both diverged, either is as likely
-    to be the one.
-    """
+    """Return the two-sided exact p of McNemar's test on the seeds in which exactly one of the two runs diverged."""
     only_arm, only_base = len(arm.diverged & base.values.keys()), len(base.diverged & arm.values.keys())
     discordant = only_arm + only_base
     from scipy.stats import binomtest
@@ -55,12 +51,12 @@ def mcnemar(arm: Arm, base: Arm) -> float:
 def signed_ranks(
     plus: Sequence[Arm], minus: Sequence[Arm], unit: float = 1.0, seeds: Collection[int] | None = None
 ) -> dict[int, float]:
-    """Return the signed rank of what the `plus` arms have beyond the `minus` arms, in each seed (of `seeds`, if given)
-    of which a run of each of them ended.
+    """Return the signed rank of sum(`plus` arms) - sum(`minus` arms) in each seed (of `seeds`, if given) in which all
+    their runs ended.
 
-    A diverged run lies below every other: its seed has the largest rank, against its side. Where as many diverged on
-    both sides, or accuracies are equal: 0, which has no rank. Ties share the mean of their ranks. Differences times
-    `unit` are above 0 where the plus side is better.
+    A diverged run ranks below every other: its seed has the largest rank, against its side. With equally many diverged
+    runs on both sides, or equal accuracies, the value is 0, without a rank. Ties share the mean of their ranks.
+    Differences times `unit` are above 0 where the plus side is better.
     """
     ended = (arm.values.keys() | arm.diverged for arm in (*plus, *minus))
     found: dict[int, float] = {}
@@ -72,7 +68,7 @@ def signed_ranks(
 
 
 def _pull(lost: Sequence[bool], plus: int) -> float:
-    """Return to which side the runs that diverged pull a seed: the first `plus` of them are on the one side."""
+    """Return the sign, as +-inf or 0, that diverged runs give a seed; the first `plus` entries are the plus arms."""
     more = sum(lost[plus:]) - sum(lost[:plus])
     return math.copysign(math.inf, more) if more else 0.0
 

@@ -1,4 +1,4 @@
-"""The effect of having a component, whichever way it was measured: taken out of the whole method, or added alone."""
+"""The effect of having a component, measured by removing it from the full method or by adding it to the base."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _TURNED = {BETTER: WORSE, WORSE: BETTER}
 
 @dataclass(frozen=True)
 class Effect:
-    """One comparison as the effect of `component` in `where`: of an arm without it the sign is turned.
+    """One comparison as the effect of `component` in `where`; the sign is reversed if the arm lacks the component.
 
-    A comparison of other arms has the arm as its component, and its base as `where`. `place`: which value of the
-    setting it was measured at, in a design that is repeated.
+    For other comparisons, `component` is the arm and `where` its base. `place`: the value of the setting at which it
+    was measured, in a repeated design.
     """
 
     component: str
@@ -42,19 +42,19 @@ class Effect:
 
     @property
     def word(self) -> str:
-        """The verdict's word of the component: "better" where having it is better."""
+        """The verdict on the component: "better" if having it is better."""
         word = self.comparison.verdict.word
         return _TURNED.get(word, word) if self.turned else word
 
 
 def turned(found: Estimate) -> Estimate:
-    """Return the estimate with its sign turned."""
+    """Return the estimate with its sign reversed."""
     low, high = (None if end is None else -end for end in (found.high, found.low))
     return Estimate(-found.mean, low, high, found.n)
 
 
 def effects_of(comparisons: Sequence[Comparison], across: Across | None = None) -> list[Effect]:
-    """Return each comparison as an effect, in their order."""
+    """Return each comparison as an effect, in order."""
     return [_effect(comparison, across) for comparison in comparisons]
 
 
@@ -84,7 +84,7 @@ class Named(NamedTuple):
 
 
 def by_component(effects: Sequence[Effect]) -> dict[str, list[Effect]]:
-    """Return the effects of each component, those of the smallest method first."""
+    """Return the effects of each component, in the smallest method first."""
     found: dict[str, list[Effect]] = {}
     for effect in sorted(effects, key=lambda one: one.turned):
         found.setdefault(effect.component, []).append(effect)

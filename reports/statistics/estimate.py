@@ -1,9 +1,8 @@
-"""Means that never stand without their n and interval. The unit that repeats is the seed.
+"""Means with n and interval. The unit of replication is the seed.
 
-Student's t interval over seeds covers 94 to 96 % at 3 to 16 seeds, however the noise is split between seeds and
-test tasks; the usual interval over one run's tasks does not (Lafargue et al. 2024, arXiv 2409.02850). Values that do
-not vary
-have no interval: they do not say how far others could lie.
+Student's t interval over seeds covers 94 to 96 % at 3 to 16 seeds, however the noise is split between seeds and test
+tasks; the usual interval over one run's tasks does not (Lafargue et al. 2024, arXiv 2409.02850). Values that do not
+vary have no interval, because they carry no information about the spread.
 """
 
 from __future__ import annotations
@@ -42,8 +41,8 @@ class Estimate:
 def estimate(values: Sequence[float], level: float = LEVEL, same: float = SAME) -> Estimate:
     """Return the mean of `values` with Student's t interval: mean -+ t(n - 1) * sd / sqrt(n).
 
-    Values that are no further apart than `same` do not vary. Raises ValueError for a value that is not finite: what to
-    leave out is the caller's to decide and to say.
+    Values no further apart than `same` count as equal. Raises ValueError for a non-finite value: the caller must
+    exclude such values and report it.
     """
     if bad := [value for value in values if not math.isfinite(value)]:
         raise InputError(f"values must be finite, not {bad[0]}; leave such runs out and count them as excluded")
@@ -56,14 +55,12 @@ def estimate(values: Sequence[float], level: float = LEVEL, same: float = SAME) 
 
 
 def alike(values: Sequence[float], same: float = SAME) -> bool:
-    """Return whether `values` do not vary by more than `same`; none and a single one do not."""
+    """Return whether `values` lie within `same` of each other; true for fewer than two."""
     return not values or max(values) - min(values) <= same
 
 
 def metric_estimate(metric: Metric, values: Sequence[float]) -> Estimate:
-    """Return the mean of values of `metric` with Student's t interval: of shares as `accuracy_estimate`, else as
-    `estimate`.
-    """
+    """Return the mean with Student's t interval: `accuracy_estimate` if `metric` is a share, else `estimate`."""
     return accuracy_estimate(values) if metric.is_share else estimate(values, same=metric.same(*values))
 
 
@@ -73,11 +70,10 @@ def _standard_error(values: Sequence[float]) -> float:
 
 
 def accuracy_estimate(values: Sequence[float], level: float = LEVEL) -> Estimate:
-    """Return the mean of accuracies, with Student's t interval made on the logit scale, so that it stays within 0 and
-    1.
+    """Return the mean of accuracies, with Student's t interval on the logit scale, so that it stays within [0, 1].
 
     logit(m) -+ t(n - 1) * se / (m (1 - m)), back-transformed; m and se are the values' mean and standard error. Raises
-    ValueError as `estimate`. Values beyond 0 and 1 are no accuracies, and have `estimate`.
+    ValueError as `estimate`. Values outside [0, 1] are no accuracies and get `estimate`.
     """
     found = estimate(values, level)
     if found.low is None or min(values) < 0 or max(values) > 1:
@@ -95,7 +91,7 @@ def difference_estimate(
     values: Sequence[float], level: float = LEVEL, metric: Metric = TEST_ACCURACY, same: float = SAME
 ) -> Estimate:
     """Return the mean of differences of `metric` with Student's t interval, which ends at -1 and 1 for shares.
-    Differences no further apart than `same` do not vary. Raises ValueError as `estimate`.
+    Differences within `same` of each other do not vary. Raises ValueError as `estimate`.
     """
     found = estimate(values, level, same)
     if found.low is None or found.high is None or not metric.is_share:
@@ -104,18 +100,16 @@ def difference_estimate(
 
 
 def lower_bound(values: Sequence[float]) -> float:
-    """Return the lower end of the one-sided 95 % t interval of the mean; of fewer than two values minus infinity.
+    """Return the lower end of the one-sided 95 % t interval of the mean; minus infinity for fewer than two values.
 
-    It prefers what is good with every seed. Of equal values it is their mean.
+    It favours configs that are good with every seed. For equal values it is their mean.
     """
     found = estimate(values, level=2 * LEVEL - 1)
     return found.low if found.low is not None else found.mean if found.n > 1 else -math.inf
 
 
 def spread(values: Sequence[float], same: float = SAME) -> Estimate:
-    """Return the standard deviation of `values` (as `mean`) with its chi-squared 95 % interval, which takes them for
-    normal.
-    """
+    """Return the standard deviation of `values` (as `mean`) with its chi-squared 95 % interval (assumes normality)."""
     n = len(values)
     if alike(values, same):
         return Estimate(0.0 if n > 1 else math.nan, None, None, n)
@@ -130,8 +124,8 @@ def spread_ratio(values: Mapping[int, float], base: Mapping[int, float], same: f
     """Return sd(values) / sd(base) over common seeds, with the 95 % interval for pairs (Morgan 1939, Pitman 1939;
     normal).
 
-    NaN where fewer than two pairs, or a base that does not vary, leave no ratio; no interval below three pairs, nor
-    where both vary in step.
+    NaN for fewer than two pairs or a base that does not vary. No interval below three pairs, or if both are perfectly
+    correlated.
     """
     seeds = sorted(values.keys() & base.keys())
     ours, theirs = [values[seed] for seed in seeds], [base[seed] for seed in seeds]
@@ -157,9 +151,7 @@ def _critical(level: float, freedom: int) -> float:
 
 
 def differences(values: Mapping[int, float], base: Mapping[int, float], same: float = SAME) -> dict[int, float]:
-    """Return values - base for every block (seed) that both have, in the order of seeds; those that differ by at most
-    `same` differ by 0.
-    """
+    """Return values - base for every common seed, in order; differences of at most `same` become 0."""
     found = {seed: values[seed] - base[seed] for seed in sorted(values.keys() & base.keys())}
     return {seed: value if abs(value) > same else 0.0 for seed, value in found.items()}
 
@@ -170,7 +162,7 @@ def paired(values: Mapping[int, float], base: Mapping[int, float], level: float 
 
 
 def band(curves: Sequence[Mapping[int, float]], accuracies: bool = True) -> list[tuple[int, Estimate]]:
-    """Return (step, estimate over the curves that have a finite value there), for every step of any curve."""
+    """Return (step, estimate over the curves with a finite value at that step) for every step of any curve."""
     of = accuracy_estimate if accuracies else estimate
     steps = sorted({step for curve in curves for step in curve})
     found = []

@@ -1,8 +1,7 @@
-"""How good a search's best is: of a random search what to expect of so many trials, of any other the best so far by
-compute.
+"""Best value of a search: expected best by number of trials (random search), or best so far by compute.
 
-Trials of an adaptive sampler (TPE and the like) are no independent draws, and those that a pruner let through are
-chosen: no estimator for random order fits them.
+Trials of an adaptive sampler (such as TPE) are not independent draws, and those that survive a pruner are selected, so
+the expected best cannot be estimated from them.
 """
 
 from __future__ import annotations
@@ -27,9 +26,7 @@ MOST_POINTS = 200
 
 @dataclass(frozen=True)
 class ExpectedBest:
-    """Numbers of trials, the expected best value of so many, and a band that holds all of the curve with 95 %
-    confidence.
-    """
+    """Numbers of trials, the expected best value for each, and a simultaneous 95 % band for the curve."""
 
     trials: tuple[int, ...]
     mean: tuple[float, ...]
@@ -43,7 +40,7 @@ def expected_best(values: Sequence[float]) -> ExpectedBest:
 
     The mean over all subsets of n of the values, which is unbiased (Tang et al. 2020, arXiv 2004.13705). The band
     follows from that of Dvoretzky, Kiefer, Wolfowitz and Massart for the values' distribution (as Lourie et al. 2023,
-    arXiv 2311.09480): wide where more trials than a few could have found better than was seen.
+    arXiv 2311.09480): wide where more trials could have found better values.
     """
     found = np.sort(np.asarray(values, dtype=np.float64))
     count = len(found)
@@ -70,8 +67,8 @@ def _log_choose(count: int, n: int) -> float:
 
 
 def _expected(ordered: npt.NDArray[np.float64], shift: float, budgets: npt.NDArray[np.intp]) -> npt.NDArray[np.float64]:
-    """Return the expected maximum of n draws from the values' distribution function moved by `shift`: 1 - integral of
-    F^n over [0, 1].
+    """Return the expected maximum of n draws from the distribution function shifted by `shift`: 1 - integral of F^n
+    over [0, 1].
     """
     steps = np.diff(np.concatenate([[0.0], ordered, [1.0]]))
     shares = np.clip(np.arange(len(ordered) + 1) / len(ordered) + shift, 0.0, 1.0)
@@ -84,9 +81,7 @@ def _numbers(values: npt.NDArray[np.float64]) -> tuple[float, ...]:
 
 
 def independent_trials(search: Search, info: StudyInfo) -> tuple[Trial, ...]:
-    """Return the complete trials that were drawn at random; nothing for another sampler, a search that stopped trials,
-    or known configs.
-    """
+    """Return the complete, randomly drawn trials without enqueued configs; empty with another sampler or pruning."""
     spec = _tables(info.spec)
     sampler, study = spec.get("sampler"), spec.get("study")
     known = study.get("enqueue", ()) if isinstance(study, dict) else ()
@@ -102,15 +97,15 @@ def independent_trials(search: Search, info: StudyInfo) -> tuple[Trial, ...]:
 def _tables(spec: str) -> dict[str, Any]:
     try:
         return tomllib.loads(spec)
-    except tomllib.TOMLDecodeError:  # of another version: then nothing is known of its sampler
+    except tomllib.TOMLDecodeError:  # of another version: its sampler is unknown
         return {}
 
 
 def best_so_far(search: Search) -> list[tuple[float, float]]:
-    """Return (compute spent by all trials until then, best complete value) wherever the best rose, in the order in
-    which trials ended.
+    """Return (compute spent by all trials so far, best complete value) at each improvement, in the order of trials'
+    ends.
 
-    Empty unless every trial that ended has counted compute.
+    Empty unless every ended trial has counted compute.
     """
     ended = [t for t in search.trials if t.state in names.ENDED]
     if any(finite(record, names.COMPUTE) is None for trial in ended if trial.value.n for record in trial.records):

@@ -1,4 +1,4 @@
-"""What a full factorial says: main effects, interactions, and the Shapley split of the whole gain."""
+"""Analysis of a full factorial: main effects, interactions, and Shapley values of the total gain."""
 
 from __future__ import annotations
 
@@ -23,12 +23,11 @@ class Effect:
     """A main effect (one factor) or the interaction of two, as a difference of the primary metric.
 
     Main effect: mean over all arms with the factor minus mean over all arms without it. Interaction of A and B: half of
-    (effect of A with B minus effect of A without B); 0 if what each brings does not depend on the other.
+    (effect of A with B minus effect of A without B); 0 if the effects are additive.
 
     `estimate`: the mean of this contrast in each seed that has all arms, with Student's t interval over these seeds.
-    (Residuals pooled over all effects would cover less where an effect varies from seed to seed.) Where no seed has all
-    arms, least squares on what
-    there is, without an interval: then `estimate.n` is 0.
+    (Intervals from pooled residuals would cover too little if an effect varies from seed to seed.) If no seed has all
+    arms, it is the least-squares estimate from the available runs, without an interval, and `estimate.n` is 0.
     """
 
     factors: tuple[str, ...]
@@ -37,13 +36,12 @@ class Effect:
 
 @dataclass(frozen=True)
 class FactorialEffects:
-    """Effects in the order of their factors, main effects first; none while too many cells are missing. `arms`: all
+    """Effects in the order of their factors, main effects first; empty while too many cells are missing. `arms`: all
     2^k.
 
-    `gain` is all factors on minus all off. `shapley` maps each factor to its part of it: its marginal difference,
-    averaged over all orders in which the factors can be switched on; the parts sum to the gain. Both need every arm of
-    a seed:
-    `complete_seeds` have them. `missing` counts the cells without a complete run.
+    `gain` is all factors on minus all off. `shapley` maps each factor to its share of it: its marginal difference,
+    averaged over all orders in which the factors can be switched on; the shares sum to the gain. Both use only seeds
+    with every arm, `complete_seeds`. `missing` counts the cells without a complete run.
     """
 
     factors: tuple[str, ...]
@@ -81,7 +79,7 @@ def factorial_effects(design: Factorial, cells: Cells, metric: Metric = TEST_ACC
 
 
 def _in_binary_order(design: Factorial) -> list[str]:
-    """Return the arms so that bit i of an arm's place says whether factor i is on."""
+    """Return the arms in binary order: bit i of an arm's index says whether factor i is on."""
     place = {arm: sum(1 << i for i, f in enumerate(design.factors) if f in on) for arm, on in design.arms.items()}
     return sorted(place, key=lambda arm: place[arm])
 
@@ -93,7 +91,7 @@ def _bits(factors: int) -> Array:
 
 
 def _shapley_weights(factors: int) -> Array:
-    """Return [k, 2^k]: part of factor i = sum of weight times value (Shapley 1953)."""
+    """Return weights [k, 2^k]: share of factor i = sum of weight times value (Shapley 1953)."""
     on = _bits(factors)
     size = on.sum(1)
     with_it = np.array([0.0] + [1 / (factors * math.comb(factors - 1, s - 1)) for s in range(1, factors + 1)])
@@ -106,7 +104,7 @@ def _shapley_weights(factors: int) -> Array:
 def _effects(
     factors: Sequence[str], values: Array, whole: Array, of: Callable[[Array], Estimate]
 ) -> tuple[Effect, ...]:
-    """Return main effects and interactions of two; none where the cells cannot tell them apart."""
+    """Return main effects and two-way interactions; none if they are not identifiable from the cells."""
     terms = [*combinations(range(len(factors)), 1), *combinations(range(len(factors)), 2)]
     signs = 2 * _bits(len(factors)) - 1
     columns = np.stack([signs[:, list(term)].prod(1) for term in terms], axis=1)
@@ -120,9 +118,7 @@ def _effects(
 
 def _least_squares(columns: Array, values: Array) -> list[float]:
     """Return the effect of each of `columns` [2^k, terms] in `values` [seeds, 2^k] (NaN: missing), with a block for
-    each seed.
-
-    Nothing where they cannot be told apart.
+    each seed. Empty if they are not identifiable.
     """
     seed, arm = np.nonzero(np.isfinite(values))
     blocks = (seed[:, None] == np.unique(seed)).astype(np.float64)

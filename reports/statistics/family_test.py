@@ -1,4 +1,4 @@
-"""The tests of all comparisons of one family: each one's own p, and p values that hold for all of them together."""
+"""Tests of all comparisons of one family: unadjusted p, and p adjusted over the family."""
 
 from __future__ import annotations
 
@@ -20,13 +20,12 @@ class SignFlip:
     """The sign-flip test of one comparison within its family.
 
     `p` (its own), `adjusted` (step-down maxT, minP where comparisons have other seeds than their family) and `holm`,
-    for comparison, are None without a pair. `smallest` is the least that p and the adjusted p can be with this number
-    of pairs: the test cannot be significant where it exceeds 0.05. `seeds` were tested; `flips` counts the ways that
-        were looked at, mirror images left out. `ranks`: the differences'
-    signed ranks were tested, because runs of the family diverged; `missing`: not all comparisons have the same seeds,
-    which leaves `moderated` (as for `max_t`) without effect. `level`: what the adjusted p is held against; 0 before the
-    first declared look. `look`: of a study with declared looks, the number of seeds of the look at which it was
-    decided, or which was the last.
+    for comparison, are None without a pair. `smallest` is the smallest possible p and adjusted p with this number of
+    pairs: above 0.05 the test cannot be significant. `seeds` is the number tested; `flips` the number of sign patterns,
+    without mirror images. `ranks`: signed ranks were tested, because runs of the family diverged. `missing`: not all
+    comparisons have the same seeds, so `moderated` (as for `max_t`) has no effect. `level`: the level that the adjusted
+    p is compared with; 0 before the first declared look. `look`: number of seeds of the declared look that decided it,
+    else of the last one.
     """
 
     p: float | None
@@ -44,17 +43,17 @@ class SignFlip:
 
     @property
     def can_be_significant(self) -> bool:
-        """Whether any data could bring the adjusted p to the level or below."""
+        """Whether any data could bring the adjusted p down to the level."""
         return self.smallest <= self.level
 
     @property
     def significant(self) -> bool:
-        """Whether the adjusted p is at most the level, 0.05 where no looks are declared."""
+        """Whether the adjusted p is at most the level (0.05 without declared looks)."""
         return self.adjusted is not None and self.adjusted <= self.level
 
 
 def family_tests(differences: Sequence[Differences], moderated: bool = False, ranks: bool = False) -> list[SignFlip]:
-    """Return the test of each comparison of one family. `ranks` says what `differences` are; `moderated` as for
+    """Return the test of each comparison of one family. `ranks`: `differences` are signed ranks; `moderated`: see
     `max_t`.
     """
     if not differences:

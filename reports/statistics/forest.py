@@ -1,4 +1,4 @@
-"""Permutation importance in a random forest, measured on trials that its trees were not grown from."""
+"""Out-of-bag permutation importance in a random forest."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from .permutation import Array
 REFITS = 8
 SHUFFLES = 8
 MOST_SAMPLES, MOST_TRIALS = 500, 2000
-"""Trials that a tree is grown from and that are shuffled, and those that a forest sees, drawn anew for each refit: more
-change
-the ranking little and take minutes."""
+"""Most trials per tree (grown from, and shuffled) and per forest, drawn again for each refit. More trials change the
+ranking little and take minutes.
+"""
 
 Values = list[float | str | None]
-"""A parameter by trial: numbers, texts, and None where it was not active."""
+"""A parameter by trial: numbers, texts, and None where it is inactive."""
 
 
 def shares_of(values: Sequence[float]) -> list[float]:
-    """Return `values`, negative ones as 0, divided by their sum; equal shares where none is positive."""
+    """Return `values`, clipped at 0, divided by their sum; equal shares if none is positive."""
     positive = [max(value, 0.0) for value in values]
     total = math.fsum(positive)
     return [value / total if total > 0 else 1 / len(positive) for value in positive]
@@ -44,12 +44,12 @@ def forest_importance(
 
 
 def forest_r2(values: Sequence[float], columns: Mapping[str, Values]) -> float:
-    """Return the mean out-of-bag R2 of forests grown from `columns`; 0 without any, as that of the mean."""
+    """Return the mean out-of-bag R2 of forests grown from `columns`; 0 without columns."""
     return float(np.mean([forest.oob_score_ for forest, _, _ in _forests(values, columns)])) if columns else 0.0
 
 
 def _forests(values: Sequence[float], columns: Mapping[str, Values]) -> Iterator[tuple[Any, Array, Array]]:
-    """Yield a forest for each refit, with the trials [trials, parameters] that it saw and their values."""
+    """Yield a forest for each refit, with its trials [trials, parameters] and their values."""
     from sklearn.ensemble import RandomForestRegressor
 
     x, y = np.column_stack([_encode(column) for column in columns.values()]), np.array(values)
@@ -61,18 +61,18 @@ def _forests(values: Sequence[float], columns: Mapping[str, Values]) -> Iterator
 
 
 def losses(forest: Any, x: Array, y: Array, groups: Sequence[Sequence[int]], seed: int) -> list[float]:
-    """Return by how much shuffling each group of columns of `x` [trials, parameters] raises the squared error:
-    permutation importance.
+    """Return the permutation importance of each group of columns of `x` [trials, parameters]: the rise in squared
+    error.
 
-    Each tree predicts only the trials that it was not grown from (the first 500 of them), a trial's prediction is the
-    mean over those trees. The columns of a group are shuffled together. All shuffled copies are predicted at once.
+    Each tree predicts only its out-of-bag trials (the first 500 of them); a trial's prediction is the mean over those
+    trees. The columns of a group are shuffled together. All shuffled copies are predicted at once.
     """
     rows = min(len(y), MOST_SAMPLES)
     copies = _shuffled(x[:rows], groups, np.random.default_rng(seed))
     total, trees = np.zeros(copies.shape[:2]), np.zeros(rows)
     for tree, drawn in zip(forest.estimators_, forest.estimators_samples_, strict=True):
         out = np.setdiff1d(np.arange(rows), drawn)
-        if not len(out):  # of few trials a tree may have seen each
+        if not len(out):  # with few trials a tree may have no out-of-bag trial
             continue
         total[:, out] += tree.predict(copies[:, out].reshape(-1, x.shape[1])).reshape(len(copies), len(out))
         trees[out] += 1
@@ -94,7 +94,7 @@ def _shuffled(x: Array, groups: Sequence[Sequence[int]], generator: np.random.Ge
 
 
 def _encode(values: Values) -> Array:
-    """Return `values` as one column: ranks are enough for a tree, and "off" lies below everything else."""
+    """Return `values` as one column of ranks, with "off" below everything else."""
     order: list[float | str] = sorted({value for value in values if value is not None})
     codes = {value: float(code) for code, value in enumerate(order)}
     return np.array([-1.0 if value is None else codes[value] for value in values])

@@ -1,9 +1,9 @@
-"""Which searched parameters mattered, by two methods with different blind spots.
+"""Importance of searched parameters, by two methods with different blind spots.
 
-PED-ANOVA (Watanabe et al., IJCAI 2023, arXiv 2304.10255) asks which parameters tell the best trials from the rest. The
-forest asks whose shuffling spoils a prediction of the value of trials that it was not grown from. A component is
-shuffled together with its settings, which say whether it is on; the settings are ranked by themselves, among the trials
-in which it is on. Where the forest predicts worse than the mean, nothing is ranked.
+PED-ANOVA (Watanabe et al., IJCAI 2023, arXiv 2304.10255) measures which parameters distinguish the best trials from the
+rest. The forest measures out-of-bag permutation importance. A component is shuffled together with its settings, because
+they reveal whether it is on; the settings are ranked separately among the trials in which it is on. If the forest
+predicts worse than the mean, nothing is ranked.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ from .summary import Search, Trial
 
 FEWEST_TRIALS = 8
 LEAST_GAIN = 0.02
-"""Settings of a component are ranked if the forest's R2 is by so much higher with them than without them."""
-UNRANKED = "Settings that hardly help the forest, or that too few trials have, are not ranked: those of"
-WORSE = "The forest predicts worse than their mean does (out-of-bag R² {}), so nothing is ranked."
+"""Settings of a component are ranked if they raise the forest's R2 by at least this much."""
+UNRANKED = "Settings that hardly improve the forest, or are active in too few trials, are not ranked: those of"
+WORSE = "The forest predicts worse than the mean (out-of-bag R² {}), so nothing is ranked."
 
 Texts = list[str | None]
 
 
 @dataclass(frozen=True)
 class ParameterImportance:
-    """Shares that add up to 1 over parameters; `forest_sd` is the spread over refits of the forest.
+    """Shares that sum to 1 over parameters; `forest_sd` is the standard deviation over refits of the forest.
 
     `settings` of a component were shuffled with it.
     """
@@ -46,11 +46,11 @@ class ParameterImportance:
 
 @dataclass(frozen=True)
 class Importance:
-    """Parameters, the most important first; empty where `explanation` says why. `forest_r2` is out of bag.
+    """Parameters, most important first; if empty, `explanation` says why. `forest_r2` is out of bag.
 
     `epoch` is None for the trials' final values, else the epoch after which they were compared. `recorded`: PED-ANOVA
-    knows what the parameters were drawn from, and need not take it from the trials. `component` is that whose settings
-    these are, "" for all that was searched; `inside` has the settings of the components.
+    uses the recorded search space instead of an estimate from the trials. `component` is the component whose settings
+    these are, "" for all searched parameters; `inside` has the settings of each component.
     """
 
     parameters: tuple[ParameterImportance, ...]
@@ -65,15 +65,15 @@ class Importance:
 
     @property
     def title(self) -> str:
-        """The heading of its table and figure."""
+        """Heading of the table and the figure."""
         what = f"Settings of {self.component}" if self.component else "Parameter importance"
         return what if self.epoch is None else f"{what} after epoch {self.epoch}"
 
 
 def parameter_importance(search: Search) -> Importance:
-    """Return the importance of each searched parameter, or component, that took at least two values in complete trials.
+    """Return the importance of each searched parameter or component with at least two values in complete trials.
 
-    Pruned trials are left out: their value was measured after fewer epochs. Deterministic.
+    Pruned trials are left out, because their value was measured after fewer epochs. Deterministic.
     """
     trials = sorted(
         search.complete, key=lambda trial: (math.inf if trial.number is None else trial.number, trial.label)
@@ -100,9 +100,7 @@ def _columns(trials: Sequence[Trial], searched: Sequence[str]) -> dict[str, Valu
 
 
 def _groups(names: Sequence[str]) -> dict[str, tuple[str, ...]]:
-    """Return what is shuffled together, by its first member: a component with its settings ("lslr" and
-    "lslr.granularity").
-    """
+    """Return the groups to shuffle, by first member: a component with its settings ("lslr", "lslr.granularity")."""
     components = {name: [n for n in names if n.startswith(f"{name}.")] for name in names}
     members = {setting for settings in components.values() for setting in settings}
     return {name: (name, *settings) for name, settings in components.items() if name not in members}
@@ -126,8 +124,8 @@ def _inside(trials: Sequence[Trial], component: str, settings: Sequence[str], se
 def _ranked(
     trials: Sequence[Trial], columns: dict[str, Values], groups: dict[str, tuple[str, ...]], search: Search, text: str
 ) -> Importance:
-    """Return the importance of `groups` of the `columns`; none where the forest, grown from all columns, predicts worse
-    than the mean.
+    """Return the importance of `groups` of the `columns`; none if the forest of all columns predicts worse than the
+    mean.
     """
     forest, spread, r2 = forest_importance([trial.value.mean for trial in trials], columns, list(groups.values()))
     if r2 < 0:
@@ -148,11 +146,10 @@ def _alike(trials: Sequence[Trial]) -> bool:
 
 
 def early_importance(search: Search) -> Importance | None:
-    """Return the importance for the accuracy reached early, after the last epoch that all complete and pruned trials
-    reached.
+    """Return the importance for early accuracy: after the last epoch that all complete and pruned trials reached.
 
-    Pruning leaves few complete trials, and alike ones; here every trial counts. None where no trial was pruned, or
-    there are too few.
+    Pruning leaves few and similar complete trials; here every trial counts. None if no trial was pruned, or too few
+    exist.
     """
     trials = [trial for trial in search.trials if trial.state in (names.COMPLETE, names.PRUNED) and trial.value.n]
     if len(trials) == len(search.complete) or len(trials) < FEWEST_TRIALS:
@@ -172,7 +169,7 @@ def early_importance(search: Search) -> Importance | None:
     many = "1 epoch" if epoch == 1 else f"{epoch} epochs"
     text = (
         f"For the best validation {metric.words} in the first {many}, which all {len(then)} complete and pruned trials"
-        " reached: what learns fast, which need not be what ends best."
+        " reached: what learns fast need not end best."
     )
     if found.forest_r2 is None:
         return None
@@ -196,8 +193,8 @@ def _best(record: RunRecord, last: int, metric: Metric) -> float:
 def _refusal(trials: Sequence[Trial], columns: dict[str, Values], search: Search) -> str:
     if len(trials) < FEWEST_TRIALS:
         return (
-            f"Importance needs at least {FEWEST_TRIALS} complete trials, here are {len(trials)} of"
-            f" {len(search.trials)}: give the search more trials."
+            f"Importance needs at least {FEWEST_TRIALS} complete trials, and this search has {len(trials)}"
+            f" of {len(search.trials)}: run more trials."
         )
     if not columns:
         return (
@@ -218,7 +215,7 @@ def _explain(search: Search, columns: dict[str, Values]) -> str:
 
 
 def _column(texts: Texts) -> Values:
-    """Return a parameter by trial: numbers if all present values are numbers, else texts; None: not active."""
+    """Return a parameter by trial: numbers if all present values are numbers, else texts; None: inactive."""
     try:
         numbers = [None if text is None else float(text) for text in texts]
     except ValueError:
@@ -227,7 +224,7 @@ def _column(texts: Texts) -> Values:
 
 
 def _ped_anova(trials: Sequence[Trial], columns: dict[str, Texts], search: Search, quantile: float) -> dict[str, float]:
-    import optuna  # seconds of imports that only searches need
+    import optuna  # slow to import, and only searches need it
     from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
 
     spaces = {
@@ -235,7 +232,7 @@ def _ped_anova(trials: Sequence[Trial], columns: dict[str, Texts], search: Searc
         for name, texts in columns.items()
     }
     loud = optuna.logging.get_verbosity()
-    optuna.logging.set_verbosity(optuna.logging.WARNING)  # a line about this study would tear a live table
+    optuna.logging.set_verbosity(optuna.logging.WARNING)  # a log line would break the live table
     direction = search.measured.better == "higher"
     study = optuna.create_study(study_name="importance", direction="maximize" if direction else "minimize")
     optuna.logging.set_verbosity(loud)
@@ -246,7 +243,7 @@ def _ped_anova(trials: Sequence[Trial], columns: dict[str, Texts], search: Searc
         active = {name: spaces[name] for name in params}
         study.add_trial(optuna.trial.create_trial(params=params, distributions=active, value=trial.value.mean))
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # a parameter active in a single trial is said to be inaccurate
+        warnings.simplefilter("ignore")  # Optuna warns about a parameter active in a single trial
         evaluator = PedAnovaImportanceEvaluator(target_quantile=quantile)
         found = get_param_importances(study, evaluator=evaluator, params=list(columns), normalize=False)
     return dict(zip(columns, shares_of([found[name] for name in columns]), strict=True))

@@ -1,4 +1,4 @@
-"""The comparisons of one family judged at every look that was taken: what a look decides stays decided."""
+"""Judges the comparisons of one family at every look taken; a look's decisions are final."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Rules:
-    """How a study's comparisons are judged.
+    """Rules for judging a study's comparisons.
 
-    `moderated` as for `max_t`; `margin` in what the metric is shown in, its values times `scale`; `looks` that were
-    taken, none before the first declared one. Differences times `unit` are above 0 where the arm is better, and equal
-    where accuracies would be.
+    `moderated`: see `max_t`; `margin`: in display units (values times `scale`); `looks`: those taken, empty before the
+    first declared one. Differences times `unit` are above 0 where the arm is better, and have the tolerance of
+    accuracies.
     """
 
     moderated: bool = False
@@ -36,7 +36,7 @@ class Rules:
 
     @property
     def within(self) -> float | None:
-        """The margin of differences times `unit`."""
+        """The margin for differences times `unit`."""
         return None if self.margin is None else self.margin / self.scale * abs(self.unit)
 
 
@@ -46,7 +46,7 @@ USUAL = Rules()
 
 @dataclass(frozen=True)
 class Judged:
-    """One comparison's test, and what is decided."""
+    """One comparison's test and verdict."""
 
     test: SignFlip
     verdict: Verdict
@@ -55,8 +55,8 @@ class Judged:
 def judge(contrasts: Sequence[Contrast], arms: Mapping[str, Arm], rules: Rules) -> list[Judged]:
     """Return what is decided of each of a family's contrasts: comparisons, and how these change.
 
-    Differences are tested for superiority by step-down maxT over those not yet decided; if any run of the family
-    diverged, their signed ranks. For equivalence within the margin by two one-sided t tests, adjusted by Holm.
+    Superiority: step-down maxT over the comparisons not yet decided, on signed ranks if any run of the family diverged.
+    Equivalence within the margin: two one-sided t tests, adjusted by Holm.
     """
     if not rules.looks:
         untested = (replace(test, adjusted=None, level=0.0) for test in _tests(contrasts, arms, None, rules))
@@ -83,7 +83,7 @@ def _verdict(
 
 
 def _at_looks(contrasts: Sequence[Contrast], arms: Mapping[str, Arm], rules: Rules) -> list[SignFlip]:
-    """Return each comparison's test at the look that decided it, else at the last."""
+    """Return each comparison's test at the look that decided it, else at the last look."""
     found: dict[int, SignFlip] = {}
     for look in rules.looks:
         left = [place for place in range(len(contrasts)) if place not in found or not found[place].significant]
@@ -122,7 +122,7 @@ def _direction(contrast: Contrast, arms: Mapping[str, Arm], test: SignFlip, rule
 def _equivalent(
     contrasts: Sequence[Contrast], arms: Mapping[str, Arm], rules: Rules
 ) -> list[tuple[float | None, bool]]:
-    """Return p, adjusted by Holm, and whether the difference was found to be within the margin, at any look."""
+    """Return the Holm-adjusted p, and whether any look found the difference to be within the margin."""
     found: list[tuple[float | None, bool]] = [(None, False)] * len(contrasts)
     if (margin := rules.within) is None:
         return found

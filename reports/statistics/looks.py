@@ -1,8 +1,8 @@
-"""Looks at a study while it grows: which level each may test at, so that all together keep theirs.
+"""Levels for repeated looks at a growing study that keep the overall error rate.
 
 Levels spend alpha * t^1.5, where t is a look's share of the planned seeds (Lan and DeMets 1983; Kim and DeMets 1987).
-They are calibrated on a normal walk, whose increments are the seeds. (O'Brien and Fleming spend so little at first that
-eight seeds could never decide.)
+They are calibrated on a normal random walk with one increment per seed. (O'Brien and Fleming spend so little at first
+that eight seeds could never decide.)
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from .permutation import ALPHA, Array, smallest_p
 POWER_OF_SPENDING = 1.5
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(128)
 _FAR = 9.0
-"""Standard deviations beyond which a normal walk never is."""
+"""Standard deviations that a normal walk practically never exceeds."""
 
 
 @lru_cache(maxsize=64)
 def look_levels(looks: tuple[int, ...], one_sided: bool = False, alpha: float = ALPHA) -> tuple[float, ...]:
-    """Return the nominal level of each look, numbers of seeds that rise. One look has `alpha`.
+    """Return the nominal level of each look (increasing numbers of seeds). A single look has `alpha`.
 
     Two-sided levels are those of |z|; `one_sided` those of z, in one direction.
     """
@@ -41,8 +41,8 @@ def look_levels(looks: tuple[int, ...], one_sided: bool = False, alpha: float = 
 
 @lru_cache(maxsize=64)
 def error_rate(looks: tuple[int, ...], levels: tuple[float, ...]) -> float:
-    """Return how often a comparison without an effect is called significant at any of the looks, each at its own
-    level; a look at which no sign-flip test can reach its level counts for nothing.
+    """Return the type I error rate over all looks, each tested at its own level; looks with too few seeds for any
+    sign-flip test to reach the level contribute nothing.
     """
     kept = [(seeds, level) for seeds, level in zip(looks, levels, strict=True) if smallest_p(seeds) <= level]
     walk, total = _Walk([seeds for seeds, _ in kept], False), 0.0
@@ -54,15 +54,13 @@ def error_rate(looks: tuple[int, ...], levels: tuple[float, ...]) -> float:
 
 
 def undeclared_rate(looks: Sequence[int]) -> float:
-    """Return the error rate of looks that nobody declared, each tested at 0.05, as if these numbers of seeds had been
-    planned.
-    """
+    """Return the type I error rate of undeclared looks, each tested at 0.05, as if they had been planned."""
     rising = tuple(sorted(set(looks)))
     return error_rate(rising, (ALPHA,) * len(rising))
 
 
 class _Walk:
-    """The density of a normal walk that has crossed no bound yet, at the look that comes next."""
+    """Density, at the next look, of a normal random walk that has crossed no bound yet."""
 
     def __init__(self, looks: Sequence[int], one_sided: bool) -> None:
         self._times = [seeds / looks[-1] for seeds in looks]
@@ -74,14 +72,14 @@ class _Walk:
         return float(ndtr(-bound)) * (1 if self._one_sided else 2)
 
     def crossing(self, bound: float) -> float:
-        """Return the chance to be beyond `bound` (in standard deviations) at the next look, and beyond none before."""
+        """Return the probability of crossing `bound` (in standard deviations) at the next look and none before."""
         sd, edge = self._step(), bound * self._times[self._at] ** 0.5
         above = ndtr((self._places - edge) / sd)
         below = 0.0 if self._one_sided else ndtr((-edge - self._places) / sd)
         return float(self._masses @ (above + below))
 
     def go_on(self, bound: float) -> None:
-        """Pass the look, with what has not crossed `bound`."""
+        """Go past the look, keeping the density that has not crossed `bound`."""
         sd, root = self._step(), self._times[self._at] ** 0.5
         low, high = (-_FAR if self._one_sided else -bound) * root, bound * root
         places = (high + low) / 2 + (high - low) / 2 * _NODES
@@ -95,7 +93,7 @@ class _Walk:
 
 
 def _where(falling: Callable[[float], float]) -> float:
-    """Return where a function that falls from above 0 crosses it, between 0 and `_FAR`."""
+    """Return the root of a decreasing function between 0 and `_FAR`."""
     low, high = 0.0, _FAR
     for _ in range(60):
         middle = (low + high) / 2

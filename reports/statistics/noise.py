@@ -1,4 +1,4 @@
-"""Where the noise of a paired difference comes from: the seeds, or the tasks that a run was tested on."""
+"""Splits the variance of a paired difference into seed and task components."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ LEVEL = 0.95
 class NoiseSplit:
     """Random-effects analysis of variance of per-task differences, n seeds with m tasks each.
 
-    A seed's mean difference varies with variance seed_sd^2 + task_sd^2 / tasks. `share` is the seeds' part of it, in
-    [0, 1], with its 95 % interval (`low`, `high`; of an F distribution, wide at few seeds). More tasks help where the
-    share is small; only more seeds help where it is large. Attributes in the unit of the differences.
+    A seed's mean difference varies with variance seed_sd^2 + task_sd^2 / tasks. `share` is the seeds' share of it, in
+    [0, 1], with its 95 % interval (`low`, `high`; from the F distribution, wide with few seeds). If the share is small,
+    more tasks help; if it is large, only more seeds do. Attributes are in the unit of the differences.
     """
 
     seed_sd: float
@@ -31,7 +31,7 @@ class NoiseSplit:
     high: float
 
     def sd_with(self, tasks: int) -> float:
-        """Return the standard deviation of a seed's mean difference if it were tested on that many tasks."""
+        """Return the standard deviation of a seed's mean difference with that many test tasks."""
         return math.sqrt(self.seed_sd**2 + self.task_sd**2 / tasks)
 
 

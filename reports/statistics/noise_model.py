@@ -1,4 +1,4 @@
-"""Models of the noise of paired differences, from which power is simulated: a stated deviation, or what a pilot showed.
+"""Noise models of paired differences for power simulation: a given standard deviation, or one from a pilot study.
 
 Shapes: S studies, n seeds, m test tasks, c comparisons of a family. Accuracies lie in [0, 1],
 differences in [-1, 1].
@@ -20,20 +20,20 @@ from .declared_test import null_studies
 from .permutation import Array
 
 FURTHEST = 30.0
-"""Shift on the logit scale beyond which an arm is at 0 or 1."""
+"""Logit shift beyond which an arm's accuracy is 0 or 1."""
 _NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(60)
 _WEIGHTS = _WEIGHTS / _WEIGHTS.sum()
 
 
 class NoiseModel(Protocol):
-    """Draws studies whose true difference is known. Equal models draw the same studies, and hash alike."""
+    """Simulates studies with a known true difference. Equal models simulate the same studies and have equal hashes."""
 
     def __hash__(self) -> int:
         """Return the same number for equal models."""
 
     @property
     def limits(self) -> tuple[float, ...]:
-        """The largest true difference in each direction that behaves otherwise; symmetric noise has one."""
+        """The largest true difference in each direction; symmetric noise has a single entry."""
 
     def differences(self, true: float, seeds: int, studies: int) -> Array:
         """Return [S, n] paired differences, by seed, of studies with the mean difference `true`; the same for the same
@@ -48,13 +48,13 @@ class NoiseModel(Protocol):
 
 @dataclass(frozen=True)
 class NormalNoise:
-    """Differences are normal with the standard deviation `sd`, however large they are: right far from 0 and 100 %."""
+    """Normal differences with the constant standard deviation `sd`: suitable far from 0 and 100 %."""
 
     sd: float = 1.0
 
     @property
     def limits(self) -> tuple[float, ...]:
-        """50 deviations; no design that can be significant needs more."""
+        """50 standard deviations: enough for any design that can be significant."""
         return (50 * self.sd,)
 
     def differences(self, true: float, seeds: int, studies: int) -> Array:
@@ -70,13 +70,13 @@ class NormalNoise:
 
 @dataclass(frozen=True)
 class LogitNoise:
-    """Seeds move the logit of an accuracy, test tasks add sampling noise in proportion to p (1 - p): right near 100 %
-    too.
+    """Seeds shift the logit of an accuracy, and test tasks add sampling noise in proportion to p (1 - p): suitable near
+    100 % too.
 
     A base accuracy is expit(base + u), the arm's expit(base + shift + v); (v, u) are normal with the variances
     `arm_var` and `base_var`, and `covariance`. A difference then gets normal noise with variance task_var, scaled by
-    the mean p (1 - p) of both arms over `spread`, which is that of the pilot. So a difference has less noise the closer
-    both arms are to 100 %, and no arm gets beyond.
+    the mean p (1 - p) of both arms over `spread`, which is that of the pilot. So the noise shrinks as both arms
+    approach 100 %, which neither exceeds.
     """
 
     base: float
@@ -88,11 +88,11 @@ class LogitNoise:
 
     @property
     def limits(self) -> tuple[float, ...]:
-        """Nearly down to 0, and nearly up to 100 %."""
+        """Differences that bring the arm almost to 0 and almost to 100 %."""
         return 0.999 * self._mean(-FURTHEST), 0.999 * self._mean(FURTHEST)
 
     def differences(self, true: float, seeds: int, studies: int) -> Array:
-        """Return [S, n]. Raises ValueError for a difference that would bring the arm beyond 0 or 100 %."""
+        """Return [S, n]. Raises ValueError for a difference that would put the arm outside 0 to 100 %."""
         noise = _normal(seeds, studies)
         return self._drawn(self._shift(true), noise[..., 0], noise[..., 1], noise[..., 2])
 
@@ -118,7 +118,7 @@ class LogitNoise:
         return found
 
     def _shift(self, true: float) -> float:
-        """Return the shift of the arm's logit that makes the mean difference `true`."""
+        """Return the logit shift of the arm that gives the mean difference `true`."""
         lowest, highest = self._mean(-FURTHEST), self._mean(FURTHEST)
         if not lowest < true < highest:
             raise InputError(
@@ -127,23 +127,23 @@ class LogitNoise:
         return float(brentq(lambda s: self._mean(s) - true, -FURTHEST, FURTHEST))
 
     def _mean(self, shift: float) -> float:
-        """Return the true difference at a shift, by Gauss-Hermite quadrature."""
+        """Return the mean difference at a logit shift, by Gauss-Hermite quadrature."""
         arm = expit(self.base + shift + self.arm_var**0.5 * _NODES)
         base = expit(self.base + self.base_var**0.5 * _NODES)
         return float(_WEIGHTS @ (arm - base))
 
 
 def _normal(seeds: int, studies: int) -> Array:
-    """Return [S, n, 3] standard normal numbers, always the same: then power rises smoothly with the difference."""
+    """Return [S, n, 3] standard normal numbers, always the same, so that power is smooth in the difference."""
     return np.random.default_rng([3, seeds]).normal(size=(studies, seeds, 3))
 
 
 def logit_noise(arms: Sequence[Array], bases: Sequence[Array]) -> LogitNoise | None:
-    """Return the noise of a pilot's comparisons, pooled over them; None with less than two seeds in each.
+    """Return the noise of a pilot's comparisons, pooled over them; None with fewer than two seeds in each.
 
-    `arms` and `bases` hold, for each comparison, accuracies [n, m] of the same seeds and tasks; m = 1: the means alone,
-    all noise then counts as the seeds'. What tasks contribute to the variance of the logits (delta method) is taken
-    off, so seeds keep the rest.
+    `arms` and `bases` hold, for each comparison, accuracies [n, m] of the same seeds and tasks; with m = 1 (means only)
+    all noise counts as seed noise. The tasks' contribution to the variance of the logits (delta method) is subtracted;
+    the rest is seed noise.
     """
     freedom = sum(len(arm) - 1 for arm in arms)
     if freedom < 1:
@@ -165,7 +165,7 @@ def logit_noise(arms: Sequence[Array], bases: Sequence[Array]) -> LogitNoise | N
 
 
 def _ends(values: Sequence[Array]) -> tuple[float, float]:
-    """Return what stands for 0 and 1, whose logits are infinite: half as far from them as the closest other mean."""
+    """Return replacements for 0 and 1 (infinite logits): half as far from them as the closest other mean."""
     means = np.concatenate([value.mean(1) for value in values])
     inner = means[(means > 0) & (means < 1)]
     gap = float(np.minimum(inner, 1 - inner).min()) / 2 if len(inner) else 0.25
@@ -184,7 +184,7 @@ def _sampling(arm: Array, base: Array) -> Array:
 
 
 def _positive(matrix: Array) -> Array:
-    """Return the nearest covariance matrix: a small pilot can show less variance than its tasks explain."""
+    """Return the nearest covariance matrix, because a small pilot can vary less than its tasks explain."""
     values, vectors = np.linalg.eigh(matrix)
     found: Array = (vectors * np.maximum(values, 0.0)) @ vectors.T
     return found

@@ -1,4 +1,4 @@
-"""What pairing by seed saved, and whether paired differences look as symmetric as sign flips take them for."""
+"""Variance removed by pairing by seed, and the skewness of paired differences."""
 
 from __future__ import annotations
 
@@ -9,17 +9,15 @@ from statistics import correlation, fmean, variance
 from .estimate import alike
 
 FEWEST = 8
-"""Seeds below which skewness says nothing."""
+"""Fewest seeds for which skewness is informative."""
 SUSPECT = 2.6
-"""Standard errors of the skewness of as many normal numbers, beyond which differences look skewed: 1 in 100 by
-chance.
-"""
+"""Differences look skewed beyond this many standard errors of a normal sample's skewness: 1 in 100 by chance."""
 
 
 @dataclass(frozen=True)
 class PairingGain:
-    """`correlation` of arm and base over their common seeds; `removed`: the share of the variance of a difference of
-    unpaired means that pairing took away, below 0 where it added some.
+    """`correlation` of arm and base over their common seeds; `removed`: share of the variance of an unpaired difference
+    of means that pairing removed; negative if pairing added variance.
     """
 
     correlation: float
@@ -27,7 +25,7 @@ class PairingGain:
 
 
 def pairing_gain(arm: Mapping[int, float], base: Mapping[int, float]) -> PairingGain | None:
-    """Return what pairing saved; None below three common seeds, or where one of both does not vary."""
+    """Return the gain from pairing; None below three common seeds, or if either arm does not vary."""
     seeds = sorted(arm.keys() & base.keys())
     ours, theirs = [arm[seed] for seed in seeds], [base[seed] for seed in seeds]
     if len(seeds) < 3 or alike(ours) or alike(theirs):
@@ -37,14 +35,14 @@ def pairing_gain(arm: Mapping[int, float], base: Mapping[int, float]) -> Pairing
 
 
 def skewness(values: Sequence[float]) -> float:
-    """Return the third standardised moment of `values`, 0 without variation."""
+    """Return the third standardised moment of `values`; 0 without variation."""
     mean = fmean(values) if values else 0.0
     second = fmean([(value - mean) ** 2 for value in values]) if not alike(values) else 0.0
     return fmean([(value - mean) ** 3 for value in values]) / second**1.5 if second else 0.0
 
 
 def looks_skewed(values: Sequence[float]) -> bool:
-    """Return whether differences look skewed, so that sign flips may be wrong more often than they say."""
+    """Return whether differences look skewed, so that the sign-flip test's error rate may exceed its level."""
     n = len(values)
     if n < FEWEST:
         return False

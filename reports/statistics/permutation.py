@@ -1,8 +1,8 @@
-"""Sign-flip permutation tests over seeds, Holm's correction, and the smallest p that a number of seeds can reach.
+"""Sign-flip permutation tests over seeds, Holm's correction, and the smallest p for a number of seeds.
 
-If an arm changes nothing, each seed's paired difference is as likely to be positive as negative. The p value is the
-share of all 2^n ways to flip the signs whose mean is at least as far from 0 as the one that was found. It assumes no
-distribution; with n seeds it cannot be below 2 / 2^n, so a small study cannot be significant however large its
+If an arm has no effect, each seed's paired difference is as likely to be positive as negative. The p value is the share
+of all 2^n sign patterns whose mean is at least as far from 0 as the observed one. It assumes no distribution beyond
+this symmetry. With n seeds it cannot be below 2 / 2^n, so a small study cannot be significant however large its
 differences are.
 """
 
@@ -17,19 +17,19 @@ Array = npt.NDArray[np.float64]
 
 ALPHA = 0.05
 EXACT_UP_TO = 20
-"""Seeds; beyond, `MOST_FLIPS` of the 2^n ways are drawn, with a seed that depends on n alone."""
+"""Number of seeds above which `MOST_FLIPS` of the 2^n patterns are drawn, with a random seed that depends on n only."""
 MOST_FLIPS = 2 ** (EXACT_UP_TO - 1)
-"""Ways that are looked at: all of 20 seeds, as a way and its mirror image have the same |mean|."""
+"""Most sign patterns: all for 20 seeds, because a pattern and its mirror image have the same |mean|."""
 SAME = 1e-10
-"""Accuracies are counts: those that are no further apart than this are equal."""
+"""Accuracies are ratios of counts: those closer than this are equal."""
 TIES = 1e-9
-"""Relative: statistics that are equal but for rounding count as equal."""
+"""Relative tolerance for statistics that are equal up to rounding."""
 BLOCK = 2**22
 _TABLE = 16
 
 
 def settled(values: npt.ArrayLike) -> Array:
-    """Return differences of accuracies with 0 for those of equal ones, which rounding may have put elsewhere."""
+    """Return differences of accuracies with rounding noise around 0 set to 0."""
     found = np.asarray(values, dtype=np.float64)
     return np.where(np.abs(found) <= SAME, 0.0, found)
 
@@ -37,8 +37,8 @@ def settled(values: npt.ArrayLike) -> Array:
 def sign_flip_p(differences: npt.ArrayLike, most: int = MOST_FLIPS) -> Array:
     """Return the two-sided sign-flip p of the mean of `differences` [..., n]: shape [...].
 
-    Exact where 2^(n - 1) is at most `most`; else of so many ways at random, the one that was found among them. NaN
-    where n is 0 or a value is not finite.
+    Exact if 2^(n - 1) is at most `most`; else from that many random patterns, including the observed one. NaN if n is 0
+    or a value is not finite.
     """
     values = settled(differences)
     n = values.shape[-1]
@@ -58,10 +58,9 @@ def _p_of(flat: Array, most: int) -> Array:
 
 
 def flipped_sums(values: Array, most: int = MOST_FLIPS) -> Array:
-    """Return the sums of `values` [n, ...] under each way to flip their n signs together: [flips, ...], first as they
-    are.
+    """Return the sums of `values` [n, ...] under each pattern of n signs: [flips, ...], the unflipped sum first.
 
-    All ways with the first sign as it is, where these are at most `most`; else so many at random.
+    Uses all patterns that keep the first sign if there are at most `most`; else that many random ones.
     """
     if len(values) <= _exact_up_to(most):
         return _every_sum(values)
@@ -89,7 +88,7 @@ def _exact_up_to(most: int) -> int:
 
 
 def flips_of(n: int, most: int = MOST_FLIPS) -> int:
-    """Return how many ways to flip n signs are looked at, mirror images left out."""
+    """Return the number of sign patterns used for n signs, without mirror images."""
     return 2 ** max(0, n - 1) if n <= _exact_up_to(most) else most
 
 
@@ -103,8 +102,7 @@ def smallest_p(n: int) -> float:
 def holm(p: npt.ArrayLike) -> Array:
     """Return Holm's adjusted p values over the last axis of `p` [..., m] (Holm 1979), thousands of families at once.
 
-    A NaN (a comparison that has no pair) keeps its place in the family as if its p were 1, and stays NaN: a family does
-    not shrink because runs were lost.
+    A NaN (a comparison without pairs) counts in the family as p = 1 and stays NaN: lost runs do not shrink the family.
     """
     values = np.asarray(p, dtype=np.float64)
     known = np.nan_to_num(values, nan=1.0)

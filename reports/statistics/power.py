@@ -1,7 +1,7 @@
-"""Power: how likely a true difference is to be found, and the smallest that is found in 80 % of studies.
+"""Power of the tests for a true difference, and the minimum detectable effect at 80 % power.
 
-Studies are drawn from a model of the noise and go through the tests that reports use. `python -m benchmarks.coverage`
-compares with studies that are simulated run by run and task by task.
+Studies are simulated from a noise model and tested as in reports. `python -m benchmarks.coverage` compares this with
+studies simulated run by run and task by task.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from .permutation import ALPHA, Array
 
 _DRAWS, _DRAWS_OF_MANY, _MANY = 4000, 1000, 12
 _TOLERANCE = 2e-4
-"""Of a smallest difference, as a share of the largest."""
+"""Precision of a smallest difference, as a share of the largest."""
 
 
 def t_power(noise: NoiseModel, difference: float, seeds: int, alpha: float = ALPHA) -> float:
-    """Return the share of studies whose Student t interval over seeds leaves out 0; 0 with one seed."""
+    """Return the share of studies whose Student t interval over seeds excludes 0; 0 with one seed."""
     if seeds < 2:
         return 0.0
     drawn = _drawn(noise, difference, seeds)
@@ -32,7 +32,7 @@ def t_power(noise: NoiseModel, difference: float, seeds: int, alpha: float = ALP
 
 
 def declared_power(noise: NoiseModel, difference: float, test: DeclaredTest) -> float:
-    """Return the power of a family's declared test for the only true difference of the family, the hardest case."""
+    """Return the power of a family's declared test in the hardest case, a single true difference."""
     return share_found(noise.family(difference, test.seeds, test.studies, test.simulated), test)
 
 
@@ -42,7 +42,7 @@ def _drawn(noise: NoiseModel, difference: float, seeds: int) -> Array:
 
 @lru_cache(maxsize=256)
 def t_detectable(noise: NoiseModel, seeds: int, power: float = POWER) -> float | None:
-    """Return the smallest difference whose 95 % t interval leaves out 0 with that power, in both directions; None with
+    """Return the smallest difference whose 95 % t interval excludes 0 with that power, in both directions; None with
     one seed.
     """
     return _both_ways(noise, lambda difference: t_power(noise, difference, seeds) - power)
@@ -50,9 +50,9 @@ def t_detectable(noise: NoiseModel, seeds: int, power: float = POWER) -> float |
 
 @lru_cache(maxsize=256)
 def declared_detectable(noise: NoiseModel, test: DeclaredTest, power: float = POWER) -> float | None:
-    """Return the smallest difference that a family's declared test finds with that power, in both directions.
+    """Return the smallest difference that a family's declared test detects with that power, in both directions.
 
-    None if no difference is: the family has too few seeds.
+    None if the family has too few seeds for any difference.
     """
     if not test.can_decide:
         return None
@@ -60,17 +60,17 @@ def declared_detectable(noise: NoiseModel, test: DeclaredTest, power: float = PO
 
 
 def _both_ways(noise: NoiseModel, excess: Callable[[float], float]) -> float | None:
-    """Return the larger size of the smallest differences up and down; a direction in which none is found is left out,
-    None for both.
+    """Return the larger of the smallest detectable differences up and down; directions without one are ignored, None
+    for both.
     """
     return max((abs(found) for limit in noise.limits if (found := smallest(excess, limit))), default=None)
 
 
 def smallest(excess: Callable[[float], float], limit: float) -> float | None:
-    """Return the difference between 0 and `limit` at which `excess`, which rises in steps, becomes positive; None if it
+    """Return the difference between 0 and `limit` at which `excess`, a step function, becomes positive; None if it
     never does.
 
-    Near 100 % there may be no room above in which a difference could be found.
+    Near 100 % there may be no detectable difference upwards.
     """
     if excess(limit) <= 0:
         return None

@@ -1,4 +1,4 @@
-"""Whether two arms were tested on the same tasks, which a paired difference takes for granted."""
+"""Checks that two arms were tested on the same tasks, as paired differences assume."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ OF_THE_TEST = ("episodes.ways", "episodes.shots", "episodes.queries", "evaluatio
 
 
 def unequal_tests(arm: Arm, base: Arm, seeds: Sequence[int]) -> str:
-    """Return in what the tests of both arms differ in these seeds: "evaluation.test_tasks 300 and 600"; empty if in
-    nothing.
+    """Return how the tests of both arms differ in these seeds ("evaluation.test_tasks 300 and 600"); empty if they do
+    not.
     """
     sides = [[run for run in one.used if run.seed in seeds] for one in (arm, base)]
     found = []

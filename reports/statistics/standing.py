@@ -1,4 +1,4 @@
-"""Which looks of a study have been reached, and on which seeds each is judged."""
+"""The looks that a study has reached, and the seeds of each."""
 
 from __future__ import annotations
 
@@ -13,9 +13,7 @@ from .permutation import ALPHA, smallest_p
 
 @dataclass(frozen=True)
 class Look:
-    """A test of all comparisons on `seeds` (None: all that there are) at `level`; `equivalence` is the level of
-    equivalence, one-sided.
-    """
+    """A test of all comparisons on `seeds` (None: all) at `level`; `equivalence` is its one-sided level."""
 
     seeds: frozenset[int] | None = None
     level: float = ALPHA
@@ -23,19 +21,19 @@ class Look:
 
 
 ONCE = Look()
-"""Without declared looks: one test of all seeds at 0.05."""
+"""Default without declared looks: one test of all seeds at 0.05."""
 
 
 @dataclass(frozen=True)
 class Standing:
-    """Where a study stands.
+    """Progress of a study through its looks.
 
     Attributes:
-        declared: numbers of seeds of the declared looks; empty without any: then all seeds are tested, at 0.05.
-        looks: those that were taken, the present one last; empty before the first declared one.
+        declared: numbers of seeds of the declared looks; if empty, all seeds are tested at 0.05.
+        looks: those taken, the current one last; empty before the first declared one.
         later: seeds that count at a later look.
-        complete: seeds of which all runs of all comparisons have ended.
-        remarks: what a reader should know of looks that were not declared: sentences.
+        complete: seeds whose runs in all comparisons have ended.
+        remarks: sentences on undeclared looks.
     """
 
     declared: tuple[int, ...]
@@ -46,23 +44,23 @@ class Standing:
 
     @property
     def confidence(self) -> str:
-        """What the intervals of differences cover, in percent: 95, or the last look's level."""
+        """Confidence level of the intervals of differences in percent: 95, or that of the last look."""
         return f"{100 * (1 - (self.looks[-1].level if self.looks else ALPHA)):.3g}"
 
     @property
     def next(self) -> int | None:
-        """Seeds of the next declared look; None after the last, and without any."""
+        """Seeds of the next declared look; None after the last one or without declared looks."""
         reached = len(self.looks[-1].seeds or ()) if self.looks else 0
         return next((look for look in self.declared if look > reached), None)
 
 
 USUAL = Standing((), (ONCE,), frozenset(), ())
-"""Of a study that declares no looks."""
+"""A study without declared looks."""
 
 
 def standing_of(records: Sequence[RunRecord], info: StudyInfo) -> Standing:
-    """Return where an ablation stands. A declared look is taken when a command shows so many complete seeds, counted
-    in the order of seeds without a gap; one that was passed over is forfeited.
+    """Return an ablation's progress. A declared look is taken when a command shows its number of complete seeds,
+    counted in order without gaps; a skipped look is forfeited.
     """
     complete = complete_seeds(records, info.families)
     if not info.looks:
@@ -80,7 +78,7 @@ def standing_of(records: Sequence[RunRecord], info: StudyInfo) -> Standing:
 
 
 def complete_seeds(records: Sequence[RunRecord], families: Sequence[Family]) -> tuple[int, ...]:
-    """Return the seeds of which a run of every arm that is compared has ended."""
+    """Return the seeds in which every compared arm has an ended run."""
     arms = {arm for family in families for pair in family.comparisons for arm in pair}
     ended: dict[int, set[str | None]] = {}
     for record in records:
@@ -90,13 +88,13 @@ def complete_seeds(records: Sequence[RunRecord], families: Sequence[Family]) -> 
 
 
 def _leading(seeds: Sequence[int], complete: Sequence[int]) -> list[int]:
-    """Return the first of `seeds`, as far as they are complete."""
+    """Return the leading complete seeds of `seeds`."""
     gap = next((place for place, seed in enumerate(seeds) if seed not in complete), len(seeds))
     return [*seeds[:gap]]
 
 
 def _undeclared(info: StudyInfo, complete: Sequence[int]) -> list[str]:
-    """Return what to say of looks at fewer seeds, if any of them could have decided something."""
+    """Return a remark on undeclared looks at fewer seeds, if any of them could have decided something."""
     earlier = {len(one.seeds) for one in info.shown if set(one.seeds) < set(complete)}
     could = sorted(look for look in earlier if smallest_p(look) <= ALPHA)
     if not could:
@@ -111,7 +109,7 @@ def _undeclared(info: StudyInfo, complete: Sequence[int]) -> list[str]:
 
 
 def _changed(info: StudyInfo) -> list[str]:
-    """Return what to say where looks or margin were declared otherwise at an earlier look."""
+    """Return a remark if looks or margin were declared differently at an earlier look."""
     found = []
     for one in info.shown:
         what = [f"looks {list(one.looks)}"] * (one.looks != info.looks)

@@ -1,10 +1,9 @@
-"""Step-down maxT over joint sign flips (Westfall and Young 1993): p values that hold for all comparisons of a family
-together.
+"""Step-down maxT over joint sign flips (Westfall and Young 1993): p values adjusted over a family of comparisons.
 
-Under each way to flip the seeds' signs, the same for all comparisons, the largest statistic of the family is what
-chance can do. The comparison with the largest statistic is held against the largest of all, the next against the
-largest of those that are left, and so on. So comparisons that share their noise (a common base) cost less than Holm's
-correction, which must allow for the worst.
+Each sign pattern flips the seeds of all comparisons together; the largest statistic over the family gives the null
+distribution. The comparison with the largest statistic is compared with the maximum over all, the next with the maximum
+over the remaining ones, and so on. With correlated comparisons (a common base) this has more power than Holm's
+correction, which must allow for any dependence.
 """
 
 from __future__ import annotations
@@ -49,11 +48,11 @@ def _max_t(values: Array, moderated: bool, most: int) -> Array:
 
 
 def min_p(differences: npt.ArrayLike, most: int = MOST_FLIPS) -> Array:
-    """Return the adjusted p values [m] of one family of differences [m, n], NaN where a comparison has no such seed.
+    """Return the adjusted p values [m] of one family of differences [m, n], which are NaN where a seed is missing.
 
-    All seeds are flipped together; each comparison is measured by its own sign-flip p over its own seeds, as with other
-    numbers of seeds statistics do not compare. Then as `max_t`, with the smallest p in place of the largest statistic.
-    NaN without any seed.
+    All seeds are flipped together. The statistic is each comparison's own sign-flip p over its own seeds, because test
+    statistics from different numbers of seeds are not comparable. Otherwise as `max_t`, with the smallest p. NaN for a
+    comparison without seeds.
     """
     values = settled(differences)
     there = np.isfinite(values)
@@ -72,21 +71,21 @@ def min_p(differences: npt.ArrayLike, most: int = MOST_FLIPS) -> Array:
 
 
 def _counts(row: Array, most: int, found: bool = False) -> Array:
-    """Return for each way to flip how many ways are at least as extreme: the comparison's own p, in units of 1 / ways.
+    """Return for each sign pattern how many patterns are at least as extreme (p times their number).
 
-    `found`: of the first way alone, that of the values as they are.
+    `found`: only for the first pattern, the observed values.
     """
     sums, tie = np.abs(flipped_sums(row, most)), TIES * np.abs(row).sum()
     if found:
         return np.array([float((sums >= sums[0] - tie).sum())])
     order = np.argsort(sums)
     ranked, counts = sums[order], np.empty(len(sums))
-    counts[order] = len(sums) - np.searchsorted(ranked, ranked - tie)  # quick only for sorted needles
+    counts[order] = len(sums) - np.searchsorted(ranked, ranked - tie)  # fast only if the needles are sorted
     return counts
 
 
 def _never_falling(p: Array, order: npt.NDArray[np.intp]) -> Array:
-    """Return p [k, m] of which no comparison's is below that of one before it in `order`."""
+    """Return p [k, m] made non-decreasing in `order`."""
     stepped = np.maximum.accumulate(np.take_along_axis(p, order, 1), axis=1)
     found = np.empty_like(p)
     np.put_along_axis(found, order, stepped, 1)

@@ -1,4 +1,4 @@
-"""From records to the statistics of a study: arms, comparisons, trials, and what was left out of them and why."""
+"""Summarises records as arms, comparisons and trials, with excluded runs and reasons."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Ablation:
     """Arms in the order of their comparisons, comparisons in that of their families; `metric` is the primary metric.
 
     `pairing`: what runs of equal seeds share, as `StudyInfo` has it. `factorial` and `sweep` are there for studies of
-    that design. `standing`: which looks were taken; seeds of a later one are in no mean. `changes`: how each effect
+    that design. `standing`: the looks taken; seeds of later looks are excluded. `changes`: how each effect
     changes `across` the values of a setting, for a design that is repeated.
     """
 
@@ -51,7 +51,7 @@ class Ablation:
 
     @property
     def has_compute(self) -> bool:
-        """Whether the compute of any run was counted."""
+        """Whether any run has counted compute."""
         return any(mean_metric(arm.used, names.COMPUTE) for arm in self.arms)
 
     def arm(self, name: str) -> Arm:
@@ -67,7 +67,7 @@ class Ablation:
 class Trial:
     """One configuration with its 1..k seeds; `value` is its best epoch's on validation data.
 
-    `score` ranks it: the mean, or the lower bound. `stopped` after some of its seeds it counts as pruned.
+    `score` ranks it: the mean, or the lower bound. A trial `stopped` after some of its seeds counts as pruned.
     """
 
     label: str
@@ -102,7 +102,7 @@ class Search:
 
 
 def in_order(records: Sequence[RunRecord]) -> list[RunRecord]:
-    """Return `records` in the one order that every report uses, whatever order they came in."""
+    """Return `records` in the order that every report uses."""
     return sorted(records, key=lambda r: (_or_inf(r.trial), _or_inf(r.started_at), _or_inf(r.seed), r.run_id))
 
 
@@ -111,34 +111,32 @@ def _or_inf(value: float | None) -> float:
 
 
 def finite(record: RunRecord, metric: str) -> float | None:
-    """Return the metric if it was logged and is a finite number; MLflow keeps infinity as the largest double."""
+    """Return the metric if it was logged and is finite; MLflow stores infinity as the largest double."""
     value = record.metrics.get(metric)
     return value if value is not None and math.isfinite(value) and abs(value) < 1e300 else None
 
 
 def mean_metric(records: Sequence[RunRecord], metric: str) -> float | None:
-    """Return the mean of `metric` over the runs that have a finite value of it; None without any."""
+    """Return the mean of `metric` over the runs with a finite value; None without any."""
     values = [value for record in records if (value := finite(record, metric)) is not None]
     return fmean(values) if values else None
 
 
 def best_validation(record: RunRecord, measured: Metric = ACCURACY) -> float | None:
-    """Return the best value on validation data, read from the curve where the run did not live to log it."""
+    """Return the best value on validation data, from the curve if the run ended before logging it."""
     logged = finite(record, measured.best_validation)
     curve = [value for _, value in record.curves.get(measured.validation, ()) if math.isfinite(value)]
     return logged if logged is not None else measured.best(curve)
 
 
 def primary_metric(records: Sequence[RunRecord], measured: Metric = ACCURACY) -> Metric:
-    """Return the metric of test data if any complete run was tested, else that of the best epochs on validation data:
-    never a mixture.
-    """
+    """Return the metric on test data if any complete run was tested, else that of the best validation epochs."""
     tested = any(r.state == names.COMPLETE and finite(r, measured.test) is not None for r in records)
     return measured.tested if tested else measured.validated
 
 
 def why_excluded(record: RunRecord, metric: str) -> str | None:
-    """Return why a run's `metric` is in no mean, or None if it is."""
+    """Return why a run is excluded from means of `metric`, or None if it is not."""
     message = record.tags.get(names.TAG_MESSAGE, "")
     if record.state != names.COMPLETE:
         return message or f"ended as {record.state.replace('_', ' ')}"
@@ -227,7 +225,7 @@ def _arm(name: str, own: Sequence[RunRecord], metric: Metric, excluded: list[Exc
 
 
 def dropped_settings(record: RunRecord) -> dict[str, str]:
-    """Return path -> reason of the settings that normalising dropped; a tag of another form stands for itself."""
+    """Return path -> reason of the settings that normalising dropped; an unreadable tag is returned as text."""
     tree = json_tag(record, names.TAG_DROPPED) or {}
     if isinstance(tree, dict):
         return {str(path): str(reason) for path, reason in tree.items()}
@@ -238,7 +236,7 @@ def dropped_settings(record: RunRecord) -> dict[str, str]:
 def summarise_search(records: Sequence[RunRecord], info: StudyInfo) -> Search:
     """Return ranked trials. A trial's value is the mean of its seeds' best values on validation data.
 
-    A trial with fewer seeds than others, which no pruner stopped, still runs.
+    A trial with fewer seeds than others that no pruner stopped is still running.
     """
     groups: dict[str, list[RunRecord]] = {}
     for record in in_order(records):
@@ -253,7 +251,7 @@ def summarise_search(records: Sequence[RunRecord], info: StudyInfo) -> Search:
 
 
 def varied_params(records: Sequence[RunRecord]) -> tuple[str, ...]:
-    """Return the params that differ between records, a missing one counting as a value of its own."""
+    """Return the params that differ between records; a missing param counts as a value."""
     keys = sorted({key for record in records for key in record.params})
     return tuple(key for key in keys if len({record.params.get(key) for record in records}) > 1)
 

@@ -12,9 +12,7 @@ from .estimate import Estimate, metric_estimate
 
 @dataclass(frozen=True)
 class SweepPoint:
-    """The arm with one value: mean over its seeds with Student's t interval. The intervals of all points are the
-    band.
-    """
+    """The arm with one value: mean over its seeds with Student's t interval, one point of the band."""
 
     arm: str
     value: float | str | bool
@@ -23,7 +21,7 @@ class SweepPoint:
 
 @dataclass(frozen=True)
 class SweepCurve:
-    """Points by value where all are numbers, else in the order of the spec; `path` is the setting's dotted name."""
+    """Points sorted by value if all are numbers, else in the order of the spec; `path` is the setting's dotted name."""
 
     path: str
     points: tuple[SweepPoint, ...]

@@ -1,4 +1,4 @@
-"""What may be said of a comparison: better, worse, equivalent, or undecided, and how many seeds would decide it."""
+"""Verdict on a comparison: better, worse, equivalent or undecided, and how many seeds would decide it."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ from .estimate import alike
 from .permutation import SAME, Array, smallest_p
 
 MOST_SEEDS = 200
-"""Seeds beyond which nobody is told to go."""
+"""Largest number of seeds that is suggested."""
 BETTER, WORSE, EQUIVALENT, UNDECIDED, SAME_RUNS = "better", "worse", "equivalent", "undecided", "no difference"
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What is decided of a comparison.
+    """The decision on a comparison.
 
     Attributes:
-        direction: "better" or "worse" where the adjusted test has decided; else "".
-        equivalent: the difference has been found to be smaller than the margin.
+        direction: "better" or "worse" if the adjusted test decided; else "".
+        equivalent: the difference was found to be smaller than the margin.
         beyond: the adjusted interval lies wholly beyond the margin.
-        margin: in the unit that the metric is shown in, points for accuracies; None without one.
+        margin: in the unit in which the metric is shown, points for accuracies; None without one.
         equivalence_p: Holm-adjusted p of the two one-sided tests; None without a margin, variation, or with runs that
             diverged.
-        identical: no seed shows any difference.
-        seeds: with so many seeds it would be decided in 80 % of studies, if the difference and the deviation that were
-            found are the true ones; more than 200 read as 201, None where it is decided or nobody can say.
+        identical: no seed has any difference.
+        seeds: number of seeds that would decide it in 80 % of studies if the observed mean and standard deviation were
+            the true ones; 201 for more than 200, None if decided or unknown.
     """
 
     direction: str = ""
@@ -59,7 +59,7 @@ class Verdict:
 
     @property
     def text(self) -> str:
-        """The word, how large the effect is against the margin, and what would decide it."""
+        """The word, the size of the effect relative to the margin, and how many seeds would decide it."""
         if self.direction and self.equivalent:
             return f"{self.direction}, by less than {self.margin_text}"
         if self.direction and self.beyond:
@@ -81,9 +81,9 @@ class Verdict:
 
 
 def equivalence_p(values: Sequence[float], margin: float) -> float | None:
-    """Return the larger of the two one-sided p that the mean of `values` is not within `margin`, in the same unit.
+    """Return p of the two one-sided tests that the mean of `values` lies within `margin`, in the same unit.
 
-    Student's t; None below two values, or without variation.
+    The larger p of two Student t tests; None below two values, or without variation.
     """
     if alike(values):
         return None
@@ -93,7 +93,7 @@ def equivalence_p(values: Sequence[float], margin: float) -> float | None:
 
 
 def beyond_margin(values: Sequence[float], margin: float, level: float) -> bool:
-    """Return whether Student's t interval that leaves `level` outside lies wholly beyond +-margin."""
+    """Return whether Student's t interval of confidence 1 - `level` lies wholly beyond +-margin."""
     if alike(values) or not level:
         return False
     half = float(student_t.ppf(1 - level / 2, len(values) - 1)) * stdev(values) / len(values) ** 0.5
@@ -108,11 +108,11 @@ def effect_size(values: Sequence[float], same: float = SAME) -> float | None:
 
 
 def seeds_to_decide(values: Sequence[float], size: int, level: float, margin: float | None) -> int | None:
-    """Return the fewest seeds that would decide a comparison in 80 % of studies, one way or the other, if `values` show
-    the true difference and deviation; 201 for more than 200.
+    """Return the fewest seeds that would decide a comparison in 80 % of studies, either way, if `values` have the true
+    mean and standard deviation; 201 for more than 200.
 
-    Bonferroni's level for a family of `size`: somewhat more than the adjusted test needs. None below two values or
-    without variation.
+    Uses Bonferroni's level for a family of `size`, so it is slightly pessimistic. None below two values or without
+    variation.
     """
     if alike(values):
         return None
@@ -125,9 +125,11 @@ def seeds_to_decide(values: Sequence[float], size: int, level: float, margin: fl
 
 @lru_cache(maxsize=256)
 def _powers(ratio: float, margin: float | None, level: float, size: int) -> Array:
-    """Return the power with 2, 3, ... seeds of the better of both tests, for a difference of `ratio` deviations."""
+    """Return the power with 2, 3, ... seeds of the better of the two tests, for a standardised difference `ratio`."""
     n = np.arange(2, MOST_SEEDS + 1)
-    could = np.array([smallest_p(int(seeds)) <= level for seeds in n])  # sign flips of fewer seeds decide nothing
+    could = np.array(
+        [smallest_p(int(seeds)) <= level for seeds in n]
+    )  # with fewer seeds no sign-flip test is significant
     level = level / size
     bound = student_t.ppf(1 - level / 2, n - 1)
     found = np.where(could, nct.sf(bound, n - 1, max(ratio, SAME) * n**0.5), 0.0)

@@ -1,4 +1,4 @@
-"""The tables of an ablation: a short one for each family of comparisons, then all that is known of each comparison."""
+"""Tables of an ablation: a short one for each family of comparisons, then the details of each comparison."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from .family_notes import bold, family_notes, level_text
 
 
 def family_table(ablation: Ablation, family: str) -> Table:
-    """Return the arms of one family beside their base: means, and differences with interval and adjusted p."""
+    """Return a family's table: means, and differences from the base with interval and adjusted p."""
     comparisons = ablation.families[family]
     rows = []
     arms = list(dict.fromkeys(name for c in comparisons for name in (c.base, c.arm)))
@@ -49,7 +49,7 @@ def family_table(ablation: Ablation, family: str) -> Table:
             else [Cell(name, name), number(0), Cell(NONE), Cell(NONE)]
         )
         rows.append((*cells, *_difference_cells(by_arm.get(name), known, partly, metric)))
-    titles = ["Pairs", metric.with_unit("Base over them")] * partly
+    titles = ["Pairs", metric.with_unit("Base over these pairs")] * partly
     titles += [metric.with_unit("Difference", difference=True), _level(ablation), "Adjusted p"]
     columns = [Column("Arm"), *mean_columns(metric), *(Column(title, True) for title in titles)]
     title = family if "." in family.split()[0] else family[:1].upper() + family[1:]  # a setting keeps its name
@@ -68,9 +68,7 @@ def _partly_paired(comparisons: Sequence[Comparison], known: Mapping[str, Arm]) 
 
 
 def best_arms(arms: Sequence[Arm], metric: Metric) -> frozenset[str]:
-    """Return the arms with the best mean, equal ones together. An arm that lost runs is none: its mean is of those
-    that finished.
-    """
+    """Return the arms with the best mean, including ties. Arms that lost runs are left out: their means are biased."""
     measured = [arm for arm in arms if arm.values and arm.whole]
     if len([arm for arm in arms if arm.values]) < 2 or not measured:
         return frozenset()
@@ -115,7 +113,7 @@ def _pair_runs(comparison: Comparison, arms: Mapping[str, Arm]) -> tuple[str, ..
 
 
 def details_table(ablation: Ablation) -> Table:
-    """Return the other numbers of every comparison."""
+    """Return the remaining numbers of every comparison."""
     columns = (
         "n pairs",
         "Bootstrap interval",
@@ -135,23 +133,23 @@ def details_table(ablation: Ablation) -> Table:
     notes = (
         (
             "Bootstrap interval: hierarchical (seeds, then their tasks), BCa, 2,000 draws, 95 %, of the same mean"
-            " difference; the interval to judge by is Student's t."
+            " difference; judge by the Student t interval."
         ),
         (
-            "p: of the comparison alone. Smallest p: what the test can reach with this number of pairs, adjusted or"
-            " not. Holm p: p corrected by Holm (1979), which allows for any dependence, beside the adjusted p."
+            "p: unadjusted. Smallest p: the smallest value that p, adjusted or not, can take with this number of"
+            " pairs. Holm p: Holm's correction (1979), valid under any dependence."
         ),
         (
             "Cohen's d: the mean difference in standard deviations of the paired differences. Better: share of the"
-            " paired seeds in which the arm is better than its base, ties half, with Wilson's 95 % interval."
+            " paired seeds in which the arm is better than its base, ties count half, with Wilson's 95 % interval."
         ),
         (
             "Noise from seeds: part of the variance of a seed's mean difference that more test tasks would not remove,"
             " with its 95 % interval (F). Diverged: runs of the arm / of the base."
         ),
         (
-            "Correlation: of arm and base over seeds. Removed by pairing: the share of the variance of a difference of"
-            " unpaired means that pairing by seed took away; below 0 it added some."
+            "Correlation: of arm and base over seeds. Removed by pairing: share of the variance of an unpaired"
+            " difference of means that pairing by seed removed; negative: pairing added variance."
         ),
     )
     return Table("Comparisons in detail", heads, rows, notes)
@@ -196,7 +194,7 @@ def _noise(found: NoiseSplit | None, runs: tuple[str, ...]) -> Cell:
 
 
 def arms_table(ablation: Ablation) -> Table:
-    """Return a row an arm: its mean, the ensemble's, its compute, and how its runs ended."""
+    """Return one row per arm: its mean, the ensemble's, its compute, and its runs by state."""
     ensemble = any(arm.ensemble.n for arm in ablation.arms)
     columns = [
         Column("Arm"),
@@ -210,8 +208,8 @@ def arms_table(ablation: Ablation) -> Table:
     notes = [
         f"{meaning(metric)}.",
         (
-            f"Intervals: {mean_interval(metric)}; n counts the seeds with a complete run. With n = 1 there is a number"
-            f" and no interval. {bold(metric)}"
+            f"Intervals: {mean_interval(metric)}; n counts the seeds with a complete run. With n = 1 there is no"
+            f" interval. {bold(metric)}"
         ),
     ]
     notes += ["Ensemble: mean of the logits of the best epochs' weights, on the same test tasks."] * ensemble
@@ -231,11 +229,11 @@ def _arm_row(arm: Arm, metric: Metric, best: frozenset[str], ensemble: bool, com
 
 
 def _dropped_notes(arms: Sequence[Arm]) -> Iterable[str]:
-    """Yield a sentence for each dropped setting and reason, with all the arms that it holds for."""
+    """Yield a sentence for each dropped setting and reason, with all the arms concerned."""
     groups: dict[tuple[str, str], list[str]] = {}
     for arm in arms:
         for dropped in arm.dropped.items():
             groups.setdefault(dropped, []).append(arm.name)
     for (path, reason), own in groups.items():
         who = "All arms" if 1 < len(own) == len(arms) else ", ".join(own)
-        yield f"{who}: the setting {path} was dropped, it has no effect there{f' ({reason})' if reason else ''}."
+        yield f"{who}: the setting {path} was dropped: it has no effect there{f' ({reason})' if reason else ''}."

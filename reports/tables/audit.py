@@ -1,6 +1,4 @@
-"""The same checkpoints measured in other ways: normalised by the batch or by running statistics, alone or as an
-ensemble.
-"""
+"""Audit tables: the same checkpoints with batch or running statistics, as a single model or an ensemble."""
 
 from __future__ import annotations
 
@@ -17,7 +15,7 @@ from .cells import INTERVAL, MEAN_INTERVAL, Cell, Column, Table, linked, number
 
 @dataclass(frozen=True)
 class Audited:
-    """An arm's runs that were audited: variant of measuring ("batch.top1") -> seed -> mean accuracy."""
+    """An arm's audited runs: evaluation variant ("batch.top1") -> seed -> mean accuracy."""
 
     name: str
     variants: Mapping[str, Mapping[int, float]]
@@ -25,12 +23,12 @@ class Audited:
 
     @property
     def seeds(self) -> int:
-        """Seeds of the way that most of its runs were measured in."""
+        """Number of seeds of the variant that most runs have."""
         return max(len(means) for means in self.variants.values())
 
 
 def audit_tables(ablation: Ablation) -> tuple[Table, ...]:
-    """Return a table of accuracies and one of their differences; nothing if no run was audited."""
+    """Return a table of accuracies and one of their differences; empty if no run was audited."""
     arms = audited_arms(ablation)
     variants = variants_of(arms)
     if not variants:
@@ -69,12 +67,12 @@ def audit_tables(ablation: Ablation) -> tuple[Table, ...]:
 
 
 def audited_arms(ablation: Ablation) -> list[Audited]:
-    """Return the arms of which a run was audited."""
+    """Return the arms with an audited run."""
     return [found for arm in ablation.arms if (found := _audited(arm)).variants]
 
 
 def variants_of(arms: Sequence[Audited]) -> list[str]:
-    """Return the ways of measuring, in their order."""
+    """Return the evaluation variants in order."""
     return sorted({variant for arm in arms for variant in arm.variants}, key=_variant_order)
 
 
@@ -95,7 +93,7 @@ def _sound(values: Sequence[float]) -> bool:
 
 
 def _damaged_notes(ablation: Ablation) -> Iterator[str]:
-    """Yield which measurements are left out because an accuracy of a task is not a finite number."""
+    """Yield a note on measurements left out because a task's accuracy is not finite."""
     damaged = [
         f"{arm.name}, seed {run.seed} ({spoken(variant)})"
         for arm in ablation.arms
@@ -104,7 +102,7 @@ def _damaged_notes(ablation: Ablation) -> Iterator[str]:
         if ".top" in variant and len(values) and not _sound(values)
     ]
     if damaged:
-        yield f"Left out, as an accuracy of a task is not a finite number: {'; '.join(damaged)}."
+        yield f"Left out, because a task's accuracy is not a finite number: {'; '.join(damaged)}."
 
 
 def _variant_order(variant: str) -> tuple[str, int]:

@@ -1,4 +1,4 @@
-"""Tables as values: columns, cells, notes. What they become (HTML, Markdown) is decided elsewhere."""
+"""Tables as values: columns, cells, notes; `reports.render` writes them as HTML, Markdown or LaTeX."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ EVERY_RUN = "Runs"
 
 @dataclass(frozen=True)
 class Cell:
-    """A text, what it sorts by (None: last), the runs that it comes from, and whether it is the best of its column.
+    """A text, its sort key (None: last), the runs that it comes from, and whether it is the best of its column.
 
     `experiment_id` is the runs' experiment in MLflow; empty for that of the report.
     """
@@ -45,7 +45,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Column:
-    """A heading; numbers stand right-aligned."""
+    """A heading; numbers are right-aligned."""
 
     title: str
     numeric: bool = False
@@ -53,7 +53,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """`rows` have a cell for each of `columns`; `notes` say how the numbers were made."""
+    """`rows` have a cell for each of `columns`; `notes` explain how the numbers were made."""
 
     title: str
     columns: tuple[Column, ...]
@@ -75,7 +75,7 @@ def mean_columns(metric: Metric) -> list[Column]:
 
 
 def meaning(metric: Metric) -> str:
-    """Return what a metric is and which way is better, without its point: "rmse: lower is better"."""
+    """Return what a metric is and whether lower is better, without a full stop: "rmse: lower is better"."""
     parts = [metric.meaning] if metric.meaning else []
     if not parts or metric.better == "lower":
         parts.append(f"{metric.better} is better")
@@ -85,7 +85,7 @@ def meaning(metric: Metric) -> str:
 
 
 def mean_interval(metric: Metric) -> str:
-    """Return how the interval of a mean of `metric` is made."""
+    """Return how intervals of means of `metric` are made."""
     return MEAN_INTERVAL if metric.is_share else INTERVAL
 
 
@@ -101,7 +101,7 @@ def difference_cells(found: Estimate, metric: Metric) -> tuple[Cell, Cell]:
 
 
 def number(value: float | None, text: str | None = None) -> Cell:
-    """Return a numeric cell; what is missing or not finite sorts last and reads as a dash."""
+    """Return a numeric cell; a missing or non-finite value sorts last and is shown as a dash."""
     if value is None or not math.isfinite(value):
         return Cell(NONE)
     return Cell(text if text is not None else f"{value:g}", value)
@@ -119,7 +119,7 @@ def states_text(counts: dict[str, int]) -> str:
 
 
 def excluded_table(excluded: Sequence[Excluded]) -> Table:
-    """Return the runs that no mean contains, each with the reason."""
+    """Return the excluded runs, each with the reason."""
     columns = (
         Column("Run"),
         Column("Arm"),
@@ -189,7 +189,7 @@ RANKED_BY = {"mean": "mean", "lower_bound": "lower bound, the lower end of the o
 
 
 def trials_table(search: Search) -> Table:
-    """Return the best trials: rank, trial, value, state, epochs and the searched parameters ("off": not active)."""
+    """Return the best trials: rank, trial, value, state, epochs and the searched parameters ("off": inactive)."""
     shown = search.trials[:TOP_TRIALS]
     seeds = max((len(trial.records) for trial in search.trials), default=1)
     tested = any(trial.test.n for trial in shown)
@@ -234,7 +234,7 @@ def _trial_row(
 
 
 def linked(cells: Iterable[Cell], runs: tuple[str, ...]) -> tuple[Cell, ...]:
-    """Return the cells of a row, those that show something leading to `runs` unless they lead to others already."""
+    """Return the cells of a row, with non-empty ones linked to `runs` unless they have a link."""
     return tuple(replace(cell, runs=runs) if cell.text != NONE and not cell.runs else cell for cell in cells)
 
 
@@ -243,7 +243,7 @@ def _counted(count: int, noun: str) -> str:
 
 
 def setting(text: str | None) -> Cell:
-    """Return a searched parameter: numbers with four digits, what was not active as "off"."""
+    """Return a searched parameter: numbers with four digits, "off" for inactive ones."""
     shown = setting_text(text)
     try:
         value = float(text or "")
@@ -268,8 +268,8 @@ def _trial_notes(search: Search, seeds: int) -> Iterable[str]:
     if mixed := mixed_tasks(search.searched):
         yield mixed
     yield (
-        "Only complete trials have a rank; a pruned trial's value is its best until it was stopped. A parameter that"
-        " was not active reads off."
+        "Only complete trials have a rank; a pruned trial's value is its best until it was stopped. Inactive"
+        " parameters are shown as off."
     )
     yield from _cut_note(len(search.trials), TOP_TRIALS, "trials")
 
@@ -284,7 +284,7 @@ def _cut_note(count: int, most: int, what: str) -> tuple[str, ...]:
 
 
 def _without_empty(table: Table) -> Table:
-    """Leave out columns in which no row says anything."""
+    """Drop empty columns."""
     kept = [i for i in range(len(table.columns)) if not table.rows or any(row[i].text != NONE for row in table.rows)]
     pick: Callable[[tuple[Cell, ...]], tuple[Cell, ...]] = lambda row: tuple(row[i] for i in kept)  # noqa: E731
     return Table(

@@ -1,4 +1,4 @@
-"""Accuracy against counted compute: what a search's better configs cost, and which of them nothing cheaper beats."""
+"""Accuracy against counted compute: the Pareto front of a search."""
 
 from __future__ import annotations
 
@@ -16,9 +16,7 @@ TITLE = "Accuracy against compute"
 
 
 def pareto_front(search: Search) -> list[Trial]:
-    """Return the complete trials that no other one matches for less compute, nor beats for as much: from the cheapest
-    up.
-    """
+    """Return the Pareto front of the complete trials (score against compute), cheapest first."""
     found: list[Trial] = []
     sign = search.measured.sign
     for trial in sorted(with_compute(search.complete), key=lambda trial: (compute_of(trial), -sign * trial.score)):
@@ -28,7 +26,7 @@ def pareto_front(search: Search) -> list[Trial]:
 
 
 def cost_table(search: Search) -> Table | None:
-    """Return the trials of the front with compute, accuracy and time; None if no run has counted compute."""
+    """Return the Pareto front with compute, accuracy and time; None if no run has counted compute."""
     front = pareto_front(search)
     if not front:
         return None
@@ -61,8 +59,8 @@ def _notes(search: Search) -> list[str]:
     stopped = [t for t in search.trials if t.state == names.PRUNED]
     return [
         (
-            f"Complete trials that no other one equals with less compute (the Pareto front). {COMPUTE_NOTE} Time is of"
-            " one training, and depends on the machine and on what ran beside it."
+            f"Complete trials that no other trial matches with less compute (the Pareto front). {COMPUTE_NOTE} Time is"
+            " that of one training; it depends on the machine and its load."
         ),
         (
             f"The whole search took the compute of {spent:.3g} trainings of the base; {len(stopped)} of"
@@ -72,7 +70,7 @@ def _notes(search: Search) -> list[str]:
 
 
 def with_compute(trials: Iterable[Trial]) -> list[Trial]:
-    """Return the trials whose compute was counted and that have a score."""
+    """Return the trials with counted compute and a score."""
     return [t for t in trials if mean_metric(t.records, names.COMPUTE) and not math.isnan(t.score)]
 
 

@@ -1,4 +1,4 @@
-"""The tables of a design: effects of a full factorial and the split of its gain, the curve of a sweep."""
+"""Tables of designs: effects and Shapley values of a full factorial, and the curve of a sweep."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from .cells import (
 
 
 def effects_table(found: FactorialEffects, ablation: Ablation) -> Table:
-    """Return main effects and interactions of a full factorial, in points."""
+    """Return the main effects and interactions of a full factorial, in points."""
     metric = ablation.metric
     titles = (metric.difference_unit.capitalize() or "Difference", "95 % interval", "n seeds")
     heads = (Column("Effect"), *(Column(title, True) for title in titles))
@@ -47,20 +47,22 @@ def effects_table(found: FactorialEffects, ablation: Ablation) -> Table:
     notes = [
         (
             "Main effect: mean of all arms with the component minus mean of all arms without it. Interaction (×): half"
-            " of what one brings with the other minus what it brings without."
+            " the difference between one component's effect with the other on and with it off."
         ),
-        f"Intervals: {INTERVAL}, of each seed's own contrast over the seeds that have every arm.",
+        f"Intervals: {INTERVAL}, of each seed's own contrast, over the seeds that have every arm.",
         "Every number comes from all arms of the factorial.",
     ]
     if found.missing:
         notes.append(f"{found.missing} cells have no complete run; {len(found.complete_seeds)} seeds have every arm.")
     if found.missing and not found.complete_seeds:
-        notes.append("As no seed has every arm, effects are least squares on what there is, without intervals.")
+        notes.append(
+            "No seed has every arm: effects are least-squares estimates from the available runs, without intervals."
+        )
     return Table("Main effects and interactions", heads, rows, tuple(notes))
 
 
 def shapley_table(found: FactorialEffects, ablation: Ablation) -> Table:
-    """Return each component's part of the whole gain."""
+    """Return each component's share of the total gain."""
     part = ablation.metric.with_unit("Part", difference=True)
     heads = (Column("Component"), *(Column(t, True) for t in (part, "95 % interval", "n seeds")))
     runs = _runs(ablation, found.arms, found.complete_seeds)
@@ -79,7 +81,7 @@ def shapley_table(found: FactorialEffects, ablation: Ablation) -> Table:
 
 
 def sweep_table(curve: SweepCurve, ablation: Ablation) -> Table:
-    """Return a row a value of the swept setting, with its compute."""
+    """Return one row per value of the swept setting, with its compute."""
     used = {arm.name: arm.used for arm in ablation.arms}
     rows = tuple(
         linked(
@@ -100,7 +102,7 @@ def sweep_table(curve: SweepCurve, ablation: Ablation) -> Table:
 
 
 def _runs(ablation: Ablation, arms: Collection[str], seeds: Collection[int] | None = None) -> tuple[str, ...]:
-    """Return the runs whose numbers are used of these arms (and seeds)."""
+    """Return the ids of the runs used of these arms (and seeds)."""
     return tuple(
         run.run_id
         for arm in ablation.arms

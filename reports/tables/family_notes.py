@@ -1,4 +1,4 @@
-"""What is said below the table of a family: how its numbers were made, what the test can reach, and what was lost."""
+"""Notes below a family's table: how its numbers were made, the smallest possible p, and lost runs."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from .cells import INTERVAL, mean_interval, meaning
 
 
 def bold(metric: Metric) -> str:
-    """Return what bold means in a table of arms."""
-    return f"Bold: the {metric.best_word} mean of the arms that lost no run."
+    """Return the note on bold values in a table of arms."""
+    return f"Bold: the {metric.best_word} mean among arms that lost no run."
 
 
 def family_notes(ablation: Ablation, comparisons: Sequence[Comparison]) -> Iterable[str]:
@@ -36,8 +36,8 @@ def family_notes(ablation: Ablation, comparisons: Sequence[Comparison]) -> Itera
 
 
 def shared(pairing: str, other_tests: bool) -> str:
-    """Return what runs of equal seeds share ("same initial weights, same tasks"), without tasks of the test where two
-    arms have others; empty where nobody said.
+    """Return what runs of equal seeds share ("same initial weights, same tasks"), without the test tasks where two arms
+    have different ones; empty if unknown.
     """
     parts = [part.strip() for part in pairing.split(",") if part.strip()]
     kept = [part for part in parts if not (other_tests and "tasks" in part and "training" not in part)]
@@ -45,23 +45,23 @@ def shared(pairing: str, other_tests: bool) -> str:
 
 
 def level_text(ablation: Ablation) -> str:
-    """Return how the intervals of differences were made: of 95 %, or of the last look's level."""
+    """Return how intervals of differences are made: at 95 %, or at the last look's level."""
     return INTERVAL.replace("95 %", f"{ablation.standing.confidence} %")
 
 
 def _p_note(ablation: Ablation, comparisons: Sequence[Comparison]) -> str:
-    """Return how p was computed and what it can reach."""
+    """Return the note on how p was computed and its smallest possible value."""
     most = max((c.test for c in comparisons), key=lambda test: test.seeds)
-    ways = f"{MOST_FLIPS:,} random ways" if most.seeds > EXACT_UP_TO else "all ways"
-    how = "minP, as not all comparisons have the same seeds" if most.missing else "maxT"
+    ways = f"{MOST_FLIPS:,} random sign patterns" if most.seeds > EXACT_UP_TO else "all sign patterns"
+    how = "minP, because not all comparisons have the same seeds" if most.missing else "maxT"
     how += ", moderated by the median variance" if most.moderated else ""
-    size = max(c.test.family_size for c in comparisons)  # a later look tests what is left
+    size = max(c.test.family_size for c in comparisons)  # later looks test fewer
     changes = sum(change.family == comparisons[0].family for change in ablation.changes)
     joint = size > len(comparisons) + changes
     text = (
-        f"Adjusted p: sign flips of whole seeds ({ways}), step-down {how}; holds for the {size}"
-        f" comparison{'s' * (size > 1)} of {'all tables' if joint else 'this table'}"
-        f"{' and their changes' * bool(changes)} together."
+        f"Adjusted p: sign-flip test over seeds ({ways}), step-down {how}; controls the family-wise error over the"
+        f" {size} comparison{'s' * (size > 1)} of {'all tables' if joint else 'this table'}"
+        f"{' and their changes' * bool(changes)}."
     )
     pairs = sorted({c.test.seeds for c in comparisons})
     if not pairs[-1] or not most.level:
@@ -75,7 +75,7 @@ def _p_note(ablation: Ablation, comparisons: Sequence[Comparison]) -> str:
 
 
 def look_notes(standing: Standing) -> Iterable[str]:
-    """Yield at which looks a study was judged; nothing where it declares none."""
+    """Yield a note on the looks at which a study was judged; nothing if it declares none."""
     if not standing.declared:
         return
     planned = ", ".join(map(str, standing.declared))
@@ -85,8 +85,8 @@ def look_notes(standing: Standing) -> Iterable[str]:
     taken = ", ".join(f"{len(look.seeds or ())} seeds at {look.level:.3g}" for look in standing.looks)
     more = f" Next look: {standing.next} seeds." if standing.next else ""
     yield (
-        f"Looks declared at {planned} seeds; tested: {taken}, which together keep 0.05. What a look has decided stays"
-        f" decided. Intervals have the level of the last look; estimates of what was decided early lie rather too far"
+        f"Looks declared at {planned} seeds; tested: {taken}, which together keep 0.05. What a look decides stays"
+        f" decided. Intervals have the level of the last look; estimates of effects decided early tend to be too far"
         f" from 0.{more}"
     )
 
@@ -95,8 +95,8 @@ def _test_notes(comparisons: Sequence[Comparison]) -> Iterable[str]:
     for c in comparisons:
         if c.unequal:
             yield (
-                f"{c.arm} and {c.base} were not tested on the same tasks ({c.unequal}), so their difference also has"
-                " the noise of tasks."
+                f"{c.arm} and {c.base} were not tested on the same tasks ({c.unequal}), so their difference also"
+                " contains task noise."
             )
         if c.disjoint:
             yield f"{c.arm} and {c.base} have no seed in common, so there is no pair: train both on the same seeds."
@@ -106,11 +106,11 @@ def _lost_notes(ablation: Ablation, comparisons: Sequence[Comparison]) -> Iterab
     known = {arm.name: arm for arm in ablation.arms}
     involved = dict.fromkeys(name for c in comparisons for name in (c.base, c.arm) if name in known)
     if lost := [f"{name} {known[name].lost}" for name in involved if known[name].lost]:
-        yield f"Runs that are in no mean: {', '.join(lost)}. Means and differences are of those that finished."
+        yield f"Runs excluded from means: {', '.join(lost)}. Means and differences are over the runs that finished."
     if any(c.test.ranks for c in comparisons):
         yield (
-            "Because runs diverged, p is that of signed ranks, in which a diverged run is worse than every other; both"
-            " diverged count as equal."
+            "Because runs diverged, p is that of signed ranks: a diverged run ranks below every other, and two diverged"
+            " runs count as equal."
         )
     for base in dict.fromkeys(c.base for c in comparisons if c.base not in known or not known[c.base].values):
-        yield f"The base arm {base} has no complete run, so there is nothing to compare to it."
+        yield f"The base arm {base} has no complete run, so nothing can be compared with it."

@@ -1,6 +1,4 @@
-"""What a study has reached as pandas frames to calculate with: one row a thing, numbers as numbers. Accuracies lie in
-[0, 1].
-"""
+"""A study's results as tidy pandas frames with numeric columns; accuracies lie in [0, 1]."""
 
 from __future__ import annotations
 
@@ -41,7 +39,7 @@ CHANGES = (
 )  # fmt: skip
 PLANNED = (names.INNER_RATE, names.MSL_WEIGHT, names.SECOND_ORDER)
 PARAMS = "params_"
-"""Before a setting's dotted path, as Optuna's `trials_dataframe` has it."""
+"""Prefix of a setting's dotted path, as in Optuna's `trials_dataframe`."""
 _WHOLE = (
     "trial", "seed", "epochs", "best_epoch", "epoch", "rank", "n", "n_diverged", "n_diverged_base", "seeds_to_decide",
 )  # fmt: skip
@@ -53,8 +51,8 @@ _TEXTS = (
 
 
 def runs_frame(records: Sequence[RunRecord], info: StudyInfo) -> pd.DataFrame:
-    """Return a row for each run: RUNS, and `params_` columns of the settings that were searched or differ between
-    runs; of a study with a metric of its own also that, by its name.
+    """Return a row for each run: RUNS, `params_` columns of the settings that were searched or differ between runs, and
+    the study's own metric, if it has one.
     """
     found = ordered(records)
     varied = [*info.searched, *(path for path in _varied(found) if path not in info.searched)]
@@ -101,7 +99,7 @@ def epochs_frame(records: Sequence[RunRecord]) -> pd.DataFrame:
 
 
 def trials_frame(records: Sequence[RunRecord], info: StudyInfo) -> pd.DataFrame:
-    """Return a row for each trial of a search, by number: TRIALS, and `params_` columns of what was searched."""
+    """Return a row for each trial of a search, by number: TRIALS, and `params_` columns of the searched settings."""
     if info.kind != names.SEARCH:
         return _frame([], _called(TRIALS, info.measured))
     found = summarise_search(records, info)
@@ -179,7 +177,7 @@ def _estimate(name: str, found: Estimate) -> dict[str, Any]:
 
 
 def _cost(records: Sequence[RunRecord]) -> dict[str, Any]:
-    """Return what a run of these took, on average."""
+    """Return the mean cost of these runs."""
     return {"compute": mean_metric(records, names.COMPUTE), "seconds": mean_metric(records, names.SECONDS)}
 
 
@@ -187,7 +185,7 @@ def _frame(
     rows: Iterable[Mapping[str, Any]], columns: Sequence[str], settings: Sequence[str] = (),
     params: Sequence[Mapping[str, str]] = (),
 ) -> pd.DataFrame:  # fmt: skip
-    """Return the rows, with exactly `columns` and one for each of `settings`; what is not known is missing."""
+    """Return the rows with exactly `columns` and one column for each of `settings`; unknown values are missing."""
     table = list(rows)
     made = {name: pd.Series([row.get(name) for row in table], dtype=_type(name)) for name in columns}
     made |= {PARAMS + path: _values([own.get(path) for own in params]) for path in settings}
@@ -199,9 +197,7 @@ def _type(column: str) -> Any:
 
 
 def _values(texts: Sequence[str | None]) -> pd.Series[Any]:
-    """Return recorded settings as whole numbers, numbers or truth values, if all that are known are; else as they
-    are.
-    """
+    """Return recorded settings as integers, floats or booleans if all known ones are; else as text."""
     known = [text for text in texts if text is not None]
     kinds: tuple[tuple[str, Callable[[str], Any]], ...] = (
         ("Int64", int), ("float64", float), ("boolean", {"True": True, "False": False}.__getitem__),

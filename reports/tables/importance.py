@@ -1,4 +1,4 @@
-"""Which searched parameters mattered, as a sentence and as a table."""
+"""Parameter importance as a sentence and as a table."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from ..text import MINUS
 from .cells import Cell, Column, Table
 
 RECORDED = "Ranges, steps, log scales and choices are the search's own."
-ESTIMATED = "Ranges, and log scales where values span a factor of 20, are taken from the trials."
+ESTIMATED = "Ranges, and log scales where values span a factor of 20, are estimated from the trials."
 
 
 def importance_sentence(found: Importance) -> str:
-    """Return what both measures rank first, or that it cannot be told."""
+    """Return which parameter each measure ranks first, or that the trials do not tell."""
     over = f"{found.n_trials} {'complete trials' if found.epoch is None else f'trials after epoch {found.epoch}'}"
     if not found.parameters:
-        return f"What mattered cannot be told from the {over}: the forest predicts them worse than their mean does."
+        return f"The {over} do not show which parameters mattered: the forest predicts worse than the mean does."
     forest, anova = found.parameters[0], max(found.parameters, key=lambda parameter: parameter.ped_anova)
     if forest is anova:
         return (
@@ -43,7 +43,7 @@ def importance_table(found: Importance) -> Table:
 
 
 def shown_name(parameter: ParameterImportance) -> str:
-    """Return the parameter's name, and that a component stands for its settings too."""
+    """Return the parameter's name; of a component "NAME and its settings"."""
     return f"{parameter.name} and its settings" if parameter.settings else parameter.name
 
 

@@ -1,4 +1,4 @@
-"""What a study found, as objects for other programs: numbers as they are stored, None for what is not known."""
+"""A study's results as JSON-ready objects: unrounded numbers, None for unknown values."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ VERDICTS = (BETTER, WORSE, EQUIVALENT, UNDECIDED)
 
 
 def ablation_object(found: Ablation) -> dict[str, Any]:
-    """Return the metric, the arms and every comparison; and the runs that are in no mean, each with the reason."""
+    """Return the metric, the arms, every comparison, and the excluded runs, each with the reason."""
     metric = {name: value for name, value in asdict(found.metric).items() if name not in ("title", "meaning")}
     return {
         "metric": metric,
@@ -37,7 +37,7 @@ def ablation_object(found: Ablation) -> dict[str, Any]:
 
 
 def study_object(info: StudyInfo, records: Sequence[RunRecord]) -> dict[str, Any]:
-    """Return what a study has reached: an ablation's arms and comparisons, a search's trials, or its runs."""
+    """Return a study's results: an ablation's arms and comparisons, a search's trials, or its runs."""
     told = {"study": info.name, "kind": info.kind, "runs": count_states(records), "missing": info.missing}
     if info.kind == names.ABLATION:
         return {**told, **ablation_object(summarise_ablation(records, info))}
@@ -70,9 +70,7 @@ def _run(record: RunRecord) -> dict[str, Any]:
 
 
 def comparison_object(found: Comparison) -> dict[str, Any]:
-    """Return a comparison: `arm` minus `base`, paired by seed, with the ends of its interval (95 %, or of the last
-    look's level).
-    """
+    """Return a comparison: `arm` minus `base`, paired by seed, with its interval (95 %, or the last look's level)."""
     return {
         "family": found.family, "arm": found.arm, "base": found.base, "verdict": verdict(found),
         "finding": found.finding, "margin": found.verdict.margin,
@@ -93,8 +91,8 @@ def change_object(found: EffectChange, across: Across) -> dict[str, Any]:
 
 
 def verdict(found: Comparison) -> str:
-    """Return one of VERDICTS. Runs that are the same in every seed are equivalent where a margin says what matters,
-    else undecided.
+    """Return one of VERDICTS. Runs that are identical in every seed are equivalent if there is a margin, else
+    undecided.
     """
     if found.verdict.identical and not found.verdict.decided:
         return UNDECIDED if found.verdict.margin is None else EQUIVALENT
@@ -102,7 +100,7 @@ def verdict(found: Comparison) -> str:
 
 
 def known(value: float | None) -> float | None:
-    """Return a finite number, else None: JSON has no others."""
+    """Return `value` if it is finite, else None, because JSON has no NaN or infinity."""
     return value if value is not None and math.isfinite(value) else None
 
 

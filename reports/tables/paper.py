@@ -1,5 +1,4 @@
-"""The published numbers of MAML++ (Antoniou, Edwards, Storkey, "How to train your MAML", ICLR 2019), to stand beside
-ours.
+"""Published numbers of MAML++ (Antoniou, Edwards, Storkey, "How to train your MAML", ICLR 2019) for comparison.
 
 Omniglot, 20-way: accuracy in percent, standard deviation over the paper's 3 runs where it is given.
 """
@@ -34,10 +33,10 @@ NUMBERS: dict[str, dict[str, Value]] = {
     "omniglot-20way-5shot": {"MAML": (98.78, None), "MAML++": (99.33, 0.03)},
 }
 UNCHECKED = ("MAML + DA", "MAML + CA")
-"""Rows whose numbers were read in a second source only."""
+"""Rows whose numbers come from a secondary source only."""
 JOINT_ROW = (
-    "The paper's row BNWB + BNRS stands beside MAML + BNWB: where queries are normalised by their own batch, as there,"
-    " BNRS has no effect."
+    "The paper's row BNWB + BNRS is compared with MAML + BNWB: BNRS has no effect where queries are normalised by their"
+    " own batch."
 )
 PROTOCOL = {
     "budget.epochs": "150",
@@ -49,7 +48,7 @@ PROTOCOL = {
     "inner.lr": "0.1",
     "evaluation.test_tasks": "600",
 }
-"""Setting -> what the paper's Omniglot experiments used."""
+"""Setting -> its value in the paper's Omniglot experiments."""
 
 
 BASE = "MAML"
@@ -58,9 +57,9 @@ ORDER_DRAWS = 2000
 
 
 def paper_table(found: Ablation, name: str) -> Table:
-    """Return the arms that a table of the paper has too, in the paper's order: means, gains over MAML, ranks.
+    """Return the arms that are also in a table of the paper, in the paper's order: means, gains over MAML, ranks.
 
-    Raises ReportError for a name that is no table, listing those there are, and for a study that has none of its arms.
+    Raises ReportError for an unknown table, listing the known ones, and for a study with none of its arms.
     """
     if name not in NUMBERS:
         raise ReportError(f"paper = {name!r} is not known; choose one of: {', '.join(NUMBERS)}")
@@ -96,7 +95,7 @@ def paper_table(found: Ablation, name: str) -> Table:
         ),
         *(
             [
-                f"The paper's numbers of {' and '.join(unchecked)} were read in a second source: check them before you"
+                f"The paper's numbers of {' and '.join(unchecked)} come from a secondary source: check them before you"
                 " quote them."
             ]
             if unchecked
@@ -133,9 +132,7 @@ def _row(arm: Arm, base: Arm | None, rank: int, theirs: Mapping[str, Value], pap
 
 
 def _order_note(arms: Sequence[Arm], theirs: Sequence[float]) -> Iterator[str]:
-    """Yield how far the two orders agree: Kendall's tau of the means over the seeds that all arms have, with its
-    interval.
-    """
+    """Yield how well the two orders agree: Kendall's tau over the seeds that all arms have, with its interval."""
     seeds = sorted(set.intersection(*(set(arm.values) for arm in arms)))
     if len(arms) < FEWEST_RANKED or len(seeds) < 2:
         return
@@ -145,10 +142,10 @@ def _order_note(arms: Sequence[Arm], theirs: Sequence[float]) -> Iterator[str]:
     tau = float(_tau(values.mean(1, keepdims=True), theirs)[0])
     shown, least, most = (f"{value:.2f}".replace("-", MINUS) for value in (tau, low, high))
     varies = f" [{least}, {most}]" if low < high else ""
-    how = f"95 % percentile bootstrap over {len(seeds)} seeds, of so few rather too narrow"
+    how = f"95 % percentile bootstrap over {len(seeds)} seeds, somewhat too narrow with so few"
     yield (
         f"Order: Kendall's tau between our means and the paper's over {len(arms)} arms is {shown}{varies} (1: the same"
-        f" order, 0: none in common, {MINUS}1: reversed);"
+        f" order, 0: unrelated, {MINUS}1: reversed);"
         f" {how if varies else 'no variation in a bootstrap over seeds, no interval'}."
     )
 
@@ -173,7 +170,7 @@ def _differences(name: str, records: Sequence[RunRecord]) -> str:
     data = sorted({record.tags.get("data", "unknown") for record in records})
     found += [] if data == ["omniglot"] else [f"data {' and '.join(data)} (paper: omniglot)"]
     return (
-        f"Differences of the protocol: {'; '.join(found)}."
+        f"Differences in protocol: {'; '.join(found)}."
         if found
-        else "No differences among the settings of the protocol that are compared."
+        else "The compared settings of the protocol do not differ."
     )

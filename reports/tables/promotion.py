@@ -1,4 +1,4 @@
-"""What a search promised and what other seeds gave: the arms of an ablation that are trials of a search."""
+"""A search's scores beside the results of the same trials on fresh seeds."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from .cells import Cell, Column, Table, mean_interval
 
 @dataclass(frozen=True)
 class Promoted:
-    """A trial of a search, and the same settings on seeds that the search never saw.
+    """A search's trial and its settings on seeds that the search never saw.
 
-    `trial.score` is the search's validation accuracy: the trial was chosen by it, so it is biased upward. `validation`
-    and `result` (the study's primary metric, test accuracy) are not.
+    `trial.score` is the validation accuracy in the search, biased upward because the trial was chosen by it.
+    `validation` and `result` (the study's primary metric, test accuracy) are not biased in this way.
     """
 
     arm: str
@@ -30,9 +30,7 @@ class Promoted:
 
 
 def promoted(found: Ablation, origin: Origin) -> tuple[Promoted, ...]:
-    """Return what became of each of the search's trials, best of the search first; an arm without a complete run is
-    left out.
-    """
+    """Return each of the search's trials, best first; an arm without a complete run is left out."""
     trials = origin.trials
     metric = found.measured
     arms = [arm for arm in found.arms if arm.name in trials and arm.values]
@@ -49,7 +47,7 @@ def _validation(arm: Arm, metric: Metric) -> Estimate:
 
 
 def promotion_table(found: Ablation, origin: Origin) -> Table | None:
-    """Return the search's score of each trial beside what other seeds gave; None while no arm of it is complete."""
+    """Return each trial's score in the search beside its results on other seeds; None while no arm is complete."""
     metric = found.measured
     rows = tuple(_row(one, found) for one in promoted(found, origin))
     if not rows:
@@ -72,7 +70,7 @@ def promotion_table(found: Ablation, origin: Origin) -> Table | None:
 
 
 def fresh_table(found: Sequence[FreshSeeds], metric: Metric = ACCURACY) -> Table | None:
-    """Return a search's trials as studies on fresh seeds found them; None without such studies."""
+    """Return the results of a search's trials in studies on fresh seeds; None without such studies."""
     if not found:
         return None
     titles = ("Validation in the search", "Validation on fresh seeds", "Test on fresh seeds")
@@ -102,7 +100,7 @@ def fresh_table(found: Sequence[FreshSeeds], metric: Metric = ACCURACY) -> Table
 
 
 def promotion_lines(found: Ablation, origin: Origin) -> list[str]:
-    """Return a line for each trial: its score in the search, and what other seeds gave."""
+    """Return a line for each trial: its score in the search, and its results on other seeds."""
     metric = found.measured
     return [
         f"{one.arm}: validation {measured(one.trial.score, metric)} in the search (n = {one.trial.seeds}, biased"

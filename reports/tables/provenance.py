@@ -1,4 +1,4 @@
-"""Where the numbers come from: data, code, versions and devices, and whether these were mixed."""
+"""Provenance: data, code, versions and devices, and whether runs differ in them."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from .cells import Cell, Column, Table, states_text
 ALL_ALIKE = "no: one data set, commit, device and set of versions"
 MIXED = (names.TAG_DATA_CHECKSUM, names.TAG_GIT_COMMIT, names.TAG_DEVICE)
 SPLIT = (
-    "The split into training, validation and test classes is fixed. Seeds draw other weights, tasks and test tasks of"
-    " the same classes: intervals and p values hold for other seeds, not for other classes."
+    "The split into training, validation and test classes is fixed. Seeds vary the weights, tasks and test tasks of"
+    " the same classes, so intervals and p values generalise to other seeds, not to other classes."
 )
 OWN = (
     "Trained by a method that is not mamlab's own: that equal seeds give equal results, and that an interrupted"
@@ -32,14 +32,14 @@ LABELS = {
 
 
 def mixed(records: Sequence[RunRecord]) -> tuple[str, ...]:
-    """Return what is not the same in all runs: "data checksum", "commit", "device", "versions of torch"."""
+    """Return what differs between runs: "data checksum", "commit", "device", "versions of torch"."""
     found = [LABELS[tag].lower() for tag in MIXED if len({r.tags[tag] for r in records if r.tags.get(tag)}) > 1]
     packages = [package for package, count in _packages(records).items() if len(count) > 1]
     return (*found, f"versions of {', '.join(packages)}") if packages else tuple(found)
 
 
 def provenance_table(records: Sequence[RunRecord], info: StudyInfo) -> Table:
-    """Return what somebody needs to judge or repeat the study."""
+    """Return the facts needed to judge or repeat the study."""
     reused = sum(1 for record in records if record.tags.get(names.TAG_REUSED_FROM))
     trained = [
         s for r in records if not r.tags.get(names.TAG_REUSED_FROM) and (s := finite(r, names.SECONDS)) is not None
@@ -54,7 +54,7 @@ def provenance_table(records: Sequence[RunRecord], info: StudyInfo) -> Table:
     if trained or not info.source:
         rows.append(("Training time", f"{duration(sum(trained))} over {len(trained)} runs"))
     if reused:
-        told = f"{reused} runs take their numbers from an earlier training of the same cell; its study has the commit"
+        told = f"{reused} runs reuse an earlier training with the same fingerprint; its study has the commit"
         rows.append(("Reused", told))
     if resumed := [int(times) for r in records if (times := r.tags.get(names.TAG_RESUMED, "")).isdecimal()]:
         rows.append(("Interrupted", f"{len(resumed)} runs were interrupted and resumed, {sum(resumed)} times in all"))
@@ -74,8 +74,8 @@ def _circumstances(records: Sequence[RunRecord]) -> list[tuple[str, str]]:
 
 
 def _elsewhere() -> list[tuple[str, str]]:
-    """Return what is not known of results that mamlab did not train."""
-    return [("Data, code, device and versions", "not known to mamlab: they are as the source says")]
+    """Return what is unknown about results that mamlab did not train."""
+    return [("Data, code, device and versions", "unknown to mamlab; see the source")]
 
 
 def _seeds(records: Sequence[RunRecord]) -> str:
@@ -84,7 +84,7 @@ def _seeds(records: Sequence[RunRecord]) -> str:
 
 
 def _packages(records: Sequence[RunRecord]) -> dict[str, Counter[str]]:
-    """Return package -> version -> number of runs; a tag that is no JSON object counts as one package "environment"."""
+    """Return package -> version -> number of runs; a tag that is no JSON object counts as a package "environment"."""
     found: dict[str, Counter[str]] = {}
     for record in records:
         tree = json_tag(record, names.TAG_VERSIONS) or {}

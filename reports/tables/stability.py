@@ -1,4 +1,4 @@
-"""How far the seeds of each arm end from each other, and which arms diverged."""
+"""Spread between the seeds of each arm, and diverged runs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .cells import Cell, Column, Table, linked, number, value_cell
 
 
 def stability_table(ablation: Ablation) -> Table:
-    """Return how far the seeds of each arm end from each other, and how that compares to the arm's base."""
+    """Return the spread between the seeds of each arm, and its ratio to the base's."""
     metric = ablation.metric
     deviation = metric.with_unit("Standard deviation", difference=True)
     titles = ("n", metric.with_unit("Lowest"), metric.with_unit("Highest"), deviation, "95 % interval")
@@ -27,12 +27,12 @@ def stability_table(ablation: Ablation) -> Table:
     notes = (
         (
             f"{metric.heading} of single seeds, and their standard deviation with its chi-squared"
-            " interval. Diverged runs are in no number but their own."
+            " interval. Diverged runs count only in their own column."
         ),
         (
             "Ratio: the arm's standard deviation as a multiple of its base's, over the seeds that both have, with the"
-            " interval of Morgan and Pitman for pairs. Below 1 the arm is steadier. Both intervals take"
-            f" {'accuracies' if metric.is_share else 'values'} for normal."
+            " interval of Morgan and Pitman for pairs. Below 1 the arm varies less. Both intervals assume"
+            f" normally distributed {'accuracies' if metric.is_share else 'values'}."
         ),
     )
     return Table("Stability", heads, rows, notes)
@@ -61,7 +61,7 @@ def _ratio_interval(found: Estimate) -> Cell:
 
 
 def divergence_table(ablation: Ablation) -> Table | None:
-    """Return a row for each arm that has runs which ended, beside its base; None if no run of the study diverged."""
+    """Return a row for each arm with ended runs, compared with its base; None if no run of the study diverged."""
     if not any(arm.diverged for arm in ablation.arms):
         return None
     known = {arm.name: arm for arm in ablation.arms}

@@ -1,4 +1,4 @@
-"""What is decided of every arm, in one compact table."""
+"""The verdict on every arm in one compact table."""
 
 from __future__ import annotations
 
@@ -57,9 +57,8 @@ def _notes(found: Ablation) -> list[str]:
             " base above it, paired by seed. Intervals are in the tables below."
         ),
         (
-            "Better, worse: the adjusted p is at most 0.05, or at most the level of its look. Undecided is not no"
-            " effect: the seeds are those with which a difference as large as the one found would be decided in 80 % of"
-            " studies."
+            "Better, worse: the adjusted p is at most 0.05, or at most the level of its look. Undecided does not mean"
+            " no effect: with the stated number of seeds a difference of this size would be decided in 80 % of studies."
         ),
     ]
     if margin is None:
@@ -67,18 +66,18 @@ def _notes(found: Ablation) -> list[str]:
     else:
         notes.append(
             f"Equivalent: within {margin}, the declared margin, by two one-sided t tests at 0.05, or at the level of"
-            " their look, adjusted by Holm. Beyond the margin: so does Bonferroni's interval."
+            " their look, adjusted by Holm. Beyond the margin: Bonferroni's interval lies outside it."
         )
     return [*notes, *skew_notes(found), *look_notes(found.standing), *[COMPUTE_NOTE] * found.has_compute]
 
 
 def skew_notes(found: Ablation) -> list[str]:
-    """Return a warning where paired differences look skewed, which sign flips do not allow for."""
+    """Return a warning if paired differences look skewed, which violates the sign-flip test's assumption."""
     skewed = [(c, skewness(values)) for c in found.comparisons if looks_skewed(values := list(c.differences.values()))]
     if not skewed:
         return []
     named = ", ".join(f"{c.arm} against {c.base} ({f'{skew:+.1f}'.replace('-', MINUS)})" for c, skew in skewed)
     return [
-        f"Differences that look skewed (skewness): {named}. Sign flips take differences without an effect for"
-        " symmetric; where they are not, p is too small: look at the single seeds (docs/statistics.md)."
+        f"Differences that look skewed (skewness): {named}. The sign-flip test assumes symmetric differences"
+        " when there is no effect; where they are not, p is too small: look at the single seeds (docs/statistics.md)."
     ]

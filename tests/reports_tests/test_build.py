@@ -71,11 +71,11 @@ def test_arms_that_drop_the_same_setting_for_the_same_reason_share_a_note() -> N
     records = [example.record(i, arm=arm, tags={"dropped": json.dumps(dropped[arm])}) for i, arm in enumerate(dropped)]
     notes = arms_table(summarise_ablation(records, StudyInfo("s", "ablation"))).notes
     assert [note for note in notes if "bnrs" in note] == [
-        "A, B: the setting bnrs was dropped, it has no effect there (why).",
-        "C: the setting bnrs was dropped, it has no effect there (else).",
+        "A, B: the setting bnrs was dropped: it has no effect there (why).",
+        "C: the setting bnrs was dropped: it has no effect there (else).",
     ]
     notes = arms_table(summarise_ablation(records[:2], StudyInfo("s", "ablation"))).notes
-    assert notes[-1] == "All arms: the setting bnrs was dropped, it has no effect there (why)."
+    assert notes[-1] == "All arms: the setting bnrs was dropped: it has no effect there (why)."
 
 
 def test_a_family_has_a_table_with_its_base_first_and_counts_the_diverged_run() -> None:
@@ -86,7 +86,7 @@ def test_a_family_has_a_table_with_its_base_first_and_counts_the_diverged_run() 
     assert rows["MAML"][4:] == ["–"] * 5
     assert (rows["MAML + MSL"][1], rows["MAML + MSL"][4:6]) == ("2 (1 of 3 diverged)", ["2", "89.10"])
     assert (
-        "Runs that are in no mean: MAML + MSL 1 of 3 diverged. Means and differences are of those that finished."
+        "Runs excluded from means: MAML + MSL 1 of 3 diverged. Means and differences are over the runs that finished."
         in table.notes
     )
     assert [row[0].text for row in table.rows if row[2].best] == ["MAML + LSLR"]
@@ -178,10 +178,10 @@ def test_a_paper_s_numbers_stand_beside_arms_of_the_same_name() -> None:
         ("MAML + LSLR", "95.77 (0.38)", "+4.50", "2"),
         ("MAML++", "97.65 (0.05)", "+6.38", "1"),
     ]
-    assert table.notes[-1] == "Differences of the protocol: data glyphs (paper: omniglot)."
+    assert table.notes[-1] == "Differences in protocol: data glyphs (paper: omniglot)."
     with pytest.raises(ReportError, match="paper = 'imagenet' is not known; choose one of: omniglot-20way-1shot"):
         compose(example.ablation(), dataclasses.replace(info, paper="imagenet"))
-    with pytest.raises(ReportError, match="a search has no arms to stand beside a paper's; leave --paper out"):
+    with pytest.raises(ReportError, match="a search has no arms to compare with a paper's; leave --paper out"):
         compose(example.search(), dataclasses.replace(example.SEARCH, paper="omniglot-20way-1shot"))
     with pytest.raises(ReportError, match="no complete arm of this study is in that table, which has MAML, MAML"):
         compose([example.record(0, arm="mine")], StudyInfo("s", "ablation", paper="omniglot-20way-1shot"))
@@ -202,7 +202,7 @@ def test_the_order_is_compared_with_the_paper_s() -> None:
     order = ["MAML", "MAML + MSL", "MAML + DA", "MAML + CA", "MAML + BNWB", "MAML + LSLR", "MAML++"]
     same = _beside_the_paper({arm: [0.9 + place / 100, 0.91 + place / 100] for place, arm in enumerate(order)})
     assert "over 7 arms is 1.00 (1: the same order" in " ".join(same.notes)
-    assert "BNWB + BNRS stands beside MAML + BNWB" in " ".join(same.notes)
+    assert "BNWB + BNRS is compared with MAML + BNWB" in " ".join(same.notes)
     assert [row[6].text for row in same.rows] == list("7654321")
     assert [row[4].text for row in same.rows][:3] == ["–", "+1.00", "+2.00"]
     swapped = [order[1], order[0], *order[2:]]  # one pair of 21 in the other order: (20 - 1) / 21
@@ -329,8 +329,7 @@ def test_too_few_trials_give_an_explanation_instead_of_numbers() -> None:
     found = parameter_importance(summarise_search(example.search(8), example.SEARCH))
     assert found.parameters == ()
     assert (
-        found.explanation
-        == "Importance needs at least 8 complete trials, here are 5 of 8: give the search more trials."
+        found.explanation == "Importance needs at least 8 complete trials, and this search has 5 of 8: run more trials."
     )
 
 

@@ -122,10 +122,10 @@ def test_a_note_counts_pairs_not_the_seeds_of_the_larger_arm() -> None:
         *runs("C", [0.55] * 8),
     ]
     table = next(table for table in compose(records, info).tables if table.title == "One")
-    assert [column.title for column in table.columns][4:6] == ["Pairs", "Base over them, %"]
+    assert [column.title for column in table.columns][4:6] == ["Pairs", "Base over these pairs, %"]
     assert [[cell.text for cell in row][4:6] for row in table.rows] == [["–", "–"], ["5", "52.00"], ["8", "53.50"]]
     assert any(
-        "minP, as not all comparisons have the same seeds" in note
+        "minP, because not all comparisons have the same seeds" in note
         and "With 5 to 8 pairs it cannot fall below 0.0078." in note
         for note in table.notes
     )
@@ -145,7 +145,7 @@ def test_arms_of_other_test_tasks_are_not_said_to_have_the_same(
     arm = [replace(run, params=params) for run in runs("A", [0.6, 0.61, 0.62], per_task=tasks)]
     table = next(table for table in compose([*arm, *base], INFO).tables if table.title == "First")
     assert (
-        f"A and B were not tested on the same tasks ({said}), so their difference also has the noise of tasks."
+        f"A and B were not tested on the same tasks ({said}), so their difference also contains task noise."
         in table.notes
     )
     assert not any("same tasks)" in note for note in table.notes)
@@ -159,7 +159,7 @@ def test_a_value_of_an_audit_that_is_not_a_number_is_left_out_and_said() -> None
         for run in (*runs("A", [0.6, 0.61, 0.62]), *BASE)
     ]
     table = next(table for table in compose(audited, INFO).tables if table.title.startswith("Audit: the same"))
-    assert "Left out, as an accuracy of a task is not a finite number: A, seed 1 (batch, top 1)." in table.notes
+    assert "Left out, because a task's accuracy is not a finite number: A, seed 1 (batch, top 1)." in table.notes
     assert [row[1].text for row in table.rows] == ["7", "2"]
 
 
@@ -176,7 +176,7 @@ def test_families_adjusted_over_the_study_are_one_family() -> None:
     assert ([test.family_size for test in alone], [test.family_size for test in joint]) == ([2, 2, 1], [3, 3, 3])
     assert alone[2].adjusted == alone[2].p
     report = compose(records, joint_info)
-    assert any("holds for the 3 comparisons of all tables together" in note for note in report.tables[1].notes)
+    assert any("over the 3 comparisons of all tables" in note for note in report.tables[1].notes)
     assert "step-down maxT over all tables" in "".join(report.headline)
 
 

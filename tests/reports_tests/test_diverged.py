@@ -41,11 +41,14 @@ def test_half_of_the_runs_diverged_and_the_arm_is_neither_bold_nor_the_headline_
     assert "arm: higher when it finishes, 91.60 [" in headline
     assert "n = 8; 8 of 16 diverged." in headline
     assert headline.startswith("Undecided: arm; the 95 % intervals lie within ±3.21 points, of those that finished.")
-    assert "Decided: 0 of 1 comparison, by sign flips paired by seed (step-down maxT within each table, by" in headline
+    assert (
+        "Decided: 0 of 1 comparison, by sign-flip tests paired by seed (step-down maxT within each table, by"
+        in headline
+    )
     assert "by signed ranks where runs diverged)" in headline
     assert report.tables[0].rows[1][-1].text.endswith("; diverged 8 of 16")
     assert (
-        "Runs that are in no mean: arm 8 of 16 diverged. Means and differences are of those that finished."
+        "Runs excluded from means: arm 8 of 16 diverged. Means and differences are over the runs that finished."
         in table.notes
     )
 
@@ -91,7 +94,7 @@ def test_failed_runs_are_missing_counted_and_not_best() -> None:
     arm = runs("arm", [*[0.95] * 5, "failed", "out_of_memory", "failed"])
     report = compose([*BASE[:8], *arm], INFO)
     table = next(table for table in report.tables if table.title == "Against base")
-    assert [column.title for column in table.columns][4:6] == ["Pairs", "Base over them, %"]
+    assert [column.title for column in table.columns][4:6] == ["Pairs", "Base over these pairs, %"]
     assert [cell.text for cell in table.rows[1]][1] == "5 (3 failed)"
     assert [cell.text for cell in table.rows[1]][4:6] == ["5", "88.20"]  # of the base's seeds 0 to 4
     assert not any(cell.best for cell in table.rows[1])

@@ -26,7 +26,7 @@ def test_a_byte_order_mark_changes_nothing(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda line: line + ",x", r"runs\.csv, line 3: more cells than the header has columns; mend the line"),
+        (lambda line: line + ",x", r"runs\.csv, line 3: more cells than the header has columns; fix the line"),
         (lambda line: "a,b", r"runs\.csv, line 3: fewer cells than the header has columns"),
         (
             lambda line: line.replace("trial 0001", "ünï"),

@@ -143,7 +143,7 @@ def test_a_forest_worse_than_the_mean_ranks_nothing_in_the_headline() -> None:
     ]
     report = compose(runs, StudyInfo("s", "search"))
     assert (
-        "What mattered cannot be told from the 12 complete trials: the forest predicts them worse than their mean does."
+        "The 12 complete trials do not show which parameters mattered: the forest predicts worse than the mean does."
         in report.headline
     )
     table = next(table for table in report.tables if table.title == "Parameter importance")

@@ -137,7 +137,7 @@ def test_a_manifest_that_names_files_elsewhere_is_refused(tmp_path: Path, name: 
 def test_a_damaged_manifest_is_said_to_be_damaged(tmp_path: Path) -> None:
     write(tmp_path, {"a": "1"})
     (tmp_path / MANIFEST).write_text((tmp_path / MANIFEST).read_text()[:-20])
-    with pytest.raises(ReportError, match=r"manifest\.json is damaged, .*; delete it if all of them are"):
+    with pytest.raises(ReportError, match=r"manifest\.json is damaged, .*; delete it if all are mamlab"):
         write(tmp_path, {"a": "2"})
 
 
@@ -250,7 +250,7 @@ def test_a_disk_that_is_full_leaves_what_was_there(tmp_path: Path, new: bool) ->
         write(folder, {"a": "1"})
     before = contents(tmp_path)
     with (
-        pytest.raises(ReportError, match=r"report cannot be written: No space left on device; what it held is still"),
+        pytest.raises(ReportError, match=r"report cannot be written: No space left on device; its old contents are"),
         writing_into(folder, Contents(REPORT, "s")),
         Path("/dev/full").open("w") as full,
     ):
@@ -262,7 +262,7 @@ def test_a_disk_that_is_full_leaves_what_was_there(tmp_path: Path, new: bool) ->
 def test_a_single_file_is_written_whole_and_its_place_named(tmp_path: Path) -> None:
     write_file(tmp_path / "specs" / "a.toml", "text")
     assert contents(tmp_path) == {"specs/a.toml": b"text"}
-    with pytest.raises(ReportError, match=r"a\.toml/b cannot be written: .*; make room, or name another place"):
+    with pytest.raises(ReportError, match=r"a\.toml/b cannot be written: .*; free disk space or choose another place"):
         write_file(tmp_path / "specs" / "a.toml" / "b", "text")
 
 

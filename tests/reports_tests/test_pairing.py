@@ -46,7 +46,7 @@ def test_the_report_warns_of_skewed_differences_and_says_what_pairing_saved() ->
     ]
     found = summarise_ablation(rows, StudyInfo("s", "ablation", families=(Family("f", (("arm", "base"),)),)))
     (note,) = skew_notes(found)
-    assert note.startswith("Differences that look skewed (skewness): arm against base (+3.0). Sign flips take")
+    assert note.startswith("Differences that look skewed (skewness): arm against base (+3.0). The sign-flip")
     table = details_table(found)
     titles = [column.title for column in table.columns]
     assert titles[-3:] == ["Correlation", "Removed by pairing, %", "Diverged"]

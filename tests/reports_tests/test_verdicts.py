@@ -149,7 +149,7 @@ def test_the_headline_keeps_what_is_alike_apart_and_counts_what_it_does_not_name
     many = study({"base": same, **{f"arm {i}": [one + 0.01 * (i + 1) for one in same] for i in range(10)}})
     first, *_, last = verdict_sentences(many)
     assert first.startswith("arm 9 against base: better")
-    assert last == "Decided of 2 more arms: see the table."
+    assert last == "2 more arms were decided: see the table."
 
 
 def test_the_compact_table_has_a_row_a_comparison_under_its_base() -> None:

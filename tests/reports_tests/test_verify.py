@@ -108,7 +108,9 @@ def test_pages_of_other_releases_are_not_compared_line_by_line_and_that_is_said(
     change(folder / TABLES, f'"matplotlib": "{here}"', '"matplotlib": "3.0"')
     change(folder / "report.md", "# omniglot", "# another")
     assert told(folder) == []
-    assert pages_note(folder) == f"its pages were not compared, as they were made with matplotlib 3.0 (here {here})"
+    assert (
+        pages_note(folder) == f"its pages were not compared, because they were made with matplotlib 3.0 (here {here})"
+    )
 
 
 def test_a_report_of_an_earlier_version_is_checked_by_the_accuracies_on_its_page(folder: Path) -> None:
@@ -117,7 +119,7 @@ def test_a_report_of_an_earlier_version_is_checked_by_the_accuracies_on_its_page
     page = folder / "report.md"
     page.write_text(page.read_text(encoding="utf-8").replace("# omniglot", "# In other words, omniglot"))
     assert told(folder) == []
-    assert f"`mamlab report --from {folder} --out {folder}` makes it anew" in pages_note(folder)
+    assert f"`mamlab report --from {folder} --out {folder}` makes it again" in pages_note(folder)
     text = page.read_text(encoding="utf-8")
     first = re.findall(r"\d+\.\d\d\b", re.sub(r"\[[^\]]*\]", "", text))[0]
     page.write_text(text.replace(first, "1.23"))

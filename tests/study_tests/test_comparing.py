@@ -188,7 +188,7 @@ def test_rows_with_tasks_are_runs_of_their_mean_with_an_interval_over_tasks() ->
     other = frame[~((frame["arm"] == "b") & (frame["task"] == 4))]
     less = mamlab.compare(other, arm="arm", task="task", metric="loss")
     assert not any(record.per_task for record in less.records)
-    note = "the arms do not have the same tasks in seed 0, 1, 2, 3, 4, 5, so their differences also have the noise of"
+    note = "the arms do not have the same tasks in seed 0, 1, 2, 3, 4, 5, so their differences also contain task noise"
     assert less.info.notes[0].startswith(note)
     assert note in less.info.source
     one = frame[~((frame["seed"] == 3) & (frame["arm"] == "b") & (frame["task"] == 4))]
@@ -233,9 +233,9 @@ HEAD = "variant,seed,rmse\n"
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("full,0,1\nflat,0,n/a\nflat,1,2\n", "1 row does not fit. Mend or remove them: line 3: rmse must be a number"),
-        ("full,0,1\nflat,0,2\nflat,0,3\n", "line 4: arm flat, seed 0 (3) stands in line 3 already (2)"),
-        ("full,0,1\nflat,0,2\nflat,0,2\n", "line 4: arm flat, seed 0 (2) stands in line 3 already (2)"),
+        ("full,0,1\nflat,0,n/a\nflat,1,2\n", "1 row does not fit. Fix or remove them: line 3: rmse must be a number"),
+        ("full,0,1\nflat,0,2\nflat,0,3\n", "line 4: arm flat, seed 0 (3) is already in line 3 (2)"),
+        ("full,0,1\nflat,0,2\nflat,0,2\n", "line 4: arm flat, seed 0 (2) is already in line 3 (2)"),
         ("full,0,1\nfull,1,2\n", "runs.csv: full is the only arm, so there is nothing to compare it with"),
         ("full,one,1\nflat,0,2\n", "line 2: seed must be a whole number, not 'one'; number the seeds"),
         ("full,0.5,1\nflat,0,2\n", "line 2: seed must be a whole number, not '0.5'"),
@@ -243,8 +243,8 @@ HEAD = "variant,seed,rmse\n"
         (",0,1\nflat,0,2\n", "line 2: variant is empty; each row needs its arm"),
         ("full,0,\"1,5\"\nflat,0,2\n", "line 2: rmse must be a number, not '1,5'"),
         ("flat,0,1\nother,0,2\n", "base = 'full': no such arm in runs.csv; there are flat, other"),
-        ("full,0,1\nflat,0\n", "line 3: it has not as many columns as the head, which has 3"),
-        ("", "runs.csv: it has no row, so there is nothing to compare"),
+        ("full,0,1\nflat,0\n", "line 3: must have as many columns as the header, which has 3"),
+        ("", "runs.csv: it has no rows, so there is nothing to compare"),
     ],
 )  # fmt: skip
 def test_a_row_that_does_not_fit_is_named(
@@ -260,7 +260,7 @@ def test_a_row_that_does_not_fit_is_named(
         (["--arm", "variant", "--metric", "loss"], "there is no column 'loss'; there are variant, seed, rmse"),
         (["--arm", "variant", "--metric", "rmse", "--task", "fold"], "there is no column 'fold'"),
         (["--arm", "variant"], "name the column of the values"),
-        (["--arm", "variant", "--metric", "size"], 'the name "size" does not say which way is better'),
+        (["--arm", "variant", "--metric", "size"], 'the name "size" does not tell whether higher or lower is better'),
         (["--arm", "variant", "--metric", "rmse", "--filter", "x"], "only an MLflow experiment is filtered"),
         (["--arm", "variant", "--metric", "rmse", "--scale", "0"], "metric.scale: must be a positive number, not 0"),
     ],
@@ -356,7 +356,7 @@ def test_an_mlflow_experiment_of_another_program_is_compared(store: str, capsys:
             "arm = 'variant': write tags.NAME or params.NAME",
         ),
         (["--mlflow", "{}", "mine", *MLFLOW[2:]], "arm = '': write tags.NAME or params.NAME"),
-        (["--mlflow", "{}", "mine", *MLFLOW[2:], "--arm", "tags.kind"], "no run that has ended has tags.kind"),
+        (["--mlflow", "{}", "mine", *MLFLOW[2:], "--arm", "tags.kind"], "no finished run has tags.kind"),
         (["--mlflow", "{}", "mine", *MLFLOW[:4], "--metric", "loss"], "no run has the metric 'loss'; there are rmse"),
         (["--mlflow", "{}", "mine", *MLFLOW[:2], "--metric", "rmse"], "seed = 'seed': write tags.NAME or params.NAME"),
         (["--mlflow", "{}", "mine", *MLFLOW, "--filter", "nonsense"], "MLflow at sqlite:///"),

@@ -90,7 +90,7 @@ def test_a_tag_that_was_cut_is_no_value_and_the_next_start_mends_it(tmp_path: Pa
     Path(parent.info.artifact_uri.removeprefix("file://"), "study_facts.json").unlink()
     client.set_tag(parent.info.run_id, FAMILIES, '[["own arms", [["arm 02", "ar')  # as the version before left it
     told = (
-        'study "many": the tag "families" (29 characters) of its own run in MLflow is not whole, so what it says of the'
+        'study "many": the tag "families" (29 characters) of its own run in MLflow is truncated, so that part of the'
         " study cannot be read. Start the study again with its spec file (mamlab ablate SPEC): that writes it anew and"
         " trains nothing that is done"
     )
@@ -116,7 +116,7 @@ def test_an_artifact_that_is_not_whole_is_no_value(tmp_path: Path) -> None:
     parent = start(home, config)
     Path(parent.info.artifact_uri.removeprefix("file://"), "study_facts.json").write_text('{"families": [["own')
     with pytest.raises(
-        ReportError, match=r'study "many": the artifact study_facts.json of its own run .* is not whole'
+        ReportError, match=r'study "many": the artifact study_facts.json of its own run .* is truncated'
     ):
         from_mlflow(home.mlflow_url, "many")
 
@@ -163,7 +163,7 @@ def test_a_broken_tag_of_a_run_is_an_error_that_names_it() -> None:
     record = RunRecord(
         "0a", "1", "many", "ablation", "arm / seed 0", "arm", 0, 0, "complete", "", tags={"dropped": '{"m'}
     )
-    with pytest.raises(ReportError, match=r'study "many", run "arm / seed 0" \(0a\): its tag "dropped" is not whole'):
+    with pytest.raises(ReportError, match=r'study "many", run "arm / seed 0" \(0a\): its tag "dropped" is truncated'):
         json_tag(record, "dropped")
 
 

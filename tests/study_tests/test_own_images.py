@@ -158,7 +158,7 @@ def test_the_search_s_own_report_has_what_fresh_seeds_gave(newcomer: Newcomer) -
     assert again.fresh == info.fresh
     report = (newcomer.home.reports / "pictures" / "report.md").read_text()
     mean = 100 * sum(info.fresh[0].test) / 2
-    assert "What the best are worth" in report
+    assert "Best trials on fresh seeds" in report
     assert f"{mean:.2f} " in report
 
 

@@ -171,7 +171,7 @@ def test_the_picture_of_rates_has_each_number_in_its_place_for_a_weight_with_one
         "-0.2",
         "0.05",
         "0.05",
-        "Inner rates of the best epoch",
+        "Inner learning rates at the best epoch",
     ]
 
 

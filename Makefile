@@ -69,7 +69,7 @@ test-statistics: $(STAMP)
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.coverage
 
 search-efficiency: $(STAMP)
-	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.search_efficiency
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.replay
 
 # Random configs of three problems trained to the end, 500 each: two hours of a core. It may be stopped and goes on.
 search-curves: $(STAMP)

@@ -1,4 +1,4 @@
-"""How much compute a search needs to find as much as random search: `make search-efficiency`.
+"""How much compute a search needs to find as much as random search: `python -m benchmarks.search_efficiency`.
 
 Two small problems and one space, fixed beforehand; no preset is enqueued. Random search without pruning, TPE without
 pruning, and what a spec file without [sampler] and [pruner] gives, 5 times each with other seeds; a repetition's three
@@ -121,7 +121,7 @@ def _line(config: StudyConfig, last: StudyProgress) -> str:
 
 
 def main() -> int:
-    """Run the searches and write docs/results/search.md and its figure; 130 after Ctrl-C."""
+    """Run the searches and write docs/results/search_repetitions.md and its figure; 130 after Ctrl-C."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--home", type=Path, default=Path("runs"), help="where the studies are (runs)")
     parser.add_argument("--out", type=Path, default=Path("docs/results"), help="where the page goes (docs/results)")

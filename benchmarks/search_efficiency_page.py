@@ -17,7 +17,8 @@ from .header import header
 from .search_efficiency_statistics import REPETITIONS, Curve, Ratio, expected_random, mean_best, ratio
 
 AIM = 0.25
-FIGURE = "search-efficiency.svg"
+FIGURE = "search-repetitions.svg"
+PAGE = "search_repetitions.md"
 LOOKS = {"random": (BLUE, "random, no pruning"), "tpe": (ORANGE, "TPE, no pruning"), "default": (GREEN, "default")}
 Curves = Mapping[str, Sequence[Curve]]
 
@@ -25,13 +26,13 @@ Curves = Mapping[str, Sequence[Curve]]
 def write_page(
     problems: Mapping[str, Curves], spec: str, trials: Mapping[str, int], folder: Path, commits: Collection[str] = ()
 ) -> str:
-    """Write search.md and its figure into `folder`; return the page's text."""
+    """Write search_repetitions.md and its figure into `folder`; return the page's text."""
     folder.mkdir(parents=True, exist_ok=True)
     done = {name: curves for name, curves in problems.items() if curves["random"]}
     if done:
         (folder / FIGURE).write_text(figure(done), encoding="utf-8")
     text = page(problems, spec, trials, commits)
-    (folder / "search.md").write_text(text, encoding="utf-8")
+    (folder / PAGE).write_text(text, encoding="utf-8")
     return text
 
 
@@ -40,9 +41,9 @@ def page(problems: Mapping[str, Curves], spec: str, trials: Mapping[str, int], c
     about = [f"- {name}: {value}" for name, value in {**header(), "commit": ", ".join(sorted(commits))}.items()]
     return "\n".join(
         [
-            "# Search: how much compute it takes to find as much as random search",
+            "# Search: real repetitions",
             "",
-            "Written by `make search-efficiency`, which runs the searches that are missing and takes up the others.",
+            "Written by `python -m benchmarks.search_efficiency`, which runs the searches that are missing.",
             "",
             (
                 f"Random search without pruning ({trials['random']} trials) sets the target: the mean over repetitions"
@@ -106,7 +107,7 @@ def _problem(name: str, curves: Curves) -> list[str]:
 
 
 def _row(method: str, own: Sequence[Curve], random: Sequence[Curve], full: float) -> str:
-    found = "1, by definition" if method == "random" else _ratio_text(ratio(own, random))
+    found = _ratio_text(ratio(own, random))
     cells = [
         LOOKS[method][1], str(len(own)), f"{_mean([curve.ends for curve in own]) / full:.2f}",
         f"{_mean([len(curve.values) for curve in own]):.1f} of {_mean([curve.trials for curve in own]):.0f}",

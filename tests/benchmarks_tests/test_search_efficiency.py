@@ -62,8 +62,8 @@ def test_the_page_gives_its_verdict_after_all_repetitions_and_no_interval_after_
         "So far 1 of 5 repetitions are done: the default needs 0.50 (n = 1, no interval) of random's compute." in text
     )
     assert "## none\n\nNot run yet." in text
-    assert (tmp_path / "search.md").read_text() == text
-    assert "<svg" in (tmp_path / "search-efficiency.svg").read_text()
+    assert (tmp_path / "search_repetitions.md").read_text() == text
+    assert "<svg" in (tmp_path / "search-repetitions.svg").read_text()
 
 
 def test_the_default_is_what_a_spec_without_sampler_and_pruner_gives_and_nothing_is_enqueued() -> None:

@@ -78,7 +78,6 @@ def test_killed_workers_cost_nothing(
     ("kills", "cases"),
     [
         (1, (hunt,)),
-        (1, (looked,)),
         pytest.param(25, (hunt, real), marks=pytest.mark.faults),
         pytest.param(10, (looked,), marks=pytest.mark.faults),
     ],

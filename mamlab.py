@@ -114,7 +114,7 @@ def _version() -> str:
 
 
 def _refuse_hidden() -> None:
-    """Raise ImportError if a file of somebody else's would be imported instead of a package of ours, `study`
+    """Raise ImportError if another file would be imported instead of one of mamlab's packages, `study`
     perhaps.
     """
     spec = spec_from_file_location("_mamlab_hiding", Path(__file__).parent / "study" / "hiding.py")

@@ -1,4 +1,4 @@
-"""What may vary: search spaces and ablations over TrainerConfig."""
+"""Search spaces and ablations over TrainerConfig."""
 
 from .ablations import COMPONENTS, Arm, add_one_in, compile_arms, factorial, leave_one_out, sweep
 from .designs import FamilyOf, Plan, plan

@@ -18,7 +18,7 @@ from trainers.method import Config
 from trainers.overrides import merge
 
 COMPONENTS = MAMLPP.titles
-"""The parts of MAML++; in a TrainerConfig each is `off` or on under its name in lower case."""
+"""The components of MAML++; each is a setting of TrainerConfig under its name in lower case."""
 
 FULL, PLAIN = MAMLPP.name, MAMLPP.plain
 
@@ -78,9 +78,7 @@ def factorial(
 
 
 def _combined(on: Sequence[str], off: Sequence[str], others: Sequence[str], method: KnownMethod) -> str:
-    """Return "MAML++", "MAML++ without X, Y", "MAML + X + Y" or "MAML": what is shorter, from the end that is named
-    truly.
-    """
+    """Return the shortest correct name: "MAML++", "MAML++ without X, Y", "MAML + X + Y" or "MAML"."""
     if not off:
         return method.name
     if others or len(off) < len(on) or len(off) == 1:
@@ -89,7 +87,7 @@ def _combined(on: Sequence[str], off: Sequence[str], others: Sequence[str], meth
 
 
 def sweep(path: str, values: Sequence[Any]) -> list[Arm]:
-    """Return an arm for each value of one setting; all else stays."""
+    """Return an arm for each value of one setting."""
     return [Arm(f"{path} = {value}", {path: value}) for value in values]
 
 
@@ -126,7 +124,7 @@ def compile_arms(
 
 
 def _name_problem(name: str, shown: dict[str, str]) -> str:
-    """Return what is wrong with an arm's name as it is seen; `shown` maps names as they are seen to names."""
+    """Return what is wrong with an arm's name as displayed; `shown` maps displayed names to names."""
     seen = unicodedata.normalize("NFC", " ".join(name.split()))
     seen = "".join(one for one in seen if unicodedata.category(one) not in ("Cc", "Cf"))
     if not seen or "\0" in name:

@@ -1,6 +1,4 @@
-"""What of a space cannot be: tables that are no dimensions, values that the trainer does not take. Each finding is a
-line.
-"""
+"""Checks a [space] section for invalid dimensions and values; one line per problem."""
 
 from __future__ import annotations
 
@@ -19,7 +17,7 @@ from .dimensions import Choice, Range, read_dimension
 
 
 def dimension_tables(table: Mapping[str, Any], prefix: str = "") -> tuple[dict[str, Tree], list[str]]:
-    """Return the dimensions in a [space] section by dotted path, written quoted or nested, and what is no table."""
+    """Return the dimensions of a [space] section by dotted path (quoted or nested), and the problems found."""
     found: dict[str, Tree] = {}
     problems: list[str] = []
     for key, entry in table.items():
@@ -72,7 +70,7 @@ def wrong_limit(most: Any) -> list[str]:
 
 
 def wrong_value(path: str, value: Any, prefix: str, method: KnownMethod = MAMLPP) -> list[str]:
-    """Return what the trainer has against `value` at `path`."""
+    """Return why the trainer refuses `value` at `path`; empty if it accepts it."""
     try:
         method.validate(merge({}, {path: value}))
     except ValidationError as error:

@@ -1,4 +1,4 @@
-"""Designs: from a word in the spec to arms, and to the families in which they are compared."""
+"""Compiles a design into arms and families of comparisons."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Plan:
         families: name -> comparisons that are judged together.
         on: of a factorial: arm -> its `factors` that are on; own arms are no part of it.
         values: of a sweep of the setting `path`: arm -> value.
-        notes: what the user should know and need not mend.
+        notes: information for the user that needs no action.
     """
 
     arms: tuple[Arm, ...]

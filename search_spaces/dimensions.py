@@ -122,7 +122,7 @@ class Choice:
 
 
 def means_same(choice: Any, value: Any, epochs: int, path: str) -> bool:
-    """Whether two values of the setting `path` are the same one in a run of `epochs` epochs."""
+    """Whether two values of the setting `path` are equivalent in a run of `epochs` epochs."""
     numbers = all(isinstance(one, int | float) and not isinstance(one, bool) for one in (choice, value))
     if path in POSITIONS and numbers:
         return resolve(choice, epochs) == resolve(value, epochs)
@@ -130,7 +130,7 @@ def means_same(choice: Any, value: Any, epochs: int, path: str) -> bool:
 
 
 def confused(values: Sequence[Any]) -> str:
-    """Return why not all of `values` can be told apart by their value, with what to do; empty if they can."""
+    """Return why some of `values` are indistinguishable, with a remedy; empty if all differ."""
     for value in values:
         if not isinstance(value, bool | int | float | str | None):
             return f"each must be a number, a text or true/false, not {value!r}"
@@ -238,7 +238,7 @@ def _numbers(path: str, method: KnownMethod) -> set[type]:
 
 
 def _no_numbers(low: Any, high: Any, log: Any, step: Any) -> str:
-    """Return what of a range is of the wrong type, to stand behind its name; empty if nothing is."""
+    """Return the type error of a range, to append to its name; empty if there is none."""
     for key, value in (("low", low), ("high", high), ("step", step)):
         if isinstance(value, bool) or (not isinstance(value, int | float) and not (key == "step" and value is None)):
             return f".{key}: must be a number, not {show(value)}"
@@ -248,7 +248,7 @@ def _no_numbers(low: Any, high: Any, log: Any, step: Any) -> str:
 
 
 def _no_range(low: Any, high: Any, log: bool, step: Any) -> str:
-    """Return why these numbers make no range, to stand behind its name; empty if they do."""
+    """Return why these numbers make no range, to append to its name; empty if they do."""
     if low >= high:
         return f": low must be less than high, not {low} >= {high}; to hold it still, set it in [trainer]"
     if log and low <= 0:

@@ -33,7 +33,7 @@ MAMLPP: dict[str, Dimension] = {
 DA's switch, LSLR's granularity, CA's period and restarts, the outer rate."""
 
 COMPONENTS_ONLY: dict[str, Dimension] = dict.fromkeys(("msl", "da", "lslr", "ca", "bnwb"), _SWITCH)
-"""Which components to use, all else as in the base."""
+"""Only the components' switches; everything else is as in the base."""
 
 RATES: dict[str, Dimension] = {
     "outer.lr": Range(1e-4, 1e-2, log=True),

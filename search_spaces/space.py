@@ -1,8 +1,8 @@
 """SearchSpace: which settings of a TrainerConfig a search varies, and how a trial becomes a config.
 
-A dimension is asked for only where it can change the training: a component's settings only when the component
-is on, a step-wise part only with more than one step, and so on. The rules are those of `trainers.inert`,
-tried out on the values chosen so far, so a space needs no conditions of its own.
+A dimension is asked for only where it can change the training: a component's settings only when the component is on, a
+step-wise part only with more than one step, and so on. The rules of `trainers.inert` are applied to the values chosen
+so far, so a space needs no conditions of its own.
 """
 
 from __future__ import annotations
@@ -38,9 +38,8 @@ class SearchSpace:
         dimensions: what varies. A component's own path ("msl") is its switch, with choices "on" and "off".
         fixed: values laid over the base (from a spec file's `fix`).
         asked_for: the dimensions that a user wrote, which must be able to have an effect.
-        max_compute: the most operations that a config may take, as a multiple of the base's; None: any number. What
-            counts them
-            is not here: whoever samples keeps to it.
+        max_compute: upper limit on a config's counted operations, as a multiple of the base's; None: no limit. The
+            caller that samples must enforce it.
         method: whose config it is.
     """
 
@@ -131,7 +130,7 @@ class SearchSpace:
         return params
 
     def always_inert(self, base: Mapping[str, Any]) -> list[Inert]:
-        """Return what `base` sets without effect whatever is sampled, as far as 50 random draws tell."""
+        """Return the settings of `base` without effect in any sample, as far as 50 random draws show."""
         draws = random.Random(0)
         drops = [
             {inert.path: inert for inert in self.method.normalise(self._draw(base, draws)[0])[1]} for _ in range(50)
@@ -201,7 +200,7 @@ class SearchSpace:
         return (self.suggest(draw, base) for draw in self.draws(count))
 
     def reasons_idle(self, base: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
-        """Return for each dimension why it is sometimes not asked for, as far as 50 random corners tell."""
+        """Return for each dimension why it is sometimes inactive, as far as 50 random corners show."""
         draws, found = random.Random(0), {path: set[str]() for path in self.dimensions}
         for _ in range(50):
             tree = merge(base, self.fixed)
@@ -226,7 +225,7 @@ class SearchSpace:
         return table if self.max_compute is None else {**table, "max_compute": self.max_compute}
 
     def _order(self) -> list[str]:
-        """Return the paths so that what decides whether another has an effect comes before it."""
+        """Return the paths so that each comes after those that decide whether it has an effect."""
 
         def rank(path: str) -> int:
             if path in _FIRST:
@@ -258,7 +257,7 @@ class SearchSpace:
         return dropped[0].reason if dropped and same else None
 
     def _with_later(self, tree: Tree, path: str) -> Tree:
-        """Lay the upper ends of what is asked for after `path`, in the same component, over `tree`.
+        """Set the dimensions suggested after `path` in the same component to their upper ends in `tree`.
 
         A component that is too short to act with the base's length may act with the one that is sampled next.
         """

@@ -1,6 +1,4 @@
-"""What is asked for the value of each dimension: the part of an Optuna trial that is used, and two that need no
-study.
-"""
+"""The part of Optuna's trial interface used here, and two trials that need no study."""
 
 from __future__ import annotations
 
@@ -11,7 +9,7 @@ from typing import Any, Protocol
 
 
 class Trial(Protocol):
-    """What of an Optuna trial is used here."""
+    """The part of an Optuna trial that is used here."""
 
     def suggest_float(
         self, name: str, low: float, high: float, *, step: float | None = None, log: bool = False
@@ -29,7 +27,7 @@ class Trial(Protocol):
 
 
 class FixedParams:
-    """A trial whose answers are given; KeyError for a parameter that is not."""
+    """A trial with given values; raises KeyError for any other parameter."""
 
     def __init__(self, params: Mapping[str, Any]) -> None:
         self.params = params
@@ -50,7 +48,7 @@ class FixedParams:
 
 
 class RandomParams:
-    """A trial whose answers are drawn uniformly, on the scale of each dimension, from `draws`."""
+    """A trial that draws values uniformly, on the scale of each dimension, from `draws`."""
 
     def __init__(self, draws: random.Random) -> None:
         self._draws = draws

@@ -18,17 +18,17 @@ EPS = 1e-8
 
 
 class Adam:
-    """Adam (Kingma and Ba 2015) with the settings of `outer`, on named weights; those without a gradient stay as they
-    are.
+    """Adam (Kingma and Ba 2015) with the settings of `outer`, on named weights; weights without a gradient are not
+    changed.
 
     Attributes:
-        lr: the outer rate of the next step, a scalar that is changed in place.
+        lr: the outer learning rate of the next step, a scalar tensor changed in place.
     """
 
     def __init__(self, weights: dict[str, Tensor], outer: Outer) -> None:
         self._weights, self._outer = weights, outer
         one = next(iter(weights.values()))
-        self._reads_float32 = one.device.type == "cuda"  # torch's kernel reads a rate of this type, and no other
+        self._reads_float32 = one.device.type == "cuda"  # torch's kernel accepts only this type of learning rate
         exact = not self._reads_float32 or one.dtype == torch.float64
         self.lr = torch.full((), outer.lr, dtype=torch.float64 if exact else torch.float32, device=one.device)
         self._means = {name: torch.zeros_like(weight) for name, weight in weights.items()}
@@ -44,7 +44,9 @@ class Adam:
         if not self._reads_float32 or self.lr.dtype == torch.float32:
             self._adam(moved, weights, gradients, self.lr, self._outer.weight_decay)
             return
-        change = [torch.zeros_like(weight) for weight in weights]  # of a rate of 1; the rate then has its own precision
+        change = [
+            torch.zeros_like(weight) for weight in weights
+        ]  # step at learning rate 1, scaled below in lr's precision
         decayed = torch._foreach_add(gradients, weights, alpha=self._outer.weight_decay)
         self._adam(moved, change, list(decayed), 1.0, 0.0)
         torch._foreach_mul_(change, self.lr)
@@ -53,7 +55,7 @@ class Adam:
     def _adam(
         self, moved: Iterable[str], weights: list[Tensor], gradients: list[Tensor], lr: Tensor | float, decay: float
     ) -> None:
-        """Move `weights`, whose moments are those of the names `moved`."""
+        """Update `weights` in place, with the moments of the names `moved`."""
         adam(
             weights,
             gradients,
@@ -72,12 +74,12 @@ class Adam:
         )
 
     def state(self) -> dict[str, Any]:
-        """Return a copy of all that `restore` needs."""
+        """Return a copy of the state for `restore`."""
         parts = {"means": self._means, "squares": self._squares, "steps": self._steps}
         return {part: {name: value.clone() for name, value in values.items()} for part, values in parts.items()}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go back to a saved state."""
+        """Restore a saved state."""
         for part, values in (("means", self._means), ("squares", self._squares), ("steps", self._steps)):
             for name, value in values.items():
                 value.copy_(state[part][name])

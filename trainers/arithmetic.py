@@ -33,7 +33,7 @@ def pick_dtype(config: TrainerConfig) -> torch.dtype:
 
 
 def pick_graphs(config: TrainerConfig) -> bool:
-    """Return whether iterations are to be CUDA graphs. Raises ValueError where they must be and cannot."""
+    """Return whether to run iterations as CUDA graphs. Raises ValueError if required but unavailable."""
     cuda = pick_device(config).type == "cuda"
     if config.graphs == "on" and not cuda:
         raise InputError('graphs = "on" needs a CUDA device, and this run is on the CPU; use "auto"')
@@ -42,8 +42,8 @@ def pick_graphs(config: TrainerConfig) -> bool:
 
 @contextmanager
 def arithmetic(config: TrainerConfig) -> Iterator[None]:
-    """Run a block with deterministic convolutions, in TF32 where the config says so (with them their products, where
-    they are computed as such). bfloat16 is `Convolution`'s own matter.
+    """Run a block with deterministic convolutions, in TF32 if configured (also for matrix products where convolutions
+    use them). `Convolution` itself handles bfloat16.
     """
     device, tf32 = pick_device(config), config.precision == "tf32"
     if device.type != "cuda":

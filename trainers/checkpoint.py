@@ -1,9 +1,8 @@
-"""Everything that a training needs to go on, bit for bit: one folder a training.
+"""Checkpoints for bit-identical resumption, in one folder per training.
 
-A file is written beside its place, flushed and renamed, so a checkpoint is whole or absent; it begins with the SHA-256
-of the rest, and is read with ``weights_only=True``. The last two epochs are kept while a training lives: if the newest
-file is damaged, the one before serves. A finished training keeps ``final.ckpt``, with the weights of its k best epochs,
-alone.
+Files are written atomically, begin with the SHA-256 of the rest, and are read with ``weights_only=True``. A training
+keeps its last two epochs, so that a damaged newest file can be replaced by the one before. A finished training keeps
+only ``final.ckpt``, with the weights of its k best epochs.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ _KEPT = 2
 
 
 class TrainingBusy(MamlabError, RuntimeError):
-    """Another process runs this training: `holder` is its host, its process, and since when."""
+    """Another process runs this training: `holder` names its host, its process id and the start time."""
 
     def __init__(self, fingerprint: str, holder: str) -> None:
         self.holder = holder
@@ -33,7 +32,7 @@ class TrainingBusy(MamlabError, RuntimeError):
 
 
 class StaleAttempt(RuntimeError):
-    """A newer attempt has taken this training over; this one must not write."""
+    """A newer attempt has taken over this training, so this one must not write."""
 
 
 class CheckpointFolder:
@@ -41,8 +40,8 @@ class CheckpointFolder:
 
     Args:
         path: the folder; made when the first file is written.
-        token: names this attempt; a folder taken over by another attempt refuses this one's writes.
-        keep_all: keep every epoch's state, also after the end.
+        token: identifies this attempt; writes fail once another attempt has taken over the folder.
+        keep_all: keep every epoch's state, even after the end.
     """
 
     def __init__(self, path: Path, token: str = "", *, keep_all: bool = False) -> None:
@@ -52,9 +51,7 @@ class CheckpointFolder:
         self._lock: IO[str] | None = None
 
     def acquire(self) -> None:
-        """Take the training's lock, which ends with the process at the latest. Raises TrainingBusy when another holds
-        it, OSError.
-        """
+        """Take the training's lock, released at process exit at the latest. Raises TrainingBusy if held, OSError."""
         self.path.mkdir(parents=True, exist_ok=True)
         file = self.path / "lock"
         lock = file.open("a")
@@ -65,20 +62,18 @@ class CheckpointFolder:
         _write(self.path / "attempt", self.token.encode())
 
     def release(self) -> None:
-        """Give the lock back."""
+        """Release the lock."""
         if self._lock is not None:
             self._lock.close()
             self._lock = None
 
     @property
     def finished(self) -> bool:
-        """Whether the training has ended and its final state is here, undamaged."""
+        """Whether the training has finished and its final state is intact."""
         return self._final.exists() and _payload(self._final) is not None
 
     def load(self) -> State | None:
-        """Return the newest undamaged state, or None. A damaged file is passed over with a warning, and kept as
-        .damaged.
-        """
+        """Return the newest intact state, or None. A damaged file is skipped with a warning and renamed to .damaged."""
         for file in [self._final, *reversed(self._epochs())]:
             if file.exists():
                 state = _read(file)
@@ -89,7 +84,7 @@ class CheckpointFolder:
         return None
 
     def peek(self) -> State | None:
-        """Return what `load` would, and leave every file where it is."""
+        """Return what `load` would, without renaming any file."""
         states = (_read(file) for file in [self._final, *reversed(self._epochs())] if file.exists())
         return next((state for state in states if state is not None), None)
 
@@ -100,14 +95,14 @@ class CheckpointFolder:
                 yield state
 
     def leftovers(self) -> list[Path]:
-        """Return the files that serve nothing: half written, damaged, or of an epoch when the training has ended."""
+        """Return useless files: partial, damaged, or of single epochs after the training has ended."""
         states = [file for file in [self._final, *self._epochs()] if file.exists()]
         damaged = [file for file in states if _payload(file) is None]
         old = self._epochs() if self._final in states and self._final not in damaged and not self._keep_all else []
         return sorted({*self.path.glob("*.tmp-*"), *self.path.glob("*.damaged"), *damaged, *old})
 
     def save(self, epoch: int, state: State) -> None:
-        """Write the state after `epoch`, then remove all but the last two. Raises StaleAttempt, OSError."""
+        """Write the state after `epoch` and remove all but the last two. Raises StaleAttempt, OSError."""
         self._write_state(self.path / f"epoch-{epoch:06d}.ckpt", state)
         self._forget(self._epochs()[:-_KEPT])
 
@@ -117,7 +112,7 @@ class CheckpointFolder:
         self._forget(self._epochs())
 
     def remove(self) -> None:
-        """Remove every state; the folder and its lock stay, for whoever waits for it."""
+        """Remove every state; the folder and its lock stay, because a process may be waiting for it."""
         for file in [*self.path.glob("*.ckpt"), *self.path.glob("*.damaged"), *self.path.glob("*.tmp-*")]:
             file.unlink(missing_ok=True)
 
@@ -133,7 +128,7 @@ class CheckpointFolder:
         return sorted(self.path.glob("epoch-*.ckpt"))
 
     def _write_state(self, file: Path, state: State) -> None:
-        if self._lock is None:  # else it was made with the lock: if it is gone, so is its disk
+        if self._lock is None:  # else `acquire` made the folder: if it is gone, so is its disk
             self.path.mkdir(parents=True, exist_ok=True)
         elif (self.path / "attempt").read_text() != self.token:
             raise StaleAttempt(f"a newer attempt has taken over {self.path.name[:12]}; this one ({self.token}) stops")
@@ -146,7 +141,7 @@ class CheckpointFolder:
 
 
 def _write(file: Path, content: bytes) -> None:
-    """Write `file` whole or not at all."""
+    """Write `file` atomically."""
     temporary = file.with_name(f"{file.name}.tmp-{os.getpid()}")
     try:
         with naming(file, len(content)), temporary.open("wb") as out:
@@ -159,14 +154,14 @@ def _write(file: Path, content: bytes) -> None:
 
 
 def _payload(file: Path) -> bytes | None:
-    """Return what follows the checksum in `file`, or None if the two do not fit."""
+    """Return the content after the checksum in `file`, or None if they do not match."""
     with naming(file):
         content = file.read_bytes()
     return content[32:] if hashlib.sha256(content[32:]).digest() == content[:32] else None
 
 
 def _read(file: Path) -> State | None:
-    """Return the state in `file`, or None if its checksum does not fit or it is no state."""
+    """Return the state in `file`, or None if it is damaged or not a state."""
     payload = _payload(file)
     if payload is None:
         return None
@@ -174,6 +169,6 @@ def _read(file: Path) -> State | None:
 
     try:
         state: State = torch.load(io.BytesIO(payload), map_location="cpu", weights_only=True)
-    except Exception:  # torch raises what it likes, also for a file that asks to run code
+    except Exception:  # torch raises many types, also for a file that would run code
         return None
     return state

@@ -29,20 +29,20 @@ from .models.norm import RunningStatistics
 from .sections import LSLR
 
 AT_ONCE = 256
-"""Images that pass the network together where each answer is its own."""
+"""Batch size where predictions do not depend on each other."""
 
 
 class MAMLClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """Few-shot classification with a meta-learned network: `fit` is its inner loop, a few gradient steps.
 
     Images are an array or tensor [n, C, H, W] (or [n, H, W] for a grey model), uint8 or floats in [0, 1]; or a list of
-    files or PIL images, which are prepared as the training images were. Every image counts the same, also where classes
-    have different numbers of them.
+    files or PIL images, which are prepared as the training images were. Every image has the same weight, even if
+    classes differ in size.
 
     Args:
         model: folder of an exported model (`mamlab export`).
-        transductive: normalise the images to classify with the statistics of their own batch, as published accuracies
-            do, instead of running ones. Then an answer depends on what is asked together with it.
+        transductive: normalise the images to classify with the statistics of their own batch, as in published
+            accuracies, instead of running ones. Predictions then depend on the other images of the batch.
 
     Attributes:
         classes_: the labels that `fit` saw, sorted, [k].
@@ -118,7 +118,7 @@ class MAMLClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     @staticmethod
     def _seen(model: ExportedModel, images: Any) -> Tensor:
-        """Return what the network sees of `images`, [n, C, H, W]."""
+        """Return `images` as network input, [n, C, H, W]."""
         found = model.preparation.images(_column(images))
         return model.preparation.seen(found, pick_dtype(model.config), pick_device(model.config))
 
@@ -130,7 +130,7 @@ class MAMLClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
 
 def _column(images: Any) -> Any:
-    """Return the one column of a DataFrame, such as of paths; anything else as it is."""
+    """Return the single column of a DataFrame, such as of paths; anything else unchanged."""
     one = hasattr(images, "iloc") and getattr(images, "ndim", 0) == 2 and images.shape[1] == 1
     return images.iloc[:, 0].tolist() if one else images
 
@@ -151,7 +151,7 @@ def _check_count(model: ExportedModel, classes: NDArray[Any]) -> None:
 def _adapted(model: ExportedModel, support: Tensor, outputs: Tensor, classes: int) -> Weights:
     """Return the weights after the inner loop on `support` [n, C, H, W], whose classes are the network's first outputs.
 
-    The other outputs do not exist for this task: an output that is masked has neither probability nor gradient.
+    The other outputs are masked: they have neither probability nor gradient.
     """
     weights = {name: weight.to(support) for name, weight in _with_outputs(model, classes).items()}
     labels = outputs.to(support.device)[None]

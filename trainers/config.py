@@ -16,7 +16,7 @@ from .sections import Settings
 
 
 class TrainerConfig(Settings):
-    """All that decides a training's numbers but the seed, the data and the machine.
+    """Everything that determines a training's numbers except the seed, the data and the machine.
 
     The defaults are plain second-order MAML with the sizes of the released Omniglot configs; see
     `trainers.presets` for named configs. Raises `pydantic.ValidationError` for a wrong or unknown setting and

@@ -1,6 +1,4 @@
-"""Errors of a disk, with the file that they are about: the operating system leaves it out when an open file is
-written.
-"""
+"""Disk errors with the file's name, which the operating system omits when an open file is written."""
 
 from __future__ import annotations
 
@@ -10,13 +8,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 DISK_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.ESTALE, errno.EIO})
-"""What a disk says that is full, was mounted otherwise, or is gone for a while."""
+"""Error numbers of a disk that is full, read-only or temporarily gone."""
 _GONE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.EPERM, errno.ENXIO, errno.ENODEV, errno.ENOTCONN})
 """Of a folder that was unmounted or moved; elsewhere they say other things."""
 
 
 class DiskError(OSError):
-    """A file could not be written: `size` bytes of it were to be."""
+    """A file of `size` bytes could not be written."""
 
     size = 0
 

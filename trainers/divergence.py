@@ -1,4 +1,4 @@
-"""Where a training stopped being finite."""
+"""Locates where a training diverged."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ class Diverged(NotFinite):
     """A loss was not finite.
 
     Attributes:
-        epoch, iteration: where, from 1.
-        step: the inner step, from 1; 0 when the meta-learned weights themselves were not finite before it.
+        epoch, iteration: counted from 1.
+        step: the inner step, from 1; 0 if the meta-learned weights were not finite before the first step.
         layer: the first layer that was not finite.
     """
 

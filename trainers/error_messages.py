@@ -1,4 +1,4 @@
-"""Turns pydantic's errors into lines for users: dotted path, rule, value, way out. Class names never show."""
+"""Turns pydantic's errors into one-line messages: dotted path, rule, value, remedy. Class names never appear."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _TYPES = {
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
-    """Return the entry of `known` that looks most like `word`, or None when nothing does."""
+    """Return the entry of `known` most similar to `word`, or None if none is similar."""
     entries = list(known)
     spelt = word.replace("+", "p")  # maml++ is mamlpp
     return next(iter(difflib.get_close_matches(spelt, entries, n=1, cutoff=0.55)), None)

@@ -1,12 +1,12 @@
-"""Errors that a user can mend; everything else that is raised is a fault of mamlab's, and keeps its traceback."""
+"""Errors that users can fix; all other exceptions are bugs in mamlab and keep their traceback."""
 
 
 class MamlabError(Exception):
-    """What is wrong, and the way out, in words for the user: the base of every such error in mamlab."""
+    """Base of all errors that users can fix; the message states the problem and the remedy."""
 
 
 class InputError(MamlabError, ValueError):
-    """A setting, an argument or a file is wrong; the message names it, the rule, the value and the way out."""
+    """A setting, an argument or a file is wrong; the message names it, the rule, the value and the remedy."""
 
 
 class NotFinite(ArithmeticError):

@@ -19,7 +19,7 @@ from .sections import Queries
 
 @dataclass(frozen=True)
 class Snapshot:
-    """What predicts: the meta-learned weights and the running statistics after some epoch."""
+    """Meta-learned weights and running statistics after an epoch."""
 
     epoch: int
     val_accuracy: float
@@ -62,7 +62,7 @@ def evaluate(
         members: what predicts, best first; an ensemble is the mean of its members' logits.
         stream: the tasks.
         tasks: how many.
-        at_once: so many are computed together.
+        at_once: number of tasks computed together.
         queries: how queries are normalised; none: the config's. All members and norm_modes share what was learned of a
             task.
         first: number of the first task.

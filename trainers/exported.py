@@ -1,4 +1,4 @@
-"""An exported model: a folder with `model.safetensors` and `config.json`, all that it takes to classify.
+"""An exported model: a folder with `model.safetensors` and `config.json`, all that is needed to classify.
 
 No pickle: tensors are safetensors, everything else is JSON. Both files are written beside their place and renamed; the
 second holds the checksum of the first, so that a folder is whole, or says that it is not.
@@ -32,7 +32,7 @@ from .paths import expanded
 from .sections import Section
 
 BESIDE = ".tmp"
-"""Ends the name of a file while it is written."""
+"""Suffix of a file while it is written."""
 FORMAT = 1
 """Of the files; raised when an older reader could not make sense of them."""
 WEIGHTS_FILE = "model.safetensors"
@@ -40,7 +40,7 @@ CONFIG_FILE = "config.json"
 
 
 class ModelError(InputError):
-    """A folder that holds no usable model; the message names the folder, what is wrong, and the way out."""
+    """A folder without a usable model; the message names the folder, the problem and the remedy."""
 
 
 class _Contents(Section):

@@ -22,7 +22,7 @@ from .mamlpp.schedules import msl_weights, second_order
 
 @dataclass(frozen=True)
 class ImageFlops:
-    """Operations for one image: a pass `forward`, its `gradient`, and the two tangents of second order."""
+    """Operations for one image: a `forward` pass, its `gradient`, and the two tangents of second order."""
 
     forward: float
     gradient: float

@@ -1,4 +1,4 @@
-"""A training's meta-iteration as CUDA graphs: replayed, nothing of it runs in Python but the drawing of its tasks.
+"""A training's meta-iteration as CUDA graphs: on replay, Python only draws the tasks.
 
 A graph is what the GPU did in one call, done again at the same places of its memory. So all that changes between
 iterations lies in tensors that are written in place: the tasks, the weights, the statistics, and, from epoch to epoch,
@@ -26,13 +26,13 @@ Step = Callable[[TaskBatch], Found]
 
 
 class Graph(Protocol):
-    """A work that can be recorded once, then replayed."""
+    """A computation that is recorded once and then replayed."""
 
     def record(self, work: Callable[[], Found]) -> Found:
         """Record `work`, whose results lie where each replay writes them."""
 
     def replay(self) -> None:
-        """Do the work again."""
+        """Run the recorded computation."""
 
 
 class CudaGraph:
@@ -47,7 +47,7 @@ class CudaGraph:
             return work()
 
     def replay(self) -> None:
-        """Do the work."""
+        """Run the recorded computation."""
         self._graph.replay()
 
 

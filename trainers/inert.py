@@ -1,4 +1,4 @@
-"""Settings without effect: the rules that say which, and why."""
+"""Rules that find settings without effect."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ class Inert:
 def inert_settings(config: Settings) -> list[Inert]:
     """List the settings of `config` that are not at their neutral value and yet change no number.
 
-    The rules are those of the mathematics: with one inner step there is nothing to weigh over steps
-    (MSL) and no step axis (LSLR, BNWB); running statistics that no query is normalised with (BNRS).
+    For example, with one inner step there are no steps to weight (MSL) and no step axis (LSLR, BNWB), and BNRS has no
+    effect if no query is normalised with running statistics.
     """
     found = [*_inert_steps(config), *_inert_norm(config), *_inert_in_time(config)]
     if config.inner.evaluation_steps == config.inner.steps:

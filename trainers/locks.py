@@ -1,4 +1,4 @@
-"""Locks of the operating system on files: they end with the process that holds them, and the file says who that is."""
+"""Operating-system file locks, released when their process ends; the file names the holder."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO
 
 NOTICE_SECONDS = 10.0
-"""Who waits for a lock says so after so long."""
+"""Seconds after which waiting for a lock is reported."""
 UNKNOWN = "an unknown process"
 _LOOK_SECONDS = 0.1
 
@@ -33,10 +33,10 @@ def take(file: IO[str]) -> bool:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
-    except OSError as error:  # such as a file system that keeps no locks
+    except OSError as error:  # such as a file system without locks
         error.filename = file.name
         raise
-    with suppress(OSError):  # on a full disk the lock holds all the same
+    with suppress(OSError):  # the lock works even on a full disk
         file.truncate(0)
         os.write(file.fileno(), f"{this_process()}\n".encode())
     return True

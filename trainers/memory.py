@@ -1,4 +1,4 @@
-"""A process's memory: what torch frees is kept for the next iteration, and given back between trainings."""
+"""Memory management: freed memory is kept between iterations and released between trainings."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def keep_freed_memory() -> bool:
 
 
 def give_back_memory() -> None:
-    """Give what this process has freed back to the system, and to the other processes of its GPU."""
+    """Release freed memory to the system and to other processes on the GPU."""
     if libc := _glibc():
         libc.malloc_trim(0)
     if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]

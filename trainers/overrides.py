@@ -1,4 +1,4 @@
-"""Overrides laid over each other until they are a `TrainerConfig`, and a config as flat settings.
+"""Merges overrides into a `TrainerConfig`, and flattens a config into settings.
 
 `normalise` turns overrides (a preset, an arm, a sample) into a `TrainerConfig` and says what it dropped.
 """
@@ -96,7 +96,7 @@ def from_settings(recorded: Mapping[str, str]) -> TrainerConfig:
 
 
 def read_value(text: str) -> Any:
-    """Return the number, truth value, None or word that `text` says."""
+    """Parse `text` as a number, boolean, None or word."""
     text = text.strip()
     if text.lower() in ("true", "false"):
         return text.lower() == "true"

@@ -1,4 +1,4 @@
-"""Named configs: what papers call MAML, first-order MAML, Meta-SGD and MAML++, and what the MAML++ code really ran.
+"""Named configs: MAML, first-order MAML, Meta-SGD and MAML++ as in the papers, and as in the released MAML++ code.
 
 A preset is a nested dict of overrides on `TrainerConfig`'s defaults; `normalise` makes it a config. Positions in
 time are shares of the run, so a preset keeps its shape at another length. Citations: HTYM is Antoniou, Edwards,

@@ -1,4 +1,4 @@
-"""Addressed randomness: every random draw is a function of what it is for, never of what was drawn before.
+"""Addressed randomness: every random draw depends only on its address, not on earlier draws.
 
 A `Source` is keyed by an address such as ``(seed, "train", iteration, task)``; the same address gives the same
 numbers on every machine and in every order of use. Only the raw 64-bit words of NumPy's Philox (Salmon et al. 2011,

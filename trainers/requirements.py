@@ -1,4 +1,4 @@
-"""What a config requires of the data and of the machine, looked at before it is trained."""
+"""Checks, before training, that data and machine meet a config's requirements."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a training gives: a result an epoch, and one at the end."""
+"""Results of a training: one per epoch, and one at the end."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class EpochResult:
-    """What one epoch gave. Accuracies are means over tasks, in [0, 1]; losses are cross-entropies in nats.
+    """Result of one epoch. Accuracies are means over tasks, in [0, 1]; losses are cross-entropies in nats.
 
     Attributes:
         epoch: number of the epoch, from 1.
@@ -17,7 +17,7 @@ class EpochResult:
         train_accuracy: mean accuracy on the training tasks' queries after the last inner step.
         val_loss, val_accuracy: on the fixed validation tasks.
         val_accuracy_se: standard error of val_accuracy over tasks.
-        outer_lr: outer rate during the epoch.
+        outer_lr: outer learning rate during the epoch.
         seconds: wall time of the epoch, validation included.
         tasks_per_second: training tasks a second.
         finished_at: Unix time of the epoch's end, in seconds.
@@ -48,7 +48,7 @@ class EpochResult:
 
 @dataclass(frozen=True)
 class TrainResult:
-    """What a whole training gave. Test fields are None or empty when it was not tested.
+    """Result of a whole training. Test fields are None or empty when it was not tested.
 
     Attributes:
         best_epoch: the epoch with the highest validation accuracy (the first of equals).

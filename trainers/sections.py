@@ -21,10 +21,10 @@ Queries = Literal["batch", "running"]
 Precision = Literal["float32", "float64", "tf32", "bfloat16"]
 
 POSITIONS = ("msl.epochs", "da.first_order_epochs", "ca.period")
-"""Positions in time; ten epochs and a tenth of a hundred epochs are the same training."""
+"""Settings that are positions in time: 10 epochs and 0.1 of 100 epochs give the same training."""
 
 COMPONENTS = ("msl", "da", "lslr", "ca", "bnwb", "bnrs")
-"""What can be on or off, in the order of the paper's table."""
+"""Components that can be on or off, in the order of the paper's table."""
 
 
 class Section(BaseModel):

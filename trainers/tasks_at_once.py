@@ -1,4 +1,4 @@
-"""How many tasks of a meta-batch are computed together: it changes speed and memory, not numbers."""
+"""Number of tasks of a meta-batch computed together: affects speed and memory, not results."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def tasks_at_once(config: TrainerConfig, data: ClassData) -> int:
 def evaluated_at_once(config: TrainerConfig, data: ClassData) -> int:
     """Return how many tasks are evaluated together: twice as many as in training, whose steps are kept.
 
-    On a GPU as many as fit, if nobody said how many are trained.
+    On a GPU, as many as fit in memory if ``tasks_at_once`` is "auto".
     """
     twice = 2 * tasks_at_once(config, data)
     if config.tasks_at_once != "auto" or pick_device(config).type == "cpu":

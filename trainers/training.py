@@ -23,11 +23,11 @@ def train(
     checkpoint: CheckpointFolder | None = None,
     test: bool = True,
 ) -> Generator[EpochResult, None, TrainResult]:
-    """Train a network; yield each epoch's result, and return the whole training's.
+    """Train a network; yield each epoch's result and return the training's.
 
-    With a `checkpoint` every epoch is saved before it is yielded. Started again, it first yields the results of the
-    epochs that are saved, then goes on from there, bit for bit on the same device, threads and versions; a finished
-    training is not trained again. With `test`, the best epoch and the top-k ensemble are tested once, at the end.
+    With a `checkpoint` every epoch is saved before it is yielded. When restarted, it first yields the saved epochs'
+    results and then resumes, bit-identically on the same device, threads and versions; a finished training is not
+    repeated. With `test`, the best epoch and the top-k ensemble are tested once, at the end.
 
     Raises Diverged when a loss is not finite, DataError when `data` has too few classes or images for the config's
     episodes, ValueError when the config asks for what this machine lacks.

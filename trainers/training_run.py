@@ -93,8 +93,8 @@ class TrainingRun:
     def _train_epoch(self, index: int) -> tuple[float, float]:
         """Return the mean loss and accuracy of the epoch's iterations.
 
-        On a GPU nobody waits for a number before the epoch's end; if one is not finite then, the epoch is gone through
-        again from its start, looking at each.
+        On a GPU, losses are read only at the end of the epoch; if one is not finite, the epoch is repeated and each
+        loss is checked.
         """
         start = None if self._check_each_loss else self._training_state()
         seen = []
@@ -129,7 +129,7 @@ class TrainingRun:
         self.optimizer.lr.fill_(outer_lr(self.config, index))
 
     def _step(self, tasks: TaskBatch) -> tuple[Tensor, Tensor]:
-        self.statistics.forget()  # of a step that was broken off
+        self.statistics.forget()  # drop those of an interrupted step
         loss, accuracies = meta_gradient(
             self.learner,
             self.weights,
@@ -206,7 +206,7 @@ class TrainingRun:
         }
 
     def state(self) -> State:
-        """Return all that `restore` needs to go on."""
+        """Return the state for `restore`."""
         return self.final_state() | self._training_state()
 
     def _training_state(self) -> State:
@@ -217,7 +217,7 @@ class TrainingRun:
         }
 
     def _go_back(self, state: State) -> None:
-        """Go back to a `_training_state`."""
+        """Restore a `_training_state`."""
         with torch.no_grad():
             for name, weight in self.weights.items():
                 weight.copy_(state["weights"][name])
@@ -226,7 +226,7 @@ class TrainingRun:
         self.optimizer.restore(state["optimizer"])
 
     def restore(self, state: State | None) -> None:
-        """Go back to a saved state; None leaves the run at its start."""
+        """Restore a saved state; None leaves the run at its start."""
         if state is None:
             return
         device = self.data.images.device

@@ -1,4 +1,4 @@
-"""Where classes of images come from: four sources behind one function, `load`."""
+"""Loads classes of images from one of four sources with `load`."""
 
 from __future__ import annotations
 

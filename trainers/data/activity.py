@@ -1,4 +1,4 @@
-"""What reading a data set is about to do, in words, so that it can be said before it is done."""
+"""Describes what loading a data set will do, for messages shown beforehand."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Arrays: their types, and a file that keeps costly ones with a checksum."""
+"""Array types, and a checksummed file cache for arrays."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Arrays = dict[str, NDArray[Any]]
 
 _CHECKSUM_LENGTH = 64
 MAPPED = 2**20
-"""Bytes from which on an array is not copied into memory."""
+"""Arrays of at least this many bytes are memory-mapped."""
 _HEADERS: dict[tuple[int, int], Callable[[IO[bytes]], tuple[tuple[int, ...], bool, np.dtype[Any]]]] = {
     (1, 0): npy.read_array_header_1_0,
     (2, 0): npy.read_array_header_2_0,
@@ -55,7 +55,7 @@ def cached(path: Path, make: Callable[[], Arrays]) -> Arrays:
 
 
 def _read(path: Path) -> Arrays | None:
-    """Return the arrays, or None if there is no file or it is damaged."""
+    """Return the arrays, or None if the file is missing or damaged."""
     try:
         file = path.open("rb")
     except OSError:
@@ -73,7 +73,7 @@ def _read(path: Path) -> Arrays | None:
 def _mapped(file: BufferedReader, archive: zipfile.ZipFile) -> Arrays:
     """Return the large arrays of the `archive` in the open `file` as they lie on the disk, shared between processes.
 
-    What is written into one of them stays with the process that writes. A file is only ever replaced, never changed.
+    Writes are private to the process (copy on write). Files are replaced, never changed.
     """
     found: Arrays = {}
     for member in archive.infolist():
@@ -85,7 +85,7 @@ def _mapped(file: BufferedReader, archive: zipfile.ZipFile) -> Arrays:
             shape, fortran, dtype = read(content)
             header = content.tell()
         begin = _begin(file, member.header_offset) + header
-        with suppress(OSError):  # a file system that maps nothing
+        with suppress(OSError):  # no memory mapping on this file system
             array = np.memmap(file, dtype, "c", begin, shape, "F" if fortran else "C")
             found[member.filename.removesuffix(".npy")] = array
     return found
@@ -100,7 +100,7 @@ def _begin(file: BufferedReader, header: int) -> int:
 
 def _write(path: Path, arrays: Arrays) -> None:
     """Write checksum and arrays to a temporary file and rename it, so that no reader ever sees half a file."""
-    temporary = path.with_suffix(".tmp")  # one is enough: the caller holds the lock
+    temporary = path.with_suffix(".tmp")  # a fixed name is safe: the caller holds the lock
     try:
         with temporary.open("w+b") as file:
             file.write(bytes(_CHECKSUM_LENGTH))

@@ -1,4 +1,4 @@
-"""All pictures of a data set at once: white is found over all of them, and what is wrong with any is said together."""
+"""Decodes all pictures of a data set, with one white level for all and one report of all problems."""
 
 from __future__ import annotations
 

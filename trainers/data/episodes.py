@@ -55,8 +55,8 @@ class EpisodeStream:
     """All tasks of one split and seed.
 
     Within a task the classes are drawn first, then each class's turn, then its images: support from the front of a
-    permutation, queries from its back. So arms with other shots or queries share classes and as many images as they
-    can, and arms with more ways share the first classes.
+    permutation, queries from its back. So arms that differ in shots or queries share classes and as many images as
+    possible, and arms with more ways share the first classes.
     """
 
     data: ClassData

@@ -1,4 +1,4 @@
-"""What can be read but is odd: the same picture twice, and pictures without variation."""
+"""Warns of readable but suspicious pictures: duplicates, and pictures without variation."""
 
 from __future__ import annotations
 

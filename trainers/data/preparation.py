@@ -1,4 +1,4 @@
-"""How a picture becomes what a network was trained on: what an exported model must know of its data set.
+"""Preparation of pictures as network input, as an exported model must know it.
 
 Shapes: n images, C channels, H W image.
 """

@@ -1,4 +1,4 @@
-"""What a folder of pictures holds, before anything is decided about it: classes, sizes, channels."""
+"""Surveys a folder of pictures: classes, sizes, channels."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .image_folder import read_splits
 from .pictures import open_picture
 
 SAMPLED = 60
-"""So many pictures are opened to see their sizes and modes."""
+"""Number of pictures opened to see their sizes and modes."""
 
 
 @dataclass(frozen=True)

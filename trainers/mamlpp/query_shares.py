@@ -1,4 +1,4 @@
-"""MSL's weights of the query losses, where the device reads them: an iteration is the same work whatever they are."""
+"""MSL's weights of the query losses as device tensors, so that CUDA graphs need not be recorded again."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class QueryShares:
         self.set(weights)
 
     def set(self, weights: Sequence[float]) -> None:
-        """Change the weights, [S]. A GPU is not waited for."""
+        """Change the weights, [S], without synchronising with the GPU."""
         self.counts = tuple(weight > 0 for weight in weights)
         for value, weight in zip(self._values, weights, strict=True):
             value.fill_(weight)

@@ -1,4 +1,4 @@
-"""What changes with the epoch: MSL's weights, DA's order, CA's outer rate. Epochs count from 0 here."""
+"""Schedules by epoch (from 0): MSL's weights, DA's gradient order, CA's outer learning rate."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def second_order(config: Settings, epoch: int) -> bool:
 
 
 def outer_lr(config: Settings, epoch: int) -> float:
-    """Return the outer rate of `epoch`: constant without CA, else a cosine from `outer.lr` to `ca.min_lr`.
+    """Return the outer learning rate of `epoch`: constant without CA, else a cosine from `outer.lr` to `ca.min_lr`.
 
     Period i is period * period_mult^i epochs long and starts at outer.lr * restart_decay^i (Loshchilov and Hutter 2017,
     SGDR, equation 5). A period of the run's length is torch's CosineAnnealingLR.

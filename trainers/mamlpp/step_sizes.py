@@ -1,4 +1,4 @@
-"""Inner rates: fixed, or learned with the granularity of LSLR (HTYM) and Meta-SGD (Li et al. 2017)."""
+"""Inner learning rates: fixed, or learned as in LSLR (HTYM) and Meta-SGD (Li et al. 2017)."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def initial_rates(config: TrainerConfig, adapted: Mapping[str, Tensor]) -> Weigh
 def rate(config: TrainerConfig, meta: Mapping[str, Tensor], name: str, step: int) -> Tensor | float:
     """Return the rate of weight `name` at inner `step`; steps beyond the trained ones reuse the last one's.
 
-    A learned rate may be negative: it learns the direction too.
+    A learned rate may become negative, which reverses the direction.
     """
     if config.lslr == "off":
         return config.inner.lr

@@ -1,4 +1,4 @@
-"""Which layout and which kernel the network's convolutions take on a device: one place to decide it, by measurement.
+"""Memory layout and kernels of the network's convolutions for each device, chosen by measurement.
 
 Measured on CPUs: pixel by pixel, convolutions (EXPERIMENTS.md). On GPUs nothing is measured yet; the products are ready
 for the day when cuDNN's grouped convolutions turn out slow.

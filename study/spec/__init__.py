@@ -1,1 +1,1 @@
-"""The spec: a TOML file in, a checked `StudyConfig` out."""
+"""The spec: reads a TOML file into a validated `StudyConfig`."""

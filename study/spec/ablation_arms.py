@@ -1,4 +1,4 @@
-"""From the section [ablation] to arms and families, at each value of a setting where the design is repeated."""
+"""Compiles [ablation] to arms and families, repeated at each value of `across`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .trainer_section import Trainer
 
 
 def compiled_ablation(section: AblationSection, trainer: Trainer, common: Tree) -> StudyConfig:
-    """Return the ablation that a spec describes; `common` are the fields of all kinds of study. Raises SpecError."""
+    """Return the ablation of a spec; `common` are the fields of all kinds of study. Raises SpecError."""
     try:
         fields = _once(section, trainer) if section.across is None else _across(section, trainer)
     except InputError as error:

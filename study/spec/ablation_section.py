@@ -1,4 +1,4 @@
-"""The section [ablation] of a spec file: arms, families, and how their comparisons are judged."""
+"""The section [ablation] of a spec file: arms, families, and how comparisons are tested."""
 
 from __future__ import annotations
 
@@ -75,32 +75,35 @@ class AblationSection(Section):
     test: Literal["max_t", "moderated"] = Field(
         "max_t",
         description=(
-            'statistic of the test: "max_t", or "moderated", which finds more with at most 8 seeds and 11 or more'
-            " comparisons on one scale; choose before the runs"
+            'test statistic: "max_t", or "moderated", which has more power with at most 8 seeds and at least 11'
+            " comparisons on the same scale; choose it before the runs"
         ),
     )
     adjust: Literal["family", "study"] = Field(
-        "family", description='within what p values are adjusted: each "family", or all comparisons of the "study"'
+        "family", description='scope of the p-value adjustment: each "family", or all comparisons of the "study"'
     )
     looks: Annotated[tuple[Annotated[int, Field(ge=2)], ...], Field(strict=False)] = Field(
         (),
         description=(
-            "numbers of seeds at which the comparisons are judged, such as [8, 12, 16]; the last is `seeds`. Declare"
-            " them before the first: together they keep 5 %. Absent: once, with all seeds"
+            "numbers of seeds at which the comparisons are tested, such as [8, 12, 16]; the last equals `seeds`."
+            " Declare them before the first look, so that all looks together keep the 5 % error rate. Absent: one"
+            " test, with all seeds"
         ),
     )
     stop_early: bool = Field(
-        False, description="with `looks`: train no more seeds once a look has decided every comparison"
+        False, description="with `looks`: stop training seeds once a look has decided every comparison"
     )
     margin: float | None = Field(
         None, gt=0, allow_inf_nan=False, strict=False,
-        description="differences below this many percentage points do not matter: with it a comparison can be found "
-                    "equivalent. Fix it before the first look",
+        description="equivalence margin in percentage points: smaller differences do not matter, so arms can be found "
+                    "equivalent. Choose it before the first look",
     )  # fmt: skip
     allow_underpowered: bool = Field(
-        False, description="run even if a family has so few seeds that most studies would miss even a large effect"
+        False, description="run even if the seeds are so few that most such studies would miss a large effect"
     )
-    components: Strings | None = Field(None, description="components that the design switches; absent: all that are on")
+    components: Strings | None = Field(
+        None, description="components that the design switches on and off; absent: all that are on"
+    )
     seeds: int = Field(3, ge=1, description="seeds per arm: study.seed, study.seed + 1, ...")
     arms: Annotated[tuple[ArmSection, ...], Field(strict=False)] = Field(
         (), description="additional arms that you define"
@@ -121,9 +124,9 @@ class AblationSection(Section):
     def _looks_that_rise(self) -> AblationSection:
         looks = self.looks
         if any(later <= earlier for earlier, later in pairwise(looks)):
-            raise InputError(f"looks must rise, not {list(looks)}; write each number of seeds once, smallest first")
+            raise InputError(f"looks must increase, not {list(looks)}; write each number of seeds once, smallest first")
         if looks and looks[-1] != self.seeds:
-            raise InputError(f"seeds = {self.seeds} must be the last of looks = {list(looks)}; leave seeds out")
+            raise InputError(f"seeds = {self.seeds} must equal the last of looks = {list(looks)}; leave out seeds")
         if self.stop_early and len(looks) < 2:
-            raise InputError("stop_early needs looks to stop at; add looks = [8, 12, 16], or leave it out")
+            raise InputError("stop_early needs at least two looks; add looks = [8, 12, 16], or leave it out")
         return self

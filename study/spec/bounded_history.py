@@ -1,4 +1,4 @@
-"""TPE that models the best and the newest trials of a long search, so that asking for one more stays cheap."""
+"""TPE with a bounded history: it models only the best and newest trials, so that `ask` stays fast in a long search."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
 BEST, NEWEST = 100, 300
-"""Trials that are modelled of a search that has more. TPE's good ones are the best 25 at most, all among them."""
+"""How many ended trials are modelled. They include TPE's good ones, which are at most the best 25."""
 
 
 def of_bounded_history(tpe: type[TPESampler]) -> type[TPESampler]:
-    """Return the class `tpe` that models at most `BEST` + `NEWEST` ended trials, and all that run. What it is given
-    fewer of, it treats as `tpe` does, draw for draw.
+    """Return a class `tpe` that models all running trials and at most `BEST` + `NEWEST` ended ones.
+
+    With fewer trials it samples exactly as `tpe`.
     """
     import optuna.study
     from optuna.samplers import RandomSampler
@@ -30,7 +31,7 @@ def of_bounded_history(tpe: type[TPESampler]) -> type[TPESampler]:
         _built: dict[Any, Any]
 
         def draw_again(self, seed: int) -> None:
-            """Draw with another seed from now on, for the same trial: its models are kept."""
+            """Sample with another seed from now on, for the same trial and with the same models."""
             self._rng, self._random_sampler = LazyRandomState(seed), RandomSampler(seed=seed)
 
         def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, Any]:
@@ -54,7 +55,7 @@ def of_bounded_history(tpe: type[TPESampler]) -> type[TPESampler]:
             return self._view
 
     class _View(optuna.study.Study):
-        """A study as it is at one moment, with the trials that are modelled."""
+        """A snapshot of a study with the modelled trials."""
 
         def __init__(self, study: Study) -> None:
             self.__dict__.update(study.__dict__)
@@ -64,28 +65,29 @@ def of_bounded_history(tpe: type[TPESampler]) -> type[TPESampler]:
         def _get_trials(self, deepcopy: bool = True, states: Any = None, use_cache: bool = False) -> list[FrozenTrial]:
             return [trial for trial in self._chosen if states is None or trial.state in states]
 
-    Bounded.__name__ = Bounded.__qualname__ = tpe.__name__  # it is Optuna's to whoever prints it
+    Bounded.__name__ = Bounded.__qualname__ = tpe.__name__  # shown as Optuna's class
     return Bounded
 
 
 def chosen(trials: Sequence[FrozenTrial], *, minimized: bool = False) -> list[FrozenTrial]:
-    """Return the trials that are modelled, by number: all that have not ended, and of the ended ones `BEST` and
-    `NEWEST`. A complete one is better than a pruned one, and a later pruned one than an earlier, as TPE has it.
+    """Return the modelled trials by number: all unfinished ones, and the `BEST` and `NEWEST` ended ones.
+
+    As in TPE, complete trials rank above pruned ones, and pruned ones by their last step.
     """
     from optuna.trial import TrialState
 
-    told = [trial for trial in trials if trial.state in (TrialState.COMPLETE, TrialState.PRUNED)]
-    if len(told) <= BEST + NEWEST:
+    ended = [trial for trial in trials if trial.state in (TrialState.COMPLETE, TrialState.PRUNED)]
+    if len(ended) <= BEST + NEWEST:
         return list(trials)
-    newest = told[-NEWEST:]
+    newest = ended[-NEWEST:]
     sign = -1.0 if minimized else 1.0
-    best = nlargest(BEST, told[:-NEWEST], key=lambda trial: _rank(trial, sign))
+    best = nlargest(BEST, ended[:-NEWEST], key=lambda trial: _rank(trial, sign))
     kept = {trial.number for trial in (*best, *newest)}
     return [trial for trial in trials if trial.number in kept or not trial.state.is_finished()]
 
 
 def _rank(trial: FrozenTrial, sign: float) -> tuple[float, float]:
-    """Return what orders ended trials, the better the higher; `sign` is that of the better values."""
+    """Sort key of ended trials, higher is better; `sign` is -1 if lower values are better."""
     if trial.value is not None and trial.state.name == "COMPLETE":
         return math.inf, sign * trial.value
     step = trial.last_step

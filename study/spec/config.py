@@ -1,4 +1,4 @@
-"""StudyConfig: a study, described and resolved."""
+"""StudyConfig: a validated study description."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from .sections import BudgetSection, ExecutionSection, Named, StudySection
 
 
 class SpecError(InputError):
-    """A spec file that cannot be run; `problems` holds a line for each thing to mend."""
+    """A spec file that cannot be run; `problems` has one line for each error."""
 
     def __init__(self, problems: list[str], path: Path | None = None, options: str = "") -> None:
         self.problems = problems
@@ -34,13 +34,13 @@ class SpecError(InputError):
 
 @dataclass(frozen=True, repr=False)
 class StudyConfig:
-    """All that a spec file says, resolved.
+    """The contents of a spec file, resolved.
 
     Attributes:
         study, data, budget, execution: the sections as written.
         kind: "search" with [space], "ablation" with [ablation], else "train" (one run).
         base_tree: overrides that every config of the study starts from: preset, [trainer] and space.fix.
-        base: the normalised config of `base_tree`; `dropped` is what had no effect in it.
+        base: the normalised config of `base_tree`; `dropped` are settings that had no effect in it.
         space, sampler, pruner: of a search; else None.
         enqueued: of a search: name of a preset (or of what `study.warm_start` reads) -> Optuna parameters of a first
             trial.
@@ -99,17 +99,17 @@ class StudyConfig:
 
     @property
     def command(self) -> str:
-        """The `mamlab` command that runs such a spec."""
+        """The `mamlab` command that runs this spec."""
         return "ablate" if self.kind == "ablation" else self.kind
 
     @property
     def goes_seed_by_seed(self) -> bool:
-        """Whether a trial's seeds are trained one after another, so that a pruner can stop it in between."""
+        """Whether a trial trains its seeds one after another, so that a pruner can stop it in between."""
         return self.kind == "search" and self.pruner is not None and self.pruner.name == WILCOXON
 
     @property
     def tests(self) -> bool:
-        """Whether a complete run is measured on the test tasks."""
+        """Whether complete runs are evaluated on the test tasks."""
         return self.study.test if self.kind == "search" else True
 
     @property
@@ -133,20 +133,20 @@ class StudyConfig:
         return self.method.normalise(merge(self.method.preset(name, self.size), self.typed, self.space.fixed))[0]
 
     def beyond_max_compute(self, params: Mapping[str, Any]) -> str:
-        """Return why the config of Optuna parameters is beyond `space.max_compute`; empty if it is not."""
+        """Return why a config, given as Optuna parameters, exceeds `space.max_compute`; empty if it does not."""
         assert self.space is not None
         most = self.space.max_compute
         if most is None or (found := self.compute(self.space.suggest(FixedParams(params), self.base_tree)[0])) <= most:
             return ""
         return (
-            f"it takes {found:.3g} times the base's compute, and space.max_compute is {most:g}; raise that, or leave"
-            " it out"
+            f"it needs {found:.3g} times the base's compute, but space.max_compute is {most:g}; raise that limit, or"
+            " remove it"
         )
 
     def frozen_part(self) -> Tree:
-        """Return what may not change once the study has started, ready for JSON.
+        """Return the part that may not change once the study has started, ready for JSON.
 
-        Without [budget] and [execution], which may change, and without arms and seeds, which may be added.
+        It excludes [budget] and [execution], which may change, and arms and seeds, which may be added.
         """
         return {
             "kind": self.kind,

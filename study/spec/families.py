@@ -1,6 +1,4 @@
-"""Whether a study has enough seeds to find anything: judged by the power of the test that its families are declared to
-have.
-"""
+"""Checks whether an ablation has enough seeds, by the power of its families' declared tests."""
 
 from __future__ import annotations
 
@@ -14,12 +12,13 @@ from reports.statistics.declared_test import (
 )
 from reports.statistics.looks import look_levels
 from reports.statistics.permutation import smallest_p
+from reports.text import many
 
 from .config import SpecError, StudyConfig
 
 
 def declared_tests(config: StudyConfig) -> dict[str, DeclaredTest]:
-    """Return the declared test of each family that has comparisons, by its name."""
+    """Return the declared test of each family with comparisons, by name."""
     if config.ablation is None:
         return {}
     sizes = {family.name: len(family.comparisons) for family in config.families if family.comparisons}
@@ -33,18 +32,16 @@ def declared_tests(config: StudyConfig) -> dict[str, DeclaredTest]:
 
 
 def refuse_underpowered(config: StudyConfig) -> None:
-    """Raise SpecError naming each family that would miss even a large effect in most studies, unless the spec allows
-    that.
-    """
+    """Raise SpecError listing the families that would miss even a large effect in most studies, unless allowed."""
     if config.ablation is None:
         return
     _refuse_a_first_look_that_cannot_decide(config.ablation.looks)
     if config.ablation.allow_underpowered:
         return
     problems = [
-        f'ablation.seeds = {test.seeds}: the family "{name}" ({test.size} in one test) finds an effect of'
-        f" {LARGE:g} standard deviations of a paired difference in {100 * large_effect_power(test):.0f} % of studies;"
-        f" 80 % needs {seeds_needed(test.size, test.moderated)} seeds"
+        f'ablation.seeds = {test.seeds}: the family "{name}" ({_size(test)} in one test) has only'
+        f" {100 * large_effect_power(test):.0f} % power to detect a large effect ({LARGE:g} standard deviations of a"
+        f" paired difference); 80 % power needs {seeds_needed(test.size, test.moderated)} seeds"
         for name, test in declared_tests(config).items()
         if large_effect_power(test) < HOPELESS
     ]
@@ -53,19 +50,23 @@ def refuse_underpowered(config: StudyConfig) -> None:
             [
                 *problems,
                 (
-                    "train more seeds, declare smaller [[ablation.families]], or write allow_underpowered = true under"
+                    "use more seeds, declare smaller [[ablation.families]], or write allow_underpowered = true under"
                     " [ablation]"
                 ),
             ]
         )
 
 
+def _size(test: DeclaredTest) -> str:
+    return many(test.size, "comparison")
+
+
 def _refuse_a_first_look_that_cannot_decide(looks: tuple[int, ...]) -> None:
     if looks and (level := look_levels(looks)[0]) < smallest_p(looks[0]):
         raise SpecError(
             [
-                f"ablation.looks = {list(looks)}: with {looks[0]} seeds p is at least {smallest_p(looks[0]):.3g}, and"
-                f" the first look is tested at {level:.3g}, so it cannot decide anything; start with more seeds, or"
-                " leave it out"
+                f"ablation.looks = {list(looks)}: with {looks[0]} seeds p is at least {smallest_p(looks[0]):.3g}, but"
+                f" the first look is tested at level {level:.3g}, so it cannot decide anything; start with more seeds,"
+                " or remove that look"
             ]
         )

@@ -1,4 +1,4 @@
-"""Settings that are typed beside a spec file, and what the file then says: `--set NAME=VALUE`, `--seed`."""
+"""Command-line overrides of a spec file: `--set NAME=VALUE` and `--seed`."""
 
 from __future__ import annotations
 
@@ -22,8 +22,9 @@ NAME = re.compile(r"[a-z0-9_]+(\.[a-z0-9_]+)*")
 
 
 def given_line(text: str) -> str:
-    """Return "inner.steps=3" as a line of TOML; a value that TOML does not know is a word (msl=off). Raises
-    InputError.
+    """Return "inner.steps=3" as a line of TOML; a value that is not TOML becomes a string (msl=off).
+
+    Raises InputError.
     """
     path, equals, value = (part.strip() for part in text.partition("="))
     if not equals or not value or not NAME.fullmatch(path):
@@ -32,7 +33,7 @@ def given_line(text: str) -> str:
 
 
 def refuse_twice(given: Sequence[tuple[str, str]]) -> None:
-    """Raise InputError if two (option, line) pairs set the same, or one of them a part of what the other sets."""
+    """Raise InputError if two (option, line) pairs set the same setting, or overlapping ones."""
     earlier: dict[str, str] = {}
     for option, line in given:
         path = line.partition(" =")[0]
@@ -44,10 +45,10 @@ def refuse_twice(given: Sequence[tuple[str, str]]) -> None:
 
 
 def load_given(file: Path, settings: Sequence[str] = (), seed: int | None = None) -> StudyConfig:
-    """Read a spec file with `settings`, texts such as "inner.steps=3", and `seed` in place of what it says.
+    """Read a spec file, overridden by `settings` such as "inner.steps=3" and by `seed`.
 
-    A name is a trainer's setting ("budget.epochs"), or begins with another section of the file ("data.size",
-    "budget.trials"). The text that is kept with the study has them. Raises SpecError, InputError.
+    A name is a trainer setting ("budget.epochs"), or starts with another section of the file ("data.size",
+    "budget.trials"). The spec text stored with the study includes them. Raises SpecError, InputError.
     """
     if not settings and seed is None:
         return load_spec(file)
@@ -62,7 +63,7 @@ def load_given(file: Path, settings: Sequence[str] = (), seed: int | None = None
 
 
 def _text(file: Path, lines: Sequence[str], options: str) -> str:
-    """Return a spec file's text with these lines of TOML in place of its own."""
+    """Return a spec file's text, overridden by these lines of TOML."""
     try:
         tree = tomllib.loads(spec_text(file))
     except (tomllib.TOMLDecodeError, RecursionError) as error:
@@ -75,9 +76,7 @@ def _text(file: Path, lines: Sequence[str], options: str) -> str:
 
 
 def _put(table: Tree, path: str, value: Any) -> None:
-    """Set what a dotted path names, whether the file has it quoted or in tables; a component that is "on" becomes a
-    table.
-    """
+    """Set a dotted path, whether the file has it quoted or as tables; a component that is "on" becomes a table."""
     head, _, rest = path.partition(".")
     if not rest or path in table:
         table[path] = value
@@ -88,7 +87,7 @@ def _put(table: Tree, path: str, value: Any) -> None:
 
 
 def _addressed(line: str) -> str:
-    """Return a line with the section that its name belongs to: [trainer], unless it begins with another one."""
+    """Return a line prefixed with its section: [trainer], unless it starts with another one."""
     first, _, rest = line.partition(" =")[0].partition(".")
     own = first in SpecFile.model_fields if first != "budget" else rest in BudgetSection.model_fields
     return line if own or first in ("trainer", "space") else f"trainer.{line}"

@@ -1,4 +1,4 @@
-"""[method]: who trains, where that is not MAML++."""
+"""The section [method]: a method of your own instead of MAML++."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from trainers.sections import Section
 class MethodSection(Section):
     """[method]: a learner of your own; see docs/methods.md."""
 
-    use: str = Field(min_length=1, description='where it is: use = "my_project.methods:METHOD", or a registered name')
+    use: str = Field(min_length=1, description='your method: use = "my_project.methods:METHOD", or a registered name')
 
 
 def method_of(spec: str) -> KnownMethod:
@@ -27,7 +27,7 @@ def method_of(spec: str) -> KnownMethod:
 
 
 def read_method(tree: Tree) -> KnownMethod:
-    """Return who trains by the section [method] of a spec file. Raises InputError as `find_method`."""
+    """Return the method of a spec file's [method] section. Raises InputError as `find_method`."""
     section = tree.get("method")
     use = section.get("use") if isinstance(section, dict) else None
     return find_method(use) if isinstance(use, str) else MAMLPP

@@ -1,4 +1,4 @@
-"""A study described by Python objects: they are written as a spec file would say it, and read as one is."""
+"""Builds a study from Python objects, by converting them to a spec file's text."""
 
 from __future__ import annotations
 
@@ -44,10 +44,10 @@ def study_config(
     """Return the study that these objects describe. Its `spec_text` is the same study as a spec file.
 
     Args:
-        name: of the study; the same name in the same home goes on with it.
+        name: of the study; a study with the same name in the same home is resumed.
         data: such as `Glyphs()`, its name, or the section as a dict.
         trainer: a config, a preset's name, or the section as a dict (`{"preset": "maml", "inner.steps": 3}`).
-        space: of a search: a space, a ready space's name, or a dict of dotted setting -> Range, Choice or table.
+        space: of a search: a space, a predefined space's name, or a dict of dotted setting -> Range, Choice or table.
         sampler: of a search: Optuna's by name, or a dict of the name and its options.
         pruner: of a search, as the sampler.
         ablation: of an ablation: a design's name, or the section as a dict; its "arms" may be a dict of
@@ -78,7 +78,7 @@ def study_config(
 
 
 def from_tables(tables: Mapping[str, Any]) -> StudyConfig:
-    """Return the study of a spec file's tables; None is left out, and objects are written as a spec file says them.
+    """Return the study of a spec file's tables; None is left out, and objects are converted to tables.
 
     Raises SpecError.
     """
@@ -86,7 +86,7 @@ def from_tables(tables: Mapping[str, Any]) -> StudyConfig:
 
 
 def _plain(value: Any, where: str) -> Any:
-    """Return `value` as TOML can hold it. Raises SpecError naming what it cannot."""
+    """Return `value` as TOML types. Raises SpecError for other types."""
     if isinstance(value, Named):
         return {"name": value.name, **_plain(value.options, where)}
     if isinstance(value, Section):
@@ -117,7 +117,7 @@ def _named(section: Any, key: str) -> Any:
 
 
 def nearest_preset(config: TrainerConfig) -> Tree:
-    """Return [trainer] for exactly `config`: the preset from which it differs least, and what differs."""
+    """Return [trainer] for exactly `config`: the nearest preset and the differences."""
     found = [trainer_table(config)]
     for name in PRESETS:
         for size in SIZES:
@@ -128,7 +128,7 @@ def nearest_preset(config: TrainerConfig) -> Tree:
 
 
 def _read(tables: Tree) -> Trainer:
-    """Return [trainer] as it is read beside the others. Raises SpecError."""
+    """Return the parsed [trainer]. Raises SpecError."""
     if not isinstance(tables["trainer"], Mapping):
         raise SpecError(
             [f"trainer: must be a TrainerConfig, a preset's name or a table, not {show(tables['trainer'])}"]
@@ -140,9 +140,7 @@ def _read(tables: Tree) -> Trainer:
 
 
 def _read_space(space: Any, tables: Tree) -> SearchSpace:
-    """Return the space, without what of a SearchSpace, or of a ready space, can never have an effect. Raises
-    SpecError.
-    """
+    """Return the space without dimensions that can never have an effect. Raises SpecError."""
     base = _read(tables).tree
     try:
         found = space if isinstance(space, SearchSpace) else SearchSpace.from_table(_space_table(space))
@@ -154,7 +152,7 @@ def _read_space(space: Any, tables: Tree) -> SearchSpace:
 def _space_table(space: Any) -> Tree:
     table = _plain(_named(space, "preset"), "space")
     if not isinstance(table, dict):
-        raise InputError(f"space: must be a SearchSpace, a ready space's name or a table, not {show(space)}")
+        raise InputError(f"space: must be a SearchSpace, a predefined space's name or a table, not {show(space)}")
     return table
 
 

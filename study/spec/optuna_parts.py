@@ -1,4 +1,4 @@
-"""Optuna's samplers and pruners by the names of a spec file. Optuna is imported only when one is made."""
+"""Optuna's samplers and pruners by their names in spec files. Optuna is imported only when one is made."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ PRUNERS = {
 WILCOXON = "wilcoxon"
 """The pruner that compares seeds; all others compare epochs."""
 STARTUP_TRIALS = 8
-"""Random trials before a sampler that models begins to."""
+"""Random trials before a model-based sampler starts to model."""
 
 _CODE = (
     "gamma",
@@ -57,7 +57,7 @@ _CODE = (
     "consider_endpoints",
     "warn_independent_sampling",
 )
-"""Options that a spec file cannot or need not write: functions, objects, what Optuna deprecates."""
+"""Options that a spec file cannot set: functions, objects, deprecated ones."""
 
 
 def make_sampler(section: Named, seed: int) -> BaseSampler:
@@ -81,7 +81,7 @@ def make_sampler(section: Named, seed: int) -> BaseSampler:
             "constant_liar": True,
         }
         if section.options.get("multivariate") is False:
-            own["group"] = False  # Optuna refuses group without multivariate
+            own["group"] = False  # Optuna rejects group without multivariate
     elif section.name in ("gp", "cmaes"):
         own |= {"n_startup_trials": STARTUP_TRIALS}
     make = _class("sampler", SAMPLERS, optuna.samplers, section)
@@ -149,7 +149,7 @@ def _make(what: str, make: Any, section: Named, own: dict[str, Any], hidden: tup
         with _quiet():
             return make(**options)
     except (TypeError, ValueError, AssertionError) as error:
-        raise InputError(f"{what}: {section.name} refuses its options: {error}") from None
+        raise InputError(f"{what}: {section.name} rejects its options: {error}") from None
 
 
 _KINDS: dict[str, tuple[type, ...]] = {"bool": (bool,), "int": (int,), "float": (int, float), "str": (str,)}
@@ -164,13 +164,13 @@ def _fits(value: Any, annotation: str) -> bool:
 
 
 def _takes_code(name: str) -> bool:
-    """Whether a spec file cannot or need not write an option."""
+    """Whether an option cannot be set in a spec file."""
     return name.endswith(("_func", "_sampler")) or name in _CODE
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Silence Optuna's notes that an option is experimental: they are chosen here."""
+    """Silence Optuna's warnings about experimental options."""
     from optuna.exceptions import ExperimentalWarning
 
     with warnings.catch_warnings():

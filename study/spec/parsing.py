@@ -1,4 +1,4 @@
-"""A spec file or its text, read and checked as a whole before anything runs."""
+"""Reads and checks a whole spec file or text before anything runs."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def load_spec(path: Path) -> StudyConfig:
 
 
 def spec_text(path: Path) -> str:
-    """Return the text of the spec file at `path`. Raises SpecError if it is none, or has faults of spelling."""
+    """Return the text of the spec file at `path`. Raises SpecError if it cannot be read or sets something twice."""
     if path.is_dir():
         raise SpecError([f"{path} is a folder; name the spec file in it"])
     if not path.is_file():
@@ -65,7 +65,7 @@ def spec_text(path: Path) -> str:
 
 
 def beside(folder: Path, spec: StudyConfig) -> StudyConfig:
-    """Return the spec of a file in `folder`: relative places not in the working folder are looked for there."""
+    """Return the spec of a file in `folder`: relative data paths not in the working folder are resolved there."""
     data = spec.data
     if isinstance(data, ImageFolder):
         away = {name: moved_to(folder, place) for name, place in data.places.items() if not place.exists()}
@@ -76,7 +76,7 @@ def beside(folder: Path, spec: StudyConfig) -> StudyConfig:
 def parse_spec(text: str, started: bool = False) -> StudyConfig:
     """Return the study that the TOML `text` describes.
 
-    With `started` it is the text that a study was started with: names of settings by earlier versions are understood.
+    With `started`, it is the stored spec of a study, which may use setting names of earlier versions.
     Raises SpecError with everything that is wrong with it.
     """
     try:
@@ -84,7 +84,7 @@ def parse_spec(text: str, started: bool = False) -> StudyConfig:
     except tomllib.TOMLDecodeError as error:
         raise SpecError([f"not valid TOML: {error}"]) from None
     except RecursionError:
-        raise SpecError(["its tables or lists are nested too deeply to be read; a spec needs three levels"]) from None
+        raise SpecError(["its tables or lists are nested too deeply; a spec needs only three levels"]) from None
     if started:
         tree = with_new_names(tree)
     if renamed := renamed_settings(tree):
@@ -122,20 +122,20 @@ _SEARCH_ONLY = (
 
 
 def _unused(tree: Tree) -> list[str]:
-    """Return a line for each key that this kind of study never reads."""
+    """Return one line for each key that this kind of study does not use."""
     if "space" in tree and "ablation" in tree:
-        return ["[space] makes a search and [ablation] an ablation: a study is one of the two; leave one section out"]
+        return ["[space] makes it a search and [ablation] an ablation, but a study is only one of them; leave one out"]
     if "space" in tree:
         return []
     kind = "an ablation" if "ablation" in tree else "a file without [space]"
     present = set(flatten(tree)) | set(tree)
     return [
-        f"{path}: only a search uses it, and this is {kind}; leave it out" for path in _SEARCH_ONLY if path in present
+        f"{path}: only a search uses this, but this is {kind}; leave it out" for path in _SEARCH_ONLY if path in present
     ]
 
 
 def _caught(problems: list[str], read: Callable[[], T]) -> T | None:
-    """Return what `read` returns; what it finds wrong is added to `problems`."""
+    """Return what `read` returns; its errors are added to `problems`."""
     try:
         return read()
     except ValidationError as error:
@@ -151,14 +151,14 @@ def _search(spec: SpecFile, trainer: Trainer, space: SearchSpace, common: Tree) 
     if not spec.study.enqueue:
         problems += [
             f"trainer.{path}: the space searches {path}, so this value is never used; "
-            "leave one of the two out, or fix it under [space.fix]"
+            "leave out one of the two, or fix it under [space.fix]"
             for path in sorted(searched)
         ]
     base_tree = merge(trainer.tree, space.fixed)
     narrowed = _caught(problems, lambda: space.fit(base_tree))
     sampler, pruner = spec.sampler or Named(name="tpe"), spec.pruner or _default_pruner(spec)
     if not spec.budget.ends:
-        problems.append("budget: a search needs an end; write trials = ... or hours = ... under [budget]")
+        problems.append("budget: a search needs a limit; write trials = ... or hours = ... under [budget]")
     problems += _pruner_and_seeds(pruner, spec.study.seeds_per_trial)
     _caught(problems, lambda: make_sampler(sampler, spec.study.seed))
     _caught(problems, lambda: make_pruner(pruner, trainer.method.epochs(trainer.config)))
@@ -185,15 +185,15 @@ def _search(spec: SpecFile, trainer: Trainer, space: SearchSpace, common: Tree) 
 
 
 def _beyond_max_compute(config: StudyConfig) -> list[str]:
-    """Return what of `space.max_compute` no config keeps, as far as 200 random ones tell, and which presets do not."""
+    """Return errors if 200 random configs all exceed `space.max_compute`, or an enqueued preset does."""
     assert config.space is not None
     if config.space.max_compute is None:
         return []
     least = min(config.compute(one) for one, _ in config.space.samples(config.base_tree, 200))
     if least > config.space.max_compute:
         return [
-            f"space.max_compute = {config.space.max_compute:g}: of 200 random configs the cheapest takes {least:.3g}"
-            " times the base's compute; raise it, or widen the space towards cheaper ones"
+            f"space.max_compute = {config.space.max_compute:g}: the cheapest of 200 random configs needs {least:.3g}"
+            " times the base's compute; raise the limit, or widen the space towards cheaper configs"
         ]
     tries = ((name, config.beyond_max_compute(params)) for name, params in config.enqueued.items())
     return [f'study.enqueue "{name}": {message}' for name, message in tries if message]
@@ -215,8 +215,8 @@ def _late_rungs(pruner: Named, epochs: int) -> tuple[str, ...]:
     after = ", ".join(map(str, late))
     return (
         (
-            f"pruner: {pruner.name} stops trials after epoch {after} of {epochs}, when more than half of the training"
-            " is paid for; leave min_resource and min_early_stopping_rate out for rungs up to half"
+            f"pruner: {pruner.name} also stops trials after epoch {after} of {epochs}, when more than half of the"
+            " training is done; leave out min_resource and min_early_stopping_rate for rungs up to half"
         ),
     )
 
@@ -226,7 +226,7 @@ def _pruner_and_seeds(pruner: Named, seeds: int) -> list[str]:
         return [
             f"pruner.name: {WILCOXON} compares seeds, which needs study.seeds_per_trial of at least {FEWEST_SEEDS}, not"
             f" {seeds}; "
-            f'raise it, or choose a pruner of epochs ("successive_halving", "median", ...)'
+            f'raise it, or choose a pruner that compares epochs ("successive_halving", "median", ...)'
         ]
     if pruner.name not in ("none", WILCOXON) and seeds > 1:
         others = f'choose "{WILCOXON}"' if seeds >= FEWEST_SEEDS else 'choose "none"'
@@ -240,9 +240,9 @@ def _pruner_and_seeds(pruner: Named, seeds: int) -> list[str]:
 def _enqueue(
     names: tuple[str, ...], trainer: Trainer, space: SearchSpace, base_tree: Tree
 ) -> tuple[dict[str, dict[str, Any]], tuple[str, ...]]:
-    """Return preset name -> Optuna parameters, and notes on presets that the base changes beyond [trainer].
+    """Return preset name -> Optuna parameters, and notes on presets that differ in settings that are not searched.
 
-    A preset gives the values of what is searched; everything else stays as in the base.
+    A preset gives the values of searched settings; all other settings are the base's.
     """
     enqueued: dict[str, dict[str, Any]] = {}
     notes: list[str] = []

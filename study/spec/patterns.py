@@ -1,4 +1,4 @@
-"""What several sections of a spec file take: names, and lists of texts."""
+"""Field types shared by sections of a spec file: names, and lists of strings."""
 
 from __future__ import annotations
 

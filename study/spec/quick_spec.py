@@ -1,4 +1,4 @@
-"""The spec of `mamlab train` without a spec file: written from options, read like any other."""
+"""The spec of `mamlab train` without a spec file, built from its options."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ def quick_spec(
     settings: list[str] | None = None,
     name: str | None = None,
 ) -> StudyConfig:
-    """Return the study of one training; `settings` are texts such as "inner.steps=3", of TrainerConfig's paths.
+    """Return the study of one training; `settings` are trainer settings such as "inner.steps=3".
 
-    The name of the study is made from the other arguments, so that the same command goes on with the same
-    study and another starts another. Raises InputError.
+    The default name is derived from the other arguments, so that the same command resumes the same study. Raises
+    InputError.
     """
     preset, data, seed = preset or "mamlpp", data or "glyphs", seed or 0
     given = [(f"--set {text}", given_line(text)) for text in settings or []]
@@ -32,7 +32,7 @@ def quick_spec(
         given.append((f"--epochs {epochs}", f"budget.epochs = {epochs}"))
     refuse_twice([(f"--preset {preset}", "preset ="), *given])
     lines = [line for _, line in given]
-    known = preset if preset in PRESETS else "preset"  # what is wrong with it is said once
+    known = preset if preset in PRESETS else "preset"  # an unknown preset is reported once, below
     name = name or "-".join([known, data, f"seed{seed}", *_mark(lines)])
     text = (
         f"[study]\nname = {json.dumps(name)}\nseed = {seed}\n\n[data]\nsource = {json.dumps(data)}\n\n"
@@ -49,7 +49,7 @@ def _mark(lines: list[str]) -> list[str]:
 
 
 def _of_options(problem: str) -> str:
-    """Return what is wrong, by the option that said it."""
+    """Return an error message that names the option instead of the setting."""
     for section, option in (("trainer.preset", "--preset"), ("trainer.", "--set "), ("data.source", "--data")):
         if problem.startswith(section):
             return option + problem.removeprefix(section).replace(" = ", " ", section == "trainer.preset")

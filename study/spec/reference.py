@@ -1,6 +1,6 @@
-"""The reference of spec files, docs/spec.md, made from the types that read them.
+"""Generates docs/spec.md, the reference of spec files, from the types that read them.
 
-`python -m study.spec.reference` prints it; a test keeps the page equal to what is printed.
+`python -m study.spec.reference` prints it; a test checks that the page is up to date.
 """
 
 from __future__ import annotations
@@ -183,7 +183,7 @@ def _resolve(field: Schema, schema: Schema) -> Schema:
 
 
 def _object(field: Schema, schema: Schema) -> Schema | None:
-    """Return the table of settings that a field can be, if it can."""
+    """Return the table of settings among a field's types, or None."""
     for one in (field, *field.get("anyOf", ())):
         found = _resolve(one, schema)
         if "properties" in found:

@@ -1,6 +1,4 @@
-"""Settings that have a new name: refused in a spec that a user writes, understood in one that a study was started
-with.
-"""
+"""Renamed settings: an error in a new spec, translated in the stored spec of a started study."""
 
 from __future__ import annotations
 
@@ -11,7 +9,7 @@ RENAMED = {"data.turns": "data.rotations", "space.max_work": "space.max_compute"
 
 
 def renamed_settings(tree: dict[str, Any]) -> list[str]:
-    """Return a line for each setting of a spec that is written by its old name."""
+    """Return one line for each setting with an old name."""
     return [
         f"{old}: this setting is now called {new.partition('.')[2]}; rename it"
         for old, new in RENAMED.items()
@@ -20,7 +18,7 @@ def renamed_settings(tree: dict[str, Any]) -> list[str]:
 
 
 def with_new_names(tree: dict[str, Any]) -> dict[str, Any]:
-    """Return a spec, or a section by section table of settings, with the old names translated."""
+    """Return a spec, as tables by section, with old names replaced by new ones."""
     found = dict(tree)
     for old, new in RENAMED.items():
         (section, _, before), (_, _, now) = old.partition("."), new.partition(".")

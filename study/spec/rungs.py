@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 HALVING = ("successive_halving", "hyperband")
 """The pruners that have several."""
 EPOCHS = "budget.epochs"
-"""The setting that says how long a trial is; a space may search it."""
+"""The setting for the length of a trial; a space may search it."""
 
 
 def halving_options(section: Named, epochs: int) -> dict[str, Any]:
@@ -25,13 +25,12 @@ def halving_options(section: Named, epochs: int) -> dict[str, Any]:
 
 
 def are_placed(section: Named) -> bool:
-    """Whether the user says where the rungs are. Only then may one be beyond half of the epochs."""
+    """Whether the user places the rungs. Only then may they be in the second half of the epochs."""
     return bool({"min_resource", "min_early_stopping_rate"} & section.options.keys())
 
 
 def rungs(section: Named, epochs: int) -> list[int]:
-    """Return the epochs after which the pruner may stop a trial of `epochs` epochs, ascending; of all of Hyperband's
-    brackets.
+    """Return the epochs after which the pruner may stop a trial of `epochs` epochs, ascending (of all brackets).
 
     A rung is `min_resource * reduction_factor ** k`; the last epoch is none, as nothing is left to save there. Empty
     for a pruner without rungs.
@@ -54,7 +53,7 @@ def rungs(section: Named, epochs: int) -> list[int]:
 
 
 def late_rungs(section: Named, epochs: int) -> list[int]:
-    """Return the rungs beyond half of the epochs: what is stopped there has cost more than half of a whole trial."""
+    """Return the rungs in the second half: trials stopped there have used more than half of their epochs."""
     halves = section.name in HALVING
     return [rung for rung in rungs(section, epochs) if rung > epochs // 2] if halves else []
 
@@ -69,7 +68,7 @@ def up_to_half(pruner: type[BasePruner], epochs: int) -> type[BasePruner]:
             step = trial.last_step
             return step is not None and step <= trial.params.get(EPOCHS, epochs) // 2 and super().prune(study, trial)
 
-    UpToHalf.__name__ = UpToHalf.__qualname__ = pruner.__name__  # it is Optuna's to whoever prints it
+    UpToHalf.__name__ = UpToHalf.__qualname__ = pruner.__name__  # shown as Optuna's class
     return UpToHalf
 
 

@@ -1,4 +1,4 @@
-"""The data of a study that another one follows: known by its checksum, wherever its folder lies now."""
+"""Finds the data of an earlier study by its checksum, even if its folder was moved."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
 
 def checksum_of(records: Sequence[RunRecord]) -> str:
-    """Return the checksum of the data that the runs were trained on; "" if they do not say."""
+    """Return the checksum of the data that the runs were trained on; "" if unknown."""
     return next((found for record in records if (found := record.tags.get(names.TAG_DATA_CHECKSUM))), "")
 
 
 def recorded_path(client: Any, experiment_id: str) -> str:
-    """Return where the data of the study in this MLflow experiment lay when it last started; "" if it does not say."""
+    """Return the data folder of the study's last start from its MLflow experiment; "" if unknown."""
     parents = client.search_runs([experiment_id], f"tags.{names.TAG_ROLE} = '{names.ROLE_STUDY}'", max_results=1)
     return str(parents[0].data.tags.get(names.TAG_DATA_PATH, "")) if parents else ""
 
@@ -34,18 +34,17 @@ def recorded_path(client: Any, experiment_id: str) -> str:
 def with_same_data(
     spec: StudyConfig, checksum: str, home: Home, *, recorded: str = "", given: Path | None = None
 ) -> tuple[StudyConfig, ClassData]:
-    """Return the spec of a former study with the folder that holds its data, and the data.
+    """Return the spec of an earlier study with the folder of its data, and the data.
 
     Args:
-        spec: of the former study.
-        home: has the folder of what data sets are kept in.
-        checksum: of the data that it was trained on; "" if nobody knows, then the first folder that can be read is
-            taken.
-        recorded: the folder that it last started with. Looked at first, then that of its spec, relative to the working
+        spec: of the earlier study.
+        home: stores data sets.
+        checksum: of its data; "" if unknown, then the first readable folder is used.
+        recorded: the folder of its last start. It is tried first, then the spec's folder relative to the working
             folder, then (if the checksum is known) relative to the home's parent.
-        given: what the user names instead of these.
+        given: the user's choice, instead of these.
 
-    Raises DataError, naming each folder that was looked at and both checksums, if none holds the same data.
+    Raises DataError, listing each folder that was tried and both checksums, if none has the same data.
     """
     if given is not None and not isinstance(spec.data, ImageFolder):
         raise DataError(
@@ -60,43 +59,43 @@ def with_same_data(
             continue
         if not checksum or data.checksum == checksum:
             return one, data
-        problems.append(f"{place_of(one, home)} holds other data: its checksum is {data.checksum}")
+        problems.append(f"{place_of(one, home)} contains other data: its checksum is {data.checksum}")
     remedy = (
-        "name the folder that holds the same data with --data PATH"
+        "name the folder with the same data with --data PATH"
         if isinstance(spec.data, ImageFolder)
-        else "put the files back as they were, or use the versions of then"
+        else "restore its files, or use the package versions of that time"
     )
     raise DataError(
-        f'the data of the study "{spec.study.name}" (checksum {checksum or "unknown"}) is not here; {remedy}. Looked'
-        " at:\n" + "\n".join(f"  {problem}" for problem in problems)
+        f'the data of the study "{spec.study.name}" (checksum {checksum or "unknown"}) was not found; {remedy}.'
+        " Tried:\n" + "\n".join(f"  {problem}" for problem in problems)
     )
 
 
 def refuse_other_origin(config: StudyConfig, checksum: str) -> None:
-    """Raise DataError if the data of a study that follows a search is not what the search was trained on."""
+    """Raise DataError if a study that follows a search does not use the search's data."""
     origin = config.ablation.origin if config.ablation else None
     if origin and origin.data_checksum not in (None, checksum):
         place = f" in {config.data.path}" if isinstance(config.data, ImageFolder) else ""
         raise DataError(
             f'the search "{origin.search}" was trained on data with the checksum {origin.data_checksum}, but the'
-            f" data{place} has {checksum}: their numbers cannot stand side by side. Give [data] path the folder of the"
+            f" data{place} has {checksum}, so their results are not comparable. Set [data] path to the folder with the"
             " same data"
         )
 
 
 def place_of(spec: StudyConfig, home: Home) -> str:
-    """Return where the data of a spec is read from: its folder, or its name and the home's folder of data."""
+    """Return where a spec's data is read from: its folder, or its name and the home's data folder."""
     return (
         str(spec.data.path) if isinstance(spec.data, ImageFolder) else f"{spec.data.source} in {home.data.absolute()}"
     )
 
 
 def _candidates(spec: StudyConfig, recorded: str, given: Path | None, beside: Path | None) -> Iterator[StudyConfig]:
-    """Yield the spec with each folder to look at; `beside`: where a relative path may begin, too."""
+    """Yield the spec with each folder to try; relative paths are also resolved in `beside`."""
     if not isinstance(spec.data, ImageFolder):
         yield spec
         return
-    own = spec.data.places  # where a spec gave a relative one, it begins at the working folder
+    own = spec.data.places  # relative paths are resolved in the working folder
     moved = {name: moved_to(beside, place) for name, place in own.items()} if beside else own
     if given is not None:
         paths = [expanded(given).absolute()]

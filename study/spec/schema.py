@@ -1,6 +1,6 @@
-"""The JSON schema of spec files, made from the types that read them: for editors, and for programs that write specs.
+"""Generates the JSON schema of spec files, for editors and programs that write specs.
 
-It knows each section, setting and name; what depends on several settings together only a start checks.
+It covers sections, settings and names; rules that involve several settings are only checked when a study starts.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ def _trainer(schema: Tree, definitions: Mapping[str, Tree]) -> Tree:
         for name, table in own.items()
         for setting, field in _settings(table, definitions).items()
     }
-    preset = {"enum": list(PRESETS), "default": "mamlpp", "description": "the settings to start from"}
-    size = {"enum": list(SIZES), "description": "tasks and network of the preset; absent: by the data"}
+    preset = {"enum": list(PRESETS), "default": "mamlpp", "description": "the config to start from"}
+    size = {"enum": list(SIZES), "description": "task and network size of the preset; absent: chosen by the data set"}
     description = "a preset, and any settings that override it"
     return {
         "type": "object", "description": description, "additionalProperties": False,
@@ -71,8 +71,8 @@ DIMENSION: Tree = {
             "properties": {
                 "low": {"type": "number", "description": "the lowest value"},
                 "high": {"type": "number", "description": "the highest value"},
-                "log": {"type": "boolean", "description": "draw on a log scale"},
-                "step": {"type": "number", "description": "draw from a grid of this step"},
+                "log": {"type": "boolean", "description": "sample on a log scale"},
+                "step": {"type": "number", "description": "sample from a grid with this step"},
             },
         },
         {
@@ -87,15 +87,15 @@ def _space() -> Tree:
     """Return [space]: a preset, `fix`, `max_compute`, and a dimension for any setting, quoted or nested."""
     dimensions = {path: {"$ref": "#/$defs/Dimension"} for path in setting_paths()}
     tables = {path.partition(".")[0] for path in setting_paths() if "." in path}
-    nested = {name: {"type": "object", "description": "dimensions of its settings"} for name in sorted(tables)}
+    nested = {name: {"type": "object", "description": "ranges of its settings"} for name in sorted(tables)}
     return {
-        "type": "object", "description": "what a search varies", "additionalProperties": False,
+        "type": "object", "description": "the settings that a search varies", "additionalProperties": False,
         "properties": {
-            "preset": {"enum": list(SPACES), "description": "a ready space"},
-            "fix": {"type": "object", "description": "values of all trials"},
+            "preset": {"enum": list(SPACES), "description": "a predefined space"},
+            "fix": {"type": "object", "description": "settings with the same value in all trials"},
             "max_compute": {
                 "type": "number", "exclusiveMinimum": 0,
-                "description": "the most compute of a trial, as a multiple of the base's",
+                "description": "maximum compute of a trial, as a multiple of the base's",
             },
             **dimensions, **nested,
         },

@@ -1,4 +1,4 @@
-"""What a search draws its settings from, for its report."""
+"""The search space of a study, for its report."""
 
 from __future__ import annotations
 
@@ -18,13 +18,11 @@ def dimensions(space: SearchSpace) -> dict[str, dict[str, Any]]:
 
 
 def with_space(info: StudyInfo) -> StudyInfo:
-    """Return the study with what its settings were drawn from; read from its spec where an earlier version did not
-    record it.
-    """
+    """Return the study info with its search space, from the spec if an earlier version did not record it."""
     if not info.searched or info.space or not info.spec:
         return info
     try:
         space = parse_spec(info.spec, started=True).space
-    except SpecError:  # of another version: then the report takes the ranges from the trials
+    except SpecError:  # from another version: the report then takes the ranges from the trials
         return info
     return info if space is None else replace(info, space=dimensions(space))

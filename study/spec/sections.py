@@ -1,4 +1,4 @@
-"""The sections of a spec file (TOML), as types. `study.spec.config` reads them and checks them against one another."""
+"""The sections of a spec file (TOML) as types. `study.spec.parsing` checks them against each other."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class StudySection(Section):
 
     name: str = Field(
         pattern=NAME,
-        description="must be 1 to 64 letters, digits, dots, dashes and underscores, the first a letter or digit",
+        description="must be 1 to 64 letters, digits, dots, dashes and underscores, starting with a letter or digit",
     )
 
     @model_validator(mode="after")
@@ -114,7 +114,7 @@ class BudgetSection(Section):
 
     @property
     def ends(self) -> bool:
-        """Whether anything here ends a search."""
+        """Whether any limit here ends a search."""
         return any(limit is not None for limit in (self.trials, self.hours, self.cpu_hours, self.gpu_hours))
 
 
@@ -187,7 +187,7 @@ class ExecutionSection(Section):
 
 
 class SpecFile(Section):
-    """A whole spec file, section by section; [trainer] and [space] are read against the trainer's own types."""
+    """A whole spec file, section by section; [trainer] and [space] are validated separately."""
 
     study: StudySection = Field(description='add a section [study] with name = "..."')
     data: DataConfig = Field(description='add a section [data] with source = "..."')

@@ -1,4 +1,4 @@
-"""The score of a trial of several seeds."""
+"""The score of a trial with several seeds."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import Literal
 
 Score = Literal["mean", "lower_bound"]
 FEWEST_SEEDS = 5
-"""Of a group that the Wilcoxon pruner may stop."""
+"""Fewest seeds per trial for the Wilcoxon pruner."""
 
 Results = Mapping[int, tuple[str, float | None]]
-"""Seed -> state and score of a run that has ended."""
+"""Seed -> state and score of an ended run."""
 
 
 def group_score(values: Sequence[float], how: Score, sign: int = 1) -> float:
@@ -23,8 +23,8 @@ def group_score(values: Sequence[float], how: Score, sign: int = 1) -> float:
 
 
 def is_over(results: Results, seeds: int, *, one_by_one: bool, stop: bool) -> bool:
-    """Whether a trial of so many `seeds` with these `results` has ended: all have; seed by seed, also by one that
-    failed or by a pruner's `stop`.
+    """Whether a trial with `seeds` seeds and these `results` has ended: all seeds have; `one_by_one`, also if one
+    failed or a pruner said `stop`.
     """
     failed = any(state != "complete" for state, _ in results.values())
     return len(results) == seeds or (one_by_one and (failed or stop))

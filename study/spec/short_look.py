@@ -1,4 +1,4 @@
-"""A short look at every trial; the best of them go on to their end (Egele et al. 2024, arXiv 2404.04111)."""
+"""Pruner `short_look`: trains every trial briefly, then continues the best (Egele et al. 2024, arXiv 2404.04111)."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ if TYPE_CHECKING:
 
 SHORT_LOOK = "short_look"
 ONE_IN = 6
-"""One trial of so many goes on."""
+"""One in this many trials is continued."""
 
 
 def look_options(section: Named, epochs: int) -> dict[str, Any]:
-    """Return the options of the pruner for runs of `epochs` epochs: those of the spec, defaults filled in."""
+    """Return the pruner's options for runs of `epochs` epochs: the spec's, with defaults."""
     return {"epochs": max(1, epochs // 9), "one_in": ONE_IN} | section.options
 
 
 def short_look() -> type[BasePruner]:
-    """Return the class of the pruner. It stops every trial after `epochs` epochs; which ones go on, as other trials,
-    is told by `study.engine.continuation`.
+    """Return the pruner class. It stops every trial after `epochs` epochs; `study.engine.continuation` then continues
+    the best as new trials.
     """
     import optuna.pruners
 

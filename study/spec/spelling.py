@@ -1,4 +1,4 @@
-"""How a spec file writes its settings: dotted paths may be quoted or nested, so TOML lets one setting stand twice."""
+"""Finds settings that a spec file sets twice: TOML allows it, since dotted paths may be quoted or nested."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import Any
 from trainers.error_messages import show
 
 Leaf = tuple[str, str, Any]
-"""A value of a file: its dotted path, how the file spells that, and the value."""
+"""A value in a file: its dotted path, that path as written in the file, and the value."""
 NUL = "\0"
 
 
 def problems_of(text: str) -> list[str]:
-    """Return a line for each setting that the TOML `text` sets twice, and for each text with a NUL character.
+    """Return one line for each setting that the TOML `text` sets twice, and for each string with a NUL character.
 
-    What is no TOML has none: whoever reads it says what is wrong.
+    Empty for invalid TOML, which the parser reports.
     """
     try:
         return problems_in(tomllib.loads(text))
@@ -25,7 +25,7 @@ def problems_of(text: str) -> list[str]:
 
 
 def problems_in(tree: Mapping[str, Any]) -> list[str]:
-    """Return the same for tables that were read, or were written in Python."""
+    """Return the same for parsed tables, or tables made in Python."""
     leaves = list(_leaves(tree))
     return [*_with_nul(leaves), *_twice(leaves), *_searched_twice(tree), *_fixed_otherwise(tree)]
 
@@ -43,31 +43,31 @@ def _leaves(tree: Any, path: str = "", spelled: str = "") -> Iterator[Leaf]:
 
 def _with_nul(leaves: list[Leaf]) -> list[str]:
     return [
-        f"{path.replace(NUL, '')}: has a NUL character, which no path and no store can hold; leave it out"
+        f"{path.replace(NUL, '')}: contains a NUL character, which paths and databases do not allow; remove it"
         for path, _, value in leaves
         if NUL in path or (isinstance(value, str) and NUL in value)
     ]
 
 
 def _twice(leaves: list[Leaf]) -> Iterator[str]:
-    """Yield what is set twice: the same path, or a component that is "off" and has settings below."""
+    """Yield settings that are set twice: the same path, or a component that is "off" but has settings."""
     seen: dict[str, str] = {}
     for path, spelled, _ in leaves:
         if path in seen and (not path.startswith("space.") or path.startswith("space.fix.")):
-            yield f"{path}: it is set twice, as {seen[path]} and as {spelled}; leave one out"
+            yield f"{path}: set twice, as {seen[path]} and as {spelled}; leave one out"
         seen.setdefault(path, spelled)
     for path, _, value in leaves:
         below = next((other for other in seen if other.startswith(f"{path}.")), None)
         if below and value != "on":
-            yield f"{path}: it is set to {show(value)}, and {below} is set, too; leave one out"
+            yield f"{path}: set to {show(value)}, but {below} is set too; leave one out"
 
 
 def _searched_twice(tree: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the dimensions of [space] that have a quoted and a nested table."""
+    """Yield dimensions of [space] that have both a quoted and a nested table."""
     space = tree.get("space")
     tables = list(_tables(space)) if isinstance(space, Mapping) else []
     for path in sorted({path for path in tables if tables.count(path) > 1}):
-        yield f"space.{path}: it is searched twice, by a quoted and by a nested table; leave one out"
+        yield f"space.{path}: defined twice, as a quoted and as a nested table; leave one out"
 
 
 def _tables(tree: Mapping[str, Any], path: str = "") -> Iterator[str]:
@@ -80,7 +80,7 @@ def _tables(tree: Mapping[str, Any], path: str = "") -> Iterator[str]:
 
 
 def _fixed_otherwise(tree: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the settings to which [trainer] and [space] fix give two values."""
+    """Yield settings with different values in [trainer] and [space] fix."""
     space, trainer = tree.get("space"), tree.get("trainer")
     fix = space.get("fix") if isinstance(space, Mapping) else None
     if not (isinstance(fix, Mapping) and isinstance(trainer, Mapping)):
@@ -88,4 +88,4 @@ def _fixed_otherwise(tree: Mapping[str, Any]) -> Iterator[str]:
     fixed = {path: value for path, _, value in _leaves(fix)}
     for path, _, value in _leaves(trainer):
         if path in fixed and fixed[path] != value:
-            yield f"trainer.{path}: it is {show(value)} here and {show(fixed[path])} in [space] fix; leave one out"
+            yield f"trainer.{path}: {show(value)} here, but {show(fixed[path])} in [space] fix; leave one out"

@@ -1,4 +1,4 @@
-"""Whether all that a study can train fits its data and this machine: found before anything trains."""
+"""Checks before training whether every config of a study fits its data and this machine."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from trainers.requirements import check, check_shape
 from .config import SpecError, StudyConfig
 
 POINTS = 200
-"""Random configs of a search's space that are looked at, beside the largest of all."""
+"""Number of random configs of a search space that are checked, besides the largest one."""
 
 
 SIZES = ("episodes.ways", "episodes.shots", "episodes.queries", "model.blocks")
@@ -31,16 +31,14 @@ SIZES = ("episodes.ways", "episodes.shots", "episodes.queries", "model.blocks")
 
 @dataclass(frozen=True)
 class Need:
-    """One of what tasks or the network need of the data: the settings that decide it, how much it is, and what refuses
-    too much.
-    """
+    """One requirement on the data: the settings that determine it, its size in a config, and the check."""
 
     paths: tuple[str, ...]
     size: Callable[[TrainerConfig], int]
     check: Callable[[TrainerConfig], None]
 
     def why_not(self, config: TrainerConfig) -> str:
-        """Return why the data do not meet the need of `config`; empty if they do."""
+        """Return why the data does not meet the requirement of `config`; empty if it does."""
         try:
             self.check(config)
         except DataError as error:
@@ -67,7 +65,7 @@ def _needs(config: StudyConfig, data: ClassData | None) -> list[Need]:
 
 
 class LargestParams(FixedParams):
-    """A trial whose every answer is the one that needs most of the data."""
+    """A trial that always suggests the value that requires the most data."""
 
     def __init__(self) -> None:
         super().__init__({})
@@ -82,15 +80,13 @@ class LargestParams(FixedParams):
         return low + (high - low) // step * step
 
     def suggest_categorical(self, name: str, choices: Any) -> Any:
-        """Return the largest number; of words the one that shrinks images most, or the first."""
+        """Return the largest number; for strings, the one that shrinks images most, or the first."""
         numbers = [choice for choice in choices if isinstance(choice, int | float)]
         return max(numbers) if numbers else "max_pool" if "max_pool" in choices else choices[0]
 
 
 def refuse_untrainable(config: StudyConfig, data: ClassData) -> None:
-    """Raise ValueError for what cannot be trained on `data` here: DataError that names the arm, SpecError for a
-    space.
-    """
+    """Raise DataError for an arm, or SpecError for a space, with configs that cannot be trained on `data` here."""
     if not config.method.is_mamlpp:
         return
     if config.space is not None:
@@ -106,9 +102,7 @@ def refuse_untrainable(config: StudyConfig, data: ClassData) -> None:
 
 
 def space_problems(config: StudyConfig, data: ClassData | None) -> list[str]:
-    """Return a line for each need of what a search can draw that `data` does not meet; without data, of their images'
-    size.
-    """
+    """Return one line for each requirement of the space that `data` does not meet (None: only the image size)."""
     largest, *random = _drawn(config)
     problems = []
     for need in _needs(config, data):
@@ -120,16 +114,14 @@ def space_problems(config: StudyConfig, data: ClassData | None) -> list[str]:
 
 
 def _drawn(config: StudyConfig) -> list[TrainerConfig]:
-    """Return the largest config of a space and random ones, no more compute than the space allows; those that are none
-    are left out.
-    """
+    """Return the largest config of a space and random ones, without invalid ones and those above max_compute."""
     assert config.space is not None
     most, found = config.space.max_compute, list[TrainerConfig]()
     draws: list[Trial] = [LargestParams(), *config.space.draws(POINTS)]
     for draw in draws:
         try:
             one = config.space.suggest(draw, config.base_tree)[0]
-        except (InputError, ValidationError):  # what `mamlab space check` says
+        except (InputError, ValidationError):  # `mamlab space check` reports these
             continue
         if most is None or config.compute(one) <= most:
             found.append(one)
@@ -137,16 +129,16 @@ def _drawn(config: StudyConfig) -> list[TrainerConfig]:
 
 
 def _where(need: Need, config: StudyConfig) -> str:
-    """Return where in the spec file that stands which decides the need."""
+    """Return the setting in the spec file that determines the requirement."""
     assert config.space is not None
     searched = [path for path in need.paths if path in config.space.dimensions]
     return " and ".join(f"space.{path}" for path in searched) or f"trainer.{need.paths[0]}"
 
 
 def started_from(config: StudyConfig) -> Config:
-    """Return a search's base config, its tasks and network no larger or smaller than the space has them.
+    """Return a search's base config with task and network sizes clipped to the space.
 
-    The space may search them because the base's own do not fit the data.
+    The space may search them because the base's own sizes do not fit the data.
     """
     if config.space is None or not config.method.is_mamlpp:
         return config.base

@@ -1,4 +1,4 @@
-"""Who trains, as a training's identity has it: a function by its address, and the source of its module."""
+"""The training function in a training's fingerprint: its address, and the source of its module."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from trainers.known_method import MAMLPP as MAMLPP_METHOD
 from trainers.known_method import KnownMethod
 
 MAMLPP = "trainers.training:train"
-"""The function that trains unless another one is named."""
+"""The default training function."""
 
 
 def trained_by(address: str) -> str:
-    """Return what a fingerprint has of the function `address` ("module:name"); empty for MAML++'s own.
+    """Return the part of a fingerprint for the function `address` ("module:name"); empty for MAML++'s own.
 
-    It is the address with the SHA-256 of the module's file: two projects may call different code alike, and code
-    changes. Raises InputError if workers could not import the module.
+    It includes the SHA-256 of the module's file, because names may clash and code changes. Raises InputError if workers
+    could not import the module.
     """
     if address == MAMLPP:
         return ""
@@ -47,8 +47,8 @@ def refuse_other_trainer(study: str, found: str, what: str, method: KnownMethod 
     """
     if found and method.is_mamlpp:
         raise InputError(
-            f'study "{study}" was trained by {found.partition(" ")[0]}, not by MAML++, and mamlab {what} would take its'
-            f" configs and weights for MAML++'s. Its results are shown by: mamlab report {study}"
+            f'study "{study}" was trained by {found.partition(" ")[0]}, not by MAML++, so mamlab {what} cannot use its'
+            f" configs and weights. To see its results: mamlab report {study}"
         )
 
 
@@ -63,7 +63,7 @@ def _source(address: str) -> Path:
         spec = None
     if spec is None or not spec.origin or not Path(spec.origin).is_file():
         raise InputError(
-            f"{where}: workers import the module {module}, and there is no such file in the folders of imports; put the"
-            " function into a module beside your script, or name its folder in PYTHONPATH"
+            f"{where}: workers cannot import the module {module}; put the function into a module beside your script, or"
+            " add its folder to PYTHONPATH"
         )
     return Path(spec.origin)

@@ -1,4 +1,4 @@
-"""[trainer]: a preset with the settings that are laid over it."""
+"""The section [trainer]: a preset and the settings that override it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Trainer:
 
 
 def read_trainer(spec: Tree, method: KnownMethod = MAMLPP) -> Trainer:
-    """Return the preset with the settings of [trainer] laid over it; the size comes from the data's, if not given."""
+    """Return the preset overridden by the settings in [trainer]; the default size depends on the data set."""
     typed = merge({}, spec.get("trainer", {}))
     size = _size(typed, spec) if method.is_mamlpp else ""
     try:

@@ -1,6 +1,4 @@
-"""Spec files that mamlab writes: what follows from a study, as a file that can be read, changed, run again and
-cited.
-"""
+"""Spec files that mamlab writes, for studies that follow another one."""
 
 from __future__ import annotations
 
@@ -26,9 +24,7 @@ from .parsing import load_spec, parse_spec
 
 
 def base_tables(config: StudyConfig, trainer: Config, name: str, seed: int) -> Tree:
-    """Return the sections that a study of `trainer` on the data of `config` has, whatever it does: study, data,
-    trainer, execution.
-    """
+    """Return the common sections of a study of `trainer` on the data of `config`: study, data, trainer, execution."""
     data = {"source": config.data.source, **config.data.model_dump(mode="json", exclude_defaults=True)}
     execution = config.execution.model_dump(mode="json", exclude_defaults=True, exclude={"keep"})
     method = {} if config.method.is_mamlpp else {"method": {"use": config.method.address}}
@@ -56,7 +52,7 @@ def _without_none(tree: Tree) -> Tree:
 
 
 def difference(base: Config, config: Config, method: KnownMethod = MAMLPP) -> Tree:
-    """Return what `config` sets otherwise than `base`, by dotted path: the overrides of an arm."""
+    """Return the settings in which `config` differs from `base`, by dotted path: the overrides of an arm."""
     before, after = (flatten(one.model_dump(mode="json")) for one in (base, config))
     absent = (
         {"inner.evaluation_steps": config.inner.steps} if method.is_mamlpp else {}
@@ -67,10 +63,10 @@ def difference(base: Config, config: Config, method: KnownMethod = MAMLPP) -> Tr
 
 
 def write_spec(home: Home, tables: Tree, comment: str) -> tuple[Path, StudyConfig]:
-    """Write HOME/specs/NAME.toml, with `comment` above, and return the file and what it says.
+    """Write HOME/specs/NAME.toml, headed by `comment`; return the file and its study.
 
-    A file that is there and says the same is left as it is, and goes on with the data that is meant now. Raises
-    ValueError, with the way out, if it says something else, or is no spec file, or cannot be written.
+    An existing file with the same study is kept, and used with the given data. Raises ValueError if the file describes
+    another study, is invalid, or cannot be written.
     """
     name = tables["study"]["name"]
     file = home.root / "specs" / f"{name}.toml"
@@ -81,7 +77,7 @@ def write_spec(home: Home, tables: Tree, comment: str) -> tuple[Path, StudyConfi
         there = _load(file)
         if _said(there) != _said(config):
             raise InputError(
-                f"{file} exists and differs from the spec that would be written now; run that file (you may add arms"
+                f"{file} already exists and differs from the spec to be written; run that file (you may add arms"
                 f" and seeds to it) with: {home.command(config.command, str(file))}, or start another study with:"
                 " --name NAME"
             )
@@ -95,13 +91,13 @@ def _load(file: Path) -> StudyConfig:
         return load_spec(file)
     except InputError as error:
         raise InputError(
-            f"{error}\n{file} is where the new spec file would be written; mend it, move it away, or start another"
+            f"{error}\nThe new spec would be written to {file}; fix that file, move it away, or start another"
             " study with: --name NAME"
         ) from None
 
 
 def retraining_spec(home: Home, config: StudyConfig, trainer: Config, seed: int, name: str) -> Path:
-    """Write the spec of one training, and return its file."""
+    """Write the spec of a single training, and return its file."""
     tables = base_tables(config, trainer, name, seed)
     file, found = write_spec(home, tables, f'One run of the study "{config.study.name}", to be trained again.')
     assert found.method.same_training(found.base, trainer)
@@ -109,21 +105,19 @@ def retraining_spec(home: Home, config: StudyConfig, trainer: Config, seed: int,
 
 
 def without_folder(text: str) -> str:
-    """Return a spec's text to publish: of absolute paths of its data only the last name, as the rest is of the
-    author's machine.
-    """
+    """Return a spec's text for publication, with absolute data paths cut to their last part."""
     try:
         data = tomllib.loads(text)["data"]
         paths = [Path(data[name]) for name in PLACES if name in data]
     except (KeyError, TypeError, tomllib.TOMLDecodeError):  # no data, or no spec that can be read
         return text
-    for path in sorted(paths, key=lambda one: -len(str(one))):  # a list of pictures may lie in their folder
+    for path in sorted(paths, key=lambda one: -len(str(one))):  # longest first: paths may contain each other
         text = text.replace(str(path), path.name) if path.is_absolute() and path.name else text
     return text
 
 
 def _said(config: StudyConfig) -> Any:
-    """Return what a spec asks for; who does the work may differ, and where the data lies."""
+    """Return what must be equal in two specs of the same study; execution and data folder may differ."""
     frozen = config.frozen_part()
     for name in PLACES:
         frozen["data"].pop(name, None)
@@ -134,10 +128,8 @@ def _said(config: StudyConfig) -> Any:
 
 
 def stored_spec(text: str, study: str) -> StudyConfig:
-    """Return the study that the spec stored with its results describes. Raises SpecError, each line with the study's
-    name.
-    """
+    """Return the study of a stored spec. Raises SpecError, with the study's name in each line."""
     try:
         return parse_spec(text, started=True)
     except SpecError as error:
-        raise SpecError([f'the spec that study "{study}" ran with: {line}' for line in error.problems]) from None
+        raise SpecError([f'stored spec of study "{study}": {line}' for line in error.problems]) from None

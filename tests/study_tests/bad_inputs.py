@@ -24,8 +24,8 @@ name = "../x"
 source = "glyphs"
 """,
         (
-            "study.name: must be 1 to 64 letters, digits, dots, dashes and underscores, the first a letter or digit, "
-            'not "../x"',
+            "study.name: must be 1 to 64 letters, digits, dots, dashes and underscores, starting with a letter or "
+            'digit, not "../x"',
         ),
     ),
     "no study name": (
@@ -36,8 +36,8 @@ source = "glyphs"
 source = "glyphs"
 """,
         (
-            "study.name: missing; must be 1 to 64 letters, digits, dots, dashes and underscores, the first a letter or "
-            "digit",
+            "study.name: missing; must be 1 to 64 letters, digits, dots, dashes and underscores, starting with a "
+            "letter or digit",
         ),
     ),
     "no [study]": (
@@ -270,7 +270,7 @@ preset = "mamlpp"
 [ablation]
 design = "both"
 """,
-        ("[space] makes a search and [ablation] an ablation: a study is one of the two; leave one section out",),
+        ("[space] makes it a search and [ablation] an ablation, but a study is only one of them; leave one out",),
     ),
     "a sampler in an ablation": (
         HEAD
@@ -280,7 +280,7 @@ name = "tpe"
 [ablation]
 design = "both"
 """,
-        ("sampler: only a search uses it, and this is an ablation; leave it out",),
+        ("sampler: only a search uses this, but this is an ablation; leave it out",),
     ),
     "an unknown design": (
         HEAD
@@ -450,7 +450,7 @@ lr = 0.01
 preset = "mamlpp"
 """,
         (
-            "trainer.outer.lr: the space searches outer.lr, so this value is never used; leave one of the two out, or "
+            "trainer.outer.lr: the space searches outer.lr, so this value is never used; leave out one of the two, or "
             "fix it under [space.fix]",
         ),
     ),
@@ -529,7 +529,7 @@ name = "percentile"
 percentile = 300.0
 """,
         (
-            "pruner: percentile refuses its options: Percentile must be between 0 and 100 inclusive, but got "
+            "pruner: percentile rejects its options: Percentile must be between 0 and 100 inclusive, but got "
             "percentile=300.0.",
         ),
     ),
@@ -556,7 +556,7 @@ name = "wilcoxon"
 """,
         (
             "pruner.name: wilcoxon compares seeds, which needs study.seeds_per_trial of at least 5, not 1; raise it, "
-            'or choose a pruner of epochs ("successive_halving", "median", ...)',
+            'or choose a pruner that compares epochs ("successive_halving", "median", ...)',
         ),
     ),
     "a bound of one seed": (
@@ -620,7 +620,7 @@ high = 3
 [space]
 preset = "mamlpp"
 """,
-        ("budget: a search needs an end; write trials = ... or hours = ... under [budget]",),
+        ("budget: a search needs a limit; write trials = ... or hours = ... under [budget]",),
     ),
     "no workers, and two more": (
         HEAD

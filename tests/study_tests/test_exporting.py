@@ -189,7 +189,7 @@ def test_a_spec_that_was_changed_is_not_written_over(tmp_path: Path) -> None:
     file.write_text(file.read_text() + "\n# mine\n")
     assert promote(search, Home(tmp_path), 1, 8, None)[0] == file  # a comment changes nothing
     assert file.read_text().endswith("# mine\n")
-    differs = r"differs from the spec that would be written now.* mamlab ablate .*, or start another study with: --name"
+    differs = r"differs from the spec to be written.* mamlab ablate .*, or start another study with: --name"
     with pytest.raises(ValueError, match=differs):
         promote(search, Home(tmp_path), 1, 9, None)
     assert promote(search, Home(tmp_path), 1, 9, "other")[1].study.name == "other"

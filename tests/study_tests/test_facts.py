@@ -194,7 +194,7 @@ def test_choices_that_are_one_training_stop_a_new_study_and_not_one_that_was_sta
 def test_a_stored_spec_that_is_refused_now_is_a_line_with_the_study() -> None:
     text = SEARCH.format(trials=2, workers=1).replace("[space]", '[space]\n"msl.epochs" = { choices = [1, 1.0] }')
     with pytest.raises(
-        SpecError, match=r'the spec that study "hunt" ran with: space\.msl\.epochs\.choices: 1 and 1\.0 are equal'
+        SpecError, match=r'stored spec of study "hunt": space\.msl\.epochs\.choices: 1 and 1\.0 are equal'
     ):
         stored_spec(text, "hunt")
 

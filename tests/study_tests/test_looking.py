@@ -75,9 +75,9 @@ def test_where_the_home_cannot_be_written_a_look_is_said_and_lines_that_are_not_
 @pytest.mark.parametrize(
     ("more", "problem"),
     [
-        ("looks = [8, 8]", r"looks must rise, not \[8, 8\]"),
-        ("looks = [8, 12]\nseeds = 16", r"seeds = 16 must be the last of looks = \[8, 12\]; leave seeds out"),
-        ("stop_early = true", r"stop_early needs looks to stop at"),
+        ("looks = [8, 8]", r"looks must increase, not \[8, 8\]"),
+        ("looks = [8, 12]\nseeds = 16", r"seeds = 16 must equal the last of looks = \[8, 12\]; leave out seeds"),
+        ("stop_early = true", r"stop_early needs at least two looks"),
         ("margin = 0", r"ablation\.margin"),
         ("looks = [1, 8]", r"ablation\.looks"),
     ],
@@ -88,7 +88,9 @@ def test_looks_that_cannot_be_are_refused(more: str, problem: str) -> None:
 
 
 def test_a_first_look_that_cannot_decide_is_refused_also_where_few_seeds_are_allowed() -> None:
-    with pytest.raises(SpecError, match=r"with 6 seeds p is at least 0\.0312, and the first look is tested at 0\.0115"):
+    with pytest.raises(
+        SpecError, match=r"with 6 seeds p is at least 0\.0312, but the first look is tested at level 0\.0115"
+    ):
         refuse_underpowered(config("looks = [6, 16]\nallow_underpowered = true\n"))
     refuse_underpowered(config("looks = [8, 16]\n"))
     (test,) = declared_tests(config("looks = [8, 16]\n")).values()

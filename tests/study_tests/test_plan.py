@@ -113,12 +113,14 @@ def test_arms_that_differ_in_rates_alone_are_measured_once(data: ClassData) -> N
 def test_a_family_that_would_miss_a_large_effect_is_refused_saying_how_many_seeds_find_it() -> None:
     with pytest.raises(SpecError) as caught:
         refuse_underpowered(ablation(5))
-    finds = "finds an effect of 2 standard deviations of a paired difference in 0 % of studies; 80 % needs"
+    power = (
+        "has only 0 % power to detect a large effect (2 standard deviations of a paired difference); 80 % power needs"
+    )
     assert caught.value.problems == [
-        f'ablation.seeds = 5: the family "leave one out" (2 in one test) {finds} 7 seeds',
-        f'ablation.seeds = 5: the family "add one in" (2 in one test) {finds} 7 seeds',
-        f'ablation.seeds = 5: the family "whole method" (1 in one test) {finds} 6 seeds',
-        "train more seeds, declare smaller [[ablation.families]], or write allow_underpowered = true under [ablation]",
+        f'ablation.seeds = 5: the family "leave one out" (2 comparisons in one test) {power} 7 seeds',
+        f'ablation.seeds = 5: the family "add one in" (2 comparisons in one test) {power} 7 seeds',
+        f'ablation.seeds = 5: the family "whole method" (1 comparison in one test) {power} 6 seeds',
+        "use more seeds, declare smaller [[ablation.families]], or write allow_underpowered = true under [ablation]",
     ]
     refuse_underpowered(ablation(6))
     refuse_underpowered(ablation(3, "allow_underpowered = true\n"))
@@ -133,7 +135,7 @@ def test_ablate_refuses_before_anything_is_written(tmp_path: Path, capsys: pytes
     spec = tmp_path / "spec.toml"
     spec.write_text(BOTH + "seeds = 2\n")
     assert run(["ablate", str(spec), "--home", str(tmp_path / "home")]) == 2
-    assert "finds an effect of 2 standard deviations" in capsys.readouterr().err
+    assert "power to detect a large effect (2 standard deviations" in capsys.readouterr().err
     assert not (tmp_path / "home").exists()
 
 

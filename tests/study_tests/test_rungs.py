@@ -122,7 +122,7 @@ def test_a_rung_beyond_half_that_the_user_places_is_a_note_and_no_error(
 ) -> None:
     text = SPEC + '[pruner]\nname = "successive_halving"\nmin_resource = 2\n'
     (note,) = parse_spec(text).notes
-    assert note.startswith("pruner: successive_halving stops trials after epoch 18 of 20, when more than half")
+    assert note.startswith("pruner: successive_halving also stops trials after epoch 18 of 20, when more than half")
     (tmp_path / "late.toml").write_text(text)
     assert run(["space", "check", str(tmp_path / "late.toml"), "--home", str(tmp_path)]) == 0
     said = capsys.readouterr().out

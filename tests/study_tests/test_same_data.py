@@ -100,8 +100,8 @@ def test_a_published_search_is_not_followed_on_other_data_of_that_name(
     assert run([*command, str(here / "runs" / "reports" / "se"), "--home", str(tmp_path)]) == 2
     said = " ".join(capsys.readouterr().err.split())
     (known,) = checksums(here / "runs", "se")
-    assert f'the data of the study "se" (checksum {known}) is not here' in said
-    assert re.search(rf"{re.escape(str(there / 'pics'))} holds other data: its checksum is [0-9a-f]{{64}}", said)
+    assert f'the data of the study "se" (checksum {known}) was not found' in said
+    assert re.search(rf"{re.escape(str(there / 'pics'))} contains other data: its checksum is [0-9a-f]{{64}}", said)
     assert "--data PATH" in said
     assert not (tmp_path / "specs").exists()
 
@@ -116,7 +116,7 @@ def test_data_that_moved_is_named_with_an_option(
         assert run(export) == 2
         said = " ".join(capsys.readouterr().err.split())
         assert f"path {here / 'pics'} is not a folder" in said
-        assert f"{here.parent / 'there' / 'pics'} holds other data" in said
+        assert f"{here.parent / 'there' / 'pics'} contains other data" in said
         assert run([*export, "--data", "../here/moved"]) == 0
         assert (tmp_path / "model" / "config.json").is_file()
     finally:

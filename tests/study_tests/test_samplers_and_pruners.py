@@ -110,7 +110,7 @@ def test_no_trial_takes_more_work_than_the_space_allows_and_none_is_spent_on_tha
     two, three = ({"outer.lr": 0.001, "inner.steps": steps} for steps in (2, 3))
     assert config.beyond_max_compute(two) == ""
     assert config.beyond_max_compute(three).endswith(
-        "times the base's compute, and space.max_compute is 0.5; raise that, or leave it out"
+        "times the base's compute, but space.max_compute is 0.5; raise that limit, or remove it"
     )
     assert config.compute(config.space.suggest(FixedParams(three), config.base_tree)[0]) > 0.5
 
@@ -129,6 +129,6 @@ def test_a_search_within_a_limit_of_work_that_goes_on_draws_what_it_would_have_d
 
 def test_a_preset_beyond_the_limit_of_work_cannot_be_enqueued() -> None:
     with pytest.raises(
-        ValueError, match=r'study.enqueue "maml": it takes 1 times the base\'s compute, and space.max_compute is 0.5'
+        ValueError, match=r'study.enqueue "maml": it needs 1 times the base\'s compute, but space.max_compute is 0.5'
     ):
         search(study='enqueue = ["maml"]', space="max_compute = 0.5")

@@ -114,8 +114,8 @@ def test_the_checkpoints_of_the_worst_are_not_kept(tmp_path: Path, monkeypatch: 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ("one_in = 1", "pruner: short_look refuses its options: one_in must be at least 2, not 1"),
-        ("epochs = 0", "pruner: short_look refuses its options: epochs must be at least 1, not 0"),
+        ("one_in = 1", "pruner: short_look rejects its options: one_in must be at least 2, not 1"),
+        ("epochs = 0", "pruner: short_look rejects its options: epochs must be at least 1, not 0"),
         ("few = 3", "pruner.few: "),
     ],
 )

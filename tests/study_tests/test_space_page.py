@@ -87,4 +87,4 @@ def test_a_limit_of_work_that_no_config_keeps_is_refused(
 ) -> None:
     spec.write_text(SPEC.replace("max_compute = 1.5", "max_compute = 0.01"))
     assert run(["space", "check", str(spec), "--home", str(tmp_path)]) == 2
-    assert "space.max_compute = 0.01: of 200 random configs the cheapest takes 0." in capsys.readouterr().err
+    assert "space.max_compute = 0.01: the cheapest of 200 random configs needs 0." in capsys.readouterr().err

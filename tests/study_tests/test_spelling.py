@@ -18,41 +18,40 @@ from study.spec.spelling import problems_of
     [
         (
             '[trainer]\n"inner.steps" = 3\n[trainer.inner]\nsteps = 4\n',
-            'trainer.inner.steps: it is set twice, as trainer."inner.steps" and as trainer.inner.steps; leave one out',
+            'trainer.inner.steps: set twice, as trainer."inner.steps" and as trainer.inner.steps; leave one out',
         ),
         (
             '[space."outer.lr"]\nlow = 1\nhigh = 2\n[space.outer.lr]\nlow = 3\nhigh = 4\n',
-            "space.outer.lr: it is searched twice, by a quoted and by a nested table; leave one out",
+            "space.outer.lr: defined twice, as a quoted and as a nested table; leave one out",
         ),
         (
             '[space."outer.lr"]\nlow = 1\nhigh = 2\n[space.outer.lr]\nchoices = [1, 2]\n',
-            "space.outer.lr: it is searched twice, by a quoted and by a nested table; leave one out",
+            "space.outer.lr: defined twice, as a quoted and as a nested table; leave one out",
         ),
         (
             '[space.fix]\n"inner.steps" = 3\ninner = { steps = 3 }\n',
-            'space.fix.inner.steps: it is set twice, as space.fix."inner.steps" and as space.fix.inner.steps; leave '
-            "one out",
+            'space.fix.inner.steps: set twice, as space.fix."inner.steps" and as space.fix.inner.steps; leave one out',
         ),
         (
             '[trainer]\ninner.steps = 3\n[space.fix]\n"inner.steps" = 5\n',
-            "trainer.inner.steps: it is 3 here and 5 in [space] fix; leave one out",
+            "trainer.inner.steps: 3 here, but 5 in [space] fix; leave one out",
         ),
         (
             '[[ablation.arms]]\nname = "a"\nset = { "outer.lr" = 1.0, outer = { lr = 2.0 } }\n',
-            'ablation.arms.1.set.outer.lr: it is set twice, as ablation.arms.1.set."outer.lr" and as '
+            'ablation.arms.1.set.outer.lr: set twice, as ablation.arms.1.set."outer.lr" and as '
             "ablation.arms.1.set.outer.lr; leave one out",
         ),
         (
             '[trainer]\nmsl = "off"\n"msl.epochs" = 3\n',
-            'trainer.msl: it is set to "off", and trainer.msl.epochs is set, too; leave one out',
+            'trainer.msl: set to "off", but trainer.msl.epochs is set too; leave one out',
         ),
         (
             '[data]\nsource = "image_folder"\npath = "pi\\u0000cs"\n',
-            "data.path: has a NUL character, which no path and no store can hold; leave it out",
+            "data.path: contains a NUL character, which paths and databases do not allow; remove it",
         ),
         (
             '[study]\nname = "a"\nenqueue = [{ csv = "a\\u0000.csv" }]\n',
-            "study.enqueue.1.csv: has a NUL character, which no path and no store can hold; leave it out",
+            "study.enqueue.1.csv: contains a NUL character, which paths and databases do not allow; remove it",
         ),
     ],
 )
@@ -80,15 +79,15 @@ def test_a_file_is_refused_and_what_a_study_ran_with_before_can_still_be_read(
     text = '[study]\nname = "a"\n[data]\nsource = "glyphs"\n[trainer]\n"inner.steps" = 3\n[trainer.inner]\nsteps = 4\n'
     (file := tmp_path / "a.toml").write_text(text)
     assert parse_spec(text).base.inner.steps == 4
-    with pytest.raises(SpecError, match="it is set twice"):
+    with pytest.raises(SpecError, match="set twice"):
         load_spec(file)
     assert mamlab(["train", str(file), "--home", str(tmp_path / "runs")]) == 2
-    assert capsys.readouterr().err.startswith(f"error: {file}:\n         trainer.inner.steps: it is set twice, as ")
+    assert capsys.readouterr().err.startswith(f"error: {file}:\n         trainer.inner.steps: set twice, as ")
     assert not (tmp_path / "runs").exists()
 
 
 def test_what_stands_twice_in_python_s_tables_is_refused_too() -> None:
-    with pytest.raises(SpecError, match=r"trainer\.inner\.steps: it is set twice"):
+    with pytest.raises(SpecError, match=r"trainer\.inner\.steps: set twice"):
         study_config("a", data="glyphs", trainer={"inner.steps": 3, "inner": {"steps": 4}})
     assert study_config("a", data="glyphs", trainer={"inner.steps": 3, "inner": {"lr": 0.5}}).base.inner.steps == 3
 

@@ -66,9 +66,9 @@ def test_the_same_name_with_another_source_is_another_trainer(tmp_path: Path, mo
     ("address", "message"),
     [
         ("train", r'trainer = "train": must be a function as "module:name"'),
-        ("no_such_module:train", "workers import the module no_such_module, and there is no such file"),
-        ("no_such.module:train", "workers import the module no_such.module, and there is no such file"),
-        ("__main__:train", "workers import the module __main__, and there is no such file"),
+        ("no_such_module:train", "workers cannot import the module no_such_module"),
+        ("no_such.module:train", "workers cannot import the module no_such.module"),
+        ("__main__:train", "workers cannot import the module __main__"),
     ],
 )
 def test_a_trainer_that_no_worker_can_import_is_named(address: str, message: str, tmp_path: Path) -> None:

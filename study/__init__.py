@@ -1,4 +1,4 @@
-"""Studies: from a spec file to trials, runs, databases and reports."""
+"""Studies: run a spec file as trials and runs, store them, and report the results."""
 
 from .hiding import refuse_hidden
 

@@ -1,4 +1,4 @@
-"""The git commit that this code is of, never that of another repository around an installed copy. Light to import."""
+"""The git commit of this code, never that of another repository around an installed copy. Fast to import."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from contextlib import suppress
 from pathlib import Path
 
 BUILT = "commit.txt"
-"""In the folder of this file, in a wheel: the commit that it was built from."""
+"""File beside this one in a wheel: the commit that it was built from."""
 
 
 def source_commit(package: Path = Path(__file__).parent) -> str | None:
-    """Return the commit of the checkout that the folder `package` is part of, or else of the build, or else None."""
+    """Return the commit of the checkout that contains `package`, else the build's commit, else None."""
     with suppress(OSError):
         return checkout_commit(package.parent) or (package / BUILT).read_text().strip() or None
     return None
@@ -29,7 +29,7 @@ def checkout_commit(root: Path) -> str | None:
 
 
 def _git(root: Path, *arguments: str) -> str | None:
-    # In a hook of git, GIT_DIR and its like name the repository that is committed to.
+    # In a git hook, GIT_DIR and similar variables name the repository of the commit.
     clean = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     with suppress(OSError):
         done = subprocess.run(

@@ -1,6 +1,6 @@
 """The progress display: a live table in a terminal, plain lines elsewhere, nothing if quiet.
 
-The driver hands a `StudyProgress` to a view whenever something happened; a view only reads it.
+The driver passes a `StudyProgress` to a view after every event; a view only reads it.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ View = Callable[[StudyProgress], None]
 
 PROGRESS_SECONDS = 30.0
 WIDE = 100
-"""Columns from which running rows have bars."""
+"""Minimum terminal width for progress bars of running runs."""
 ESTIMATE_AFTER = 3.0
 """The remaining time is shown only after this many seconds: earlier estimates are too rough."""
 
 
 @contextmanager
 def open_view(console: Console, quiet: bool = False) -> Iterator[View]:
-    """Give the view that fits `console`: live if it is a terminal, else lines; `quiet` shows nothing."""
+    """Yield a view for `console`: a live table in a terminal, else lines; `quiet` shows nothing."""
     if quiet:
         yield lambda progress: None
     elif console.is_terminal:
@@ -43,13 +43,13 @@ def open_view(console: Console, quiet: bool = False) -> Iterator[View]:
 
 
 class PlainView:
-    """One line for each run that ends, and one on the whole every `every` seconds."""
+    """Prints one line for each ended run, and a summary line every `every` seconds."""
 
     def __init__(self, console: Console, every: float = PROGRESS_SECONDS, clock: Callable[[], float] = time.monotonic):
         self._console, self._every, self._clock = console, every, clock
-        self._told_messages: tuple[str, ...] = ()
-        self._told_away = False
-        self._told = clock()
+        self._shown_messages: tuple[str, ...] = ()
+        self._shown_away = False
+        self._shown_at = clock()
 
     def __call__(self, progress: StudyProgress) -> None:
         """Print what is new in `progress`."""
@@ -57,26 +57,26 @@ class PlainView:
         if progress.doing:
             self._print(f"{progress.doing} ...")
             return
-        for line in new_lines(progress, self._told_messages):
+        for line in new_lines(progress, self._shown_messages):
             self._print(line)
-        self._told_messages = progress.messages
-        if progress.away and not self._told_away:
+        self._shown_messages = progress.messages
+        if progress.away and not self._shown_away:
             self._print(progress.away)
-        self._told_away = bool(progress.away)
+        self._shown_away = bool(progress.away)
         done = progress.finished or progress.interrupted
-        if done or self._clock() - self._told >= self._every:
+        if done or self._clock() - self._shown_at >= self._every:
             self._print(progress_line(progress))
-            self._told = self._clock()
+            self._shown_at = self._clock()
 
     def _print(self, line: str) -> None:
         say(self._console, line)
 
 
-def new_lines(progress: StudyProgress, told: tuple[str, ...] = ()) -> list[str]:
-    """Return a line for each run that has just ended, and the notices that were not `told` before."""
+def new_lines(progress: StudyProgress, shown: tuple[str, ...] = ()) -> list[str]:
+    """Return one line for each run that has just ended, and the messages that were not `shown` before."""
     count = f"{ended(progress.counts)}/{progress.planned}" if progress.planned else str(ended(progress.counts))
     lines = [f"{_ended_line(row, state, progress.metric)} ({count})" for row, state in progress.just_ended]
-    return lines + [message for message in progress.messages if message not in told]
+    return lines + [message for message in progress.messages if message not in shown]
 
 
 def _ended_line(row: RunningRow, state: str, metric: Metric) -> str:
@@ -86,7 +86,7 @@ def _ended_line(row: RunningRow, state: str, metric: Metric) -> str:
 
 
 def progress_line(progress: StudyProgress) -> str:
-    """Return the whole study in one line."""
+    """Return a one-line summary of the study."""
     head = (
         f"{progress.study}: {ended(progress.counts)}"
         + (f" of {progress.planned}" if progress.planned else "")
@@ -103,7 +103,7 @@ def progress_line(progress: StudyProgress) -> str:
 
 
 class LiveView:
-    """A table that is drawn again and again in its place, four times a second."""
+    """A table that is redrawn in place, four times a second."""
 
     def __init__(self, console: Console):
         self._progress: StudyProgress | None = None
@@ -139,7 +139,7 @@ def render(progress: StudyProgress, width: int, since: float = 0.0) -> Renderabl
     if progress.running:
         parts.append(_running_table(progress, width, since))
     parts.append(_counts(progress.counts))
-    if progress.best_value is not None and progress.kind == "search":  # an ablation's best single seed says nothing
+    if progress.best_value is not None and progress.kind == "search":  # an ablation's best single seed means nothing
         parts.append(_best(progress, width))
     parts.append(_times(progress, since))
     parts += [Text(f"! {message}", style=WARNS) for message in progress.messages[-3:]]
@@ -164,7 +164,7 @@ def _bar(done: int, total: int, width: int) -> ProgressBar:
 
 
 def _running_table(progress: StudyProgress, width: int, since: float) -> Table:
-    """Return a row a run; an arm has its seed beside it, and a narrow terminal no bars."""
+    """Return a table of running runs, with seeds for arms, and bars if the terminal is wide enough."""
     rows, metric = progress.running, progress.metric
     arms, bars = any(row.arm for row in rows), width >= WIDE
     table = plain_table()

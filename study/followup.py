@@ -1,8 +1,7 @@
-"""Follow-up studies of a search: its best trials on fresh seeds, and the ablation of its winner, each as a spec file.
+"""Follow-up studies of a search, as spec files: its best trials on fresh seeds, and the ablation of its winner.
 
 A search's best validation accuracy is biased upward, because the trial was selected by it. So a follow-up trains on
-seeds that the search has not used; the spec names the search, the trials and their scores there, and the report shows
-both.
+seeds that the search has not used. Its spec records the search, the trials and their scores, and the report shows both.
 """
 
 from __future__ import annotations
@@ -40,7 +39,7 @@ AGAINST_BASE = "against the base"
 
 
 class FollowError(InputError):
-    """The study cannot have a follow-up; the message says why and what to do."""
+    """The study cannot be followed up; the message says why and what to do."""
 
 
 @dataclass(frozen=True)
@@ -57,30 +56,30 @@ class Winner:
 
     @property
     def origin(self) -> Tree:
-        """What [ablation.origin.trials] says of it."""
+        """Its entry in [ablation.origin.trials]."""
         return {"number": self.trial.number, "score": round(self.trial.value.mean, 6), "seeds": self.trial.value.n}
 
 
 @dataclass(frozen=True)
 class Searched:
-    """A search: its spec, and its complete trials, the best first, no two of the same training."""
+    """A search: its spec, and its complete trials, best first, without duplicate configs."""
 
     name: str
     spec: StudyConfig
-    """With the folder in which its data lies now."""
+    """With the current folder of its data."""
     winners: tuple[Winner, ...]
     data_checksum: str = ""
-    """Of the data that its trials were trained on; "" if nobody knows."""
+    """Of the data that its trials were trained on; "" if unknown."""
     notes: tuple[str, ...] = ()
-    """What the user should know of it: runs that are missing, a name of its experiment."""
+    """Notes for the user: missing runs, a renamed experiment."""
 
     @property
     def fresh_seed(self) -> int:
-        """The first seed that no trial of the search had."""
+        """The first seed that the search has not used."""
         return max(self.spec.seeds) + 1
 
     def winner(self, trial: int | None = None) -> Winner:
-        """Return the best trial, or the one of that number. Raises FollowError."""
+        """Return the best trial, or the one with that number. Raises FollowError."""
         numbers = [winner.trial.number for winner in self.winners]
         if trial is not None and trial not in numbers:
             known = ", ".join(str(number) for number in sorted(n for n in numbers if n is not None))
@@ -89,10 +88,10 @@ class Searched:
 
 
 def read_search(study: str, home: Home, data: Path | None = None) -> Searched:
-    """Return the search of that name, or of the report in that folder; `data` is the folder of its data, if that moved.
+    """Return the search with that name, or of the report in that folder; `data` is its data folder, if it was moved.
 
-    Raises FollowError if it is none, or has no complete trial, ReportError if there is no such study, DataError if its
-    data is not found.
+    Raises FollowError if it is not a search or has no complete trial, ReportError if there is no such study, DataError
+    if its data is not found.
     """
     folder = Path(study)
     published = is_export(folder)
@@ -130,11 +129,10 @@ def read_search(study: str, home: Home, data: Path | None = None) -> Searched:
 def promote(
     search: Searched, home: Home, best: int, seeds: int, name: str | None, equal_compute: bool = False
 ) -> tuple[Path, StudyConfig]:
-    """Write the spec that trains the `best` trials of a search, and its base config, on `seeds` fresh seeds; return
-    file and study.
+    """Write the spec that retrains the `best` trials of a search and its base config on `seeds` fresh seeds.
 
-    With `equal_compute` the base trains on more iterations, as many as take the compute of the costliest of these
-    trials. Raises FollowError, ValueError for a spec file of that name which says something else.
+    With `equal_compute`, the base trains more iterations, to use as much compute as the most expensive of these trials.
+    Returns file and study. Raises FollowError, ValueError if another spec file of that name exists.
     """
     base = _base_name(search.spec) + (", longer" if equal_compute else "")
     method = search.spec.method
@@ -168,9 +166,9 @@ def promote(
 def ablate_winner(
     search: Searched, home: Home, trial: int | None, seeds: int | None, name: str | None
 ) -> tuple[Path, StudyConfig]:
-    """Write the spec that leaves each component of the winner out, on fresh seeds; return file and study.
+    """Write the spec that leaves out each component of the winner in turn, on fresh seeds; return file and study.
 
-    Without `seeds`, as many as find a large effect in 80 % of studies. Raises FollowError if no component is on.
+    Default `seeds`: enough for 80 % power to detect a large effect. Raises FollowError if no component is on.
     """
     winner, method = search.winner(trial), search.spec.method
     on = [component for component in method.components if getattr(winner.config, component) != "off"]
@@ -214,9 +212,7 @@ def _write(
 
 
 def _longer(spec: StudyConfig, winners: Sequence[Winner]) -> Config:
-    """Return the base with so many iterations an epoch that none of the winners takes more compute (which is linear in
-    them).
-    """
+    """Return the base with enough iterations per epoch to match the compute of the most expensive winner."""
     base, iterations = started_from(spec), spec.base.budget.iterations
 
     def trained(count: int) -> Config:

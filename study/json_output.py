@@ -1,4 +1,4 @@
-"""What commands print for other programs: one JSON object on standard output, in a schema with a version."""
+"""JSON output of commands: one object on standard output, with a schema version."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from typing import Any
 
 SCHEMA = 1
-"""Raised when a key is removed or means something else; a new key raises nothing."""
+"""Incremented when a key is removed or changes its meaning, not for new keys."""
 
 
 def print_json(command: str, content: Mapping[str, Any]) -> None:
-    """Print `content` with the schema's version and the command; what is no finite number is null."""
+    """Print `content` with the schema version and the command; infinities and NaN become null."""
     tree = _plain({"schema": SCHEMA, "command": command, **content})
     sys.stdout.write(json.dumps(tree, indent=2, ensure_ascii=False, allow_nan=False, default=str) + "\n")
 

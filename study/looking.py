@@ -1,4 +1,4 @@
-"""Looks at an ablation: a result that is shown is recorded, and a study may end at the look that decides it."""
+"""Interim looks at an ablation: records each result that is shown, and stops a study at the look that decides it."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from .stores.look_record import LookRecord
 
 
 def looked(info: StudyInfo, records: Sequence[RunRecord], home: Home) -> StudyInfo:
-    """Return the study with the looks that were taken at it, this one among them.
+    """Return the study info with all looks so far, including this one.
 
-    Called by whatever shows an ablation's comparisons. A set of complete seeds is recorded once; where the home cannot
-    be written a note says so.
+    Every command that shows an ablation's comparisons calls this. Each set of complete seeds is recorded once; if the
+    home cannot be written, a note says so.
     """
     if info.kind != names.ABLATION:
         return info
@@ -46,21 +46,19 @@ def looked(info: StudyInfo, records: Sequence[RunRecord], home: Home) -> StudyIn
 def run_to_decision(
     config: StudyConfig, home: Home, show: Callable[[StudyProgress], None], **options: Any
 ) -> StudyProgress:
-    """Run a study as `run_study` does; with `stop_early`, look by look, until every comparison is decided."""
+    """Run a study like `run_study`; with `stop_early`, look by look, until every comparison is decided."""
     if config.ablation is None or not config.ablation.stop_early:
         return run_study(config, home, show, **options)
     for look in config.ablation.looks[:-1]:
         part = replace(config, ablation=config.ablation.model_copy(update={"seeds": look}))
         try:
             last = run_study(part, home, show, **options)
-        except (
-            StudyChanged
-        ):  # it has more seeds than this look already; if anything else changed, the whole run refuses it
+        except StudyChanged:  # it already has more seeds than this look; the full run below reports any other change
             continue
         if not last.finished:
             return last
         if decided(_found(config.study.name, home)):
-            note = f"Every comparison is decided with {look} seeds, so no more are trained (stop_early)."
+            note = f"Every comparison is decided after {look} seeds, so no more are trained (stop_early)."
             return replace(last, notes=(*last.notes, note))
     return run_study(config, home, show, **options)
 

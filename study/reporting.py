@@ -48,7 +48,7 @@ class ReportChoices:
             )
 
     def applied(self, info: StudyInfo) -> StudyInfo:
-        """Return the study as it is to be reported."""
+        """Return the study info with these options."""
         info = info if self.paper is None else replace(info, paper=self.paper)
         if self.ui_address:
             info = replace(info, mlflow_address=self.ui_address)
@@ -61,9 +61,7 @@ def report_from_store(study: str, home: Home, choices: ReportChoices = ReportCho
 
 
 def report_of(study: str, home: Home, choices: ReportChoices = ReportChoices()) -> tuple[Path, StudyInfo]:
-    """Write the report of a study in `home`; return its page, and the study as it was found. Raises ReportError if
-    there is no such study.
-    """
+    """Write the report of a study in `home`; return its page and the study info. Raises ReportError if not found."""
     info, records = load(study, home)
     info = looked(info, records, home)
     return write_report(info, records, home, choices), info
@@ -74,7 +72,7 @@ def write_report(
 ) -> Path:
     """Write the report of a study whose runs in `home` are `records`; return its page.
 
-    One that goes to the home's own folder is kept in MLflow, too. Raises ReportError.
+    A report in the home's own folder is also stored in MLflow. Raises ReportError.
     """
     folder = choices.out or _default_folder(home, info, records)
     page = build_report(records, choices.applied(info), folder)
@@ -84,16 +82,14 @@ def write_report(
 
 
 def report_from_files(source: Path, home: Home, choices: ReportChoices = ReportChoices()) -> Path:
-    """Write a report from the files of an earlier one; return its page. Raises ReportError if they are not all
-    there.
-    """
+    """Write a report from the files of an earlier one; return its page. Raises ReportError if files are missing."""
     info, records = from_files(source)
     info = with_space(info)
     return build_report(records, choices.applied(info), choices.out or _default_folder(home, info, records))
 
 
 def _default_folder(home: Home, info: StudyInfo, records: Sequence[RunRecord]) -> Path:
-    """Return HOME/reports/STUDY; what lies there and is no report of these runs is set aside, as STUDY.1 and so on."""
+    """Return HOME/reports/STUDY; if it is not a report of these runs, it is first renamed to STUDY.1 and so on."""
     folder = home.reports / info.name
     try:
         refuse_others(folder, records, info)
@@ -108,7 +104,7 @@ def _default_folder(home: Home, info: StudyInfo, records: Sequence[RunRecord]) -
 
 
 def _attach(home: Home, info: StudyInfo, records: Sequence[RunRecord], folder: Path) -> None:
-    """Keep the report with the study's parent run, and a summary run for each arm below it; show them in the UI."""
+    """Store the report with the study's parent run, and a summary run for each arm; add views to the UI."""
     client = open_mlflow(home)
     for run in client.search_runs([info.experiment_id], f"tags.{names.TAG_ROLE} = '{names.ROLE_STUDY}'", max_results=1):
         for name in report_files(folder):

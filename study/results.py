@@ -1,4 +1,4 @@
-"""What a study has reached: its runs and what is said of it, read from its home."""
+"""The results of a study: its info and runs, read from its home."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .stores.urls import shown
 
 
 def load(study: str, home: Home, afresh: bool = False) -> tuple[StudyInfo, list[RunRecord]]:
-    """Return a study and its runs; what its last report exported is not read again, unless `afresh`.
+    """Return a study's info and runs; runs exported by its last report are read from there, unless `afresh`.
 
     Links lead to where `mamlab ui` served last, unless the store is a server. Raises StoreUnreachable, ReportError.
     """
@@ -34,7 +34,7 @@ def load(study: str, home: Home, afresh: bool = False) -> tuple[StudyInfo, list[
 
 
 def warnings(info: StudyInfo) -> tuple[str, ...]:
-    """Return what whoever goes on with a study's runs should know: what its store says, and that runs are missing."""
+    """Return notes for commands that use a study's runs, including missing runs."""
     return (*info.notes, *([info.missing] if info.missing else []))
 
 

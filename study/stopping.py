@@ -1,4 +1,4 @@
-"""Ctrl-C, SIGTERM and a closed terminal as something that the driver asks about, not something that hits it."""
+"""Stop signals: Ctrl-C, SIGTERM and SIGHUP set a flag that the driver polls."""
 
 from __future__ import annotations
 
@@ -11,15 +11,13 @@ _entered: list[StopSignals] = []
 
 
 def stop_signals() -> list[signal.Signals]:
-    """Return what ends a command, also where a parent had it ignored; but a closed terminal does not end one of
-    `nohup`.
-    """
+    """Return the stop signals, even if the parent process ignored them; except SIGHUP under `nohup`."""
     kept = signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
     return [signal.SIGINT, signal.SIGTERM, *([] if kept else [signal.SIGHUP])]
 
 
 class StopSignals:
-    """Counts stop signals while it is entered, in the main thread only; the old handlers come back at the end."""
+    """Context manager that counts stop signals (main thread only) and then restores the old handlers."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -38,7 +36,7 @@ class StopSignals:
             signal.signal(number, signal.SIG_DFL if handler is None else handler)  # None: not set from Python
 
     def request(self) -> None:
-        """Ask for a stop as a signal does."""
+        """Request a stop, like a signal."""
         self.count += 1
 
     def _note(self, number: int, frame: FrameType | None) -> None:
@@ -46,6 +44,6 @@ class StopSignals:
 
 
 def raise_if_stopped() -> None:
-    """Raise KeyboardInterrupt if a stop signal was only counted: for who waits, deep in a call, for another process."""
+    """Raise KeyboardInterrupt if a stop signal was counted: for loops that wait deep inside a call."""
     if threading.current_thread() is threading.main_thread() and any(stop.count for stop in _entered):
         raise KeyboardInterrupt

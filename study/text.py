@@ -1,4 +1,4 @@
-"""How states, settings and notes are written for people: one format each; numbers are in `reports.text`."""
+"""Text formats of states, settings and notes; numbers are in `reports.text`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rich.table import Table
 from reports import records
 
 GOOD, RUNS, WARNS, BAD = "#008700", "#5f87af", "#af5f00", "#d70000"
-"""Colours that can be read on white and on black (contrast of 3.5 to each at least)."""
+"""Colours that are readable on white and on black (contrast of at least 3.5)."""
 COLOURS = {
     "complete": GOOD, "pruned": "#767676", "diverged": "#af5faf", "out_of_memory": BAD, "failed": BAD,
     "interrupted": WARNS, "running": RUNS, "waiting": "default",
@@ -19,12 +19,12 @@ COLOURS = {
 
 
 def states(counts: Mapping[str, int]) -> list[tuple[str, int]]:
-    """Return the states that occur, in the order of a run's life, and how many runs are in each."""
+    """Return the states that occur with their number of runs, in the order of a run's life."""
     return [(state, counts[state]) for state in records.STATES if counts.get(state)]
 
 
 def ended(counts: Mapping[str, int]) -> int:
-    """Return how many runs have come to an end that is not an interruption."""
+    """Return how many runs have ended, without interrupted ones."""
     return sum(counts.get(state, 0) for state in records.ENDED)
 
 
@@ -34,28 +34,28 @@ def short(value: Any) -> str:
 
 
 def short_label(label: str, kind: str) -> str:
-    """Return a trial's label without its settings, where these are shown beside it; other labels as they are."""
+    """Return a trial's label without its settings, which are shown beside it; other labels unchanged."""
     return label.partition(" ")[0] if kind == "search" else label
 
 
 def searched_settings(searched: Sequence[str], params: Mapping[str, str]) -> dict[str, str]:
-    """Return what a run had of the searched settings; one that was not active is absent."""
+    """Return a run's searched settings; inactive ones are absent."""
     return {name: params[name] for name in sorted(searched) if name in params}
 
 
 def say(console: Console, text: object, style: str | None = None) -> None:
-    """Print a text as it is: nothing in it is markup, and only the terminal breaks its lines."""
+    """Print a text without markup and without wrapping its lines."""
     console.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
 
 
 def print_notes(console: Console, notes: Iterable[str]) -> None:
-    """Print a line for each note."""
+    """Print one line per note."""
     for note in notes:
         say(console, f"note: {note}")
 
 
 def plain_table(*columns: str, numbers: Collection[str] = ()) -> Table:
-    """Return a table without lines: texts on the left, folded where they are long, and `numbers` on the right."""
+    """Return a table without borders: text left-aligned and folded, `numbers` right-aligned."""
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     for title in columns:
         table.add_column(title, overflow="fold", justify="right" if title in numbers else "left")

@@ -1,7 +1,6 @@
-"""Configs that a search tries first, as Optuna parameters: presets, the best trials of another study, rows of a CSV
-file.
+"""Warm start: the configs that a search tries first, from presets, another study's best trials, or a CSV file.
 
-Presets are read with the spec; the others when the search starts, from the home and the file system.
+Presets are resolved with the spec; the others when the search starts.
 """
 
 from __future__ import annotations
@@ -29,11 +28,10 @@ Params = dict[str, Any]
 
 
 def warm_started(config: StudyConfig, home: Home) -> StudyConfig:
-    """Return `config` with all that `study.enqueue` names resolved to Optuna parameters, and a note for what is missing
-    of a study.
+    """Return `config` with the entries of `study.enqueue` resolved to Optuna parameters, and notes on missing runs.
 
-    Raises SpecError, a line for each row or trial that the space does not contain or that takes more compute than it
-    allows, and for a file or a study that is not there.
+    Raises SpecError with one line for each row or trial that is not in the space or exceeds its max_compute, and for
+    each missing file or study.
     """
     found, problems, notes = dict[str, Params](), list[str](), list(config.notes)
     for entry in config.study.enqueue:
@@ -42,8 +40,8 @@ def warm_started(config: StudyConfig, home: Home) -> StudyConfig:
             continue
         try:
             if isinstance(entry, FormerBest):
-                source, told = _former(config, home, entry)
-                notes += told
+                source, more = _former(config, home, entry)
+                notes += more
             else:
                 source = _known(config, entry)
             found.update(source)
@@ -55,9 +53,7 @@ def warm_started(config: StudyConfig, home: Home) -> StudyConfig:
 
 
 def _former(config: StudyConfig, home: Home, entry: FormerBest) -> tuple[dict[str, Params], list[str]]:
-    """Return the best complete trials of a search or runs of an ablation, by "STUDY best 1", ..., and what is to be
-    said of it.
-    """
+    """Return the best complete trials of a search, or runs of an ablation, by "STUDY best 1", ..., and notes."""
     from .results import load, warnings
 
     where = f'study.enqueue study = "{entry.study}"'
@@ -83,10 +79,9 @@ def _former(config: StudyConfig, home: Home, entry: FormerBest) -> tuple[dict[st
 
 
 def _known(config: StudyConfig, entry: KnownConfigs) -> dict[str, Params]:
-    """Return the rows of a CSV file by "FILE:LINE"; its columns are dotted paths, an empty cell leaves the base's
-    value.
+    """Return the rows of a CSV file by "FILE:LINE". Columns are dotted settings; an empty cell means the base's value.
 
-    Lines that begin with # are passed over.
+    Lines that start with # are skipped.
     """
     assert config.space is not None
     where = f'study.enqueue csv = "{entry.csv}"'
@@ -111,9 +106,9 @@ def _known(config: StudyConfig, entry: KnownConfigs) -> dict[str, Params]:
 
 
 def _file(where: str, name: str, folder: Path | None) -> Path:
-    """Return the CSV file of that name beside the spec, or else in the working folder.
+    """Return the CSV file with that name beside the spec, or else in the working folder.
 
-    Raises ValueError if both have another one.
+    Raises ValueError if both exist and differ.
     """
     places = [one / expanded(Path(name)) for one in (folder, Path.cwd()) if one is not None]
     there = [place for place in places if place.is_file()]
@@ -165,7 +160,7 @@ def _params_of_row(config: StudyConfig, row: dict[Any, Any]) -> Params:
 
 
 def _switched_on(typed: Tree) -> Tree:
-    """Leave out the "on" of a component whose settings stand in the row, too: they say it."""
+    """Drop the "on" of a component whose settings are in the row too: they imply it."""
     return {
         path: value
         for path, value in typed.items()
@@ -174,7 +169,7 @@ def _switched_on(typed: Tree) -> Tree:
 
 
 def _params(config: StudyConfig, own: Config) -> Params:
-    """Return the parameters with which the search trains `own`'s values of what is searched. Raises ValueError."""
+    """Return the Optuna parameters of the searched settings in `own`. Raises ValueError."""
     assert config.space is not None
     params = config.space.params_of(own, config.base_tree)
     if too_much := config.beyond_max_compute(params):

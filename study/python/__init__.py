@@ -1,1 +1,1 @@
-"""What people type in Python: a study or its name in, a `Result` out. `mamlab.py` opens it."""
+"""The Python interface: run or open a study and get a `Result`. `mamlab.py` exports it."""

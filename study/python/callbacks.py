@@ -1,4 +1,4 @@
-"""What a caller has called after each run that ends."""
+"""User callbacks after each ended run."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from ..engine.progress import EndedRun, StudyProgress
 from ..stopping import StopSignals
 
 Callback = Callable[[StudyProgress, EndedRun], object]
-"""Called as `callback(progress, run)`; what it returns is not used."""
+"""Called as `callback(progress, run)`; its return value is ignored."""
 
 
 class Callbacks:
-    """A view that hands what it is shown to another one, and each run that has ended to the callbacks.
+    """A view that forwards progress to another view, and calls the callbacks for each ended run.
 
-    The first exception of a callback is kept, and the study asked to `stop`: raised inside the driver, it would cost
-    the epochs that are in progress.
+    The first exception of a callback is stored and `stop` is requested; raising it inside the driver would lose the
+    epochs in progress.
     """
 
     def __init__(self, callbacks: Callback | Iterable[Callback], view: View, stop: StopSignals) -> None:
-        """Raise InputError for what is no function."""
+        """Raise InputError for callbacks that are not functions."""
         self._callbacks = (callbacks,) if callable(callbacks) else tuple(callbacks)
         if wrong := [one for one in self._callbacks if not callable(one)]:
             raise InputError(f"callbacks: each must be a function of (progress, run), not {wrong[0]!r}")
@@ -45,6 +45,6 @@ class Callbacks:
             self._stop.request()
 
     def raise_error(self) -> None:
-        """Raise what a callback raised, if one did."""
+        """Raise the stored exception of a callback, if any."""
         if self._error is not None:
             raise self._error

@@ -1,4 +1,4 @@
-"""Results that others made, compared as our own are: from a table, a frame, or an experiment in MLflow."""
+"""Comparison of results from other tools: a table, a DataFrame, or an MLflow experiment."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ if TYPE_CHECKING:
 def compare(
     what: pd.DataFrame | Path | str, configs: Mapping[str, TrainerConfig] | None = None, **options: Any
 ) -> Result:
-    """Compare results that you have, or train configs and compare them: each arm with the base, paired by seed.
+    """Compare existing results, or train configs and compare them: each arm with the base, paired by seed.
 
-    With `configs` (arm -> config), `what` is the name of a study: see `study.python.running.compare`. Else `what` holds
-    results: see `compare_results`.
+    With `configs` (arm -> config), `what` is the name of a study: see `study.python.running.compare`. Otherwise `what`
+    contains results: see `compare_results`.
     """
     if configs is not None:
         if not isinstance(what, str):
@@ -59,20 +59,20 @@ def compare_results(
     """Return the comparison of results that mamlab did not train: `.arms`, `.comparisons`, `.report(out=FOLDER)`.
 
     Args:
-        results: a pandas frame, a CSV or Parquet file, or, with `mlflow`, the name of an experiment there.
+        results: a pandas DataFrame, a CSV or Parquet file, or, with `mlflow`, the name of an experiment there.
         metric: the column of the values (or MLflow's metric); a `Metric` also says unit, scale and chance.
         arm: the column of the arms (tags.NAME or params.NAME in MLflow). None: a wide table, whose columns are arms.
-        seed: the column of the seeds, whole numbers. Rows of equal seeds are paired.
-        better: "higher" or "lower". Default: by the metric's name, if that says.
+        seed: the column of the seeds, whole numbers. Rows with the same seed are paired.
+        better: "higher" or "lower". Default: guessed from the metric's name.
         base: the arm that the others are compared with. Default: the first.
-        task: the column of the test tasks, where a run has a row for each; its value is their mean.
-        margin: differences below this do not matter, in the unit that values are shown in (points for percentages):
-            with it a comparison can be "equivalent".
-        pairing: what equal seeds share ("initial weights, test tasks"), to stand in the report.
-        mlflow: address of an MLflow store.
-        where: MLflow's filter of the runs.
+        task: the column of the test tasks, if a run has one row per task; its value is their mean.
+        margin: equivalence margin, in the displayed unit (points for percentages); smaller differences do not matter,
+            so a comparison can be "equivalent".
+        pairing: what runs with the same seed share ("initial weights, test tasks"), for the report.
+        mlflow: URI of an MLflow store.
+        where: an MLflow filter string for runs.
 
-    Raises InputError naming columns and rows that do not fit.
+    Raises InputError naming invalid columns and rows.
     """
     found = metric if isinstance(metric, Metric) else Metric(metric, better or _by_name(metric))
     if isinstance(metric, Metric) and better is not None:

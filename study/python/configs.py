@@ -1,4 +1,4 @@
-"""What a study or a training is made of, by name: a preset's config, a data set's images."""
+"""Presets and data sets by name."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ def preset(name: str, size: str = "omniglot", **settings: Any) -> TrainerConfig:
     Args:
         name: of the preset.
         size: "omniglot" for images of 28 pixels, "mini_imagenet" for 84.
-        settings: laid over it, such as `budget={"epochs": 5}`, `msl="off"` or `**{"inner.steps": 3}`.
+        settings: overrides, such as `budget={"epochs": 5}`, `msl="off"` or `**{"inner.steps": 3}`.
 
-    What the preset sets without effect is left out. Raises InputError for an unknown name, a wrong setting, or one of
+    Preset settings without effect are dropped. Raises InputError for an unknown name, an invalid setting, or one in
     `settings` that has no effect.
     """
     try:
@@ -38,7 +38,7 @@ def preset(name: str, size: str = "omniglot", **settings: Any) -> TrainerConfig:
 
 
 def load_data(data: DataConfig | str, home: Path | str | None = None) -> ClassData:
-    """Return a data set, such as `Glyphs()` or "glyphs"; it is downloaded or drawn once, into the home's folder `data`.
+    """Return a data set, such as `Glyphs()` or "glyphs"; it is downloaded or rendered once, into the home.
 
     Raises DataError if it cannot be used, InputError for an unknown name.
     """

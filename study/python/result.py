@@ -1,4 +1,4 @@
-"""What a study has reached, as an object: frames to calculate with, the best config, Optuna's study, the report."""
+"""The result of a study as an object: DataFrames, the best config, the Optuna study, the report."""
 
 from __future__ import annotations
 
@@ -40,23 +40,23 @@ class ReportPage(PosixPath):
     """The path of a report's index.html, which a notebook shows as the page itself."""
 
     def _repr_html_(self) -> str:
-        """Return the page in a frame of its own, so that its styles stay there."""
+        """Return the page in an iframe, so that its styles do not affect the notebook."""
         page = html.escape(self.read_text(encoding="utf-8")) if self.is_file() else html.escape(str(self))
         return f'<iframe srcdoc="{page}" style="width:100%;height:70vh;border:1px solid #ccc"></iframe>'
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Result:
-    """A study as it was when it was read: `mamlab.open` reads it anew.
+    """A snapshot of a study; `mamlab.open` reads it again.
 
-    In every frame accuracies are shares in [0, 1], intervals 95 % (of differences: the last look's level), and
-    what is not known is missing (NaN, NA, None).
+    In every DataFrame, accuracies are in [0, 1], intervals 95 % (of differences: the last look's level), and unknown
+    values are missing (NaN, NA, None).
 
     Attributes:
-        info: what is said once for the study.
-        records: its runs, with their curves and accuracies of each test task.
-        home: where it lives; None if it was read from a report's folder.
-        folder: the report's folder that it was read from; None for results that are only compared.
+        info: facts about the study as a whole.
+        records: its runs, with their curves and per-task test accuracies.
+        home: the study's home; None if it was read from a report's folder.
+        folder: the report's folder that it was read from; None for results from other tools.
     """
 
     info: StudyInfo
@@ -66,7 +66,7 @@ class Result:
 
     @property
     def name(self) -> str:
-        """Of the study."""
+        """The study's name."""
         return self.info.name
 
     @property
@@ -81,23 +81,23 @@ class Result:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What is to be known of the study's stores: sentences; also which runs are missing in MLflow."""
+        """Notes on the study's stores, including runs missing in MLflow."""
         return (*self.info.notes, *([f"incomplete: {self.info.missing}"] if self.info.missing else []))
 
     @cached_property
     def runs(self) -> pd.DataFrame:
-        """A row a run (one training).
+        """One row per run (training).
 
         run_id (MLflow's), name, trial (Optuna's number), arm, seed, state, epochs (finished), best_epoch, val_accuracy
         (of the best epoch), test_accuracy and ensemble_test_accuracy with their standard errors over tasks (_se),
-        compute (relative to the base config's whole training), seconds, and params_SETTING of what was searched or
-        differs between runs.
+        compute (relative to the base config's whole training), seconds, and params_SETTING for settings that were
+        searched or differ between runs.
         """
         return frames.runs_frame(self.records, self.info)
 
     @cached_property
     def epochs(self) -> pd.DataFrame:
-        """A row an epoch of a run: run_id, trial, arm, seed, epoch (from 1), then its metrics as MLflow has them.
+        """One row per epoch of a run: run_id, trial, arm, seed, epoch (from 1), then its metrics as in MLflow.
 
         train_loss, train_accuracy, val_loss, val_accuracy, val_accuracy_se, outer_lr, epoch_seconds, tasks_per_second.
         """
@@ -105,7 +105,7 @@ class Result:
 
     @cached_property
     def trials(self) -> pd.DataFrame:
-        """A row a trial of a search, by number; no row for other studies.
+        """One row per trial of a search, by number; empty for other studies.
 
         trial, rank (1 is the best complete one), state, n (seeds), val_accuracy (mean over seeds of the best epoch's)
         with val_accuracy_low and _high (Student t on the logit scale), test_accuracy, epochs (finished), compute and
@@ -115,30 +115,30 @@ class Result:
 
     @cached_property
     def arms(self) -> pd.DataFrame:
-        """A row an arm of an ablation; no row for other studies.
+        """One row per arm of an ablation; empty for other studies.
 
-        arm, metric (what `mean` is of: test_accuracy, or best_val_accuracy), n (seeds), mean with mean_low and
+        arm, metric (that `mean` refers to: test_accuracy, or best_val_accuracy), n (seeds), mean with mean_low and
         mean_high (Student t over seeds on the logit scale), ensemble_mean, compute and seconds of a run.
         """
         return frames.arms_frame(self.records, self.info)
 
     @cached_property
     def comparisons(self) -> pd.DataFrame:
-        """A row a comparison of an ablation: arm minus base, paired by seed; no row for other studies.
+        """One row per comparison of an ablation: arm minus base, paired by seed; empty for other studies.
 
         family, arm, base, metric, n (pairs), difference with difference_low and _high (Student t), p_value (sign
         flips), p_adjusted (step-down maxT within the family), p_holm (by Holm, for comparison), verdict ("better",
-        "worse", "equivalent", "undecided", "no difference"), seeds_to_decide (with which an undecided one would be),
+        "worse", "equivalent", "undecided", "no difference"), seeds_to_decide (estimate for an undecided one),
         p_equivalence (with a margin), cohen_d (of the pairs), share_better (share of
         the paired seeds in which the arm is better) with its interval (Wilson), n_diverged and n_diverged_base (runs
-        without a difference to give).
+        excluded because they diverged).
         """
         return frames.comparisons_frame(self.records, self.info)
 
     @cached_property
     def changes(self) -> pd.DataFrame:
-        """A row an effect and later value of an ablation that is repeated across a setting: how much the difference of
-        arm and base changes since the first value; no row for other studies.
+        """One row per effect and later value of an ablation with `across`: how much the difference of arm and base
+        changes from the first value; empty for other studies.
 
         family, arm, base (names of the design), setting, from, to, metric, n (seeds that all four runs have), change
         with change_low and _high (Student t), p_value, p_adjusted, p_log_odds (adjusted, of log odds), changes
@@ -150,13 +150,13 @@ class Result:
     def best_config(self) -> Config:
         """The config of a search's best complete trial, or of the one training.
 
-        A search's best is biased upward: train it on other seeds before you quote it (`mamlab promote`). Raises
-        InputError for an ablation, and where no run is complete.
+        A search's best score is biased upward: retrain the config on fresh seeds before you quote it (`mamlab
+        promote`). Raises InputError for an ablation, and if no run is complete.
         """
         if self.kind == names.ABLATION:
             raise InputError(
-                f'"{self.name}" is an ablation, which chooses no config: see result.comparisons, and result.config(ARM)'
-                " for an arm's config"
+                f'"{self.name}" is an ablation, which has no best config: see result.comparisons, and'
+                " result.config(ARM) for an arm's config"
             )
         complete = [run for run in self.records if run.state == names.COMPLETE]
         best = self._search.complete[0].records if self.kind == names.SEARCH and self._search.complete else complete
@@ -171,22 +171,22 @@ class Result:
         return summarise_search(self.records, self.info)
 
     def config(self, which: int | str) -> Config:
-        """Return the config of a trial (its number), an arm (its name) or a run (its run_id). Raises InputError for
-        none of these.
+        """Return the config of a trial (by number), an arm (by name) or a run (by run_id). Raises InputError if none
+        matches.
         """
         for record in self.records:
             if which in (record.trial, record.arm, record.run_id):
                 if self.info.source:
-                    raise InputError(f"{self.info.source} holds results without settings, so there are no configs")
+                    raise InputError(f"{self.info.source} has results without settings, so there are no configs")
                 return method_of(self.info.spec).from_settings(record.params)
         arms = [repr(arm) for arm in dict.fromkeys(record.arm for record in self.records) if arm is not None]
         trials = sorted({record.trial for record in self.records if record.trial is not None})
         known = f"arms {', '.join(arms)}" if arms else f"trials {', '.join(map(str, trials))}"
-        raise InputError(f'no trial, arm or run {which!r} in "{self.name}"; there are {known}')
+        raise InputError(f'no trial, arm or run {which!r} in "{self.name}"; choose from {known}')
 
     @property
     def optuna_study(self) -> optuna.Study:
-        """Optuna's own study, for its plots and importances. Raises InputError where its database is not at hand."""
+        """The Optuna study, for its plots and importances. Raises InputError if its database is missing."""
         import optuna
 
         if self.home is None:
@@ -195,21 +195,20 @@ class Result:
             )
         if self.home.optuna_url.startswith("sqlite") and not self.home.optuna_db.is_file():
             raise InputError(
-                f"{shown(self.home.optuna_url)} is missing; bring it back with:"
+                f"{shown(self.home.optuna_url)} is missing; rebuild it with:"
                 f" {self.home.command('doctor', self.name, '--fix')}"
             )
         return optuna.load_study(study_name=self.name, storage=self.home.optuna_url)
 
     def report(self, out: Path | str | None = None, *, paper: str | None = None, links: bool = True) -> ReportPage:
-        """Write the report of the study as it stands now, and return the path of its page, which a notebook shows.
+        """Write the report of the study's current state, and return the path of its page, which a notebook displays.
 
         Args:
-            out: folder to write it to. Default: HOME/reports/NAME; for a report's folder that was opened, that folder
-                as it is.
-            paper: published numbers to stand beside these, such as "omniglot-20way-1shot".
-            links: lead from numbers to their runs in the MLflow UI. False: a report to publish.
+            out: folder to write it to. Default: HOME/reports/NAME; for an opened report folder, that folder unchanged.
+            paper: published numbers to show beside these, such as "omniglot-20way-1shot".
+            links: link numbers to their runs in the MLflow UI. False: for a report to publish.
 
-        Raises ReportError if there is no run yet, or the folder holds something else.
+        Raises ReportError if there are no runs yet, or the folder contains something else.
         """
         choices = ReportChoices(None if out is None else Path(out), paper, links)
         if self.home is not None:
@@ -222,7 +221,7 @@ class Result:
         return ReportPage(build_report(self.records, choices.applied(self.info), choices.out))
 
     def __repr__(self) -> str:
-        """Return the study in a line."""
+        """Return a one-line summary."""
         runs = f"{len(self.records)} run{'' if len(self.records) == 1 else 's'}"
         counted = f"{runs} ({states_text(self.states)})" if self.records else "no run yet"
         parts = [f"<mamlab.Result {self.name}: {self.kind}, {counted}", *self._headline(), *self.notes]
@@ -233,8 +232,8 @@ class Result:
         if self.kind == names.TRAIN:
             shown = (("validation", metric.best_validation), ("test", metric.test))
             means = [(title, mean_metric(self.records, name)) for title, name in shown]
-            told = (f"{title} {metric.words} {measured(mean, metric)}" for title, mean in means if mean is not None)
-            return [", ".join(told)]
+            parts = (f"{title} {metric.words} {measured(mean, metric)}" for title, mean in means if mean is not None)
+            return [", ".join(parts)]
         if self.kind == names.SEARCH and (complete := self._search.complete):
             return [f"best trial {complete[0].label}, validation {metric.words} {measured(complete[0].value, metric)}"]
         if self.kind == names.ABLATION:
@@ -243,7 +242,7 @@ class Result:
         return []
 
     def _repr_html_(self) -> str:
-        """Return the line of `repr`, and the frame that the study is about."""
+        """Return the `repr` line and the main DataFrame."""
         frame = (
             self.trials if self.kind == names.SEARCH else self.comparisons if self.kind == names.ABLATION else self.runs
         )
@@ -258,7 +257,7 @@ def open_study(
     optuna_url: str | None = None,
     mlflow_url: str | None = None,
 ) -> Result:
-    """Return a study that has run, or still runs: by its name in the home, or from a report's folder.
+    """Return a finished or running study, by its name in the home, or from a report's folder.
 
     Args:
         study: the name, or the folder.
@@ -266,7 +265,7 @@ def open_study(
         optuna_url: Optuna's database, instead of MAMLAB_OPTUNA_URL and the home's stores.toml.
         mlflow_url: MLflow's database or server, instead of MAMLAB_MLFLOW_URL and the home's stores.toml.
 
-    Raises ReportError if there is no such study, naming those that there are.
+    Raises ReportError if there is no such study, listing those that exist.
     """
     folder = expanded(Path(study))
     if is_export(folder):
@@ -274,7 +273,7 @@ def open_study(
         return Result(with_space(info), tuple(records), folder=folder.absolute())
     if isinstance(study, Path) or "/" in str(study):
         raise ReportError(
-            f"{folder} is no report's folder: it has no runs.csv; name a study, or the folder of its report"
+            f"{folder} is not a report's folder: it has no runs.csv; name a study, or the folder of its report"
         )
     place = home if isinstance(home, Home) else make_home(home, optuna_url, mlflow_url)
     with readable(place) as there:

@@ -1,6 +1,4 @@
-"""A study run from Python: errors are exceptions, nothing is printed but its progress, and what it reached is
-returned.
-"""
+"""Runs studies from Python: errors are exceptions, only progress is printed, and results are returned."""
 
 from __future__ import annotations
 
@@ -42,9 +40,7 @@ S = TypeVar("S", bound=Section)
 
 
 class StudyPaused(MamlabError):
-    """No further run was started, because the last ones failed alike; the message has their error. What is done is
-    kept.
-    """
+    """No more runs were started, because the last ones failed with the same error. Progress is saved."""
 
 
 class RunOptions(TypedDict, total=False):
@@ -74,16 +70,15 @@ def run(
     optuna_url: str | None = None,
     mlflow_url: str | None = None,
 ) -> Result:
-    """Run a study, or go on with it, and return what it has reached.
+    """Start or resume a study, and return its result.
 
-    Workers are processes of their own that never import the caller's script, so a script needs no `if __name__ ==
-    "__main__"`.
-    The call works in a script, a notebook and any thread.
+    Workers are separate processes that never import the caller's script, so a script needs no `if __name__ ==
+    "__main__"`. The call works in a script, in a notebook and in any thread.
 
     Args:
         study: a spec file, or a `StudyConfig` (see `study_config`).
         home: folder of all outputs. Default: MAMLAB_HOME, or `runs`.
-        workers: trainings side by side, instead of [execution] workers.
+        workers: number of parallel trainings, instead of [execution] workers.
         trials: number of trials of a search, instead of [budget] trials.
         retry_failed: whether to run again what failed or ran out of memory in an earlier call.
         trust_version: whether to go on with a method whose source has changed, and whose version has not.
@@ -96,12 +91,11 @@ def run(
 
     Raises:
         KeyboardInterrupt: on Ctrl-C (a notebook's stop button) or SIGTERM, after the workers have finished their epoch
-            and progress is saved; the same call resumes it. In another thread than the main one only a callback can
-            stop the study.
-        MamlabError: the base of these, each of which says what to do.
-        StudyPaused: if run after run fails with the same error.
-        InputError: for a spec, data, a home or an address that cannot be used (SpecError, DataError, StudyChanged,
-            ...); also a ValueError.
+            and progress is saved; the same call resumes. Outside the main thread, only a callback can stop the study.
+        MamlabError: the base class of the following errors, whose messages say what to do.
+        StudyPaused: if several runs in a row fail with the same error.
+        InputError: for an unusable spec, data set, home or URL (SpecError, DataError, StudyChanged, ...); also a
+            ValueError.
         DriverBusy: if another process runs the study.
         WorkersError: if workers cannot be started.
     """
@@ -119,10 +113,10 @@ def run(
         told.raise_error()
     if last.interrupted:
         kept = "Progress is saved" if not last.unsaved else f"Not everything is saved: {last.unsaved}"
-        raise KeyboardInterrupt(f'study "{config.study.name}" was stopped. {kept}. Make the same call to resume.')
+        raise KeyboardInterrupt(f'study "{config.study.name}" was stopped. {kept}. Repeat the same call to resume.')
     if last.paused:
         raise StudyPaused(
-            f"no further run was started: {last.paused}. Fix the cause, then make the same call to train the"
+            f"no more runs were started: {last.paused}. Fix the cause, then repeat the same call to train the"
             " remaining runs; retry_failed=True retries the failed ones too"
         )
     return open_study(config.study.name, home=place)
@@ -151,13 +145,13 @@ def compare(
     """Train each config on the same seeds, and compare each with the base, paired by seed: an ablation of named arms.
 
     Args:
-        name: of the study; with more seeds or more configs the same name goes on with it.
+        name: of the study; call again with more seeds or more configs to extend it.
         configs: arm -> config, two or more.
         data: such as `Glyphs()`, its name, or the section [data] as a dict.
-        seeds: trainings of each config. Default: as few as find a large effect (2 standard deviations of a
-            paired difference) in 80 % of studies.
+        seeds: number of seeds per config. Default: enough for 80 % power to detect a large effect (2 standard
+            deviations of a paired difference).
         base: the arm that the others are compared with. Default: the first.
-        allow_underpowered: run also with so few seeds that most studies would miss even a large effect.
+        allow_underpowered: run even if the seeds are so few that most such studies would miss a large effect.
         options: as for `run`.
 
     Raises as `run`.
@@ -166,7 +160,7 @@ def compare(
         raise SpecError([f"configs: must be a dict of at least two names and their configs, not {show(configs)}"])
     first = base if base is not None else next(iter(configs))
     if first not in configs:
-        raise SpecError([f"base = {show(first)}: no such config; there are {', '.join(map(str, configs))}"])
+        raise SpecError([f"base = {show(first)}: no such config; choose one of: {', '.join(map(str, configs))}"])
     count = seeds_needed(len(configs) - 1) if seeds is None else seeds
     family = {"name": f"against {first}", "base": first}
     section = {"design": "arms", "seeds": count, "base": first, "arms": configs, "families": [family]}
@@ -175,8 +169,7 @@ def compare(
 
 
 def prepared(config: StudyConfig, home: Home) -> StudyConfig:
-    """Make the home's folder and MLflow's store, and return the study with whatever it enqueues resolved: before the
-    live view.
+    """Create the home's folder and MLflow's store, and return the study with its enqueued configs resolved.
 
     Raises InputError, StoreUnreachable.
     """
@@ -184,7 +177,7 @@ def prepared(config: StudyConfig, home: Home) -> StudyConfig:
         home.root.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(
-            f"--home {home.root} cannot be made: {error.strerror}; name a folder that you may write to"
+            f"--home {home.root} cannot be created: {error.strerror}; name a folder in which you have write permission"
         ) from None
     if home.mlflow_url.startswith("sqlite"):
         open_mlflow(home)
@@ -192,10 +185,10 @@ def prepared(config: StudyConfig, home: Home) -> StudyConfig:
 
 
 def with_limits(config: StudyConfig, workers: int | str | None, trials: int | None = None) -> StudyConfig:
-    """Return the study with so many workers and trials; None leaves what the spec says. Raises SpecError."""
+    """Return the study with these numbers of workers and trials; None keeps the spec's. Raises SpecError."""
     if trials is not None and config.kind != "search":
         raise SpecError(
-            [f"trials = {show(trials)}: only a search has trials, and this is {_called(config)}; leave it out"]
+            [f"trials = {show(trials)}: only a search has trials, but this is {_called(config)}; leave it out"]
         )
     execution = _changed(config.execution, "workers", workers)
     return replace(config, execution=execution, budget=_changed(config.budget, "trials", trials))
@@ -211,7 +204,7 @@ def _changed(section: S, key: str, value: Any) -> S:
 
 
 def _of_kind(study: StudyConfig | Path | str, kind: str) -> StudyConfig:
-    """Return the study, which is to be of that kind. Raises SpecError."""
+    """Return the study. Raises SpecError if it is of another kind."""
     config = read_study(study)
     if config.kind != kind:
         raise SpecError(
@@ -228,7 +221,7 @@ def _called(config: StudyConfig) -> str:
 
 
 def read_study(study: StudyConfig | Path | str) -> StudyConfig:
-    """Return the study of a spec file, or as it is. Raises SpecError."""
+    """Return the study of a spec file, or a StudyConfig unchanged. Raises SpecError."""
     if isinstance(study, StudyConfig):
         return study
     if isinstance(study, Path | str):
@@ -240,7 +233,7 @@ def read_study(study: StudyConfig | Path | str) -> StudyConfig:
 
 @contextmanager
 def _view(progress: bool, config: StudyConfig, home: Home) -> Iterator[View]:
-    """Give what shows the progress: on standard error, as a notebook's output is no terminal."""
+    """Yield the progress view, on standard error."""
     console = Console(stderr=True, force_jupyter=False)
     if progress:
         print_notes(console, notes_on(config, home))
@@ -249,13 +242,13 @@ def _view(progress: bool, config: StudyConfig, home: Home) -> Iterator[View]:
 
 
 def notes_on(config: StudyConfig, home: Home) -> list[str]:
-    """Return what a user should know before the study starts: of the spec, and of what it trusts."""
+    """Return notes to show before the study starts, on its spec and on security."""
     if config.sampler is None or config.sampler.name != "cmaes":
         return [*config.notes]
     return [
         *config.notes,
         (
-            f"Optuna's CMA-ES sampler unpickles its state from the store: whoever can write to {shown(home.optuna_url)}"
-            " can run code here, so use a store that you trust"
+            f"Optuna's CMA-ES sampler unpickles its state from the store: anyone who can write to"
+            f" {shown(home.optuna_url)} can run code here, so use a store that you trust"
         ),
     ]

@@ -303,7 +303,7 @@ def test_no_file_no_table_and_no_configs_are_said(tmp_path: Path, capsys: pytest
     )
     with pytest.raises(InputError, match="out: these results have no home; name a folder"):
         result.report()
-    with pytest.raises(InputError, match="holds results without settings, so there are no configs"):
+    with pytest.raises(InputError, match="has results without settings, so there are no configs"):
         result.config("full")
 
 

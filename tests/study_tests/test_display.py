@@ -73,7 +73,7 @@ def test_a_run_that_ended_before_its_first_epoch_has_no_accuracy() -> None:
 def test_a_notice_is_printed_once() -> None:
     noticed = replace(START, messages=("a worker died",))
     assert new_lines(noticed) == ["a worker died"]
-    assert new_lines(noticed, told=noticed.messages) == []
+    assert new_lines(noticed, shown=noticed.messages) == []
 
 
 def test_the_progress_line_says_how_far_how_well_and_how_long() -> None:

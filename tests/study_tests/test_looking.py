@@ -39,7 +39,7 @@ def run(spec: StudyConfig, home: Home) -> StudyProgress:
 def test_a_study_ends_at_the_look_that_decides_it_which_is_recorded_once(tmp_path: Path) -> None:
     home = store_rows.fresh_home(tmp_path)
     last = run(config(), home)
-    assert last.notes[-1] == "Every comparison is decided with 6 seeds, so no more are trained (stop_early)."
+    assert last.notes[-1] == "Every comparison is decided after 6 seeds, so no more are trained (stop_early)."
     assert len(store_rows.mlflow_runs(home, "arms")) == 12
     assert run(config(), home).finished  # the same command again
     page = report_from_store("arms", home)

@@ -104,7 +104,7 @@ def test_a_sampler_that_unpickles_from_the_store_is_noted_with_the_store_that_mu
     home, text = Home(Path("there")), store_rows.search().spec_text
     assert notes_on(parse_spec(text), home) == []
     (note,) = notes_on(parse_spec(text.replace('"tpe"', '"cmaes"')), home)
-    assert "whoever can write to there/optuna.db can run code here" in note.replace(f"{Path.cwd()}/", "")
+    assert "anyone who can write to there/optuna.db can run code here" in note.replace(f"{Path.cwd()}/", "")
 
 
 @pytest.fixture(scope="module")

@@ -149,7 +149,7 @@ def compared(home: Path, tmp_path_factory: pytest.TempPathFactory) -> mamlab.Res
 def test_a_callback_that_raises_and_ctrl_c_stop_a_study_cleanly_and_the_same_call_goes_on(hunted: Hunted) -> None:
     assert str(hunted.raised) == "mine"
     assert hunted.after_raised.states["complete"] == 1
-    assert str(hunted.interrupted) == 'study "hunt" was stopped. Progress is saved. Make the same call to resume.'
+    assert str(hunted.interrupted) == 'study "hunt" was stopped. Progress is saved. Repeat the same call to resume.'
     assert hunted.handler == signal.getsignal(signal.SIGINT) != signal.SIG_DFL
     assert [(run.trial, run.state, run.seed, run.epochs) for run in hunted.called] == [
         (0, "complete", 0, 2), (1, "complete", 0, 2),
@@ -191,7 +191,7 @@ def test_a_comparison_is_paired_by_seed_and_its_frame_is_its_runs_own_difference
     assert compared.arms.set_index("arm")["mean"].to_dict() == pytest.approx(wide.mean().to_dict())
     assert compared.config("first order").da != "off"
     assert compared.trials.empty
-    with pytest.raises(ValueError, match=r'"orders" is an ablation, which chooses no config: see result\.comparisons'):
+    with pytest.raises(ValueError, match=r'"orders" is an ablation, which has no best config: see result\.comparisons'):
         _ = compared.best_config
     with pytest.raises(
         ValueError, match=r"no trial, arm or run 'MAML\+\+' in .orders.; there are arms 'MAML', 'first order'"
@@ -214,7 +214,7 @@ def test_a_study_is_opened_by_name_and_from_its_reports_folder(found: mamlab.Res
         _ = mamlab.open(page.parent).optuna_study
     with pytest.raises(ReportError, match="its studies are: hunt"):
         mamlab.open("hunter", home=home)
-    with pytest.raises(ReportError, match="is no report's folder"):
+    with pytest.raises(ReportError, match="is not a report's folder"):
         mamlab.open(home / "nowhere")
 
 
@@ -257,7 +257,7 @@ BAD: dict[str, tuple[Any, str]] = {
     "a search ablated": (lambda: mamlab.ablate(hunt()), r'study "hunt" is a search; run it with mamlab\.search'),
     "trials of an ablation": (
         lambda: mamlab.run(mamlab.study_config("a", data="glyphs", trainer=config(), ablation=ABLATION), trials=2),
-        "trials = 2: only a search has trials, and this is an ablation; leave it out",
+        "trials = 2: only a search has trials, but this is an ablation; leave it out",
     ),
     "two seeds": (
         lambda: mamlab.run(mamlab.study_config("a", data="glyphs", trainer=config(), ablation=ABLATION)),
@@ -267,7 +267,7 @@ BAD: dict[str, tuple[Any, str]] = {
                                                                                 "two"),
     "no base": (
         lambda: mamlab.compare("c", {"a": config(), "b": config()}, data="glyphs", base="d"),
-        'base = "d": no such config; there are a, b',
+        'base = "d": no such config; choose one of: a, b',
     ),
     "other store": (
         lambda: mamlab.run(hunt(), optuna_url="sqlite:///x.db"), "optuna_url must be postgresql://USER@HOST/DATABASE"

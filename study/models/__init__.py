@@ -1,1 +1,1 @@
-"""Models: a run of a study in, a folder and a logged model that classify out."""
+"""Models: export a run as a classifier, to a folder and to MLflow."""

@@ -1,4 +1,4 @@
-"""`mamlab export`: a run of a study as a model that classifies, with its card, in a folder and in MLflow."""
+"""`mamlab export`: exports a run as a classifier with a model card, to a folder and to MLflow."""
 
 from __future__ import annotations
 
@@ -44,12 +44,12 @@ CARD_FILE = "README.md"
 
 
 class ExportError(InputError):
-    """A run that cannot be exported; the message says what to do."""
+    """The run cannot be exported; the message says what to do."""
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """Which run of a study: None leaves the choice to its validation accuracy."""
+    """The run to export; None: choose by validation accuracy."""
 
     arm: str | None = None
     trial: int | None = None
@@ -84,7 +84,7 @@ def export(
         (place / CARD_FILE).write_text(model_card(model), encoding="utf-8")
     _say(console, model, folder, scores)
     if home.stores is not None:
-        say(console, "MLflow:   not logged, since the home cannot be written now")
+        say(console, "MLflow:   not logged, because the home is not writable")
         return
     uri = log_model(client, folder, record)
     say(console, f"MLflow:   {uri}")
@@ -96,7 +96,7 @@ def export(
 
 
 def _earlier_study(folder: Path) -> str | None:
-    """Return the study of a model that was exported before there were manifests; None if the folder holds none."""
+    """Return the study of a model exported before manifests existed; None if the folder has none."""
     if not is_export(folder):
         return None
     about = json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8")).get("about", {})
@@ -104,7 +104,7 @@ def _earlier_study(folder: Path) -> str | None:
 
 
 def _earlier_files(folder: Path, names: Collection[str]) -> list[str]:
-    """Return the files of such an export; a card that does not begin as mamlab's do is somebody's own."""
+    """Return the files of such an export; a card with another beginning is the user's own."""
     card = folder / CARD_FILE
     ours = card.is_file() and card.read_text(encoding="utf-8", errors="replace").startswith(CARD_HEAD)
     return [WEIGHTS_FILE, CONFIG_FILE, *([CARD_FILE] if ours else [])]
@@ -241,7 +241,7 @@ def _say(console: Console, model: ExportedModel, folder: Path, scores: dict[str,
 
 
 def called(kind: str) -> str:
-    """Return what a study of this kind is in a sentence."""
+    """Return the kind of study for use in a sentence."""
     return {names.SEARCH: "a search", names.ABLATION: "an ablation"}.get(kind, "one training")
 
 

@@ -1,6 +1,4 @@
-"""The model card: what an exported model is, what it reaches and how that was measured, how to use it, where it
-ends.
-"""
+"""The model card of an exported model: description, usage, accuracy, provenance and limits."""
 
 from __future__ import annotations
 
@@ -23,7 +21,7 @@ NORM_MODES = {
     ),
 }
 CARD_HEAD = "---\nlibrary_name: mamlab\n"
-"""How every card begins."""
+"""The beginning of every card."""
 INK = {"glyphs": " White ink on black.", "omniglot": " Black ink on white."}
 
 
@@ -48,7 +46,7 @@ def _head(model: ExportedModel) -> str:
 
 
 def told_apart(about: Mapping[str, Any]) -> str:
-    """Return what names a run within its study: trial or arm, and seed."""
+    """Return the name of a run within its study: trial or arm, and seed."""
     which = about["arm"] or (
         "training" if about["trial"] is None or about["kind"] == "train" else f"trial {about['trial']}"
     )
@@ -104,7 +102,7 @@ def _accuracy(model: ExportedModel) -> str:
 
 
 def _on_statistics(model: ExportedModel) -> list[str]:
-    """Say why running statistics may be the worse choice for this model."""
+    """Return a note on why running statistics may be worse for this model."""
     if model.config.norm.queries == "running":
         return []
     return [

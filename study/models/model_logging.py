@@ -1,4 +1,4 @@
-"""An exported model in MLflow: a pyfunc made from code and safetensors, tied to the run that trained it."""
+"""Logs an exported model to MLflow: a pyfunc from code and safetensors, linked to the run that trained it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 CODE = Path(__file__).with_name("pyfunc_model.py")
 REQUIREMENTS = ("mlflow", "torch", "numpy", "pandas", "pydantic", "scikit-learn", "safetensors", "pillow")
-"""What the code needs where it is served; the package `trainers` travels with the model."""
+"""Requirements for serving; the package `trainers` is stored with the model."""
 TAG_WEIGHTS = "weights_sha256"
 NAME = "few-shot-classifier"
 
@@ -75,14 +75,14 @@ def example(folder: Path) -> pd.DataFrame:
 
 
 def encoded(picture: Image) -> str:
-    """Return a picture as a PNG file in base64."""
+    """Return a picture as base64-encoded PNG."""
     file = io.BytesIO()
     picture.save(file, "PNG")
     return base64.b64encode(file.getvalue()).decode()
 
 
 def signature() -> ModelSignature:
-    """Return what the served model takes and gives: a table with a row for each picture.
+    """Return the signature of the served model: tables with one row per picture.
 
     In: `image`, a picture file (PNG, JPEG, ...) in base64; `label`, its class, or nothing where that is asked for.
         Parameter
@@ -108,7 +108,7 @@ def signature() -> ModelSignature:
 
 
 def _find(client: Any, record: RunRecord, digest: str) -> str | None:
-    """Return the address of the model with these weights that the run has already."""
+    """Return the URI of the run's existing model with these weights, or None."""
     found = client.search_logged_models(
         [record.experiment_id], filter_string=f"source_run_id = '{record.run_id}' AND tags.{TAG_WEIGHTS} = '{digest}'"
     )

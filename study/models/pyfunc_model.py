@@ -1,4 +1,4 @@
-"""What `mlflow models serve` runs: an exported model behind MLflow's pyfunc.
+"""The MLflow pyfunc wrapper of an exported model, for `mlflow models serve`.
 
 This file is kept with each logged model, beside the package `trainers`, and is read there as code: nothing is
 unpickled.
@@ -29,7 +29,7 @@ _FORM = "image must be a picture file (PNG, JPEG, ...) in base64"
 
 
 class FewShotModel(PythonModel):
-    """Learns the rows of a table that have a label, and answers those that have none."""
+    """Learns from the rows with a label, and classifies those without."""
 
     def load_context(self, context: Any) -> None:
         """Read the model once, when the server starts."""
@@ -54,8 +54,8 @@ class FewShotModel(PythonModel):
         asked = [row for row, label in enumerate(labels) if not label]
         if not known or not asked:
             raise InputError(
-                f"{len(known)} rows with a label and {len(asked)} without: give the images to learn from with their"
-                " label, and those to classify with an empty one"
+                f"{len(known)} rows with a label and {len(asked)} without: send the images to learn from with a label,"
+                " and those to classify with an empty label"
             )
         classifier = MAMLClassifier(self._folder, transductive=transductive)
         classifier.fit(pictures[known], [labels[row] for row in known])

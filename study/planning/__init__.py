@@ -1,1 +1,1 @@
-"""The plan of a study: size, time, disk space and statistical power, before anything is trained."""
+"""Planning: estimates a study's size, time, disk space and statistical power before it runs."""

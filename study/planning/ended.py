@@ -1,4 +1,4 @@
-"""What a study has trained already: its next start leaves that alone, whether its checkpoints are there or not."""
+"""The ended runs of a study, which its next start does not train again."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""What a plan knows of the noise: a stated guess, or a pilot, which is an earlier report or the study's own finished
-seeds.
-"""
+"""Noise estimates for a plan: the user's guess, an earlier report, or the study's own finished seeds."""
 
 from __future__ import annotations
 
@@ -21,7 +19,7 @@ from reports.statistics.summary import Ablation, summarise_ablation
 from ..stores.home import Home
 
 UNKNOWN = NormalNoise()
-"""Where nothing is known: differences in units of their own standard deviation."""
+"""Unknown noise: differences in units of their standard deviation."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""`mamlab plan` as text for a terminal."""
+"""The output of `mamlab plan`."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def show_plan(
     config: StudyConfig, home: Home, console: Console, budget: str | None, sd: float | None, source: Path | None,
     as_json: bool, workers: int | None,
 ) -> None:  # fmt: skip
-    """Make the plan and print it, then refuse (SpecError) what `mamlab ablate` would refuse.
+    """Make and print the plan, then raise the SpecError that `mamlab ablate` would raise.
 
     Raises ValueError for a budget that is no time, and for both `sd` and `source`; ReportError for a folder without a
     report.
@@ -46,7 +46,7 @@ def show_plan(
     if sd is not None and source is not None:
         raise InputError("--sd and --from both set the noise; give only one")
     if sd is not None:
-        noise: Noise | None = Noise(sd / 100, "your guess")
+        noise: Noise | None = Noise(sd / 100, "--sd")
     else:
         noise = noise_from_folder(source) if source else noise_from_store(home, config.study.name)
     torch.set_num_threads(config.execution.threads)
@@ -69,7 +69,7 @@ def show_plan(
 
 @contextmanager
 def _telling() -> Iterator[Callable[[str], None]]:
-    """Give what shows on standard error what is being done: in its place in a terminal, else a line each."""
+    """Yield a function that shows the current step on stderr: in place in a terminal, else one line each."""
     console = Console(stderr=True)
     if console.is_terminal:
         with console.status("") as status:
@@ -79,7 +79,7 @@ def _telling() -> Iterator[Callable[[str], None]]:
 
 
 def workers_of(config: StudyConfig) -> int:
-    """Return how many trainings [execution] runs side by side on this machine."""
+    """Return how many trainings [execution] runs in parallel on this machine."""
     return slots_for(config.execution, len(gpus_for(config.base.device)), cores_here())
 
 
@@ -96,7 +96,7 @@ def parse_hours(text: str) -> float:
 
 
 def plan_page(plan: StudyPlan) -> RenderableType:
-    """Return the plan: size, time and disk; then what its families can find; then what fits the budget."""
+    """Return the plan's page: size, time and disk; power of its families; designs that fit the budget."""
     parts: list[RenderableType] = [Text(f"{plan.study} ({plan.kind})", style="bold"), _size(plan)]
     if plan.families:
         parts += [Text(""), families_table(plan.families, plan.noise), *(_line(text) for text in _power(plan))]

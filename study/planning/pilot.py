@@ -1,4 +1,4 @@
-"""A pilot: what an iteration, an evaluated task and a kept checkpoint cost, measured with the trainer itself."""
+"""A pilot: measures the cost of an iteration, an evaluated task and a checkpoint with the trainer itself."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from trainers.training import train
 EPOCHS, VAL_TASKS = 4, 16
 """Of a pilot: epochs of one iteration each, the first of which only warms up; and validation tasks of each."""
 FREE = ("outer", "ca", "evaluation", "budget", "device")
-"""Sections that change no iteration's cost."""
+"""Sections that do not affect the cost of an iteration."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Cost:
 
 
 class Pilot:
-    """Measures each class of cost once: what differs only in rates, schedules or lengths shares its numbers."""
+    """Measures each cost class once: configs that differ only in learning rates, schedules or length share one."""
 
     def __init__(self, data: ClassData) -> None:
         keep_freed_memory()  # as workers do
@@ -53,7 +53,7 @@ class Pilot:
         """Time that the measurements took."""
 
     def measurements(self, configs: Iterable[TrainerConfig]) -> int:
-        """Return how many classes of cost these configs have."""
+        """Return how many cost classes these configs have."""
         keys = {self._short(one, *phase)[0] for one in configs for phase in {*_phases(one), (True, False)}}
         return len(keys)
 

@@ -23,9 +23,9 @@ from .noise import UNKNOWN, Noise
 from .pilot import Pilot
 
 SAMPLED = 4
-"""Configs of a search's space whose cost stands for all."""
+"""Number of sampled configs that represent a search's cost."""
 SMALLER = ("leave_one_out", "add_one_in")
-"""Designs that are proposed where the spec's own does not fit a budget, in this order."""
+"""Smaller designs to propose if the spec's own does not fit the budget, in this order."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class Proposal:
 
     @property
     def works(self) -> bool:
-        """Whether every family finds a large effect in most studies."""
+        """Whether every family would detect a large effect in most studies."""
         return self.seeds > 0 and not any(family.hopeless for family in self.families)
 
 
@@ -101,7 +101,7 @@ def make_plan(
     budget_hours: float | None = None,
     tell: Callable[[str], None] = lambda text: None,
 ) -> StudyPlan:
-    """Measure and count; nothing is written into `home`. `tell` says what is measured."""
+    """Return the plan, measuring costs; nothing is written to `home`. `tell` reports each measurement."""
     pilot = Pilot(data)
     configs = _configs(config)
     total = pilot.measurements(configs.values())

@@ -137,7 +137,7 @@ WHEN: dict[str, dict[str, Cell | str]] = {
 
 READ_ONLY: dict[str, Cell] = {
     "report": (2, r"error: .*Read-only file system"),
-    "export": (0, r"MLflow: not logged, since the home cannot be written now"),
+    "export": (0, r"MLflow: not logged, because the home is not writable"),
     "promote": (2, r"error: .*Read-only file system"),
     "ablate --from": (2, r"error: .*Read-only file system"),
     "ablate": (2, r"error: .*Read-only file system"),

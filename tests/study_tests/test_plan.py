@@ -189,7 +189,7 @@ def test_the_plan_as_json_has_every_number(
     spec.write_text(BOTH + "seeds = 7\n")
     assert run(["plan", str(spec), "--json", "--sd", "2", "--budget", "1h", "--home", str(tmp_path / "home")]) == 0
     tree = json.loads(capsys.readouterr().out)
-    noise = {"sd": 0.02, "source": "your guess", "model": None, "levels": {}}
+    noise = {"sd": 0.02, "source": "--sd", "model": None, "levels": {}}
     assert (tree["cells"], tree["noise"], tree["budget_hours"]) == (42, noise, 1.0)
     first = tree["families"][0]
     assert (first["smallest_p"], first["size"], first["seeds_needed"]) == (2 / 128, 2, 7)

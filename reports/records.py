@@ -219,10 +219,8 @@ class StudyInfo:
     """Facts about a whole study.
 
     `families` hold the comparisons. `searched` are the dotted names that a search varied; `space` is the distribution
-    each was drawn from: {"low", "high"}, whole numbers if both are, with "log" or "step", or {"choices"}. Empty in
-    records
-        of earlier versions. `mlflow_address` is the URL of the MLflow UI
-    ("http://127.0.0.1:5000"); without it the report holds no links to runs.
+    each was drawn from: {"low", "high"}, whole numbers if both are, with "log" or "step", or {"choices"};
+    empty in older records. `mlflow_address` is the URL of the MLflow UI; without it the report has no links.
     """
 
     name: str
@@ -262,6 +260,7 @@ class StudyInfo:
     """Of a search: its trials in the studies that follow from it."""
     mlflow_address: str | None = None
     description: str = ""
+    """Of a report merged from several: which, and how far apart trainings ended that several of them have."""
     spec: str = ""
     """Text of the spec file of the last start."""
     paper: str = ""

@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 from reports import records as names
 from reports.build import build_report, refuse_others, report_files
 from reports.data.loading import from_files
+from reports.data.merging import merge_parts
 from reports.links import arm_filters, is_address
 from reports.records import ReportError, RunRecord, StudyInfo
 from reports.render.tables_json import TABLES
@@ -81,9 +82,12 @@ def write_report(
     return page
 
 
-def report_from_files(source: Path, home: Home, choices: ReportChoices = ReportChoices()) -> Path:
-    """Write a report from the files of an earlier one; return its page. Raises ReportError if files are missing."""
-    info, records = from_files(source)
+def report_from_files(sources: Sequence[Path], home: Home, choices: ReportChoices = ReportChoices()) -> Path:
+    """Write a report from the files of an earlier one, or of several parts of one ablation; return its page.
+
+    Raises ReportError if files are missing, or if the parts do not belong together (`reports.data.merging`).
+    """
+    info, records = merge_parts({str(source): from_files(source) for source in sources})
     info = with_space(info)
     return build_report(records, choices.applied(info), choices.out or _default_folder(home, info, records))
 

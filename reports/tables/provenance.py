@@ -49,6 +49,7 @@ def provenance_table(records: Sequence[RunRecord], info: StudyInfo) -> Table:
         ("Runs", f"{len(records)}: {states_text(count_states(records))}"),
     ]
     rows += [("Source", info.source)] * bool(info.source)
+    rows += [("Parts", info.description)] * bool(info.description)
     rows += [("Trained by", info.trained_by)] * bool(info.trained_by)
     rows += [("Seeds", _seeds(records))]
     if trained or not info.source:

@@ -27,7 +27,11 @@ if TYPE_CHECKING:
 def report(
     study: Annotated[str | None, typer.Argument(help="Name of a study in the home.", show_default=False)] = None,
     source: Annotated[
-        Path | None, typer.Option("--from", help="Folder of an earlier report, instead of a study.")
+        list[Path] | None,
+        typer.Option(
+            "--from",
+            help="Folder of an earlier report, instead of a study. Repeat it to merge parts of one ablation.",
+        ),
     ] = None,
     out: Annotated[
         Path | None, typer.Option(help="Folder for the report. Default: HOME/reports/STUDY.", show_default=False)
@@ -60,7 +64,7 @@ def report(
     Example: mamlab report demo-search
     """
     loading()
-    if (study is None) == (source is None):
+    if (study is None) == (not source):
         raise typer.BadParameter("name either a study, or a folder with --from FOLDER", param_hint="'STUDY'")
     from ..reporting import ReportChoices, report_from_files, report_of
 

@@ -1,0 +1,115 @@
+"""Merging: parts of one ablation that were trained on several machines, or one after the other, become one report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from statistics import fmean
+
+from .. import records as names
+from ..records import Family, ReportError, RunRecord, StudyInfo
+
+Part = tuple[StudyInfo, Sequence[RunRecord]]
+
+MACHINE = {"device", "compile", "tasks_at_once", "graphs"}
+"""Settings of the machine that trains: parts may differ in them."""
+
+
+def merge_parts(parts: Mapping[str, Part]) -> tuple[StudyInfo, list[RunRecord]]:
+    """Return the study of which `parts` hold some seeds, or some arms, by the name of their folder.
+
+    Of a training that several parts have (the same arm, seed and fingerprint) the first that is complete counts. Raises
+    ReportError for parts that are no ablations, were trained on other data or by another trainer, declared other looks
+    or another design, or mean other settings by the name of an arm.
+    """
+    (first, (info, records)), *others = parts.items()
+    if not others:
+        return info, list(records)
+    for name, part in others:
+        _refuse_others(first, (info, records), name, part)
+    _refuse_other_arms(parts)
+    runs = [run for _, part in parts.values() for run in part]
+    kept = _one_each(runs)
+    held = " and ".join(f"{name} ({len(part)} runs)" for name, (_, part) in parts.items())
+    told = " ".join(filter(None, [info.description, f"Merged from {held}.", _repeated(runs, kept, info)]))
+    families = _families(other.families for other, _ in parts.values())
+    shown = tuple(dict.fromkeys(look for other, _ in parts.values() for look in other.shown))
+    return replace(info, families=families, shown=shown, description=told, mlflow_address=None), kept
+
+
+def _refuse_others(first: str, one: Part, name: str, other: Part) -> None:
+    (info, records), (its_info, its_records) = one, other
+    same: dict[str, list[object]] = {
+        "kind of study": [part.kind for part in (info, its_info)],
+        "data": [", ".join(sorted(_data(runs))) for runs in (records, its_records)],
+        "trainer": [part.trained_by or "MAML++" for part in (info, its_info)],
+        "looks": [part.looks for part in (info, its_info)],
+        "margin": [part.margin for part in (info, its_info)],
+        "test": [part.test for part in (info, its_info)],
+        "factorial or sweep": [(part.factorial, part.sweep, part.across) for part in (info, its_info)],
+    }
+    for what, (mine, theirs) in same.items():
+        if mine != theirs:
+            raise ReportError(
+                f"{first} and {name} are no parts of one study: they differ in {what}: {mine} and {theirs}"
+            )
+    if info.kind != "ablation":
+        raise ReportError(f"{first} is a {info.kind}: only reports of ablations can be merged; name one --from folder")
+
+
+def _data(runs: Iterable[RunRecord]) -> set[str]:
+    return {run.tags.get(names.TAG_DATA_CHECKSUM, "") for run in runs}
+
+
+def _refuse_other_arms(parts: Mapping[str, Part]) -> None:
+    """Raise ReportError if an arm has other settings in another part."""
+    known: dict[str | None, tuple[str, RunRecord]] = {}
+    for name, (_, runs) in parts.items():
+        for run in runs:
+            where, one = known.setdefault(run.arm, (name, run))
+            wrong = sorted(_differing(one, run))
+            if wrong:
+                path = wrong[0]
+                raise ReportError(
+                    f'"{run.arm}" is not the same arm in {where} and {name}: {path} is '
+                    f"{one.params.get(path, 'absent')} and {run.params.get(path, 'absent')}. "
+                    "Rename it in one of the specs"
+                )
+
+
+def _differing(one: RunRecord, other: RunRecord) -> set[str]:
+    paths = {*one.params, *other.params} - MACHINE if one.params and other.params else set()
+    return {path for path in paths if one.params.get(path) != other.params.get(path)}
+
+
+def _one_each(runs: Iterable[RunRecord]) -> list[RunRecord]:
+    """Return one record for each arm and seed: the first complete one, or else the first."""
+    kept: dict[tuple[str | None, int | None], RunRecord] = {}
+    for run in runs:
+        before = kept.setdefault((run.arm, run.seed), run)
+        if before.state != names.COMPLETE and run.state == names.COMPLETE:
+            kept[run.arm, run.seed] = run
+    return list(kept.values())
+
+
+def _repeated(runs: Sequence[RunRecord], kept: Sequence[RunRecord], info: StudyInfo) -> str:
+    """Return how far trainings that several parts have ended apart."""
+    score, ids = info.measured.test, {run.run_id for run in kept}
+    by_key = {(run.arm, run.seed): run.metrics.get(score) for run in kept}
+    pairs = [(by_key[run.arm, run.seed], run.metrics.get(score)) for run in runs if run.run_id not in ids]
+    apart = [abs(one - other) for one, other in pairs if one is not None and other is not None]
+    if not apart:
+        return ""
+    return (
+        f"{len(apart)} trainings are in several of these; the first counts. Their test results differ by "
+        f"{fmean(apart) * info.measured.scale:.2f} {info.measured.difference_unit} on average."
+    )
+
+
+def _families(several: Iterable[Sequence[Family]]) -> tuple[Family, ...]:
+    """Return the families of all parts, each comparison once."""
+    found: dict[str, dict[tuple[str, str], None]] = {}
+    for families in several:
+        for family in families:
+            found.setdefault(family.name, {}).update(dict.fromkeys(family.comparisons))
+    return tuple(Family(name, tuple(pairs)) for name, pairs in found.items())

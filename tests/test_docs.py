@@ -57,8 +57,9 @@ def test_links_lead_to_files(page: str) -> None:
 def test_spec_files_in_pages_are_valid(page: str, tmp_path: Path) -> None:
     for language, text in blocks(page):
         name = FILE.match(text)
-        if language == "toml" and name and "[study]" in text:
+        if name:
             (tmp_path / name[1]).write_text(text, encoding="utf-8")
+        if language == "toml" and name and "[study]" in text:
             assert load_spec(tmp_path / name[1]).study.name
 
 

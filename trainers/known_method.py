@@ -6,7 +6,9 @@ import ast
 import hashlib
 import json
 import math
+import sys
 from collections.abc import Mapping
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -132,7 +134,8 @@ class KnownMethod:
     def load(self, data: Any, folder: Path) -> Data:
         """Return the data that the section [data] describes. Raises InputError where the method cannot."""
         try:
-            return self.own.load(data, folder)
+            with redirect_stdout(sys.stderr):  # standard output may be a command's JSON
+                return self.own.load(data, folder)
         except InputError:
             raise
         except Exception as error:

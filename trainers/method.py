@@ -87,6 +87,8 @@ class Method(Protocol):
     It may also have: `pairing`, what trainings with equal seeds share ("initial weights, test tasks"; a report claims
     what this says, and nothing without); `presets`, settings by name; `spaces`, ready search spaces by name;
     `normalise(tree, typed)`, which leaves out settings without effect (see `trainers.overrides.normalise`);
+    `short`, `data` and `diverging`, for `mamlab method check`: settings of a training of seconds, the section [data]
+    that it loads, and settings with which it diverges;
     `flops(config, data, epochs)`, the counted operations, `data` being the section [data]; `halve(config, data)`, a
     config that takes less memory and gives the same numbers.
     """

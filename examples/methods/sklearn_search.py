@@ -62,6 +62,7 @@ class NeighboursOnDigits:
     components = ("scale", "reduce", "weigh")
     metric = Metric("accuracy", unit="%", scale=100, chance=0.1)
     pairing = "training, validation and test data"
+    short: ClassVar = {"epochs": 3}
     spaces: ClassVar = {"knobs": {"neighbours": Range(1, 30), "reduce.components": Range(4, 60)}}
 
     def epochs(self, config: Config) -> int:

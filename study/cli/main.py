@@ -18,6 +18,7 @@ from ..processes import write_any_text
 from ..stores.failures import explained
 from ..stores.urls import redact
 from . import comparing, models, prepare, repair, results, studies
+from .method import method
 from .space import space
 
 UNEXPECTED = (
@@ -34,7 +35,7 @@ app = typer.Typer(
 
 COMMANDS: dict[str, tuple[Any, ...]] = {
     "Run studies": (studies.demo, studies.train, studies.search, studies.ablate, models.promote),
-    "Prepare": (prepare.init, prepare.plan, space, prepare.data, prepare.schema),
+    "Prepare": (prepare.init, prepare.plan, space, method, prepare.data, prepare.schema),
     "Results": (
         results.status,
         results.logs,
@@ -51,7 +52,7 @@ COMMANDS: dict[str, tuple[Any, ...]] = {
 for panel, commands in COMMANDS.items():
     for command in commands:
         if isinstance(command, typer.Typer):
-            app.add_typer(command, name="space", rich_help_panel=panel)
+            app.add_typer(command, name="space" if command is space else "method", rich_help_panel=panel)
         else:
             app.command(rich_help_panel=panel)(command)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from reports.metric import ACCURACY
 
@@ -26,6 +26,14 @@ class MamlPlusPlus:
     pairing = "initial weights, tasks"
     presets: Mapping[str, Callable[[str], Tree]] = {name: partial(preset, name) for name in PRESETS}
     normalise = staticmethod(normalise)
+    data: ClassVar[Tree] = {"source": "glyphs"}
+    short: ClassVar[Tree] = {
+        **dict.fromkeys(COMPONENTS, "on"), "ca.period": 0.5, "da.first_order_epochs": 1, "msl.epochs": 1.0,
+        "norm.queries": "running", "episodes.tasks": 2, "model.filters": 4, "inner.steps": 2, "device": "cpu",
+        "budget": {"epochs": 3, "iterations": 2}, "evaluation": {"val_tasks": 4, "test_tasks": 4, "top_k": 2},
+    }  # fmt: skip
+    """Settings of a training of seconds, for `mamlab method check`, and those that make it diverge."""
+    diverging: ClassVar[Tree] = {"inner.lr": 1e30}
 
     def epochs(self, config: TrainerConfig) -> int:
         """Return the planned epochs."""

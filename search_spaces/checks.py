@@ -25,7 +25,7 @@ def dimension_tables(table: Mapping[str, Any], prefix: str = "") -> tuple[dict[s
         if not isinstance(entry, dict):
             problems.append(
                 f"space.{path}: must be a table such as {{ low = 1, high = 5 }} or {{ choices = [...] }}, not"
-                f" {entry!r}; to hold it still, set it in [trainer] or in [space] fix"
+                f" {entry!r}; to keep it fixed, set it in [trainer] or in [space] fix"
             )
             continue
         own = {name: value for name, value in entry.items() if not isinstance(value, dict)}

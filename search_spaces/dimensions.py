@@ -135,7 +135,7 @@ def confused(values: Sequence[Any]) -> str:
         if not isinstance(value, bool | int | float | str | None):
             return f"each must be a number, a text or true/false, not {value!r}"
         if isinstance(value, float) and not math.isfinite(value):
-            return f"{value!r} is no number that can be chosen; leave it out"
+            return f"{value!r} is not a valid choice; leave it out"
     for one, other in combinations(values, 2):
         if one == other and repr(one) == repr(other):
             return f"a value appears twice in {list(values)!r}; write each once"
@@ -207,7 +207,9 @@ def _unknown_path(path: str, method: KnownMethod) -> str:
 def _read_choice(where: str, path: str, table: Mapping[str, Any], method: KnownMethod) -> Choice:
     choices = table["choices"]
     if len(table) > 1:
-        raise InputError(f"{where}: choices stand alone; leave out {', '.join(k for k in table if k != 'choices')}")
+        raise InputError(
+            f"{where}: choices excludes other keys; leave out {', '.join(k for k in table if k != 'choices')}"
+        )
     if problem := _no_choices(choices) or confused(choices):
         raise InputError(f"{where}.choices: {problem}")
     if path in method.switches and not set(choices) <= {"on", "off"}:
@@ -250,7 +252,7 @@ def _no_numbers(low: Any, high: Any, log: Any, step: Any) -> str:
 def _no_range(low: Any, high: Any, log: bool, step: Any) -> str:
     """Return why these numbers make no range, to append to its name; empty if they do."""
     if low >= high:
-        return f": low must be less than high, not {low} >= {high}; to hold it still, set it in [trainer]"
+        return f": low must be less than high, not {low} >= {high}; to keep it fixed, set it in [trainer]"
     if log and low <= 0:
         return f": log = true needs low greater than 0, not {low}"
     if step is not None and (log or not 0 < step <= high - low):

@@ -142,7 +142,7 @@ def _check_count(model: ExportedModel, classes: NDArray[Any]) -> None:
         )
     if len(classes) > model.ways:
         raise InputError(
-            f"labels: {len(classes)} classes, but this model tells at most {model.ways} apart (it was trained"
+            f"labels: {len(classes)} classes, but this model distinguishes at most {model.ways} (it was trained"
             f" {model.ways}-way); leave classes out, or train one with episodes.ways = {len(classes)}"
         )
 

@@ -22,6 +22,6 @@ def check_shape(config: TrainerConfig, width: int) -> None:
     """Raise DataError if the network shrinks square images of `width` pixels to nothing."""
     if config.model.downsample == "max_pool" and width >> config.model.blocks == 0:
         raise DataError(
-            f"model.blocks = {config.model.blocks} halves images of {width} pixels away; "
+            f"model.blocks = {config.model.blocks} reduces images of {width} pixels to nothing; "
             f'use at most {width.bit_length() - 1} blocks, or model.downsample = "stride"'
         )

@@ -12,8 +12,8 @@ from trainers.overrides import normalise
 from trainers.presets import preset
 
 RANGES: list[tuple[dict[str, Any], str]] = [
-    ({"low": 5, "high": 1}, "Range: low must be less than high, not 5 >= 1; to hold it still, set it in [trainer]"),
-    ({"low": 1, "high": 1}, "Range: low must be less than high, not 1 >= 1; to hold it still, set it in [trainer]"),
+    ({"low": 5, "high": 1}, "Range: low must be less than high, not 5 >= 1; to keep it fixed, set it in [trainer]"),
+    ({"low": 1, "high": 1}, "Range: low must be less than high, not 1 >= 1; to keep it fixed, set it in [trainer]"),
     ({"low": math.nan, "high": 1.0}, "Range.low: must be finite, not nan"),
     ({"low": 0.0, "high": math.inf}, "Range.high: must be finite, not inf"),
     ({"low": "1", "high": 2}, 'Range.low: must be a number, not "1"'),
@@ -52,7 +52,7 @@ def test_what_is_no_range_is_refused_when_it_is_made(given: dict[str, Any], mess
         ([], "Choice.choices: must be a list with at least one value, not []"),
         ("on", 'Choice.choices: must be a list with at least one value, not "on"'),
         (None, "Choice.choices: must be a list with at least one value, not None"),
-        (("a", math.nan), "Choice.choices: nan is no number that can be chosen; leave it out"),
+        (("a", math.nan), "Choice.choices: nan is not a valid choice; leave it out"),
         (("a", object), "Choice.choices: each must be a number, a text or true/false, not <class 'object'>"),
     ],
 )

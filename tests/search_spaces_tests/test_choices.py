@@ -24,8 +24,8 @@ EQUAL = [
     ([False, 0.0], "false and 0.0 are equal as numbers"),
     ([0.0, -0.0], "0.0 and -0.0 are equal as numbers"),
     (["linear", "ema", "linear"], "a value appears twice in"),
-    ([float("nan"), 1], "nan is no number that can be chosen"),
-    ([float("inf"), 1], "inf is no number that can be chosen"),
+    ([float("nan"), 1], "nan is not a valid choice"),
+    ([float("inf"), 1], "inf is not a valid choice"),
     ([[1], 2], r"each must be a number, a text or true/false, not \[1\]"),
 ]
 

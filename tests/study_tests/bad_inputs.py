@@ -374,7 +374,7 @@ high = 2
 low = 2
 high = 1
 """,
-        ("space.inner.lr: low must be less than high, not 2.0 >= 1.0; to hold it still, set it in [trainer]",),
+        ("space.inner.lr: low must be less than high, not 2.0 >= 1.0; to keep it fixed, set it in [trainer]",),
     ),
     "a log range from zero": (
         SEARCH
@@ -474,7 +474,7 @@ fix = {"inner.stps" = 3, "inner.lr" = -1.0}
 foo = 3
 """,
         (
-            "space.foo: must be a table such as { low = 1, high = 5 } or { choices = [...] }, not 3; to hold it still, "
+            "space.foo: must be a table such as { low = 1, high = 5 } or { choices = [...] }, not 3; to keep it fixed, "
             "set it in [trainer] or in [space] fix",
         ),
     ),

@@ -119,7 +119,7 @@ def test_what_the_data_or_this_machine_cannot_do_is_refused_before_anything_is_w
     home = fresh_home(tmp_path)
     for override, message in (
         ('{ "episodes.ways" = 21 }', r'arm "b": stand-in: split train has 20 classes, but a task needs 21'),
-        ('{ "model.blocks" = 5 }', r'arm "b": model.blocks = 5 halves images of 28 pixels away'),
+        ('{ "model.blocks" = 5 }', r'arm "b": model.blocks = 5 reduces images of 28 pixels to nothing'),
         ('{ "device" = "cuda:77", "outer.lr" = 0.1 }', r'arm "b": device = "cuda:77": this machine has'),
     ):
         with pytest.raises(ValueError, match=message):

@@ -78,7 +78,7 @@ def test_check_refuses_a_space_with_configs_that_cannot_be_trained(
     spec.write_text(SPEC + '"model.blocks" = { choices = [4, 6] }\n')
     assert run(["space", "check", str(spec), "--home", str(tmp_path)]) == 2
     text = capsys.readouterr().err
-    assert "of 200 random configs cannot be trained: model.blocks = 6 halves images of 28 pixels away" in text
+    assert "of 200 random configs cannot be trained: model.blocks = 6 reduces images of 28 pixels to nothing" in text
     assert "use at most 4 blocks" in text
 
 

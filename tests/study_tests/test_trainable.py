@@ -106,7 +106,7 @@ def test_a_network_too_deep_for_the_images_is_refused(
     file = spec(here, **{**BLOCKS, "size": 32, "space": '"model.blocks" = { low = 1, high = 7 }'})
     assert run([*command, str(file), "--home", "runs"]) == 2
     assert "space.model.blocks: " in (text := capsys.readouterr().err)
-    assert "model.blocks = 7 halves images of 32 pixels away; use at most 5 blocks" in text
+    assert "model.blocks = 7 reduces images of 32 pixels to nothing; use at most 5 blocks" in text
 
 
 def test_the_largest_config_counts_even_if_no_random_one_is_as_large(here: Path) -> None:

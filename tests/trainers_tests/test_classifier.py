@@ -132,7 +132,7 @@ def test_an_answer_depends_on_its_neighbours_only_if_transductive(home: Home) ->
         ([0, 0, 0], r"at least 2 classes, not only \[0\]"),
         (
             [0, 1, 2, 3],
-            r"4 classes, but this model tells at most 3 apart .*; leave classes out, or train one with episodes",
+            r"4 classes, but this model distinguishes at most 3 .*; leave classes out, or train one with episodes",
         ),
         ([0, 1], "inconsistent numbers of samples"),
         ([0.5, 1.5, 2.5], "Unknown label type"),

@@ -206,7 +206,9 @@ def test_a_device_that_is_not_there_is_refused() -> None:
 
 
 def test_images_that_the_blocks_halve_away_are_refused() -> None:
-    with pytest.raises(ValueError, match=r"model.blocks = 4 halves images of 14 pixels away; use at most 3 blocks"):
+    with pytest.raises(
+        ValueError, match=r"model.blocks = 4 reduces images of 14 pixels to nothing; use at most 3 blocks"
+    ):
         list(train(toy_config(model={"blocks": 4}), 0, DATA))
     list(train(toy_config(model={"blocks": 4, "downsample": "stride"}, budget={"epochs": 1}), 0, DATA))
 

@@ -44,7 +44,7 @@ def load(config: ImageFolder, folder: Path) -> ClassData:
         stats = [(str(f), s.st_size, s.st_mtime_ns) for f, s in ((f, f.stat()) for f in files)]
     except OSError as error:
         raise DataError(
-            f"image_folder: {error.filename} cannot be read ({error.strerror}); change its rights"
+            f"image_folder: {error.filename} cannot be read ({error.strerror}); change its permissions"
         ) from error
     key = repr([DECODER, config.size, config.grayscale, *stats])
     path = folder / f"image_folder-{hashlib.sha256(key.encode()).hexdigest()[:12]}.npz"

@@ -17,7 +17,7 @@ def read_left_out(file: Path) -> frozenset[str]:
     try:
         lines = file.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is no UTF-8 text"
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise DataError(
             f"image_folder: skip = {file} cannot be read: {reason}; `mamlab data FOLDER --skip-bad {file}` writes such"
             " a list"

@@ -69,6 +69,8 @@ class Report:
     views: Mapping[str, str] = field(default_factory=dict)
     """Run -> key of its arm's saved view in the MLflow UI."""
     measured: Metric = ACCURACY
+    metric: Metric | None = None
+    """What the study was judged by, where it says so."""
 
     @property
     def tables(self) -> tuple[Table, ...]:
@@ -120,6 +122,7 @@ def compose(records: Sequence[RunRecord], info: StudyInfo) -> Report:
         info.experiment_id,
         arm_views(records, info),
         info.measured,
+        info.metric or info.measured,
     )
 
 

@@ -55,13 +55,14 @@ def to_latex(table: Table) -> str:
 
 
 def _lines(table: Table) -> Iterator[str]:
+    wide = _characters(table) > WIDE
+    yield r"% Needs \usepackage{booktabs}" + (r" and \usepackage{graphicx}" if wide else "")
     yield r"\begin{table}[tb]"
     yield r"\centering\small"
     yield rf"\caption{{{escape(table.title)}}}"
     yield rf"\label{{tab:{table.name}}}"
-    wide = _characters(table) > WIDE
-    if wide:
-        yield r"\resizebox{\linewidth}{!}{%"
+    if wide:  # only shrunk: \width is the table's own
+        yield r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%"
     yield from _tabular(table)
     if wide:
         yield "}"

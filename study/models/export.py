@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +12,7 @@ from pathlib import Path
 from rich.console import Console
 
 from reports import records as names
+from reports import summary_runs as shown
 from reports.data.manifest import MODEL
 from reports.data.output_folder import Contents, refuse_foreign, writing_into
 from reports.records import RunRecord, StudyInfo
@@ -79,14 +80,16 @@ def export(
     config, state = from_settings(record.params), _state(home, spec, record)
     scores = _scores(config, record, data, state, console)
     model = build(spec, config, record, data, state, scores)
+    card = model_card(model)
     with writing_into(folder, contents) as place:
         model.write(place)
-        (place / CARD_FILE).write_text(model_card(model), encoding="utf-8")
+        (place / CARD_FILE).write_text(card, encoding="utf-8")
     _say(console, model, folder, scores)
     if home.stores is not None:
         say(console, "MLflow:   not logged, because the home is not writable")
         return
-    uri = log_model(client, folder, record)
+    named = f"{record.study} {told_apart(model.about)}"
+    uri = log_model(client, folder, record, named, card, metrics_of(scores, model.about["validation_accuracy"]))
     say(console, f"MLflow:   {uri}")
     say(
         console,
@@ -222,6 +225,15 @@ def build(
         "versions": versions,
     }
     return ExportedModel(config, preparation(spec.data, data), best["weights"], best["statistics"], about)
+
+
+def metrics_of(scores: Mapping[str, Estimate], validation: float) -> dict[str, float]:
+    """Return what MLflow shows of a model, in percent: `acc` and its interval, for each way to normalise queries."""
+    found = {"val_acc": validation}
+    for norm_mode, one in scores.items():
+        ends = {shown.MEAN: one.mean, shown.LOW: one.low, shown.HIGH: one.high}
+        found |= {f"{name}_{norm_mode}": value for name, value in ends.items() if value is not None}
+    return {name: round(100 * value, 2) for name, value in found.items()}
 
 
 def _say(console: Console, model: ExportedModel, folder: Path, scores: dict[str, Estimate]) -> None:

@@ -6,11 +6,13 @@ import base64
 import hashlib
 import io
 import tempfile
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import trainers
+from reports.data.experiments import parent_of
 from reports.records import RunRecord
 from trainers.exported import WEIGHTS_FILE, read_model
 
@@ -23,12 +25,20 @@ CODE = Path(__file__).with_name("pyfunc_model.py")
 REQUIREMENTS = ("mlflow", "torch", "numpy", "pandas", "pydantic", "scikit-learn", "safetensors", "pillow")
 """Requirements for serving; the package `trainers` is stored with the model."""
 TAG_WEIGHTS = "weights_sha256"
-NAME = "few-shot-classifier"
+CARD = "mlflow.note.content"
+"""The tag that the UI shows on top of a model."""
+CARD_LIMIT = 5000
+"""Characters of a tag that every store takes."""
+NOT_IN_NAMES = str.maketrans(dict.fromkeys("/:.%\"'", "-"))
+"""MLflow refuses these in the name of a model."""
 
 
-def log_model(client: Any, folder: Path, record: RunRecord) -> str:
+def log_model(client: Any, folder: Path, record: RunRecord, name: str, card: str, metrics: Mapping[str, float]) -> str:
     """Log the model in `folder` to the run of `record` and return its address, models:/...; one that is there is not
     logged again.
+
+    `name` says which one of which study it is, `card` is its card in Markdown; `metrics` are what it reaches, in
+    percent. These stand with the study's own run, as reports read those of `record`.
     """
     digest = hashlib.sha256((folder / WEIGHTS_FILE).read_bytes()).hexdigest()
     if there := _find(client, record, digest):
@@ -36,15 +46,24 @@ def log_model(client: Any, folder: Path, record: RunRecord) -> str:
     from mlflow.entities import LoggedModelOutput, LoggedModelStatus
 
     made = client.create_logged_model(
-        record.experiment_id, name=NAME, source_run_id=record.run_id, tags={TAG_WEIGHTS: digest}
-    )
+        record.experiment_id, name=name.translate(NOT_IN_NAMES), source_run_id=record.run_id,
+        tags={TAG_WEIGHTS: digest, CARD: _text(card)[:CARD_LIMIT]},
+    )  # fmt: skip
     with tempfile.TemporaryDirectory() as place:
         path = Path(place) / "model"
         _save(path, folder, made, record.run_id)
         client.log_model_artifacts(made.model_id, str(path))
     client.finalize_logged_model(made.model_id, LoggedModelStatus.READY)
     client.log_outputs(record.run_id, [LoggedModelOutput(made.model_id, 0)])
+    if parent := parent_of(client, record.experiment_id):
+        for metric, value in metrics.items():
+            client.log_metric(parent.info.run_id, metric, value, model_id=made.model_id)
     return f"models:/{made.model_id}"
+
+
+def _text(card: str) -> str:
+    """Return a card without its first lines for model hubs."""
+    return card.split("\n---\n", 1)[-1].strip()
 
 
 def _save(path: Path, folder: Path, made: Any, run_id: str) -> None:

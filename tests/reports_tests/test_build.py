@@ -13,14 +13,16 @@ from reports.document import Report, compose
 from reports.escaping import markdown
 from reports.figures.search import trial_curves
 from reports.links import arm_filters
+from reports.metric import Metric
 from reports.records import Factorial, ReportError, StudyInfo, Sweep
-from reports.render.html import to_html
+from reports.render.html import _downwards, to_html
 from reports.render.latex import escape as latex
+from reports.render.latex import to_latex
 from reports.render.markdown import to_markdown
 from reports.statistics.importance import parameter_importance
 from reports.statistics.summary import summarise_ablation, summarise_search
 from reports.tables.ablation import arms_table, details_table, family_table
-from reports.tables.cells import Cell, Table, trials_table
+from reports.tables.cells import Cell, Column, Table, trials_table
 
 from . import example
 
@@ -379,3 +381,25 @@ def test_what_cannot_be_reported_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(ReportError, match=r"there is no MLflow store at .*set MAMLAB_HOME"):
         from_mlflow(f"sqlite:///{tmp_path}/none.db", "x")
     assert not (tmp_path / "none.db").exists()
+
+
+def test_a_first_click_puts_the_best_on_top_and_headings_can_be_linked() -> None:
+    page = to_html(compose(example.ablation(), example.ABLATION))
+    heads = re.findall(r'<th scope="col"[^>]*?( data-down)?><span[^>]*>([^<]*)<', page)
+    downwards = {title for down, title in heads if down}
+    assert {"Test accuracy, %", "Difference, points"} <= downwards
+    assert not {"Arm", "n", "Adjusted p", "Seed"} & downwards
+    places = re.findall(r"<nav[^>]*>(.*)</nav>", page)[0]
+    assert re.findall(r'href="#([^"]+)"', places) == re.findall(r'<h2 id="([^"]+)"', page)
+    loss = Metric("loss", better="lower", title="Loss")
+    assert not _downwards("Loss", loss)
+    assert not _downwards("Difference", loss)
+    assert not _downwards("Best validation", loss)
+
+
+def test_a_latex_table_says_its_packages_and_is_only_shrunk() -> None:
+    small = to_latex(Table("T", (Column("a"),), ((Cell("b"),),)))
+    assert small.startswith("% Needs \\usepackage{booktabs}\n")
+    wide = to_latex(Table("T", (Column("a" * 90),), ((Cell("b"),),)))
+    assert wide.startswith("% Needs \\usepackage{booktabs} and \\usepackage{graphicx}\n")
+    assert r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%" in wide

@@ -17,6 +17,9 @@ COLOURS = {
     "interrupted": WARNS, "running": RUNS, "waiting": "default",
 }  # fmt: skip
 
+COPIED = ("/", "\\", "mamlab ", "--")
+"""What is in commands, paths and addresses."""
+
 
 def states(counts: Mapping[str, int]) -> list[tuple[str, int]]:
     """Return the states that occur with their number of runs, in the order of a run's life."""
@@ -44,8 +47,11 @@ def searched_settings(searched: Sequence[str], params: Mapping[str, str]) -> dic
 
 
 def say(console: Console, text: object, style: str | None = None) -> None:
-    """Print a text without markup and without wrapping its lines."""
-    console.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
+    """Print a text as it is: nothing in it is markup. On a terminal prose is broken between words; what may be copied
+    is left to the terminal, which joins its lines again.
+    """
+    whole = not console.is_terminal or any(mark in str(text) for mark in COPIED)
+    console.print(text, style=style, markup=False, highlight=False, soft_wrap=whole)
 
 
 def print_notes(console: Console, notes: Iterable[str]) -> None:

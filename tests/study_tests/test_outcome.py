@@ -21,6 +21,7 @@ from study.reporting import ReportChoices, report_from_store
 from study.spec.parsing import parse_spec
 from study.stores.connect import open_mlflow
 from study.stores.home import Home
+from study.text import say
 from tests.reports_tests import example
 
 from . import store_rows
@@ -161,3 +162,11 @@ def test_what_lies_in_the_place_of_a_study_s_report_is_set_aside(
     with pytest.raises(ReportError, match=r"is not empty \(paper\.txt\), and mamlab did not make it"):
         report_from_store("arms", home, ReportChoices(tmp_path))
     assert [file.name for file in tmp_path.iterdir()] == ["paper.txt"]
+
+
+def test_on_a_terminal_prose_is_broken_between_words_and_a_command_is_not() -> None:
+    console = Console(file=io.StringIO(), width=20, force_terminal=True)
+    say(console, "one two three four five six")
+    say(console, "mamlab status one-two-three-four")
+    assert isinstance(console.file, io.StringIO)
+    assert console.file.getvalue() == "one two three four \nfive six\nmamlab status one-two-three-four\n"

@@ -194,7 +194,7 @@ def test_a_comparison_is_paired_by_seed_and_its_frame_is_its_runs_own_difference
     with pytest.raises(ValueError, match=r'"orders" is an ablation, which has no best config: see result\.comparisons'):
         _ = compared.best_config
     with pytest.raises(
-        ValueError, match=r"no trial, arm or run 'MAML\+\+' in .orders.; there are arms 'MAML', 'first order'"
+        ValueError, match=r"no trial, arm or run 'MAML\+\+' in .orders.; choose from arms 'MAML', 'first order'"
     ):
         compared.config("MAML++")
 

@@ -62,5 +62,5 @@ class Continuation:
     def _write(self, numbers: set[int]) -> None:
         """Let no trial of these `numbers` count any more."""
         if numbers:
-            self._superseded |= numbers
-            self._study.set_user_attr(SUPERSEDED, sorted(self._superseded))
+            self._study.set_user_attr(SUPERSEDED, sorted(self._superseded | numbers))
+            self._superseded |= numbers  # last: what a store that went away did not take is chosen again

@@ -105,8 +105,13 @@ class Recorder:
 
     @property
     def more(self) -> bool:
-        """Whether a trial is left to start."""
-        return self._trials.more
+        """Whether a trial is left to start; also while a store is away that had to say it."""
+        try:
+            return self._trials.more
+        except StoreUnreachable as away:
+            if self._away is None:
+                self._lose(away)
+            return True
 
     @property
     def best(self) -> BestTrial | None:

@@ -251,7 +251,7 @@ class Trials:
         for trial in self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
             if trial.number not in self._live:
                 self._storage.set_trial_state_values(trial._trial_id, TrialState.WAITING)
-        self._queue.list_waiting()
+        self._queue.fill()
 
     def _reconcile(self) -> None:
         """Count ended trials, and set those that a dead driver left running back to waiting."""

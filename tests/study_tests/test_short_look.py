@@ -1,12 +1,14 @@
 """A short look at every trial, and the best of them go on."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from reports import records
 from study.engine import mlflow_runs
 from study.engine.attributes import CONTINUED, CONTINUES
+from study.engine.trials import Trials
 from study.repair.clean import find_unused, read_in_use
 from study.repair.diagnosis import diagnose
 from study.repair.state import read_stored
@@ -14,7 +16,9 @@ from study.results import load
 from study.spec.config import SpecError, StudyConfig
 from study.spec.parsing import parse_spec
 from study.stores.connect import open_mlflow, open_optuna
+from study.stores.patience import StoreUnreachable
 from tests.study_tests.store_rows import check_stores, fresh_home, optuna_trials, run, search, superseded
+from trainers.results import EpochResult
 
 
 def looked(trials: int = 6, options: str = "one_in = 3", workers: int = 1) -> StudyConfig:
@@ -123,3 +127,41 @@ def test_options_that_make_no_sense_are_refused(options: str, message: str) -> N
     with pytest.raises(SpecError) as refused:
         looked(options=options)
     assert message in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("write", "nth"), [("set_study_user_attr", 0), ("set_study_user_attr", 1), ("create_new_trial", 0)]
+)
+@pytest.mark.parametrize("taken", [True, False], ids=["written, answer lost", "not written"])
+def test_a_store_that_goes_away_as_a_trial_is_chosen_changes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, write: str, nth: int, taken: bool
+) -> None:
+    """After three looks, the writes that follow are those of the choice: two attributes, then the trial."""
+    home = fresh_home(tmp_path)
+    storage = open_optuna(home)
+    trials = Trials(storage, looked(3), "checksum")
+    for value in (0.3, 0.5, 0.4):
+        plan = trials.next()[0]
+        assert trials.judge(plan, EpochResult(1, 1.0, 0.4, 1.1, value, 0.01, 0.001, 2.0, 50.0, finished_at=1000.0))
+        trials.end(plan, "pruned", None)
+    left, real = [nth], getattr(storage, write)
+
+    def once(*given: Any, **named: Any) -> Any:
+        left[0] -= 1
+        if left[0] == -1:
+            if taken:
+                real(*given, **named)
+            raise StoreUnreachable("Optuna's store", "gone")
+        return real(*given, **named)
+
+    monkeypatch.setattr(storage, write, once)
+    with pytest.raises(StoreUnreachable):
+        trials.next()
+    assert left[0] == -1
+    trials.resync()
+    again = trials.next()[0]
+    assert (again.trial, again.continues, trials.counts) == (3, 1, {"pruned": 2})
+    assert superseded(home, "hunt") == {1}
+    assert not trials.judge(again, EpochResult(1, 1.0, 0.4, 1.1, 0.5, 0.01, 0.001, 2.0, 50.0, finished_at=1000.0))
+    trials.end(again, "complete", 0.6)
+    assert not trials.more

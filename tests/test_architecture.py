@@ -258,7 +258,8 @@ def test_the_wheel_holds_exactly_the_four_packages_and_the_front_door(tmp_path: 
             for f in (ROOT / package).rglob("*")
             if f.is_file() and "__pycache__" not in f.parts
         }
-        examples = {f"study/{f.relative_to(ROOT)}" for f in (ROOT / "examples").rglob("*") if f.is_file()}
+        found = [f for f in (ROOT / "examples").rglob("*") if f.is_file() and "__pycache__" not in f.parts]
+        examples = {f"study/{f.relative_to(ROOT)}" for f in found}
         wanted = ours | examples if package == "study" else ours
         assert wanted == {name for name in names if name.startswith(package + "/")}
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import tomli_w
+from pydantic import BaseModel
 
 from search_spaces.ablations import Arm
 from search_spaces.dimensions import Choice, Range
@@ -15,12 +16,14 @@ from trainers.config import TrainerConfig
 from trainers.data import DataConfig
 from trainers.error_messages import show
 from trainers.errors import InputError
+from trainers.find_method import find_method
 from trainers.overrides import Tree, flatten, merge, normalise
 from trainers.presets import PRESETS, SIZES, preset
 from trainers.sections import Section
 
 from .ablation_section import AblationSection
 from .config import SpecError, StudyConfig
+from .method_section import read_method
 from .parsing import parse_spec
 from .sections import BudgetSection, ExecutionSection, Named
 from .spelling import problems_in
@@ -32,13 +35,14 @@ def study_config(
     name: str,
     *,
     data: DataConfig | Mapping[str, Any] | str,
-    trainer: TrainerConfig | Mapping[str, Any] | str = "mamlpp",
+    trainer: BaseModel | Mapping[str, Any] | str = "mamlpp",
     space: SearchSpace | Mapping[str, Any] | str | None = None,
     sampler: Named | Mapping[str, Any] | str | None = None,
     pruner: Named | Mapping[str, Any] | str | None = None,
     ablation: AblationSection | Mapping[str, Any] | str | None = None,
     budget: BudgetSection | Mapping[str, Any] | None = None,
     execution: ExecutionSection | Mapping[str, Any] | None = None,
+    method: str = "",
     **study: Any,
 ) -> StudyConfig:
     """Return the study that these objects describe. Its `spec_text` is the same study as a spec file.
@@ -54,19 +58,23 @@ def study_config(
             name -> TrainerConfig or overrides.
         budget: the section, as an object or a dict.
         execution: the section, as an object or a dict.
+        method: who trains instead of MAML++: "module:NAME" or a registered name; `trainer` is its config, or a dict.
         study: further keys of [study]: seed, seeds_per_trial, score, enqueue, test.
 
     Raises SpecError with everything that is wrong.
     """
     if problems := problems_in({"trainer": trainer, "space": space}):
         raise SpecError(problems)
-    base = nearest_preset(trainer) if isinstance(trainer, TrainerConfig) else _named(trainer, "preset")
+    if method and trainer == "mamlpp":
+        trainer = {}
+    base = _base(trainer, method)
     tables = {"study": {"name": name, **study}, "data": _named(data, "source"), "trainer": base}
+    tables |= {"method": {"use": method}} if method else {}
     if space is not None:
         found = _read_space(space, tables)
         tables["space"] = found.as_table()
         tables["space"].pop("fix", None)  # [trainer] says it
-        own = _unsearched(base, found) if isinstance(trainer, TrainerConfig) else base
+        own = _unsearched(base, found) if isinstance(trainer, BaseModel) else base
         tables["trainer"] = {**own, **found.fixed}
     rest = {
         "sampler": _named(sampler, "name"),
@@ -75,6 +83,13 @@ def study_config(
         "execution": execution,
     }
     return from_tables({**tables, **rest, "ablation": _ablation(ablation, tables)})
+
+
+def _base(trainer: Any, method: str) -> Any:
+    """Return [trainer] for a config, a preset's name or a table."""
+    if isinstance(trainer, TrainerConfig):
+        return nearest_preset(trainer)
+    return trainer_table(trainer, find_method(method)) if isinstance(trainer, BaseModel) else _named(trainer, "preset")
 
 
 def from_tables(tables: Mapping[str, Any]) -> StudyConfig:
@@ -134,7 +149,7 @@ def _read(tables: Tree) -> Trainer:
             [f"trainer: must be a TrainerConfig, a preset's name or a table, not {show(tables['trainer'])}"]
         )
     try:
-        return read_trainer({**_plain(tables, ""), "space": {}})
+        return read_trainer({**_plain(tables, ""), "space": {}}, read_method(tables))
     except InputError as error:
         raise SpecError(str(error).splitlines()) from None
 
@@ -143,7 +158,11 @@ def _read_space(space: Any, tables: Tree) -> SearchSpace:
     """Return the space without dimensions that can never have an effect. Raises SpecError."""
     base = _read(tables).tree
     try:
-        found = space if isinstance(space, SearchSpace) else SearchSpace.from_table(_space_table(space))
+        found = (
+            space
+            if isinstance(space, SearchSpace)
+            else SearchSpace.from_table(_space_table(space), read_method(tables))
+        )
         return found.fit(merge(base, found.fixed))
     except InputError as error:
         raise SpecError(str(error).splitlines()) from None
@@ -172,8 +191,8 @@ def _ablation(ablation: Any, tables: Tree) -> Any:
 
 
 def _arm(name: Any, arm: Any, tables: Tree) -> Any:
-    if isinstance(arm, TrainerConfig):
-        return {"name": name, "set": difference(_read(tables).config, arm)}
+    if isinstance(arm, read_method(tables).config):
+        return {"name": name, "set": difference(_read(tables).config, arm, read_method(tables))}
     if isinstance(arm, Arm):
         return {"name": arm.name, "set": arm.overrides}
     return arm if name is None else {"name": name, "set": arm}

@@ -27,9 +27,13 @@ def spec_schema() -> Tree:
     definitions |= {"Trainer": _trainer(trainer, definitions), "Space": _space(), "Dimension": DIMENSION}
     definitions |= {"Sampler": _named("Optuna's sampler", SAMPLERS), "Pruner": _named("Optuna's pruner", PRUNERS)}
     properties = schema["properties"]
-    for name in ("trainer", "space", "sampler", "pruner"):
+    for name in ("sampler", "pruner"):
         properties[name] = {"$ref": f"#/$defs/{name.capitalize()}"}
-    return {"$schema": DIALECT, **_without_null(schema), "title": "mamlab spec", "$defs": _without_null(definitions)}
+    mamlpp = {name: {"$ref": f"#/$defs/{name.capitalize()}"} for name in ("trainer", "space")}
+    properties |= {name: {"type": "object"} for name in mamlpp}  # of another method only a start knows them
+    own = {"if": {"required": ["method"]}, "else": {"properties": mamlpp}}
+    whole = {**_without_null(schema), "title": "mamlab spec", **own, "$defs": _without_null(definitions)}
+    return {"$schema": DIALECT, **whole}
 
 
 def _trainer(schema: Tree, definitions: Mapping[str, Tree]) -> Tree:

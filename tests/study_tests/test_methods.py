@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from search_spaces import Range
 from study.cli.main import run as mamlab
 from study.engine.driver import run_study
 from study.engine.plan import StudyChanged
@@ -14,11 +15,13 @@ from study.engine.progress import StudyProgress
 from study.python.result import open_study
 from study.results import load
 from study.spec.config import SpecError, StudyConfig
+from study.spec.objects import study_config
 from study.spec.parsing import parse_spec
 from study.stopping import StopSignals
 from study.stores.home import Home
 from trainers.checkpoint import CheckpointFolder
 
+from .slope_method import Config
 from .store_rows import _workers, fresh_home, mlflow_runs, optuna_trials, outcomes
 
 METHOD = "tests.study_tests.slope_method:METHOD"
@@ -221,3 +224,19 @@ def test_frames_have_the_metrics_name(home: Home) -> None:
     assert found.best_config.rate == pytest.approx(float(best["params_rate"]))
     arms = open_study("parts", home=home).comparisons
     assert (arms["metric"] == "test_rmse").all()
+
+
+def test_a_study_of_a_method_is_described_in_python_as_in_a_file() -> None:
+    arms = {"slow": Config(rate=0.1), "plain": {"momentum": "off"}}
+    found = study_config(
+        "s", data={"source": "method", "height": 6.0}, method=METHOD, trainer=Config(rate=0.2),
+        ablation={"design": "arms", "arms": arms, "seeds": 8},
+    )  # fmt: skip
+    assert found.arms["slow"][0] == Config(rate=0.1)
+    assert found.arms["plain"][0] == Config(rate=0.2, momentum="off")
+    assert parse_spec(found.spec_text).fingerprint(found.base, 0, "") == found.fingerprint(Config(rate=0.2), 0, "")
+    searched = study_config(
+        "s", data="method", method=METHOD, space={"rate": Range(0.1, 0.5)}, budget={"trials": 2}
+    )  # fmt: skip
+    assert searched.space is not None
+    assert searched.method.name == "Slope"

@@ -15,6 +15,7 @@ from study.spec.parsing import parse_spec
 from study.spec.schema import spec_schema
 
 from .store_rows import ABLATION, SEARCH
+from .test_methods import SEARCH as METHOD_SEARCH
 
 ROOT = Path(__file__).parents[2]
 SCHEMA = spec_schema()
@@ -31,6 +32,8 @@ def problems(value: Any, schema: Mapping[str, Any], path: str = "") -> Iterator[
     for word in ("anyOf", "oneOf"):
         if word in schema and not any(not list(problems(value, one, path)) for one in schema[word]):
             yield f"{path}: fits none of {word}"
+    if "if" in schema and list(problems(value, schema["if"], path)):
+        yield from problems(value, schema["else"], path)
     if "enum" in schema and value not in schema["enum"]:
         yield f"{path}: {value!r} is none of {schema['enum']}"
     if "const" in schema and value != schema["const"]:
@@ -62,6 +65,7 @@ SPECS = {
     "nested": SEARCH.format(trials=2, workers=1).replace("[sampler]", f"{MORE}[sampler]"),
     "ablation": ABLATION.format(name="arms", seeds=2, workers=1, retries=0) + ARMS,
     **{file.name: file.read_text() for file in sorted((ROOT / "examples").glob("*.toml"))},
+    "a method": METHOD_SEARCH,
 }
 
 

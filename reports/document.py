@@ -15,6 +15,7 @@ from .figures.design import effects_plot, forest_plot, shapley_bars, sweep_plot
 from .figures.effects import component_plot
 from .figures.mechanism import learned_rates, msl_weights
 from .figures.search import best_curve, history, importance_bars, trial_curves
+from .figures.slices import slice_plot
 from .figures.style import Figure
 from .headline import arm_sentences
 from .links import arm_views, is_address, link
@@ -23,19 +24,23 @@ from .records import ReportError, RunRecord, StudyInfo
 from .setting import setting_of
 from .statistics.arms import Excluded, count_states
 from .statistics.importance import early_importance, parameter_importance
+from .statistics.judging import Rules
+from .statistics.speed import speeds
 from .statistics.summary import Ablation, Search, in_order, summarise_ablation, summarise_search
 from .tables.ablation import arms_table, details_table, family_table
 from .tables.across import across_table
 from .tables.audit import audit_tables
-from .tables.cells import Cell, Table, excluded_table, runs_table, states_text, trials_table
+from .tables.cells import Cell, Table, excluded_table, runs_table, states_text
 from .tables.compute import TITLE as COST_TITLE
 from .tables.compute import cost_table
 from .tables.design import effects_table, shapley_table, sweep_table
 from .tables.importance import importance_sentence, importance_table
 from .tables.paper import paper_table
-from .tables.promotion import fresh_table, promotion_table
+from .tables.promotion import fresh_sentence, fresh_table, promotion_table
 from .tables.provenance import mixed, provenance_table
+from .tables.speed import speed_table
 from .tables.stability import divergence_table, stability_table
+from .tables.trials import differences_table, trials_table
 from .tables.verdicts import verdict_table
 from .text import many, measured, with_interval
 
@@ -170,12 +175,14 @@ def _ablation_sections(found: Ablation, info: StudyInfo) -> list[Section]:
         figure = sweep_plot(found.sweep, found.metric)
         sections.append(Section("Sweep", (sweep_table(found.sweep, found),), _drawn(figure)))
     promotion = promotion_table(found, info.origin) if info.origin else None
+    rules = Rules(info.test == "moderated", None, found.standing.looks)
+    fast = speeds(info.families, {arm.name: arm for arm in found.arms}, info.measured, rules)
     return [
         *sections,
         Section("Search trials on fresh seeds", (promotion,) if promotion else ()),
         Section(
             "Training and stability",
-            (*_made(divergence_table(found)), stability_table(found)),
+            (*_made(divergence_table(found)), stability_table(found), *(speed_table(one, found) for one in fast)),
             _drawn(*curves),
             folded=True,
             leading=len(curves),
@@ -200,7 +207,7 @@ def _search(found: Search, records: Sequence[RunRecord], info: StudyInfo) -> Par
         f"{many(len(found.trials), 'trial')} over {many(len(found.searched), 'parameter')}{_on(records)}: "
         f"{many(len(records), 'run')}, {_counts(records)}."
     )
-    headline = [head]
+    headline = [fresh_sentence(info.fresh, found.measured)] if info.fresh else []
     if found.complete:
         best = found.complete[0]
         metric = found.measured
@@ -209,8 +216,8 @@ def _search(found: Search, records: Sequence[RunRecord], info: StudyInfo) -> Par
         tested = f" Its test {metric.words}: {told}." if best.test.n else ""
         headline.append(
             f"The best of {many(len(found.complete), 'complete trial')} is trial {best.label} with a validation"
-            f" {metric.words} of {value}; as the {'maximum' if metric.sign > 0 else 'minimum'} of a search this is"
-            f" biased {metric.biased}.{tested}"
+            f" {metric.words} of {value} in the search; as the {'maximum' if metric.sign > 0 else 'minimum'} of a"
+            f" search this is biased {metric.biased}.{tested}"
         )
     else:
         headline.append("No trial is complete yet, so there is no best trial.")
@@ -219,11 +226,21 @@ def _search(found: Search, records: Sequence[RunRecord], info: StudyInfo) -> Par
     ranked = [part for one in mattered for part in (one, *one.inside)]
     drawn = [figure for figure in (history(found), trial_curves(found), best_curve(found, info)) if figure]
     sections = [
-        Section("Trials", (trials_table(found),), tuple(drawn)),
         Section("Best trials on fresh seeds", _made(fresh_table(info.fresh, found.measured))),
-        Section(COST_TITLE, _made(cost_table(found)), _made(cost_plot(found))),
-        Section("Parameter importance", tuple(map(importance_table, ranked)), _drawn(*map(importance_bars, ranked))),
+        Section("Trials", (*_made(differences_table(found, info.base)), trials_table(found))),
+        Section(
+            "Parameter importance",
+            tuple(map(importance_table, ranked)),
+            _drawn(
+                slice_plot(found, next((one for one in mattered if one.parameters), None)),
+                *map(importance_bars, ranked),
+            ),
+            leading=1,
+        ),
+        Section(COST_TITLE, _made(cost_table(found)), _made(cost_plot(found)), leading=1),
+        Section("Course of the search", figures=tuple(drawn)),
     ]
+    headline.append(head)
     return headline, sections, found.excluded
 
 

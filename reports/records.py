@@ -219,8 +219,9 @@ class StudyInfo:
     """Facts about a whole study.
 
     `families` hold the comparisons. `searched` are the dotted names that a search varied; `space` is the distribution
-    each was drawn from: {"low", "high"}, whole numbers if both are, with "log" or "step", or {"choices"};
-    empty in older records. `mlflow_address` is the URL of the MLflow UI; without it the report has no links.
+    each was drawn from: {"low", "high"}, whole numbers if both are, with "log" or "step", or {"choices"}; `base` are
+    the base config's settings, as texts; both are empty in older records. `mlflow_address` is the URL of the MLflow UI;
+    without it the report has no links.
     """
 
     name: str
@@ -232,13 +233,12 @@ class StudyInfo:
     across: Across | None = None
     searched: tuple[str, ...] = ()
     space: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    base: Mapping[str, str] = field(default_factory=dict)
     score: str = "mean"
     """Score that ranks trials of several seeds: "mean", or "lower_bound" of the one-sided 95 % t interval."""
     test: str = "max_t"
     adjust: str = "family"
-    """Of an ablation: "moderated" or "max_t"; and whether p is adjusted within each "family" or over the whole
-    "study".
-    """
+    """Of an ablation: "moderated" or "max_t"; whether p is adjusted within each "family" or over the "study"."""
     trained_by: str = ""
     """The trainer, in the form of `TAG_TRAINED_BY`; empty for the built-in MAML++ trainer."""
     measured: Metric = ACCURACY

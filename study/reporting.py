@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from reports import records as names
 from reports.build import build_report, refuse_others, report_files
+from reports.data.followers import fresh_in
 from reports.data.loading import from_files
 from reports.data.merging import merge_parts
 from reports.links import arm_filters, is_address
@@ -31,7 +32,7 @@ from .stores.home import Home
 @dataclass(frozen=True)
 class ReportChoices:
     """Where a report is written (None: with the home's reports), beside which paper's table, with links into MLflow or
-    without.
+    without; of a search, with which reports of its promoted trials.
 
     Raises InputError for an address that no browser opens.
     """
@@ -42,6 +43,8 @@ class ReportChoices:
     ui_address: str | None = None
     """Where the MLflow UI answers, for the links; None: as the home has it."""
 
+    promoted: tuple[Path, ...] = ()
+
     def __post_init__(self) -> None:
         if self.ui_address is not None and not is_address(self.ui_address):
             raise InputError(
@@ -49,7 +52,13 @@ class ReportChoices:
             )
 
     def applied(self, info: StudyInfo) -> StudyInfo:
-        """Return the study info with these options."""
+        """Return the study info with these options. Raises ReportError for a folder without its promoted trials."""
+        if self.promoted and info.kind != names.SEARCH:
+            raise ReportError(f'--promoted: "{info.name}" is no search, so none of its trials can be promoted')
+        for folder in self.promoted:
+            found = fresh_in(folder, info.name)
+            others = tuple(one for one in info.fresh if one.study not in {new.study for new in found})
+            info = replace(info, fresh=(*others, *found))
         info = info if self.paper is None else replace(info, paper=self.paper)
         if self.ui_address:
             info = replace(info, mlflow_address=self.ui_address)

@@ -1,13 +1,16 @@
-"""Reads from MLflow how a search's trials did in follow-up studies on fresh seeds."""
+"""Reads from MLflow, or a report, how a search's trials did in follow-up studies on fresh seeds."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .. import records as names
 from ..origin import FreshSeeds, origin_of
+from ..records import ReportError, RunRecord, StudyInfo
 from .facts import read_facts
+from .files import read_rows
 from .mlflow_runs import metric_of, runs_where
 
 if TYPE_CHECKING:
@@ -21,6 +24,30 @@ def fresh_seeds(client: MlflowClient, search: str) -> tuple[FreshSeeds, ...]:
     where = f"tags.{names.TAG_ORIGIN_SEARCH} = '{search}' and tags.{names.TAG_ROLE} = '{names.ROLE_STUDY}'"
     found = [one for parent in runs_where(client, everywhere, where) for one in _of_study(client, parent)]
     return tuple(sorted(found, key=lambda one: (one.study, -one.trial.score)))
+
+
+def fresh_in(folder: Path, search: str) -> tuple[FreshSeeds, ...]:
+    """Return the trials of `search` in the report of a promoted study in `folder`. Raises ReportError if it is none."""
+    info, records = read_rows(folder)
+    if info.origin is None or info.origin.search != search:
+        what = f'follows from the search "{info.origin.search}"' if info.origin else "follows from no search"
+        raise ReportError(
+            f'{folder} has the study "{info.name}", which {what}, not from "{search}"; name the report of a study that'
+            " mamlab promote, or mamlab ablate --from, made of it"
+        )
+    return tuple(_of_records(info, records))
+
+
+def _of_records(info: StudyInfo, records: Sequence[RunRecord]) -> Iterator[FreshSeeds]:
+    assert info.origin is not None
+    names_of = (info.measured.best_validation, info.measured.test)
+    for arm, trial in sorted(info.origin.trials.items(), key=lambda one: -one[1].score):
+        ours = [run for run in records if run.arm == arm and run.state == names.COMPLETE]
+        ours = sorted((run for run in ours if run.seed is not None), key=lambda run: run.seed or 0)
+        values = [tuple(run.metrics[name] for run in ours if name in run.metrics) for name in names_of]
+        if ours:
+            ids = tuple(run.run_id for run in ours)
+            yield FreshSeeds(info.name, info.experiment_id, arm, trial, values[0], values[1], ids)
 
 
 def _of_study(client: MlflowClient, parent: Run) -> Iterator[FreshSeeds]:

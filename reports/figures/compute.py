@@ -11,8 +11,11 @@ from .. import records as names
 from ..metric import Metric
 from ..statistics.summary import Ablation, Search, Trial, mean_metric
 from ..tables.compute import TITLE, compute_of, pareto_front, with_compute
+from ..text import many
 from .style import BLUE, GREEN, ORANGE, Figure, canvas, shorten, style
 
+TWO_SIDED = 1.96
+"""Standard errors to either side of a mean that a 95 % interval has."""
 LINE = 9.0
 """Height of a line of labels, in points."""
 LOG_FROM = 4.0
@@ -20,40 +23,77 @@ LOG_FROM = 4.0
 
 
 def cost_plot(search: Search) -> Figure | None:
-    """Draw validation accuracy against compute with the Pareto front as a line and pruned trials hollow; None below
-    three complete trials.
+    """Draw what trials reached against their compute, the front as a line with its noise, zoomed to where it is; None
+    below three complete trials.
     """
     complete, pruned = with_compute(search.complete), with_compute(t for t in search.trials if t.state == names.PRUNED)
     if len(complete) < 3:
         return None
-    front = pareto_front(search)
+    front, scale = pareto_front(search), search.measured.scale
     with style():
-        drawing = canvas(9.2, 3.2)
+        drawing = canvas(9.2, 3.4)
         axes = drawing.add_subplot()
-        metric = search.measured
-        axes.plot(*_points(complete, metric), linestyle="", marker="o", color=BLUE, label=f"complete ({len(complete)})")
+        axes.plot(*_points(complete, scale), linestyle="", marker="o", color=BLUE, label=f"complete ({len(complete)})")
         if pruned:
             axes.plot(
-                *_points(pruned, metric), linestyle="", marker="o", markerfacecolor="none", color=ORANGE,
+                *_points(pruned, scale), linestyle="", marker="o", markerfacecolor="none", color=ORANGE,
                 label=f"pruned ({len(pruned)}), at the compute spent",
             )  # fmt: skip
-        axes.plot(*_points(front, metric), color=GREEN, drawstyle="steps-post", label="front")
+        axes.plot(*_points(front, scale), color=GREEN, drawstyle="steps-post", label="front")
+        noise = {trial.label: found for trial in front if (found := trial_noise(trial, search.measured))}
         for trial in front:
-            axes.annotate(
-                trial.label, (compute_of(trial), metric.scale * trial.value.mean), (4, 4),
-                textcoords="offset points", fontsize=8,
-            )  # fmt: skip
-        axes.set(xlabel="Compute, as a multiple of the base config's", ylabel=metric.validation_label)
+            at, value = compute_of(trial), scale * trial.value.mean
+            axes.annotate(trial.label, (at, value), (5, 5), textcoords="offset points", fontsize=8)
+            if trial.label in noise:
+                half = scale * noise[trial.label]
+                axes.plot([at, at], [value - half, value + half], color=GREEN, linewidth=1.3, alpha=0.8)
+        axes.set(xlabel="Compute, as a multiple of the base config's", ylabel=search.measured.validation_label)
         axes.margins(y=0.12)
-        _scale(axes, [compute_of(trial) for trial in [*complete, *pruned]])
-        axes.legend(loc="lower right" if metric.sign > 0 else "upper right")
+        hidden = _zoom(axes, front, [*complete, *pruned], scale, [scale * half for half in noise.values()])
+        drawing.legend(loc="outside upper left", ncols=3)
+        left = f" Left out, far from the front: {many(hidden, 'trial')}." if hidden else ""
         caption = (
             f"Each dot is a trial (n = {len(complete)} complete); the line (Pareto front) joins those that no other"
-            " trial matches with less compute. A pruned trial is shown with its best accuracy so far and the compute"
-            " spent on it."
-            " Compute: counted operations of a training and its validation."
+            f" trial matches with less compute.{_noise_text(bool(noise))} A pruned trial is shown with its best so far"
+            f" and the compute spent on it.{left} Compute: counted operations of a training and its validation."
         )
         return Figure("cost", TITLE, caption, drawing)
+
+
+def trial_noise(trial: Trial, measured: Metric) -> float | None:
+    """Return half of the 95 % interval of a trial's value: over its seeds, of one seed over its validation tasks; None
+    where neither is known.
+    """
+    if trial.value.low is not None and trial.value.high is not None:
+        return (trial.value.high - trial.value.low) / 2
+    run = trial.records[0]
+    errors, curve = (dict(run.curves.get(name, ())) for name in (f"{measured.validation}_se", measured.validation))
+    best = max(curve, key=lambda epoch: measured.sign * curve[epoch], default=0)
+    error = errors.get(best)
+    return TWO_SIDED * error if error is not None and len(trial.records) == 1 else None
+
+
+def _noise_text(known: bool) -> str:
+    if not known:
+        return ""
+    return (
+        " Bars: 95 % over seeds, or where a trial has one seed over its validation tasks (1.96 standard errors), which"
+        " leaves out the noise of seeds; steps of the front that are smaller than a bar may be chance."
+    )
+
+
+def _zoom(axes: Axes, front: Sequence[Trial], trials: Sequence[Trial], scale: float, bars: Sequence[float]) -> int:
+    """Show the heights around the front; return how many trials lie outside."""
+    heights = [scale * trial.value.mean for trial in front]
+    room = max(0.5 * (max(heights) - min(heights)), 1.3 * max(bars, default=0.0), 0.02 * abs(max(heights)))
+    low, high = min(heights) - room, max(heights) + room
+    seen = [trial for trial in trials if low <= scale * trial.value.mean <= high]
+    compute = [compute_of(trial) for trial in seen]
+    _scale(axes, compute)
+    if len(seen) < len(trials):
+        axes.set_ylim(low, high)
+        axes.set_xlim(0.93 * min(compute), 1.07 * max(compute))
+    return len(trials) - len(seen)
 
 
 def arm_costs(found: Ablation) -> Figure | None:
@@ -105,5 +145,5 @@ def _scale(axes: Axes, compute: Sequence[float]) -> None:
     axis.set_minor_formatter(NullFormatter())
 
 
-def _points(trials: Sequence[Trial], metric: Metric) -> tuple[list[float], list[float]]:
-    return [compute_of(trial) for trial in trials], [metric.scale * trial.value.mean for trial in trials]
+def _points(trials: Sequence[Trial], scale: float) -> tuple[list[float], list[float]]:
+    return [compute_of(trial) for trial in trials], [scale * trial.value.mean for trial in trials]

@@ -42,6 +42,11 @@ class DeclaredTest:
         return self.looks[-1][0]
 
     @property
+    def planned(self) -> tuple[int, ...]:
+        """The seeds of the declared looks."""
+        return tuple(seeds for seeds, _ in self.looks)
+
+    @property
     def can_decide(self) -> bool:
         """Whether any data could be significant at one of the looks."""
         return any(smallest_p(seeds) <= level for seeds, level in self.looks)
@@ -93,9 +98,21 @@ def large_effect_power(test: DeclaredTest) -> float:
     return share_found(values, test)
 
 
-def seeds_needed(size: int, moderated: bool = False, power: float = POWER) -> int:
-    """Return the fewest seeds that give a family of that size that power for a large effect."""
+def seeds_needed(size: int, moderated: bool = False, power: float = POWER, looks: tuple[int, ...] = ()) -> int:
+    """Return the fewest seeds with which a family of that size finds a large effect with that power; with declared
+    `looks`, the seeds of the last of as many looks at the same shares.
+    """
     seeds = 1
-    while smallest_p(seeds) > ALPHA or large_effect_power(declared_test(size, seeds, (), moderated)) < power:
+    while (
+        smallest_p(seeds) > ALPHA
+        or large_effect_power(declared_test(size, seeds, looks_until(looks, seeds), moderated)) < power
+    ):
         seeds += 1
     return seeds
+
+
+def looks_until(looks: tuple[int, ...], seeds: int) -> tuple[int, ...]:
+    """Return `looks` at the same shares of another number of seeds; those that fall together are one."""
+    if len(looks) < 2 or seeds < 2:
+        return ()
+    return tuple(sorted({max(2, round(look * seeds / looks[-1])) for look in looks}))

@@ -12,9 +12,8 @@ from ..metric import ACCURACY, Metric
 from ..records import RunRecord
 from ..statistics.arms import Excluded
 from ..statistics.estimate import Estimate
-from ..statistics.summary import Search, Trial, best_validation, finite, mean_metric
-from ..statistics.tasks import mixed_tasks
-from ..text import NONE, duration, interval, setting_text, value_text, with_interval, with_unit
+from ..statistics.summary import best_validation, finite, mean_metric
+from ..text import NONE, duration, interval, setting_text, value_text, with_unit
 
 INTERVAL = "Student t over seeds, 95 %"
 """Of differences."""
@@ -24,7 +23,6 @@ COMPUTE_NOTE = (
     "Compute: counted operations of a training with its validation (convolutions and matrix products), as a multiple of"
     " the base config's (that of the spec's [trainer])."
 )
-TOP_TRIALS = 25
 MOST_RUNS = 500
 EVERY_RUN = "Runs"
 
@@ -132,8 +130,8 @@ def excluded_table(excluded: Sequence[Excluded]) -> Table:
         (*_identity(e.record), Cell(e.record.state.replace("_", " "), e.record.state), Cell(e.reason, e.reason))
         for e in excluded
     )
-    return _without_empty(
-        Table("Runs that are in no mean", columns, rows[:MOST_RUNS], _cut_note(len(rows), MOST_RUNS, "runs"))
+    return without_empty(
+        Table("Runs that are in no mean", columns, rows[:MOST_RUNS], cut_note(len(rows), MOST_RUNS, "runs"))
     )
 
 
@@ -150,7 +148,7 @@ def runs_table(records: Sequence[RunRecord], metric: Metric | None = None, by: M
         *(Column(c, True) for c in columns),
     )
     rows = tuple(_run_row(record, metric, by) for record in records[:MOST_RUNS])
-    return _without_empty(Table(EVERY_RUN, heads, rows, _cut_note(len(records), MOST_RUNS, "runs")))
+    return without_empty(Table(EVERY_RUN, heads, rows, cut_note(len(records), MOST_RUNS, "runs")))
 
 
 def _run_row(record: RunRecord, metric: Metric | None, by: Metric) -> tuple[Cell, ...]:
@@ -185,61 +183,9 @@ def _identity(record: RunRecord) -> tuple[Cell, ...]:
     )
 
 
-RANKED_BY = {"mean": "mean", "lower_bound": "lower bound, the lower end of the one-sided 95 % t interval over seeds"}
-
-
-def trials_table(search: Search) -> Table:
-    """Return the best trials: rank, trial, value, state, epochs and the searched parameters ("off": inactive)."""
-    shown = search.trials[:TOP_TRIALS]
-    seeds = max((len(trial.records) for trial in search.trials), default=1)
-    tested = any(trial.test.n for trial in shown)
-    several, metric = [Column("95 % interval", True), Column("n seeds", True)] if seeds > 1 else [], search.measured
-    if bounded := search.score == "lower_bound":
-        bound = "Lower bound" if metric.better == "higher" else "Upper bound"
-        several.insert(0, Column(metric.with_unit(bound), True))
-    heads = [
-        Column("Rank", True),
-        Column("Trial", True),
-        Column(metric.with_unit("Validation"), True),
-        *several,
-        Column("State"),
-        Column("Epochs", True),
-    ]
-    heads += [Column(metric.with_unit("Test"), True)] * tested + [Column(name, True) for name in search.searched]
-    ranks = {trial.label: rank for rank, trial in enumerate(search.complete, start=1)}
-    rows = tuple(_trial_row(trial, ranks.get(trial.label), search, seeds > 1, tested, bounded) for trial in shown)
-    return _without_empty(Table("Best trials", tuple(heads), rows, tuple(_trial_notes(search, seeds))))
-
-
-def _trial_row(
-    trial: Trial, rank: int | None, search: Search, several: bool, tested: bool, bounded: bool
-) -> tuple[Cell, ...]:
-    metric = search.measured
-    runs = tuple(record.run_id for record in trial.records)
-    preset = trial.records[0].tags.get(names.TAG_PRESET, "")
-    label = f"{trial.label} ({preset})" if preset else trial.label
-    cells = [number(rank), Cell(label, trial.number)]
-    cells.append(replace(value_cell(trial.value, metric), best=rank == 1))
-    if bounded:
-        cells.append(number(trial.score, value_text(trial.score, metric=metric)))
-    if several:
-        cells += [Cell(interval(trial.value, metric=metric), trial.value.low), number(trial.value.n)]
-    state = f"stopped after {_counted(trial.value.n, 'seed')}" if trial.stopped else trial.state.replace("_", " ")
-    ended = [Cell(state, trial.state), number(trial.epochs)]
-    if tested:
-        text = with_interval(trial.test, metric=metric) if several else value_text(trial.test.mean, metric=metric)
-        test = number(trial.test.mean, text)
-        ended += linked([test], runs)
-    return (*linked(cells, runs), *ended, *(setting(trial.params.get(name)) for name in search.searched))
-
-
 def linked(cells: Iterable[Cell], runs: tuple[str, ...]) -> tuple[Cell, ...]:
     """Return the cells of a row, with non-empty ones linked to `runs` unless they have a link."""
     return tuple(replace(cell, runs=runs) if cell.text != NONE and not cell.runs else cell for cell in cells)
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def setting(text: str | None) -> Cell:
@@ -252,38 +198,12 @@ def setting(text: str | None) -> Cell:
     return Cell(shown, value if math.isfinite(value) else text)
 
 
-def _trial_notes(search: Search, seeds: int) -> Iterable[str]:
-    yield (
-        f"Validation: {search.measured.words} of a trial's best epoch. The best of many is biased"
-        f" {search.measured.biased} by the search itself: "
-        "retrain the winner on fresh seeds and test it before quoting it."
-    )
-    how = mean_interval(search.measured)
-    yield (
-        f"Each trial has {seeds} seeds, fewer where it was stopped; interval: {how}. Ranked by the"
-        f" {_ranked_by(search)}."
-        if seeds > 1
-        else "Each trial has one seed (n = 1, no interval)."
-    )
-    if mixed := mixed_tasks(search.searched):
-        yield mixed
-    yield (
-        "Only complete trials have a rank; a pruned trial's value is its best until it was stopped. Inactive"
-        " parameters are shown as off."
-    )
-    yield from _cut_note(len(search.trials), TOP_TRIALS, "trials")
-
-
-def _ranked_by(search: Search) -> str:
-    text = RANKED_BY.get(search.score, search.score)
-    return text if search.measured.better == "higher" else text.replace("lower", "upper")
-
-
-def _cut_note(count: int, most: int, what: str) -> tuple[str, ...]:
+def cut_note(count: int, most: int, what: str) -> tuple[str, ...]:
+    """Return that only the first are shown; nothing where all are."""
     return (f"The first {most} of {count} {what}; runs.csv holds all of them.",) if count > most else ()
 
 
-def _without_empty(table: Table) -> Table:
+def without_empty(table: Table) -> Table:
     """Drop empty columns."""
     kept = [i for i in range(len(table.columns)) if not table.rows or any(row[i].text != NONE for row in table.rows)]
     pick: Callable[[tuple[Cell, ...]], tuple[Cell, ...]] = lambda row: tuple(row[i] for i in kept)  # noqa: E731

@@ -10,8 +10,10 @@ from ..origin import FreshSeeds, Origin, SearchedTrial
 from ..statistics.arms import Arm
 from ..statistics.estimate import Estimate, metric_estimate
 from ..statistics.summary import Ablation, best_validation
-from ..text import measured, value_text, with_interval
+from ..text import many, measured, value_text, with_interval
 from .cells import Cell, Column, Table, mean_interval
+
+MOST_NAMED = 5
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,7 @@ def fresh_table(found: Sequence[FreshSeeds], metric: Metric = ACCURACY) -> Table
     """Return the results of a search's trials in studies on fresh seeds; None without such studies."""
     if not found:
         return None
-    titles = ("Validation in the search", "Validation on fresh seeds", "Test on fresh seeds")
+    titles = ("Test on fresh seeds", "Validation on fresh seeds", "Validation in the search")
     heads = [metric.with_unit(title) for title in titles]
     columns = (Column("Trial", True), Column("Study"), Column("Arm"), *(Column(head, True) for head in heads))
     rows = tuple(
@@ -81,11 +83,11 @@ def fresh_table(found: Sequence[FreshSeeds], metric: Metric = ACCURACY) -> Table
             Cell(str(one.trial.number), one.trial.number),
             Cell(one.study),
             Cell(one.arm),
-            Cell(f"{value_text(one.trial.score, metric=metric)}, n = {one.trial.seeds}", one.trial.score),
             *(
-                Cell(with_interval(on, metric=metric), on.mean, one.runs, experiment_id=one.experiment_id)
-                for on in (metric_estimate(metric, one.validation), metric_estimate(metric, one.test))
+                Cell(with_interval(e, metric=metric), e.mean, one.runs, experiment_id=one.experiment_id)
+                for e in (metric_estimate(metric, one.test), metric_estimate(metric, one.validation))
             ),
+            Cell(f"{value_text(one.trial.score, metric=metric)}, n = {one.trial.seeds}", one.trial.score),
         )
         for one in found
     )
@@ -97,6 +99,22 @@ def fresh_table(found: Sequence[FreshSeeds], metric: Metric = ACCURACY) -> Table
         ),
     )
     return Table("The same settings on fresh seeds", columns, rows, notes)
+
+
+def fresh_sentence(found: Sequence[FreshSeeds], metric: Metric = ACCURACY) -> str:
+    """Return what the trial that the search ranked first, of those that were trained on fresh seeds, is worth there;
+    and the others.
+    """
+    ranked = sorted(found, key=lambda one: -metric.sign * one.trial.score)
+    first, value = ranked[0], metric_estimate(metric, ranked[0].test or ranked[0].validation)
+    what = f"{'test' if first.test else 'validation'} {metric.words}"
+    others = [one for one in ranked[1:] if bool(one.test) == bool(first.test)]
+    means = [value_text(metric_estimate(metric, one.test or one.validation).mean, metric=metric) for one in others]
+    more = f"; {many(len(others), 'other')} there: {', '.join(means[:MOST_NAMED])}" if means else ""
+    return (
+        f"On fresh seeds trial {first.trial.number}, the best of the search that was trained there, has a {what} of"
+        f" {measured(value, metric)}{more}."
+    )
 
 
 def promotion_lines(found: Ablation, origin: Origin) -> list[str]:

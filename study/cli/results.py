@@ -40,6 +40,14 @@ def report(
         str | None,
         typer.Option(help="Published numbers to show beside yours, such as omniglot-20way-1shot.", show_default=False),
     ] = None,
+    promoted: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Of a search: report of a study that `promote` made of its trials, to show what they are worth.",
+            show_default=False,
+        ),
+    ] = None,
     open_: Annotated[bool, typer.Option("--open", help="Open the page in your browser.")] = False,
     links: Annotated[
         bool,
@@ -69,7 +77,7 @@ def report(
     from ..reporting import ReportChoices, report_from_files, report_of
 
     console = make_console(stderr=json_)
-    choices = ReportChoices(out, paper, links, ui_address)
+    choices = ReportChoices(out, paper, links, ui_address, tuple(promoted or ()))
     notes, missing = tuple[str, ...](), ""
     with reading(home) as place:
         if source:

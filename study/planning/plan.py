@@ -7,7 +7,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from reports.records import Family
-from reports.statistics.declared_test import HOPELESS, DeclaredTest, declared_test, large_effect_power, seeds_needed
+from reports.statistics.declared_test import (
+    HOPELESS,
+    DeclaredTest,
+    declared_test,
+    large_effect_power,
+    looks_until,
+    seeds_needed,
+)
 from reports.statistics.permutation import smallest_p
 from reports.statistics.power import declared_detectable, t_detectable
 from trainers.checkpoint import CheckpointFolder
@@ -154,7 +161,8 @@ def family_plans(
 def _family_plan(name: str, test: DeclaredTest, base: str, noise: Noise | None) -> FamilyPlan:
     model, seeds = noise.against(base) if noise else UNKNOWN, test.seeds
     return FamilyPlan(
-        name, test.size, smallest_p(seeds), large_effect_power(test), seeds_needed(test.size, test.moderated),
+        name, test.size, smallest_p(seeds), large_effect_power(test),
+        seeds_needed(test.size, test.moderated, looks=test.planned),
         declared_detectable(model, test), t_detectable(model, seeds),
     )  # fmt: skip
 
@@ -183,9 +191,13 @@ def _proposals(
         block = math.fsum(pilot.run_seconds(one, config.tests) for one, _ in other.arms.values()) / workers
         seeds = int(hours * 3600 / block)
         tests = declared_tests(other)
-        enough = max((seeds_needed(test.size, test.moderated) for test in tests.values()), default=1)
+        needed = (seeds_needed(test.size, test.moderated, looks=test.planned) for test in tests.values())
+        enough = max(needed, default=1)
         seeds = min(seeds, max(enough, len(config.seeds)))  # more are for the user to ask for
-        planned = {name: declared_test(test.size, max(1, seeds), (), test.moderated) for name, test in tests.items()}
+        planned = {
+            name: declared_test(test.size, max(1, seeds), looks_until(test.planned, seeds), test.moderated)
+            for name, test in tests.items()
+        }
         families = family_plans(other.families, planned, noise)
         found.append(Proposal(design, len(other.arms), seeds, seeds * block / 3600, families))
         if found[-1].works:

@@ -41,7 +41,7 @@ def refuse_underpowered(config: StudyConfig) -> None:
     problems = [
         f'ablation.seeds = {test.seeds}: the family "{name}" ({_size(test)} in one test) has only'
         f" {100 * large_effect_power(test):.0f} % power to detect a large effect ({LARGE:g} standard deviations of a"
-        f" paired difference); 80 % power needs {seeds_needed(test.size, test.moderated)} seeds"
+        f" paired difference); 80 % power needs {seeds_needed(test.size, test.moderated, looks=test.planned)} seeds"
         for name, test in declared_tests(config).items()
         if large_effect_power(test) < HOPELESS
     ]

@@ -18,11 +18,15 @@ def dimensions(space: SearchSpace) -> dict[str, dict[str, Any]]:
 
 
 def with_space(info: StudyInfo) -> StudyInfo:
-    """Return the study info with its search space, from the spec if an earlier version did not record it."""
-    if not info.searched or info.space or not info.spec:
+    """Return the study with what its settings were drawn from, and its base config; read from its spec where they are
+    not recorded.
+    """
+    if not info.searched or (info.space and info.base) or not info.spec:
         return info
     try:
-        space = parse_spec(info.spec, started=True).space
-    except SpecError:  # from another version: the report then takes the ranges from the trials
+        config = parse_spec(info.spec, started=True)
+    except SpecError:  # of another version: then the report takes the ranges from the trials
         return info
-    return info if space is None else replace(info, space=dimensions(space))
+    base = {path: str(value) for path, value in config.method.settings(config.base).items()}
+    space = info.space or (dimensions(config.space) if config.space else {})
+    return replace(info, space=space, base=info.base or base)

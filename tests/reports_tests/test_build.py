@@ -22,7 +22,8 @@ from reports.render.markdown import to_markdown
 from reports.statistics.importance import parameter_importance
 from reports.statistics.summary import summarise_ablation, summarise_search
 from reports.tables.ablation import arms_table, details_table, family_table
-from reports.tables.cells import Cell, Column, Table, trials_table
+from reports.tables.cells import Cell, Column, Table
+from reports.tables.trials import trials_table
 
 from . import example
 

@@ -12,6 +12,7 @@ from scipy.stats import norm
 from reports.data.files import write_files
 from reports.metric import Metric
 from reports.records import ReportError, StudyInfo
+from reports.statistics.declared_test import looks_until, seeds_needed
 from study.cli.main import run
 from study.planning.ended import ended_cells
 from study.planning.noise import noise_from_folder
@@ -124,6 +125,13 @@ def test_a_family_that_would_miss_a_large_effect_is_refused_saying_how_many_seed
     ]
     refuse_underpowered(ablation(6))
     refuse_underpowered(ablation(3, "allow_underpowered = true\n"))
+
+
+def test_seeds_that_are_proposed_are_those_of_the_declared_looks() -> None:
+    assert looks_until((8, 12, 16), 16) == (8, 12, 16)
+    assert looks_until((8, 12, 16), 12) == (6, 9, 12)
+    assert looks_until((8,), 12) == looks_until((), 12) == ()
+    assert seeds_needed(5, looks=(4, 8)) >= seeds_needed(5)
 
 
 def test_the_declared_test_is_what_is_judged() -> None:

@@ -234,7 +234,8 @@ def test_a_report_is_made_again_from_the_store_and_from_its_own_files(trained: H
         done = mamlab("report", *source, "--home", str(trained.root), "--out", str(tmp_path / out))
         assert done.stdout.strip() == f"Report: {tmp_path / out / 'index.html'}", done.stderr
     assert (tmp_path / "one" / "runs.csv").read_bytes() == (tmp_path / "two" / "runs.csv").read_bytes()
-    assert "http://127.0.0.1" in (tmp_path / "two" / "report.md").read_text(encoding="utf-8")
+    assert "http://127.0.0.1" in (tmp_path / "two" / "index.html").read_text(encoding="utf-8")
+    assert "http://127.0.0.1" not in (tmp_path / "two" / "report.md").read_text(encoding="utf-8")
 
 
 def test_a_report_to_publish_has_no_links_and_says_which_trainings_another_one_repeats(

@@ -21,6 +21,7 @@ from study.results import load
 from study.spec.config import SpecError, StudyConfig
 from study.spec.families import declared_tests
 from study.spec.parsing import load_spec, parse_spec
+from study.stores.home import Home
 
 from . import store_rows
 
@@ -103,25 +104,39 @@ def test_the_example_adopts_the_runs_of_two_ordinary_studies() -> None:
         assert across.fingerprint(across.arms[arm][0], 3, "data") == short.fingerprint(there, 3, "data")
 
 
-def test_runs_of_an_ordinary_study_are_adopted_and_every_command_knows_the_changes(tmp_path: Path) -> None:
-    home = store_rows.fresh_home(tmp_path)
+@pytest.fixture(scope="module")
+def adopted(tmp_path_factory: pytest.TempPathFactory) -> tuple[Home, StudyConfig]:
+    """Return the home of an ordinary study and of one that repeats its arms, and the latter."""
+    home = store_rows.fresh_home(tmp_path_factory.mktemp("across"))
     arms = {"slow": '{ "outer.lr" = 0.01 }', "fast": '{ "outer.lr" = 0.1 }'}
-    store_rows.run(store_rows.ablation(arms, name="short"), home)
-    text = store_rows.ablation(arms, name="both").spec_text
+    store_rows.run(store_rows.ablation(arms, name="short", workers=1), home)
+    text = store_rows.ablation(arms, name="both", workers=1).spec_text
     repeated = 'design = "arms"\nacross = { "budget.epochs" = [3, 5] }\nallow_underpowered = true'
     config = parse_spec(text.replace('design = "arms"', repeated))
     store_rows.run(config, home)
+    return home, config
+
+
+def test_runs_of_an_ordinary_study_are_adopted_and_every_command_knows_the_changes(
+    adopted: tuple[Home, StudyConfig],
+) -> None:
+    home, config = adopted
     info, records = load("both", home)
     assert info.across == config.across
     assert {run.arm for run in records if run.tags.get(TAG_REUSED_FROM)} == {"slow (epochs = 3)", "fast (epochs = 3)"}
     found = summarise_ablation(records, info)
     assert [(one.arm, one.base, one.estimate.n) for one in found.changes] == [("fast", "slow", 2)]
     assert (found.changes[0].finding, decided(found)) == ("no change in any seed", True)
-    page = build_report(records, info, tmp_path / "report")
-    assert verify_documents(page.parent) == []
     assert compose(records, info).title.endswith("across budget.epochs = 3, 5")
     frame = open_study("both", home=home).changes
     assert frame[["arm", "from", "to", "n"]].to_numpy().tolist() == [["fast", 3, 5, 2]]
+
+
+@pytest.mark.slow
+def test_a_report_of_adopted_runs_is_verified(adopted: tuple[Home, StudyConfig], tmp_path: Path) -> None:
+    info, records = load("both", adopted[0])
+    page = build_report(records, info, tmp_path / "report")
+    assert verify_documents(page.parent) == []
 
 
 def test_a_plan_says_that_sizes_count_changes() -> None:

@@ -8,6 +8,7 @@ import pytest
 from reports import records
 from study.engine import mlflow_runs
 from study.engine.attributes import CONTINUED, CONTINUES
+from study.engine.progress import StudyProgress
 from study.engine.trials import Trials
 from study.repair.clean import find_unused, read_in_use
 from study.repair.diagnosis import diagnose
@@ -16,6 +17,7 @@ from study.results import load
 from study.spec.config import SpecError, StudyConfig
 from study.spec.parsing import parse_spec
 from study.stores.connect import open_mlflow, open_optuna
+from study.stores.home import Home
 from study.stores.patience import StoreUnreachable
 from tests.study_tests.store_rows import check_stores, fresh_home, optuna_trials, run, search, superseded
 from trainers.results import EpochResult
@@ -28,9 +30,15 @@ def looked(trials: int = 6, options: str = "one_in = 3", workers: int = 1) -> St
     return parse_spec(text.replace(old, f'[pruner]\nname = "short_look"\n{options}'))
 
 
-def test_a_trial_goes_on_as_soon_as_it_is_in_the_better_third_and_counts_once(tmp_path: Path) -> None:
-    home, config = fresh_home(tmp_path), looked(6)
-    last = run(config, home)
+@pytest.fixture(scope="module")
+def six(tmp_path_factory: pytest.TempPathFactory) -> tuple[Home, StudyProgress]:
+    """Return the home of a search of six trials that ran at once, and its last progress."""
+    home = fresh_home(tmp_path_factory.mktemp("six"))
+    return home, run(looked(6), home)
+
+
+def test_a_trial_goes_on_as_soon_as_it_is_in_the_better_third_and_counts_once(six: tuple[Home, StudyProgress]) -> None:
+    (home, last), config = six, looked(6)
     assert last.counts == {"complete": 2, "pruned": 4} == check_stores(home, config, 6)
     trials = optuna_trials(home, "hunt")
     gone_on = [trial for trial in trials if CONTINUES in trial.user_attrs]
@@ -71,12 +79,10 @@ def test_a_training_goes_on_from_its_checkpoint(tmp_path: Path) -> None:
     assert [one.data.tags[records.TAG_CELL] for one in old] == [whole.fingerprint]
 
 
-def test_a_search_that_is_given_more_trials_goes_on_with_those_that_it_would_have_gone_on_with(tmp_path: Path) -> None:
-    at_once, in_two = (tmp_path / name for name in ("at_once", "in_two"))
-    for folder in (at_once, in_two):
-        folder.mkdir()
-    homes = fresh_home(at_once), fresh_home(in_two)
-    run(looked(6), homes[0])
+def test_a_search_that_is_given_more_trials_goes_on_with_those_that_it_would_have_gone_on_with(
+    tmp_path: Path, six: tuple[Home, StudyProgress]
+) -> None:
+    homes = six[0], fresh_home(tmp_path)
     run(looked(4), homes[1])
     run(looked(6), homes[1])
     assert superseded(homes[0], "hunt") == superseded(homes[1], "hunt")
@@ -97,6 +103,7 @@ def test_a_driver_that_died_as_it_chose_goes_on_with_what_it_chose(tmp_path: Pat
     assert not diagnose(read_stored(home, "hunt"))
 
 
+@pytest.mark.slow
 def test_with_two_workers_the_better_third_goes_on(tmp_path: Path) -> None:
     home, config = fresh_home(tmp_path), looked(6, workers=2)
     assert run(config, home).counts == check_stores(home, config, 6)

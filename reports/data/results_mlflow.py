@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..metric import Metric
-from ..records import ReportError, RunRecord
+from ..records import ROLE_STUDY, ROLE_SUMMARY, ROLE_SUPERSEDED, TAG_ROLE, TAG_STUDY, ReportError, RunRecord
 from .mlflow_runs import runs_where
 from .outside_results import Columns, Row, read_values, records_of
 
@@ -19,6 +19,8 @@ GROUPS = ("tags", "params")
 FINISHED = "FINISHED"
 RETRIES = "2"
 RUNNING = ("RUNNING", "SCHEDULED")
+NO_TRAININGS = (ROLE_STUDY, ROLE_SUMMARY, ROLE_SUPERSEDED)
+"""Roles of runs in an experiment that mamlab wrote: the study's own, summaries, and those that others replace."""
 
 
 def records_in_mlflow(
@@ -35,7 +37,7 @@ def records_in_mlflow(
             raise ReportError(f"{option} = {name!r}: write tags.NAME or params.NAME, as MLflow's filters do")
     if columns.task:
         raise ReportError(f"task = {columns.task!r}: a run in MLflow has one value of a metric; leave it out")
-    runs = list(_runs(uri, experiment, where))
+    runs = [run for run in _runs(uri, experiment, where) if _is_training(run)]
     live = [run for run in runs if run.info.status in RUNNING]
     ended = [run for run in runs if run.info.status not in RUNNING]
     known = [run for run in ended if _field(run, columns.arm) is not None]
@@ -70,6 +72,11 @@ def _runs(uri: str, experiment: str, where: str) -> Iterator[Run]:
         raise ReportError(f"MLflow at {uri}: {error}; for PostgreSQL: pip install 'mamlab[postgres]'") from None
     except (MlflowException, SQLAlchemyError) as error:
         raise ReportError(f"MLflow at {uri}: {str(error).strip().splitlines()[0]}") from None
+
+
+def _is_training(run: Run) -> bool:
+    """Whether a run is a training's: all of another program, and of mamlab's those with that role."""
+    return TAG_STUDY not in run.data.tags or run.data.tags.get(TAG_ROLE) not in NO_TRAININGS
 
 
 def _many(count: int) -> str:

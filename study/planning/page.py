@@ -34,9 +34,10 @@ def show_plan(
 ) -> None:  # fmt: skip
     """Make and print the plan, then raise the SpecError that `mamlab ablate` would raise.
 
-    Raises ValueError for a budget that is no time, and for both `sd` and `source`; ReportError for a folder without a
-    report.
+    Raises ValueError for a budget that is no time, for both `sd` and `source`, and for another method than MAML++;
+    ReportError for a folder without a report.
     """
+    _refuse_other_method(config)
     import torch
 
     from trainers.data import load
@@ -65,6 +66,17 @@ def show_plan(
     else:
         console.print(plan_page(plan), highlight=False)
     refuse_underpowered(config)
+
+
+def _refuse_other_method(config: StudyConfig) -> None:
+    """Raise InputError for another method than MAML++, as the pilot trains MAML++."""
+    if not config.method.is_mamlpp:
+        command = "ablate" if config.kind == "ablation" else config.kind
+        raise InputError(
+            f"[method]: mamlab plan measures MAML++ only, and this spec trains {config.method.name}; start the study"
+            f" instead with mamlab {command}: it refuses too few seeds before it trains, and shows the time that is"
+            " left once its first trainings have ended"
+        )
 
 
 @contextmanager

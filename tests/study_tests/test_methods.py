@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -12,11 +13,13 @@ from study.cli.main import run as mamlab
 from study.engine.driver import run_study
 from study.engine.plan import StudyChanged
 from study.engine.progress import StudyProgress
+from study.engine.trusting import with_trusted_version
+from study.followup import promote, read_search
 from study.python.result import open_study
 from study.results import load
 from study.spec.config import SpecError, StudyConfig
 from study.spec.objects import study_config
-from study.spec.parsing import parse_spec
+from study.spec.parsing import load_spec, parse_spec
 from study.stopping import StopSignals
 from study.stores.home import Home
 from trainers.checkpoint import CheckpointFolder
@@ -50,7 +53,7 @@ n_startup_trials = 2
 trials = 6
 """
 )
-ABLATION = HEAD.replace("NAME", "parts") + '[ablation]\ndesign = "factorial"\nseeds = 4\nallow_underpowered = true\n'
+ABLATION = HEAD.replace("NAME", "parts") + '[ablation]\ndesign = "factorial"\nseeds = 2\nallow_underpowered = true\n'
 
 
 def run(config: StudyConfig, home: Home, stop: StopSignals | None = None) -> StudyProgress:
@@ -67,6 +70,14 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
     assert run(parse_spec(SEARCH), home).finished
     assert run(parse_spec(ABLATION), home).finished
     return home
+
+
+@pytest.fixture(scope="module")
+def reports(home: Home) -> Path:
+    """Return the folder with the reports of both studies."""
+    for name in ("walks", "parts"):
+        assert mamlab(["report", name, "--home", str(home.root)]) == 0
+    return home.root / "reports"
 
 
 def test_a_search_goes_where_the_metric_is_better(home: Home) -> None:
@@ -100,12 +111,52 @@ def test_a_search_that_is_stopped_and_resumed_is_the_same(home: Home, tmp_path: 
     assert outcomes(other, "walks") == outcomes(home, "walks")
 
 
+@pytest.mark.usefixtures("reports")
 @pytest.mark.parametrize("command", [["doctor", "walks"], ["doctor", "parts"], ["status"], ["verify", "walks"]])
 def test_commands_work_alike(home: Home, command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    if command[0] == "verify":
-        assert mamlab(["report", "walks", "--home", str(home.root)]) == 0
     assert mamlab([*command, "--home", str(home.root)]) == 0
     assert "Traceback" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("text", "command"), [(SEARCH, "search"), (ABLATION, "ablate")])
+def test_a_plan_refuses_a_method_that_its_pilot_does_not_train(
+    text: str, command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spec = tmp_path / "spec.toml"
+    spec.write_text(text)
+    assert mamlab(["plan", str(spec), "--json", "--home", str(tmp_path / "home")]) == 2
+    said = " ".join(capsys.readouterr().err.split())
+    assert "[method]: mamlab plan measures MAML++ only, and this spec trains Slope; start the study instead" in said
+    assert f"with mamlab {command}: it refuses too few seeds before it trains" in said
+
+
+@pytest.mark.parametrize("study", [["walks"], ["parts", "--arm", "Slope"]])
+def test_an_export_refuses_another_methods_models(
+    study: list[str], home: Home, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert mamlab(["export", study[0], str(tmp_path / "model"), *study[1:], "--home", str(home.root)]) == 2
+    said = " ".join(capsys.readouterr().err.split())
+    assert f'study "{study[0]}" was trained by {METHOD}, not by MAML++, so mamlab export cannot use its configs' in said
+    assert f"To see its results: mamlab report {study[0]}" in said
+    assert not (tmp_path / "model").exists()
+
+
+def test_runs_of_a_study_are_compared_without_its_own_and_its_summaries(
+    home: Home, reports: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The report that was written before has made the summaries."""
+    named = ["--arm", "tags.arm", "--seed", "tags.seed", "--metric", "test_rmse", "--base", "Slope"]
+    assert mamlab(["compare", "--mlflow", home.mlflow_url, "parts", *named, "--better", "lower", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["notes"], found["excluded"]) == ([], [])
+    own = open_study("parts", home=home).comparisons
+    apart = {arm: value for arm, base, value in own[["arm", "base", "difference"]].to_numpy() if base == "Slope"}
+    assert {one["arm"]: one["n"] for one in found["comparisons"]} == {
+        "Slope without momentum": 2, "Slope without shift": 2, "plain Slope": 2,
+    }  # fmt: skip
+    for one in found["comparisons"]:
+        assert one["difference"] == pytest.approx(apart.get(one["arm"], one["difference"]))
+    assert len(apart) >= 2
 
 
 def test_optuna_lost_is_rebuilt(home: Home, tmp_path: Path) -> None:
@@ -167,22 +218,44 @@ def test_other_data_or_another_method_is_another_study(home: Home) -> None:
 CHANGING = '"""A method that changes."""\n\nfrom tests.study_tests.slope_method import Slope\n\nMETHOD = Slope()\n'
 
 
-def test_a_changed_source_is_refused_unless_its_version_is_trusted(
+def changing(folder: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path]:
+    """Return the module of a method that tests may change, and a spec file that uses it."""
+    monkeypatch.syspath_prepend(str(folder))
+    module, spec = folder / "changing_of_test.py", folder / "parts.toml"
+    module.write_text(CHANGING)
+    spec.write_text(ABLATION.replace(METHOD, "changing_of_test:METHOD").replace("seeds = 2", "seeds = 1"))
+    return module, spec
+
+
+def test_a_changed_source_is_refused_and_trusted_where_that_is_asked_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.syspath_prepend(str(tmp_path))
-    module, spec = tmp_path / "changing_of_test.py", tmp_path / "parts.toml"
-    module.write_text(CHANGING)
-    spec.write_text(ABLATION.replace(METHOD, "changing_of_test:METHOD").replace("seeds = 4", "seeds = 1"))
+    module, spec = changing(tmp_path, monkeypatch)
+    home, config, stop = fresh_home(tmp_path), load_spec(spec), StopSignals()
+    stop.count = 1
+    assert run(config, home, stop).interrupted  # recorded, and nothing is trained
+    module.write_text(CHANGING + "# no number changes\n")
+    assert mamlab(["ablate", str(spec), "--home", str(home.root)]) == 2
+    said = " ".join(capsys.readouterr().err.split())
+    assert "the method's source has changed, but not its version" in said
+    assert "add --trust-version" in said
+    changed = load_spec(spec)
+    trusted = with_trusted_version(changed, home)
+    assert changed.fingerprint(changed.base, 0, "") != config.fingerprint(config.base, 0, "")
+    assert trusted.fingerprint(trusted.base, 0, "") == config.fingerprint(config.base, 0, "")
+    assert run(trusted, home, stop).interrupted
+
+
+@pytest.mark.slow
+def test_a_study_goes_on_with_a_source_that_is_trusted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    module, spec = changing(tmp_path, monkeypatch)
     home = fresh_home(tmp_path)
     assert mamlab(["ablate", str(spec), "--home", str(home.root)]) == 0
     before = {one.data.tags["cell"] for one in mlflow_runs(home, "parts")}
     module.write_text(CHANGING + "# no number changes\n")
     spec.write_text(spec.read_text().replace("seeds = 1", "seeds = 2"))
-    assert mamlab(["ablate", str(spec), "--home", str(home.root)]) == 2
-    said = " ".join(capsys.readouterr().err.split())
-    assert "the method's source has changed, but not its version" in said
-    assert "add --trust-version" in said
     assert mamlab(["ablate", str(spec), "--home", str(home.root), "--trust-version"]) == 0
     assert "--trust-version: the source of changing_of_test:METHOD has changed" in " ".join(
         capsys.readouterr().out.split()
@@ -191,22 +264,29 @@ def test_a_changed_source_is_refused_unless_its_version_is_trusted(
     assert "by --trust-version also changing_of_test:METHOD" in load("parts", home)[0].trained_by
 
 
+def test_the_best_of_a_search_are_arms_of_a_study_of_its_method(home: Home) -> None:
+    file, config = promote(read_search("walks", home, None), home, 1, 2, None)
+    assert config.method.address == METHOD
+    assert len(config.arms) == 2
+    assert "base (Slope)" in config.arms
+    assert load_spec(file).arms == config.arms
+
+
+@pytest.mark.slow
 def test_the_best_of_a_search_are_trained_on_fresh_seeds(home: Home) -> None:
-    assert mamlab(["promote", "walks", "--best", "1", "--seeds", "3", "--home", str(home.root)]) == 0
+    assert mamlab(["promote", "walks", "--best", "1", "--seeds", "2", "--home", str(home.root)]) == 0
     info, records = load("walks-promoted", home)
     assert {record.arm for record in records} >= {"base (Slope)"}
     assert {record.state for record in records} == {"complete"}
     assert info.origin is not None
 
 
-def test_a_report_says_unit_and_better_side_of_the_metric(home: Home) -> None:
-    for name in ("walks", "parts"):
-        assert mamlab(["report", name, "--home", str(home.root)]) == 0
-    search = (home.root / "reports" / "walks" / "report.md").read_text()
+def test_a_report_says_unit_and_better_side_of_the_metric(reports: Path) -> None:
+    search = (reports / "walks" / "report.md").read_text()
     assert "with a validation rmse of " in search
     assert "as the minimum of a search this is biased downward" in search
     assert "Validation, m" in search
-    parts = (home.root / "reports" / "parts" / "report.md").read_text()
+    parts = (reports / "parts" / "report.md").read_text()
     for said in ("rmse", "same noise", "lowest", "Trained by", "tests.study\\_tests.slope\\_method:METHOD"):
         assert said.replace("\\", "") in parts.replace("\\", ""), said
     for text in (search, parts):

@@ -144,7 +144,8 @@ def figure(problems: Mapping[str, Curves]) -> str:
             axes.axvline(AIM, color=GREEN, linestyle=(0, (2, 3)), linewidth=1)
             axes.set(title=name, xlabel="Compute, as a share of random's full compute", xlim=(0, 1.05))
             axes.set_ylabel("Expected best validation, %")
-        panels[-1].legend(loc="lower right")
+        handles, labels = panels[-1].get_legend_handles_labels()
+        drawing.legend(handles, labels, loc="outside upper left", ncols=3)
         return to_svg(drawing, "search-efficiency", "Expected best validation accuracy against counted compute")
 
 

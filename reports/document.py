@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from . import records as names
+from .components import spelled_out
 from .figures.across import across_plot
 from .figures.audit import audit_plot
 from .figures.compute import arm_costs, cost_plot
@@ -140,7 +141,9 @@ def _ablation(found: Ablation, records: Sequence[RunRecord], info: StudyInfo) ->
         f"{info.name}: {many(len(found.arms), 'arm')} over {many(seeds, 'seed')}{_on(records)},"
         f" {many(len(records), 'run')}, {_counts(records)}."
     )
-    headline = [*arm_sentences(found), head, *found.standing.remarks, *([_outside(info)] if info.source else [])]
+    decided = arm_sentences(found)
+    outside = [_outside(info)] if info.source else []
+    headline = [*decided, *spelled_out(decided, records), head, *found.standing.remarks, *outside]
     return headline, _ablation_sections(found, info), found.excluded
 
 

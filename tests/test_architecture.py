@@ -68,6 +68,7 @@ ORDER = {
         "document",
         "links",
         "headline",
+        "components",
         "setting",
         "figures",
         "tables",

@@ -120,5 +120,6 @@ def figure(problems: Mapping[str, Outcome], shown: Sequence[str]) -> str:
                 moments = TRAININGS * np.arange(1, GRID + 1) / GRID
                 axes.plot(moments, 100 * means(outcome.rules[method]), color=colour, label=method.partition(" (")[0])
             axes.set(title=name, xlabel="Compute, whole trainings", ylabel="Incumbent on judging tasks, %")
-        panels[-1].legend(loc="lower right", fontsize=6)
+        handles, labels = panels[-1].get_legend_handles_labels()
+        drawing.legend(handles, labels, loc="outside upper left", ncols=len(problems), fontsize=7)
         return to_svg(drawing, "search-efficiency", "Judged accuracy of the incumbent against counted compute")

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from reports.build import build_report
+from reports.components import NAMES
 from reports.data.loading import from_files, from_mlflow
 from reports.document import Report, compose
 from reports.escaping import markdown
@@ -24,6 +25,7 @@ from reports.statistics.summary import summarise_ablation, summarise_search
 from reports.tables.ablation import arms_table, details_table, family_table
 from reports.tables.cells import Cell, Column, Table
 from reports.tables.trials import trials_table
+from trainers.sections import COMPONENTS
 
 from . import example
 
@@ -363,6 +365,17 @@ def test_a_page_on_a_forge_links_to_no_one_s_own_machine() -> None:
     assert "](http" not in to_markdown(report)
     shared = dataclasses.replace(report, address="https://mlflow.example.org")
     assert "](https://mlflow.example.org/#/experiments/7/runs/" in to_markdown(shared)
+
+
+def test_the_headline_spells_out_the_components_that_it_names() -> None:
+    assert sorted(NAMES) == sorted(name.upper() for name in COMPONENTS)
+    records = [example.record(0, arm="MAML + CA", params={"ca": "on", "da": "off"}), example.record(1, arm="DA-like")]
+    headline = compose(records, StudyInfo("s", "ablation")).headline
+    assert [line for line in headline if ":" in line and line.startswith("CA")] == [
+        "CA: cosine annealing of the outer learning rate."
+    ]
+    records = [example.record(0, arm="net + CA", params={"attention": "on"})]
+    assert not any("cosine" in line for line in compose(records, StudyInfo("s", "ablation")).headline)
 
 
 def test_mixed_versions_are_said_in_the_headline() -> None:

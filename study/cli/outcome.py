@@ -205,7 +205,10 @@ def print_search(search: Search, console: Console, shown: int = 5) -> None:
     )
     if mixed := mixed_tasks(search.searched):
         say(console, mixed)
-    say(console, "The best score of a search is biased upward. Retrain the config on fresh seeds before you quote it.")
+    say(
+        console,
+        f"The best score of a search is biased {metric.biased}. Retrain the config on fresh seeds before you quote it.",
+    )
 
 
 def _training_line(record: RunRecord) -> Text:

@@ -8,8 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from reports.statistics.summary import summarise_search
 from search_spaces import Range
 from study.cli.main import run as mamlab
+from study.cli.options import make_console
+from study.cli.outcome import print_search
 from study.engine.driver import run_study
 from study.engine.plan import StudyChanged
 from study.engine.progress import StudyProgress
@@ -295,6 +298,14 @@ def test_a_report_says_unit_and_better_side_of_the_metric(reports: Path) -> None
         assert not re.search(r"\d\.\d+ %", text)
 
 
+def test_the_end_of_a_search_says_to_which_side_its_best_is_biased(
+    home: Home, capsys: pytest.CaptureFixture[str]
+) -> None:
+    info, records = load("walks", home)
+    print_search(summarise_search(records, info), make_console())
+    assert "The best score of a search is biased downward." in capsys.readouterr().out
+
+
 def test_frames_have_the_metrics_name(home: Home) -> None:
     found = open_study("walks", home=home)
     best = found.trials.sort_values("rank").iloc[0]
@@ -320,3 +331,23 @@ def test_a_study_of_a_method_is_described_in_python_as_in_a_file() -> None:
     )  # fmt: skip
     assert searched.space is not None
     assert searched.method.name == "Slope"
+
+
+def test_a_package_registers_a_method_by_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "walking_of_test.py").write_text(CHANGING)
+    about = tmp_path / "walking_of_test-1.0.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: walking-of-test\nVersion: 1.0\n")
+    (about / "entry_points.txt").write_text("[mamlab.methods]\nwalker = walking_of_test:METHOD\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    config = parse_spec(SEARCH.replace(METHOD, "walker"))
+    assert (config.method.address, config.method.name) == ("walking_of_test:METHOD", "Slope")
+    assert config.fingerprint(config.base, 0, "") == parse_spec(
+        SEARCH.replace(METHOD, "walking_of_test:METHOD")
+    ).fingerprint(config.base, 0, "")
+    assert mamlab(["method", "check", "walker"]) == 0
+    assert "the config survives a round trip" in " ".join(capsys.readouterr().out.split())
+    with pytest.raises(SpecError, match=r"did you mean walker\?"):
+        parse_spec(SEARCH.replace(METHOD, "walkr"))

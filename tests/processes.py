@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -50,12 +51,25 @@ def marked(name: str) -> dict[int, str]:
     return found
 
 
+def starting() -> bool:
+    """Whether a program is just being started: for a moment it has no environment to be read (Linux, execve)."""
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # of the kernel's threads and of zombies there is no exe
+            if (folder / "exe").readlink() and not (folder / "environ").read_bytes():
+                return True
+    return False
+
+
 def kill_marked(name: str) -> list[str]:
     """Kill the processes with the environment variable `name`, also those that they start meanwhile; return their
     commands.
     """
     killed: dict[int, str] = {}
-    while found := {pid: text for pid, text in marked(name).items() if pid not in killed}:
+    for _ in range(50):
+        if not (found := {pid: text for pid, text in marked(name).items() if pid not in killed}):
+            if not starting():
+                break
+            time.sleep(0.02)
         for pid in found:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)

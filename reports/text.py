@@ -47,7 +47,7 @@ def _five_digits(number: float, sign: str) -> str:
 def measured(found: Estimate | float | None, metric: Metric = ACCURACY) -> str:
     """Return "71.25 %" for a single run, "71.25 % [70.10, 72.40], n = 3" for a mean; a dash for None."""
     if isinstance(found, Estimate):
-        shown = interval(found, metric=metric) if found.low is not None else f"({interval(found)})"
+        shown = interval(found, metric=metric) if found.ends else f"({interval(found)})"
         return measured(found.mean, metric) + (f" {shown}, n = {found.n}" if found.n > 1 else "")
     return NONE if found is None else with_unit(found, metric)
 
@@ -60,6 +60,8 @@ def with_unit(value: float | None, metric: Metric, difference: bool = False) -> 
 
 def interval(found: Estimate, signed: bool = False, metric: Metric = ACCURACY) -> str:
     """Return "[96.80, 97.44]", or why there is no interval."""
+    if found.says_nothing:
+        return "too few seeds"
     if found.low is None or found.high is None:
         return "n = 1, no interval" if found.n == 1 else "no variation, no interval" if found.n else NONE
     return f"[{value_text(found.low, signed, metric)}, {value_text(found.high, signed, metric)}]"
@@ -70,7 +72,7 @@ def with_interval(found: Estimate, signed: bool = False, metric: Metric = ACCURA
     mean = value_text(found.mean, signed, metric)
     if found.n < 2:
         return f"{mean} (n = 1, no interval)" if found.n else NONE
-    if found.low is None:
+    if not found.ends:
         return f"{mean} ({interval(found)}), n = {found.n}"
     return f"{mean} {interval(found, signed, metric)}, n = {found.n}"
 

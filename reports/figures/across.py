@@ -56,8 +56,8 @@ def _line(axes: Axes, one: Profile, found: Ablation, colour: str, mark: str, shi
     known = [(place, effect) for place, effect in sorted(one.effects.items()) if effect.estimate.n]
     xs = [_shifted(_places(found.across)[place], shift, found.across) for place, _ in known]
     axes.plot(xs, [scale * effect.estimate.mean for _, effect in known], color=colour, linewidth=1.8)
-    ends = [(x, e.estimate.low, e.estimate.high) for x, (_, e) in zip(xs, known, strict=True)]
-    bounded = [(x, scale * a, scale * b) for x, a, b in ends if a is not None and b is not None]
+    ends = [(x, e.estimate.ends) for x, (_, e) in zip(xs, known, strict=True)]
+    bounded = [(x, scale * both[0], scale * both[1]) for x, both in ends if both]
     if bounded:
         x, low, high = (list(ends) for ends in zip(*bounded, strict=True))
         axes.fill_between(x, low, high, color=colour, alpha=0.13, linewidth=0)

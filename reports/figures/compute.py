@@ -107,8 +107,8 @@ def arm_costs(found: Ablation) -> Figure | None:
         axes = drawing.add_subplot()
         for arm, compute in known:
             e, colour = arm.estimate, ORANGE if arm.name in bases else BLUE
-            if e.low is not None and e.high is not None:
-                axes.plot([compute] * 2, [scale * e.low, scale * e.high], color=colour, linewidth=1.4, alpha=0.6)
+            if e.ends:
+                axes.plot([compute] * 2, [scale * end for end in e.ends], color=colour, linewidth=1.4, alpha=0.6)
             axes.plot(compute, scale * e.mean, "o", color=colour)
         axes.set(xlabel="Compute, as a multiple of the base config's", ylabel=found.metric.label)
         axes.margins(x=0.16, y=0.12)

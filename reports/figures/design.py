@@ -70,8 +70,8 @@ def _forest_row(axes: Axes, y: int, row: Comparison, metric: Metric) -> None:
     colour, scale = _colour(found, metric), metric.scale
     seeds = [scale * value for value in row.differences.values()]
     axes.plot(seeds, [y + 0.24] * len(seeds), "o", color=FAINT, markersize=2.6, alpha=0.9)
-    if found.low is not None and found.high is not None:
-        axes.plot([scale * found.low, scale * found.high], [y, y], color=colour, linewidth=2.2)
+    if ends := found.ends:
+        axes.plot([scale * end for end in ends], [y, y], color=colour, linewidth=2.2)
     marker = "D" if found.n == 1 else "o"
     filled = colour if found.excludes_zero else "none"
     axes.plot(scale * found.mean, y, marker, color=colour, markerfacecolor=filled, markersize=6.5, markeredgewidth=1.6)
@@ -156,8 +156,8 @@ def _dot(axes: Axes, y: int, found: Estimate, metric: Metric, bars: bool) -> Non
     colour, scale = _colour(found, metric), metric.scale
     if bars:
         axes.barh(y, scale * found.mean, 0.6, color=colour, alpha=0.35)
-    if found.low is not None and found.high is not None:
-        axes.plot([scale * found.low, scale * found.high], [y, y], color=colour, linewidth=2.2)
+    if ends := found.ends:
+        axes.plot([scale * end for end in ends], [y, y], color=colour, linewidth=2.2)
     filled = colour if found.excludes_zero else "none"
     axes.plot(scale * found.mean, y, "o", color=colour, markerfacecolor=filled, markersize=6.5, markeredgewidth=1.6)
 

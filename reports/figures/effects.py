@@ -43,8 +43,8 @@ def component_plot(found: Ablation) -> Figure | None:
 def _mark(axes: Axes, y: float, one: Effect, marker: str, found: Ablation) -> None:
     scale, estimate = found.metric.scale, one.estimate
     colour = {BETTER: BLUE, WORSE: RED}.get(one.word, FAINT)
-    if estimate.low is not None and estimate.high is not None:
-        axes.plot([scale * estimate.low, scale * estimate.high], [y, y], color=colour, linewidth=2)
+    if ends := estimate.ends:
+        axes.plot([scale * end for end in ends], [y, y], color=colour, linewidth=2)
     filled = colour if one.word in (BETTER, WORSE) else "none"
     mark = {"markersize": 7.0, "markeredgewidth": 1.6}
     axes.plot(scale * estimate.mean, y, marker, color=colour, markerfacecolor=filled, **mark)  # type: ignore[arg-type]

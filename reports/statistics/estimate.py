@@ -19,6 +19,8 @@ from ..metric import TEST_ACCURACY, Metric
 from .permutation import SAME
 
 LEVEL = 0.95
+EDGE = 5e-5
+"""Half of the last digit of a printed percentage."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,20 @@ class Estimate:
     def excludes_zero(self) -> bool:
         """Whether the interval exists and lies wholly on one side of 0."""
         return self.low is not None and self.high is not None and (self.low > 0 or self.high < 0)
+
+    @property
+    def ends(self) -> tuple[float, float] | None:
+        """The interval as it is shown: None where there is none, or where it is all that a share or a difference of
+        shares can be (`says_nothing`).
+        """
+        return None if self.low is None or self.high is None or self.says_nothing else (self.low, self.high)
+
+    @property
+    def says_nothing(self) -> bool:
+        """Whether the interval is 0 to 1, or -1 to 1 for a difference: too few seeds for any knowledge."""
+        if self.low is None or self.high is None:
+            return False
+        return 1 - EDGE < self.high <= 1 and (self.low == -1 or 0 <= self.low < EDGE)
 
 
 def estimate(values: Sequence[float], level: float = LEVEL, same: float = SAME) -> Estimate:

@@ -20,11 +20,13 @@ from reports.render.html import _downwards, to_html
 from reports.render.latex import escape as latex
 from reports.render.latex import to_latex
 from reports.render.markdown import to_markdown
+from reports.statistics.estimate import accuracy_estimate, paired
 from reports.statistics.importance import parameter_importance
 from reports.statistics.summary import summarise_ablation, summarise_search
 from reports.tables.ablation import arms_table, details_table, family_table
 from reports.tables.cells import Cell, Column, Table
 from reports.tables.trials import trials_table
+from reports.text import interval, measured, with_interval
 from trainers.sections import COMPONENTS
 
 from . import example
@@ -107,6 +109,16 @@ def test_the_details_say_what_p_could_be_reached() -> None:
         "0.25",
         "0.75",
     )  # 3 seeds, family of 3
+
+
+def test_an_interval_that_is_all_that_can_be_is_shown_as_too_few_seeds() -> None:
+    wide, whole = paired({0: 0.9, 1: 0.5}, {0: 0.5, 1: 0.6}), accuracy_estimate([0.9, 0.5])
+    assert (wide.low, wide.high, wide.ends, whole.ends) == (-1.0, 1.0, None, None)
+    assert with_interval(wide, signed=True) == "+15.00 (too few seeds), n = 2"
+    assert (interval(whole), measured(whole)) == ("too few seeds", "70.00 % (too few seeds), n = 2")
+    narrow = paired({0: 0.9, 1: 0.91}, {0: 0.5, 1: 0.5})
+    assert narrow.ends == (narrow.low, narrow.high)
+    assert interval(narrow, signed=True) == "[+34.15, +46.85]"
 
 
 def test_one_seed_gives_a_mean_and_says_that_there_is_no_interval() -> None:

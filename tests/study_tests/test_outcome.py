@@ -62,7 +62,7 @@ def test_the_best_trial_of_several_seeds_is_shown_with_its_interval() -> None:
     ]
     lines = result(records, "search").splitlines()
     assert lines[0] == f"Best config: trial 1, validation accuracy {INTERVAL}"
-    assert lines[1].startswith("Next best: trial 0 60.00 % [")
+    assert lines[1] == "Next best: trial 0 60.00 % (too few seeds), n = 2"
     assert lines[2] == "Intervals: 95 %, Student t over seeds on the logit scale."
 
 

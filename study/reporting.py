@@ -17,6 +17,7 @@ from reports.links import arm_filters, is_address
 from reports.records import ReportError, RunRecord, StudyInfo
 from reports.render.tables_json import TABLES
 from trainers.errors import InputError
+from trainers.fingerprint import MACHINE
 
 from .engine.note import title_of, write_note
 from .engine.views import views_of, write_views
@@ -96,7 +97,7 @@ def report_from_files(sources: Sequence[Path], home: Home, choices: ReportChoice
 
     Raises ReportError if files are missing, or if the parts do not belong together (`reports.data.merging`).
     """
-    info, records = merge_parts({str(source): from_files(source) for source in sources})
+    info, records = merge_parts({str(source): from_files(source) for source in sources}, MACHINE)
     info = with_space(info)
     return build_report(records, choices.applied(info), choices.out or _default_folder(home, info, records))
 

@@ -16,7 +16,7 @@ from reports.metric import Metric
 
 from .error_messages import show, unknown
 from .errors import InputError
-from .known_method import MAMLPP, KnownMethod
+from .known_method import MAMLPP, KnownMethod, models_of
 
 GROUP = "mamlab.methods"
 ADDRESS = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
@@ -94,16 +94,12 @@ def _problems(own: Any) -> list[str]:
               for name in own.components if name not in fields]  # fmt: skip
     return found + [
         f"config: {model.__name__} takes keys that it does not know, so a mistyped setting would be ignored; derive it"
-        ' from trainers.sections.Section, or set model_config = ConfigDict(extra="forbid", frozen=True)'
+        ' from mamlab.Settings, or set model_config = ConfigDict(extra="forbid", frozen=True)'
         for model in _models_in(own.config) if model.model_config.get("extra") != "forbid"
     ]  # fmt: skip
 
 
 def _models_in(model: type[BaseModel]) -> list[type[BaseModel]]:
-    """Return the model and those of its fields, whatever deep."""
-    found = [model]
-    for field in model.model_fields.values():
-        for part in [field.annotation, *getattr(field.annotation, "__args__", ())]:
-            if isinstance(part, type) and issubclass(part, BaseModel):
-                found += _models_in(part)
-    return found
+    """Return the model and those of its fields, at any depth."""
+    inner = (part for field in model.model_fields.values() for part in models_of(field.annotation))
+    return [model, *(one for part in inner for one in _models_in(part))]

@@ -20,7 +20,7 @@ from .fingerprint import MACHINE, fingerprint_of
 from .inert import Inert
 from .mamlpp.method import MamlPlusPlus
 from .method import Config, Data, Method
-from .overrides import Tree, flatten, merge, read_value
+from .overrides import Tree, flat_settings, merge, read_value
 
 
 class KnownMethod:
@@ -84,7 +84,7 @@ class KnownMethod:
     def settings(self, config: Config) -> dict[str, Any]:
         """Return every setting by dotted path; a component that is on stands there as "on", beside its own."""
         tree = config.model_dump() if self.is_mamlpp else config.model_dump(mode="json")
-        return {name: "on" for name in self.components if isinstance(tree[name], dict)} | flatten(tree)
+        return flat_settings(tree, self.components)
 
     def from_settings(self, recorded: Mapping[str, str]) -> Config:
         """Return the config whose `settings` were recorded as text. Raises InputError for those of another version."""
@@ -145,7 +145,7 @@ class KnownMethod:
 
     def has_settings(self, component: str) -> bool:
         """Whether a component has settings where it is on."""
-        return component in self.components and bool(_models(self.config.model_fields[component].annotation))
+        return component in self.components and bool(models_of(self.config.model_fields[component].annotation))
 
     @property
     def switches(self) -> tuple[str, ...]:
@@ -157,7 +157,8 @@ class KnownMethod:
         return path if self.is_mamlpp else ""
 
 
-def _models(annotation: Any) -> list[type[BaseModel]]:
+def models_of(annotation: Any) -> list[type[BaseModel]]:
+    """Return the pydantic models that a field's annotation names."""
     parts = [annotation, *getattr(annotation, "__args__", ())]
     return [part for part in parts if isinstance(part, type) and issubclass(part, BaseModel)]
 

@@ -80,7 +80,7 @@ class Method(Protocol):
         version: raise it when numbers change. With the import path and the source's checksum it is a part of every
             training's identity.
         config: a pydantic model of the settings. It refuses unknown keys, as those derived from
-            `trainers.sections.Section` do. A component may be "off".
+            `mamlab.Settings` do. A component may be "off".
         components: the settings that an ablation can set to "off".
         metric: what decides; its `name` makes the names in MLflow: val_NAME, best_val_NAME, test_NAME.
 

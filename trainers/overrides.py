@@ -8,10 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from pydantic import ValidationError
-
 from .config import TrainerConfig
-from .error_messages import explain
 from .errors import InputError
 from .inert import Inert, inert_settings
 from .sections import COMPONENTS
@@ -79,20 +76,12 @@ def settings(config: TrainerConfig) -> dict[str, Any]:
 
     A component that is on stands there as "on", beside its own settings.
     """
-    tree = config.model_dump()
-    return {name: "on" for name in COMPONENTS if isinstance(tree[name], dict)} | flatten(tree)
+    return flat_settings(config.model_dump(), COMPONENTS)
 
 
-def from_settings(recorded: Mapping[str, str]) -> TrainerConfig:
-    """Return the config whose `settings` were recorded as text, such as a run's parameters in MLflow or in a report.
-
-    Raises ValueError for settings that this version does not have.
-    """
-    ordered = {path: read_value(recorded[path]) for path in sorted(recorded)}  # "msl" before "msl.epochs"
-    try:
-        return normalise(merge(ordered))[0]
-    except ValidationError as error:
-        raise InputError(f"a recorded run has settings of another version: {explain(error, TrainerConfig)}") from None
+def flat_settings(tree: Mapping[str, Any], components: Iterable[str]) -> dict[str, Any]:
+    """Return `settings` of a config that was dumped to `tree`."""
+    return {name: "on" for name in components if isinstance(tree[name], dict)} | flatten(tree)
 
 
 def read_value(text: str) -> Any:

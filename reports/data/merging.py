@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from statistics import fmean
 
@@ -11,14 +11,15 @@ from ..records import Family, ReportError, RunRecord, StudyInfo
 
 Part = tuple[StudyInfo, Sequence[RunRecord]]
 
-MACHINE = {"device", "compile", "tasks_at_once", "graphs"}
-"""Settings of the machine that trains: parts may differ in them."""
+RESULTS = {names.COMPLETE, names.DIVERGED}
+"""How a training ends that is not tried again."""
 
 
-def merge_parts(parts: Mapping[str, Part]) -> tuple[StudyInfo, list[RunRecord]]:
+def merge_parts(parts: Mapping[str, Part], free: Collection[str] = ()) -> tuple[StudyInfo, list[RunRecord]]:
     """Return the study of which `parts` hold some seeds, or some arms, by the name of their folder.
 
-    Of a training that several parts have (the same arm, seed and fingerprint) the first that is complete counts. Raises
+    The parts may differ in the settings `free`, which change no result. Of a training that several parts have (the same
+    arm and seed) the first that ended with a result counts: complete or diverged. Raises
     ReportError for parts that are no ablations, were trained on other data or by another trainer, declared other looks
     or another design, or mean other settings by the name of an arm.
     """
@@ -27,7 +28,7 @@ def merge_parts(parts: Mapping[str, Part]) -> tuple[StudyInfo, list[RunRecord]]:
         return info, list(records)
     for name, part in others:
         _refuse_others(first, (info, records), name, part)
-    _refuse_other_arms(parts)
+    _refuse_other_arms(parts, free)
     runs = [run for _, part in parts.values() for run in part]
     kept = _one_each(runs)
     held = " and ".join(f"{name} ({len(part)} runs)" for name, (_, part) in parts.items())
@@ -39,20 +40,19 @@ def merge_parts(parts: Mapping[str, Part]) -> tuple[StudyInfo, list[RunRecord]]:
 
 def _refuse_others(first: str, one: Part, name: str, other: Part) -> None:
     (info, records), (its_info, its_records) = one, other
-    same: dict[str, list[object]] = {
+    same = {
         "kind of study": [part.kind for part in (info, its_info)],
-        "data": [", ".join(sorted(_data(runs))) for runs in (records, its_records)],
+        "data (checksum)": [", ".join(sorted(_data(runs))) for runs in (records, its_records)],
         "trainer": [part.trained_by or "MAML++" for part in (info, its_info)],
-        "looks": [part.looks for part in (info, its_info)],
-        "margin": [part.margin for part in (info, its_info)],
+        "declared looks": [", ".join(map(str, part.looks)) or "none" for part in (info, its_info)],
+        "margin": ["none" if part.margin is None else f"{part.margin:g}" for part in (info, its_info)],
         "test": [part.test for part in (info, its_info)],
-        "factorial or sweep": [(part.factorial, part.sweep, part.across) for part in (info, its_info)],
     }
     for what, (mine, theirs) in same.items():
         if mine != theirs:
-            raise ReportError(
-                f"{first} and {name} are no parts of one study: they differ in {what}: {mine} and {theirs}"
-            )
+            raise ReportError(f"{first} and {name} cannot be merged: they differ in {what}: {mine} and {theirs}")
+    if (info.factorial, info.sweep, info.across) != (its_info.factorial, its_info.sweep, its_info.across):
+        raise ReportError(f"{first} and {name} cannot be merged: their factorial, sweep or across is not the same")
     if info.kind != "ablation":
         raise ReportError(f"{first} is a {info.kind}: only reports of ablations can be merged; name one --from folder")
 
@@ -61,13 +61,13 @@ def _data(runs: Iterable[RunRecord]) -> set[str]:
     return {run.tags.get(names.TAG_DATA_CHECKSUM, "") for run in runs}
 
 
-def _refuse_other_arms(parts: Mapping[str, Part]) -> None:
+def _refuse_other_arms(parts: Mapping[str, Part], free: Collection[str]) -> None:
     """Raise ReportError if an arm has other settings in another part."""
     known: dict[str | None, tuple[str, RunRecord]] = {}
     for name, (_, runs) in parts.items():
         for run in runs:
             where, one = known.setdefault(run.arm, (name, run))
-            wrong = sorted(_differing(one, run))
+            wrong = sorted(_differing(one, run) - {*free})
             if wrong:
                 path = wrong[0]
                 raise ReportError(
@@ -78,16 +78,16 @@ def _refuse_other_arms(parts: Mapping[str, Part]) -> None:
 
 
 def _differing(one: RunRecord, other: RunRecord) -> set[str]:
-    paths = {*one.params, *other.params} - MACHINE if one.params and other.params else set()
+    paths = {*one.params, *other.params} if one.params and other.params else set()
     return {path for path in paths if one.params.get(path) != other.params.get(path)}
 
 
 def _one_each(runs: Iterable[RunRecord]) -> list[RunRecord]:
-    """Return one record for each arm and seed: the first complete one, or else the first."""
+    """Return one record for each arm and seed: the first that ended with a result, or else the first."""
     kept: dict[tuple[str | None, int | None], RunRecord] = {}
     for run in runs:
         before = kept.setdefault((run.arm, run.seed), run)
-        if before.state != names.COMPLETE and run.state == names.COMPLETE:
+        if before.state not in RESULTS and run.state in RESULTS:
             kept[run.arm, run.seed] = run
     return list(kept.values())
 

@@ -57,9 +57,12 @@ def data_table(home: Home) -> RenderableType:
 
 
 def at_hand(config: DataConfig, home: Home) -> ClassData | None:
-    """Return the data set if it needs no download and no rendering, else None. Raises DataError for unusable data."""
+    """Return the data set if it needs no download and no rendering, else None, also for a method's own data. Raises
+    DataError for unusable data.
+    """
     patterns = {type(settings): pattern for settings, pattern, _ in SOURCES.values()}
-    there = config.path.is_dir() if isinstance(config, ImageFolder) else any(home.data.glob(patterns[type(config)]))
+    pattern = patterns.get(type(config))
+    there = config.path.is_dir() if isinstance(config, ImageFolder) else pattern and any(home.data.glob(pattern))
     return load(config, home.data) if there else None
 
 

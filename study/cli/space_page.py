@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from statistics import median
 from typing import TYPE_CHECKING
@@ -13,11 +13,9 @@ from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
 from search_spaces.dimensions import Dimension, Range
-from trainers.config import TrainerConfig
-from trainers.error_messages import explain
 from trainers.errors import InputError
-from trainers.overrides import settings
-from trainers.presets import PRESETS
+from trainers.known_method import KnownMethod
+from trainers.method import Config
 
 from ..json_output import print_json
 from ..spec.config import SpecError, StudyConfig
@@ -27,6 +25,7 @@ from ..text import plain_table, say
 if TYPE_CHECKING:
     from trainers.data.classes import ClassData
 
+SUMMARIES: Mapping[str, Callable[[Sequence[float]], float]] = {"low": min, "median": median, "high": max}
 POINTS = 200
 """Random configs that `check` samples."""
 PARTS = {
@@ -54,17 +53,21 @@ def parameters(config: StudyConfig) -> list[Parameter]:
     """Return the searched settings, grouped by part."""
     assert config.space is not None
     idle = config.space.reasons_idle(config.base_tree)
-    presets = {name: config.preset_config(name) for name in PRESETS}
+    presets = {name: config.preset_config(name) for name in config.method.presets}
     found = [
         Parameter(
-            path, PARTS.get(path.partition(".")[0], path), _kind(dimension), _range(dimension),
+            path, _part(config.method, path), _kind(dimension), _range(dimension),
             isinstance(dimension, Range) and dimension.log, idle[path],
-            tuple(name for name, one in presets.items() if _holds(dimension, path, one)),
+            tuple(name for name, one in presets.items() if _holds(config.method, dimension, path, one)),
         )
         for path, dimension in config.space.dimensions.items()
     ]  # fmt: skip
     order = list(PARTS.values())
     return sorted(found, key=lambda p: (order.index(p.part) if p.part in order else len(order), p.name))
+
+
+def _part(method: KnownMethod, path: str) -> str:
+    return PARTS.get(path.partition(".")[0], path) if method.is_mamlpp else ""
 
 
 def _kind(dimension: Dimension) -> str:
@@ -79,9 +82,12 @@ def _range(dimension: Dimension) -> str:
     return " | ".join(str(choice) for choice in dimension.choices)
 
 
-def _holds(dimension: Dimension, path: str, config: TrainerConfig) -> bool:
-    values = settings(config)
-    return path not in values or dimension.contains(dimension.convert(values[path], config.budget.epochs, path))
+def _holds(method: KnownMethod, dimension: Dimension, path: str, config: Config) -> bool:
+    values = method.settings(config)
+    value = values.get(path)
+    return path not in values or dimension.contains(
+        dimension.convert(value, method.epochs(config), method.position(path))
+    )
 
 
 def show_space(config: StudyConfig, console: Console, as_json: bool) -> None:
@@ -105,7 +111,7 @@ def _tables(config: StudyConfig, found: list[Parameter], width: int) -> Renderab
     last = ""
     for one in found:
         part, last = ("" if one.part == last else one.part), one.part
-        inside = f"{len(one.presets)} of {len(PRESETS)}"
+        inside = f"{len(one.presets)} of {len(config.method.presets)}" * bool(config.method.presets)
         cells: list[RenderableType] = [
             Text(part, style="bold"),
             one.name,
@@ -124,7 +130,7 @@ def _tables(config: StudyConfig, found: list[Parameter], width: int) -> Renderab
 def _rungs_text(config: StudyConfig) -> str:
     assert config.space is not None
     assert config.pruner is not None
-    return rungs_text(config.pruner, config.base.budget.epochs, searched=EPOCHS in config.space.dimensions)
+    return rungs_text(config.pruner, config.method.epochs(config.base), searched=EPOCHS in config.space.dimensions)
 
 
 def _head(config: StudyConfig, found: list[Parameter]) -> Text:
@@ -144,7 +150,9 @@ def _presets(config: StudyConfig) -> list[Text]:
     """Return which presets are in the space, and so can be enqueued, and why the others are not."""
     assert config.space is not None
     inside, lines = [], []
-    for name in PRESETS:
+    if not config.method.presets:
+        return []
+    for name in config.method.presets:
         try:
             config.space.params_of(config.preset_config(name), config.base_tree)
             inside.append(name)
@@ -161,14 +169,17 @@ def check_space(config: StudyConfig, console: Console, as_json: bool, data: Clas
     assert config.space is not None
     from ..spec.trainable import space_problems
 
-    if problems := [*config.space.alike(config.base_tree), *space_problems(config, data)]:
+    problems = config.space.alike(config.base_tree)
+    if config.method.is_mamlpp:
+        problems += space_problems(config, data)
+    if problems:
         raise SpecError(problems)
     wrong, inert, cells, compute = Counter[str](), Counter[str](), set[str](), list[float]()
     for draw in config.space.draws(POINTS):
         try:
             one, dropped = config.space.suggest(draw, config.base_tree)
         except ValidationError as error:
-            wrong.update(explain(error, TrainerConfig).splitlines())
+            wrong.update(config.method.explain(error).splitlines())
             continue
         except InputError as error:
             wrong.update(str(error).splitlines())
@@ -185,12 +196,13 @@ def check_space(config: StudyConfig, console: Console, as_json: bool, data: Clas
         )
     most = config.space.max_compute
     assert config.pruner is not None
+    epochs = config.method.epochs(config.base)
     facts = {
-        "configs": POINTS, "different": len(cells), "compute_low": min(compute),
-        "compute_median": median(compute), "compute_high": max(compute),
+        "configs": POINTS, "different": len(cells),
+        **{f"compute_{name}": of(compute) if config.method.counts_flops else None for name, of in SUMMARIES.items()},
         "within_max_compute": None if most is None else sum(w <= most for w in compute),
         "without_effect": dict(inert.most_common()),
-        "epochs": config.base.budget.epochs, "rungs": rungs(config.pruner, config.base.budget.epochs),
+        "epochs": epochs, "rungs": rungs(config.pruner, epochs),
         "data": None if data is None else data.name,
     }  # fmt: skip
     if as_json:
@@ -203,9 +215,12 @@ def _print_facts(config: StudyConfig, facts: Mapping[str, object], console: Cons
     lines = [
         f"{config.study.name}: all of {POINTS} random configs can be trained; {facts['different']} of them are "
         "distinct.",
-        f"Compute, as a multiple of the base's: {facts['compute_low']:.3g} to {facts['compute_high']:.3g}, median "
-        f"{facts['compute_median']:.3g}.",
     ]
+    if config.method.counts_flops:
+        lines.append(
+            f"Compute, as a multiple of the base's: {facts['compute_low']:.3g} to {facts['compute_high']:.3g}, median "
+            f"{facts['compute_median']:.3g}."
+        )
     if facts["within_max_compute"] is not None:
         lines.append(
             f"Within space.max_compute: {facts['within_max_compute']} of {POINTS}; the search resamples the others "
@@ -213,7 +228,7 @@ def _print_facts(config: StudyConfig, facts: Mapping[str, object], console: Cons
         )
     if text := _rungs_text(config):
         lines.append(text)
-    if facts["data"] is None:
+    if facts["data"] is None and config.method.is_mamlpp:
         lines.append("The data set is not on this machine yet, so ways, shots and queries were not checked against it.")
     lines += [f"Note: {note}" for note in config.notes]
     for line in lines:

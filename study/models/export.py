@@ -26,7 +26,7 @@ from trainers.data.config import PLACES
 from trainers.data.preparation import preparation
 from trainers.errors import InputError
 from trainers.exported import CONFIG_FILE, WEIGHTS_FILE, ExportedModel, is_export
-from trainers.overrides import from_settings
+from trainers.known_method import MAMLPP
 from trainers.training_run import TrainingRun
 
 from ..results import load, warnings
@@ -77,7 +77,7 @@ def export(
     spec, data = with_same_data(
         stored_spec(info.spec, info.name), checksum_of([record]), home, recorded=recorded, given=data_folder
     )
-    config, state = from_settings(record.params), _state(home, spec, record)
+    config, state = MAMLPP.from_settings(record.params), _state(home, spec, record)
     scores = _scores(config, record, data, state, console)
     model = build(spec, config, record, data, state, scores)
     card = model_card(model)
@@ -165,7 +165,7 @@ def _state(home: Home, spec: StudyConfig, record: RunRecord) -> State:
         return state
     assert record.seed is not None
     name = f"{record.study[:40]}-run{record.trial or 0:03d}-seed{record.seed}"
-    file = retraining_spec(home, spec, from_settings(record.params), record.seed, name)
+    file = retraining_spec(home, spec, MAMLPP.from_settings(record.params), record.seed, name)
     raise ExportError(
         f'the weights of "{record.name}" are gone ({folder.path} has no final.ckpt: [execution] keep = "none", or'
         " deleted); "

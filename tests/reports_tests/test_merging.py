@@ -68,12 +68,12 @@ def test_of_a_training_that_two_parts_have_the_first_complete_one_counts() -> No
     ("change", "message"),
     [
         (lambda i, r: (replace(i, kind="search"), r), "they differ in kind of study: ablation and search"),
-        (lambda i, r: (replace(i, looks=(2, 3)), r), r"they differ in looks: \(\) and \(2, 3\)"),
-        (lambda i, r: (replace(i, margin=1.0), r), "they differ in margin: None and 1.0"),
+        (lambda i, r: (replace(i, looks=(2, 3)), r), "they differ in declared looks: none and 2, 3"),
+        (lambda i, r: (replace(i, margin=1.0), r), "they differ in margin: none and 1"),
         (lambda i, r: (replace(i, trained_by="mine:train"), r), "they differ in trainer: MAML.. and mine:train"),
         (
             lambda i, r: (i, [replace(run, tags={**run.tags, "data_checksum": "other"}) for run in r]),
-            "a and b are no parts of one study: they differ in data: sha256:1f3a and other",
+            r"a and b cannot be merged: they differ in data \(checksum\): sha256:1f3a and other",
         ),
         (
             lambda i, r: (i, [replace(run, params={"inner.steps": "5", "device": "cuda"}) for run in r]),
@@ -85,7 +85,19 @@ def test_what_does_not_belong_together_is_refused(
     change: Callable[[StudyInfo, list[RunRecord]], Any], message: str
 ) -> None:
     with pytest.raises(ValueError, match=message):
-        merge_parts({"a": (INFO, seeds(0)), "b": change(INFO, seeds(1))})
+        merge_parts({"a": (INFO, seeds(0)), "b": change(INFO, seeds(1))}, {"device"})
+
+
+def test_a_diverged_training_is_a_result_and_a_failed_one_is_none() -> None:
+    (whole,) = (run for run in RUNS if (run.arm, run.seed) == ("MAML", 0))
+    failed, diverged = (replace(whole, run_id=state, state=state, metrics={}) for state in ("failed", "diverged"))
+    for first, other, kept in (
+        (failed, diverged, "diverged"),
+        (diverged, whole, "diverged"),
+        (failed, whole, "complete"),
+    ):
+        _, records = merge_parts({"a": (INFO, [first]), "b": (INFO, [other])})
+        assert [run.state for run in records] == [kept]
 
 
 def test_searches_are_not_merged() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import sys
 from pathlib import Path
@@ -56,3 +57,16 @@ def test_the_scikit_learn_example_is_searched_and_ablated(tmp_path: Path) -> Non
     verdicts = open_study("digits-ablation", home=home).comparisons.set_index("arm")["verdict"]
     assert verdicts["Pipeline without scale"] != ""
     assert open_study("digits-search", home=home).trials["val_accuracy"].max() > 0.95
+
+
+def test_the_space_of_another_method_is_shown_and_checked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    spec = str(EXAMPLES / "sklearn_search.toml")
+    assert mamlab(["space", "show", spec]) == 0
+    assert "neighbours" in capsys.readouterr().out
+    assert mamlab(["space", "check", spec, "--home", str(tmp_path)]) == 0
+    shown = capsys.readouterr().out
+    assert "digits-search: all of 200 random configs can be trained" in shown
+    assert "Compute" not in shown
+    assert mamlab(["space", "check", spec, "--json", "--home", str(tmp_path)]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert (facts["configs"], facts["compute_low"], facts["data"]) == (200, None, None)

@@ -7,7 +7,8 @@ from pydantic import ValidationError
 
 from trainers.config import TrainerConfig
 from trainers.fingerprint import fingerprint_of
-from trainers.overrides import flatten, from_settings, merge, normalise, read_value, settings
+from trainers.known_method import MAMLPP
+from trainers.overrides import flatten, merge, normalise, read_value, settings
 from trainers.presets import PRESETS, preset
 from trainers.sections import DA, LSLR, MSL, resolve
 
@@ -102,13 +103,13 @@ def test_cells_are_numbers_truth_values_or_words() -> None:
 def test_a_config_is_read_back_from_its_record(name: str) -> None:
     config = normalise(merge(preset(name), {"outer.lr": 0.1 + 0.2, "model.init_seed": 3}))[0]
     recorded = {path: str(value) for path, value in settings(config).items()}
-    assert from_settings(recorded) == config
-    assert from_settings(dict(reversed(recorded.items()))) == config
+    assert MAMLPP.from_settings(recorded) == config
+    assert MAMLPP.from_settings(dict(reversed(recorded.items()))) == config
 
 
 def test_a_record_of_another_version_is_said_to_be_one() -> None:
     with pytest.raises(ValueError, match=r"settings of another version: .*inner\.stepz"):
-        from_settings({"inner.stepz": "3"})
+        MAMLPP.from_settings({"inner.stepz": "3"})
 
 
 def test_a_runs_record_says_which_components_are_on() -> None:

@@ -19,8 +19,8 @@ class TrainerConfig(Settings):
     """Everything that determines a training's numbers except the seed, the data and the machine.
 
     The defaults are plain second-order MAML with the sizes of the released Omniglot configs; see
-    `trainers.presets` for named configs. Raises `pydantic.ValidationError` for a wrong or unknown setting and
-    for one that can have no effect beside the others.
+    `trainers.presets` for named configs. Raises InputError, naming the setting and for an unknown one the nearest name,
+    for a wrong or unknown setting and for one that can have no effect beside the others.
     """
 
     @model_validator(mode="after")

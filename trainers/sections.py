@@ -8,10 +8,19 @@ default settings.
 from __future__ import annotations
 
 import math
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
+from .error_messages import explain
 from .errors import InputError
 
 Off = Literal["off"]
@@ -28,9 +37,20 @@ COMPONENTS = ("msl", "da", "lslr", "ca", "bnwb", "bnrs")
 
 
 class Section(BaseModel):
-    """Base of every settings class: frozen, and unknown keys are refused."""
+    """Base of every settings class: frozen, and unknown keys are refused.
+
+    Made in Python, a wrong setting raises InputError as a spec file does; `model_validate` raises pydantic's own error.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    def __init__(self, **settings: Any) -> None:
+        try:
+            super().__init__(**settings)
+        except ValidationError as error:
+            raise InputError(explain(error, type(self))) from None
+
+    __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]  # else pydantic calls it for nested sections
 
 
 def _check_position(value: object) -> object:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from search_spaces.dimensions import Choice, Range
 from search_spaces.space import SearchSpace
 from trainers.config import TrainerConfig
 from trainers.data import DataConfig
-from trainers.error_messages import show
+from trainers.error_messages import show, unknown
 from trainers.errors import InputError
 from trainers.find_method import find_method
 from trainers.overrides import Tree, flatten, merge, normalise
@@ -25,7 +26,7 @@ from .ablation_section import AblationSection
 from .config import SpecError, StudyConfig
 from .method_section import read_method
 from .parsing import parse_spec
-from .sections import BudgetSection, ExecutionSection, Named
+from .sections import BudgetSection, ExecutionSection, Named, StudySection
 from .spelling import problems_in
 from .trainer_section import Trainer, read_trainer
 from .writing import difference, trainer_table
@@ -63,7 +64,7 @@ def study_config(
 
     Raises SpecError with everything that is wrong.
     """
-    if problems := problems_in({"trainer": trainer, "space": space}):
+    if problems := [*_unknown_keywords(study), *problems_in({"trainer": trainer, "space": space})]:
         raise SpecError(problems)
     if method and trainer == "mamlpp":
         trainer = {}
@@ -83,6 +84,13 @@ def study_config(
         "execution": execution,
     }
     return from_tables({**tables, **rest, "ablation": _ablation(ablation, tables)})
+
+
+def _unknown_keywords(study: Iterable[str]) -> list[str]:
+    """Return one line for each keyword of `study_config` that is neither its own nor a key of [study]."""
+    own = [name for name in signature(study_config).parameters if name != "study"]
+    known = [*own, *(name for name in StudySection.model_fields if name not in own)]
+    return [f"{name}: {unknown('keyword', name, known)}" for name in study if name not in StudySection.model_fields]
 
 
 def _base(trainer: Any, method: str) -> Any:

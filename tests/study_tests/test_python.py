@@ -313,7 +313,7 @@ def test_objects_are_written_as_a_spec_file_says_them(tmp_path: Path) -> None:
                                                            "inner.lr"),
         ({"sampler": object()}, "sampler: must be a number, a text, true or false, a list or a table, not <object"),
         ({"ablation": "leave_one"}, 'ablation.design: .*did you mean "leave_one_out"'),
-        ({"sed": 3}, "study.sed: unknown key; did you mean seed"),
+        ({"sed": 3}, "sed: unknown keyword; did you mean seed"),
         ({"budget": {1: 2}}, "budget: the names in a table must be texts, not 1"),
     ],
 )  # fmt: skip

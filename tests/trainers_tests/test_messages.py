@@ -5,8 +5,12 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+import mamlab
+from study.spec.config import SpecError
 from trainers.config import TrainerConfig
 from trainers.error_messages import explain, nearest, unknown
+from trainers.errors import InputError
+from trainers.sections import MSL, Outer, Section
 
 
 def _explained(tree: dict[str, Any], prefix: str = "trainer") -> str:
@@ -55,3 +59,50 @@ def test_nearest_guesses_only_what_looks_alike() -> None:
     assert nearest("epcohs", ["epochs", "tau"]) == "epochs"
     assert nearest("xyz", ["epochs", "tau"]) is None
     assert unknown("key", "xyz", ["a", "b"]) == "unknown key (known: a, b)"
+
+
+class _Own(mamlab.Settings):
+    temperature: float = 1.0
+
+
+def _sections(base: type[Section] = Section) -> list[type[Section]]:
+    return [one for child in base.__subclasses__() for one in (child, *_sections(child))]
+
+
+def test_every_section_made_in_python_names_the_nearest_setting() -> None:
+    sections = [one for one in _sections() if one.model_config["extra"] == "forbid" and one.model_fields]
+    assert {_Own, MSL, Outer, TrainerConfig, mamlab.ImageFolder} <= set(sections)
+    for section in sections:
+        name = max(section.model_fields, key=len)
+        with pytest.raises(InputError) as caught:
+            section(**{f"{name}e": 2})
+        assert f"{name}e: unknown key; did you mean {name}?" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (
+            {"inner": {"stps": 2}},
+            "inner.stps: unknown key; did you mean steps? (known: steps, evaluation_steps, lr)",
+        ),
+        ({"msl": {"epcohs": 3}}, "msl.epcohs: unknown key; did you mean epochs? (known: schedule, epochs, tau)"),
+        ({"outer": {"lr": "x"}}, 'outer.lr: must be a number, not "x"'),
+        ({"msl": "onn"}, 'msl: must be "off" or "on" or a table of settings, not "onn"; did you mean "on"?'),
+        (
+            {"inner": {"stps": 2}, "model": {"filter": 3}},
+            "model.filter: unknown key; did you mean filters? (known: filters, blocks, downsample, init_seed)\n"
+            "inner.stps: unknown key; did you mean steps? (known: steps, evaluation_steps, lr)",
+        ),
+    ],
+)
+def test_a_config_made_in_python_is_refused_as_a_spec_file_is(given: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError) as caught:
+        TrainerConfig(**given)
+    assert str(caught.value) == message
+
+
+def test_a_study_made_in_python_knows_its_own_keywords_and_those_of_the_study() -> None:
+    for name, guess in {"sampelr": "sampler", "sede": "seed", "ablations": "ablation"}.items():
+        with pytest.raises(SpecError, match=f"{name}: unknown keyword; did you mean {guess}\\?"):
+            mamlab.study_config("x", data=mamlab.Glyphs(), **{name: 1})  # type: ignore[arg-type]

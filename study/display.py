@@ -6,7 +6,7 @@ The driver passes a `StudyProgress` to a view after every event; a view only rea
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console, Group, RenderableType
@@ -19,7 +19,21 @@ from reports.metric import Metric
 from reports.text import about, duration, measured
 
 from .engine.progress import RunningRow, StudyProgress
-from .text import BAD, COLOURS, GOOD, RUNS, WARNS, ended, plain_table, print_notes, say, short, short_label, states
+from .text import (
+    BAD,
+    COLOURS,
+    GOOD,
+    RUNS,
+    WARNS,
+    ended,
+    plain_table,
+    print_notes,
+    reused_text,
+    say,
+    short,
+    short_label,
+    states,
+)
 
 View = Callable[[StudyProgress], None]
 
@@ -82,7 +96,8 @@ def new_lines(progress: StudyProgress, shown: tuple[str, ...] = ()) -> list[str]
 def _ended_line(row: RunningRow, state: str, metric: Metric) -> str:
     epochs = f"{row.epochs} epochs" if state == "complete" else f"epoch {row.epoch} of {row.epochs}"
     best = f", best validation {metric.words} {measured(row.best, metric)}" if row.epoch else ""
-    return f"{row.label}: {state}, {epochs}{best}"
+    reused = ", reused from an earlier training" if row.reused else ""
+    return f"{row.label}: {state}, {epochs}{reused}{best}"
 
 
 def progress_line(progress: StudyProgress) -> str:
@@ -92,7 +107,8 @@ def progress_line(progress: StudyProgress) -> str:
         + (f" of {progress.planned}" if progress.planned else "")
         + " runs"
     )
-    parts = [", ".join(f"{n} {state}" for state, n in states(progress.counts)) or "starting"]
+    counts = ", ".join(f"{n} {state}" for state, n in states(progress.counts)) or "starting"
+    parts = [f"{counts} {reused_text(progress.reused)}".strip()]
     if progress.best_value is not None and progress.kind == "search":
         best, label = measured(progress.best_value, progress.metric), progress.best_label or ""
         parts.append(f"best {best} ({short_label(label, progress.kind)})")
@@ -138,7 +154,7 @@ def render(progress: StudyProgress, width: int, since: float = 0.0) -> Renderabl
     parts: list[RenderableType] = [_heading(progress, width)]
     if progress.running:
         parts.append(_running_table(progress, width, since))
-    parts.append(_counts(progress.counts))
+    parts.append(_counts(progress))
     if progress.best_value is not None and progress.kind == "search":  # an ablation's best single seed means nothing
         parts.append(_best(progress, width))
     parts.append(_times(progress, since))
@@ -185,8 +201,9 @@ def _running_table(progress: StudyProgress, width: int, since: float) -> Table:
     return table
 
 
-def _counts(counts: Mapping[str, int]) -> Text:
-    return Text("   ").join(Text(f"{n} {state}", style=COLOURS[state]) for state, n in states(counts))
+def _counts(progress: StudyProgress) -> Text:
+    parts = [Text(f"{n} {state}", style=COLOURS[state]) for state, n in states(progress.counts)]
+    return Text("   ").join([*parts, *filter(None, [Text(reused_text(progress.reused), style="dim")])])
 
 
 def _best(progress: StudyProgress, width: int) -> Text:

@@ -31,6 +31,11 @@ def ended(counts: Mapping[str, int]) -> int:
     return sum(counts.get(state, 0) for state in records.ENDED)
 
 
+def reused_text(count: int) -> str:
+    """Return "(3 reused)" for runs with the results of an earlier training; empty if there are none."""
+    return f"({count} reused)" if count else ""
+
+
 def short(value: Any) -> str:
     """Return a setting's value for a table: floats with four digits."""
     return f"{value:.4g}" if isinstance(value, float) else str(value)

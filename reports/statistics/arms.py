@@ -78,3 +78,8 @@ def count_states(records: Sequence[RunRecord]) -> dict[str, int]:
     counts = Counter(record.state for record in records)
     order = [*names.STATES, *sorted(counts.keys() - set(names.STATES))]
     return {state: counts[state] for state in order if counts[state]}
+
+
+def count_reused(records: Sequence[RunRecord]) -> int:
+    """Return how many runs have the results of an earlier training."""
+    return sum(names.TAG_REUSED_FROM in record.tags for record in records)

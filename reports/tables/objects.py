@@ -9,7 +9,7 @@ from typing import Any
 
 from .. import records as names
 from ..records import Across, RunRecord, StudyInfo
-from ..statistics.arms import count_states
+from ..statistics.arms import count_reused, count_states
 from ..statistics.changes import EffectChange
 from ..statistics.comparison import Comparison
 from ..statistics.summary import Ablation, Search, Trial, summarise_ablation, summarise_search
@@ -38,7 +38,8 @@ def ablation_object(found: Ablation) -> dict[str, Any]:
 
 def study_object(info: StudyInfo, records: Sequence[RunRecord]) -> dict[str, Any]:
     """Return a study's results: an ablation's arms and comparisons, a search's trials, or its runs."""
-    told = {"study": info.name, "kind": info.kind, "runs": count_states(records), "missing": info.missing}
+    states, reused = count_states(records), count_reused(records)
+    told = {"study": info.name, "kind": info.kind, "runs": states, "reused": reused, "missing": info.missing}
     if info.kind == names.ABLATION:
         return {**told, **ablation_object(summarise_ablation(records, info))}
     if info.kind == names.SEARCH:

@@ -12,7 +12,7 @@ from reports import records as names
 from reports.data.mlflow_runs import metric_of
 from reports.headline import verdict_sentences
 from reports.records import ReportError, RunRecord, StudyInfo
-from reports.statistics.arms import count_states
+from reports.statistics.arms import count_reused, count_states
 from reports.statistics.comparison import Comparison
 from reports.statistics.summary import Ablation, Search, summarise_ablation, summarise_search
 from reports.statistics.tasks import mixed_tasks
@@ -123,6 +123,7 @@ def _pause_lines(last: StudyProgress) -> str:
 def print_result(info: StudyInfo, records: Sequence[RunRecord], console: Console) -> None:
     """Print the ablation table, the best configs of a search, or the result of a single training."""
     states = count_states(records)
+    _say_reused(console, records)
     if info.kind not in (names.ABLATION, names.SEARCH):
         for record in records:
             say(console, _training_line(record))
@@ -234,6 +235,15 @@ def _other_level(found: Ablation) -> str:
     """Return the level of the differences' intervals if it is not 95 %, but that of a look."""
     level = found.standing.confidence
     return "" if level == "95" else f"; their intervals have the level of the last look, {level} %"
+
+
+def _say_reused(console: Console, records: Sequence[RunRecord]) -> None:
+    if count := count_reused(records):
+        say(
+            console,
+            f"{count} of {len(records)} runs {'was' if count == 1 else 'were'} trained before (same settings, seed and"
+            " data): their results are reused.",
+        )
 
 
 def _say_left_out(console: Console, count: int) -> None:

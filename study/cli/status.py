@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime
 
@@ -15,7 +15,7 @@ from rich.text import Text
 from reports.text import about, measured, setting_text
 
 from ..engine.overview import Overview, RunningRun
-from ..text import COLOURS, GOOD, RUNS, WARNS, ended, plain_table, short_label, states
+from ..text import COLOURS, GOOD, RUNS, WARNS, ended, plain_table, reused_text, short_label, states
 
 WATCH_SECONDS = 1.0
 SINCE = re.compile(r"since (\d{4}-\d\d-\d\d[ T][0-9:.]+(?:[+-][0-9:]+|Z)?)")
@@ -26,7 +26,7 @@ def studies_table(studies: Sequence[Overview]) -> RenderableType:
     table = plain_table("study", "kind", "runs", "states", "best", numbers=["best"])
     for study in studies:
         best = study.best.accuracy if study.best else ""
-        table.add_row(Text(study.name), study.kind, Text(far(study)), _states(study.counts), best)
+        table.add_row(Text(study.name), study.kind, Text(far(study)), _states(study), best)
     return Group(table, *(Text(f"{study.name}: {study.missing}", style=WARNS) for study in studies if study.missing))
 
 
@@ -35,7 +35,7 @@ def study_page(study: Overview) -> RenderableType:
     driver = local_time(study.driver) if study.driver else "none: not running"
     parts: list[RenderableType] = [
         Text.assemble((study.name, "bold"), f"  {study.kind}  {far(study)}"),
-        _states(study.counts),
+        _states(study),
         Text(f"driver   {driver}", style="dim"),
     ]
     parts += [Text(line, style=WARNS) for line in (study.problem, study.missing) if line]
@@ -94,5 +94,7 @@ def _running_line(study: Overview, run: RunningRun) -> str:
     return f"running  {label}  epoch {run.epoch} of {run.epochs}, validation {value}"
 
 
-def _states(counts: Mapping[str, int]) -> Text:
-    return Text(", ").join(Text(f"{n} {state.replace('_', ' ')}", style=COLOURS[state]) for state, n in states(counts))
+def _states(study: Overview) -> Text:
+    parts = [Text(f"{n} {state.replace('_', ' ')}", style=COLOURS[state]) for state, n in states(study.counts)]
+    reused = f" {reused_text(study.reused)}" if study.reused else ""
+    return Text(", ").join(parts).append(reused, style="dim")

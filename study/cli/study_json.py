@@ -30,7 +30,7 @@ def _reached(config: StudyConfig, home: Home) -> dict[str, Any]:
     try:
         info, records = load(config.study.name, home)
     except ReportError:  # stopped before its first run
-        return {"study": config.study.name, "kind": config.kind, "runs": {}, "missing": ""}
+        return {"study": config.study.name, "kind": config.kind, "runs": {}, "reused": 0, "missing": ""}
     return study_object(looked(info, records, home), records)
 
 

@@ -27,11 +27,9 @@ from ..workers.executors import Executor, make_executor
 from ..workers.jobs import Job, find
 from .event_handler import EventHandler
 from .home_watch import driving
-from .limits import SpendingLimits
 from .live_progress import LiveProgress
-from .opening import open_recorder
+from .opening import Opened, open_recorder
 from .progress import StudyProgress
-from .recorder import Recorder
 from .run import Run
 from .run_queue import RunQueue
 from .snapshots import Snapshots
@@ -106,15 +104,15 @@ class _Driver:
     """The loop: dispatches waiting runs to workers and handles their events, until nothing is left."""
 
     def __init__(
-        self, config: StudyConfig, home: Home, opened: tuple[Recorder, SpendingLimits, list[str]], executor: Executor,
+        self, config: StudyConfig, home: Home, opened: Opened, executor: Executor,
         show: Callable[[StudyProgress], None], stop: StopSignals, code: tuple[str, str], checksum: str,
     ) -> None:  # fmt: skip
-        recorder, limits, troubles = opened
+        recorder, limits = opened.recorder, opened.limits
         self._config, self._home, self._view, self._stop, self._code = config, home, show, stop, code
         self._checksum = checksum
         self._recorder, self._limits, self._executor = recorder, limits, executor
         self._runs = RunQueue()
-        self._progress = LiveProgress(config, recorder, limits, self._runs, troubles)
+        self._progress = LiveProgress(config, recorder, limits, self._runs, opened.troubles, opened.reused)
         self._snapshots = Snapshots(config, home, self._progress)
         self._events = EventHandler(
             config, home, recorder, limits, executor, self._runs, self._progress, stop, self._dispatch

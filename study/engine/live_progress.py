@@ -23,7 +23,7 @@ class LiveProgress:
 
     def __init__(
         self, config: StudyConfig, recorder: Recorder, limits: SpendingLimits, runs: RunQueue,
-        troubles: Iterable[str] = (),
+        troubles: Iterable[str] = (), reused: int = 0,
     ) -> None:  # fmt: skip
         self.troubles: deque[str] = deque(troubles, maxlen=TROUBLES_KEPT)
         """One line for each of the last runs with a problem."""
@@ -32,7 +32,7 @@ class LiveProgress:
         self._config, self._recorder, self._limits, self._runs = config, recorder, limits, runs
         self._messages: deque[str] = deque(maxlen=MESSAGES_KEPT)
         self._just_ended: list[Ending] = []
-        self._speed = Progress()
+        self._speed, self._reused = Progress(), reused
         self.interrupted = 0
         """Number of runs interrupted at the end."""
 
@@ -50,6 +50,7 @@ class LiveProgress:
         if message:
             self.troubles.append(trouble(run.end, run.plan.label, sentence(message)))
         self._speed.ended += not run.reused
+        self._reused += run.reused
         self._just_ended.append((run.row(self._config.method), run.end))
 
     def now(
@@ -66,6 +67,7 @@ class LiveProgress:
         return StudyProgress(
             study=self._config.study.name, kind=self._config.kind, planned=planned,
             counts={state: count for state, count in counts.items() if count}, running=rows, just_ended=just_ended,
+            reused=self._reused,
             best_label=best.label if best else None, best_value=best.score if best else None,
             best_params=best.params if best else {}, elapsed=self._limits.elapsed,
             remaining=self._remaining(left, rows), finished=finished,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from ..spec.config import StudyConfig
 from ..stores.connect import open_mlflow, open_optuna
 from ..stores.home import Home
@@ -14,13 +16,22 @@ from .tracking import Tracking
 from .trials import Trials
 
 
-def open_recorder(
-    config: StudyConfig, home: Home, watch: HomeWatch, checksum: str
-) -> tuple[Recorder, SpendingLimits, list[str]]:
+@dataclass(frozen=True)
+class Opened:
+    """The opened stores of a study, and what its earlier starts left there."""
+
+    recorder: Recorder
+    limits: SpendingLimits
+    troubles: list[str]
+    """One line for each earlier run with a problem."""
+    reused: int
+    """Number of ended runs with results of an earlier training."""
+
+
+def open_recorder(config: StudyConfig, home: Home, watch: HomeWatch, checksum: str) -> Opened:
     """Open both stores; rebuild trials missing in Optuna, and mark ended runs missing in MLflow to run again.
 
-    Return the recorder, the spending limits, and one line for each earlier run with a problem. Raises StoreUnreachable,
-    StudyChanged.
+    Raises StoreUnreachable, StudyChanged.
     """
     with watch.guard():
         storage, client = open_optuna(home), open_mlflow(home)
@@ -39,4 +50,4 @@ def open_recorder(
         tracking.start(trials.open_runs, trials.not_ours)
         recorder = Recorder(trials, tracking, Journal(home.journal / f"{config.study.name}.jsonl"), watch)
     limits = SpendingLimits(config.budget, config.execution, tracking.spent, tracking.earlier_seconds)
-    return recorder, limits, tracking.troubles
+    return Opened(recorder, limits, tracking.troubles, tracking.reused)

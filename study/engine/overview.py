@@ -59,6 +59,8 @@ class Overview:
     """What values are of."""
     at: float = 0.0
     """Time of this overview, in Unix seconds."""
+    reused: int = 0
+    """Number of ended runs whose results are those of an earlier training."""
 
     def as_tree(self) -> dict[str, Any]:
         """Return it as JSON values."""

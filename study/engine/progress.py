@@ -27,6 +27,8 @@ class RunningRow:
     arm: str | None = None
     """Of an ablation."""
     seed: int | None = None
+    reused: bool = False
+    """Whether the results are those of an earlier training."""
 
 
 Ending = tuple[RunningRow, EndState]
@@ -48,11 +50,13 @@ class EndedRun:
     """Finished epochs."""
     val_accuracy: float | None
     seconds: float
+    reused: bool = False
+    """Whether the results are those of an earlier training, so that this run took no time."""
 
     @classmethod
     def of(cls, row: RunningRow, state: EndState) -> EndedRun:
         """Return the run that was last shown as `row`."""
-        return cls(row.label, state, row.trial, row.arm, row.seed, row.epoch, row.best, row.seconds)
+        return cls(row.label, state, row.trial, row.arm, row.seed, row.epoch, row.best, row.seconds, row.reused)
 
 
 @dataclass(frozen=True)
@@ -68,6 +72,8 @@ class StudyProgress:
     running: tuple[RunningRow, ...] = ()
     just_ended: tuple[Ending, ...] = ()
     """Runs that ended since the previous progress."""
+    reused: int = 0
+    """Number of ended runs whose results are those of an earlier training."""
     metric: Metric = ACCURACY
     """What values are of."""
     best_label: str | None = None

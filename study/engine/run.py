@@ -69,4 +69,5 @@ class Run:
             self.plan.trial,
             self.plan.arm,
             self.plan.seed,
+            self.reused,
         )

@@ -47,7 +47,7 @@ class Snapshots:
             progress.study, progress.kind, progress.experiment_id, progress.counts, progress.planned, tuple(rows),
             self._best(best), tuple(self._live.troubles), driver, progress.away,
             held=tuple(held_lines(self._home, self._live.held)), notes=progress.notes,
-            remaining=progress.remaining, metric=progress.metric, at=time.time(),
+            remaining=progress.remaining, metric=progress.metric, at=time.time(), reused=progress.reused,
         )  # fmt: skip
 
     def _best(self, best: BestTrial | None) -> Best | None:

@@ -43,6 +43,8 @@ class RunStatus:
     """Finished epochs; only read for a run in progress."""
     params: dict[str, str] = field(default_factory=dict)
     message: str = ""
+    reused: bool = False
+    """Whether its results are those of an earlier training."""
 
 
 @dataclass(frozen=True)
@@ -90,13 +92,18 @@ class StudyStatus:
         return Overview(
             self.name, self.kind, self.experiment_id, self.counts, self.planned, tuple(running), shown,
             tuple(troubles[-TROUBLES_KEPT:]), self.driver, self.problem, self.held, self.missing, self.notes,
-            metric=self.metric, at=time.time(),
+            metric=self.metric, at=time.time(), reused=self.reused,
         )  # fmt: skip
 
     @property
     def counts(self) -> dict[str, int]:
         """Runs by state."""
         return dict(Counter(run.state for run in self.runs))
+
+    @property
+    def reused(self) -> int:
+        """Number of ended runs whose results are those of an earlier training."""
+        return sum(run.reused and run.state in records.ENDED for run in self.runs)
 
     @property
     def best(self) -> BestTrial | None:
@@ -221,6 +228,7 @@ def _run_status(client: Any, run: Any, driven: bool) -> RunStatus:
         epoch=_epoch(client, run) if state == records.RUNNING else 0,
         params=dict(params),
         message=tags.get(records.TAG_MESSAGE, ""),
+        reused=records.TAG_REUSED_FROM in tags,
     )
 
 

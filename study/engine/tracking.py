@@ -72,7 +72,7 @@ class Tracking:
     def resync(self) -> None:
         """Read the existing runs and the time they took: at the start, and after an outage."""
         found = list(runs_where(self._client, [self.experiment_id]))
-        self.spent, self.troubles = _spent(found), _troubles(found)
+        self.spent, self.troubles, self.reused = _spent(found), _troubles(found), _reused(found)
         self.runs.know(found)
         for run in found:
             if run.data.tags.get(records.TAG_ROLE) == records.ROLE_STUDY:
@@ -173,6 +173,11 @@ def _troubles(runs: Iterable[Run]) -> list[str]:
         trouble(run.data.tags.get(records.TAG_STATE, ""), run.info.run_name, run.data.tags[records.TAG_MESSAGE])
         for run in with_message
     ]
+
+
+def _reused(runs: Iterable[Run]) -> int:
+    """Return how many ended runs have the results of an earlier training."""
+    return sum(run.info.status in ENDED and records.TAG_REUSED_FROM in run.data.tags for run in runs)
 
 
 _NOT_SPENT = records.TAG_REUSED_FROM, CONTINUED_BY

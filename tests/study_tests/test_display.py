@@ -64,6 +64,18 @@ def test_a_run_that_ended_has_a_line_of_its_own() -> None:
     ]
 
 
+def test_runs_with_results_of_an_earlier_training_are_said_to_be_reused_and_counted() -> None:
+    again = replace(TRIAL_4, reused=True)
+    after = replace(START, counts={"complete": 3}, just_ended=((again, "complete"), (TRIAL_4, "complete")), reused=2)
+    assert new_lines(after) == [
+        "trial 4: complete, 8 epochs, reused from an earlier training, best validation accuracy 71.50 % (3/20)",
+        "trial 4: complete, 8 epochs, best validation accuracy 71.50 % (3/20)",
+    ]
+    assert "| 3 complete (2 reused) |" in progress_line(after)
+    assert "3 complete   (2 reused)" in screen(after, 80)
+    assert "reused" not in progress_line(LATER) + "".join(screen(LATER, 80))
+
+
 def test_a_run_that_ended_before_its_first_epoch_has_no_accuracy() -> None:
     lost = replace(TRIAL_3, epoch=0, value=None, best=None)
     after = replace(START, counts={"failed": 1}, just_ended=((lost, "failed"),))

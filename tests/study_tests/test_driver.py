@@ -1,14 +1,21 @@
 from __future__ import annotations
 
+import io
 import time
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
+from study.cli.outcome import print_result
+from study.cli.status import studies_table, study_page
+from study.engine.overviews import overview
 from study.engine.plan import StudyChanged, sampler_seed, search_label
 from study.engine.progress import StudyProgress
+from study.engine.status import read_study
 from study.repair.retrying import retry_failed
+from study.results import load
 from study.spec.parsing import parse_spec
 from study.stores import heartbeat
 from study.stores.connect import open_mlflow
@@ -161,14 +168,23 @@ def test_a_trained_cell_is_used_again_by_another_study_at_no_cost(tmp_path: Path
     home = fresh_home(tmp_path)
     first = ablation({"a": '{ "outer.lr" = 0.01 }', "b": '{ "outer.lr" = 0.1 }'}, seeds=1, name="first")
     second = ablation({"other": '{ "outer.lr" = 0.1 }', "new": '{ "outer.lr" = 0.2 }'}, seeds=1, name="second")
-    run(first, home)
-    run(second, home)
+    assert run(first, home).reused == 0
+    assert run(second, home).reused == 1
+    assert run(second, home).reused == 1  # counted also at a start that trains nothing
     assert check_stores(home, second, 2) == {"complete": 2}
     origin = next(one for one in mlflow_runs(home, "first") if one.data.tags["arm"] == "b")
     again, new = mlflow_runs(home, "second")
     assert again.data.tags["reused_from"] == origin.info.run_id
     assert "reused_from" not in new.data.tags
     assert again.data.metrics == origin.data.metrics
+    page, written = overview(home, "second", print), io.StringIO()
+    console = Console(file=written, width=120)
+    assert page.reused == read_study(home, "second").overview.reused == 1
+    for part in (study_page(page), studies_table([page])):
+        console.print(part)
+    print_result(*load("second", home), console)
+    assert written.getvalue().count("2 complete (1 reused)") == 2
+    assert "1 of 2 runs was trained before (same settings, seed and data)" in written.getvalue()
     seen: list[StudyProgress] = []
     run(ablation({"x": '{ "outer.lr" = 0.01 }', "y": '{ "outer.lr" = 0.1 }'}, seeds=1, name="third"), home, seen.append)
     assert {progress.remaining for progress in seen} == {None}  # nothing was trained to tell the time by

@@ -8,8 +8,10 @@ its own; their intermediate values share one pool of memory.
 
 from __future__ import annotations
 
+import gc
 import warnings
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
 from typing import Any, Protocol
 
 import torch
@@ -43,12 +45,25 @@ class CudaGraph:
 
     def record(self, work: Callable[[], Found]) -> Found:
         """Record `work` without doing it."""
-        with torch.cuda.graph(self._graph, pool=self._pool):
+        with no_garbage_collection(), torch.cuda.graph(self._graph, pool=self._pool):
             return work()
 
     def replay(self) -> None:
         """Run the recorded computation."""
         self._graph.replay()
+
+
+@contextmanager
+def no_garbage_collection() -> Iterator[None]:
+    """Collect garbage now, and none inside the block: an earlier training's graph that is freed spoils a recording."""
+    gc.collect()
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def cuda_graphs() -> Callable[[], Graph]:

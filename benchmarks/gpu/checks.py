@@ -27,7 +27,8 @@ def rows(place: Place) -> Iterator[Row]:
         yield Row("recorded float64 numbers", "left out", f"{golden} is missing")
     names = ("flops",) if place.quick else TESTS if importlib.util.find_spec("sklearn") else TESTS[:-1]
     files = [f"tests/trainers_tests/test_{name}.py" for name in names]
-    options = ["-q", "-p", "no:cacheprovider", "-o", "filterwarnings=default", "--maxfail=20"]
+    options = ["-q", "-p", "no:cacheprovider", "-o", "filterwarnings=default", "--tb=short"]
+    options += ["-n", "4"] if importlib.util.find_spec("xdist") else []
     what = f"tests of the trainer ({', '.join(names)})"
     yield _ended(place, what, [sys.executable, "-m", "pytest", *options, *files])
 

@@ -11,13 +11,15 @@ from torch import Tensor
 
 from trainers.models.convolution import Convolution, Products
 
-from .rows import Place, Row
+from .rows import WARM_UP, Place, Row
 
 SHAPES = ((8, 5), (16, 20))
 """Tasks, and images of each."""
 BLOCKS = ((28, 1), (14, 64), (7, 64), (3, 64))
 """Side of the images, and channels in."""
 FILTERS = 64
+CALLS = 10
+"""In one graph."""
 FASTER = 0.8
 """Products take over where they need at most this share of the convolutions' time."""
 
@@ -78,21 +80,37 @@ def _decisions(total: dict[str, float]) -> Iterator[Row]:
 
 def _time(place: Place, way: Way, kind: str, tasks: int, images: int, side: int, channels: int) -> float:
     """Return milliseconds, infinite where the device does not take it."""
-    inward, outward = tasks * channels, tasks * FILTERS
+    conv = way.make(tasks)
     x, g, kernel = (
-        torch.randn(*shape, device=place.device, dtype=way.dtype).contiguous(memory_format=way.layout)
-        for shape in ((images, inward, side, side), (images, outward, side, side), (outward, channels, 3, 3))
+        torch.randn(*shape, device=place.device, dtype=way.dtype)
+        for shape in (
+            (tasks, images, channels, side, side),
+            (tasks, images, FILTERS, side, side),
+            (tasks * FILTERS, channels, 3, 3),
+        )
     )
-    work = _work(way.make(tasks), kind, x, g, kernel, channels > 1)
+    x, g = (conv.side_by_side(one).contiguous(memory_format=way.layout) for one in (x, g))
+    work = _work(conv, kind, x, g, kernel.contiguous(memory_format=way.layout), channels > 1)
     before = torch.backends.cuda.matmul.allow_tf32
     torch.backends.cuda.matmul.allow_tf32 = way.tf32
     try:
         with torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=way.tf32):
-            return place.milliseconds(work, 3 if place.quick else 5, 1 if place.quick else 5)
+            return _graphed(place, work) if place.cuda else place.milliseconds(work, 3)
     except RuntimeError:
         return math.inf
     finally:
         torch.backends.cuda.matmul.allow_tf32 = before
+
+
+def _graphed(place: Place, work: Callable[[], object]) -> float:
+    """Return milliseconds of a call in a CUDA graph, which no launch by Python delays."""
+    for _ in range(WARM_UP):
+        work()
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        for _ in range(CALLS):
+            work()
+    return place.milliseconds(graph.replay) / CALLS
 
 
 def _work(conv: Convolution, kind: str, x: Tensor, g: Tensor, kernel: Tensor, of_input: bool) -> Callable[[], object]:

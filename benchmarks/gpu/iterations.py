@@ -17,17 +17,20 @@ from .rows import Place, Row
 from .settings import first, sizes, start
 
 PRODUCTS = Kernels(torch.contiguous_format, products=True)
+PIXELS_FIRST = Kernels(torch.contiguous_format)
 PIXELS_LAST = Kernels(torch.channels_last)
-WAYS: dict[str, tuple[str, Kernels | None]] = {
-    "float32": ("float32", None),
+WAYS: dict[str, tuple[str, Kernels]] = {
+    "float32": ("float32", PIXELS_FIRST),
     "float32 products": ("float32", PRODUCTS),
-    "float32 pixels last": ("float32", PIXELS_LAST),
-    "tf32": ("tf32", None),
+    "tf32": ("tf32", PIXELS_FIRST),
+    "tf32 pixels last": ("tf32", PIXELS_LAST),
     "tf32 products": ("tf32", PRODUCTS),
-    "bfloat16": ("bfloat16", None),
     "bfloat16 pixels last": ("bfloat16", PIXELS_LAST),
+    "bfloat16 products": ("bfloat16", PRODUCTS),
 }
-"""Name -> precision, and the kernels in place of those that the trainer takes by itself."""
+"""Name -> precision and kernels, instead of those that the trainer takes by itself."""
+EAGER = "float32 products"
+"""The way whose time without graphs is taken too."""
 
 
 def rows(place: Place) -> Iterator[Row]:
@@ -40,10 +43,10 @@ def rows(place: Place) -> Iterator[Row]:
 
 def _times(place: Place, name: str, setting: Setting, phase: str, epoch: int) -> Row:
     found: dict[str, float] = {}
-    for way, (precision, kernels) in WAYS.items() if place.cuda else [("float32", WAYS["float32"])]:
-        for graphs in ("off", "on") if place.cuda else ("off",):
-            label = way + (" graph" if graphs == "on" else "")
-            with instead(kernels) if kernels else nullcontext():
+    for way, (precision, kernels) in WAYS.items() if place.cuda else [("float32", WAYS["float32 products"])]:
+        for graphs in ("off", "on") if place.cuda and way == EAGER and setting == first(place) else ("auto",):
+            label = way + (" eager" if graphs == "off" else "")
+            with instead(kernels) if place.cuda else nullcontext():
                 found[label] = _milliseconds(place, setting, epoch, precision=precision, graphs=graphs)
     best = min(found, key=lambda label: found[label])
     text = ", ".join(f"{label} {took:.2f}" for label, took in found.items())
@@ -55,7 +58,7 @@ def _times(place: Place, name: str, setting: Setting, phase: str, epoch: int) ->
 def _milliseconds(place: Place, setting: Setting, epoch: int, **settings: Any) -> float:
     run = start(place, setting, **settings)
     with arithmetic(run.config):
-        return place.milliseconds(_iteration(run, epoch), 5, 10 if place.cuda else 1)
+        return place.milliseconds(_iteration(run, epoch), 5, 5 if place.cuda else 1)
 
 
 def _iteration(run: Any, epoch: int) -> Callable[[], object]:
@@ -71,18 +74,25 @@ def _counts(place: Place) -> Iterator[Row]:
         yield Row("operator calls of an iteration", f"{operator_calls(work):,}")
         drawing = place.milliseconds(lambda: run._tasks(IN_MSL, 0))
         yield Row("drawing its tasks", f"{drawing:.2f} ms")
-        if place.cuda:
-            yield _kernels(place, work)
+    for way in ("float32", "float32 products", "tf32 products") if place.cuda else ():
+        with instead(WAYS[way][1]):
+            yield _kernels(place, way)
 
 
-def _kernels(place: Place, work: Callable[[], object]) -> Row:
+def _kernels(place: Place, way: str) -> Row:
     from torch.profiler import ProfilerActivity, profile
 
-    place.wait()
-    with profile(activities=[ProfilerActivity.CPU, ProfilerActivity.CUDA]) as profiler:
-        work()
+    run = start(place, first(place), graphs="off", precision=WAYS[way][0])
+    work = _iteration(run, IN_MSL)
+    with arithmetic(run.config):
+        for _ in range(3):
+            work()
         place.wait()
+        with profile(activities=[ProfilerActivity.CPU, ProfilerActivity.CUDA]) as profiler:
+            work()
+            place.wait()
     kernels = [event for event in profiler.events() or () if event.device_type.name == "CUDA"]
-    (place.out / "kernels.txt").write_text(profiler.key_averages().table(sort_by="self_cuda_time_total", row_limit=60))
+    file = place.out / f"kernels {way}.txt".replace(" ", "_")
+    file.write_text(profiler.key_averages().table(sort_by="self_cuda_time_total", row_limit=60))
     busy = sum(event.device_time for event in kernels) / 1000
-    return Row("kernels of an iteration", f"{len(kernels):,}", f"{busy:.2f} ms busy; kernels.txt")
+    return Row(f"kernels of an iteration, {way}", f"{len(kernels):,}", f"{busy:.2f} ms busy; {file.name}")

@@ -9,10 +9,11 @@ from pathlib import Path
 import torch
 
 from trainers.arithmetic import arithmetic
+from trainers.evaluation import evaluate
 
-from ..setting import noise
+from ..setting import Setting, noise
 from .rows import Place, Row
-from .settings import config, first, start
+from .settings import config, first, sizes, start
 
 SHARE = 0.7
 """Part of a meta-batch's memory that is left for it."""
@@ -25,6 +26,8 @@ def rows(place: Place) -> Iterator[Row]:
         return
     base, peak = _peak(place)
     yield Row("memory of an iteration", f"{(peak - base) / 2**20:.0f} MiB", f"beside {base / 2**20:.0f} MiB")
+    for name, setting in sizes(place).items():
+        yield _of_a_task(place, name, setting)
     total = torch.cuda.get_device_properties(0).total_memory
     torch.cuda.empty_cache()
     torch.cuda.set_per_process_memory_fraction((base + SHARE * (peak - base)) / total)
@@ -32,6 +35,22 @@ def rows(place: Place) -> Iterator[Row]:
         found = _ends(place, halve)
         what = f"{SHARE} of that memory, " + ("half of the tasks together" if halve else "all tasks together")
         yield Row(what, found, "as it should") if found == wanted else Row(what, f"FAILED: {found}", f"not {wanted}")
+
+
+def _of_a_task(place: Place, name: str, setting: Setting) -> Row:
+    """Return the memory that a task needs in training and in evaluation."""
+    run = start(place, setting, graphs="off")
+    tasks, base = run._tasks(0, 0), torch.cuda.memory_allocated()
+    with arithmetic(run.config):
+        torch.cuda.reset_peak_memory_stats()
+        run.iterate(0, tasks)
+        trained = torch.cuda.max_memory_allocated() - base
+        torch.cuda.reset_peak_memory_stats()
+        count = min(600, run.evaluated_at_once)
+        evaluate(run.learner, [run._snapshot(1)], run.streams["val"], count, count)
+        scored = torch.cuda.max_memory_allocated() - base
+    value = f"training {trained / setting.tasks / 2**20:.1f} MiB, evaluation {scored / count / 2**20:.1f} MiB"
+    return Row(f"memory of a task, {name}", value, f"{count} evaluated together, {run.evaluated_at_once} would be")
 
 
 def _peak(place: Place) -> tuple[int, int]:

@@ -33,7 +33,7 @@ def _compare(place: Place, name: str, folder: Path) -> Iterator[Row]:
     batch = support.cpu(), query.cpu(), support_labels.cpu(), query_labels.cpu()  # as its data loader gives them
     with arithmetic(run.config):
         for phase, epoch in (("MSL", IN_MSL), ("after MSL", AFTER_MSL)):
-            theirs = place.milliseconds(partial(peer.iterate, batch, epoch), 3)
+            theirs = place.milliseconds(partial(peer.iterate, batch, epoch), 3, warm_up=2)
             ours = place.milliseconds(partial(run.iterate, epoch, tasks), 7, 5)
             value = f"ours {ours:.2f} ms, theirs {theirs:.1f} ms"
             yield Row(f"against the paper's code, {name}, {phase}", value, f"{ours / theirs:.3f} of its time")

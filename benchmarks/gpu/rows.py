@@ -51,9 +51,11 @@ class Place:
         if self.cuda:
             torch.cuda.synchronize()
 
-    def milliseconds(self, work: Callable[[], object], repeats: int = 7, calls: int = 1) -> float:
+    def milliseconds(
+        self, work: Callable[[], object], repeats: int = 7, calls: int = 1, warm_up: int = WARM_UP
+    ) -> float:
         """Return the median time of a call of `work`, waiting for the device after every `calls` of them."""
-        for _ in range(WARM_UP):
+        for _ in range(warm_up):
             work()
         self.wait()
         times = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -10,7 +11,7 @@ import torch
 from torch import Tensor
 
 from tests.toy import EVERYTHING, toy_config, toy_data
-from trainers.graphs import WARM, Found, GraphedStep
+from trainers.graphs import WARM, Found, GraphedStep, no_garbage_collection
 from trainers.training import train
 from trainers.training_run import TrainingRun
 
@@ -137,5 +138,31 @@ def test_an_epoch_that_diverges_is_gone_through_again_without_graphs() -> None:
 
 def test_graphs_on_a_cpu_are_refused_when_they_are_asked_for() -> None:
     with pytest.raises(ValueError, match=r'graphs = "on" needs a CUDA device, and this run is on the CPU; use "auto"'):
-        list(train(toy_config(graphs="on"), 0, DATA))
-    assert TrainingRun(toy_config(graphs="auto"), 0, DATA).graphed is None
+        list(train(toy_config(graphs="on", device="cpu"), 0, DATA))
+    assert TrainingRun(toy_config(graphs="auto", device="cpu"), 0, DATA).graphed is None
+
+
+def test_garbage_is_collected_before_a_recording_and_not_during_it() -> None:
+    """A graph of an earlier training, freed while another is recorded, spoils the recording on a GPU."""
+    freed: list[str] = []
+
+    class Earlier:
+        def __init__(self, name: str) -> None:
+            self.name, self.me = name, self
+
+        def __del__(self) -> None:
+            freed.append(self.name)
+
+    gc.collect()
+    gc.disable()
+    Earlier("before")
+    gc.enable()
+    with no_garbage_collection():
+        assert freed == ["before"]
+        Earlier("during")
+        many = [[number] for number in range(100_000)]  # enough to start the collector
+        assert freed == ["before"]
+    del many
+    assert gc.isenabled()
+    gc.collect()
+    assert freed == ["before", "during"]

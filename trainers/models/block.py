@@ -1,8 +1,8 @@
 """One block of the network, conv3x3 - batch norm - max-pool - leaky ReLU, and its derivatives, written out.
 
 Shapes: T tasks, N images of each, F filters, C channels in, H W image in, h w image out. The tasks lie side by side as
-groups of
-channels: x is [N, T*C, H, W], the kernel [T*F, C, 3, 3].
+groups of channels: the kernel is [T*F, C, 3, 3] and x [N, T*C, H, W], or [T*C, N, H, W] where the convolution takes
+images so.
 
 A `BlockPass` is made by going forward; then, in this order and each at most once: `gradient`, the reverse sweep of the
 loss; `tangent`, how the block's output moves when the weights move along a direction; `tangent_gradient`, how
@@ -58,7 +58,9 @@ class BlockPass:
         self._pools, self._lowest = pools, lowest
         self._z = conv(x, kernel)
         # rsd is 1 / sqrt(variance + EPS)
-        normed, self._mean, self._rsd = _aten.native_batch_norm(self._z, gamma, beta, None, None, True, 0.0, EPS)
+        flat = conv.channels_second(self._z)
+        normed, self._mean, self._rsd = _aten.native_batch_norm(flat, gamma, beta, None, None, True, 0.0, EPS)
+        normed = normed.view_as(self._z)
         # Pooling commutes with the increasing leaky ReLU, which then runs on a quarter of the values.
         self._pooled: Tensor
         self._where: Tensor | None
@@ -75,7 +77,7 @@ class BlockPass:
     @property
     def _count(self) -> int:
         """Elements n of a channel."""
-        return self._z.numel() // self._z.shape[1]
+        return self._z.numel() // len(self._mean)
 
     def gradient(self, to_y: Tensor) -> tuple[Tensor | None, Tensor, Tensor, Tensor]:
         """Return the loss's gradients of x (None at the lowest block), kernel, gamma and beta, given that of y."""
@@ -90,22 +92,23 @@ class BlockPass:
         dz = self._conv(self._x, dkernel)
         if dx is not None:
             dz += self._conv(dx, self._kernel)
-        self._dxh, self._dz_xh, _ = self._norm_gradient(dz, None)
+        self._dxh, self._dz_xh, _ = self._norm_gradient(dz, torch.ones_like(self._gamma))
         self._dxh_pooled = self._pool_like(self._dxh)
-        return self._relu(self._dxh_pooled * _by_channel(self._gamma))
+        return self._relu(self._dxh_pooled * self._conv.by_channel(self._gamma))
 
     def tangent_gradient(self, dto_y: Tensor) -> tuple[Tensor | None, Tensor, Tensor, Tensor]:
         """Return how the gradients of x, kernel, gamma and beta move, given how that of y moves."""
-        dto_pooled = self._relu(dto_y)
+        dto_pooled, by_channel = self._relu(dto_y), self._conv.by_channel
         dto_z, dto_gamma, dto_beta = self._norm_gradient(self._unpool(dto_pooled), self._gamma)
-        moved = (self._to_pooled * self._dxh_pooled).sum((0, 2, 3))  # sum of (gradient of the normed values) * dxh
-        # P itself moves with the statistics: d(P(u) / sd) = [P(du) - (to_z sd) m - dxh mean(u xh) - xh mean(u dxh)] /
-        # sd
+        # sum of (gradient of the normed values) * dxh
+        moved = (self._to_pooled * self._dxh_pooled).sum((1 - self._conv.axis, 2, 3))
+        # P itself moves with the statistics:
+        # d(P(u) / sd) = [P(du) - (to_z sd) m - dxh mean(u xh) - xh mean(u dxh)] / sd
         share = self._rsd / self._count
         toward_z = -share * self._gamma * moved * self._rsd
-        dto_z.addcmul_(self._to_z, _by_channel(-share * self._dz_xh))
-        dto_z.addcmul_(self._dxh, _by_channel(-share * self._gamma * self._to_gamma))
-        dto_z.addcmul_(self._z, _by_channel(toward_z)).sub_(_by_channel(toward_z * self._mean))
+        dto_z.addcmul_(self._to_z, by_channel(-share * self._dz_xh))
+        dto_z.addcmul_(self._dxh, by_channel(-share * self._gamma * self._to_gamma))
+        dto_z.addcmul_(self._z, by_channel(toward_z)).sub_(by_channel(toward_z * self._mean))
         dto_x, dto_kernel = self._conv.gradient(dto_z, self._x, self._kernel, not self._lowest)
         if self._dx is not None:
             by_x, by_kernel = self._conv.gradient(self._to_z, self._dx, self._dkernel, True)
@@ -138,12 +141,13 @@ class BlockPass:
         images, channels, *sides = self._pooled.shape
         return flat.gather(1, where).view(images, *sides, channels).permute(0, 3, 1, 2)
 
-    def _norm_gradient(self, g: Tensor, gamma: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
-        """Return gamma P(g) / sd, and each channel's sums of g xh and of g; a gamma of None is 1."""
-        found: tuple[Tensor, Tensor, Tensor] = _aten.native_batch_norm_backward(
-            g, self._z, gamma, None, None, self._mean, self._rsd, True, EPS, [True, True, True]
+    def _norm_gradient(self, g: Tensor, gamma: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return gamma P(g) / sd, and each channel's sums of g xh and of g."""
+        g, z = self._conv.channels_second(g), self._conv.channels_second(self._z)
+        to_z, to_gamma, to_beta = _aten.native_batch_norm_backward(
+            g, z, gamma, None, None, self._mean, self._rsd, True, EPS, [True, True, True]
         )
-        return found
+        return to_z.view_as(self._z), to_gamma, to_beta
 
 
 @cache
@@ -156,7 +160,3 @@ def compiled_block() -> type[BlockPass]:
         tangent_gradient = _compile(BlockPass.tangent_gradient, dynamic=False, recompile_limit=SHAPES)
 
     return Compiled
-
-
-def _by_channel(values: Tensor) -> Tensor:
-    return values[:, None, None]

@@ -84,12 +84,14 @@ class Conv4:
     def answer(self, weights: Mapping[str, Tensor], images: Tensor, step: int, running: RunningStatistics) -> Tensor:
         """Return logits [T, N, W] of images [T, N, C, H, W], normalised with the running statistics of `step`."""
         how = self.kernels(images.device)
-        conv, x = self.convolution(len(images), how), side_by_side(images, how)
+        conv = self.convolution(len(images), how)
+        x = how.laid_out(conv.side_by_side(images))
         for block in self.blocks:
             gamma, beta = self.norm_weights(weights, block, step, len(images))
-            x = running_norm(conv(x, grouped(weights[f"{block}.weight"], how)), gamma, beta, block, step, running)
+            z = conv(x, grouped(weights[f"{block}.weight"], how))
+            x = running_norm(conv.channels_second(z), gamma, beta, block, step, running).view_as(z)
             x = functional.leaky_relu(functional.max_pool2d(x, 2) if self.pools else x, SLOPE)
-        return HeadPass(self.flat(x, len(images)), weights["linear.weight"], weights["linear.bias"]).logits
+        return HeadPass(self.flat(x, conv), weights["linear.weight"], weights["linear.bias"]).logits
 
     @property
     def pools(self) -> bool:
@@ -122,9 +124,9 @@ class Conv4:
         """Return where norm weights of inner `step` are: steps beyond the trained ones reuse the last one's."""
         return min(step, self.config.inner.steps - 1) if self.config.bnwb == "on" else ...
 
-    def flat(self, x: Tensor, tasks: int) -> Tensor:
-        """Return features [T, N, D] of the last block's output [N, T*F, h, w]."""
-        return (x if self.pools else x.mean((2, 3))).reshape(len(x), tasks, -1).transpose(0, 1)
+    def flat(self, x: Tensor, conv: Convolution) -> Tensor:
+        """Return features [T, N, D] of the last block's output x."""
+        return conv.by_task(x if self.pools else x.mean((2, 3))).flatten(2)
 
 
 class Pass:
@@ -146,7 +148,8 @@ class Pass:
     def __init__(self, network: Conv4, weights: Mapping[str, Tensor], images: Tensor, step: int) -> None:
         self._network, self._tasks = network, len(images)
         self._how = how = network.kernels(images.device)
-        conv, x = network.convolution(self._tasks, how), side_by_side(images, how)
+        self._conv = conv = network.convolution(self._tasks, how)
+        x = how.laid_out(conv.side_by_side(images))
         make = compiled_block() if network.config.compile else BlockPass
         self.blocks: dict[str, BlockPass] = {}
         for block in network.blocks:
@@ -155,7 +158,7 @@ class Pass:
             self.blocks[block] = make(conv, x, kernel, *norm, pools=network.pools, lowest=not self.blocks)
             x = self.blocks[block].y
         self._top = x
-        self._head = HeadPass(network.flat(x, self._tasks), weights["linear.weight"], weights["linear.bias"])
+        self._head = HeadPass(network.flat(x, conv), weights["linear.weight"], weights["linear.bias"])
         self.logits = self._head.logits
 
     @property
@@ -177,7 +180,7 @@ class Pass:
         for block, it in self.blocks.items():
             dx = it.tangent(dx, grouped(direction[f"{block}.weight"], self._how))
         assert dx is not None
-        self._head.tangent(self._network.flat(dx, self._tasks), direction["linear.weight"], direction["linear.bias"])
+        self._head.tangent(self._network.flat(dx, self._conv), direction["linear.weight"], direction["linear.bias"])
         to_features, *to_head = self._head.tangent_gradient()
         return self._down(to_features, to_head, "tangent_gradient")
 
@@ -193,15 +196,11 @@ class Pass:
         return found
 
     def _unflat(self, to_features: Tensor) -> Tensor:
-        """Return the gradient [N, T*F, h, w] of the last block's output, for that [T, N, D] of `Conv4.flat`."""
-        shape = self._top.shape
-        to_top = to_features.transpose(0, 1).reshape(*shape[:2], *(shape[2:] if self._network.pools else (1, 1)))
-        return self._how.laid_out(to_top if self._network.pools else (to_top / (shape[2] * shape[3])).expand(shape))
-
-
-def side_by_side(images: Tensor, how: Kernels) -> Tensor:
-    """Return images [T, N, C, H, W] as [N, T*C, H, W]."""
-    return how.laid_out(images.transpose(0, 1).flatten(1, 2))
+        """Return the gradient of the last block's output, for that [T, N, D] of `Conv4.flat`."""
+        h, w = self._top.shape[2:]
+        sides = (h, w) if self._network.pools else (1, 1)
+        to_top = self._conv.side_by_side(to_features.reshape(*to_features.shape[:2], -1, *sides))
+        return self._how.laid_out(to_top if self._network.pools else (to_top / (h * w)).expand(self._top.shape))
 
 
 def grouped(weight: Tensor, how: Kernels) -> Tensor:

@@ -1,12 +1,12 @@
-"""The network's grouped convolution and its transposes, by the library's kernels or as products with patches.
+"""The network's convolution of many tasks at once and its transposes, by the library's kernels or as matrix products.
 
-Shapes: T tasks side by side, N images of each, F filters, C channels in, L pixels of an image out.
+Shapes: T tasks side by side, N images of each, F filters, C channels in, H W image in, h w image out.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -23,8 +23,11 @@ class Convolution:
         groups: tasks side by side.
         stride: 1 or 2.
         dtype: type that is multiplied in; None for the operands' own.
+        axis: dimension of images that the tasks' channels are in; the images of a task are in the other of the first
+            two.
     """
 
+    axis: ClassVar[int] = 1
     groups: int
     stride: int = 1
     dtype: torch.dtype | None = None
@@ -32,6 +35,22 @@ class Convolution:
     def __call__(self, x: Tensor, kernel: Tensor) -> Tensor:
         """Return the output [N, T*F, ., .] of x [N, T*C, ., .] and the kernel [T*F, C, 3, 3]."""
         return self._forward(*self._round(x, kernel)).to(x.dtype)
+
+    def side_by_side(self, images: Tensor) -> Tensor:
+        """Return images [T, N, C, H, W] as the convolution takes them, [N, T*C, H, W]."""
+        return images.transpose(0, 1).flatten(1, 2)
+
+    def by_task(self, x: Tensor) -> Tensor:
+        """Return an output [N, T*F, ...] as [T, N, F, ...]."""
+        return x.reshape(len(x), self.groups, -1, *x.shape[2:]).transpose(0, 1)
+
+    def channels_second(self, x: Tensor) -> Tensor:
+        """Return x with the channels in its second dimension, where batch norm looks for them."""
+        return x
+
+    def by_channel(self, values: Tensor) -> Tensor:
+        """Return values [T*F] of the channels, to be broadcast to images."""
+        return values[:, None, None]
 
     def gradient(self, g: Tensor, x: Tensor, kernel: Tensor, of_input: bool) -> tuple[Tensor | None, Tensor]:
         """Return the gradients of x (None unless `of_input`) and of the kernel, for the output's gradient g."""
@@ -57,26 +76,54 @@ class Convolution:
 
 
 class Products(Convolution):
-    """The same by products of each task's kernel with the patches of 3x3 pixels of its images."""
+    """The same, as one product of matrices for each task: its kernel with the patches under it of all its images.
+
+    Images are [T*C, N, H, W], so that no operand or result has to be transposed.
+    """
+
+    axis: ClassVar[int] = 0
+
+    def side_by_side(self, images: Tensor) -> Tensor:
+        """Return images [T, N, C, H, W] as the convolution takes them, [T*C, N, H, W]."""
+        return images.transpose(1, 2).flatten(0, 1)
+
+    def by_task(self, x: Tensor) -> Tensor:
+        """Return an output [T*F, N, ...] as [T, N, F, ...]."""
+        return x.reshape(self.groups, -1, *x.shape[1:]).transpose(1, 2)
+
+    def channels_second(self, x: Tensor) -> Tensor:
+        """Return x [T*F, N, h, w] as [1, T*F, N*h*w]."""
+        return x.reshape(1, len(x), -1)
+
+    def by_channel(self, values: Tensor) -> Tensor:
+        """Return values [T*F] of the channels, to be broadcast to images."""
+        return values[:, None, None, None]
 
     def _forward(self, x: Tensor, kernel: Tensor) -> Tensor:
-        sides = [(side - 1) // self.stride + 1 for side in x.shape[2:]]
-        return (self._by_task(kernel) @ self._patches(x)).view(len(x), -1, *sides)
+        return self._product(kernel, x, self.stride)
 
     def _backward(self, g: Tensor, x: Tensor, kernel: Tensor, of_input: bool) -> tuple[Tensor | None, Tensor]:
-        by_task = g.reshape(len(g), self.groups, -1, g.shape[2] * g.shape[3])  # [N, T, F, L]
-        to_kernel = (by_task @ self._patches(x).mT).sum(0).view(kernel.shape)
+        to_kernel = g.reshape(self.groups, len(kernel) // self.groups, -1) @ self._patches(x, self.stride).mT
         if not of_input:
-            return None, to_kernel
-        to_patches = self._by_task(kernel).mT @ by_task
-        side = x.shape[-2], x.shape[-1]
-        return functional.fold(to_patches.flatten(1, 2), side, 3, padding=1, stride=self.stride), to_kernel
+            return None, to_kernel.view(kernel.shape)
+        by_task = kernel.reshape(self.groups, -1, *kernel.shape[1:])
+        turned = by_task.flip(3, 4).transpose(1, 2).flatten(0, 1)  # [T*C, F, 3, 3]
+        return self._product(turned, self._spread(g, x), 1), to_kernel.view(kernel.shape)
 
-    def _patches(self, x: Tensor) -> Tensor:
-        """Return the patches of x under the kernel, [N, T, C*9, L]."""
-        patches = functional.unfold(x, 3, padding=1, stride=self.stride)
-        return patches.view(len(x), self.groups, -1, patches.shape[2])
+    def _product(self, kernel: Tensor, x: Tensor, stride: int) -> Tensor:
+        """Return the convolution of x [T*C, N, H, W] with the kernel [T*F, C, 3, 3]."""
+        patches, sides = self._patches(x, stride), [(side - 1) // stride + 1 for side in x.shape[2:]]
+        return (kernel.reshape(self.groups, -1, patches.shape[1]) @ patches).view(-1, x.shape[1], *sides)
 
-    def _by_task(self, kernel: Tensor) -> Tensor:
-        """Return the kernel [T*F, C, 3, 3] as matrices [T, F, C*9]."""
-        return kernel.reshape(self.groups, -1, kernel.shape[1] * 9)
+    def _patches(self, x: Tensor, stride: int) -> Tensor:
+        """Return what the kernel meets at each place of x [T*C, N, H, W]: [T, C*9, N*h*w]."""
+        windows = functional.pad(x, (1, 1, 1, 1)).unfold(2, 3, stride).unfold(3, 3, stride)
+        return windows.permute(0, 4, 5, 1, 2, 3).reshape(self.groups, len(x) // self.groups * 9, -1)
+
+    def _spread(self, g: Tensor, x: Tensor) -> Tensor:
+        """Return g [T*F, N, h, w] at the places of x that the kernel's middle meets, zeros elsewhere."""
+        if self.stride == 1:
+            return g
+        spread = g.new_zeros(*g.shape[:2], *x.shape[2:])
+        spread[..., :: self.stride, :: self.stride] = g
+        return spread

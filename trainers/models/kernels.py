@@ -1,7 +1,8 @@
 """Memory layout and kernels of the network's convolutions for each device, chosen by measurement.
 
-Measured on CPUs: pixel by pixel, convolutions (EXPERIMENTS.md). On GPUs nothing is measured yet; the products are ready
-for the day when cuDNN's grouped convolutions turn out slow.
+On a CPU the library's convolutions, pixel by pixel. On a GPU cuDNN takes grouped convolutions one group after the other
+in float32, so each block is one batch of matrix products instead; in TF32 and bfloat16 it has better kernels, and they
+are faster than the products. EXPERIMENTS.md has the measurements.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ class Kernels:
 
     Attributes:
         layout: memory format of all tensors [., ., ., .].
-        products: whether convolutions are products of matrices with the images' patches; else the library's own.
+        products: whether convolutions are products of matrices (`Products`); else the library's own.
     """
 
     layout: torch.memory_format
@@ -40,11 +41,9 @@ def kernels_for(device: torch.device, precision: Precision) -> Kernels:
     """Return layout and kernel of a training in `precision` on `device`."""
     if _INSTEAD:
         return _INSTEAD[-1]
-    match device.type, precision:
-        case "cpu", _:
-            return Kernels(torch.channels_last)
-        case _:
-            return Kernels(torch.contiguous_format)
+    if device.type == "cpu" or precision == "bfloat16":
+        return Kernels(torch.channels_last)
+    return Kernels(torch.contiguous_format, products=precision != "tf32")
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """The architecture is read from the imports: `python -m tests.test_architecture` prints it.
 
-Who may import whom, in which order the rooms stand, no circle of files, no long file, what the wheel holds, what a
-package costs to import.
+Which package may import which, in which order the sub-packages stand, no import cycles, no long files, what the wheel
+contains, what a package costs to import.
 """
 
 from __future__ import annotations
@@ -84,15 +84,17 @@ ORDER = {
         "summary_runs",
         "escaping",
     ),
+    "trainers": ("mamlpp", "models", "data"),
 }
-"""Rooms, and files beside them: each may import those to its right, and none to its left."""
+"""Sub-packages, and files beside them: each may import those below it, and none above it. Of `trainers`, only the
+sub-packages: its files beside them use each other freely, without cycles."""
 LONGEST = 300
 """Lines of a file outside tests."""
 
 
 @cache
 def modules() -> dict[str, Path]:
-    """Every file of the four packages by its dotted name, and the front door."""
+    """Every file of the four packages by its dotted name, and the entry point."""
     found = {DOOR: ROOT / f"{DOOR}.py"}
     for package in sorted(PACKAGES):
         for file in sorted((ROOT / package).rglob("*.py")):
@@ -102,7 +104,7 @@ def modules() -> dict[str, Path]:
 
 
 def import_nodes(file: Path) -> Iterator[ast.Import | ast.ImportFrom]:
-    """All imports of a file, wherever they stand in it."""
+    """All imports of a file, also inside functions."""
     return (node for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.Import | ast.ImportFrom))
 
 
@@ -137,8 +139,8 @@ def _targets(name: str, file: Path) -> Iterator[str]:
                 yield inside if inside in modules() else target
 
 
-def circles() -> list[list[str]]:
-    """Groups of files that import each other, directly or by way of others."""
+def cycles() -> list[list[str]]:
+    """Groups of files that import each other, directly or through others."""
     found, reach = [], {name: _reachable(name) for name in graph()}
     left = set(graph())
     while left:
@@ -160,19 +162,18 @@ def _reachable(name: str) -> set[str]:
     return seen
 
 
-def room(module: str) -> str:
-    """The room of a file: the second part of its dotted name."""
+def part(module: str) -> str:
+    """The sub-package of a file, or the file itself beside them: the second part of its dotted name."""
     return module.split(".")[1] if "." in module else ""
 
 
 def upward(package: str) -> list[str]:
-    """Imports that go against the order of the package's rooms."""
+    """Imports that go against the order of the package's parts."""
     order = ORDER[package]
     pairs = [(name, target) for name in graph() for target in graph()[name]]
     inside = [(a, b) for a, b in pairs if a.startswith(package + ".") and b.startswith(package + ".")]
-    return [
-        f"{a} imports {b}" for a, b in inside if room(a) and room(b) and order.index(room(a)) > order.index(room(b))
-    ]
+    ranked = [(a, b) for a, b in inside if part(a) in order and part(b) in order]
+    return [f"{a} imports {b}" for a, b in ranked if order.index(part(a)) > order.index(part(b))]
 
 
 @pytest.mark.parametrize("package", sorted(PACKAGES))
@@ -184,7 +185,7 @@ def test_imports_follow_the_arrows(package: str) -> None:
         assert not names & FORBIDDEN[package], f"{file} imports {names & FORBIDDEN[package]}"
 
 
-def test_an_error_of_ours_is_one_that_a_user_can_mend_or_is_caught_inside() -> None:
+def test_an_error_of_ours_is_one_that_a_user_can_fix_or_is_caught_inside() -> None:
     inside = {"DepthError", "DiskError", "MamlabError", "StaleAttempt", "NotFinite"}
     bare = re.compile(
         r"^class (\w+)\((?:Exception|ArithmeticError|ValueError|RuntimeError|TypeError|KeyError|OSError)\)", re.M
@@ -194,16 +195,22 @@ def test_an_error_of_ours_is_one_that_a_user_can_mend_or_is_caught_inside() -> N
 
 
 @pytest.mark.parametrize("package", sorted(ORDER))
-def test_rooms_import_each_other_in_one_direction_only(package: str) -> None:
-    assert {room(name) for name in modules() if name.startswith(package + ".")} <= {*ORDER[package]}
+def test_sub_packages_import_each_other_in_one_direction_only(package: str) -> None:
     assert upward(package) == []
 
 
-def test_no_circle_of_files() -> None:
-    assert circles() == []
+@pytest.mark.parametrize("package", sorted(ORDER))
+def test_the_order_names_every_part(package: str) -> None:
+    files = [name for name in modules() if name.startswith(package + ".")]
+    folders = {part(name) for name in files if modules()[name].parent != ROOT / package}
+    assert {part(name) for name in files} <= {*ORDER[package]} if package != "trainers" else folders == {*ORDER[package]}
 
 
-def test_every_file_is_short_and_says_its_noun() -> None:
+def test_no_import_cycles() -> None:
+    assert cycles() == []
+
+
+def test_every_file_is_short_and_has_a_docstring() -> None:
     for name, file in modules().items():
         text = file.read_text()
         assert text.count("\n") <= LONGEST, f"{name} has {text.count(chr(10))} lines"
@@ -237,7 +244,7 @@ def test_every_test_folder_is_a_package_and_hides_none() -> None:
         assert folder.name not in PACKAGES, folder
 
 
-def test_the_wheel_holds_exactly_the_four_packages_and_the_front_door(tmp_path: Path) -> None:
+def test_the_wheel_holds_exactly_the_four_packages_and_the_entry_point(tmp_path: Path) -> None:
     build = "from hatchling.build import build_wheel; import sys; print(build_wheel(sys.argv[1]))"
     done = subprocess.run(
         [sys.executable, "-c", build, str(tmp_path)], cwd=ROOT, capture_output=True, text=True, check=True
@@ -283,17 +290,17 @@ def test_light_modules_stay_light(module: str, heavy: set[str]) -> None:
 
 
 def print_architecture() -> None:
-    """Print files and lines a room, in the order of the rooms, and the circles."""
-    print(f"{'room':<28}{'files':>6}{'lines':>8}{'longest':>9}")
+    """Print the files and lines of each part, in import order, and all import cycles."""
+    print(f"{'part':<28}{'files':>6}{'lines':>8}{'longest':>9}")
     for package in ("study", "reports", "search_spaces", "trainers"):
         names = [name for name in modules() if name.split(".")[0] == package]
-        for one in ORDER.get(package, sorted({room(name) for name in names if room(name)})):
-            lines = [modules()[name].read_text().count("\n") for name in names if room(name) == one]
+        for one in [*dict.fromkeys([*ORDER.get(package, ()), *sorted({part(name) for name in names if part(name)})])]:
+            lines = [modules()[name].read_text().count("\n") for name in names if part(name) == one]
             if lines:
                 print(f"{package + '.' + one:<28}{len(lines):>6}{sum(lines):>8}{max(lines):>9}")
         total = sum(modules()[name].read_text().count("\n") for name in names)
         print(f"{package:<28}{len(names):>6}{total:>8}\n")
-    print("circles of files:", len(circles()), *circles(), sep="\n  " if circles() else " ")
+    print("import cycles:", len(cycles()), *cycles(), sep="\n  " if cycles() else " ")
     for package in ORDER:
         for line in upward(package):
             print("against the order:", line)
@@ -301,7 +308,7 @@ def print_architecture() -> None:
 
 if __name__ == "__main__":
     print_architecture()
-    sys.exit(bool(circles() or any(upward(package) for package in ORDER)))
+    sys.exit(bool(cycles() or any(upward(package) for package in ORDER)))
 
 
 def test_every_name_that_a_package_offers_is_there() -> None:

@@ -1,1 +1,1 @@
-"""What is measured: `python -m benchmarks` prints a table a module, with what each number must reach."""
+"""Benchmarks: `python -m benchmarks` prints one table per module, with the limit of each number."""

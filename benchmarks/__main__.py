@@ -1,7 +1,8 @@
-"""All benchmarks: `python -m benchmarks`, or `python -m benchmarks TABLE ...`. Under 25 minutes on two idle cores.
+"""All benchmarks: `python -m benchmarks`, or `python -m benchmarks TABLE ...`. Takes under 25 minutes on two idle
+cores.
 
-Prints Markdown, and writes the same as JSON. With MAML_REFERENCE naming a checkout of the paper's code, times are
-compared with it; without one those rows are left out.
+Prints Markdown, and writes the same results as JSON. If MAML_REFERENCE names a checkout of the paper's code, times are
+compared with it; otherwise those rows are left out.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import Any
 from reports.data.atomic_file import write_file
 from trainers.memory import keep_freed_memory
 
-from . import agreement, counts, iterations, looking_on, memory, study_costs, whole_runs
+from . import agreement, counts, iterations, memory, status_cost, study_costs, whole_runs
 from .header import header
 from .measure import Row
 from .reference import LEFT_OUT, checkout
@@ -30,14 +31,14 @@ TABLES: dict[str, tuple[str, Callable[[Any], Iterable[Row]]]] = {
     "counts": ("Operators and arithmetic", counts.rows),
     "whole_runs": ("Whole runs", whole_runs.rows),
     "study_costs": ("What a study adds", study_costs.rows),
-    "status": ("Looking on", looking_on.rows),
+    "status": ("Status and start-up", status_cost.rows),
     "memory": ("Memory", memory.rows),
 }
-"""Name -> heading, and a function of the paper's code's folder (or None) that gives the rows."""
+"""Table name -> heading, and a function that returns the rows, given the folder of the paper's code or None."""
 COMPARISONS = ("agreement", "iterations", "whole_runs")
 """Tables that need the paper's code."""
 ON_A_GPU = ("agreement", "iterations")
-"""Tables that `--device cuda` can make."""
+"""Tables that support `--device cuda`."""
 COLUMNS = "| what | value | must reach | aim | reached | numbers | n |\n|---|---|---|---|---|---|---|"
 
 
@@ -56,7 +57,7 @@ def shown(value: float, unit: str) -> str:
 
 
 def main() -> None:
-    """Print the tables that were asked for, and write them as JSON."""
+    """Print the requested tables, and write them as JSON."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("tables", nargs="*", metavar="TABLE", help=f"{', '.join(TABLES)}; all if none is named")
     parser.add_argument("--out", type=Path, default=Path("runs/bench.json"), help="default: %(default)s")
@@ -85,7 +86,7 @@ def main() -> None:
 
 
 def is_result(file: Path) -> bool:
-    """Return whether a file is what these benchmarks wrote, which the next ones may replace."""
+    """Return whether these benchmarks wrote the file, so that they may replace it."""
     try:
         tree = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -94,7 +95,7 @@ def is_result(file: Path) -> bool:
 
 
 def print_table(name: str, peer: Path | None) -> list[Row]:
-    """Print a table as its rows come, and return them."""
+    """Print a table row by row, and return its rows."""
     heading, make = TABLES[name]
     print(f"\n## {heading}\n", flush=True)
     if peer is None and name in COMPARISONS:

@@ -1,5 +1,6 @@
-"""Are both sides at the same work? The losses of three meta-steps, in float64, from the same weights on the same
-tasks, at a small size."""
+"""Checks that both implementations compute the same: the losses of three meta-steps, in float64, from the same weights
+on the same tasks, at a small size.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""What can be counted or derived: operator calls of a meta-iteration, and the FLOPs that a thread gets done a
-second.
-"""
+"""Numbers that are counted or derived: operator calls of a meta-iteration, and FLOPs per second and thread."""
 
 from __future__ import annotations
 
@@ -17,9 +15,9 @@ from .reference import Reference
 from .setting import IN_MSL, Setting
 
 PRODUCT = 1024
-"""Rows and columns of the plain matrix product."""
+"""Rows and columns of the matrices in the plain matrix product."""
 PRODUCTS = 8
-"""Products in one measured time."""
+"""Matrix products per time measurement."""
 
 
 class _Counter(TorchDispatchMode):  # type: ignore[no-untyped-call]
@@ -44,14 +42,14 @@ def operator_calls(work: Callable[[], object]) -> int:
 
 
 def rows(folder: Path | None) -> Iterator[Row]:
-    """Yield operator calls (with the paper's code alone) and FLOPs a second."""
+    """Yield operator calls (only with the paper's code) and FLOPs per second."""
     if folder is not None:
         yield _calls(folder)
     yield _flops()
 
 
 def _calls(folder: Path) -> Row:
-    """Compare a whole meta-iteration, outer step included, all tasks at once."""
+    """Compare the operator calls of a whole meta-iteration, outer step included, all tasks at once."""
     setting = Setting()
     run, peer = setting.start(), Reference(folder, setting)
     run.at_once = setting.tasks
@@ -63,7 +61,7 @@ def _calls(folder: Path) -> Row:
 
 
 def _flops() -> Row:
-    """Compare a meta-iteration's FLOPs a second with a matrix product's, both on one thread."""
+    """Compare the FLOPs per second of a meta-iteration with those of a matrix product, both on one thread."""
     setting = Setting()
     run, matrix = setting.start(), torch.rand(PRODUCT, PRODUCT)
     tasks = run.streams["train"].batch((0, task) for task in range(setting.tasks))

@@ -1,7 +1,7 @@
-"""How the statistics of reports behave in simulated studies whose truth is known: `make test-statistics`.
+"""Properties of the reports' statistics in simulated studies whose truth is known: `make test-statistics`.
 
-The studies are those of `benchmarks.simulated`; every number comes from the functions that reports and plans call.
-Exits with 1 if a limit is broken.
+`benchmarks.simulated` makes the studies; every number comes from the functions that reports and plans call. Exits with
+status 1 if a limit is exceeded.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from .simulated import ACCURACIES, ARMS, QUERIES, SEEDS, SHARES, TASKS, differen
 
 @dataclass(frozen=True)
 class Null:
-    """What studies without any effect gave; shares of studies in percent."""
+    """Results of studies without any effect; shares of studies in percent."""
 
     accuracy: float
     share: float
@@ -55,8 +55,8 @@ def _bootstrap_coverage(values: Array) -> float:
 
 
 def _naive_coverage(values: Array) -> float:
-    """Return the coverage of 1.96 standard errors over all tasks as if they were independent: what papers often
-    print.
+    """Return the coverage of 1.96 standard errors over all tasks as if they were independent: the interval that papers
+    often print.
     """
     flat = values.reshape(-1, SEEDS * TASKS)
     half = 1.96 * flat.std(axis=1, ddof=1) / math.sqrt(SEEDS * TASKS)
@@ -74,13 +74,13 @@ POWER_HEAD = (
 
 
 def line(row: Null | Power) -> str:
-    """Return the row of a table."""
+    """Return a Markdown row of the table."""
     accuracy, share, *numbers = astuple(row)
     return "| " + " | ".join([f"{accuracy:.2f}", f"{share:.2f}", *(f"{x:.1f}" for x in numbers)]) + " |"
 
 
 def broken(row: Null | Power) -> list[str]:
-    """Return the limits that a row breaks."""
+    """Return the limits that a row exceeds."""
     if isinstance(row, Null):
         rules = {
             f"any false positive in {row.false_positives:.1f} % of studies, at most 5.5": row.false_positives <= 5.5,
@@ -95,7 +95,7 @@ def broken(row: Null | Power) -> list[str]:
 
 
 def _print_families(studies: int) -> list[str]:
-    """Print how families err and what they find; return the limits that are broken."""
+    """Print the error rates and the power of families; return the limits that are exceeded."""
     failures = []
     print(f"\nFamilies without an effect: any false positive, {studies} studies a row\n\n{family_error.ERROR_HEAD}")
     for row in family_error.family_errors(studies):
@@ -108,7 +108,7 @@ def _print_families(studies: int) -> list[str]:
 
 
 def main() -> int:
-    """Print the tables; return 1 if a limit is broken."""
+    """Print the tables; return 1 if a limit is exceeded."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument(
         "--studies", type=int, default=2000, help="studies a row (2000: standard error 0.5 points at 5 %%)"
@@ -128,7 +128,7 @@ def main() -> int:
     )
     for part in chosen.parts:
         failures += PARTS[part](chosen.families if part in ("families", "looks") else chosen.studies)
-    verdict = "All limits kept" if not failures else "BROKEN: " + "; ".join(failures)
+    verdict = "All limits are met" if not failures else "BROKEN: " + "; ".join(failures)
     print(f"\n{verdict}. {time.perf_counter() - started:.0f} s")
     return 1 if failures else 0
 

@@ -1,7 +1,7 @@
-"""How often a family of comparisons without an effect has any that is called significant, and how often one real effect
-is found.
+"""Error rate and power of a family of comparisons: how often any comparison without an effect is significant, and how
+often one real effect is found.
 
-Studies of arms and their base, whose noise the comparisons of a family share; a unit is the standard deviation of a
+The studies have arms and a base, whose noise the comparisons of a family share. The unit is the standard deviation of a
 paired difference.
 """
 
@@ -19,29 +19,31 @@ from reports.statistics.step_down import max_t
 
 SIZES, SEEDS = (5, 11), (6, 8, 12)
 EFFECT = 2.0
-"""Of the one arm with an effect."""
+"""Effect of the one arm that has one."""
 SOME = 1.5
-"""Of a third of the arms, where the others are to stay silent."""
+"""Effect of a third of the arms, when false positives among the others are counted."""
 LIMIT = 0.055
 Draw = Callable[[np.random.Generator, int, int, int], Array]
 """(generator, studies, comparisons, seeds) -> differences [studies, comparisons, seeds] without any effect."""
 
 
 def normal(generator: np.random.Generator, studies: int, size: int, seeds: int) -> Array:
-    """Arms and base are normal: differences correlate by one half."""
+    """Arms and base are normal, so differences have a correlation of one half."""
     arms, base = generator.normal(size=(studies, size, seeds)), generator.normal(size=(studies, 1, seeds))
     return (arms - base) / 2**0.5
 
 
 def near_the_ceiling(generator: np.random.Generator, studies: int, size: int, seeds: int) -> Array:
-    """Accuracies about 98 % whose logits have a standard deviation of 0.6: skewed, but not in a paired difference."""
+    """Accuracies around 98 %, whose logits have a standard deviation of 0.6: skewed, but their paired differences are
+    not.
+    """
     logits = logit(0.98) + 0.6 * generator.normal(size=(studies, size + 1, seeds))
     values = expit(logits)
     return np.asarray(values[:, 1:] - values[:, :1])
 
 
 def two_bases(generator: np.random.Generator, studies: int, size: int, seeds: int) -> Array:
-    """Half of the comparisons have another base, with three times the standard deviation."""
+    """Half of the comparisons have a different base, with three times the standard deviation."""
     half = size // 2
     return np.concatenate(
         [normal(generator, studies, size - half, seeds), 3 * normal(generator, studies, half, seeds)], 1
@@ -49,7 +51,7 @@ def two_bases(generator: np.random.Generator, studies: int, size: int, seeds: in
 
 
 def skewed(generator: np.random.Generator, studies: int, size: int, seeds: int) -> Array:
-    """Single differences are skewed with mean 0, which no sign flip allows for."""
+    """Each difference is skewed with mean 0, which violates the assumption of sign-flip tests."""
     return np.asarray(generator.exponential(size=(studies, size, seeds)) - 1)
 
 
@@ -63,7 +65,7 @@ INVALID: dict[str, Draw] = {"skewed differences (invalid)": skewed}
 
 @dataclass(frozen=True)
 class FamilyError:
-    """Shares of studies, in percent, in which any comparison without an effect is significant."""
+    """Shares of studies, in percent, in which some comparison without an effect is significant."""
 
     noise: str
     size: int
@@ -72,12 +74,12 @@ class FamilyError:
     moderated: float
     holm: float
     some: float
-    """Of maxT, where a third of the comparisons have an effect of 1.5 standard deviations."""
+    """For maxT, if a third of the comparisons have an effect of 1.5 standard deviations."""
 
 
 @dataclass(frozen=True)
 class FamilyPower:
-    """Shares of studies, in percent, that find the one effect of 2 standard deviations of a difference."""
+    """Shares of studies, in percent, that find a single effect of 2 standard deviations of a difference."""
 
     size: int
     seeds: int
@@ -121,13 +123,13 @@ def _any(p: Array) -> float:
 
 
 def line(row: FamilyError | FamilyPower) -> str:
-    """Return the row of a table."""
+    """Return a Markdown row of the table."""
     return "| " + " | ".join(f"{x:.1f}" if isinstance(x, float) else str(x) for x in astuple(row)) + " |"
 
 
 def broken(row: FamilyError, studies: int) -> list[str]:
-    """Return the limits that a row breaks: the lower 99 % bound of maxT's error is at most 5.5 %, but where no sign
-    flip is valid.
+    """Return the limits that a row exceeds: the lower 99 % bound of maxT's error is at most 5.5 %, except where no
+    sign-flip test is valid.
     """
     if row.noise in INVALID:
         return []
@@ -140,7 +142,7 @@ def broken(row: FamilyError, studies: int) -> list[str]:
 
 
 def lower_bound(count: int, studies: int) -> float:
-    """Return the lower 99 % bound (Clopper and Pearson) of a share, from the count that was found."""
+    """Return the lower 99 % bound (Clopper and Pearson) of a share, from the observed count."""
     return float(beta.ppf(0.01, count, studies - count + 1)) if count else 0.0
 
 

@@ -1,4 +1,4 @@
-"""Where and with what a benchmark ran."""
+"""The machine and versions that a benchmark ran on."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ PACKAGES = ("torch", "numpy", "optuna", "mlflow")
 
 
 def header() -> dict[str, str]:
-    """Return hardware, versions, commit and date, for people."""
+    """Return hardware, versions, commit and date as text."""
     packages = ", ".join(f"{package} {_version(package)}" for package in PACKAGES)
     return {
         "hardware": f"{_processor()}, {os.cpu_count()} cores, {_gibibytes():.0f} GiB",
@@ -31,7 +31,7 @@ def _version(package: str) -> str:
 
 
 def _processor() -> str:
-    """Return the processor's name, as Linux tells it."""
+    """Return the processor's name, as Linux reports it."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
@@ -44,7 +44,7 @@ def _gibibytes() -> float:
 
 
 def _commit() -> str:
-    """Return the commit, with "+" if files differ from it."""
+    """Return the commit, followed by "+" if files differ from it."""
     command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty=+"]
     try:
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()

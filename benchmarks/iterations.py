@@ -15,7 +15,7 @@ from .setting import AFTER_MSL, IN_MSL, Setting
 FIVE_WAY, TWENTY_WAY = Setting(), Setting(ways=20)
 FIRST_ORDER = replace(FIVE_WAY, second_order=False)
 EVALUATED = 24
-"""Tasks of an evaluation that are measured; times are given for 600."""
+"""Evaluation tasks that are measured; times are given for 600 tasks."""
 
 KINDS = [  # what, setting, epoch, must, aim
     ("5-way, second order, MSL", FIVE_WAY, IN_MSL, 0.80, 0.5),
@@ -26,7 +26,7 @@ KINDS = [  # what, setting, epoch, must, aim
 
 
 def rows(folder: Path) -> Iterator[Row]:
-    """Yield a row for each kind of iteration, then for evaluation, on one thread and on two."""
+    """Yield a row per kind of iteration, then rows for evaluation, on one and on two threads."""
     for what, setting, epoch, must, aim in KINDS:
         for threads in (1, 2):
             ours, theirs = iteration_times(folder, setting, epoch, threads)
@@ -49,7 +49,9 @@ def iteration_times(folder: Path, setting: Setting, epoch: int, threads: int) ->
 
 
 def evaluation_times(folder: Path, setting: Setting, threads: int) -> tuple[list[float], list[float]]:
-    """Return our seconds and theirs for `EVALUATED` tasks; ours draw them, theirs have them drawn."""
+    """Return our seconds and theirs for `EVALUATED` tasks; ours include drawing the tasks, theirs use tasks drawn
+    beforehand.
+    """
     run, peer = setting.start(), Reference(folder, setting)
     stream, shown = run.streams["val"], run._snapshot(0)
     tasks = stream.batch((task,) for task in range(EVALUATED))

@@ -1,4 +1,4 @@
-"""How often a study that is judged at 8, 12 and 16 seeds has any false verdict, declared or not, and what it finds."""
+"""Error rate and power of studies that are tested at 8, 12 and 16 seeds, with and without declaring the looks."""
 
 from __future__ import annotations
 
@@ -16,19 +16,21 @@ from .family_error import LIMIT, SOME, Draw, lower_bound, near_the_ceiling, norm
 
 LOOKS, SIZES = (8, 12, 16), (1, 5, 11)
 MARGIN = 0.75
-"""In standard deviations of a difference: the true difference of every comparison where equivalence would be false."""
+"""The margin, in standard deviations of a difference; it is the true difference of every comparison when false
+equivalence is counted.
+"""
 NOISES: dict[str, Draw] = {"normal": normal, "98 %, logit sd 0.6": near_the_ceiling}
 FEWER = 5
-"""Studies of power are so many times fewer."""
+"""Power is simulated with this many times fewer studies."""
 
 
 @dataclass(frozen=True)
 class LooksError:
-    """Shares of studies, in percent, in which any comparison without an effect is called significant at any look.
+    """Shares of studies, in percent, in which some comparison without an effect is significant at any look.
 
-    `undeclared_twice` and `undeclared`: at 8 and 16, at 8, 12 and 16 seeds, each at 0.05. `some`: declared, where a
-    third of the comparisons have an effect of 1.5 standard deviations. `equivalent`: any comparison is called
-    equivalent, where every true difference is the margin.
+    `undeclared_twice` and `undeclared`: looks at 8 and 16, or at 8, 12 and 16 seeds, each at level 0.05. `some`:
+    declared looks, if a third of the comparisons have an effect of 1.5 standard deviations. `equivalent`: some
+    comparison is called equivalent although every true difference equals the margin.
     """
 
     noise: str
@@ -42,8 +44,8 @@ class LooksError:
 
 @dataclass(frozen=True)
 class LooksPower:
-    """Shares of studies, in percent, that have found the one effect of so many standard deviations by each look; the
-    last number is that of one test with 16 seeds.
+    """Shares of studies, in percent, that have found a single effect of this many standard deviations by each look; the
+    last number is for one test with 16 seeds.
     """
 
     size: int
@@ -85,7 +87,7 @@ def _any(p: Sequence[Array], levels: Sequence[float]) -> float:
 
 
 def _some(values: Array, effects: int) -> float:
-    """Return the share of studies with a false positive where the first `effects` comparisons have an effect."""
+    """Return the share of studies with a false positive if the first `effects` comparisons have an effect."""
     values = values.copy()
     values[:, :effects] += SOME * values.std(axis=(0, 2))[:effects, None]
     decided = np.zeros(values.shape[:2], dtype=np.bool_)
@@ -104,12 +106,12 @@ def _equivalent(values: Array) -> float:
 
 
 def line(row: LooksError | LooksPower) -> str:
-    """Return the row of a table."""
+    """Return a Markdown row of the table."""
     return "| " + " | ".join(f"{x:.1f}" if isinstance(x, float) else str(x) for x in astuple(row)) + " |"
 
 
 def broken(row: LooksError, studies: int) -> list[str]:
-    """Return the limits that a row breaks: lower 99 % bounds of what is declared are at most 5.5 %."""
+    """Return the limits that a row exceeds: the lower 99 % bounds of the declared looks' errors are at most 5.5 %."""
     found = {"no effect": row.declared, "some effects": row.some, "equivalence": row.equivalent}
     return [
         f"looks, {row.noise}, {row.size} comparisons: a false verdict in {error:.1f} % ({what})"
@@ -119,7 +121,7 @@ def broken(row: LooksError, studies: int) -> list[str]:
 
 
 def print_looks(studies: int) -> list[str]:
-    """Print both tables; return the limits that are broken."""
+    """Print both tables; return the limits that are exceeded."""
     failures = []
     print(f"\nLooks at 8, 12 and 16 seeds: any false verdict, {studies} studies a row\n\n{ERROR_HEAD}")
     for row in looks_errors(studies):

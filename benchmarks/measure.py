@@ -1,7 +1,8 @@
-"""How everything here is measured: alternation, medians, the clock, and the rows that come out.
+"""Time measurement for benchmarks: alternating repetitions, medians, the clock, and the resulting rows.
 
-Machines drift, by half within minutes: so two works are compared only when each was repeated in turn with the other.
-On one thread the clock is CPU seconds, which other processes disturb little; else, and on a GPU, it is the wall's.
+A machine's speed can drift by half within minutes, so two workloads are compared only if they were repeated
+alternately. On one thread, CPU seconds are measured, which other processes disturb little; on several threads and on a
+GPU, wall-clock seconds.
 """
 
 from __future__ import annotations
@@ -16,21 +17,22 @@ from dataclasses import dataclass
 import torch
 
 REPEATS = 7
-"""Times that each of two works is measured."""
+"""Repetitions of each of the two workloads."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """One line of a table: a value, what it must reach, what it aims at.
+    """One line of a table: a value, its limit and its aim.
 
     Attributes:
+
         what: what was measured.
-        value: the number that is judged, in `unit`.
+        value: the number that is compared with `must` and `aim`, in `unit`.
         unit: "x" for a ratio to the paper's code, "%", "s", "GiB" or "share".
-        must: the value has to be at most this (at least, where `more_is_better`); None: nothing was asked for.
-        aim: the same, as far as hoped for.
+        must: upper limit of the value (lower limit if `more_is_better`); None if there is no limit.
+        aim: a stricter limit, which is hoped for.
         detail: the numbers behind the value.
-        repeats: how often each work was measured.
+        repeats: how often each workload was measured.
     """
 
     what: str
@@ -44,7 +46,7 @@ class Row:
 
     @property
     def reached(self) -> str:
-        """Return "aim", "must" or "no": the better of the two marks that the value reaches; "-" without marks."""
+        """Return "aim", "must" or "no": the stricter of the two limits that the value meets; "-" without limits."""
         marks = {"aim": self.aim, "must": self.must}
         for name, mark in marks.items():
             if mark is not None and (self.value >= mark if self.more_is_better else self.value <= mark):
@@ -53,8 +55,8 @@ class Row:
 
 
 def alternate(*works: Callable[[], object], threads: int = 1, repeats: int = REPEATS) -> list[list[float]]:
-    """Return each work's seconds, `repeats` times in turn on `threads` torch threads, after one turn that is not
-    counted.
+    """Return the seconds of each workload, `repeats` times alternately on `threads` torch threads, after one warm-up
+    that is not counted.
     """
     on_a_gpu = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
     clock = time.process_time if threads == 1 and not on_a_gpu else time.perf_counter
@@ -74,20 +76,20 @@ def alternate(*works: Callable[[], object], threads: int = 1, repeats: int = REP
 def compare(
     what: str, ours: list[float], theirs: list[float], must: float | None, aim: float | None, each: float = 1.0
 ) -> Row:
-    """Return the row of our median time against theirs; `each`: units of work in one measured time."""
+    """Return the row of our median time relative to theirs; `each` is the number of work units per time measurement."""
     mine, other = statistics.median(ours), statistics.median(theirs)
     detail = f"{seconds(mine / each)} against {seconds(other / each)}"
     return Row(what, mine / other, "x", must, aim, detail, len(ours))
 
 
 def seconds(value: float) -> str:
-    """Return a time with three digits: 1.23 s, 45.6 ms."""
+    """Return a time with three significant digits: 1.23 s, 45.6 ms."""
     return f"{value:#.3g} s" if value >= 1 else f"{1000 * value:#.3g} ms"
 
 
 @contextmanager
 def torch_threads(threads: int) -> Iterator[None]:
-    """Run a block with so many torch threads."""
+    """Run a block with this many torch threads."""
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
@@ -97,6 +99,6 @@ def torch_threads(threads: int) -> Iterator[None]:
 
 
 def children_seconds() -> float:
-    """Return the CPU seconds of all processes that this one has started and that have ended, with theirs in turn."""
+    """Return the CPU seconds of all ended child processes, including their own children."""
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     return usage.ru_utime + usage.ru_stime

@@ -1,6 +1,7 @@
-"""Peak memory of one run, against the paper's and at Mini-ImageNet's sizes, and its growth over many iterations.
+"""Peak memory of one run, compared with the paper's code and at Mini-ImageNet's sizes, and memory growth over many
+iterations.
 
-Each is measured in a process of its own, `python -m benchmarks.memory WHAT`, on one thread.
+Each is measured in a separate process, `python -m benchmarks.memory WHAT`, on one thread.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ ITERATIONS = 3
 
 
 def rows(folder: Path | None) -> Iterator[Row]:
-    """Yield peak memory (against the paper's, with a checkout of it) and growth."""
+    """Yield peak memory (compared with the paper's code if there is a checkout) and growth."""
     if folder is not None:
         ours, theirs = _measured("ours")[0], _measured("theirs")[0]
         what = f"peak memory of a process that trains {ITERATIONS} iterations, 5-way"
@@ -37,7 +38,7 @@ def rows(folder: Path | None) -> Iterator[Row]:
 
 
 def _measured(what: str) -> list[float]:
-    """Return the bytes that a process of its own measures."""
+    """Return the bytes that a separate process measures."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-m", "benchmarks.memory", what]
     done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=True)
@@ -46,19 +47,19 @@ def _measured(what: str) -> list[float]:
 
 
 def memory(line: str) -> float:
-    """Return the bytes of this process that Linux calls VmHWM (the peak) or VmRSS (now)."""
+    """Return this process's VmHWM (peak) or VmRSS (current) as reported by Linux, in bytes."""
     status = dict(row.split(":", 1) for row in Path("/proc/self/status").read_text().splitlines())
     return 1024.0 * int(status[line].split()[0])
 
 
 def ours() -> list[float]:
-    """Train and return the peak."""
+    """Train and return the peak memory."""
     _train(Setting(), ITERATIONS)
     return [memory("VmHWM")]
 
 
 def theirs() -> list[float]:
-    """Train the paper's code on the same tasks and return the peak."""
+    """Train the paper's code on the same tasks and return the peak memory."""
     from .reference import Reference, checkout
 
     folder, setting = checkout(), Setting()
@@ -71,14 +72,14 @@ def theirs() -> list[float]:
 
 
 def growth() -> list[float]:
-    """Return the memory after the warm-up and after the iterations that follow it."""
+    """Return the memory after the warm-up, and after the iterations that follow."""
     early: list[float] = []
     _train(TINY, WARM_UP + GROWTH_ITERATIONS, lambda done: early.append(memory("VmRSS")) if done == WARM_UP else None)
     return [*early, memory("VmRSS")]
 
 
 def mini_imagenet() -> list[float]:
-    """Train one task at a time on large images and return the peak."""
+    """Train one task at a time on large images and return the peak memory."""
     _train(MINI_IMAGENET, 1, at_once=1)
     return [memory("VmHWM")]
 

@@ -1,4 +1,4 @@
-"""Whether predicted power is the power of simulated studies, for a rise and for a drop of an arm."""
+"""Compares predicted power with the power in simulated studies, for an increase and for a decrease of an arm."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from reports.statistics.step_down import max_t
 from .simulated import ARMS, SEEDS, TASKS, Setting, differences, scores, setting_with, shift_with
 
 PILOT = 1000
-"""Studies of one arm, without an effect, that make the large pilot: 8,000 pairs of seeds."""
+"""Studies of one arm without an effect that form the large pilot: 8,000 pairs of seeds."""
 SMALL_PILOTS = 30
 TEST = declared_test(ARMS, SEEDS)
 
 
 @dataclass(frozen=True)
 class Power:
-    """Power of studies with the true difference `true`, in percent: predicted from the large pilot, or from its
-    standard deviation.
+    """Power of studies with the true difference `true`, in percent: simulated, and predicted from the large pilot or
+    from its standard deviation.
 
-    `t_true` and so on are the same for the t interval, at a difference of its own.
+    `t_true` and so on are the same for the t interval, at its own difference.
     """
 
     accuracy: float
@@ -41,7 +41,7 @@ class Power:
 
 
 def powers(accuracy: float, share: float, studies: int) -> list[Power]:
-    """Return a row for a rise, and one for a drop, which the pilot predicts to be found in 80 % of studies."""
+    """Return a row for an increase and one for a decrease, each with a power of 80 % predicted from the pilot."""
     setting = setting_with(accuracy, share)
     generator = np.random.default_rng([12, round(100 * accuracy), round(100 * share)])
     noise, sd = large_pilot(setting, generator)
@@ -68,7 +68,7 @@ def _power(
 
 
 def large_pilot(setting: Setting, generator: np.random.Generator) -> tuple[LogitNoise, float]:
-    """Return the noise of a pilot so large that its own sampling plays no part, and the deviation of its
+    """Return the noise of a pilot so large that its own sampling error is negligible, and the standard deviation of its
     differences.
     """
     base, arm = scores(setting, PILOT, 0.0, generator, arms=1).swapaxes(0, 1).reshape(2, -1, TASKS)
@@ -78,8 +78,7 @@ def large_pilot(setting: Setting, generator: np.random.Generator) -> tuple[Logit
 
 
 def small_pilots(accuracy: float, share: float) -> tuple[float, float]:
-    """Return between which ratios to the large pilot's smallest detectable difference those of 80 % of small pilots
-    lie.
+    """Return the range of 80 % of small pilots' minimum detectable effects, relative to the large pilot's.
 
     A small pilot is one study without an effect: 8 seeds, 5 arms.
     """

@@ -1,7 +1,7 @@
-"""The peer: the released code of "How to train your MAML", from the checkout that `MAML_REFERENCE` names.
+"""Runs the released code of "How to train your MAML", from the checkout that `MAML_REFERENCE` names, for comparison.
 
-Nothing of it is part of this project. It is imported as it is; only its arguments are made here.
-`python -m benchmarks.reference IMAGES OUT SEED` trains it to the end, as its own command would.
+None of it is part of this project. It is imported unchanged; only its arguments are made here. `python -m
+benchmarks.reference IMAGES OUT SEED` trains it to the end, as its own command would.
 """
 
 from __future__ import annotations
@@ -29,12 +29,14 @@ VARIABLE = "MAML_REFERENCE"
 SYSTEM = "few_shot_learning_system"
 LEFT_OUT = f"left out: set {VARIABLE} to a checkout of the paper's code"
 EPOCHS, ITERATIONS, EVALUATED = 5, 4, 24
-"""Size of a whole training; the paper's code tests its five best epochs, so it needs five."""
+"""Size of a whole training; the paper's code tests its five best epochs, so it needs at least five."""
 Batch = tuple[Tensor, Tensor, Tensor, Tensor]
 
 
 def checkout() -> Path | None:
-    """Return the folder of the paper's code, or None if there is none. Raises ValueError for a folder without it."""
+    """Return the folder of the paper's code, or None if the variable is not set. Raises ValueError if the folder does
+    not contain it.
+    """
     named = os.environ.get(VARIABLE)
     if not named:
         return None
@@ -46,7 +48,7 @@ def checkout() -> Path | None:
 
 @contextmanager
 def importable(folder: Path) -> Iterator[None]:
-    """Let a block import the paper's modules, without what they print and warn of."""
+    """Allow a block to import the paper's modules, and suppress their output and warnings."""
     with redirect_stdout(io.StringIO()), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         sys.path.insert(0, str(folder))
@@ -57,7 +59,7 @@ def importable(folder: Path) -> Iterator[None]:
 
 
 def arguments(setting: Setting) -> SimpleNamespace:
-    """Return what the paper's code takes its settings from: those of its Omniglot configs, at the setting's sizes."""
+    """Return the arguments of the paper's code: those of its Omniglot configs, at the setting's sizes."""
     return SimpleNamespace(
         seed=0, batch_size=setting.tasks, use_cuda=setting.device != "cpu", dataset_name="omniglot_dataset",
         image_channels=setting.channels, image_height=setting.size, image_width=setting.size,
@@ -88,7 +90,7 @@ class Reference:
             self.learner: Any = make(shape, torch.device(setting.device), arguments(setting))
 
     def batch(self, tasks: TaskBatch) -> Batch:
-        """Return our tasks in the paper's order: support and query images, then their labels, class after class."""
+        """Return our tasks in the paper's order: support and query images, then their labels, class by class."""
         one = self._setting
         parts = (tasks.support, tasks.query, tasks.support_labels, tasks.query_labels)
         support, query, support_labels, query_labels = (x.reshape(len(x), one.ways, -1, *x.shape[2:]) for x in parts)
@@ -102,7 +104,9 @@ class Reference:
         return loss
 
     def exact_iterate(self, batch: Batch, epoch: int) -> float:
-        """Do as `iterate`, at a constant outer rate and without the paper's conversion of all it gets to float32."""
+        """Like `iterate`, with a constant outer learning rate and without the paper's conversion of all inputs to
+        float32.
+        """
         with importable(self._folder):
             self.learner.current_epoch = epoch
             losses, _ = self.learner.train_forward_prop(batch, epoch)
@@ -111,7 +115,7 @@ class Reference:
         return loss
 
     def evaluate(self, batches: Iterable[Batch]) -> None:
-        """Evaluate the batches' tasks."""
+        """Evaluate the tasks of the batches."""
         with importable(self._folder):
             for batch in batches:
                 self.learner.run_validation_iter(batch)
@@ -126,7 +130,7 @@ class Reference:
 
 
 def _their_name(name: str) -> str:
-    """Return what the paper's code calls one of our weights."""
+    """Return the name that the paper's code gives to one of our weights."""
     if name.startswith("lslr."):
         path = _their_name(name.removeprefix("lslr.")).removeprefix("classifier.")
         return "inner_loop_optimizer.names_learning_rates_dict." + path.replace(".", "-")
@@ -137,7 +141,7 @@ def _their_name(name: str) -> str:
 
 
 def train(folder: Path, images: Path, out: Path, seed: int) -> None:
-    """Train on a folder of images, validate every epoch, and test the best epochs, all as the paper's command does."""
+    """Train on a folder of images, validate every epoch, and test the best epochs, as the paper's command does."""
     own = arguments(Setting())
     vars(own).update(
         seed=seed, train_seed=seed, val_seed=seed, experiment_name=str(out), continue_from_epoch="from_scratch",

@@ -1,10 +1,9 @@
 """Time a report over many runs: `python -m benchmarks.report [--runs 10000] [--tasks 600] [--exported 200]`.
 
-Makes the files of a study (runs.csv, per_task.parquet, curves.parquet) by rule, then, each in a process of its own so
-that its peak memory is its own: the report from these files, for an ablation and for a search. It must take less than
-15 s and 2 GB; seconds of the processor stand beside those of the clock, which a busy machine stretches. Then the export
-from an MLflow store
-to such files, apart: all runs, none changed, one changed.
+Generates the files of a study (runs.csv, per_task.parquet, curves.parquet). Then measures, each in a separate process
+to get its own peak memory, the report from these files, for an ablation and for a search. It must take less than 15 s
+and 2 GB. CPU seconds are printed beside wall-clock seconds, which depend on the machine's load. Last, it measures the
+export from an MLflow store to such files: all runs new, none changed, one changed.
 """
 
 from __future__ import annotations
@@ -44,7 +43,7 @@ TAGS = {
 
 
 def make_record(number: int, kind: str, tasks: int) -> RunRecord:
-    """Return run `number`: an arm's seed of an ablation, or a trial of a search, with `tasks` test tasks."""
+    """Return run `number`: one seed of an arm in an ablation, or a trial of a search, with `tasks` test tasks."""
     draw = np.random.default_rng(number)
     arm, seed = divmod(number, SEEDS)
     rates = {"outer.lr": 10 ** draw.uniform(-4, -2), "inner.lr": 10 ** draw.uniform(-2, 0), "inner.steps": 1 + arm % 5}
@@ -84,7 +83,7 @@ def make_record(number: int, kind: str, tasks: int) -> RunRecord:
 
 
 def study(kind: str, runs: int) -> StudyInfo:
-    """Return what is said once: every arm against the first, or the searched settings."""
+    """Return the study info: every arm against the first, or the searched settings."""
     if kind == names.SEARCH:
         return StudyInfo(kind, kind, "1", searched=("inner.lr", "inner.steps", "outer.lr"))
     pairs = tuple((f"arm {arm:03d}", "arm 000") for arm in range(1, -(-runs // SEEDS)))
@@ -92,7 +91,7 @@ def study(kind: str, runs: int) -> StudyInfo:
 
 
 def report_seconds(folder: Path) -> float:
-    """Return the seconds from the files in `folder` to a whole report."""
+    """Return the seconds for making a whole report from the files in `folder`."""
     begin = time.perf_counter()
     info, records = from_files(folder)
     build_report(records, info, folder / "report")
@@ -122,7 +121,7 @@ def fill_store(uri: str, artifacts: Path, count: int, tasks: int) -> str:
 
 
 def export_seconds(uri: str, folder: Path) -> float:
-    """Return the seconds from MLflow to the files in `folder`, which may hold an earlier export."""
+    """Return the seconds for exporting from MLflow to files in `folder`, which may contain an earlier export."""
     begin = time.perf_counter()
     info, records = from_mlflow(uri, names.ABLATION, exported=folder)
     with writing_into(folder, Contents(REPORT, info.name)) as place:
@@ -131,9 +130,7 @@ def export_seconds(uri: str, folder: Path) -> float:
 
 
 def measured(call: Callable[[Path], float], folder: Path) -> tuple[float, float, float]:
-    """Return what `call` returns, then of the fresh process in which it ran: seconds of the processor, peak memory in
-    GB.
-    """
+    """Return the result of `call` in a fresh process, the CPU seconds of the process, and its peak memory in GB."""
     context = multiprocessing.get_context("spawn")
     with context.Pool(1) as pool:
         return pool.apply(_with_usage, (call, folder))

@@ -1,8 +1,8 @@
-"""What one driver can serve: ``python -m benchmarks.scaling [--kind search] [--runs 2000] [--workers 64]``.
+"""Capacity of one driver: ``python -m benchmarks.scaling [--kind search] [--runs 2000] [--workers 64]``.
 
-The trainer sleeps, and the workers are threads of this process that speak the `Executor` protocol: what is measured is
-the driver with both stores, not training. Printed for every tenth of the runs: finished runs a second, CPU seconds of
-the driver's thread a run, memory of the process, and the size of the stores.
+The trainer sleeps, and the workers are threads of this process that implement the `Executor` protocol. So the benchmark
+measures the driver with both databases, not training. For every tenth of the runs it prints: finished runs per second,
+CPU seconds of the driver's thread per run, memory of the process, and the size of the databases.
 """
 
 from __future__ import annotations
@@ -59,13 +59,13 @@ trials = {runs}
 
 
 def load(config: DataConfig, folder: Path) -> ClassData:
-    """Return 20 classes a split of black images."""
+    """Return 20 classes of black images per split."""
     classes = {split: tuple(ClassRange(f"{split}{i}", 0, 40) for i in range(20)) for split in SPLITS}
     return ClassData("black", torch.zeros(40, 1, 28, 28, dtype=torch.uint8), classes)
 
 
 def events(job: Job) -> Generator[Event, Answer, None]:
-    """Sleep instead of training, and say what a worker would."""
+    """Sleep instead of training, and send the events that a worker would."""
     yield Started(False, "cpu")
     for number in range(1, EPOCHS + 1):
         time.sleep(EPOCH_SECONDS)
@@ -92,14 +92,14 @@ def events(job: Job) -> Generator[Event, Answer, None]:
 
 @dataclass
 class _Thread:
-    """A worker: what it is told comes through `inbox`; it ends when it is told None."""
+    """A worker. It receives messages through `inbox`, and ends when it receives None."""
 
     inbox: queue.SimpleQueue[Job | Answer | None] = field(default_factory=queue.SimpleQueue)
     key: str | None = None
 
 
 class ThreadExecutor:
-    """Workers as threads of this process; for measuring only, since a thread cannot be killed."""
+    """Workers as threads of this process; only for measuring, because a thread cannot be killed."""
 
     def __init__(self, slots: int) -> None:
         self.slots = slots
@@ -159,7 +159,7 @@ class ThreadExecutor:
 
 @dataclass
 class Meter:
-    """Takes a row for each tenth of the runs; called by the driver, in its thread."""
+    """Records a row for each tenth of the runs; the driver calls it in its thread."""
 
     runs: int
     home: Home
@@ -169,7 +169,7 @@ class Meter:
     cpu: float = field(default_factory=time.thread_time)
     counted: int = 0
     started: float = 0.0
-    """When both stores were made and all runs enqueued."""
+    """Time at which both databases were created and all runs enqueued."""
 
     def __call__(self, snapshot: StudyProgress) -> None:
         self.started = self.started or time.monotonic()
@@ -191,14 +191,14 @@ class Meter:
 
 
 def store_sizes(home: Home) -> Iterator[int]:
-    """Yield the bytes of Optuna's and of MLflow's store, and of the artifacts."""
+    """Yield the bytes of Optuna's database, MLflow's database, and the artifacts."""
     for store in (home.optuna_db, home.mlflow_db):
         yield sum(file.stat().st_size for file in store.parent.glob(f"{store.name}*"))
     yield sum(file.stat().st_size for file in home.artifacts.rglob("*") if file.is_file())
 
 
 def study(kind: str, runs: int, workers: int, sampler: str) -> StudyConfig:
-    """Return a study of so many runs."""
+    """Return a study with this many runs."""
     text = COMMON.format(workers=workers)
     if kind == "search":
         return parse_spec(text + SEARCH.format(runs=runs, sampler=sampler))

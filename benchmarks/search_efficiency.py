@@ -1,12 +1,13 @@
-"""How much compute a search needs to find as much as random search: `python -m benchmarks.search_efficiency`.
+"""Compute that a search needs to find as much as random search: `python -m benchmarks.search_efficiency`.
 
-Two small problems and one space, fixed beforehand; no preset is enqueued. Random search without pruning, TPE without
-pruning, and what a spec file without [sampler] and [pruner] gives, 5 times each with other seeds; a repetition's three
-searches share seed, tasks and initial weights. Compute is counted (`trainers.flops`), the trainings that a pruner
-stopped included. The best of random's full budget is the target; the ratio is the compute after which the default's
-mean best reaches it.
+Two small problems and one space, fixed in advance; no preset is enqueued. Three methods run 5 times each, with
+different seeds: random search without pruning, TPE without pruning, and the default of a spec file without [sampler]
+and [pruner]. The three searches of a repetition share seed, tasks and initial weights. Compute is counted
+(`trainers.flops`), including trainings that a pruner stopped. The target is the best of random search's full budget;
+the ratio is the compute after which the default's mean best reaches it.
 
-The searches are ordinary studies: what is finished is not run again, so the command may be stopped at any time.
+The searches are ordinary studies. Finished work is not repeated, so the command may be stopped and started again at any
+time.
 """
 
 from __future__ import annotations
@@ -27,8 +28,8 @@ from .search_efficiency_page import write_page
 from .search_efficiency_statistics import REPETITIONS, Curve, curve_of
 
 TRIALS = {"random": 30, "tpe": 30, "default": 60}
-"""Of each search. A pruned search has more, for what it saves; its trials beyond random's compute show in the figure
-only.
+"""Trials per search. A pruned search has more, because it saves compute; its trials beyond random search's compute
+appear only in the figure.
 """
 METHODS = {
     "random": '[sampler]\nname = "random"\n[pruner]\nname = "none"',
@@ -73,9 +74,9 @@ def study_of(problem: str, method: str, repetition: int) -> StudyConfig:
 
 
 def curves(home: Home, problem: str, commits: set[str]) -> dict[str, list[Curve]]:
-    """Return the best value against compute of each finished search, by method, repetition after repetition.
+    """Return the best value against compute of each finished search, by method, one repetition after the other.
 
-    A repetition that lacks a search is left out. The code's commits that they ran at are added to `commits`.
+    A repetition that lacks a search is left out. The commits at which the searches ran are added to `commits`.
     """
     from reports.records import ReportError
     from study.results import load
@@ -98,9 +99,7 @@ def curves(home: Home, problem: str, commits: set[str]) -> dict[str, list[Curve]
 
 
 def run(problem: str, home: Home, say: Callable[[str], None]) -> None:
-    """Run, or go on with, the searches of a problem, one worker for all of them. Raises KeyboardInterrupt if
-    stopped.
-    """
+    """Run or resume the searches of a problem, with one worker. Raises KeyboardInterrupt if stopped."""
     workers = LocalExecutor(1, 1, home.logs / f"efficiency-{problem}")
     try:
         for repetition in range(REPETITIONS):
@@ -121,12 +120,12 @@ def _line(config: StudyConfig, last: StudyProgress) -> str:
 
 
 def main() -> int:
-    """Run the searches and write docs/results/search_repetitions.md and its figure; 130 after Ctrl-C."""
+    """Run the searches and write docs/results/search_repetitions.md and its figure; return 130 after Ctrl-C."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--home", type=Path, default=Path("runs"), help="where the studies are (runs)")
     parser.add_argument("--out", type=Path, default=Path("docs/results"), help="where the page goes (docs/results)")
     parser.add_argument("--problem", choices=DATA, action="append", help="run only this one's searches")
-    parser.add_argument("--page", action="store_true", help="run nothing; write the page of what there is")
+    parser.add_argument("--page", action="store_true", help="run nothing; write the page of the finished searches")
     chosen = parser.parse_args()
     home = Home(chosen.home)
     home.root.mkdir(parents=True, exist_ok=True)
@@ -134,7 +133,7 @@ def main() -> int:
         for problem in () if chosen.page else chosen.problem or DATA:
             run(problem, home, lambda line: print(line, flush=True))
     except KeyboardInterrupt:
-        print("Stopped. The same command goes on where it was.")
+        print("Stopped. Run the same command to resume.")
         return 130
     commits: set[str] = set()
     found = {problem: curves(home, problem, commits) for problem in DATA}

@@ -1,4 +1,4 @@
-"""The page of the search-efficiency study: what was asked, the table, the figure."""
+"""The page of the search-efficiency study: question, table, figure."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def write_page(
 
 
 def page(problems: Mapping[str, Curves], spec: str, trials: Mapping[str, int], commits: Collection[str] = ()) -> str:
-    """Return the page, in Markdown; `commits` are those that the searches ran at."""
+    """Return the page, in Markdown; `commits` are those at which the searches ran."""
     about = [f"- {name}: {value}" for name, value in {**header(), "commit": ", ".join(sorted(commits))}.items()]
     return "\n".join(
         [
@@ -77,7 +77,7 @@ def page(problems: Mapping[str, Curves], spec: str, trials: Mapping[str, int], c
 
 
 def _where(spec: str) -> str:
-    """Return where the default stops trials of such a spec, as a part of a sentence."""
+    """Return the rungs of the default pruner for this spec, as part of a sentence."""
     length = re.search(r"epochs = (\d+)", spec)
     found = rungs(Named(name="successive_halving"), int(length[1])) if length else []
     return f", at rungs after {' and '.join(map(str, found))} of {length[1]} epochs" if length and found else ""
@@ -131,8 +131,8 @@ def _mean(values: Sequence[float]) -> float:
 
 
 def figure(problems: Mapping[str, Curves]) -> str:
-    """Return the SVG: a panel a problem, mean best value against compute over random's, each repetition as a thin
-    line.
+    """Return the SVG: one panel per problem with mean best value against compute relative to random search's, and each
+    repetition as a thin line.
     """
     with style():
         drawing = canvas(9.2, 3.2)

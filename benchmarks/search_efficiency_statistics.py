@@ -22,10 +22,10 @@ LEVEL = 0.95
 
 @dataclass(frozen=True)
 class Curve:
-    """A search: after `compute[i]` (counted, 1 is the base's training) its best complete trial has `best[i]`; `ends` is
-    all its compute.
+    """A search: after the compute `compute[i]` (relative to the base's training), its best complete trial has the value
+    `best[i]`.
 
-    `values` are those of its complete trials, and `trials` counts all.
+    `ends` is its total compute, `values` are the values of its complete trials, and `trials` counts all trials.
     """
 
     compute: tuple[float, ...]
@@ -35,13 +35,13 @@ class Curve:
     trials: int
 
     def at(self, compute: float) -> float:
-        """Return the best value found with so much compute; 0 before the first complete trial."""
+        """Return the best value found with this much compute; 0 before the first complete trial."""
         found = [best for spent, best in zip(self.compute, self.best, strict=True) if spent <= compute]
         return found[-1] if found else 0.0
 
 
 def curve_of(records: Sequence[RunRecord]) -> Curve:
-    """Return the curve of a search by one worker, whose trials ended in the order of their numbers."""
+    """Return the curve of a search with one worker, whose trials ended in the order of their numbers."""
     spent, best, compute, steps, values = 0.0, 0.0, list[float](), list[float](), list[float]()
     for record in in_order(records):
         spent += record.metrics.get(names.COMPUTE, 0.0)
@@ -55,28 +55,26 @@ def curve_of(records: Sequence[RunRecord]) -> Curve:
 
 
 def mean_best(curves: Sequence[Curve], compute: float) -> float:
-    """Return the mean over repetitions of the best value after so much compute."""
+    """Return the mean over repetitions of the best value after this much compute."""
     return math.fsum(curve.at(compute) for curve in curves) / len(curves)
 
 
 def expected_random(curve: Curve) -> list[tuple[float, float]]:
-    """Return (compute, expected best) of a random search, whose order of trials means nothing (Tang et al. 2020)."""
+    """Return (compute, expected best) of a random search; the order of its trials is irrelevant (Tang et al. 2020)."""
     found = expected_best(curve.values)
     return [(curve.ends * n / curve.trials, best) for n, best in zip(found.trials, found.mean, strict=True)]
 
 
 def compute_to_reach(curves: Sequence[Curve], target: float) -> float:
-    """Return the least compute at which `mean_best` reaches `target`; infinity if it never does."""
+    """Return the smallest compute at which `mean_best` reaches `target`; infinity if it never does."""
     moments = sorted({spent for curve in curves for spent in curve.compute})
     return next((spent for spent in moments if mean_best(curves, spent) >= target), math.inf)
 
 
 @dataclass(frozen=True)
 class Ratio:
-    """Compute to reach the other method's best over that method's full compute, and its 95 % interval; infinity: never
-    reached.
-
-    `n` repetitions.
+    """Compute to reach the other method's best, relative to that method's full compute, with a 95 % interval; infinity
+    if never reached. `n` is the number of repetitions.
     """
 
     value: float
@@ -87,10 +85,10 @@ class Ratio:
 
 
 def ratio(ours: Sequence[Curve], others: Sequence[Curve]) -> Ratio:
-    """Return how much of `others`' full compute `ours` need for the mean of the others' best.
+    """Return the share of `others`' full compute that `ours` need to reach the mean of the others' best.
 
-    The interval is a percentile bootstrap over repetitions, which are drawn in pairs (a repetition of both methods has
-    the same seed and tasks). With few repetitions it is rather too narrow.
+    The interval is a percentile bootstrap over paired repetitions (a repetition of both methods has the same seed and
+    tasks). With few repetitions it tends to be too narrow.
     """
     draws = np.random.default_rng(5).integers(0, len(ours), (DRAWS, len(ours)))
     kinds = {tuple(sorted(draw)) for draw in draws.tolist()}

@@ -1,4 +1,4 @@
-"""What is trained: the sizes of the released Omniglot configs, on images that are noise."""
+"""The benchmarked training: the sizes of the released Omniglot configs, on images of noise."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ from trainers.presets import preset
 from trainers.training_run import TrainingRun
 
 IN_MSL, AFTER_MSL = 0, 50
-"""Epochs (from 0) of the released 100: with the query losses of all steps, and with the last one's alone."""
+"""Epochs (counted from 0) of the released 100: one with the query losses of all steps, one with the last step's only.
+"""
 DEVICE = "MAMLAB_BENCH_DEVICE"
-"""Environment variable: where both sides compute."""
+"""Environment variable with the device on which both implementations compute."""
 CLASSES = 100
 IMAGES_A_CLASS = 20
 
@@ -39,7 +40,7 @@ class Setting:
     device: str = field(default_factory=lambda: os.environ.get(DEVICE, "cpu"))
 
     def tree(self) -> Tree:
-        """Return the settings as `normalise` takes them."""
+        """Return the settings in the form that `normalise` accepts."""
         episodes = {"ways": self.ways, "shots": self.shots, "queries": self.queries, "tasks": self.tasks}
         own: Tree = {"episodes": episodes, "model.filters": self.filters, "inner.steps": self.steps}
         own |= {"precision": self.precision, "device": self.device}
@@ -56,10 +57,11 @@ class Setting:
         return TrainingRun(self.config(), 0, noise(self.channels, self.size))
 
     def iteration_flops(self) -> float:
-        """Return the FLOPs of one meta-iteration inside MSL if all convolutions are computed directly.
+        """Return the FLOPs of one meta-iteration during MSL if all convolutions are computed directly.
 
-        A forward pass is 1, its first-order backward 2, the second-order one through both 6 more; so a support
-        step counts 9 (3 if first-order) and its query pass 3. A multiplication and an addition are two.
+        Relative to a forward pass (1), its first-order backward pass costs 2, and the second-order pass through both
+        costs 6 more. So a support step counts 9 (3 if first-order) and its query pass 3. A multiplication and an
+        addition count as two operations.
         """
         support = self.ways * self.shots * self._image_flops()
         query = self.ways * self.queries * self._image_flops()
@@ -74,7 +76,7 @@ class Setting:
 
 @cache
 def noise(channels: int = 1, size: int = 28) -> ClassData:
-    """Return 100 classes of random images: time does not depend on what is in them."""
+    """Return 100 classes of random images; the time does not depend on their content."""
     shape = (CLASSES * IMAGES_A_CLASS, channels, size, size)
     images = torch.randint(0, 256, shape, generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
     classes = tuple(ClassRange(str(i), IMAGES_A_CLASS * i, IMAGES_A_CLASS) for i in range(CLASSES))

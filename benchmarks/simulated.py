@@ -1,8 +1,8 @@
-"""Studies whose truth is known: arms and their base, 8 seeds, 100 test tasks of 25 queries.
+"""Simulated studies whose truth is known: arms and their base, 8 seeds, 100 test tasks of 25 queries.
 
-A task's accuracy is binomial; its chance is that of the method, shifted on the logit scale by the task (the same for
-all arms) and by arm and seed. The second shift is scaled so that seeds carry a stated share of the variance of a seed's
-mean paired difference.
+A task's accuracy is binomial; its probability is the method's, shifted on the logit scale by task (the same for all
+arms) and by arm and seed. The second shift is scaled so that seeds account for a stated share of the variance of a
+seed's mean paired difference.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ ARMS, SEEDS, TASKS, QUERIES = 5, 8, 100, 25
 SHARES = (0.1, 0.3, 0.5, 0.8, 0.95)
 ACCURACIES = (0.6, 0.98)
 TASK_SD = 0.5
-"""Standard deviation of the tasks' shifts on the logit scale."""
+"""Standard deviation of the shift by task, on the logit scale."""
 
 
 @dataclass(frozen=True)
 class Setting:
-    """Mean accuracy without shifts, and the standard deviation of the shift of arm and seed (logit scale)."""
+    """Mean accuracy without shifts, and the standard deviation of the shift by arm and seed (logit scale)."""
 
     accuracy: float
     seed_sd: float
 
 
 def scores(setting: Setting, studies: int, shift: float, generator: np.random.Generator, arms: int = ARMS) -> Array:
-    """Return accuracies [studies, 1 + arms, seeds, tasks], the base first; the first arm's chance is moved by `shift`
+    """Return accuracies [studies, 1 + arms, seeds, tasks], the base first; `shift` changes the first arm's probability
     on the logit scale.
     """
     tasks = generator.normal(0, TASK_SD, (studies, 1, SEEDS, TASKS))
@@ -46,7 +46,7 @@ def scores(setting: Setting, studies: int, shift: float, generator: np.random.Ge
 def differences(
     setting: Setting, studies: int, shift: float, generator: np.random.Generator, arms: int = ARMS
 ) -> Array:
-    """Return [studies, arms, seeds, tasks]: arm minus base."""
+    """Return differences [studies, arms, seeds, tasks]: arm minus base."""
     found = scores(setting, studies, shift, generator, arms)
     return found[:, 1:] - found[:, :1]
 
@@ -59,7 +59,7 @@ def share_of(setting: Setting) -> float:
 
 
 def setting_with(accuracy: float, share: float) -> Setting:
-    """Return the setting whose seeds have that share, by bisection."""
+    """Return the setting in which seeds have this share, by bisection."""
     low, high = 0.0, 3.0
     for _ in range(14):
         middle = (low + high) / 2
@@ -68,8 +68,8 @@ def setting_with(accuracy: float, share: float) -> Setting:
 
 
 def shift_with(setting: Setting, true: float) -> float:
-    """Return the shift of an arm whose mean difference to its base is `true`: tasks and seeds are normal, so is their
-    sum.
+    """Return the shift of an arm whose mean difference from its base is `true`; shifts by task and by seed are normal,
+    so their sum is too.
     """
     nodes, weights = np.polynomial.hermite_e.hermegauss(80)
     logits = logit(setting.accuracy) + nodes * math.hypot(TASK_SD, setting.seed_sd)

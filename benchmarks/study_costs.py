@@ -1,8 +1,7 @@
-"""What a study adds to its trainings: CPU seconds of driver, Optuna and MLflow; a worker's start; the way to the next
-job.
+"""Overhead of a study: CPU seconds of driver, Optuna and MLflow; the start of a worker; the time between two jobs.
 
-`python -m benchmarks.study_costs study|bare RUNS HOME` runs that many stand-in trainings of 20 epochs of 1 s, four at a
-time, with a driver or without one.
+`python -m benchmarks.study_costs study|bare RUNS HOME` runs this many simulated trainings of 20 epochs of 1 s, four at
+a time, with or without a driver.
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ NOISE_LOADER = "benchmarks.setting:load_noise"
 EPOCHS, EPOCH_SECONDS = 20, 1.0
 AT_ONCE = 4
 FEW, MANY = 4, 12
-"""Runs of a short and a long study: the difference is what runs cost, without the starts of driver and workers."""
+"""Runs of a short and a long study: the difference is the cost of the runs, without the start of driver and workers."""
 STARTS = 3
 JOBS = 12
 
@@ -62,7 +61,8 @@ trials = {trials}
 [execution]
 workers = {workers}
 """
-"""A search with TPE; the pruner is asked after every epoch, and spares all trials, so that they are equally long."""
+"""A search with TPE. The pruner is asked after every epoch and never stops a trial, so all trials have the same length.
+"""
 ABLATION = """
 [study]
 name = "costs"
@@ -87,11 +87,11 @@ set.outer.lr = 0.002
 [execution]
 workers = 1
 """
-"""Two arms, each with six seeds."""
+"""Two arms with six seeds each."""
 
 
 def rows(folder: Path | None) -> Iterator[Row]:
-    """Yield the rows; the paper's code in `folder` has nothing to compare."""
+    """Yield the rows. There is nothing to compare with the paper's code in `folder`."""
     yield _driver()
     yield _start()
     yield _next_job("ablation")
@@ -104,7 +104,7 @@ def spec(trials: int, workers: int, epochs: int = EPOCHS) -> StudyConfig:
 
 
 def _driver() -> Row:
-    """Compare the CPU seconds of runs in a study with those of the same runs without one; all sleep side by side."""
+    """Compare the CPU seconds of runs in a study with those of the same runs without one; all runs only sleep."""
     with tempfile.TemporaryDirectory() as place:
         kinds = [("study", MANY), ("study", FEW), ("bare", MANY), ("bare", FEW)]
         children = [_start_child(kind, runs, f"{place}/{kind}-{runs}") for kind, runs in kinds]
@@ -123,7 +123,7 @@ def _start_child(kind: str, runs: int, home: str) -> subprocess.Popen[bytes]:
 
 
 def _cpu_seconds(child: subprocess.Popen[bytes]) -> float:
-    """Return the CPU seconds of a process and of those that it started, once it has ended."""
+    """Return the CPU seconds of an ended process and its children."""
     _, status, usage = os.wait4(child.pid, 0)
     child.returncode = os.waitstatus_to_exitcode(status)
     if child.returncode:
@@ -132,7 +132,7 @@ def _cpu_seconds(child: subprocess.Popen[bytes]) -> float:
 
 
 def _start() -> Row:
-    """Time a new worker from the driver's decision to its first iteration."""
+    """Time the start of a worker, from the driver's decision to the first iteration."""
     with tempfile.TemporaryDirectory() as place:
         waits = [_wait_of_a_new_worker(Path(place) / str(number)) for number in range(STARTS)]
     what = "from the start of a worker to its first iteration"
@@ -161,7 +161,7 @@ def _wait_of_a_new_worker(folder: Path) -> float:
 
 
 def _next_job(kind: str) -> Row:
-    """Time a worker from the end of a run's last epoch to the first epoch of the next run."""
+    """Time the gap between a worker's jobs, from the end of a run's last epoch to the first epoch of the next run."""
     study = spec(JOBS, 1, epochs=3) if kind == "search" else parse_spec(ABLATION)
     with tempfile.TemporaryDirectory() as place:
         home = Home(Path(place))
@@ -173,7 +173,7 @@ def _next_job(kind: str) -> Row:
 
 
 def _spans(home: Home) -> Iterator[tuple[float, float]]:
-    """Yield when each run's first epoch began and its last one ended."""
+    """Yield the start of the first epoch and the end of the last epoch of each run."""
     from reports.records import EPOCH_SECONDS as LENGTH
     from reports.records import ROLE_RUN, TAG_ROLE
 
@@ -186,12 +186,12 @@ def _spans(home: Home) -> Iterator[tuple[float, float]]:
 
 
 def study(runs: int, home: Path) -> None:
-    """Run a study of stand-in trainings."""
+    """Run a study of simulated trainings."""
     run_study(spec(runs, AT_ONCE), Home(home), lambda snapshot: None, trainer=TRAINER, loader=LOADER)
 
 
 def bare(runs: int, home: Path) -> None:
-    """Run the stand-in trainings with their checkpoints, and nothing else."""
+    """Run the simulated trainings with their checkpoints, and nothing else."""
     from tests.study_tests.stand_in import load, train
 
     config, data = spec(runs, AT_ONCE).base, load(Glyphs(), home)

@@ -1,7 +1,7 @@
-"""The same four small trainings to the end on two cores: data loading, validation and test included.
+"""Four small trainings to the end on two cores, by both implementations: data loading, validation and test included.
 
-Ours as `mamlab ablate` runs them in an empty home, two workers with one thread each; the paper's one after another with
-two threads, each a process of its own. Both read the same folder of images.
+Ours run as `mamlab ablate` in an empty home, with two workers of one thread each. The paper's code runs one training
+after another with two threads, each in a separate process. Both read the same folder of images.
 """
 
 from __future__ import annotations
@@ -100,7 +100,9 @@ def _theirs(place: Path, images: Path) -> float:
 
 
 def _timed(command: list[str], environment: dict[str, str]) -> float:
-    """Return the wall seconds of `python -m command`. Raises RuntimeError with its last lines if it fails."""
+    """Return the wall-clock seconds of `python -m command`. Raises RuntimeError with its last lines of output if it
+    fails.
+    """
     before = time.perf_counter()
     done = subprocess.run(
         [sys.executable, "-m", *command], env={**os.environ, **environment}, capture_output=True, text=True, check=False

@@ -1,1 +1,1 @@
-"""Learning curves of random configs, trained to the end, on three problems: pruners are judged on them."""
+"""Learning curves of random configs, trained to the end, on three problems; pruners are evaluated on them."""

@@ -1,8 +1,8 @@
 """Train random configs to the end and write the table of their curves: `make search-curves`.
 
-The engine itself trains them, as ordinary searches that stop nothing, fifty of each problem in turn; every epoch
-is then scored on tasks that no search sees. What is finished is not done again, so the command may be stopped at any
-time.
+The engine itself trains them, as ordinary searches without pruning, fifty configs of each problem in turn. Every epoch
+is then scored on tasks that no search uses. Finished work is not repeated, so the command may be stopped and started
+again at any time.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from .problems import PROBLEMS, study_of
 from .table import write_table
 
 ROUND = 50
-"""Configs of a problem before the next one's turn."""
+"""Configs of a problem that are trained before the next problem's turn."""
 
 
 class Stopped:
-    """Whether somebody asked the command to stop between two trainings."""
+    """Whether the user asked to stop, between two trainings."""
 
     def __init__(self) -> None:
         self.asked = False
@@ -41,7 +41,7 @@ class Stopped:
 
 
 def run(problem: str, trials: int, home: Home) -> bool:
-    """Train and judge a problem's first `trials` configs; False if it was stopped."""
+    """Train and score a problem's first `trials` configs; return False if the command was stopped."""
     config = study_of(problem, trials, home.data)
     workers = LocalExecutor(1, 1, home.logs / config.study.name)
     try:
@@ -55,13 +55,13 @@ def run(problem: str, trials: int, home: Home) -> bool:
 
 
 def main() -> int:
-    """Train what is missing and write the tables; 130 if it was stopped."""
+    """Train missing configs and write the tables; return 130 if the command was stopped."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--home", type=Path, default=Path("runs"), help="where the studies are (runs)")
     parser.add_argument("--out", type=Path, default=Path("docs/results/curves"), help="where the tables go")
     parser.add_argument("--problem", choices=PROBLEMS, action="append", help="only this one")
     parser.add_argument("--configs", type=int, default=500, help="of each problem (500)")
-    parser.add_argument("--table", action="store_true", help="train nothing; write the tables of what there is")
+    parser.add_argument("--table", action="store_true", help="train nothing; write the tables of the finished configs")
     chosen = parser.parse_args()
     home, problems = Home(chosen.home), chosen.problem or list(PROBLEMS)
     home.root.mkdir(parents=True, exist_ok=True)
@@ -69,7 +69,7 @@ def main() -> int:
     turns = [(problem, min(most, chosen.configs)) for most in rounds for problem in problems]
     for problem, trials in [] if chosen.table else turns:
         if not run(problem, trials, home):
-            print("Stopped. The same command goes on where it was.")
+            print("Stopped. Run the same command to resume.")
             return 130
     for problem in problems:
         print(f"{problem}: {write_table(home, problem, chosen.out)} configs in {chosen.out}")

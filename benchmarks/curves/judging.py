@@ -1,4 +1,4 @@
-"""Every epoch of a training, scored on validation tasks that no search sees."""
+"""Scores every epoch of a training on validation tasks that no search uses."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ from trainers.evaluation import Snapshot, evaluate
 from trainers.training_run import TrainingRun
 
 TASKS, QUERIES = 40, 5
-"""Of the judging set, queries a class. Its tasks follow those that a search sees in the same stream."""
+"""Queries per class in the judging set. Its tasks follow those that a search uses in the same random stream."""
 
 
 def judged_file(home: Home, problem: str) -> Path:
-    """Return where the scores of a problem are kept, a line a trial."""
+    """Return the file with a problem's scores, one line per trial."""
     return home.root / f"judged-{problem}.jsonl"
 
 
 def judged(home: Home, problem: str) -> dict[int, list[float]]:
-    """Return the accuracies of each epoch, in [0, 1], by trial; of those that are scored."""
+    """Return the accuracies of each epoch, in [0, 1], by trial, for the trials that have been scored."""
     file = judged_file(home, problem)
     lines = file.read_text().splitlines() if file.exists() else []
     return {entry["trial"]: entry["judged"] for entry in map(json.loads, lines)}
 
 
 def judge_all(config: StudyConfig, home: Home, problem: str, data: ClassData, stop: Callable[[], bool]) -> None:
-    """Score the trials that have ended and are not scored yet, then remove their checkpoints."""
+    """Score the finished trials that have no scores yet, then remove their checkpoints."""
     known = judged(home, problem)
     for trial in open_trials(home, config.study.name)[0]:
         if trial.number in known or not trial.state.is_finished() or stop():
@@ -51,7 +51,7 @@ def judge_all(config: StudyConfig, home: Home, problem: str, data: ClassData, st
 
 
 def judge(config: TrainerConfig, seed: int, data: ClassData, folder: CheckpointFolder) -> list[float]:
-    """Return the accuracy of each epoch whose checkpoint `folder` has, in their order."""
+    """Return the accuracy of each epoch that has a checkpoint in `folder`, in order."""
     run = TrainingRun(config, seed, data)
     episodes = config.episodes.model_copy(update={"queries": QUERIES})
     stream = EpisodeStream(data, "val", episodes, seed)

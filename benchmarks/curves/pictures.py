@@ -1,4 +1,4 @@
-"""A folder of colour pictures, drawn by arithmetic alone: the third problem of the table of curves."""
+"""Generates a folder of colour images by formula: the third problem of the table of curves."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from trainers.randomness import Source
 
 CLASSES, PICTURES, SIZE = 60, 12, 28
 NOISE = 34.0
-"""Standard deviation of a pixel's noise, of 255."""
+"""Standard deviation of the pixel noise, on the scale 0 to 255."""
 
 
 def draw_pictures(folder: Path) -> Path:
-    """Draw the pictures into `folder`, a folder a class, unless they are there; return it."""
+    """Draw the images into `folder`, one subfolder per class, unless they exist; return the folder."""
     done = folder / "drawn"
     if not done.exists():
         for label in range(CLASSES):
@@ -29,8 +29,8 @@ def draw_pictures(folder: Path) -> Path:
 
 
 def picture(label: int, number: int) -> NDArray[np.uint8]:
-    """Return a picture of a class, [SIZE, SIZE, 3]: two gratings in the class's colours, shifted, turned a little, in
-    another light, and noise.
+    """Return an image of a class, [SIZE, SIZE, 3]: two gratings in the class's colours, shifted, slightly rotated, in
+    another light, with noise.
     """
     of_class, own = Source("picture", label).uniform(12), Source("picture", label, number).uniform(6)
     rows, columns = np.mgrid[:SIZE, :SIZE] / SIZE

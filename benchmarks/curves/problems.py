@@ -14,7 +14,7 @@ PROBLEMS = {
     "omniglot": 'source = "omniglot"',
     "pictures": 'source = "image_folder"\npath = "{folder}"\nsize = 28',
 }
-"""Their data. The pictures are drawn by `pictures`."""
+"""The problems' data. `pictures` draws the images."""
 SPEC = """
 [study]
 name = "curves-{problem}"
@@ -47,8 +47,8 @@ keep = "all"
 
 
 def study_of(problem: str, trials: int, data: Path | None = None) -> StudyConfig:
-    """Return the search of a problem: `trials` random configs, none stopped. `data` is where pictures are drawn; None:
-    they are not needed, as nothing is trained.
+    """Return a problem's search: `trials` random configs without pruning. `data` is the folder of drawn images; None if
+    nothing will be trained.
     """
     folder = draw_pictures(data / "curves") if data and problem == "pictures" else Path("pictures")
     return parse_spec(SPEC.format(problem=problem, trials=trials, data=PROBLEMS[problem].format(folder=folder)))

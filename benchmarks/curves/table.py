@@ -1,4 +1,4 @@
-"""The table of curves: Parquet, a row an epoch of a config."""
+"""The table of curves: a Parquet file with one row per epoch of a config."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ACCURACIES = ("val_accuracy", "judged_accuracy")
 
 
 def write_table(home: Home, problem: str, folder: Path) -> int:
-    """Write a problem's configs that have ended and are judged into `folder`, with their spec; return how many."""
+    """Write a problem's finished and scored configs into `folder`, with their spec; return their number."""
     config, scores = study_of(problem, 1), judged(home, problem)
     trials = [trial for trial in open_trials(home, config.study.name)[0] if trial.number in scores]
     rows = [row for trial in trials for row in _rows(config, trial, scores[trial.number])]
@@ -31,8 +31,8 @@ def write_table(home: Home, problem: str, folder: Path) -> int:
 
 
 def _rows(config: StudyConfig, trial: Any, scores: list[float]) -> list[dict[str, Any]]:
-    """Return the rows of a trial, at least one; a training that diverged has fewer epochs, and one that diverged in its
-    first has a row for epoch 0 without accuracies.
+    """Return the rows of a trial, at least one. A training that diverged has fewer epochs; if it diverged in its first
+    epoch, it has a single row for epoch 0 without accuracies.
     """
     assert config.space is not None
     trained, _ = config.space.suggest(FixedParams(trial.params), config.base_tree)

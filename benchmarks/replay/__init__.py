@@ -1,1 +1,1 @@
-"""Searches replayed over the table of curves: what a rule would have found, and for how much compute."""
+"""Replays searches over the table of curves: what a stopping rule would have found, and with how much compute."""

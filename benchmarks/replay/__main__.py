@@ -19,15 +19,15 @@ from .surrogate import Surrogate, searches
 from .table import Curves, read_curves
 
 SEARCHES = 60
-"""By TPE: each of them takes about a second."""
+"""Repetitions with TPE; each takes about a second."""
 FEWEST = 100
-"""Configs that a table must have to be replayed: a short look needs so many."""
+"""Minimum number of configs of a table that is replayed: a short look needs that many."""
 SHOWN = [RULES[0].name, RULES[1].name, RULES[4].name]
 TEXTS = Path(__file__).parent
 
 
 def outcome(problem: str, curves: Curves, repetitions: int, searched: int) -> Outcome:
-    """Return what the methods give on a problem; with `searched` repetitions of those that propose new configs."""
+    """Return the methods' results on a problem; with `searched` repetitions for those that propose new configs."""
     rules = {method.name: replays(curves, method.rule, repetitions) for method in RULES}
     surrogate, config = Surrogate(curves), study_of(problem, 1)
     limit, sampled, default = TRAININGS * curves.full, [], np.empty(0)

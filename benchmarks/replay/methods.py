@@ -1,4 +1,4 @@
-"""The methods that are compared: rules over random configs, and TPE with rules on a surrogate."""
+"""The compared methods: stopping rules over random configs, and TPE with stopping rules on a surrogate."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from .rules import Rule, halving, look, promotion, to_the_end
 
 @dataclass(frozen=True)
 class Method:
-    """A rule, and for a search by TPE how it starts."""
+    """A stopping rule and, for a search with TPE, how the search starts."""
 
     name: str
     rule: Rule

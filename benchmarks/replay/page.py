@@ -1,4 +1,4 @@
-"""The page of the replays: what was asked, the tables, the figure."""
+"""The page of the replays: questions, tables, figure."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ HEAD = (
 
 @dataclass(frozen=True)
 class Outcome:
-    """What the methods gave on one problem: each one's replays by its name, random search's first."""
+    """Results of the methods on one problem: the replays of each method by its name, random search first."""
 
     configs: int
     rules: Mapping[str, Floats]
@@ -35,7 +35,7 @@ class Outcome:
 
 
 def page(problems: Mapping[str, Outcome], text: str, earlier: str) -> str:
-    """Return the page, in Markdown; `text` says what was done, and `earlier` what stands at the end."""
+    """Return the page, in Markdown; `text` is the introduction, and `earlier` is appended at the end."""
     parts = [text.strip(), *(_problem(name, outcome) for name, outcome in problems.items())]
     about = "\n".join(f"- {name}: {value}" for name, value in header().items())
     return "\n\n".join([*parts, f"![Judged accuracy of the incumbent against compute]({FIGURE})", earlier.strip(),
@@ -111,7 +111,7 @@ def _points(found: Ratio) -> str:
 
 
 def figure(problems: Mapping[str, Outcome], shown: Sequence[str]) -> str:
-    """Return the SVG: a panel a problem, the mean judged accuracy of the incumbent of the rules in `shown`."""
+    """Return the SVG: one panel per problem, the mean judged accuracy of the incumbent per rule in `shown`."""
     with style():
         drawing = canvas(3.1 * len(problems) + 0.5, 3.2)
         panels = drawing.subplots(1, len(problems), squeeze=False)[0]

@@ -1,4 +1,4 @@
-"""A rule replayed over a table: the incumbent's score on the judging set against compute."""
+"""Replays a stopping rule over a table: the incumbent's judged score against compute."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from .table import Curves, Floats
 
 REPETITIONS = 200
 TRAININGS = 20
-"""What every method may spend, in whole trainings of the table's mean compute."""
+"""Compute budget of every method, in whole trainings of the table's mean compute."""
 GRID = 240
-"""Moments at which the incumbent is looked at, evenly over what may be spent."""
+"""Number of points at which the incumbent is evaluated, evenly spaced over the budget."""
 SHARES = (0.25, 0.5, 1.0)
-"""Of random search's compute: its mean incumbents there are the targets."""
+"""Shares of random search's compute; its mean incumbents at these points are the targets."""
 DRAWS = 2000
 
 
 def replay(curves: Curves, rule: Rule, order: Iterable[int], limit: float) -> Floats:
-    """Return the judged accuracy of the incumbent at each moment, [GRID]; NaN before there is one.
+    """Return the judged accuracy of the incumbent at each point, [GRID]; NaN before there is an incumbent.
 
-    The incumbent is the config of the best seen accuracy among those that were trained to the end.
+    The incumbent is the config with the best seen accuracy among those that were trained to the end.
     """
     spent, best, trained = 0.0, -math.inf, dict[int, float]()
     found = np.full(GRID, np.nan)
@@ -43,7 +43,9 @@ def replay(curves: Curves, rule: Rule, order: Iterable[int], limit: float) -> Fl
 
 
 def replays(curves: Curves, rule: Rule, repetitions: int = REPETITIONS) -> Floats:
-    """Return `replay` of repetitions that draw the configs in other orders, the same for every rule: [R, GRID]."""
+    """Return `replay` for repetitions that take the configs in different orders, the same orders for every rule: [R,
+    GRID].
+    """
     limit = TRAININGS * curves.full
     orders = [np.random.default_rng(seed).permutation(len(curves)).tolist() for seed in range(repetitions)]
     return np.array([replay(curves, rule, order, limit) for order in orders])
@@ -51,7 +53,7 @@ def replays(curves: Curves, rule: Rule, repetitions: int = REPETITIONS) -> Float
 
 @dataclass(frozen=True)
 class Ratio:
-    """Compute to reach a target over the compute that random search takes for it, with a 95 % interval."""
+    """Compute to reach a target, relative to the compute that random search needs for it, with a 95 % interval."""
 
     value: float
     low: float
@@ -59,20 +61,20 @@ class Ratio:
 
 
 def means(found: Floats) -> Floats:
-    """Return the mean over repetitions at each moment; NaN, which no target is below, where one has no incumbent."""
+    """Return the mean over repetitions at each point; NaN (below every target) if a repetition has no incumbent."""
     return np.asarray(found.mean(axis=0))
 
 
 def reached(mean: Floats, target: float) -> float:
-    """Return the share of the compute after which `mean` reaches the target; infinity if never."""
+    """Return the share of the compute at which `mean` reaches the target; infinity if it never does."""
     above = np.flatnonzero(mean >= target)
     return float(above[0] + 1) / GRID if len(above) else math.inf
 
 
 def ratios(ours: Floats, random: Floats) -> list[Ratio]:
-    """Return for each of `SHARES` how much compute a method takes for what random search has found by then.
+    """Return, for each of `SHARES`, the compute that a method needs to find what random search has found by then.
 
-    The interval is a percentile bootstrap over repetitions, drawn in pairs; targets are drawn anew with them.
+    The interval is a percentile bootstrap over paired repetitions; targets are resampled with them.
     """
     rows = np.random.default_rng(7).integers(0, len(ours), (DRAWS, len(ours)))
     drawn = np.array([_ratios(ours[row], random[row]) for row in rows])
@@ -90,8 +92,8 @@ def _ratios(ours: Floats, random: Floats) -> list[float]:
 
 
 def of_few(random: Floats, few: int = 5) -> tuple[Floats, Floats]:
-    """Return the ratios that `few` repetitions of random search show at all of its compute, by itself and against
-    another `few`: what an estimate of so few is worth.
+    """Return the ratios that `few` repetitions of random search show at all of its compute, alone and against another
+    `few`. They show what an estimate from so few repetitions is worth.
     """
     draws, itself, another = np.random.default_rng(7), list[float](), list[float]()
     for _ in range(DRAWS):
@@ -103,7 +105,7 @@ def of_few(random: Floats, few: int = 5) -> tuple[Floats, Floats]:
 
 
 def gain(ours: Floats, random: Floats) -> Ratio:
-    """Return by how many points the incumbent at the end is better than random's, with a 95 % bootstrap interval."""
+    """Return by how many points the final incumbent is better than random search's, with a 95 % bootstrap interval."""
     apart = 100 * (ours[:, -1] - random[:, -1])
     rows = np.random.default_rng(7).integers(0, len(apart), (DRAWS, len(apart)))
     low, high = np.quantile(np.nanmean(apart[rows], axis=1), [0.025, 0.975])

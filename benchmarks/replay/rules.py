@@ -1,7 +1,7 @@
-"""Rules that say which config is trained how far next. Each is given configs in an order, as random search draws them.
+"""Stopping rules, which decide which config is trained next, and how far.
 
-A rule yields (config, epoch): the config is to be trained until it has so many epochs. What a rule sees is
-`Curves.seen` up to there.
+Each rule receives configs in an order, as random search draws them, and yields (config, epoch): the config is to be
+trained up to this epoch. A rule sees `Curves.seen` up to that epoch.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def to_the_end(curves: Curves, order: Iterable[int]) -> Steps:
 
 
 def halving(rungs: Sequence[int] = (1, 3), factor: int = 3) -> Rule:
-    """Return successive halving that stops a config at once, as Optuna's pruner does with one worker."""
+    """Return successive halving that stops a config immediately, as Optuna's pruner does with one worker."""
 
     def rule(curves: Curves, order: Iterable[int]) -> Steps:
         reached: list[list[float]] = [[] for _ in rungs]
@@ -42,9 +42,10 @@ def halving(rungs: Sequence[int] = (1, 3), factor: int = 3) -> Rule:
 
 
 def promotion(rungs: Sequence[int] = (1,), factor: int = 3) -> Rule:
-    """Return successive halving in which a config that was stopped goes on as soon as it is among the better 1 in
-    `factor` of its rung (Li et al. 2020, "A system for massively parallel hyperparameter tuning"). With one rung it is
-    a short look at many, and the best few go on to the end.
+    """Return successive halving in which a stopped config continues as soon as it is among the best 1 in `factor` of
+    its rung (Li et al. 2020, "A system for massively parallel hyperparameter tuning").
+
+    With one rung, it is a short look at many configs, of which the best few continue to the end.
     """
 
     def rule(curves: Curves, order: Iterable[int]) -> Steps:

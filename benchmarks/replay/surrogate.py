@@ -1,8 +1,8 @@
-"""Searches by samplers that propose new configs, on a surrogate that is fitted to the table of curves.
+"""Searches with samplers that propose new configs, on a surrogate fitted to the table of curves.
 
-A proposed config trains as a recorded one does that lies in the same leaf of a random tree: its curves, what a search
-sees and what judges, are real ones with their noise. Its compute is counted for the config itself. No outcome is
-better than the table's best, so what a sampler gains beyond that is not seen here.
+A proposed config trains like a recorded one in the same leaf of a random tree: its curves, seen and judged, are real
+ones with their noise. Compute is counted for the proposed config itself. No outcome is better than the table's best, so
+the surrogate cannot show gains beyond it.
 """
 
 from __future__ import annotations
@@ -27,12 +27,14 @@ from .table import LENGTH, Curves, Floats
 
 TREES, LEAF = 200, 3
 MOST = 500
-"""Configs of one search at most."""
+"""Maximum number of configs of one search."""
 TPE = Named(name="tpe")
 
 
 def encoded(params: pd.DataFrame, columns: list[str]) -> Floats:
-    """Return params as numbers: rates by their logarithm, choices by a number of their letters, -9 for none."""
+    """Return params as numbers: learning rates by their logarithm, choices encoded from their letters, -9 for missing
+    values.
+    """
     parts = list[Floats]()
     for name in columns:
         own = params[name] if name in params else pd.Series([None] * len(params))
@@ -46,7 +48,7 @@ def encoded(params: pd.DataFrame, columns: list[str]) -> Floats:
 
 
 class Surrogate:
-    """How a config of any parameters trains: as one of the recorded ones that are like it."""
+    """Predicts how a config trains: like one of the recorded configs that are similar."""
 
     def __init__(self, curves: Curves) -> None:
         self.curves = curves
@@ -56,7 +58,7 @@ class Surrogate:
         forest = ExtraTreesRegressor(TREES, min_samples_leaf=LEAF, random_state=0)
         held_out = cross_val_predict(forest, inputs, outputs, cv=KFold(10, shuffle=True, random_state=0))
         self.errors = [float(np.sqrt(np.mean((held_out - outputs)[:, at] ** 2))) for at in (LENGTH - 1, -1)]
-        """Of held-out configs (tenfold): the root mean square error of the last epoch, seen and judged."""
+        """Root mean square error on held-out configs (tenfold) for the last epoch, seen and judged."""
         self.explained = [
             1 - e**2 / float(outputs[:, at].var()) for e, at in zip(self.errors, (LENGTH - 1, -1), strict=True)
         ]
@@ -64,7 +66,7 @@ class Surrogate:
         self._leaves = self._forest.apply(inputs)
 
     def like(self, params: dict[str, Any], draws: np.random.Generator) -> int:
-        """Return the recorded config as which one of `params` trains."""
+        """Return the recorded config whose training stands for that of `params`."""
         tree = int(draws.integers(TREES))
         row = encoded(pd.DataFrame([params]), self.columns)
         leaf = self._forest.estimators_[tree].apply(row.astype(np.float32))[0]
@@ -102,7 +104,7 @@ class Search:
             yield number
 
     def run(self, rule: Rule, limit: float) -> Floats:
-        """Return what `replay` does of this search, which `rule` says how far to train."""
+        """Return `replay` of this search with the stopping rule `rule`."""
 
         def watched(curves: Curves, order: Any) -> Iterator[tuple[int, int]]:
             for config, epoch in rule(curves, order):
@@ -153,6 +155,6 @@ class Search:
 def searches(
     config: StudyConfig, surrogate: Surrogate, rule: Rule, limit: float, repetitions: int, **sampler: int
 ) -> Floats:
-    """Return the replays of `repetitions` searches by TPE, [R, GRID]."""
+    """Return the replays of `repetitions` searches with TPE, [R, GRID]."""
     found = [Search(config, surrogate, seed, **sampler).run(rule, limit) for seed in range(repetitions)]
     return np.array(found).reshape(repetitions, GRID)

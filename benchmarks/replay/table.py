@@ -16,8 +16,10 @@ LENGTH = 9
 
 @dataclass(frozen=True)
 class Curves:
-    """Configs by epochs: accuracies that a search sees, [N, LENGTH], those that only judge, and the compute of the
-    first epochs, cumulative; NaN after a training diverged. `params` has a row a config, in the table's columns.
+    """Configs by epochs, [N, LENGTH]: the accuracies that a search sees, those that only judge, and the cumulative
+    compute of the first epochs.
+
+    After a training diverged, values are NaN. `params` has one row per config and the table's columns.
     """
 
     seen: Floats
@@ -29,17 +31,19 @@ class Curves:
         return len(self.seen)
 
     def incumbent(self, config: int) -> tuple[float, float]:
-        """Return what a search sees of a config that was trained to its end, its best epoch, and what that is worth."""
+        """Return, for a config trained to its end, the accuracy that a search sees, its best epoch, and its judged
+        accuracy.
+        """
         epoch = int(np.nanargmax(self.seen[config]))
         return float(self.seen[config, epoch]), float(self.judged[config, epoch])
 
     def complete(self, config: int) -> bool:
-        """Whether the training came to its end."""
+        """Whether the training reached its last epoch."""
         return not np.isnan(self.seen[config, -1])
 
     @property
     def full(self) -> float:
-        """Return the mean compute of a training to the end; of one that diverged, what it took."""
+        """Return the mean compute of a whole training; a training that diverged counts with what it used."""
         return float(np.nanmax(self.compute, axis=1).mean())
 
 

@@ -1,4 +1,4 @@
-"""What it costs to look on: CPU seconds of `mamlab status`, of its help and of `import mamlab`, each a process."""
+"""CPU seconds of `mamlab status`, of `mamlab --help` and of `import mamlab`, each in its own process."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from .measure import Row, children_seconds, seconds
 
 REPEATS = 5
 STATUS = {10: (1.0, 0.5), 1000: (2.0, 0.5)}
-"""Runs of a study -> CPU seconds that its status must, and should, take."""
+"""Number of runs -> the limit and the aim for the CPU seconds of `mamlab status`."""
 WORKERS = 8
-"""Threads that pretend to train."""
+"""Threads that simulate training."""
 
 
 def rows(folder: Path | None) -> Iterator[Row]:
-    """Yield the rows; the paper's code in `folder` has nothing to compare."""
+    """Yield the rows. There is nothing to compare with the paper's code in `folder`."""
     yield _row("`import mamlab`", ["-c", "import mamlab"], 0.3, 0.1)
     yield _row("`mamlab --help`", ["-m", "study.cli", "--help"], 1.0, 0.5)
     for runs, (must, aim) in STATUS.items():
@@ -34,7 +34,7 @@ def rows(folder: Path | None) -> Iterator[Row]:
 
 
 def make_study(home: Home, runs: int) -> None:
-    """Run a search of so many trials that takes no time to train."""
+    """Run a search with this many trials, whose training takes no time."""
     before, scaling.EPOCH_SECONDS = scaling.EPOCH_SECONDS, 0.0
     try:
         config = scaling.study("search", runs, WORKERS, "random")

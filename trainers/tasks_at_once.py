@@ -39,9 +39,9 @@ def tasks_at_once(config: TrainerConfig, data: ClassData) -> int:
     pixels = _pixels(config, data)
     if pick_device(config).type == "cpu":
         limit = CACHED / (pixels * config.episodes.shots * 4)
-    else:  # four tensors of block 0's output a support step, with what the smaller blocks add, and a query's pass
+    else:  # tensors of block 0's output, measured: docs/results/gpu
         limit = _gpu_memory(pick_device(config)) / (
-            pixels * 4 * (6 * config.episodes.shots * config.inner.steps + 8 * config.episodes.queries)
+            pixels * 4 * (6 * config.episodes.shots * config.inner.steps + 10 * config.episodes.queries)
         )
     return max(1, min(config.episodes.tasks, int(limit)))
 
@@ -54,7 +54,7 @@ def evaluated_at_once(config: TrainerConfig, data: ClassData) -> int:
     twice = 2 * tasks_at_once(config, data)
     if config.tasks_at_once != "auto" or pick_device(config).type == "cpu":
         return twice
-    images = 8 * max(config.episodes.shots, config.episodes.queries)  # tensors of block 0's output
+    images = 10 * max(config.episodes.shots, config.episodes.queries)  # tensors of block 0's output, measured
     weights = 4 * 9 * config.model.filters**2 * config.model.blocks  # a task's own, their gradients, the moved ones
     return max(twice, int(_gpu_memory(pick_device(config)) / (4 * (images * _pixels(config, data) + weights))))
 

@@ -9,23 +9,28 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import shutil
 import subprocess
 import sys
+import zipfile
+from importlib.metadata import requires, version
 from pathlib import Path
+
+from packaging.requirements import Requirement
 
 from ..reference import VARIABLE
 from .packages import FOLDER
 
-LIMIT = 60 * 2**20
+LIMIT = 52 * 2**20
 """Bytes that may travel."""
-PACKAGES = (
-    "pydantic", "pydantic-core", "annotated-types", "typing-extensions", "typing-inspection", "safetensors", "pillow",
-    "pytest", "pluggy", "iniconfig", "packaging", "pygments", "optuna", "colorlog",
+LEFT_OUT = (
+    "torch", "torchvision", "triton", "numpy", "scipy", "pandas", "pyarrow", "scikit-learn", "matplotlib", "fonttools",
+    "grpcio", "statsmodels", "pillow",
 )  # fmt: skip
-"""In the releases that are installed here, without what they need in turn; what is large (SciPy, pandas, MLflow's own)
-stays at home, and so does the stage that needs it.
-"""
+"""Packages that are too large to travel. Where one is missing, the stages that need it are left out."""
+PAGES = "mlflow/server/js/"
+"""Of MLflow's wheel, what only a browser needs."""
 
 
 def main() -> None:
@@ -65,14 +70,35 @@ def _take(source: Path | None, to: Path, pattern: str, variable: str) -> None:
 
 def _wheels(to: Path, python: str) -> None:
     """Download wheels for Linux on x86-64, where they are not there yet."""
-    from importlib.metadata import version
-
-    wanted = [f"{name}=={version(name)}" for name in PACKAGES]
+    wanted = [f"{name}=={version(name)}" for name in sorted(needed("mamlab") | needed("pytest")) if name != "mamlab"]
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"]
     command += ["--python-version", python, "--platform", "manylinux_2_28_x86_64", "--platform", "manylinux2014_x86_64"]
     done = subprocess.run([*command, "--dest", str(to), *wanted], capture_output=True, text=True, check=False)
+    for wheel in to.glob("mlflow-*.whl"):
+        _without_pages(wheel)
     if done.returncode:
         print(f"{to}: no wheels ({(done.stderr.strip().splitlines() or ['pip said nothing'])[-1]})")
+
+
+def _without_pages(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        kept = {name: archive.read(name) for name in archive.namelist() if not name.startswith(PAGES)}
+    with zipfile.ZipFile(wheel, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in kept.items():
+            archive.writestr(name, content)
+
+
+def needed(package: str) -> set[str]:
+    """Return the package and all that it requires in turn, in the environment of this process, without `LEFT_OUT`."""
+    found, todo = set[str](), [package]
+    while todo:
+        name = re.sub(r"[-_.]+", "-", todo.pop()).lower()
+        if name in found or name in LEFT_OUT or name.startswith("nvidia-"):
+            continue
+        found.add(name)
+        required = map(Requirement, requires(name) or [])
+        todo += [one.name for one in required if one.marker is None or one.marker.evaluate({"extra": ""})]
+    return found
 
 
 if __name__ == "__main__":

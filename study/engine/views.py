@@ -20,6 +20,10 @@ from reports.metric import ACCURACY, Metric
 from . import differs
 
 TAG = "mlflow.sharedViewState."
+SUMMARY = "summary"
+"""Key of the view of a study's summary runs, which its reports write."""
+OPENED = (SUMMARY, "trials", "arms", "runs")
+"""Keys of the views, the one that is opened first."""
 SECTION = "mamlab"
 CHARTS = "&compareRunsMode=CHART"
 CARD_HEIGHT = 400
@@ -139,7 +143,7 @@ def _arm_means(metric: Metric) -> View:
     columns = (*(f"tags.`{name}`" for name in tags), *(f"metrics.`{name}`" for name in told))
     bars = {metric.with_unit("Means and differences"): (bar(shown.MEAN), bar(shown.DIFFERENCE))}
     order, rising = f"metrics.`{shown.MEAN}`", metric.better == "lower"
-    return View("summary", "Arm summaries", order, columns, bars, role=records.ROLE_SUMMARY, rising=rising)
+    return View(SUMMARY, "Arm summaries", order, columns, bars, role=records.ROLE_SUMMARY, rising=rising)
 
 
 def _trial_means(state: str, metric: Metric) -> View:
@@ -148,7 +152,7 @@ def _trial_means(state: str, metric: Metric) -> View:
     columns = (f"tags.`{records.TAG_TRIAL}`", state, *(f"metrics.`{name}`" for name in told))
     bars = {metric.with_unit("Means"): (bar(shown.MEAN), bar(shown.SCORE))}
     order, rising = f"metrics.`{shown.SCORE}`", metric.better == "lower"
-    return View("summary", "Trial summaries", order, columns, bars, role=records.ROLE_SUMMARY, rising=rising)
+    return View(SUMMARY, "Trial summaries", order, columns, bars, role=records.ROLE_SUMMARY, rising=rising)
 
 
 def view_path(experiment_id: str, view: str = "") -> str:
@@ -158,9 +162,12 @@ def view_path(experiment_id: str, view: str = "") -> str:
 
 
 def saved_views(tags: Mapping[str, str]) -> dict[str, str]:
-    """Return key and name of the views in an experiment's tags; the default view if there are none."""
+    """Return key and name of the views in an experiment's tags, the one to open first; the default view if there are
+    none.
+    """
     stored = {tag.removeprefix(TAG): value for tag, value in tags.items() if tag.startswith(TAG)}
-    return {key: name for key, value in sorted(stored.items()) if (name := _name(value))} or {"": "Runs"}
+    order = sorted(stored, key=lambda key: (OPENED.index(key) if key in OPENED else len(OPENED), key))
+    return {key: name for key in order if (name := _name(stored[key]))} or {"": "Runs"}
 
 
 def _name(value: str) -> str:

@@ -7,11 +7,13 @@ import os
 import socket
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from reports import records
 from reports.data.experiments import study_of
 from trainers.errors import InputError
 
-from ..engine.views import CHARTS, saved_views, view_path
+from ..engine.views import CHARTS, SUMMARY, saved_views, view_path
 from ..stores.connect import open_mlflow
 from ..stores.home import Home
 from ..stores.study_names import UnknownStudyError
@@ -40,14 +42,22 @@ def address(server: str, experiment_id: str, view: str = "") -> str:
 
 def shown_studies(home: Home, wanted: str = "") -> list[Shown]:
     """Return the studies of a home, the newest last, or the `wanted` one last. Raises UnknownStudyError."""
-    found = open_mlflow(home).search_experiments()
-    others = [one for one in found if one.name != "Default"]
-    studies = [Shown(study_of(one), one.experiment_id, saved_views(one.tags)) for one in others]
+    client = open_mlflow(home)
+    others = [one for one in client.search_experiments() if one.name != "Default"]
+    studies = [Shown(study_of(one), one.experiment_id, _views(client, one)) for one in others]
     studies.sort(key=lambda one: (one.name == wanted, int(one.experiment_id)))
     if wanted and (not studies or studies[-1].name != wanted):
         known = ", ".join(one.name for one in reversed(studies)) or "none"
         raise UnknownStudyError(f"no study named {wanted!r} in {home.root} (studies: {known})")
     return studies
+
+
+def _views(client: Any, experiment: Any) -> dict[str, str]:
+    """Return the saved views of an experiment, the best first; without summary runs their view comes last."""
+    views, summaries = saved_views(experiment.tags), f"tags.{records.TAG_ROLE} = '{records.ROLE_SUMMARY}'"
+    if SUMMARY in views and not client.search_runs([experiment.experiment_id], summaries, max_results=1):
+        views[SUMMARY] = views.pop(SUMMARY)
+    return views
 
 
 def address_lines(home: Home, studies: Sequence[Shown], server: str) -> Iterator[str]:

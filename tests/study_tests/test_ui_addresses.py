@@ -32,6 +32,15 @@ def test_the_latest_study_has_three_labelled_lines_and_each_other_one_line(home:
     assert "mamlab report third" in lines[-1]
 
 
+def test_an_ablation_opens_on_its_arm_summaries_as_soon_as_it_has_some(home: Home) -> None:
+    at = {study.name: study.address(SERVER) for study in shown_studies(home)}
+    assert at["second"].endswith("&viewStateShareKey=arms")  # its summaries would be an empty table
+    assert run(["report", "second", "--home", str(home.root)]) == 0
+    at = {study.name: study.address(SERVER) for study in shown_studies(home)}
+    assert at["second"].endswith("&viewStateShareKey=summary")
+    assert next(iter(shown_studies(home, "second")[-1].views.values())) == "Arm summaries"
+
+
 def test_a_host_is_reached_where_it_listens() -> None:
     hosts = {"127.0.0.1": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "[::1]", "10.0.0.5": "10.0.0.5"}
     assert {host: reached_at(host) for host in hosts} == hosts

@@ -12,8 +12,6 @@ from reports.shown import Shown
 from reports.statistics.standing import complete_seeds
 from reports.statistics.summary import Ablation, summarise_ablation
 
-from .engine.driver import run_study
-from .engine.plan import StudyChanged
 from .engine.progress import StudyProgress
 from .results import load
 from .spec.config import StudyConfig
@@ -47,6 +45,9 @@ def run_to_decision(
     config: StudyConfig, home: Home, show: Callable[[StudyProgress], None], **options: Any
 ) -> StudyProgress:
     """Run a study like `run_study`; with `stop_early`, look by look, until every comparison is decided."""
+    from .engine.driver import run_study  # with PyTorch, which reports do without
+    from .engine.plan import StudyChanged
+
     if config.ablation is None or not config.ablation.stop_early:
         return run_study(config, home, show, **options)
     for look in config.ablation.looks[:-1]:

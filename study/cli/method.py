@@ -40,7 +40,7 @@ def check(
 
     Exit status 1 if something does not hold. Example: mamlab method check my_project.methods:METHOD --set epochs=3
     """
-    loading(json_)
+    loading("PyTorch", quiet=json_)
     from dataclasses import asdict
 
     from trainers.find_method import find_method

@@ -62,7 +62,7 @@ def promote(
 
     Example: mamlab promote demo-search --best 3
     """
-    loading(quiet)
+    loading(quiet=quiet)
     from ..followup import promote as follow
 
     place = make_home(home)

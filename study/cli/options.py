@@ -88,10 +88,10 @@ def tell(text: str) -> None:
     typer.echo(text, err=True)
 
 
-def loading(quiet: bool = False) -> None:
-    """Announce that libraries are being loaded, which takes seconds, unless they are loaded already."""
+def loading(what: str = "PyTorch, Optuna and MLflow", quiet: bool = False) -> None:
+    """Announce that `what` is being loaded, which takes seconds, unless it was loaded by an earlier command."""
     if not quiet and "study.spec.parsing" not in sys.modules:
-        tell("Loading PyTorch, Optuna and MLflow ...")
+        tell(f"Loading {what} ...")
 
 
 def with_workers(config: StudyConfig, workers: int | None) -> StudyConfig:

@@ -52,11 +52,12 @@ def plan(
 
     Times a few iterations on this machine. Example: mamlab plan examples/omniglot_ablation.toml --budget 6h
     """
-    loading()
-    from ..planning.page import show_plan
+    loading("PyTorch and SciPy")
     from ..spec.given import load_given
 
     config = load_given(spec, set_ or (), seed)
+    from ..planning.page import show_plan
+
     with reading(home) as place:
         show_plan(config, place, make_console(), budget, sd, source, json_, workers)
 
@@ -83,7 +84,7 @@ def init(
 
     Example: mamlab init images pictures
     """
-    loading()
+    loading("PyTorch")
     from .init import write_init
 
     write_init(kind, folder, out, make_console(), make_home(home), skip)
@@ -116,7 +117,7 @@ def data(
     Example: mamlab data glyphs
     """
     if name and Path(name).is_dir():
-        loading()
+        loading("PyTorch")
         from trainers.data.activity import activity
         from trainers.data.config import ImageFolder
 

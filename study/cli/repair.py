@@ -50,7 +50,7 @@ def delete(
 
     Example: mamlab delete demo-search
     """
-    loading()
+    loading("Optuna and MLflow")
     from ..repair.delete import delete_study
 
     sure = (lambda text: True) if yes else (lambda text: bool(typer.confirm(text)))
@@ -65,7 +65,7 @@ def clean(
 
     Example: mamlab clean --yes
     """
-    loading()
+    loading("Optuna and MLflow")
     from ..repair.clean import clean
 
     with nullcontext(make_home(home)) if yes else reading(home) as place:

@@ -71,7 +71,7 @@ def report(
 
     Example: mamlab report demo-search
     """
-    loading()
+    loading("Optuna, MLflow and Matplotlib")
     if (study is None) == (not source):
         raise typer.BadParameter("name either a study, or a folder with --from FOLDER", param_hint="'STUDY'")
     from ..reporting import ReportChoices, report_from_files, report_of
@@ -116,7 +116,7 @@ def verify(
 
     Example: mamlab verify runs/reports/demo-ablation
     """
-    loading()
+    loading("Optuna and Matplotlib")
     from .verifying import verify_report
 
     with reading(home) as place:
@@ -196,7 +196,7 @@ def ui(
 
     Example: mamlab ui --port 5001
     """
-    loading()
+    loading("MLflow")
     from ..mlflow_ui.server import Choices, serve
 
     with reading(home) as place:

@@ -35,7 +35,7 @@ def check(spec: SpecArgument, json_: JsonOption = False, home: HomeOption = RUNS
 
     Example: mamlab space check examples/omniglot_search.toml
     """
-    loading()
+    loading("PyTorch")
     from ..warm_start import warm_started
     from .data_sheet import at_hand
     from .space_page import check_space

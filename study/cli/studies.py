@@ -39,7 +39,7 @@ def demo(home: HomeOption = RUNS, workers: WorkersOption = None, quiet: QuietOpt
 
     Nothing is downloaded. Example: mamlab demo --home runs
     """
-    loading(quiet)
+    loading(quiet=quiet)
     from .demo import run_demo
 
     raise typer.Exit(run_demo(make_home(home), make_console(), workers, quiet))
@@ -69,7 +69,7 @@ def train(
 
     Example: mamlab train --preset maml --epochs 5 --set inner.steps=3 --set budget.iterations=50
     """
-    loading(quiet)
+    loading(quiet=quiet)
     from ..spec.quick_spec import quick_spec
 
     typed = {"--preset": preset, "--data": data, "--epochs": epochs, "--name": name}
@@ -98,10 +98,11 @@ def search(
 
     Example: mamlab search examples/omniglot_search.toml --trials 40
     """
-    loading(quiet)
+    loading(quiet=quiet)
+    config = _spec(spec, "search", set_, seed)
     from ..python.running import with_limits
 
-    config = with_limits(_spec(spec, "search", set_, seed), workers, trials)
+    config = with_limits(config, workers, trials)
     conduct_study(config, make_home(home), quiet, retry_failed, json_, trust_version)
 
 
@@ -146,9 +147,7 @@ def ablate(
 
     Or: mamlab ablate --from demo-search
     """
-    loading(quiet)
-    from ..spec.families import refuse_underpowered
-
+    loading(quiet=quiet)
     if (spec is None) == (source is None):
         raise typer.BadParameter("name either a spec file, or a search with --from STUDY", param_hint="'SPEC'")
     if spec is None:
@@ -168,6 +167,8 @@ def ablate(
         if value is not None:
             raise typer.BadParameter(f"cannot be combined with a spec file; set it in {spec}", param_hint=f"'{option}'")
     config = _spec(spec, "ablation", set_, seed)
+    from ..spec.families import refuse_underpowered
+
     refuse_underpowered(config)
     conduct_study(with_workers(config, workers), make_home(home), quiet, retry_failed, json_, trust_version)
 

@@ -18,7 +18,6 @@ from reports.data.loading import spec_of
 from reports.data.mlflow_runs import key_of, metric_of, runs_where
 from reports.metric import ACCURACY, Metric
 from reports.statistics.estimate import Estimate, metric_estimate
-from reports.statistics.summary import trial_score
 from reports.text import measured
 
 from ..stores.connect import open_mlflow
@@ -129,6 +128,8 @@ def _summary(runs: list[RunStatus], score: str, metric: Metric) -> BestTrial:
     first = runs[0]
     label = first.label if len(runs) == 1 else first.label.partition(" / seed ")[0]
     values = [run.best for run in runs if run.best is not None]
+    from reports.statistics.summary import trial_score  # with SciPy
+
     score_of = trial_score(values, score, metric.sign)
     return BestTrial(label, metric_estimate(metric, values), first.params, score_of)
 

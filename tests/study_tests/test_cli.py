@@ -116,6 +116,17 @@ def test_help_names_every_command_and_answers_at_once_since_it_imports_no_heavy_
     assert len(modules) < MODULES_OF_HELP
 
 
+@pytest.mark.parametrize("command", ["train", "search", "ablate", "plan", "space show"])
+def test_a_spec_file_is_read_before_any_heavy_library_is_loaded(command: str) -> None:
+    code = "import sys, study.cli; print(study.cli.run(sys.argv[1:])); print(*sys.modules)"
+    typed = [sys.executable, "-c", code, *command.split(), "nosuch.toml"]
+    done = subprocess.run(typed, capture_output=True, text=True, check=True)
+    assert "nosuch.toml: no such file" in done.stderr
+    status, modules = done.stdout.splitlines()
+    assert status == "2"
+    assert not {"torch", "mlflow", "optuna", "pandas", "scipy", "sqlalchemy", "matplotlib"} & set(modules.split())
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_has_an_example(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run([command, "--help"]) == 0

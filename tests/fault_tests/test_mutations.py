@@ -27,7 +27,7 @@ from trainers.checkpoint import CheckpointFolder
 
 from .cases import arms, new_home, real
 
-FEW, MANY = 20, 200
+FEW, MANY = 10, 200
 Edit = tuple[str, float, float, str]
 EDITS = st.lists(
     st.tuples(
@@ -55,7 +55,7 @@ def mutate(text: str, edits: list[Edit]) -> str:
 
 
 def examples(*strategies: st.SearchStrategy[Any]) -> Callable[[Callable[..., None]], Callable[[int], None]]:
-    """Run a test on 20 examples of what the strategies draw, and on 200 among the faults."""
+    """Run a test on 10 examples of what the strategies draw, and on 200 among the faults."""
 
     def decorated(test: Callable[..., None]) -> Callable[[int], None]:
         @pytest.mark.parametrize("count", [FEW, pytest.param(MANY, marks=pytest.mark.faults)])

@@ -72,7 +72,7 @@ def killed(source: Path, out: Path, after: float) -> None:
     process.wait()
 
 
-@pytest.mark.parametrize("kills", [1, pytest.param(10, marks=pytest.mark.faults)])
+@pytest.mark.parametrize("kills", [pytest.param(10, marks=pytest.mark.faults)])
 def test_a_report_whose_writer_was_killed_is_whole_or_refused_and_made_again_to_the_byte(
     kills: int, reports: dict[int, Path], tmp_path: Path, moments: random.Random
 ) -> None:

@@ -108,6 +108,7 @@ def test_searches_are_not_merged() -> None:
         merge_parts({"a": part, "b": part})
 
 
+@pytest.mark.slow
 def test_the_command_writes_a_report_that_follows_from_all_parts(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -117,6 +117,7 @@ def adopted(tmp_path_factory: pytest.TempPathFactory) -> tuple[Home, StudyConfig
     return home, config
 
 
+@pytest.mark.slow
 def test_runs_of_an_ordinary_study_are_adopted_and_every_command_knows_the_changes(
     adopted: tuple[Home, StudyConfig],
 ) -> None:

@@ -78,6 +78,7 @@ def test_each_way_to_end_has_its_state_in_both_books(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.slow
 def test_a_worker_that_is_silent_for_too_long_is_killed_and_its_run_fails_after_its_retries(tmp_path: Path) -> None:
     home, config = fresh_home(tmp_path), ablation({"a": "{}", "hangs": '{ "outer.beta1" = 0.87 }'}, seeds=1, retries=0)
     config = replace(config, execution=config.execution.model_copy(update={"timeout": 15.0}))  # a worker starts in it

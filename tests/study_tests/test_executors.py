@@ -248,6 +248,7 @@ def test_auto_is_as_many_workers_as_the_cluster_has_room_for(cluster: Any, tmp_p
         workers.close()
 
 
+@pytest.mark.slow
 def test_a_study_goes_on_when_a_ray_node_dies_with_a_run_on_it(cluster: Any, tmp_path: Path) -> None:
     home, config = fresh_home(tmp_path), ablation({"a": "{}", "b": '{ "outer.lr" = 0.1 }'}, seeds=3, workers=2)
     workers = ray_executor(ExecutionSection(executor="ray", workers=2), home)

@@ -49,10 +49,10 @@ KILL = "len(calls) == 4 and os.kill(os.getpid(), signal.SIGKILL)"
     ("method", "key", "when"),
     [
         ("set_trial_user_attr", "mamlab.verdict", "before"),
-        ("set_trial_system_attr", "", "after"),
         *(
             pytest.param(*moment, marks=pytest.mark.slow)
             for moment in [
+                ("set_trial_system_attr", "", "after"),
                 ("set_trial_user_attr", "mamlab.verdict", "after"),
                 ("set_trial_system_attr", "", "before"),
                 ("set_trial_intermediate_value", "", "before"),

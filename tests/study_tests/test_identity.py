@@ -166,7 +166,7 @@ GONE: dict[Callable[[Home], None], tuple[str, str]] = {
 
 @pytest.mark.parametrize(
     "gone",
-    [delete_run, *(pytest.param(one, marks=pytest.mark.slow) for one in (delete_parent, delete_for_good))],
+    [pytest.param(one, marks=pytest.mark.slow) for one in (delete_run, delete_parent, delete_for_good)],
     ids=lambda gone: gone.__name__,
 )
 def test_a_run_that_is_gone_is_said_by_every_reader_with_the_way_back_and_an_exit_status(

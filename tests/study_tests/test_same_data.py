@@ -79,6 +79,7 @@ def checksums(home: Path, study: str) -> set[str]:
     return {one.data.tags["data_checksum"] for one in runs}
 
 
+@pytest.mark.slow
 def test_a_search_is_followed_from_another_folder_with_its_own_data(
     here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

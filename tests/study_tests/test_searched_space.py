@@ -16,6 +16,7 @@ from tests.homes import unpack
 PUBLISHED = Path(__file__).parents[2] / "docs" / "results" / "paper_search"
 
 
+@pytest.mark.slow
 def test_the_published_search_s_whole_numbers_are_judged_as_such_also_if_its_report_does_not_record_them() -> None:
     info, runs = read_files(PUBLISHED)
     assert info.space["inner.steps"] == {"low": 1, "high": 3}

@@ -73,9 +73,9 @@ def _seeds(trial: object) -> int:
 @pytest.mark.parametrize(
     ("key", "when"),
     [
-        ("mamlab.verdict", "after"),
         *(pytest.param(*case, marks=pytest.mark.slow) for case in [
-            ("mamlab.verdict", "before"), ("mamlab.result.6", "before"), ("mamlab.result.6", "after"),
+            ("mamlab.verdict", "after"), ("mamlab.verdict", "before"),
+            ("mamlab.result.6", "before"), ("mamlab.result.6", "after"),
             ("mamlab.stopped", "before"), ("mamlab.stopped", "after"),
         ]),
     ],

@@ -151,6 +151,7 @@ def stop_once(server: Any, seconds: float, progresses: list[StudyProgress]) -> A
     return show
 
 
+@pytest.mark.slow
 def test_while_postgresql_is_away_runs_go_on_and_everything_is_written_when_it_is_back(
     server: Postgres, home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -253,6 +254,7 @@ def test_a_disk_that_is_full_is_no_server_that_does_not_answer(store: str, reaso
     assert str(StoreUnreachable(store, reason)).startswith(f"{store} {told}")
 
 
+@pytest.mark.slow
 def test_a_start_waits_for_a_store_and_a_reader_is_told_at_once(server: Postgres, home: Home) -> None:
     run(search(1), home)
     server.stop()
@@ -282,6 +284,7 @@ def test_a_database_that_does_not_exist_is_an_error_and_not_waited_for(
         open_optuna(Home(tmp_path))
 
 
+@pytest.mark.slow
 def test_an_mlflow_server_keeps_runs_and_artifacts_and_may_go_away(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

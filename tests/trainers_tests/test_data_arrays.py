@@ -89,6 +89,7 @@ def _ask(folder: Path) -> None:
     cached(folder / "x.npz", lambda: _slowly(folder))
 
 
+@pytest.mark.slow
 def test_of_three_processes_at_once_one_makes_the_file(tmp_path: Path) -> None:
     processes = [multiprocessing.get_context("spawn").Process(target=_ask, args=(tmp_path,)) for _ in range(3)]
     for process in processes:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from study.python.result import open_study as open
     from study.python.running import StudyPaused, ablate, run, search
     from study.spec.config import SpecError, StudyConfig
-    from study.spec.objects import study_config
+    from study.spec.from_python import study_config
     from study.spec.parsing import load_spec
     from trainers import Diverged, MAMLClassifier, TrainerConfig, train
     from trainers.data import CifarFS, DataError, Glyphs, ImageFolder, Omniglot
@@ -41,7 +41,7 @@ _HOME = {
     "study.python.configs": ("load_data", "preset"),
     "study.spec.config": ("SpecError", "StudyConfig"),
     "study.spec.parsing": ("load_spec",),
-    "study.spec.objects": ("study_config",),
+    "study.spec.from_python": ("study_config",),
     "search_spaces": ("Choice", "Range", "SearchSpace"),
     "trainers": ("Diverged", "MAMLClassifier", "TrainerConfig", "train"),
     "trainers.errors": ("MamlabError",),
@@ -117,12 +117,12 @@ def _refuse_hidden() -> None:
     """Raise ImportError if another file would be imported instead of one of mamlab's packages, `study`
     perhaps.
     """
-    spec = spec_from_file_location("_mamlab_hiding", Path(__file__).parent / "study" / "hiding.py")
+    spec = spec_from_file_location("_mamlab_name_conflicts", Path(__file__).parent / "study" / "name_conflicts.py")
     assert spec is not None
     assert spec.loader is not None
-    hiding = module_from_spec(spec)
-    spec.loader.exec_module(hiding)
-    hiding.refuse_hidden()
+    conflicts = module_from_spec(spec)
+    spec.loader.exec_module(conflicts)
+    conflicts.refuse_hidden()
 
 
 def main() -> None:

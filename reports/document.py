@@ -215,8 +215,8 @@ def _search(found: Search, records: Sequence[RunRecord], info: StudyInfo) -> Par
         best = found.complete[0]
         metric = found.measured
         value = measured(best.value.mean, metric) if best.value.n == 1 else with_interval(best.value, metric=metric)
-        told = with_interval(best.test, metric=metric)
-        tested = f" Its test {metric.words}: {told}." if best.test.n else ""
+        test_text = with_interval(best.test, metric=metric)
+        tested = f" Its test {metric.words}: {test_text}." if best.test.n else ""
         headline.append(
             f"The best of {many(len(found.complete), 'complete trial')} is trial {best.label} with a validation"
             f" {metric.words} of {value} in the search; as the {'maximum' if metric.sign > 0 else 'minimum'} of a"

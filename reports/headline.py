@@ -55,12 +55,12 @@ def across_sentences(found: Ablation, across: Across) -> list[str]:
     undecided throughout.
     """
     every = [one for one in profiles(found) if any(effect.estimate.n > 1 for effect in one.effects.values())]
-    told = [one for one in every if _tells(one)]
-    told.sort(key=lambda one: -one.largest)
-    left = [one for one in every if one not in told]
-    sentences = [_profile_sentence(one, found, across) for one in told[:MOST_NAMED]]
-    if len(told) > MOST_NAMED:
-        sentences.append(f"Decided of {len(told) - MOST_NAMED} more: see the table.")
+    notable = [one for one in every if _is_notable(one)]
+    notable.sort(key=lambda one: -one.largest)
+    left = [one for one in every if one not in notable]
+    sentences = [_profile_sentence(one, found, across) for one in notable[:MOST_NAMED]]
+    if len(notable) > MOST_NAMED:
+        sentences.append(f"Decided of {len(notable) - MOST_NAMED} more: see the table.")
     if left:
         names = ", ".join(_profile_name(one) for one in left[:MOST_NAMED])
         more = f" and {len(left) - MOST_NAMED} more" if len(left) > MOST_NAMED else ""
@@ -68,7 +68,7 @@ def across_sentences(found: Ablation, across: Across) -> list[str]:
     return sentences
 
 
-def _tells(one: Profile) -> bool:
+def _is_notable(one: Profile) -> bool:
     verdicts = [effect.comparison.verdict for effect in one.effects.values()]
     return any(verdict.decided for verdict in verdicts) or any(change.decided for change in one.changes.values())
 

@@ -19,7 +19,7 @@ from .designs import designs_of
 from .metric import ACCURACY
 from .metric import Metric as Metric
 from .origin import FreshSeeds, Origin, fresh_of, origin_of
-from .shown import Shown, shown_of
+from .recorded_looks import RecordedLook, recorded_look
 
 # Tags of every run. Values are strings, JSON where stated.
 TAG_STATE = "mamlab.state"
@@ -253,7 +253,7 @@ class StudyInfo:
     """Of an ablation: the numbers of seeds at which it is judged, if it declares several."""
     margin: float | None = None
     """Of an ablation: differences below this many percentage points do not matter."""
-    shown: tuple[Shown, ...] = ()
+    shown: tuple[RecordedLook, ...] = ()
     """Looks taken so far in order, including that of this report."""
     origin: Origin | None = None
     fresh: tuple[FreshSeeds, ...] = ()
@@ -289,6 +289,6 @@ class StudyInfo:
                 "measured": Metric(**measured) if measured else ACCURACY,
                 "fresh": tuple(fresh_of(one) for one in tree.get("fresh", ())),
                 "looks": tuple(int(look) for look in tree.get("looks", ())),
-                "shown": tuple(shown_of(one) for one in tree.get("shown", ())),
+                "shown": tuple(recorded_look(one) for one in tree.get("shown", ())),
             }
         )

@@ -1,5 +1,5 @@
 """Studies: run a spec file as trials and runs, store them, and report the results."""
 
-from .hiding import refuse_hidden
+from .name_conflicts import refuse_hidden
 
 refuse_hidden()

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from reports import records as names
 from reports.build import build_report, refuse_others, report_files
-from reports.data.followers import fresh_in
+from reports.data.follow_up_results import fresh_in
 from reports.data.loading import from_files
 from reports.data.merging import merge_parts
 from reports.links import arm_filters, is_address
@@ -19,9 +19,9 @@ from reports.render.tables_json import TABLES
 from trainers.errors import InputError
 from trainers.fingerprint import MACHINE
 
-from .engine.note import title_of, write_note
+from .engine.experiment_note import title_of, write_note
 from .engine.views import views_of, write_views
-from .looking import looked
+from .looks import looked
 from .mlflow_ui.summaries import write_summaries
 from .results import load
 from .spec.searched_space import with_space
@@ -128,5 +128,5 @@ def _attach(home: Home, info: StudyInfo, records: Sequence[RunRecord], folder: P
         means = write_summaries(client, info, records, run.info.run_id)
         views = views_of(info.kind, info.searched, means, info.measured)
         write_views(client, info.experiment_id, views, arm_filters(records, info))
-        told = json.loads((folder / TABLES).read_text(encoding="utf-8"))["headline"]
-        write_note(client, info.experiment_id, title_of(info.name, info.kind), views, told, run.info.run_id)
+        headline = json.loads((folder / TABLES).read_text(encoding="utf-8"))["headline"]
+        write_note(client, info.experiment_id, title_of(info.name, info.kind), views, headline, run.info.run_id)

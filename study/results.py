@@ -9,11 +9,11 @@ from reports.data.experiments import parent_of
 from reports.data.loading import from_mlflow
 from reports.records import RunRecord, StudyInfo
 
-from .engine.missing import Missing, find_missing
+from .engine.missing_runs import Missing, find_missing
 from .spec.searched_space import with_space
 from .stores.connect import mlflow_address, open_mlflow
 from .stores.home import Home
-from .stores.patience import retry_while_locked
+from .stores.outages import retry_while_locked
 from .stores.urls import shown
 
 

@@ -28,8 +28,8 @@ ALLOWED = {
 SHARED = {"trainers.errors", "reports.metric"}
 """Files that every package may import: they import nothing but each other."""
 PACKAGES = set(ALLOWED)
-DOOR = "mamlab"
-"""The front door: a file beside the packages, which may import them all and which none of them imports."""
+ENTRY_POINT = "mamlab"
+"""The entry point: a file beside the packages, which may import them all and which none of them imports."""
 FORBIDDEN = {
     "trainers": {"optuna", "mlflow", "pandas"},
     "search_spaces": {"mlflow", "pandas"},
@@ -47,7 +47,7 @@ ORDER = {
         "followup",
         "models",
         "warm_start",
-        "looking",
+        "looks",
         "results",
         "display",
         "engine",
@@ -57,7 +57,7 @@ ORDER = {
         "stopping",
         "commit",
         "processes",
-        "hiding",
+        "name_conflicts",
         "json_output",
         "text",
     ),
@@ -79,7 +79,7 @@ ORDER = {
         "designs",
         "metric",
         "origin",
-        "shown",
+        "recorded_looks",
         "designs",
         "summary_runs",
         "escaping",
@@ -95,7 +95,7 @@ LONGEST = 300
 @cache
 def modules() -> dict[str, Path]:
     """Every file of the four packages by its dotted name, and the entry point."""
-    found = {DOOR: ROOT / f"{DOOR}.py"}
+    found = {ENTRY_POINT: ROOT / f"{ENTRY_POINT}.py"}
     for package in sorted(PACKAGES):
         for file in sorted((ROOT / package).rglob("*.py")):
             parts = file.relative_to(ROOT).with_suffix("").parts
@@ -180,7 +180,7 @@ def upward(package: str) -> list[str]:
 def test_imports_follow_the_arrows(package: str) -> None:
     for file in sorted((ROOT / package).rglob("*.py")):
         names = top_level_names(file, SHARED)
-        ours = names & (PACKAGES | {DOOR})
+        ours = names & (PACKAGES | {ENTRY_POINT})
         assert ours <= ALLOWED[package] | {package}, f"{file} imports {ours}"
         assert not names & FORBIDDEN[package], f"{file} imports {names & FORBIDDEN[package]}"
 
@@ -257,7 +257,7 @@ def test_the_wheel_holds_exactly_the_four_packages_and_the_entry_point(tmp_path:
     if "study/commit.txt" in names:  # not where there is no checkout
         names.remove("study/commit.txt")
     tops = {name.partition("/")[0] for name in names}
-    assert {top for top in tops if not top.endswith(".dist-info")} == PACKAGES | {f"{DOOR}.py"}
+    assert {top for top in tops if not top.endswith(".dist-info")} == PACKAGES | {f"{ENTRY_POINT}.py"}
     for package in PACKAGES:
         assert f"{package}/py.typed" in names
         ours = {

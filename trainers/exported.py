@@ -87,11 +87,11 @@ class ExportedModel:
         """
         _refuse_foreign(folder)
         content = save(self._tensors())
-        told = _Contents(
+        contents = _Contents(
             format=FORMAT, weights_sha256=hashlib.sha256(content).hexdigest(), trainer=self.config,
             images=self.preparation, about=self.about,
         )  # fmt: skip
-        tree = told.model_dump(mode="json", exclude={"trainer": MACHINE})
+        tree = contents.model_dump(mode="json", exclude={"trainer": MACHINE})
         files = {WEIGHTS_FILE: content, CONFIG_FILE: json.dumps(tree, indent=2).encode() + b"\n"}
         if folder.is_dir() and any(folder.iterdir()):
             _write(files, folder)
@@ -126,8 +126,8 @@ def _read(folder: Path, *changed: int) -> ExportedModel:
         (folder / CONFIG_FILE).read_bytes().decode("utf-8-sig", errors="replace"),
         (folder / WEIGHTS_FILE).read_bytes(),
     )
-    told = _contents(folder, text)
-    if hashlib.sha256(content).hexdigest() != told.weights_sha256:
+    contents = _contents(folder, text)
+    if hashlib.sha256(content).hexdigest() != contents.weights_sha256:
         raise ModelError(
             f"{folder / WEIGHTS_FILE} is damaged, or of another export than {CONFIG_FILE}; export it again"
         )
@@ -135,10 +135,12 @@ def _read(folder: Path, *changed: int) -> ExportedModel:
         tensors = load(content)
     except SafetensorError as error:
         raise ModelError(f"{folder / WEIGHTS_FILE} cannot be read ({error}); export it again") from None
-    config = told.trainer
+    config = contents.trainer
     if config.precision == "tf32":  # a mode of CUDA devices in training; any machine may classify
         config = config.model_copy(update={"precision": "float32"})
-    model = ExportedModel(config, told.images, _group(tensors, "weights"), _group(tensors, "statistics"), told.about)
+    model = ExportedModel(
+        config, contents.images, _group(tensors, "weights"), _group(tensors, "statistics"), contents.about
+    )
     if problem := _misfit(tensors, model):
         raise ModelError(f"{folder / WEIGHTS_FILE} does not fit {CONFIG_FILE}: {problem}; export it again")
     return model

@@ -55,16 +55,16 @@ def holder(path: Path) -> str | None:
 
 
 @contextmanager
-def held(file: IO[str], path: Path, look: Callable[[], None] = lambda: None) -> Iterator[None]:
+def locked(file: IO[str], path: Path, look: Callable[[], None] = lambda: None) -> Iterator[None]:
     """Hold the lock on `file`, open for appending at `path`; waits for another holder, and says so on stderr after a
     while.
 
     `look` is called ten times a second while it waits; what it raises ends the wait.
     """
-    began, told = time.monotonic(), False
+    began, reported = time.monotonic(), False
     while not take(file):
-        if not told and time.monotonic() - began >= NOTICE_SECONDS:
-            told = True
+        if not reported and time.monotonic() - began >= NOTICE_SECONDS:
+            reported = True
             print(f"note: waiting for the lock {path}, held by {holder(path) or UNKNOWN}", file=sys.stderr, flush=True)
         look()
         time.sleep(_LOOK_SECONDS)

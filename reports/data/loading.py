@@ -20,7 +20,7 @@ from ..records import Family, ReportError, RunRecord, StudyInfo, Sweep
 from .experiments import find_experiment, parent_of, renamed, study_of
 from .facts import read_facts
 from .files import is_current, read_files
-from .followers import fresh_seeds
+from .follow_up_results import fresh_seeds
 from .mlflow_runs import metric_of, runs_where
 from .series import Curve
 

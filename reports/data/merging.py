@@ -31,11 +31,11 @@ def merge_parts(parts: Mapping[str, Part], free: Collection[str] = ()) -> tuple[
     _refuse_other_arms(parts, free)
     runs = [run for _, part in parts.values() for run in part]
     kept = _one_each(runs)
-    held = " and ".join(f"{name} ({len(part)} runs)" for name, (_, part) in parts.items())
-    told = " ".join(filter(None, [info.description, f"Merged from {held}.", _repeated(runs, kept, info)]))
+    parts_text = " and ".join(f"{name} ({len(part)} runs)" for name, (_, part) in parts.items())
+    description = " ".join(filter(None, [info.description, f"Merged from {parts_text}.", _repeated(runs, kept, info)]))
     families = _families(other.families for other, _ in parts.values())
     shown = tuple(dict.fromkeys(look for other, _ in parts.values() for look in other.shown))
-    return replace(info, families=families, shown=shown, description=told, mlflow_address=None), kept
+    return replace(info, families=families, shown=shown, description=description, mlflow_address=None), kept
 
 
 def _refuse_others(first: str, one: Part, name: str, other: Part) -> None:

@@ -163,14 +163,14 @@ def compared(
     metric: Metric,
     base: str | None,
     pairing: str = "",
-    told: str = "",
+    description: str = "",
     margin: float | None = None,
 ) -> StudyInfo:
     """Return a study that compares each arm of `records` with `base` (None: the first arm).
 
-    `pairing`: what runs of equal seeds share; `told`: description of the results for the report; `margin`: differences
-    below this do not matter, in the unit in which values are shown. Raises ReportError for a base that is no arm, an
-    invalid margin, or nothing to compare.
+    `pairing`: what runs with the same seed share; `description`: of the results, for the report; `margin`: the largest
+    difference that does not matter, in the unit in which values are shown. Raises ReportError for a base that is no
+    arm, an invalid margin, or nothing to compare.
     """
     arms = list(dict.fromkeys(str(record.arm) for record in records))
     if not arms:
@@ -192,7 +192,7 @@ def compared(
         families=(family,),
         metric=metric,
         pairing=pairing,
-        source=f"{told or source}{note and f'; {note}'}",
+        source=f"{description or source}{note and f'; {note}'}",
         margin=margin,
         notes=(note,) if note else (),
     )

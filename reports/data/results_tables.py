@@ -36,8 +36,8 @@ def records_in_file(path: Path, columns: Columns, metric: Metric) -> tuple[list[
         names, rows = _of_frame(_read_parquet(path))
     else:
         names, rows = _of_csv(path)
-    told = f"{path.name} (SHA-256 {checksum(path)[:16]})"
-    return _records(path.name, names, rows, columns, metric), told
+    description = f"{path.name} (SHA-256 {checksum(path)[:16]})"
+    return _records(path.name, names, rows, columns, metric), description
 
 
 def records_in_frame(frame: pd.DataFrame, columns: Columns, metric: Metric) -> list[RunRecord]:

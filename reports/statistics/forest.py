@@ -76,8 +76,8 @@ def losses(forest: Any, x: Array, y: Array, groups: Sequence[Sequence[int]], see
             continue
         total[:, out] += tree.predict(copies[:, out].reshape(-1, x.shape[1])).reshape(len(copies), len(out))
         trees[out] += 1
-    told = trees > 0
-    errors = ((total[:, told] / trees[told] - y[:rows][told]) ** 2).mean(axis=1)
+    predicted = trees > 0
+    errors = ((total[:, predicted] / trees[predicted] - y[:rows][predicted]) ** 2).mean(axis=1)
     found: list[float] = (errors[1:].reshape(len(groups), SHUFFLES).mean(axis=1) - errors[0]).tolist()
     return found
 

@@ -39,12 +39,12 @@ def ablation_object(found: Ablation) -> dict[str, Any]:
 def study_object(info: StudyInfo, records: Sequence[RunRecord]) -> dict[str, Any]:
     """Return a study's results: an ablation's arms and comparisons, a search's trials, or its runs."""
     states, reused = count_states(records), count_reused(records)
-    told = {"study": info.name, "kind": info.kind, "runs": states, "reused": reused, "missing": info.missing}
+    head = {"study": info.name, "kind": info.kind, "runs": states, "reused": reused, "missing": info.missing}
     if info.kind == names.ABLATION:
-        return {**told, **ablation_object(summarise_ablation(records, info))}
+        return {**head, **ablation_object(summarise_ablation(records, info))}
     if info.kind == names.SEARCH:
-        return {**told, **search_object(summarise_search(records, info))}
-    return {**told, "results": [_run(record) for record in records]}
+        return {**head, **search_object(summarise_search(records, info))}
+    return {**head, "results": [_run(record) for record in records]}
 
 
 def search_object(found: Search) -> dict[str, Any]:

@@ -55,8 +55,8 @@ def provenance_table(records: Sequence[RunRecord], info: StudyInfo) -> Table:
     if trained or not info.source:
         rows.append(("Training time", f"{duration(sum(trained))} over {len(trained)} runs"))
     if reused:
-        told = f"{reused} runs reuse an earlier training with the same fingerprint; its study has the commit"
-        rows.append(("Reused", told))
+        text = f"{reused} runs reuse an earlier training with the same fingerprint; its study has the commit"
+        rows.append(("Reused", text))
     if resumed := [int(times) for r in records if (times := r.tags.get(names.TAG_RESUMED, "")).isdecimal()]:
         rows.append(("Interrupted", f"{len(resumed)} runs were interrupted and resumed, {sum(resumed)} times in all"))
     rows += _elsewhere() if info.source else _circumstances(records)
@@ -70,8 +70,8 @@ def _circumstances(records: Sequence[RunRecord]) -> list[tuple[str, str]]:
     versions = [f"{package} {_counted(count)}" for package, count in _packages(records).items()]
     rows += [("Versions", "; ".join(versions) or "unknown")]
     different = mixed(records)
-    told = f"{'; '.join(different)}: compare with care" if different else ALL_ALIKE
-    return [*rows, ("Mixed", told)]
+    text = f"{'; '.join(different)}: compare with care" if different else ALL_ALIKE
+    return [*rows, ("Mixed", text)]
 
 
 def _elsewhere() -> list[tuple[str, str]]:

@@ -14,8 +14,8 @@ from trainers.data import load
 from trainers.data.config import DataError, ImageFolder
 from trainers.data.folders import Classes, look
 from trainers.data.image_folder import FEWEST_IMAGES, cut
-from trainers.data.left_out import list_text, without
 from trainers.data.pictures import open_picture
+from trainers.data.skip_list import list_text, without
 
 from ..stores.home import Home
 from ..text import plain_table, say

@@ -15,7 +15,7 @@ import typer
 from trainers.errors import MamlabError
 
 from ..processes import write_any_text
-from ..stores.failures import explained
+from ..stores.system_errors import explained
 from ..stores.urls import redact
 from . import comparing, models, prepare, repair, results, studies
 from .method import method

@@ -65,7 +65,7 @@ def _settings(given: list[str]) -> dict[str, Any]:
 
     from trainers.overrides import merge
 
-    from ..spec.given import given_line
+    from ..spec.set_options import given_line
 
     return merge({}, *(tomllib.loads(given_line(text)) for text in given))
 

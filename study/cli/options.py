@@ -67,7 +67,7 @@ def make_home(root: Path) -> Home:
 @contextmanager
 def reading(root: Path) -> Iterator[Home]:
     """Yield the home at `root` for reading, even if it is not writable. Raises typer.BadParameter for a file."""
-    from ..stores.reading import readable
+    from ..stores.read_only import readable
 
     with readable(make_home(root)) as home:
         yield home
@@ -105,7 +105,7 @@ def conduct_study(
     config: StudyConfig, home: Home, quiet: bool, retry: bool = False, as_json: bool = False, trust: bool = False
 ) -> None:
     """Start or resume a study, print its result, and exit with its status."""
-    from ..engine.trusting import with_trusted_version
+    from ..engine.trusted_version import with_trusted_version
     from ..repair.retrying import retry_failed
     from .outcome import conduct
 

@@ -22,13 +22,13 @@ from reports.text import duration, interval, measured, value_text
 
 from ..display import open_view
 from ..engine.progress import StudyProgress
-from ..looking import looked, run_to_decision
+from ..looks import looked, run_to_decision
 from ..python.running import notes_on, prepared
 from ..reporting import write_report
 from ..results import load
 from ..spec.config import StudyConfig
 from ..stores.home import Home
-from ..stores.patience import StoreLost, StoreUnreachable
+from ..stores.outages import StoreLost, StoreUnreachable
 from ..text import plain_table, print_notes, say, searched_settings
 from .next_step import next_steps
 

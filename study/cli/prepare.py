@@ -53,7 +53,7 @@ def plan(
     Times a few iterations on this machine. Example: mamlab plan examples/omniglot_ablation.toml --budget 6h
     """
     loading("PyTorch and SciPy")
-    from ..spec.given import load_given
+    from ..spec.set_options import load_given
 
     config = load_given(spec, set_ or (), seed)
     from ..planning.page import show_plan
@@ -118,10 +118,10 @@ def data(
     """
     if name and Path(name).is_dir():
         loading("PyTorch")
-        from trainers.data.activity import activity
         from trainers.data.config import ImageFolder
+        from trainers.data.loading_message import loading_message
 
-        tell(f"{activity(ImageFolder(path=Path(name)), Path(name))} ...")
+        tell(f"{loading_message(ImageFolder(path=Path(name)), Path(name))} ...")
         from .data_folder import folder_page
 
         raise typer.Exit(folder_page(Path(name), make_home(home), make_console(), skip_bad))

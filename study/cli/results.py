@@ -142,7 +142,7 @@ def status(
     """
     if watch and json_:
         raise typer.BadParameter("cannot be combined with --json; leave out one of them", param_hint="'--watch'")
-    from ..engine.overviews import overview, overviews
+    from ..engine.read_overviews import overview, overviews
     from ..json_output import print_json
     from . import status as pages
 

@@ -174,7 +174,7 @@ def ablate(
 
 
 def _spec(path: Path, kind: str, settings: list[str] | None = None, seed: int | None = None) -> StudyConfig:
-    from ..spec.given import load_given
+    from ..spec.set_options import load_given
 
     config = load_given(path, settings or (), seed)
     if config.kind != kind:

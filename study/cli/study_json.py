@@ -10,7 +10,7 @@ from reports.records import ReportError
 from reports.tables.objects import study_object
 
 from ..json_output import print_json
-from ..looking import looked
+from ..looks import looked
 from ..results import load
 from ..spec.config import StudyConfig
 from ..stores.home import Home

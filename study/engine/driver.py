@@ -12,8 +12,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from trainers.data.activity import activity
 from trainers.data.config import ImageFolder
+from trainers.data.loading_message import loading_message
 
 from ..spec.config import StudyConfig
 from ..spec.name_limits import refuse_too_long
@@ -22,7 +22,7 @@ from ..spec.trainable import refuse_untrainable
 from ..spec.trained_by import trained_by
 from ..stopping import StopSignals
 from ..stores.home import Home
-from ..stores.patience import StoreLost, StoreUnreachable, wait_for
+from ..stores.outages import StoreLost, StoreUnreachable, wait_for
 from ..workers.executors import Executor, make_executor
 from ..workers.jobs import Job, find
 from .event_handler import EventHandler
@@ -32,7 +32,7 @@ from .opening import Opened, open_recorder
 from .progress import StudyProgress
 from .run import Run
 from .run_queue import RunQueue
-from .snapshots import Snapshots
+from .snapshot_writer import SnapshotWriter
 
 GRACE_SECONDS = 10.0
 """How long workers may take to finish their epoch after a stop signal."""
@@ -79,7 +79,7 @@ def run_study(
 
     with driving(home, config.study.name, show_away) as watch:
         refuse_too_long(config, home)
-        show(replace(waiting, doing=activity(config.data, home.data)))
+        show(replace(waiting, doing=loading_message(config.data, home.data)))
         data: Any = (find(loader) if loader else config.method.load)(config.data, home.data)
         refuse_untrainable(config, data)
         refuse_other_origin(config, data.checksum)
@@ -113,7 +113,7 @@ class _Driver:
         self._recorder, self._limits, self._executor = recorder, limits, executor
         self._runs = RunQueue()
         self._progress = LiveProgress(config, recorder, limits, self._runs, opened.troubles, opened.reused)
-        self._snapshots = Snapshots(config, home, self._progress)
+        self._snapshots = SnapshotWriter(config, home, self._progress)
         self._events = EventHandler(
             config, home, recorder, limits, executor, self._runs, self._progress, stop, self._dispatch
         )
@@ -127,7 +127,7 @@ class _Driver:
                 self._step(SHOW_SECONDS)
             self._wind_down()
             left = self._runs.live or self._runs.waiting or self._recorder.more or self._recorder.behind
-            paused = self._events.failing_alike if left and not self._stop.count else ""
+            paused = self._events.repeated_failure if left and not self._stop.count else ""
             spent = self._spent() if left and not paused and not self._stop.count else ""
             # A search is finished once its budget is exhausted; an ablation still misses planned trainings.
             finished = not (self._stop.count or paused) and (not left or self._config.kind == "search")
@@ -163,7 +163,7 @@ class _Driver:
 
     def _exhausted(self) -> bool:
         """Whether no more runs may start."""
-        return bool(self._spent() or self._events.failing_alike)
+        return bool(self._spent() or self._events.repeated_failure)
 
     def _step(self, seconds: float) -> None:
         for key, event in self._executor.wait(seconds):

@@ -9,12 +9,12 @@ from ..stopping import StopSignals
 from ..stores.home import Home
 from ..workers.executors import Executor
 from ..workers.jobs import Busy, Ended, EpochDone, Event, Finished, HomeFault, Lost, Started, Stopped
-from .alike import Alike
-from .held import HeldRuns
 from .kept_checkpoints import KeptCheckpoints
 from .limits import SpendingLimits
 from .live_progress import LiveProgress
+from .lock_waits import LockWaits
 from .recorder import Recorder
+from .repeated_failures import RepeatedFailures
 from .run import Run
 from .run_queue import RunQueue
 
@@ -36,13 +36,13 @@ class EventHandler:
         self._config, self._home, self._recorder, self._limits = config, home, recorder, limits
         self._executor, self._runs, self._progress = executor, runs, progress
         self._stop, self._dispatch = stop, dispatch
-        self._held, self._alike = HeldRuns(), Alike()
+        self._lock_waits, self._failures = LockWaits(), RepeatedFailures()
         self._kept_checkpoints = KeptCheckpoints(config, home)
 
     @property
-    def failing_alike(self) -> str:
+    def repeated_failure(self) -> str:
         """The message for the user if too many runs failed with the same error; else empty."""
-        return self._alike.reached
+        return self._failures.reached
 
     def handle(self, run: Run, event: Event) -> None:
         """Handle an event from the worker of `run`."""
@@ -54,8 +54,8 @@ class EventHandler:
                 self._dispatch()
                 self._write(run, event)
             case Started() | Finished():
-                if self._held.end(run):
-                    self._note_held()
+                if self._lock_waits.end(run):
+                    self._note_lock_waits()
                 self._write(run, event)
             case EpochDone():
                 self._epoch(run, event)
@@ -97,14 +97,14 @@ class EventHandler:
         self._executor.answer(run.plan.key, "leave" if leaves else "prune" if run.end else "go")
 
     def _busy(self, run: Run, holder: str) -> None:
-        if message := self._held.note(run, holder):
+        if message := self._lock_waits.note(run, holder):
             self._progress.say(message)
-            self._note_held()
+            self._note_lock_waits()
         self._again(run, pause=BUSY_PAUSE_SECONDS)
 
-    def _note_held(self) -> None:
-        self._progress.held = self._held.reported
-        self._recorder.note_held(self._held.reported)
+    def _note_lock_waits(self) -> None:
+        self._progress.lock_waits = self._lock_waits.reported
+        self._recorder.note_lock_waits(self._lock_waits.reported)
 
     def _retry(self, run: Run, message: str) -> None:
         """Resume a run that failed or lost its worker from its checkpoint, at most `retries` times."""
@@ -141,7 +141,7 @@ class EventHandler:
 
     def note_end(self, run: Run, message: str = "") -> None:
         """Count an ended run for the limits, the display and the check for repeated failures."""
-        self._alike.note(run, message)
+        self._failures.note(run, message)
         self._limits.add(run)
         self._progress.add_end(run, message)
         if message:

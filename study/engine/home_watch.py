@@ -15,7 +15,7 @@ from trainers.errors import InputError
 
 from ..stores.home import Home
 from ..stores.locks import driver_lock
-from ..stores.patience import StoreUnreachable, wait_for
+from ..stores.outages import StoreUnreachable, wait_for
 
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 PROBE_BYTES = 65_536

@@ -11,9 +11,9 @@ from .limits import SpendingLimits
 from .overview import TROUBLES_KEPT, trouble
 from .progress import Ending, RunningRow, StudyProgress
 from .recorder import Recorder
-from .remaining import Progress
 from .run import Run
 from .run_queue import RunQueue
+from .time_remaining import TimeEstimate
 
 MESSAGES_KEPT = 6
 
@@ -27,12 +27,12 @@ class LiveProgress:
     ) -> None:  # fmt: skip
         self.troubles: deque[str] = deque(troubles, maxlen=TROUBLES_KEPT)
         """One line for each of the last runs with a problem."""
-        self.held: dict[str, str] = {}
+        self.lock_waits: dict[str, str] = {}
         """Fingerprints of runs that wait for another process to release their training's lock, by label."""
         self._config, self._recorder, self._limits, self._runs = config, recorder, limits, runs
         self._messages: deque[str] = deque(maxlen=MESSAGES_KEPT)
         self._just_ended: list[Ending] = []
-        self._speed, self._reused = Progress(), reused
+        self._speed, self._reused = TimeEstimate(), reused
         self.interrupted = 0
         """Number of runs interrupted at the end."""
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from ..spec.config import StudyConfig
 from .attributes import LABEL, OURS, REFUSED
-from .drawing import trial_sampler
+from .ended_elsewhere import EndedElsewhere
 from .enqueuing import enqueue_missing
-from .foreign import is_enqueued, is_ours, rejection
-from .taken import TakenTrials
+from .foreign_trials import is_enqueued, is_ours, rejection
+from .sampling import trial_sampler
 
 if TYPE_CHECKING:
     from optuna.study import Study
@@ -26,16 +26,16 @@ class TrialQueue:
     Args:
         study: the Optuna study on `storage`; its sampler is set for each trial.
         superseded: numbers of superseded trials.
-        taken: records trials that another tool ended.
+        ended_elsewhere: records trials that another tool ended.
         running: numbers of running trials, maintained by the caller.
     """
 
     def __init__(
         self, study: Study, storage: SoleWriter, config: StudyConfig, data_checksum: str,
-        superseded: Collection[int], taken: TakenTrials, running: Container[int],
+        superseded: Collection[int], ended_elsewhere: EndedElsewhere, running: Container[int],
     ) -> None:  # fmt: skip
         self._study, self._storage, self._config, self._checksum = study, storage, config, data_checksum
-        self._superseded, self._taken, self._running = superseded, taken, running
+        self._superseded, self._ended_elsewhere, self._running = superseded, ended_elsewhere, running
         self._waiting: deque[int] = deque()
         self._started = self._enqueued_elsewhere = 0
 
@@ -109,11 +109,11 @@ class TrialQueue:
         number = self._storage.get_trial_number_from_id(trial_id)
         if self._config.kind == "search":
             self._study.sampler = trial_sampler(self._config, number)
-        with self._taken.noticing(number):
+        with self._ended_elsewhere.recording(number):
             if not self._accept(self._storage.get_trial(trial_id)):
                 return None
             self._storage.set_trial_state_values(trial_id, optuna.trial.TrialState.RUNNING)
-        if number in self._taken:
+        if number in self._ended_elsewhere:
             self.fill()
             return None
         trial = self._as_running(trial_id)

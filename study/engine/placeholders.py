@@ -11,9 +11,9 @@ from optuna.trial import TrialState, create_trial
 
 from ..spec.config import StudyConfig
 from .attributes import OURS, PLACEHOLDER, PRESET, RETRY_OF
-from .foreign import is_ours
+from .foreign_trials import is_ours
 from .plan import planned_fingerprint, planned_runs, run_attributes
-from .recorded import RecordedTrial
+from .recorded_trials import RecordedTrial
 
 if TYPE_CHECKING:
     from optuna.trial import FixedTrial, FrozenTrial

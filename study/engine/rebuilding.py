@@ -21,12 +21,12 @@ from ..spec.writing import stored_spec
 from ..stores.heartbeat import TAG, Heartbeat
 from ..stores.home import Home
 from .attributes import EXPERIMENT, FROZEN, SUPERSEDED
-from .foreign import is_others, is_ours
+from .foreign_trials import is_others, is_ours
 from .optuna_study import open_study
 from .placeholders import Placeholders
 from .plan import frozen_json, refuse_change
-from .recorded import RecordedTrial, last_number, read_recorded
-from .remaking import Remaker, whole_trials
+from .recorded_trials import RecordedTrial, last_number, read_recorded
+from .trial_rebuilder import TrialRebuilder, whole_trials
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
@@ -147,7 +147,7 @@ def _make(storage: SoleWriter, client: Any, config: StudyConfig, checksum: str, 
     attrs = {FROZEN: frozen_json(config, checksum), EXPERIMENT: lost.experiment_id}
     for name, value in (attrs | ({SUPERSEDED: sorted(empty.superseded)} if empty.superseded else {})).items():
         study.set_user_attr(name, value)
-    remaker = Remaker(study, storage, client, config, whole_trials(lost.trials, lost.there, config))
+    remaker = TrialRebuilder(study, storage, client, config, whole_trials(lost.trials, lost.there, config))
     for number in range(len(lost.there), max(lost.trials) + 1):
         trial = lost.trials.get(number)
         if trial is None or number in empty.forgotten or (searches and drawn[number] is None):

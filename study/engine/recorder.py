@@ -15,11 +15,11 @@ from contextlib import suppress
 from reports.records import EndState
 
 from ..stores.locks import DriverBusy
-from ..stores.patience import LONGEST_PAUSE, StoreLost, StoreUnreachable
+from ..stores.outages import LONGEST_PAUSE, StoreLost, StoreUnreachable
 from ..workers.jobs import Ended, EpochDone, Event, Finished, Started
 from .home_watch import HomeAway, HomeWatch, since
 from .journal import Journal, RunKey
-from .pending import Pending, end_of
+from .pending_events import PendingEvents, end_of
 from .plan import RunPlan
 from .run import Run
 from .tally import BestTrial
@@ -41,7 +41,7 @@ class Recorder:
         self._trials, self._tracking, self._journal, self._watch = trials, tracking, journal, watch
         wanted = set(trials.open_runs)
         self._left = {key: events for key, events in journal.read().items() if (key.trial, key.seed) in wanted}
-        self._pending = Pending(journal)
+        self._pending = PendingEvents(journal)
         self._away: StoreUnreachable | None = None
         self._next_try, self._pause = 0.0, 1.0
         self._taken = False
@@ -184,11 +184,11 @@ class Recorder:
         self._pending.add(run, event)
         run.end = run.end or end_of(event)
 
-    def note_held(self, fingerprints: Mapping[str, str]) -> None:
+    def note_lock_waits(self, fingerprints: Mapping[str, str]) -> None:
         """Record for `mamlab status` which runs wait for another process; skipped while a store is unreachable."""
         if self._away is None:
             try:
-                self._tracking.note_held(fingerprints)
+                self._tracking.note_lock_waits(fingerprints)
             except StoreUnreachable as away:
                 self._lose(away)
 

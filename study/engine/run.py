@@ -22,9 +22,9 @@ class Run:
     run_id: str = ""
     """MLflow run id; empty before the run is opened."""
     logged: set[int] = field(default_factory=set)
-    """Epochs that MLflow holds."""
+    """Epochs that are stored in MLflow."""
     epochs: list[AnyEpoch] = field(default_factory=list)
-    """What the worker that has it now has told."""
+    """Epochs that the current worker has reported."""
     device: str = ""
     reused: bool = False
     """Whether the training was already complete."""

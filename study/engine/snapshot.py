@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from ..stores import marks
+from ..stores import change_marks
 from ..stores.home import Home
 from ..stores.locks import holder
 from .overview import Overview, from_tree
@@ -47,26 +47,26 @@ def read_snapshot(home: Home, study: str) -> Overview | None:
         found = from_tree(tree["study"])
         if (
             home.stores is not None
-            or tree["stores"] != marks.identity(home)
+            or tree["stores"] != change_marks.identity(home)
             or found.driver != driver_here(home, study)
         ):
             return None
-        return found if found.driver or _same(tree, marks.content(home, study, found.experiment_id)) else None
+        return found if found.driver or _same(tree, change_marks.content(home, study, found.experiment_id)) else None
     except (OSError, ValueError, TypeError, KeyError, AttributeError, sqlite3.Error):
         return None
 
 
-def _same(tree: dict[str, Any], content: marks.Marks | None) -> bool:
+def _same(tree: dict[str, Any], content: change_marks.Marks | None) -> bool:
     return content is not None and tree["content"] == content
 
 
-def write_snapshot(home: Home, found: Overview, content: marks.Marks | None) -> None:
+def write_snapshot(home: Home, found: Overview, content: change_marks.Marks | None) -> None:
     """Write a study's snapshot; errors are ignored. `content`: of the stores, when they were read."""
     file = snapshot_file(home, found.name)
     beside = file.with_name(f".{file.name}.{os.getpid()}.tmp")
     with suppress(OSError):
         try:
-            tree = {"stores": marks.identity(home), "content": content, "study": found.as_tree()}
+            tree = {"stores": change_marks.identity(home), "content": content, "study": found.as_tree()}
             file.parent.mkdir(exist_ok=True)  # without parents: a missing home is not recreated
             beside.write_text(json.dumps(tree), encoding="utf-8")
             beside.replace(file)
@@ -74,8 +74,8 @@ def write_snapshot(home: Home, found: Overview, content: marks.Marks | None) -> 
             beside.unlink(missing_ok=True)
 
 
-def content_of(home: Home, study: str, experiment_id: str) -> marks.Marks | None:
-    """Return the marks of a study's content in the stores, None if unknown."""
+def content_of(home: Home, study: str, experiment_id: str) -> change_marks.Marks | None:
+    """Return the change marks of a study's content in the stores, None if unknown."""
     with suppress(OSError, sqlite3.Error):
-        return marks.content(home, study, experiment_id)
+        return change_marks.content(home, study, experiment_id)
     return None

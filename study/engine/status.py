@@ -25,7 +25,7 @@ from ..stores.heartbeat import TAG, known_driver
 from ..stores.home import Home
 from ..stores.locks import holder
 from ..stores.study_names import UnknownStudyError, require_store
-from .missing import find_missing
+from .missing_runs import find_missing
 from .overview import TROUBLES_KEPT, Best, Overview, RunningRun, best_settings, trouble
 from .snapshot import held_lines
 

@@ -16,11 +16,11 @@ from ..spec.config import StudyConfig
 from ..stores.heartbeat import TAG, Heartbeat
 from ..stores.home import Home
 from ..stores.urls import redact
+from .experiment_note import title_of, write_note
 from .facts import facts_of, tags_of, write_facts
 from .limits import CPU, GPU, kind
 from .mlflow_runs import CONTINUED_BY, MlflowRuns
 from .mlflow_writer import MlflowWriter
-from .note import title_of, write_note
 from .overview import trouble
 from .source_tags import source_tags
 from .views import views_of, write_views
@@ -94,7 +94,7 @@ class Tracking:
         before = self._client.get_run(self.parent_id).data.tags
         self.earlier_seconds = float(before.get(WALL, 0.0))
         if before.get(records.TAG_HELD):  # of a driver that was killed
-            self.note_held({})
+            self.note_lock_waits({})
         self._client.log_text(self.parent_id, redact(self._config.spec_text), records.SPEC_FILE)
         facts = facts_of(self._config)
         write_facts(self._client, self.parent_id, name, facts)
@@ -123,7 +123,7 @@ class Tracking:
             self._heartbeat.refuse_successor(self._config.study.name, self._sign())
             self._tag({TAG: self._heartbeat.next_tag(), WALL: self._wall()})
 
-    def note_held(self, fingerprints: Mapping[str, str]) -> None:
+    def note_lock_waits(self, fingerprints: Mapping[str, str]) -> None:
         """Record the fingerprints, by label, of runs that wait for another process."""
         self._tag({records.TAG_HELD: json.dumps(fingerprints) if fingerprints else ""})
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from ..spec.config import StudyConfig
 from .attributes import CONTINUES, LABEL, PRESET, RETRY_OF
-from .drawing import params_within_max_compute
 from .plan import RunPlan, search_label
+from .sampling import params_within_max_compute
 
 if TYPE_CHECKING:
     from optuna.study import Study

@@ -13,15 +13,15 @@ from ..spec.config import StudyConfig
 from ..spec.seed_groups import Results, is_over
 from .attributes import EXPERIMENT, LABEL, RESULT, STATE, SUPERSEDED, stored_results
 from .continuation import Continuation
-from .foreign import is_ours, notes_on
+from .ended_elsewhere import EndedElsewhere
+from .foreign_trials import is_ours, notes_on
 from .next_trial import TrialQueue
 from .optuna_study import freeze, open_study, refuse_other_direction
 from .plan import RunPlan
-from .taken import TakenTrials
+from .pruning import PruningDecisions
 from .tally import BestTrial, Tally
 from .trial_end import end_trial, runs_per_trial, trial_end
 from .trial_runs import planned_run, search_runs, seeds_of
-from .verdicts import Verdicts
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial, Trial
@@ -52,9 +52,9 @@ class Trials:
         """For trials that train seed by seed: the runs after the current one."""
         self._next_seeds: deque[RunPlan] = deque()
         """Next runs of started trials, which come before any new trial."""
-        self._taken = TakenTrials(storage)
-        self._verdicts = Verdicts(self._study, storage, self._taken)
-        self._queue = TrialQueue(self._study, storage, config, data_checksum, self._superseded, self._taken, self._live)
+        self._ended = EndedElsewhere(storage)
+        self._pruning = PruningDecisions(self._study, storage, self._ended)
+        self._queue = TrialQueue(self._study, storage, config, data_checksum, self._superseded, self._ended, self._live)
         self._reconcile()
         self._queue.fill()
 
@@ -142,7 +142,7 @@ class Trials:
             return []
         frozen = self._storage.get_trial(trial._trial_id)
         runs, results = self._runs(trial, frozen), stored_results(frozen)
-        self._verdicts.open(frozen)
+        self._pruning.open(frozen)
         if self._is_over(trial.number, results):  # the driver died after the trial's last run, before ending the trial
             self._end_trial(trial, results)
             self._drop(trial.number)
@@ -168,7 +168,7 @@ class Trials:
 
     def _is_over(self, number: int, results: Results) -> bool:
         """Whether a trial with these `results` is over: all runs ended or, seed by seed, one failed or was the last."""
-        stop = self._verdicts.stops_at(number, len(results))
+        stop = self._pruning.stops_at(number, len(results))
         one_by_one = self._config.goes_seed_by_seed
         return is_over(results, runs_per_trial(self._config), one_by_one=one_by_one, stop=stop)
 
@@ -186,14 +186,14 @@ class Trials:
             return False
         last = epoch.epoch >= self._config.method.epochs(plan.config)  # after it there is nothing to save
         trial, value = self._live[plan.trial], epoch.value
-        return self._verdicts.judge(trial, epoch.epoch, value, unasked=answered or last, answered=answered)
+        return self._pruning.judge(trial, epoch.epoch, value, unasked=answered or last, answered=answered)
 
     def judge_seed(self, plan: RunPlan, state: EndState, score: float | None) -> bool:
         """For trials that train seed by seed, report an ended run to the pruner; return whether the trial stops."""
         if not self._config.goes_seed_by_seed or state != "complete" or score is None:
             return False
         step = self._config.seeds.index(plan.seed) + 1
-        return self._verdicts.judge(self._live[plan.trial], step, score, unasked=step == len(self._config.seeds))
+        return self._pruning.judge(self._live[plan.trial], step, score, unasked=step == len(self._config.seeds))
 
     def end(self, plan: RunPlan, state: EndState, score: float | None) -> bool:
         """Write a run's end; the trial ends with its last run. Can be repeated after StoreUnreachable.
@@ -205,14 +205,14 @@ class Trials:
         stored = self._storage.get_trial(trial._trial_id)
         ended = stored.state.is_finished()
         if ended and not is_ours(stored):
-            self._taken.add(number)
-        with self._taken.noticing(number):
+            self._ended.add(number)
+        with self._ended.recording(number):
             if runs_per_trial(self._config) > 1 and not ended:
                 trial.set_user_attr(f"{RESULT}{plan.seed}", [state, score])
             self._results[number] = results
-            if (over := self._is_over(number, results)) and number not in self._taken:
+            if (over := self._is_over(number, results)) and number not in self._ended:
                 self._end_trial(trial, results, ended=ended)
-        if number in self._taken:
+        if number in self._ended:
             self._drop(number)
             self._queue.fill()
             return False
@@ -231,7 +231,7 @@ class Trials:
         self._tally.add_end(end, trial.user_attrs[LABEL], trial.params)
 
     def _drop(self, number: int) -> None:
-        self._verdicts.close(number)
+        self._pruning.close(number)
         for kept in (self._live, self._results, self._later_seeds):
             kept.pop(number, None)
 
@@ -266,7 +266,7 @@ class Trials:
     def _set_waiting(self, number: int, trial_id: int) -> None:
         from optuna.trial import TrialState
 
-        with self._taken.noticing(number):
+        with self._ended.recording(number):
             self._storage.set_trial_state_values(trial_id, TrialState.WAITING)
 
     def _every_trial(self) -> list[FrozenTrial]:

@@ -137,10 +137,10 @@ def views_of(kind: str, searched: Sequence[str] = (), means: bool = False, metri
 
 def _arm_means(metric: Metric) -> View:
     """Return the view of an ablation's summary runs."""
-    told = [shown.MEAN, shown.LOW, shown.HIGH, shown.DIFFERENCE, shown.DIFFERENCE_LOW, shown.DIFFERENCE_HIGH]
-    told += [shown.P, shown.P_ADJUSTED, shown.SEEDS, shown.DIVERGED]
+    shown_metrics = [shown.MEAN, shown.LOW, shown.HIGH, shown.DIFFERENCE, shown.DIFFERENCE_LOW, shown.DIFFERENCE_HIGH]
+    shown_metrics += [shown.P, shown.P_ADJUSTED, shown.SEEDS, shown.DIVERGED]
     tags = (records.TAG_ARM, shown.BASE, shown.VERDICT)
-    columns = (*(f"tags.`{name}`" for name in tags), *(f"metrics.`{name}`" for name in told))
+    columns = (*(f"tags.`{name}`" for name in tags), *(f"metrics.`{name}`" for name in shown_metrics))
     bars = {metric.with_unit("Means and differences"): (bar(shown.MEAN), bar(shown.DIFFERENCE))}
     order, rising = f"metrics.`{shown.MEAN}`", metric.better == "lower"
     return View(SUMMARY, "Arm summaries", order, columns, bars, role=records.ROLE_SUMMARY, rising=rising)
@@ -148,8 +148,8 @@ def _arm_means(metric: Metric) -> View:
 
 def _trial_means(state: str, metric: Metric) -> View:
     """Return the view of the summary runs of a search with several seeds a trial."""
-    told = (shown.SCORE, shown.MEAN, shown.LOW, shown.HIGH, shown.SEEDS, records.COMPUTE)
-    columns = (f"tags.`{records.TAG_TRIAL}`", state, *(f"metrics.`{name}`" for name in told))
+    shown_metrics = (shown.SCORE, shown.MEAN, shown.LOW, shown.HIGH, shown.SEEDS, records.COMPUTE)
+    columns = (f"tags.`{records.TAG_TRIAL}`", state, *(f"metrics.`{name}`" for name in shown_metrics))
     bars = {metric.with_unit("Means"): (bar(shown.MEAN), bar(shown.SCORE))}
     order, rising = f"metrics.`{shown.SCORE}`", metric.better == "lower"
     return View(SUMMARY, "Trial summaries", order, columns, bars, role=records.ROLE_SUMMARY, rising=rising)

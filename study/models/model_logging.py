@@ -71,11 +71,11 @@ def _save(path: Path, folder: Path, made: Any, run_id: str) -> None:
     import mlflow.pyfunc
     from mlflow.models import Model
 
-    told = Model(artifact_path=made.artifact_location, run_id=run_id, model_id=made.model_id, model_uuid=made.model_id)
+    model = Model(artifact_path=made.artifact_location, run_id=run_id, model_id=made.model_id, model_uuid=made.model_id)
     mlflow.pyfunc.save_model(
         str(path), python_model=str(CODE), artifacts={"model": str(folder)}, signature=signature(),
         code_paths=[str(Path(trainers.__file__).parent)], input_example=(example(folder), {"transductive": False}),
-        pip_requirements=[f"{package}=={version(package)}" for package in REQUIREMENTS], mlflow_model=told,
+        pip_requirements=[f"{package}=={version(package)}" for package in REQUIREMENTS], mlflow_model=model,
     )  # fmt: skip
 
 

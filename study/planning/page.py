@@ -41,7 +41,7 @@ def show_plan(
     import torch
 
     from trainers.data import load
-    from trainers.data.activity import activity
+    from trainers.data.loading_message import loading_message
 
     hours = parse_hours(budget) if budget else None
     if sd is not None and source is not None:
@@ -52,7 +52,7 @@ def show_plan(
         noise = noise_from_folder(source) if source else noise_from_store(home, config.study.name)
     torch.set_num_threads(config.execution.threads)
     with _telling() as tell:
-        tell(activity(config.data, home.data))
+        tell(loading_message(config.data, home.data))
         data = load(config.data, home.data)
     if noise and source and checksum_of(from_files(source)[1]) not in ("", data.checksum):
         noise = replace(noise, source=f"{noise.source}, a study of other data")

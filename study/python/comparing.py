@@ -83,18 +83,18 @@ def compare_results(
             records, notes = records_in_mlflow(mlflow, str(results), columns, found, where)
         except ReportError as error:
             raise ReportError(redact(str(error))) from None
-        source, told = f"experiment {results}", f"the MLflow experiment {results}"
+        source, description = f"experiment {results}", f"the MLflow experiment {results}"
     elif isinstance(results, Path | str):
         path = expanded(Path(results))
-        records, told = records_in_file(path, columns, found)
+        records, description = records_in_file(path, columns, found)
         source = path.name
     else:
         if not hasattr(results, "columns"):
             raise InputError(f"results: must be a pandas frame or a file, not {show(results)}")
-        records, source, told = records_in_frame(results, columns, found), "the frame", "a frame"
+        records, source, description = records_in_frame(results, columns, found), "the frame", "a frame"
     if where and mlflow is None:
         raise InputError(f"where = {show(where)}: only an MLflow experiment is filtered; leave it out")
-    info = compared(source, records, found, base, pairing, told, margin)
+    info = compared(source, records, found, base, pairing, description, margin)
     return Result(replace(info, notes=(*info.notes, *notes)), tuple(records))
 
 

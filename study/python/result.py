@@ -22,13 +22,13 @@ from trainers.errors import InputError
 from trainers.method import Config
 from trainers.paths import expanded
 
-from ..looking import looked
+from ..looks import looked
 from ..reporting import ReportChoices, report_of
 from ..results import load
 from ..spec.method_section import method_of
 from ..spec.searched_space import with_space
 from ..stores.home import Home, default_root
-from ..stores.reading import readable
+from ..stores.read_only import readable
 from ..stores.urls import shown
 
 if TYPE_CHECKING:

@@ -20,12 +20,12 @@ from trainers.paths import expanded
 from trainers.sections import Section
 
 from ..display import View, open_view
-from ..engine.trusting import with_trusted_version
-from ..looking import run_to_decision
+from ..engine.trusted_version import with_trusted_version
+from ..looks import run_to_decision
 from ..repair.retrying import retry_failed as set_back
 from ..spec.config import SpecError, StudyConfig
 from ..spec.families import refuse_underpowered
-from ..spec.objects import study_config
+from ..spec.from_python import study_config
 from ..spec.parsing import load_spec
 from ..stopping import StopSignals
 from ..stores.connect import open_mlflow
@@ -108,9 +108,9 @@ def run(
     if trust_version:
         config = with_trusted_version(config, place)
     with _view(progress, config, place) as view:
-        told = Callbacks(callbacks, view, stop)
-        last = run_to_decision(config, place, told, stop=stop)
-        told.raise_error()
+        observer = Callbacks(callbacks, view, stop)
+        last = run_to_decision(config, place, observer, stop=stop)
+        observer.raise_error()
     if last.interrupted:
         kept = "Progress is saved" if not last.unsaved else f"Not everything is saved: {last.unsaved}"
         raise KeyboardInterrupt(f'study "{config.study.name}" was stopped. {kept}. Repeat the same call to resume.')

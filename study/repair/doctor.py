@@ -13,7 +13,7 @@ from ..json_output import print_json
 from ..stores.home import Home
 from ..stores.locations import find_moved
 from ..stores.locks import DriverBusy, driver_lock
-from ..stores.reading import readable
+from ..stores.read_only import readable
 from ..text import plain_table, print_notes, say
 from .diagnosis import diagnose, fix_all
 from .disagreement import Disagreement

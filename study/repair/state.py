@@ -15,7 +15,7 @@ from trainers.checkpoint import CheckpointFolder
 from trainers.results import AnyEpoch, epochs_in
 
 from ..engine.attributes import RESULT, STATE, SUPERSEDED
-from ..engine.foreign import is_ours, notes_on
+from ..engine.foreign_trials import is_ours, notes_on
 from ..engine.journal import Journal
 from ..engine.plan import planned_runs
 from ..engine.rebuilding import Lost, find_lost

@@ -23,13 +23,13 @@ from trainers.paths import moved_to
 
 from .ablation_arms import compiled_ablation
 from .config import SpecError, StudyConfig
+from .duplicate_settings import problems_of
 from .method_section import read_method
 from .optuna_parts import WILCOXON, make_pruner, make_sampler
 from .renamed import renamed_settings, with_new_names
 from .rungs import late_rungs
 from .sections import Named, SpecFile
 from .seed_groups import FEWEST_SEEDS
-from .spelling import problems_of
 from .trained_by import trained_by_method
 from .trainer_section import Trainer, read_trainer
 

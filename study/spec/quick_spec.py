@@ -9,8 +9,8 @@ from trainers.errors import InputError
 from trainers.presets import PRESETS
 
 from .config import SpecError, StudyConfig
-from .given import given_line, refuse_twice
 from .parsing import parse_spec
+from .set_options import given_line, refuse_twice
 
 
 def quick_spec(

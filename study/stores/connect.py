@@ -16,11 +16,11 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 from ..processes import reach_loopback_directly
-from .advisory import advisory_lock
+from .advisory_lock import advisory_lock
 from .home import Home
 from .locations import update_locations
 from .locks import file_lock
-from .patience import StoreLost, StoreUnreachable, retry_while_locked
+from .outages import StoreLost, StoreUnreachable, retry_while_locked
 from .schema import mlflow_schema, optuna_schema
 from .sqlite_files import BUSY_SECONDS, ready, use_wal
 from .store_file import StoreFile

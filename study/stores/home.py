@@ -31,7 +31,7 @@ class Home:
     """Paths in the output folder; `root` is made absolute. Nothing is created until it is needed.
 
     Attributes:
-        stores: folder with copies of the SQLite stores to read instead of the home's own (`study.stores.reading`).
+        stores: folder with copies of the SQLite stores to read instead of the home's own (`study.stores.read_only`).
         given: URLs of "optuna" and "mlflow" that override the environment and `stores.toml`.
 
     Raises ValueError for a path with ?, # or %, or one that starts with an unknown ~user.

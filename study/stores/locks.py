@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from trainers.errors import MamlabError
-from trainers.locks import UNKNOWN, held, holder, take
+from trainers.locks import UNKNOWN, holder, locked, take
 
 from ..stopping import raise_if_stopped
 
@@ -23,7 +23,7 @@ class DriverBusy(MamlabError, RuntimeError):
 def file_lock(path: Path) -> Iterator[None]:
     """Hold the lock on `path`, waiting for another holder and naming it. Raises KeyboardInterrupt if stopped."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a", encoding="utf-8") as file, held(file, path, raise_if_stopped):
+    with path.open("a", encoding="utf-8") as file, locked(file, path, raise_if_stopped):
         yield
 
 

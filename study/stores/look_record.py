@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
-from reports.shown import Shown, shown_of
+from reports.recorded_looks import RecordedLook, recorded_look
 
 from .home import Home
 
@@ -21,12 +21,12 @@ class LookRecord:
         self.path = home.looks / f"{study}.jsonl"
         self._experiment_id = experiment_id
 
-    def read(self) -> tuple[Shown, ...]:
+    def read(self) -> tuple[RecordedLook, ...]:
         """Return the looks in order, one per set of seeds; incomplete lines are skipped."""
         found = [look for experiment, look in _looks_in(self.path) if experiment == self._experiment_id]
         return tuple({look.seeds: look for look in reversed(found)}.values())[::-1]
 
-    def add(self, look: Shown) -> None:
+    def add(self, look: RecordedLook) -> None:
         """Append a look and flush it to disk. Raises OSError."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         line = json.dumps({"experiment_id": self._experiment_id, **asdict(look)})
@@ -41,7 +41,7 @@ def holds_looks(path: Path) -> bool:
     return any(True for _ in _looks_in(path))
 
 
-def _looks_in(path: Path) -> Iterator[tuple[str, Shown]]:
+def _looks_in(path: Path) -> Iterator[tuple[str, RecordedLook]]:
     """Yield experiment id and look of each complete line."""
     try:
         lines = path.read_bytes().splitlines()
@@ -50,4 +50,4 @@ def _looks_in(path: Path) -> Iterator[tuple[str, Shown]]:
     for line in lines:
         with suppress(KeyError, TypeError, ValueError):
             tree = json.loads(line)
-            yield tree["experiment_id"], shown_of(tree)
+            yield tree["experiment_id"], recorded_look(tree)

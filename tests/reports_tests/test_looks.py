@@ -12,8 +12,8 @@ from scipy.stats import norm, t
 from reports.build import build_report
 from reports.data.files import read_files, write_files
 from reports.document import compose
+from reports.recorded_looks import RecordedLook
 from reports.records import Family, RunRecord, StudyInfo
-from reports.shown import Shown
 from reports.statistics.looks import error_rate, look_levels, undeclared_rate
 from reports.statistics.standing import complete_seeds, standing_of
 from reports.statistics.summary import Ablation, summarise_ablation
@@ -37,7 +37,7 @@ def runs(seeds: int, better: float = 0.05) -> list[RunRecord]:
 
 
 def found(seeds: int, *shown: int, **changes: object) -> Ablation:
-    looks = tuple(Shown(tuple(range(count)), INFO.looks) for count in shown)
+    looks = tuple(RecordedLook(tuple(range(count)), INFO.looks) for count in shown)
     return summarise_ablation(runs(seeds), replace(INFO, shown=looks, **changes))  # type: ignore[arg-type]
 
 
@@ -105,13 +105,13 @@ def later(seed: int, **changes: object) -> list[RunRecord]:
 
 def test_a_direction_is_that_of_the_look_that_decided_it() -> None:
     turned = later(8, metrics={**runs(1)[0].metrics, "test_accuracy": 0.1})
-    info = replace(INFO, shown=(Shown(tuple(range(8)), INFO.looks),))
+    info = replace(INFO, shown=(RecordedLook(tuple(range(8)), INFO.looks),))
     assert summarise_ablation(turned, info).comparisons[0].finding == "better at 8 seeds"
 
 
 def test_what_a_look_found_equivalent_stays_so_though_a_later_seed_diverges() -> None:
     lost = later(11, state="diverged", metrics={})
-    info = replace(INFO, margin=10.0, shown=(Shown(tuple(range(8)), INFO.looks, 10.0),))
+    info = replace(INFO, margin=10.0, shown=(RecordedLook(tuple(range(8)), INFO.looks, 10.0),))
     assert [c.verdict.equivalent for c in summarise_ablation(runs(8), info).comparisons] == [True, True]
     assert summarise_ablation(lost, info).comparisons[0].verdict.equivalent
 
@@ -130,21 +130,23 @@ def test_a_seed_is_complete_when_every_compared_arm_has_ended_and_a_gap_ends_the
 
 
 def test_undeclared_looks_are_said_with_their_rate() -> None:
-    free = replace(INFO, looks=(), shown=(Shown((0, 1, 2)), Shown(tuple(range(8))), Shown(tuple(range(16)))))
+    free = replace(
+        INFO, looks=(), shown=(RecordedLook((0, 1, 2)), RecordedLook(tuple(range(8))), RecordedLook(tuple(range(16))))
+    )
     headline = "".join(compose(runs(16), free).headline)
     assert "also looked at with 8 seeds, which was not declared" in headline
     assert "in about 8.3 % of such studies" in headline
-    assert "not declared" not in "".join(compose(runs(16), replace(free, shown=(Shown((0, 1, 2)),))).headline)
+    assert "not declared" not in "".join(compose(runs(16), replace(free, shown=(RecordedLook((0, 1, 2)),))).headline)
 
 
 def test_looks_or_a_margin_that_changed_after_a_look_are_said() -> None:
-    changed = replace(INFO, shown=(Shown(tuple(range(8)), (8, 16), 1.0),))
+    changed = replace(INFO, shown=(RecordedLook(tuple(range(8)), (8, 16), 1.0),))
     (remark,) = standing_of(runs(8), changed).remarks
     assert remark.startswith("When 8 seeds were shown, the spec declared looks [8, 16] and a margin of 1: what it")
 
 
 def test_a_published_report_carries_its_looks_and_is_made_again_with_them(tmp_path: Path) -> None:
-    info = replace(INFO, margin=1.0, shown=(Shown(tuple(range(8)), (8, 12, 16), 1.0),))
+    info = replace(INFO, margin=1.0, shown=(RecordedLook(tuple(range(8)), (8, 12, 16), 1.0),))
     page = build_report(runs(12), info, tmp_path)
     again, rows = read_files(tmp_path)
     assert (again.looks, again.margin, again.shown) == (info.looks, 1.0, info.shown)

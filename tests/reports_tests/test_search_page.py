@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from reports.build import build_report
-from reports.data.followers import fresh_in
+from reports.data.follow_up_results import fresh_in
 from reports.document import compose
 from reports.figures.compute import cost_plot, trial_noise
 from reports.origin import FreshSeeds, Origin, SearchedTrial

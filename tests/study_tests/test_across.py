@@ -13,7 +13,7 @@ from reports.document import compose
 from reports.records import TAG_REUSED_FROM
 from reports.statistics.summary import summarise_ablation
 from reports.verify import verify_documents
-from study.looking import decided
+from study.looks import decided
 from study.planning.page import plan_page
 from study.planning.plan import StudyPlan, family_plans
 from study.python.result import open_study

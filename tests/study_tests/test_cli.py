@@ -149,7 +149,9 @@ def test_only_errors_that_a_user_can_mend_are_shown_without_a_traceback(
 ) -> None:
     assert run(["ui", "--port", "0"]) == 2
     assert capsys.readouterr().err.startswith("error: ")
-    monkeypatch.setattr("study.engine.overviews.overviews", lambda home, tell: int("x"))  # a fault in a line of ours
+    monkeypatch.setattr(
+        "study.engine.read_overviews.overviews", lambda home, tell: int("x")
+    )  # a fault in a line of ours
     assert run(["status"]) == 1
     told = capsys.readouterr().err
     assert "Traceback" in told

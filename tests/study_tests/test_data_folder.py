@@ -8,7 +8,7 @@ import pytest
 from study.cli.main import run
 from study.spec.parsing import load_spec
 from trainers.data import DataError, ImageFolder, load
-from trainers.data.left_out import list_text, read_left_out, without
+from trainers.data.skip_list import list_text, read_left_out, without
 
 from .test_init import draw
 

@@ -10,9 +10,9 @@ from rich.console import Console
 
 from study.cli.outcome import print_result
 from study.cli.status import studies_table, study_page
-from study.engine.overviews import overview
 from study.engine.plan import StudyChanged, sampler_seed, search_label
 from study.engine.progress import StudyProgress
+from study.engine.read_overviews import overview
 from study.engine.status import read_study
 from study.repair.retrying import retry_failed
 from study.results import load

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from study.cli.main import run
-from study.stores.failures import explained
+from study.stores.system_errors import explained
 
 from .store_rows import fresh_home
 

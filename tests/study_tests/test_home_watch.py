@@ -16,10 +16,10 @@ from rich.console import Console
 
 from study.cli.outcome import _finish_safely, finish
 from study.engine import event_handler
-from study.engine.alike import cause
 from study.engine.home_watch import HomeAway, HomeWatch
+from study.engine.repeated_failures import cause
 from study.stores.home import Home
-from study.stores.patience import StoreUnreachable, retry_while_locked
+from study.stores.outages import StoreUnreachable, retry_while_locked
 from trainers.disk import disk_fault, naming, size_of
 
 from .store_rows import ablation, fresh_home, mlflow_runs, run

@@ -8,8 +8,8 @@ from PIL import Image
 
 from study.cli.init import TEMPLATES
 from study.cli.main import run
-from study.spec.given import load_given
 from study.spec.parsing import load_spec, parse_spec
+from study.spec.set_options import load_given
 from study.spec.trainable import refuse_untrainable
 from trainers.data import load
 from trainers.data.survey import survey

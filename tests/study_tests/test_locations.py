@@ -14,7 +14,7 @@ from study.stores.connect import open_mlflow
 from study.stores.home import Home
 from study.stores.locations import LocationError, find_moved
 from study.stores.locks import driver_lock
-from study.stores.reading import readable
+from study.stores.read_only import readable
 
 from .store_rows import fresh_home
 

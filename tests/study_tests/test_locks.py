@@ -22,7 +22,7 @@ from rich.console import Console
 
 import trainers.locks
 from study.cli.status import study_page
-from study.engine import held
+from study.engine import lock_waits
 from study.engine.progress import StudyProgress
 from study.engine.status import read_study
 from study.stores.home import Home
@@ -35,10 +35,10 @@ from .store_rows import ablation, fresh_home, run
 HOLD = """
 import sys, time
 from pathlib import Path
-from trainers.locks import held
+from trainers.locks import locked
 path = Path(sys.argv[1])
 path.parent.mkdir(parents=True, exist_ok=True)
-with path.open("a") as file, held(file, path):
+with path.open("a") as file, locked(file, path):
     print("held", flush=True)
     time.sleep(600)
 """
@@ -137,7 +137,7 @@ with StopSignals():
 def test_a_run_whose_training_another_process_holds_is_named_with_its_holder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(held, "NOTICE_SECONDS", 0.5)
+    monkeypatch.setattr(lock_waits, "NOTICE_SECONDS", 0.5)
     home, config = fresh_home(tmp_path), ablation({"a": "{}", "b": '{ "outer.lr" = 0.1 }'}, seeds=1, workers=1)
     assert run(config, home).finished
     more = ablation({"a": "{}", "b": '{ "outer.lr" = 0.1 }', "c": '{ "outer.lr" = 0.2 }'}, seeds=1, workers=1)

@@ -21,7 +21,7 @@ from study.engine.progress import StudyProgress
 from study.results import load
 from study.stores.connect import open_mlflow
 from study.stores.home import Home
-from study.stores.patience import StoreLost
+from study.stores.outages import StoreLost
 
 from .store_rows import ablation, check_stores, fresh_home, mlflow_runs, run
 

@@ -16,12 +16,12 @@ from study.cli.outcome import print_search
 from study.engine.driver import run_study
 from study.engine.plan import StudyChanged
 from study.engine.progress import StudyProgress
-from study.engine.trusting import with_trusted_version
+from study.engine.trusted_version import with_trusted_version
 from study.followup import promote, read_search
 from study.python.result import open_study
 from study.results import load
 from study.spec.config import SpecError, StudyConfig
-from study.spec.objects import study_config
+from study.spec.from_python import study_config
 from study.spec.parsing import load_spec, parse_spec
 from study.stopping import StopSignals
 from study.stores.home import Home

@@ -15,8 +15,8 @@ from PIL import Image
 from study.cli.main import run
 from study.engine.plan import StudyChanged, frozen_json, refuse_change
 from study.spec.config import SpecError
-from study.spec.given import load_given
 from study.spec.parsing import load_spec, parse_spec
+from study.spec.set_options import load_given
 from study.spec.writing import without_folder
 from study.stores.connect import open_mlflow
 from study.stores.home import Home

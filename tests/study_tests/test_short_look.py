@@ -18,7 +18,7 @@ from study.spec.config import SpecError, StudyConfig
 from study.spec.parsing import parse_spec
 from study.stores.connect import open_mlflow, open_optuna
 from study.stores.home import Home
-from study.stores.patience import StoreUnreachable
+from study.stores.outages import StoreUnreachable
 from tests.study_tests.store_rows import check_stores, fresh_home, optuna_trials, run, search, superseded
 from trainers.results import EpochResult
 

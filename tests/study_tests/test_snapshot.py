@@ -15,8 +15,8 @@ from reports.text import about
 from study.cli import status as pages
 from study.cli.main import run
 from study.engine.overview import Overview, RunningRun
-from study.engine.overviews import READING, overview, overviews
 from study.engine.progress import StudyProgress
+from study.engine.read_overviews import READING, overview, overviews
 from study.engine.snapshot import read_snapshot, snapshot_file
 from study.engine.status import read_study
 from study.spec.parsing import parse_spec

@@ -16,11 +16,10 @@ from typing import Any
 import pytest
 
 from study.engine.progress import StudyProgress
-from study.stores import advisory
-from study.stores.advisory import advisory_lock
+from study.stores.advisory_lock import advisory_lock
 from study.stores.connect import open_mlflow, open_optuna
 from study.stores.home import Home
-from study.stores.patience import StoreUnreachable, retry_while_locked
+from study.stores.outages import StoreUnreachable, retry_while_locked
 from study.stores.urls import redact, shown, store_addresses
 from study.workers.executors import LocalExecutor
 
@@ -222,7 +221,7 @@ def test_what_a_driver_that_died_in_an_outage_could_not_write_is_written_at_the_
 def test_who_waits_for_a_lock_of_the_server_says_so_and_who_holds_it(
     server: Postgres, home: Home, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(advisory, "NOTICE_SECONDS", 0.2)
+    monkeypatch.setattr("study.stores.advisory_lock.NOTICE_SECONDS", 0.2)
     with ThreadPoolExecutor() as pool:
         with advisory_lock(home.mlflow_url, "the store", print):
             waiting = pool.submit(open_mlflow, home)

@@ -16,7 +16,7 @@ from study.engine.tracking import Tracking
 from study.mlflow_ui.server import serving
 from study.stores.connect import open_mlflow
 from study.stores.home import Home
-from study.stores.patience import retry_while_locked
+from study.stores.outages import retry_while_locked
 from trainers.overrides import settings
 from trainers.results import EpochResult
 

@@ -17,7 +17,7 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from ..disk import naming
-from ..locks import held
+from ..locks import locked
 
 Floats = NDArray[np.float64]
 Bytes = NDArray[np.uint8]
@@ -46,7 +46,7 @@ def cached(path: Path, make: Callable[[], Arrays]) -> Arrays:
         lock = path.with_suffix(".lock").open("a")
     except OSError:
         return make()
-    with lock, held(lock, Path(lock.name)):
+    with lock, locked(lock, Path(lock.name)):
         if (arrays := _read(path)) is None:
             arrays = make()
             with suppress(OSError):

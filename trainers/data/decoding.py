@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from .arrays import Arrays, Bytes
+from .bit_depths import DepthError, deep, white_of
 from .config import DataError
-from .depths import DepthError, deep, white_of
 from .folders import listed
 from .pictures import PictureError, open_picture, prepare
 

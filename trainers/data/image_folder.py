@@ -21,9 +21,9 @@ from .classes import SPLITS, ClassData, ClassRange, Split
 from .config import DataError, ImageFolder
 from .decoding import decode_all, white_in
 from .folders import Classes, capped, listed, look
-from .left_out import read_left_out, without
-from .oddities import doubled, without_variation
 from .pictures import open_picture, prepare
+from .skip_list import read_left_out, without
+from .suspicious_images import doubled, without_variation
 
 FEWEST_IMAGES = 2  # one to learn from, one to ask for
 DECODER = 2
@@ -131,10 +131,10 @@ def _check(root: Path, splits: dict[Split, Classes], notes: Sequence[str]) -> No
             f"class {name} (split {split}) of {root} has {len(images)} images (.png, .jpg, .tif, ...)"
             for name, (split, images) in few.items()
         ]
-        told = [note for note in notes if note.partition(":")[0].removeprefix("class ") in few]
+        relevant = [note for note in notes if note.partition(":")[0].removeprefix("class ") in few]
         raise DataError(
             f"image_folder: {listed(lines, '; ')}, but needs at least {FEWEST_IMAGES}; add images or remove the folder"
-            + "".join(f"\n{note}" for note in capped(told))
+            + "".join(f"\n{note}" for note in capped(relevant))
         )
 
 

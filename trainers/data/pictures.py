@@ -14,8 +14,8 @@ from typing import IO, TYPE_CHECKING, Any, Literal, TypeVar
 import numpy as np
 
 from .arrays import Bytes
+from .bit_depths import COLOUR, DepthError, White, deep, eight_bits, white_of
 from .config import DataError
-from .depths import COLOUR, DepthError, White, deep, eight_bits, white_of
 
 if TYPE_CHECKING:
     from PIL.Image import Image

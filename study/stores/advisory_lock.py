@@ -11,7 +11,7 @@ from trainers.errors import InputError
 from trainers.locks import NOTICE_SECONDS, UNKNOWN
 
 from ..stopping import raise_if_stopped
-from .patience import is_unreachable, reason_of, retry_while_locked
+from .outages import is_unreachable, reason_of, retry_while_locked
 from .urls import redact
 
 ADVISORY_LOCK = 0x6D616D6C

@@ -12,7 +12,7 @@ from .journal import Journal, RunKey
 from .run import Run
 
 
-class Pending:
+class PendingEvents:
     """Events that wait to be written to the stores.
 
     If the journal cannot be written either, the next start recovers them from the checkpoints.

@@ -14,7 +14,7 @@ from ..spec.parsing import parse_spec
 from ..stores.connect import open_trials
 from ..stores.home import Home
 from .attributes import label_of, stored_results
-from .foreign import is_ours
+from .foreign_trials import is_ours
 from .plan import planned_runs, run_label
 
 if TYPE_CHECKING:

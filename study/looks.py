@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 from reports import records as names
+from reports.recorded_looks import RecordedLook
 from reports.records import RunRecord, StudyInfo
-from reports.shown import Shown
 from reports.statistics.standing import complete_seeds
 from reports.statistics.summary import Ablation, summarise_ablation
 
@@ -32,7 +32,7 @@ def looked(info: StudyInfo, records: Sequence[RunRecord], home: Home) -> StudyIn
     seeds = complete_seeds(records, info.families)
     if not seeds or any(one.seeds == seeds for one in shown):
         return replace(info, shown=shown)
-    look = Shown(seeds, info.looks, info.margin)
+    look = RecordedLook(seeds, info.looks, info.margin)
     try:
         record.add(look)
     except OSError as error:

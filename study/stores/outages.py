@@ -16,8 +16,8 @@ from typing import TypeVar
 from trainers.disk import DISK_ERRORS, chain
 from trainers.errors import MamlabError
 
-from .failures import open_files_hint
 from .sqlite_files import BUSY_SECONDS, StoreBroken, damaged, remedy_for
+from .system_errors import open_files_hint
 from .urls import redact
 
 T = TypeVar("T")

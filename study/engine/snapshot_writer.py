@@ -19,7 +19,7 @@ EVERY_SECONDS = 1.0
 """Shortest interval between two snapshots."""
 
 
-class Snapshots:
+class SnapshotWriter:
     """The snapshots of one study: renewed while it runs, and written once more at its end.
 
     Args:
@@ -46,7 +46,7 @@ class Snapshots:
         return Overview(
             progress.study, progress.kind, progress.experiment_id, progress.counts, progress.planned, tuple(rows),
             self._best(best), tuple(self._live.troubles), driver, progress.away,
-            held=tuple(held_lines(self._home, self._live.held)), notes=progress.notes,
+            held=tuple(held_lines(self._home, self._live.lock_waits)), notes=progress.notes,
             remaining=progress.remaining, metric=progress.metric, at=time.time(), reused=progress.reused,
         )  # fmt: skip
 

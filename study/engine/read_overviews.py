@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ..stores import marks
+from ..stores import change_marks
 from ..stores.home import Home
 from ..stores.study_names import require_store
 from .overview import Overview
@@ -15,7 +15,7 @@ READING = "Reading MLflow ..."
 
 def overviews(home: Home, tell: Callable[[str], None]) -> list[Overview]:
     """Return all studies of a home, newest first; `tell` reports slow steps. Raises UnknownStudyError if none."""
-    names = marks.studies(home)
+    names = change_marks.studies(home)
     found = [read_snapshot(home, name) for name in names or ()]
     if names and all(found):
         return [one for one in found if one]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .attributes import VERDICT
-from .taken import TakenTrials
+from .ended_elsewhere import EndedElsewhere
 
 if TYPE_CHECKING:
     from optuna.study import Study
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from ..stores.optuna_storage import SoleWriter
 
 
-class Verdicts:
+class PruningDecisions:
     """The last verdict on each open trial, and its reported steps."""
 
-    def __init__(self, study: Study, storage: SoleWriter, taken: TakenTrials) -> None:
-        self._study, self._storage, self._taken = study, storage, taken
+    def __init__(self, study: Study, storage: SoleWriter, ended_elsewhere: EndedElsewhere) -> None:
+        self._study, self._storage, self._ended_elsewhere = study, storage, ended_elsewhere
         self._last: dict[int, tuple[int, bool, dict[str, Any]]] = {}
         self._reported: dict[int, set[int]] = {}
 
@@ -50,7 +50,7 @@ class Verdicts:
         if judged != step:
             stop, notes = (False, {}) if unasked else self._ask(trial, step, value)
         stop = stop and not answered
-        with self._taken.noticing(number):
+        with self._ended_elsewhere.recording(number):
             if stop or notes or answered:
                 trial.set_user_attr(VERDICT, [step, stop, notes])
                 self._last[number] = (step, stop, notes)

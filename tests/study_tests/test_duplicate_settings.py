@@ -8,9 +8,9 @@ import pytest
 
 from study.cli.main import run as mamlab
 from study.spec.config import SpecError
-from study.spec.objects import study_config
+from study.spec.duplicate_settings import problems_of
+from study.spec.from_python import study_config
 from study.spec.parsing import load_spec, parse_spec
-from study.spec.spelling import problems_of
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ class _Wait:
     reported_holder: str = ""
 
 
-class HeldRuns:
+class LockWaits:
     """The waiting runs of a driver."""
 
     def __init__(self) -> None:

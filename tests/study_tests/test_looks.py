@@ -10,7 +10,7 @@ import pytest
 from reports.data.files import read_files
 from reports.statistics.summary import summarise_ablation
 from study.engine.progress import StudyProgress
-from study.looking import decided, looked, run_to_decision
+from study.looks import decided, looked, run_to_decision
 from study.python.result import open_study
 from study.reporting import report_from_store
 from study.results import load

@@ -14,7 +14,7 @@ from ..spec.config import StudyConfig
 from ..spec.seed_groups import group_value, is_over
 from .attributes import LABEL, OURS, PRESET, RESULT, RETRY_OF, STATE, STOPPED, VERDICT
 from .plan import run_attributes, search_label
-from .recorded import RecordedTrial
+from .recorded_trials import RecordedTrial
 from .trial_end import runs_per_trial, trial_end
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ..stores.optuna_storage import SoleWriter
 
 
-class Remaker:
+class TrialRebuilder:
     """Recreates the trials of one study, in order of number.
 
     Args:

@@ -12,10 +12,10 @@ from study.cli.demo import SPECS
 from study.cli.main import run
 from study.engine.progress import StudyProgress
 from study.spec.config import SpecError
-from study.spec.given import load_given
 from study.spec.parsing import load_spec
+from study.spec.set_options import load_given
 from trainers.data import Glyphs, ImageFolder
-from trainers.data.activity import activity
+from trainers.data.loading_message import loading_message
 from trainers.errors import InputError
 
 from . import store_rows
@@ -143,6 +143,6 @@ def test_what_reading_data_does_is_true(tmp_path: Path, glyphs_folder: Path) -> 
     for name in ("a/1.png", "a/2.JPG", "a/notes.txt", "b/3.png", ".hidden/4.png"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
-    assert activity(ImageFolder(path=tmp_path), tmp_path) == f"Reading 3 pictures of {tmp_path.name}"
-    assert activity(Glyphs(), glyphs_folder) == "Reading glyphs"
-    assert activity(Glyphs(), tmp_path) == "Drawing glyphs (once, about 20 s)"
+    assert loading_message(ImageFolder(path=tmp_path), tmp_path) == f"Reading 3 pictures of {tmp_path.name}"
+    assert loading_message(Glyphs(), glyphs_folder) == "Reading glyphs"
+    assert loading_message(Glyphs(), tmp_path) == "Drawing glyphs (once, about 20 s)"

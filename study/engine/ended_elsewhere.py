@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from ..stores.optuna_storage import SoleWriter
 
 
-class TakenTrials:
+class EndedElsewhere:
     """The numbers of these trials, recorded when Optuna rejects a write."""
 
     def __init__(self, storage: SoleWriter) -> None:
@@ -25,7 +25,7 @@ class TakenTrials:
         self._numbers.add(number)
 
     @contextmanager
-    def noticing(self, number: int) -> Iterator[None]:
+    def recording(self, number: int) -> Iterator[None]:
         """Within the block, a rejected write to trial `number` records it instead of raising."""
         from optuna.exceptions import UpdateFinishedTrialError
 

@@ -24,10 +24,10 @@ from trainers.sections import Section
 
 from .ablation_section import AblationSection
 from .config import SpecError, StudyConfig
+from .duplicate_settings import problems_in
 from .method_section import read_method
 from .parsing import parse_spec
 from .sections import BudgetSection, ExecutionSection, Named, StudySection
-from .spelling import problems_in
 from .trainer_section import Trainer, read_trainer
 from .writing import difference, trainer_table
 

@@ -6,12 +6,12 @@ import re
 
 from .run import Run
 
-ALIKE = 4
+MOST_REPEATED = 4
 """After this many, no more runs start."""
 FAILURES = ("failed", "out_of_memory")
 
 
-class Alike:
+class RepeatedFailures:
     """The latest ended runs, as long as all failed with the same error."""
 
     def __init__(self) -> None:
@@ -34,7 +34,7 @@ class Alike:
     @property
     def reached(self) -> str:
         """The message for the user if too many runs failed with the same error; else empty."""
-        if len(self._labels) < ALIKE:
+        if len(self._labels) < MOST_REPEATED:
             return ""
         return (
             f"{len(self._labels)} runs in a row failed with the same error ({', '.join(self._labels)}): {self._message}"

@@ -10,7 +10,7 @@ from .folders import hidden
 from .pictures import endings
 
 
-def activity(config: DataConfig, folder: Path) -> str:
+def loading_message(config: DataConfig, folder: Path) -> str:
     """Return what `load` is about to do, such as "Reading 848 pictures"; `folder` holds downloads and caches."""
     match config:
         case Glyphs():

@@ -8,7 +8,7 @@ from typing import Any
 
 
 @dataclass(frozen=True)
-class Shown:
+class RecordedLook:
     """One look: the complete `seeds` shown, and the looks and the margin (points) that the spec declared."""
 
     seeds: tuple[int, ...]
@@ -16,10 +16,10 @@ class Shown:
     margin: float | None = None
 
 
-def shown_of(tree: Mapping[str, Any]) -> Shown:
-    """Return a `Shown` from its JSON form. Raises TypeError, ValueError or KeyError for another form."""
+def recorded_look(tree: Mapping[str, Any]) -> RecordedLook:
+    """Return a `RecordedLook` from its JSON form. Raises TypeError, ValueError or KeyError for another form."""
     margin = tree.get("margin")
-    return Shown(
+    return RecordedLook(
         tuple(int(seed) for seed in tree["seeds"]),
         tuple(int(look) for look in tree.get("looks", ())),
         None if margin is None else float(margin),

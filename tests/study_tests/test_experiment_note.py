@@ -6,7 +6,7 @@ from pathlib import Path
 
 from mlflow import MlflowClient
 
-from study.engine.note import END, NOTE, title_of, write_note
+from study.engine.experiment_note import END, NOTE, title_of, write_note
 from study.engine.views import views_of
 
 EARLIER = (

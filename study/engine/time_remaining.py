@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass
-class Progress:
+class TimeEstimate:
     """Work done since this start of the driver."""
 
     epochs: int = 0

@@ -280,7 +280,7 @@ def test_the_wheel_holds_exactly_the_four_packages_and_the_entry_point(tmp_path:
         ("search_spaces", {"torch", "mlflow"}),
         ("reports.records", {"torch", "mlflow", "optuna"}),
         ("study.cli.main", {"torch", "mlflow", "optuna", "pandas", "matplotlib"}),
-        ("study.cli.space, study.cli.data_sheet, study.spec.given", {"torch", "mlflow", "optuna", "pandas", "scipy"}),
+        ("study.cli.space, study.cli.data_sheet, study.spec.set_options", {"torch", "mlflow", "optuna", "pandas", "scipy"}),
         ("study.repair.clean, study.repair.delete, study.mlflow_ui.server", {"torch", "scipy", "matplotlib"}),
         ("study.repair.doctor", {"scipy", "matplotlib"}),
         ("study.reporting, study.cli.verifying, study.python.comparing", {"torch"}),

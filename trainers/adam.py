@@ -23,13 +23,14 @@ class Adam:
 
     Attributes:
         lr: the outer learning rate of the next step, a scalar tensor changed in place.
+        float32_lr: whether torch's kernel accepts only float32 learning rates, as on a GPU.
     """
 
     def __init__(self, weights: dict[str, Tensor], outer: Outer) -> None:
         self._weights, self._outer = weights, outer
         one = next(iter(weights.values()))
-        self._reads_float32 = one.device.type == "cuda"  # torch's kernel accepts only this type of learning rate
-        exact = not self._reads_float32 or one.dtype == torch.float64
+        self.float32_lr = one.device.type == "cuda"
+        exact = not self.float32_lr or one.dtype == torch.float64
         self.lr = torch.full((), outer.lr, dtype=torch.float64 if exact else torch.float32, device=one.device)
         self._means = {name: torch.zeros_like(weight) for name, weight in weights.items()}
         self._squares = {name: torch.zeros_like(weight) for name, weight in weights.items()}
@@ -41,7 +42,7 @@ class Adam:
         moved = {name: weight for name, weight in self._weights.items() if weight.grad is not None}
         weights = list(moved.values())
         gradients = [weight.grad for weight in weights if weight.grad is not None]
-        if not self._reads_float32 or self.lr.dtype == torch.float32:
+        if not self.float32_lr or self.lr.dtype == torch.float32:
             self._adam(moved, weights, gradients, self.lr, self._outer.weight_decay)
             return
         change = [

@@ -32,7 +32,12 @@ from .tasks_at_once import evaluated_at_once, tasks_at_once
 
 @dataclass
 class TrainingRun:
-    """The state of one training: weights, optimiser, statistics, history, the best epochs."""
+    """The state of one training: weights, optimiser, statistics, history, the best epochs.
+
+    Attributes:
+        check_each_loss: whether each loss is checked as soon as it is computed, as on a CPU. Otherwise, losses are
+            checked at the end of the epoch, so that nothing waits for a GPU.
+    """
 
     config: TrainerConfig
     seed: int
@@ -54,10 +59,10 @@ class TrainingRun:
         self.optimizer = Adam(self.weights, config.outer)
         self.streams = {s: EpisodeStream(self.data, s, config.episodes, self.seed, dtype) for s in self.data.splits}
         self.at_once, self.evaluated_at_once = tasks_at_once(config, self.data), evaluated_at_once(config, self.data)
-        self._check_each_loss = device.type == "cpu"
+        self.check_each_loss = device.type == "cpu"
         self._shares, self._second_order = QueryShares(msl_weights(config, 0), device), second_order(config, 0)
         self._begun: int | None = None
-        self.graphed = GraphedStep(self._step) if pick_graphs(config) else None
+        self.graphed = GraphedStep(self.step) if pick_graphs(config) else None
 
     def epoch(self) -> EpochResult:
         """Train one epoch, validate, and keep the weights if they are among the k best."""
@@ -96,16 +101,16 @@ class TrainingRun:
         On a GPU, losses are read only at the end of the epoch; if one is not finite, the epoch is repeated and each
         loss is checked.
         """
-        start = None if self._check_each_loss else self._training_state()
+        start = None if self.check_each_loss else self._training_state()
         seen = []
         for iteration in range(self.config.budget.iterations):
             loss, accuracy = self.iterate(index, self._tasks(index, iteration))
-            if self._check_each_loss and not math.isfinite(loss):
+            if self.check_each_loss and not math.isfinite(loss):
                 raise self._diverged(index, iteration)
             seen.append(torch.stack([loss.double(), accuracy]))
         losses, accuracies = torch.stack(seen, 1).tolist()
         if start is not None and not all(map(math.isfinite, losses)):
-            self._check_each_loss = True
+            self.check_each_loss = True
             self._go_back(start)
             return self._train_epoch(index)
         return math.fsum(losses) / len(losses), math.fsum(accuracies) / len(accuracies)
@@ -118,9 +123,9 @@ class TrainingRun:
         """
         if index != self._begun:
             self._begin(index)
-        if self.graphed and not self._check_each_loss:
+        if self.graphed and not self.check_each_loss:
             return self.graphed((self._second_order, self._shares.counts), tasks)
-        return self._step(tasks)
+        return self.step(tasks)
 
     def _begin(self, index: int) -> None:
         """Set what changes with the epoch."""
@@ -128,7 +133,8 @@ class TrainingRun:
         self._shares.set(msl_weights(self.config, index))
         self.optimizer.lr.fill_(outer_lr(self.config, index))
 
-    def _step(self, tasks: TaskBatch) -> tuple[Tensor, Tensor]:
+    def step(self, tasks: TaskBatch) -> tuple[Tensor, Tensor]:
+        """Take one meta-step without a graph; see `iterate`, which sets what changes with the epoch."""
         self.statistics.forget()  # drop those of an interrupted step
         loss, accuracies = meta_gradient(
             self.learner,
@@ -141,7 +147,7 @@ class TrainingRun:
         )
         if self.config.outer.clip != "off":
             torch.nn.utils.clip_grad_value_(self.weights.values(), self.config.outer.clip)
-        if not self._check_each_loss or math.isfinite(loss):
+        if not self.check_each_loss or math.isfinite(loss):
             self.optimizer.step()
             self.statistics.update()
         return loss, accuracies.mean()

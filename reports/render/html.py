@@ -25,7 +25,12 @@ def to_html(report: Report) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters |= {"sort_key": _sort_key, "anchor": anchor, "downwards": _downwards, "breakable": _breakable}
+    environment.filters |= {
+        "sort_key": _sort_key,
+        "anchor": anchor,
+        "downwards": best_is_highest,
+        "breakable": _breakable,
+    }
     return environment.get_template("index.html.j2").render(report=report, inline=Markup)
 
 
@@ -39,8 +44,8 @@ def anchor(title: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-") or "section"
 
 
-def _downwards(title: str, metric: Metric | None) -> bool:
-    """Return whether the best value of a column is the highest: a first click puts it on top."""
+def best_is_highest(title: str, metric: Metric | None) -> bool:
+    """Return whether the highest value of a column is the best, so that a first click sorts it to the top."""
     words = title.lower()
     if metric is not None and (metric.heading.lower() in words or "difference" in words):
         return metric.better == "higher"

@@ -47,14 +47,15 @@ def conduct(config: StudyConfig, home: Home, console: Console, quiet: bool = Fal
         for note in last.notes:
             say(console, f"note: {note}")
         if not last.interrupted:
-            return _finish_safely(last, home, console)
+            return finish_safely(last, home, console)
     except KeyboardInterrupt:
         pass
-    _say_stopped(last, console)
+    print_stopped(last, console)
     return INTERRUPTED
 
 
-def _say_stopped(last: StudyProgress, console: Console) -> None:
+def print_stopped(last: StudyProgress, console: Console) -> None:
+    """Print that the study was stopped, what is saved, and how to resume."""
     if last.away:
         say(console, last.away)
     if last.unsaved:
@@ -67,7 +68,7 @@ def _say_stopped(last: StudyProgress, console: Console) -> None:
     say(console, f"Stopped. Progress is saved. Run the same command to resume.{kept}")
 
 
-def _finish_safely(last: StudyProgress, home: Home, console: Console) -> int:
+def finish_safely(last: StudyProgress, home: Home, console: Console) -> int:
     """Call `finish`; if only the report cannot be written (such as on a full disk), say so and return 1."""
     try:
         return finish(last, home, console)

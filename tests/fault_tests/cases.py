@@ -18,7 +18,7 @@ from study.spec.parsing import parse_spec
 from study.stores.home import Home
 from study.workers.executors import Executor
 from tests.study_tests.drivers import start
-from tests.study_tests.store_rows import LOADER, TRAINER, _workers, ablation, fresh_home, search
+from tests.study_tests.store_rows import LOADER, TRAINER, ablation, fresh_home, local_workers, search
 from tests.toy import toy_data
 from trainers.data.classes import ClassData
 from trainers.data.config import DataConfig
@@ -57,7 +57,7 @@ class Case:
     ) -> StudyProgress:
         """Run the study in this process, on workers that stay for the next call."""
         assert self.config.execution.workers != "auto"
-        workers = executor or _workers(self.config.execution.workers)
+        workers = executor or local_workers(self.config.execution.workers)
         return run_study(self.config, home, show, trainer=self.trainer, loader=self.loader, executor=workers)
 
     def start(self, home: Home) -> subprocess.Popen[bytes]:

@@ -16,7 +16,7 @@ from reports.figures.search import trial_curves
 from reports.links import arm_filters
 from reports.metric import Metric
 from reports.records import Factorial, ReportError, StudyInfo, Sweep
-from reports.render.html import _downwards, to_html
+from reports.render.html import best_is_highest, to_html
 from reports.render.latex import escape as latex
 from reports.render.latex import to_latex
 from reports.render.markdown import to_markdown
@@ -418,9 +418,9 @@ def test_a_first_click_puts_the_best_on_top_and_headings_can_be_linked() -> None
     places = re.findall(r"<nav[^>]*>(.*)</nav>", page)[0]
     assert re.findall(r'href="#([^"]+)"', places) == re.findall(r'<h2 id="([^"]+)"', page)
     loss = Metric("loss", better="lower", title="Loss")
-    assert not _downwards("Loss", loss)
-    assert not _downwards("Difference", loss)
-    assert not _downwards("Best validation", loss)
+    assert not best_is_highest("Loss", loss)
+    assert not best_is_highest("Difference", loss)
+    assert not best_is_highest("Best validation", loss)
 
 
 def test_a_latex_table_says_its_packages_and_is_only_shrunk() -> None:

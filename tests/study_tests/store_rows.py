@@ -107,7 +107,7 @@ def fresh_home(folder: Path) -> Home:
 
 
 @cache
-def _workers(slots: int) -> LocalExecutor:
+def local_workers(slots: int) -> LocalExecutor:
     """Return workers that serve all tests of a session: starting one takes seconds."""
     executor = LocalExecutor(slots, 1, _template() / "logs")
     atexit.register(executor.close)
@@ -123,7 +123,7 @@ def run(
 ) -> StudyProgress:
     """Run a study with the stand-in, on workers that stay for the next call."""
     assert config.execution.workers != "auto"
-    workers = executor or _workers(config.execution.workers)
+    workers = executor or local_workers(config.execution.workers)
     return run_study(config, home, show, trainer=trainer, loader=LOADER, executor=workers)
 
 

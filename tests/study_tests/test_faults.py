@@ -7,14 +7,17 @@ import signal
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from search_spaces import SearchSpace
 from study.engine.progress import StudyProgress
 from study.engine.status import read_study
 from study.engine.trials import Trials
+from study.spec.config import StudyConfig
 from study.spec.parsing import parse_spec
 from study.stores.connect import open_optuna
 from study.stores.home import Home
@@ -103,22 +106,34 @@ def test_status_says_that_a_study_whose_driver_was_killed_does_not_run(tmp_path:
     assert "running" not in dead.counts
 
 
+class DyingSpace(SearchSpace):
+    """Is interrupted in its second trial, after one parameter."""
+
+    def suggest(self, trial: Any, base: Any) -> Any:
+        if trial.number:
+            first = next(iter(self.dimensions))
+            self.dimensions[first].suggest(trial, first)
+            raise KeyboardInterrupt
+        return super().suggest(trial, base)
+
+
 @pytest.mark.parametrize("sampler", ["tpe", "qmc"])
 def test_a_driver_killed_while_it_draws_parameters_draws_the_same_again(tmp_path: Path, sampler: str) -> None:
     config = parse_spec(search(trials=3, workers=1).spec_text.replace('"tpe"', f'"{sampler}"'))
 
-    def after_one_trial(place: Path) -> Trials:
+    assert config.space is not None
+    dying = replace(config, space=DyingSpace(config.space.dimensions, fixed=config.space.fixed))
+
+    def after_one_trial(place: Path, config: StudyConfig) -> Trials:
         place.mkdir()
         trials = Trials(open_optuna(fresh_home(place)), config, "checksum")
         trials.end(trials.next()[0], "complete", 0.5)
         return trials
 
-    whole, broken = after_one_trial(tmp_path / "whole"), after_one_trial(tmp_path / "half")
+    whole, broken = after_one_trial(tmp_path / "whole", config), after_one_trial(tmp_path / "half", dying)
     calm = [whole.next()[0].params for _ in range(2)]
-    trial = broken._queue.next()
-    assert trial is not None
-    first = next(iter(calm[0]))
-    config.space.dimensions[first].suggest(trial, first)  # type: ignore[union-attr]
+    with pytest.raises(KeyboardInterrupt):
+        broken.next()
     again = Trials(open_optuna(Home(tmp_path / "half")), config, "checksum")
     assert [again.next()[0].params for _ in range(2)] == calm
     assert len({tuple(params.items()) for params in calm}) == 2

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from study.cli.outcome import _finish_safely, finish
+from study.cli.outcome import finish, finish_safely
 from study.engine import event_handler
 from study.engine.home_watch import HomeAway, HomeWatch
 from study.engine.repeated_failures import cause
@@ -142,7 +142,7 @@ def test_a_report_that_cannot_be_written_leaves_the_study_s_results_and_says_how
     home, config = fresh_home(tmp_path), ablation({"a": "{}", "b": '{ "outer.lr" = 0.1 }'}, seeds=2)
     last, out = run(config, home), StringIO()
     home.reports.write_text("a file where the folder of reports belongs")
-    assert _finish_safely(last, home, Console(file=out, width=400)) == 1
+    assert finish_safely(last, home, Console(file=out, width=400)) == 1
     assert "results are saved, but its report could not be written: " in out.getvalue()
     assert f"write the report with: mamlab report arms --home {home.root}" in out.getvalue()
 

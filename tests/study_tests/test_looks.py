@@ -30,7 +30,7 @@ def config(more: str = "looks = [6, 8]\nstop_early = true\nmargin = 1\n") -> Stu
 
 
 def run(spec: StudyConfig, home: Home) -> StudyProgress:
-    workers = store_rows._workers(2)
+    workers = store_rows.local_workers(2)
     return run_to_decision(
         spec, home, lambda _: None, trainer=store_rows.TRAINER, loader=store_rows.LOADER, executor=workers
     )

@@ -16,7 +16,7 @@ from rich.console import Console
 
 import study.engine.driver
 from study.cli.main import run as mamlab
-from study.cli.outcome import _say_stopped
+from study.cli.outcome import print_stopped
 from study.engine.progress import StudyProgress
 from study.results import load
 from study.stores.connect import open_mlflow
@@ -118,7 +118,7 @@ def test_a_stop_does_not_say_that_all_is_saved_while_neither_store_nor_journal_c
     )
     assert re.fullmatch(told, last.unsaved)
     with io.StringIO() as text:
-        _say_stopped(last, Console(file=text))
+        print_stopped(last, Console(file=text))
         assert f"Stopped. Not everything is saved: {last.unsaved}. Run the same command to resume" in text.getvalue()
     home.journal.unlink()
     (tmp_path / "aside.db").rename(home.mlflow_db)

@@ -28,7 +28,7 @@ from study.stores.home import Home
 from trainers.checkpoint import CheckpointFolder
 
 from .slope_method import Config
-from .store_rows import _workers, fresh_home, mlflow_runs, optuna_trials, outcomes
+from .store_rows import fresh_home, local_workers, mlflow_runs, optuna_trials, outcomes
 
 METHOD = "tests.study_tests.slope_method:METHOD"
 HEAD = f"""
@@ -64,7 +64,7 @@ def run(config: StudyConfig, home: Home, stop: StopSignals | None = None) -> Stu
         if stop is not None and sum(progress.counts.get(state, 0) for state in ("complete", "pruned")) >= 3:
             stop.count = 1
 
-    return run_study(config, home, show, executor=_workers(1), stop=stop)
+    return run_study(config, home, show, executor=local_workers(1), stop=stop)
 
 
 @pytest.fixture(scope="module")

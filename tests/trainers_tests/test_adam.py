@@ -41,7 +41,7 @@ def test_a_rate_that_the_kernel_would_round_keeps_its_precision() -> None:
     """As on a GPU in float64, where torch's kernel reads rates in float32."""
     ours, theirs = ({name: w.detach().double().requires_grad_() for name, w in weights().items()} for _ in range(2))
     mine = Adam(ours, OUTER)
-    mine._reads_float32 = True
+    mine.float32_lr = True
     other = torch.optim.Adam(list(theirs.values()), lr=0.01, betas=(0.8, 0.95), weight_decay=0.1)
     for step in range(5):
         other.param_groups[0]["lr"] = 0.01 / (3 + step)

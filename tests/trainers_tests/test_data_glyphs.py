@@ -62,7 +62,7 @@ def test_accented_letters_ligatures_and_digits_are_not_plain_letters() -> None:
 
 
 def test_letters_that_look_alike_when_turned_or_in_another_script_are_near_and_others_are_not() -> None:
-    faces = [Face(path) for path in glyphs._font_files()[:1]]
+    faces = [Face(path) for path in glyphs.font_files()[:1]]
     distance = glyphs.look_distance(faces, [ord(c) for c in "OОΟᑌᑎᑐbqEM"])
     latin, cyrillic, greek, up, down, right, b, q, e, m = range(10)
     assert max(distance[latin, cyrillic], distance[latin, greek]) == 0
@@ -126,7 +126,7 @@ def test_nearest_neighbour_on_pixels_is_far_from_perfect_and_from_chance(data: C
 def test_a_letter_is_drawn_alike_alone_and_among_others(data: ClassData) -> None:
     one = data.splits["val"][3]
     letter = ord(unicodedata.lookup(one.name))
-    alone = glyphs.draw(letter, [Face(path) for path in glyphs._font_files()])
+    alone = glyphs.draw(letter, [Face(path) for path in glyphs.font_files()])
     assert (alone == data.images[one.first : one.first + 20, 0].numpy()).all()
 
 

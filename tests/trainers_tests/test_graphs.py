@@ -36,13 +36,13 @@ CONFIGS: dict[str, tuple[int, dict[str, Any]]] = {  # with the graphs that a tra
 
 def start(settings: dict[str, Any]) -> TrainingRun:
     run = TrainingRun(toy_config(**{"budget": {"iterations": ITERATIONS}, "precision": "float64", **settings}), 0, DATA)
-    run._check_each_loss = False  # as on a GPU
+    run.check_each_loss = False  # as on a GPU
     return run
 
 
 def graphed(settings: dict[str, Any], baked: Callable[[TrainingRun], Sequence[Tensor]] = lambda run: ()) -> TrainingRun:
     run = start(settings)
-    run.graphed = GraphedStep(run._step, lambda: lambda: EmulatedGraph(baked(run)))
+    run.graphed = GraphedStep(run.step, lambda: lambda: EmulatedGraph(baked(run)))
     return run
 
 
@@ -50,7 +50,7 @@ def numbers(run: TrainingRun) -> list[Tensor]:
     """Train to the end; return losses and accuracies, weights, statistics and what the optimiser keeps."""
     epochs = [run.epoch() for _ in range(run.config.budget.epochs)]
     scores = [torch.tensor([e.train_loss, e.train_accuracy, e.val_loss, e.val_accuracy]) for e in epochs]
-    state = run._training_state()
+    state = run.state()
     parts = [state["weights"], state["statistics"], *state["optimizer"].values()]
     return scores + [value for part in parts for value in part.values()]
 
@@ -112,7 +112,7 @@ class Unrecordable(EmulatedGraph):  # type: ignore[no-untyped-call]
 def test_a_training_that_cannot_be_recorded_goes_on_without_and_says_why() -> None:
     settings = CONFIGS["all components"][1]
     run = start(settings)
-    run.graphed = GraphedStep(run._step, lambda: Unrecordable)
+    run.graphed = GraphedStep(run.step, lambda: Unrecordable)
     with pytest.warns(RuntimeWarning, match=r"cannot be recorded as a CUDA graph \(operation not permitted"):
         found = numbers(run)
     assert same(numbers(start(settings)), found)
@@ -121,9 +121,9 @@ def test_a_training_that_cannot_be_recorded_goes_on_without_and_says_why() -> No
 
 def test_a_step_that_reads_a_number_off_the_device_cannot_be_recorded() -> None:
     run = graphed({})
-    run._check_each_loss = True  # then each loss is read
+    run.check_each_loss = True  # then each loss is read
     with pytest.raises(RuntimeError, match="_local_scalar_dense"):
-        EmulatedGraph().record(lambda: run._step(run._tasks(0, 0)))
+        EmulatedGraph().record(lambda: run.step(run._tasks(0, 0)))
 
 
 def test_an_epoch_that_diverges_is_gone_through_again_without_graphs() -> None:

@@ -249,7 +249,7 @@ def test_an_epoch_that_nobody_watched_names_the_same_divergence() -> None:
         run = TrainingRun(
             toy_config(lslr="on", outer={"lr": 1e6}, precision="float32", budget={"iterations": 30}), 0, DATA
         )
-        run._check_each_loss = looks
+        run.check_each_loss = looks
         with pytest.raises(Diverged) as caught:
             run.epoch()
         found.append(str(caught.value))

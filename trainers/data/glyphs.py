@@ -37,7 +37,7 @@ SHARES = {"val": 0.1, "test": 0.2}
 
 def load(folder: Path) -> ClassData:
     """Return the data set; it is drawn once (about 20 s) and kept in `folder`."""
-    paths = _font_files()
+    paths = font_files()
     digest = hashlib.sha256(repr(RECIPE).encode())
     for path in paths:
         digest.update(path.read_bytes())
@@ -52,7 +52,8 @@ def load(folder: Path) -> ClassData:
     return ClassData("glyphs", torch.from_numpy(stored["images"][:, None]), splits)
 
 
-def _font_files() -> list[Path]:
+def font_files() -> list[Path]:
+    """Return the fonts that come with matplotlib, in the order of `FACES`."""
     import matplotlib
 
     folder = Path(matplotlib.get_data_path()) / "fonts" / "ttf"

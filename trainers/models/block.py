@@ -92,7 +92,7 @@ class BlockPass:
         dz = self._conv(self._x, dkernel)
         if dx is not None:
             dz += self._conv(dx, self._kernel)
-        self._dxh, self._dz_xh, _ = self._norm_gradient(dz, torch.ones_like(self._gamma))
+        self._dxh, self._dz_xh, _ = self._norm_gradient(dz, None)
         self._dxh_pooled = self._pool_like(self._dxh)
         return self._relu(self._dxh_pooled * self._conv.by_channel(self._gamma))
 
@@ -141,8 +141,10 @@ class BlockPass:
         images, channels, *sides = self._pooled.shape
         return flat.gather(1, where).view(images, *sides, channels).permute(0, 3, 1, 2)
 
-    def _norm_gradient(self, g: Tensor, gamma: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Return gamma P(g) / sd, and each channel's sums of g xh and of g."""
+    def _norm_gradient(self, g: Tensor, gamma: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
+        """Return gamma P(g) / sd, and each channel's sums of g xh and of g; a gamma of None is 1."""
+        if gamma is None and g.is_cuda:  # whose kernel needs one
+            gamma = torch.ones_like(self._gamma)
         g, z = self._conv.channels_second(g), self._conv.channels_second(self._z)
         to_z, to_gamma, to_beta = _aten.native_batch_norm_backward(
             g, z, gamma, None, None, self._mean, self._rsd, True, EPS, [True, True, True]

@@ -97,12 +97,12 @@ def _refuse_own_value(path: str, arm: Arm) -> None:
 
 
 def _not_everywhere(path: str, plans: Mapping[Any, Plan]) -> list[str]:
-    """Return which arms are missing at some values, so that their change cannot be told."""
+    """Return notes on arms that are missing at some values, so that their change is unknown."""
     everywhere = {arm.name for found in plans.values() for arm in found.arms}
     found = []
     for value, plan in plans.items():
         if missing := sorted(everywhere - {arm.name for arm in plan.arms}):
-            found.append(f"at {path} = {value} there is no {', '.join(missing)}: whether that changes cannot be told")
+            found.append(f"at {path} = {value} there is no {', '.join(missing)}, so its change is unknown")
     return found
 
 

@@ -93,7 +93,7 @@ def test_members_of_an_evil_zip_are_read_in_memory_and_written_nowhere(tmp_path:
             archive.writestr(name, picture())
     found = pictures(home, "images_background")
     assert [decode(one, Omniglot()).shape for one in found] == [(28, 28)] * len(found)
-    assert [one.name for one in found] == ["0001_02.png"]  # names with ".." are passed over, as hidden ones are
+    assert [one.name for one in found] == ["0001_02.png"]  # names with ".." are skipped, as hidden ones are
     assert sorted(file.name for file in tmp_path.rglob("*")) == ["data", "images_background.zip"]
     assert not list(tmp_path.parent.glob("outside"))
 

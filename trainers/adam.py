@@ -1,6 +1,6 @@
 """The outer optimiser: torch's Adam, called as a function.
 
-The class `torch.optim.Adam` loads torch's compiler when it is made: 1.8 CPU seconds and 900 modules for each worker.
+Creating the class `torch.optim.Adam` loads torch's compiler: 1.8 CPU seconds and 900 modules for each worker.
 """
 
 from __future__ import annotations

@@ -79,7 +79,7 @@ class CheckpointFolder:
                 state = _read(file)
                 if state is not None:
                     return state
-                warnings.warn(f"{file} is damaged and was passed over", RuntimeWarning, stacklevel=2)
+                warnings.warn(f"{file} is damaged and was skipped", RuntimeWarning, stacklevel=2)
                 file.replace(file.with_suffix(".damaged"))
         return None
 

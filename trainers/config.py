@@ -1,7 +1,7 @@
-"""TrainerConfig: what a MAML++ training is, one frozen and validated tree of settings.
+"""TrainerConfig: the settings of a MAML++ training, as one frozen and validated tree.
 
-A `TrainerConfig` never holds a setting without effect: typed in, such a setting is an error;
-`trainers.overrides.normalise` drops it instead and says so.
+A `TrainerConfig` never contains a setting without effect: if a user sets one, it is an error;
+`trainers.overrides.normalise` drops it instead and reports it.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from .sections import Settings
 class TrainerConfig(Settings):
     """Everything that determines a training's numbers except the seed, the data and the machine.
 
-    The defaults are plain second-order MAML with the sizes of the released Omniglot configs; see
-    `trainers.presets` for named configs. Raises InputError, naming the setting and for an unknown one the nearest name,
-    for a wrong or unknown setting and for one that can have no effect beside the others.
+    The defaults are plain second-order MAML with the sizes of the released Omniglot configs; see `trainers.presets` for
+    named configs. Raises InputError for an invalid setting, an unknown one (with the nearest name), and one that has no
+    effect in combination with the others.
     """
 
     @model_validator(mode="after")

@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 DISK_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.ESTALE, errno.EIO})
-"""Error numbers of a disk that is full, read-only or temporarily gone."""
+"""Error numbers of a disk that is full, read-only or temporarily unavailable."""
 _GONE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.EPERM, errno.ENXIO, errno.ENODEV, errno.ENOTCONN})
-"""Of a folder that was unmounted or moved; elsewhere they say other things."""
+"""Error numbers of a folder that was unmounted or moved; elsewhere they have other causes."""
 
 
 class DiskError(OSError):
@@ -21,7 +21,7 @@ class DiskError(OSError):
 
 @contextmanager
 def naming(file: Path, size: int = 0) -> Iterator[None]:
-    """Give an OSError from inside the name of `file` if it has none, and how many bytes were to be written. Raises
+    """Add the name of `file` to an OSError in the block if it has none, and the number of bytes to be written. Raises
     DiskError.
     """
     try:
@@ -33,7 +33,7 @@ def naming(file: Path, size: int = 0) -> Iterator[None]:
 
 
 def chain(error: BaseException | None) -> Iterator[BaseException]:
-    """Yield `error`, what it was raised from, and so on."""
+    """Yield `error`, its cause, the cause of that, and so on."""
     while error is not None:
         yield error
         error = error.__cause__ or error.__context__
@@ -50,5 +50,5 @@ def disk_fault(error: BaseException, folders: Iterable[Path]) -> OSError | None:
 
 
 def size_of(error: OSError) -> int:
-    """Return how many bytes were to be written, 0 if that is not known."""
+    """Return the number of bytes that were to be written, 0 if unknown."""
     return int(getattr(error, "size", 0))

@@ -35,7 +35,7 @@ class Diverged(NotFinite):
 
 @torch.no_grad()
 def locate(learner: Learner, weights: Weights, tasks: TaskBatch) -> tuple[int, str]:
-    """Return the inner step and the first layer (or weight) that is not finite, going through the tasks in order."""
+    """Return the inner step and the first layer (or weight) that is not finite, checking the tasks in order."""
     if name := _first_not_finite(weights):
         return 0, name
     for task in tasks.split(1):

@@ -39,14 +39,14 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
 
 
 def unknown(what: str, word: str, known: Iterable[str]) -> str:
-    """Return "unknown WHAT; did you mean X? (known: ...)", with the guess left out when nothing looks alike."""
+    """Return "unknown WHAT; did you mean X? (known: ...)", without the guess if no known name is similar."""
     names = list(known)
     guess = nearest(word, names)
     return f"unknown {what}{f'; did you mean {guess}?' if guess else ''} (known: {', '.join(names)})"
 
 
 def show(value: Any) -> str:
-    """Return `value` as a spec file would write it, shortened; tables and lists are only named."""
+    """Return `value` as a spec file would write it, shortened; tables and lists are only called by their kind."""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, dict):
@@ -89,7 +89,7 @@ def _line(path: str, found: list[tuple[str, Any, bool]]) -> str:
 
 
 def _phrase(item: Any, path: list[str], model: type[BaseModel] | None, field: FieldInfo | None) -> tuple[str, bool]:
-    """Return what the value must be, and whether that is a whole sentence already."""
+    """Return what the value must be, and whether that is already a complete sentence."""
     kind, context = item["type"], item.get("ctx", {})
     if kind == "extra_forbidden":
         return unknown("key", path[-1], model.model_fields if model else ()), True
@@ -124,10 +124,10 @@ def _unquoted(text: str) -> str:
 def _walk(
     location: tuple[int | str, ...], root: type[BaseModel], extra: bool
 ) -> tuple[list[str], type[BaseModel] | None, FieldInfo | None]:
-    """Return the path without what pydantic adds for unions, the model that holds its last key, and that key's field.
+    """Return the path without the parts that pydantic adds for unions, the model of its last key, and that key's field.
 
-    A location names the class or the tag of a union's branch between the keys; those are not keys of the model
-    they stand in, and pick the branch.
+    Between the keys, a location contains the class or tag of a union's branch; these are not keys, but select the
+    branch.
     """
     path: list[str] = []
     branches: list[type[BaseModel]] = [root]

@@ -54,17 +54,17 @@ def evaluate(
     queries: Sequence[Queries] = (),
     first: int = 0,
 ) -> dict[Queries, list[Scores]]:
-    """Score `tasks` tasks of `stream`, from number `first` on: for each way to normalise queries, by ensembles of the
-    first 1, 2, ... members.
+    """Score `tasks` tasks of `stream`, starting with number `first`: for each normalisation mode of queries, by
+    ensembles of the first 1, 2, ... members.
 
     Args:
         learner: network and config.
-        members: what predicts, best first; an ensemble is the mean of its members' logits.
+        members: the weights that predict, best first; an ensemble is the mean of its members' logits.
         stream: the tasks.
-        tasks: how many.
+        tasks: number of tasks.
         at_once: number of tasks computed together.
-        queries: how queries are normalised; none: the config's. All members and norm_modes share what was learned of a
-            task.
+        queries: normalisation modes of queries; default: the config's. Adaptation to a task is computed once for all
+            members and modes.
         first: number of the first task.
     """
     norm_modes = queries or (learner.config.norm.queries,)

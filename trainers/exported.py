@@ -1,7 +1,7 @@
-"""An exported model: a folder with `model.safetensors` and `config.json`, all that is needed to classify.
+"""An exported model: a folder with `model.safetensors` and `config.json`, which are sufficient to classify.
 
-No pickle: tensors are safetensors, everything else is JSON. Both files are written beside their place and renamed; the
-second holds the checksum of the first, so that a folder is whole, or says that it is not.
+It contains no pickle: tensors are safetensors, everything else is JSON. Both files are written under a temporary name
+and renamed; the second contains the checksum of the first, so an incomplete folder is detected.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ from .paths import expanded
 from .sections import Section
 
 BESIDE = ".tmp"
-"""Suffix of a file while it is written."""
+"""Suffix of a file that is being written."""
 FORMAT = 1
-"""Of the files; raised when an older reader could not make sense of them."""
+"""Version of the file format; increased when older versions could not read it."""
 WEIGHTS_FILE = "model.safetensors"
 CONFIG_FILE = "config.json"
 
@@ -73,7 +73,7 @@ class ExportedModel:
 
     @property
     def ways(self) -> int:
-        """N: the most classes that it can tell apart."""
+        """N: the maximum number of classes that it can distinguish."""
         return self.config.episodes.ways
 
     @property
@@ -82,8 +82,8 @@ class ExportedModel:
         return Learner(self.config, Conv4(self.config, self.preparation.channels, self.preparation.size))
 
     def write(self, folder: Path) -> None:
-        """Write the two files into `folder`, which is made. Raises ModelError if there is anything but an earlier
-        export in it, OSError.
+        """Write the two files into `folder`, which is created. Raises ModelError if it contains anything but an earlier
+        export, OSError.
         """
         _refuse_foreign(folder)
         content = save(self._tensors())
@@ -151,7 +151,7 @@ def _group(tensors: Weights, name: str) -> Weights:
 
 
 def _misfit(tensors: Weights, model: ExportedModel) -> str:
-    """Return the first tensor that the model's network does not have, lacks, or has in another shape; empty if there is
+    """Return the first tensor that the model's network does not have, lacks, or has in another shape; "" if there is
     none.
     """
     learner = model.learner
@@ -181,7 +181,7 @@ def _contents(folder: Path, text: str) -> _Contents:
 
 
 def _refuse_foreign(folder: Path) -> None:
-    """Raise ModelError if `folder` is a file, or holds anything but the two files of an earlier export."""
+    """Raise ModelError if `folder` is a file, or contains anything but the two files of an earlier export."""
     if folder.exists() and not folder.is_dir():
         raise ModelError(f"{folder} is a file; name a folder")
     there = sorted(folder.iterdir()) if folder.is_dir() else []
@@ -193,7 +193,7 @@ def _refuse_foreign(folder: Path) -> None:
 
 
 def is_export(folder: Path) -> bool:
-    """Return whether the `config.json` in `folder` is an export's; any model's folder may have a file of that name."""
+    """Return whether the `config.json` in `folder` is from an export; other models may have a file of that name."""
     try:
         _contents(folder, (folder / CONFIG_FILE).read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, ModelError):
@@ -202,7 +202,7 @@ def is_export(folder: Path) -> bool:
 
 
 def _write(files: Mapping[str, bytes], folder: Path) -> None:
-    """Write each file whole or not at all."""
+    """Write each file completely or not at all."""
     for name, content in files.items():
         beside = folder / f"{name}{BESIDE}"
         try:
@@ -216,7 +216,7 @@ def _write(files: Mapping[str, bytes], folder: Path) -> None:
 
 
 def _write_new(files: Mapping[str, bytes], folder: Path) -> None:
-    """Make the folder with all its files, or none."""
+    """Create the folder with all its files, or not at all."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{folder.name}", suffix=BESIDE, dir=folder.parent) as place:
         made = Path(place) / "model"

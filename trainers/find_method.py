@@ -1,4 +1,6 @@
-"""Methods by name: "module:name", or what a package registers under the entry-point group `mamlab.methods`."""
+"""Finds methods by name: "module:name", or a name that a package registers under the entry-point group
+`mamlab.methods`.
+"""
 
 from __future__ import annotations
 
@@ -24,22 +26,22 @@ NEEDED = ("name", "version", "config", "components", "metric", "epochs", "load",
 
 
 def find_method(use: str) -> KnownMethod:
-    """Return the method that `use` names; empty for MAML++.
+    """Return the method that `use` names; MAML++ if it is empty.
 
-    Its module is imported from the folders of imports, the current folder and those of `also_from`. Raises InputError
-    for a name that is none, a module that cannot be imported, or an object that is no method.
+    Its module is imported from the import paths, the current folder and the folders of `also_from`. Raises InputError
+    for an invalid name, a module that cannot be imported, or an object that is not a method.
     """
     return MAMLPP if not use else _found(address_of(use))
 
 
 def also_from(folder: Path) -> None:
-    """Let modules of methods be imported from `folder`, here and in workers."""
+    """Allow modules of methods to be imported from `folder`, here and in workers."""
     if str(folder) not in sys.path:
         sys.path.append(str(folder))
 
 
 def address_of(use: str) -> str:
-    """Return "module:name" for what a spec file says under [method] use. Raises InputError."""
+    """Return "module:name" for the value of [method] use in a spec file. Raises InputError."""
     if ":" in use:
         if not ADDRESS.fullmatch(use):
             raise InputError(f'method.use = {show(use)}: must be "module:NAME", such as "my_project.methods:METHOD"')
@@ -79,7 +81,7 @@ def _found(address: str) -> KnownMethod:
 
 
 def _problems(own: Any) -> list[str]:
-    """Return what an object lacks that a method has, a line each."""
+    """Return what an object lacks to be a method, one message per problem."""
     found = [f"{name} is missing; see docs/methods.md" for name in NEEDED if not hasattr(own, name)]
     if found:
         return found
@@ -100,6 +102,6 @@ def _problems(own: Any) -> list[str]:
 
 
 def _models_in(model: type[BaseModel]) -> list[type[BaseModel]]:
-    """Return the model and those of its fields, at any depth."""
+    """Return the model and the models of its fields, at any depth."""
     inner = (part for field in model.model_fields.values() for part in models_of(field.annotation))
     return [model, *(one for part in inner for one in _models_in(part))]

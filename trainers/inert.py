@@ -12,7 +12,7 @@ from .sections import CA, DA, LSLR, MSL, Settings, resolve
 
 @dataclass(frozen=True)
 class Inert:
-    """A setting without effect: its dotted `path`, why, and the `value` that means the same."""
+    """A setting without effect: its dotted `path`, the reason, and the `value` that is equivalent."""
 
     path: str
     reason: str
@@ -25,7 +25,7 @@ class Inert:
 
 
 def inert_settings(config: Settings) -> list[Inert]:
-    """List the settings of `config` that are not at their neutral value and yet change no number.
+    """List the settings of `config` that are not at their neutral value but change no number.
 
     For example, with one inner step there are no steps to weight (MSL) and no step axis (LSLR, BNWB), and BNRS has no
     effect if no query is normalised with running statistics.

@@ -123,6 +123,6 @@ class Method(Protocol):
 
         All randomness comes from `seed`. What `checkpoint.load` returns is where to go on: then the first epoch that
         is yielded is the one after it. A method that saves nothing begins again, and its epochs that are known
-        already are passed over. With `test` the best epoch is measured on test data, once, at the end.
+        already are skipped. With `test` the best epoch is measured on test data, once, at the end.
         """
         ...

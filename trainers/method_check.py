@@ -1,4 +1,4 @@
-"""`mamlab method check`: what a method promises, tried on short trainings."""
+"""`mamlab method check`: tests a method's contract on short trainings."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from .results import AnyEpoch, AnyResult
 
 TIMES = ("epoch_seconds", "seconds", "tasks_per_second")
 LATE = 0.9
-"""A first epoch that arrives after this share of a training's time was not sent when it ended."""
+"""If the first epoch arrives after this share of a training's time, it was not yielded when it ended."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One row of the contract: whether it `holds` (None: not tried), and what was seen or is lost without it."""
+    """One row of the contract: whether it `holds` (None: not tested), and what was observed, or its consequence."""
 
     name: str
     holds: bool | None
@@ -35,7 +35,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class _Seen:
-    """What a training gave, without times; `first` is the share of its epochs' time that the first one took."""
+    """Results of a training, without times; `first` is the share of the total time at which the first epoch arrived."""
 
     epochs: tuple[dict[str, float], ...]
     result: dict[str, Any]
@@ -47,9 +47,8 @@ class _Seen:
 
 
 def check_method(method: KnownMethod, settings: Tree, data: Any) -> Iterator[Finding]:
-    """Try the contract on trainings of `settings` (laid over the method's own `short` ones) on `data`; yield each row.
-
-    What the trainings raise, but for what a row expects, is raised.
+    """Test the contract on trainings with `settings` (merged into the method's own `short` ones) on `data`; yield each
+    row. Exceptions of the trainings are raised, except those that a row expects.
     """
     tree = merge(getattr(method.own, "short", {}), settings)
     config = method.normalise(tree)[0]
@@ -121,7 +120,7 @@ def _same(whole: _Seen, again: _Seen) -> Finding:
     if whole.numbers == again.numbers:
         return Finding(name, True, "")
     told = _difference(whole, again)
-    return Finding(name, False, f"{told}: draw everything from `seed`, or trainings cannot be told by their settings")
+    return Finding(name, False, f"{told}: draw everything from `seed`, so that settings and seed determine a training")
 
 
 def _difference(one: _Seen, other: _Seen) -> str:

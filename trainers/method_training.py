@@ -1,4 +1,4 @@
-"""A training of a method that is not MAML++: its epochs are counted, timed and kept, and sent again after a stop."""
+"""Trains a method other than MAML++: counts, times and saves its epochs, and yields them again after a stop."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from .results import AnyEpoch, MethodEpoch, MethodResult, epochs_in
 
 
 class MethodError(MamlabError, TypeError):
-    """A method does not do as the contract says; the message has what it did."""
+    """A method violates the contract; the message says how."""
 
 
 class KeptState:
-    """What a method keeps beside the epochs of its training."""
+    """The state that a method saves, beside the epochs of its training."""
 
     def __init__(self, state: Mapping[str, Any] | None) -> None:
         self.state = state
 
     def load(self) -> Mapping[str, Any] | None:
-        """Return what was saved last; None at a new start."""
+        """Return the last saved state; None at a new start."""
         return self.state
 
     def save(self, state: Mapping[str, Any]) -> None:
-        """Keep a state, which is written with the next epoch."""
+        """Set the state that is written with the next epoch."""
         self.state = dict(state)
 
 
@@ -40,9 +40,8 @@ def train_method(
 ) -> Generator[AnyEpoch, None, MethodResult]:
     """Train `config` as `trainers.training.train` trains MAML++: each epoch is saved before it is yielded.
 
-    Started again, it first yields the epochs that are saved; a finished training is not trained again, unless it was
-    not tested and shall be. Raises NotFinite for a value that is none, MethodError for what the contract does not
-    allow.
+    When restarted, it first yields the saved epochs. A finished training is not repeated, unless a test is requested
+    that was not done. Raises NotFinite for a value that is not finite, MethodError for a violation of the contract.
     """
     saved: Mapping[str, Any] = checkpoint.load() or {"history": []}
     history, kept = epochs_in(saved), KeptState(saved.get("state"))
@@ -59,7 +58,7 @@ def _rest(
     method: KnownMethod, config: Config, training: Generator[Epoch, None, Outcome], history: list[AnyEpoch],
     kept: KeptState, checkpoint: CheckpointFolder,
 ) -> Generator[AnyEpoch, None, Outcome]:  # fmt: skip
-    """Yield the epochs that are not in `history` yet, each added to it and saved."""
+    """Yield the epochs that are not in `history` yet; each is added to it and saved."""
     number, began = len(history) if kept.state is not None else 0, time.perf_counter()
     while True:
         try:
@@ -71,7 +70,7 @@ def _rest(
         number += 1
         if number > method.epochs(config):
             raise MethodError(f"{method.address}: train yields more epochs than epochs(config) = {number - 1} says")
-        if number <= len(history):  # it kept nothing, and began again
+        if number <= len(history):  # it saved nothing, and started again
             continue
         history.append(_epoch(method, number, found, time.perf_counter() - began))
         checkpoint.save(number, {"history": _trees(history), "state": kept.state})

@@ -1,6 +1,6 @@
 """Merges overrides into a `TrainerConfig`, and flattens a config into settings.
 
-`normalise` turns overrides (a preset, an arm, a sample) into a `TrainerConfig` and says what it dropped.
+`normalise` turns overrides (a preset, an arm, a sample) into a `TrainerConfig` and returns what it dropped.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ Tree = dict[str, Any]
 
 
 def merge(base: Mapping[str, Any], *overrides: Mapping[str, Any]) -> Tree:
-    """Return `base` with `overrides` laid over it; keys are nested tables or dotted paths, later ones win.
+    """Return `base` updated with `overrides`; keys are nested tables or dotted paths, later ones win.
 
-    A component that is "off" or "on" below becomes a table when an override sets one of its settings.
+    A component that is "off" or "on" in `base` becomes a table if an override sets one of its settings.
     """
     tree: Tree = {}
     for layer in (base, *overrides):
@@ -48,10 +48,10 @@ def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 def normalise(
     tree: Mapping[str, Any], typed: Mapping[str, Any] | None = None
 ) -> tuple[TrainerConfig, tuple[Inert, ...]]:
-    """Return the config that `tree` describes, without its inert settings, and what was dropped.
+    """Return the config that `tree` describes, without its inert settings, and the dropped settings.
 
-    `typed` holds the settings that a user wrote with their own hands (a part of `tree`): one of these
-    that is inert raises ValueError. Raises `pydantic.ValidationError` for anything else that is wrong.
+    `typed` contains the settings that the user wrote (a part of `tree`): if one of them is inert, ValueError is raised.
+    Raises `pydantic.ValidationError` for any other problem.
     """
     dropped: list[Inert] = []
     while True:
@@ -66,15 +66,15 @@ def normalise(
 
 
 def typed_among(found: Iterable[Inert], typed: Mapping[str, Any]) -> list[Inert]:
-    """Return those of the inert settings that a user typed, themselves or a setting of the inert component."""
+    """Return the inert settings that a user wrote, directly or through a setting of an inert component."""
     written = [path for path, value in flatten(merge(typed)).items() if value != "off"]
     return [inert for inert in found if any(f"{path}.".startswith(f"{inert.path}.") for path in written)]
 
 
 def settings(config: TrainerConfig) -> dict[str, Any]:
-    """Return every setting of `config` by dotted path: the flat parameters of a run's record.
+    """Return every setting of `config` by dotted path: the flat parameters in a run's record.
 
-    A component that is on stands there as "on", beside its own settings.
+    A component that is on appears as "on", in addition to its own settings.
     """
     return flat_settings(config.model_dump(), COMPONENTS)
 

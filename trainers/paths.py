@@ -8,7 +8,7 @@ from .errors import InputError
 
 
 def expanded(path: Path) -> Path:
-    """Return `path` with the folder of the user that a leading ~ names. Raises ValueError if there is no such user."""
+    """Return `path` with a leading ~ expanded to the user's home directory. Raises ValueError for an unknown user."""
     try:
         return path.expanduser()
     except RuntimeError:
@@ -16,6 +16,6 @@ def expanded(path: Path) -> Path:
 
 
 def moved_to(folder: Path, path: Path) -> Path:
-    """Return the absolute `path`, if it lies in the working folder, as if it had been given in `folder`."""
+    """Return the absolute `path`; if it is inside the current folder, as if it had been given relative to `folder`."""
     here = Path.cwd()
     return folder / path.relative_to(here) if path.is_relative_to(here) else path

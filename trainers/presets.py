@@ -38,7 +38,7 @@ PRESETS: dict[str, str] = {
     "mamlpp_released": "MAML++ as its released configs really ran: no derivative-order annealing, short MSL, "
     "100 epochs, no cosine annealing on Mini-ImageNet",
 }
-"""Preset name -> what it is, for the command line."""
+"""Preset name -> description, for the command line."""
 
 _PAPER: Tree = {
     "msl": {"schedule": "linear", "epochs": 0.1},
@@ -77,10 +77,9 @@ _OVERRIDES: dict[str, dict[str, Tree]] = {
 def preset(name: str, size: str = "omniglot") -> Tree:
     """Return the overrides of the preset `name` at `size`, a new nested dict.
 
-    MSL's length is given nowhere in the paper; the released configs' 10 of 100 epochs are taken. Their inner rate
-    is 0.1 at both sizes, because nothing reads the key that says 0.01.
-
-    Raises ValueError, naming the nearest, for an unknown name or size.
+    The paper does not give MSL's length; the released configs' 10 of 100 epochs are used. Their inner learning rate is
+    0.1 at both sizes, because their code does not read the key that says 0.01. Raises ValueError, naming the nearest
+    name, for an unknown name or size.
     """
     if not isinstance(name, str) or name not in PRESETS:
         raise InputError(f'preset = "{name}": {unknown("preset", str(name), PRESETS)}')

@@ -1,8 +1,8 @@
-"""Addressed randomness: every random draw depends only on its address, not on earlier draws.
+"""Keyed random numbers: every draw depends only on its key, not on earlier draws.
 
-A `Source` is keyed by an address such as ``(seed, "train", iteration, task)``; the same address gives the same
-numbers on every machine and in every order of use. Only the raw 64-bit words of NumPy's Philox (Salmon et al. 2011,
-"Parallel random numbers: as easy as 1, 2, 3") are used: NumPy keeps those fixed between versions.
+A `Source` is created from a key such as ``(seed, "train", iteration, task)``; the same key gives the same numbers on
+every machine and in every order of use. Only the raw 64-bit words of NumPy's Philox (Salmon et al. 2011, "Parallel
+random numbers: as easy as 1, 2, 3") are used, which NumPy keeps stable between versions.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ Key = int | str
 
 
 class Source:
-    """A stream of random words at one address."""
+    """A stream of random words for one key."""
 
     def __init__(self, *address: Key) -> None:
         digest = hashlib.sha256(repr(address).encode()).digest()

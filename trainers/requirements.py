@@ -9,7 +9,9 @@ from .data.classes import ClassData
 
 
 def check(config: TrainerConfig, data: ClassData) -> None:
-    """Raise ValueError (DataError for what the data lack) if `config` cannot be trained on `data` on this machine."""
+    """Raise ValueError (DataError if the data are insufficient) if `config` cannot be trained on `data` on this
+    machine.
+    """
     require(data, config.episodes.ways, config.episodes.shots, config.episodes.queries)
     pick_dtype(config), pick_device(config), pick_graphs(config)
     height, width = data.images.shape[-2:]

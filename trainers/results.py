@@ -36,7 +36,7 @@ class EpochResult:
 
     @property
     def value(self) -> float:
-        """What a search judges."""
+        """The value that a search optimises."""
         return self.val_accuracy
 
     @property
@@ -77,7 +77,7 @@ class TrainResult:
 
     @property
     def value(self) -> float:
-        """What a search judges: of the best epoch."""
+        """The value that a search optimises: that of the best epoch."""
         return self.best_val_accuracy
 
     @property
@@ -88,7 +88,7 @@ class TrainResult:
 
 @dataclass(frozen=True)
 class MethodEpoch:
-    """What one epoch of another method gave: its metric `name` on validation data, and what else it shows."""
+    """Result of one epoch of another method: its metric `name` on validation data, and further numbers."""
 
     epoch: int
     name: str
@@ -105,7 +105,7 @@ class MethodEpoch:
 
 @dataclass(frozen=True)
 class MethodResult:
-    """What a whole training of another method gave, by its metric `name`: the best epoch, and what was tested."""
+    """Result of a whole training of another method, by its metric `name`: the best epoch, and test results."""
 
     name: str
     best_epoch: int
@@ -126,5 +126,5 @@ AnyResult = TrainResult | MethodResult
 
 
 def epochs_in(state: Mapping[str, Any]) -> list[AnyEpoch]:
-    """Return the epochs that a checkpoint holds."""
+    """Return the epochs in a checkpoint's state."""
     return [MethodEpoch(**tree) if "value" in tree else EpochResult(**tree) for tree in state["history"]]

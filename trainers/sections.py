@@ -230,7 +230,7 @@ def _switch(settings: type[Section]) -> BeforeValidator:
 
 
 class Settings(Section):
-    """All settings of a training, each checked alone; `trainers.config.TrainerConfig` checks them together."""
+    """All settings of a training, each validated alone; `trainers.config.TrainerConfig` validates them together."""
 
     episodes: Episodes = Episodes()
     model: Model = Model()

@@ -11,18 +11,20 @@ from .config import TrainerConfig
 from .data.classes import ClassData
 
 CACHED = 4 * 2**20
-"""Bytes of the largest activation of the tasks computed together on a CPU: more fall out of its caches."""
+"""Maximum size in bytes of the largest activation of tasks computed together on a CPU; larger ones do not fit into its
+caches.
+"""
 GPU_MEMORY = 8 * 2**30
-"""Bytes that the tasks computed together may take on a GPU, about; on a small or a shared card less."""
+"""Approximate bytes that tasks computed together may use on a GPU; less on a small or shared one."""
 
 
 def _gpu_memory(device: torch.device) -> float:
-    """Return the bytes that tasks computed together may take: of the card no more than this process's share."""
+    """Return the bytes that tasks computed together may use: at most this process's share of the GPU."""
     return min(GPU_MEMORY, 0.8 * torch.cuda.get_device_properties(device).total_memory * gpu_share())
 
 
 def gpu_share() -> float:
-    """Return the part of its GPU that this process may use: all of it, unless MAMLAB_GPU_SHARE says less (0 to 1)."""
+    """Return the share of its GPU that this process may use: 1, unless MAMLAB_GPU_SHARE sets less (0 to 1)."""
     try:
         share = float(os.environ.get("MAMLAB_GPU_SHARE", "1"))
     except ValueError:
@@ -31,8 +33,8 @@ def gpu_share() -> float:
 
 
 def tasks_at_once(config: TrainerConfig, data: ClassData) -> int:
-    """Return how many tasks are trained together: ``tasks_at_once``, or as many as the caches or a GPU hold, at least
-    1.
+    """Return the number of tasks trained together: ``tasks_at_once``, or as many as fit into the caches or the GPU, at
+    least 1.
     """
     if config.tasks_at_once != "auto":
         return min(config.tasks_at_once, config.episodes.tasks)
@@ -47,7 +49,7 @@ def tasks_at_once(config: TrainerConfig, data: ClassData) -> int:
 
 
 def evaluated_at_once(config: TrainerConfig, data: ClassData) -> int:
-    """Return how many tasks are evaluated together: twice as many as in training, whose steps are kept.
+    """Return the number of tasks evaluated together: twice as many as in training, which must keep its steps.
 
     On a GPU, as many as fit in memory if ``tasks_at_once`` is "auto".
     """
@@ -60,6 +62,6 @@ def evaluated_at_once(config: TrainerConfig, data: ClassData) -> int:
 
 
 def _pixels(config: TrainerConfig, data: ClassData) -> float:
-    """Return the numbers of block 0's output for one image of each class of a task."""
+    """Return the number of outputs of block 0 for one image of each class of a task."""
     shrink = 1.0 if config.model.downsample == "max_pool" else 0.25
     return data.images.shape[-1] ** 2 * config.episodes.ways * config.model.filters * shrink

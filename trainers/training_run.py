@@ -1,4 +1,4 @@
-"""One training in progress: weights, optimiser and statistics, an epoch at a time, saved and restored."""
+"""One training in progress: weights, optimiser and statistics; trains epoch by epoch, can be saved and restored."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ class TrainingRun:
         """Take one meta-step of epoch `index` (from 0) on `tasks`; return loss and accuracy before it, scalars on the
         device, to be read before the next call.
 
-        Where each loss is looked at, as on the CPU, one that is not finite leaves the weights as they are.
+        If each loss is checked, as on a CPU, a loss that is not finite leaves the weights unchanged.
         """
         if index != self._begun:
             self._begin(index)
@@ -128,7 +128,7 @@ class TrainingRun:
         return self.step(tasks)
 
     def _begin(self, index: int) -> None:
-        """Set what changes with the epoch."""
+        """Set the values that change with the epoch."""
         self._begun, self._second_order = index, second_order(self.config, index)
         self._shares.set(msl_weights(self.config, index))
         self.optimizer.lr.fill_(outer_lr(self.config, index))
@@ -204,7 +204,9 @@ class TrainingRun:
         }
 
     def final_state(self) -> State:
-        """Return what is kept of a finished training: its history, the k best epochs' weights, the test's outcome."""
+        """Return what is stored of a finished training: its history, the weights of the k best epochs, the test
+        results.
+        """
         return {
             "history": [asdict(epoch) for epoch in self.history],
             "best": [vars(snapshot) for snapshot in self.best],

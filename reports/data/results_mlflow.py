@@ -44,10 +44,10 @@ def records_in_mlflow(
     _refuse_unknown(experiment, known, columns)
     rows = [Row(f"run {run.info.run_name} ({run.info.run_id[:8]})", _values(run, columns)) for run in known]
     without, running = len(ended) - len(known), len(live)
-    notes = [f"{_many(without)} without {columns.arm} {_was(without)} passed over"] * bool(without)
-    notes += [
-        f"{_many(running)} that {'has' if running == 1 else 'have'} not ended {_was(running)} passed over"
-    ] * bool(running)
+    notes = [f"{_many(without)} without {columns.arm} {_was(without)} skipped"] * bool(without)
+    notes += [f"{_many(running)} that {'has' if running == 1 else 'have'} not ended {_was(running)} skipped"] * bool(
+        running
+    )
     source = f"experiment {experiment}"
     return records_of(source, read_values(source, rows, columns), metric), notes
 

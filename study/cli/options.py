@@ -32,7 +32,7 @@ TrustOption = Annotated[
     bool,
     typer.Option(
         "--trust-version",
-        help="Go on with a \\[method] whose source has changed, and whose version has not.",
+        help="Resume with a \\[method] whose source has changed but whose version has not.",
     ),
 ]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress display; print only the result.")]

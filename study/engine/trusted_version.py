@@ -1,4 +1,4 @@
-"""--trust-version: what a method's earlier source has trained counts as trained, where its version is the same."""
+"""--trust-version: reuses what an earlier source of a method has trained, if its version is the same."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ def with_trusted_version(config: StudyConfig, home: Home) -> StudyConfig:
         return config
     note = (
         f"--trust-version: the source of {config.method.address} has changed since version"
-        f" {config.method.own.version} first trained here; what it trained counts as trained, and new trainings are"
-        " taken for the same"
+        f" {config.method.own.version} first trained here; its earlier trainings are reused, and new ones count as"
+        " the same"
     )
     return replace(config, trained_by=found, trusted=config.trained_by, notes=(*config.notes, note))
 

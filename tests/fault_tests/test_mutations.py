@@ -151,6 +151,6 @@ def test_a_checkpoint_that_would_run_code_is_passed_over(tmp_path: Path) -> None
     folder = CheckpointFolder(tmp_path)
     folder.save(1, {"history": [{"epoch": 1}]})
     (tmp_path / "epoch-000002.ckpt").write_bytes(hashlib.sha256(payload).digest() + payload)
-    with pytest.warns(RuntimeWarning, match="damaged and was passed over"):
+    with pytest.warns(RuntimeWarning, match="damaged and was skipped"):
         assert folder.load() == {"history": [{"epoch": 1}]}
     assert not (tmp_path / "ran").exists()

@@ -340,8 +340,8 @@ def test_an_mlflow_experiment_of_another_program_is_compared(store: str, capsys:
     ]  # fmt: skip
     assert [one["difference"] for one in found["comparisons"]] == pytest.approx(wanted["difference"].tolist())
     assert found["notes"] == [
-        "1 run without tags.variant was passed over",
-        "1 run that has not ended was passed over",
+        "1 run without tags.variant was skipped",
+        "1 run that has not ended was skipped",
     ]
     assert [one["reason"].rpartition(": ")[2] for one in found["excluded"]] == ["no value of rmse"]
 

@@ -36,7 +36,7 @@ def test_all_that_is_wrong_with_a_folder_is_said_at_once(here: Path, capsys: pyt
     said = capsys.readouterr()
     assert "leaves: 12 classes, 43 pictures" in said.out
     assert "smallest class" in said.out
-    assert "note: class class 4: 1 file passed over (.txt)" in said.out
+    assert "note: class class 4: 1 file skipped (.txt)" in said.out
     assert said.out.count("cannot be read: ") == 2
     assert "class 3/1.png" in said.out
     assert "class 3/2.png" in said.out

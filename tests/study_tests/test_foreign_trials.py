@@ -1,4 +1,4 @@
-"""Another tool writes the same Optuna study: what it ended is passed over, what it wishes for is trained, nothing
+"""Another tool writes the same Optuna study: what it ended is skipped, what it wishes for is trained, nothing
 crashes.
 """
 

@@ -81,7 +81,7 @@ def test_a_trained_cell_whose_file_is_damaged_is_trained_again_and_says_so(tmp_p
     first = events(job(tmp_path))
     final = tmp_path / "cell" / "final.ckpt"
     final.write_bytes(final.read_bytes()[:-1])
-    with pytest.warns(RuntimeWarning, match="final.ckpt is damaged and was passed over"):
+    with pytest.warns(RuntimeWarning, match="final.ckpt is damaged and was skipped"):
         again = events(job(tmp_path))
     assert again[0] == Started(reused=False, device="cpu")
     assert [event.result.val_accuracy for event in again[1:4]] == [event.result.val_accuracy for event in first[1:4]]

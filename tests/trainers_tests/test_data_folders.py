@@ -129,18 +129,18 @@ def all_alike(root: Path) -> None:
 
 
 SAID: dict[Callable[[Path], None], tuple[int, tuple[str, ...]]] = {
-    other_endings: (32, ("class class00: 3 files passed over (2 .heic, 1 no ending)",)),
+    other_endings: (32, ("class class00: 3 files skipped (2 .heic, 1 no ending)",)),
     only_hidden: (27, ()),
     dead: (
         27,
         (
-            "the folder d: 1 file passed over (dead links: class99)",
-            "class class00: 1 file passed over (dead links: 9.png)",
+            "the folder d: 1 file skipped (broken links: class99)",
+            "class class00: 1 file skipped (broken links: 9.png)",
         ),
     ),
-    subfolder: (27, ("class class00: 5 files passed over (in its folder more)",)),
-    masks: (27, ("class class00: 3 files passed over (in its folder masks)",)),
-    loose: (27, ("the folder d: 2 files passed over (1 .csv, 1 .png)",)),
+    subfolder: (27, ("class class00: 5 files skipped (in its folder more)",)),
+    masks: (27, ("class class00: 3 files skipped (in its folder masks)",)),
+    loose: (27, ("the folder d: 2 files skipped (1 .csv, 1 .png)",)),
     twice_in_a_class: (28, ("class class00: the same picture 2 times (0.png, copy of 0.png)",)),
     of_one_colour: (27, ("class class00: 1 picture holds one colour only (0.png)",)),
     all_alike: (27, ("class class00: its 3 pictures are all alike",)),
@@ -185,7 +185,7 @@ def test_classes_with_too_few_pictures_are_named_at_once_with_what_was_passed_ov
             file.rename(file.with_suffix(".heic"))
     with pytest.raises(DataError) as caught:
         read(root, tmp_path)
-    for words in ("class00 (split", "class03 (split", "has 1 images", "class class03: 2 files passed over (.heic)"):
+    for words in ("class00 (split", "class03 (split", "has 1 images", "class class03: 2 files skipped (.heic)"):
         assert words in str(caught.value)
 
 

@@ -65,7 +65,7 @@ def twelve_bits(path: Path) -> Path:
 
 
 def colour16(path: Path, largest: int) -> Path:
-    """A PNG of 16 bits a channel, which Pillow does not write."""
+    """A PNG of 16 bits per channel, which Pillow does not write."""
     values = np.repeat((RAMP * largest).astype(">u2")[..., None], 3, axis=2)
     lines = b"".join(b"\0" + line.tobytes() for line in values)
     path.write_bytes(
@@ -132,19 +132,19 @@ COMES_OUT: dict[str, Callable[[Path], Path]] = {
 REFUSED: dict[str, tuple[Callable[[Path], Path], str]] = {
     "signed floats.tif": (
         saved(((RAMP - 0.5) * 6).astype(np.float32)),
-        r"holds values from -3 to 3, of which white cannot be told",
+        r"holds values from -3 to 3, so its white level is unknown",
     ),
     "floats to 6.tif": (
         saved((RAMP * 6).astype(np.float32)),
-        r"values from 0 to 6, of which white cannot be told \(0 \.\. 1 or",
+        r"values from 0 to 6, so its white level is unknown \(0 \.\. 1 or",
     ),
     "not a number.tif": (saved(np.where(RAMP > 0.5, np.nan, RAMP).astype(np.float32)), "no numbers"),
-    "large.tif": (saved((RAMP * 4e6).astype(np.int32)), r"values from 0 to 4e\+06, of which white cannot be told"),
+    "large.tif": (saved((RAMP * 4e6).astype(np.int32)), r"values from 0 to 4e\+06, so its white level is unknown"),
     "signed 16 bits.tif": (
         lambda path: tiff(path, ((RAMP - 0.5) * 4000).astype("<i2"), (339, 3, 1, 2)),
         "values from -2000 to 2000",
     ),
-    "10 bits in 16 a channel.png": (lambda path: colour16(path, 1023), "16 bits a channel and uses fewer"),
+    "10 bits in 16 a channel.png": (lambda path: colour16(path, 1023), "16 bits per channel and uses fewer"),
     "0 and 1 in 16 bits.png": (saved((RAMP > 0.5).astype(np.uint16)), "is all but black: no value is above 1"),
 }
 

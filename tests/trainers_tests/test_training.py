@@ -119,7 +119,7 @@ def test_a_damaged_newest_checkpoint_is_passed_over(tmp_path: Path, damage: str)
     content = bytearray(newest.read_bytes())
     content[1000] ^= 1
     newest.write_bytes(content if damage == "flip" else content[:1000])
-    with pytest.warns(RuntimeWarning, match=r"epoch-000002\.ckpt is damaged and was passed over"):
+    with pytest.warns(RuntimeWarning, match=r"epoch-000002\.ckpt is damaged and was skipped"):
         again, _ = drain(tmp_path)
     assert numbers(again) == numbers(whole)
 

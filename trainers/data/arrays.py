@@ -34,10 +34,10 @@ _HEADERS: dict[tuple[int, int], Callable[[IO[bytes]], tuple[tuple[int, ...], boo
 
 
 def cached(path: Path, make: Callable[[], Arrays]) -> Arrays:
-    """Return the arrays in `path`; make and keep them if the file is missing or its checksum does not fit.
+    """Return the arrays in `path`; compute and store them if the file is missing or its checksum is wrong.
 
-    Large ones are mapped from the file. Processes that ask at once wait for one of them to make it. In a folder that
-    cannot be written to, or on a full disk, the arrays are made anew each time.
+    Large arrays are memory-mapped from the file. Concurrent processes wait for one of them to write it. If the folder
+    is not writable or its disk is full, the arrays are computed each time.
     """
     if (arrays := _read(path)) is not None:
         return arrays
@@ -71,7 +71,8 @@ def _read(path: Path) -> Arrays | None:
 
 
 def _mapped(file: BufferedReader, archive: zipfile.ZipFile) -> Arrays:
-    """Return the large arrays of the `archive` in the open `file` as they lie on the disk, shared between processes.
+    """Return the large arrays of the `archive` in the open `file`, memory-mapped from disk and shared between
+    processes.
 
     Writes are private to the process (copy on write). Files are replaced, never changed.
     """
@@ -92,14 +93,14 @@ def _mapped(file: BufferedReader, archive: zipfile.ZipFile) -> Arrays:
 
 
 def _begin(file: BufferedReader, header: int) -> int:
-    """Return where the content of a zip member begins, whose header lies at `header`."""
+    """Return the offset of a zip member's content; its header is at offset `header`."""
     file.seek(header)
     name, extra = struct.unpack("<26xHH", file.read(30))
     return header + 30 + int(name) + int(extra)
 
 
 def _write(path: Path, arrays: Arrays) -> None:
-    """Write checksum and arrays to a temporary file and rename it, so that no reader ever sees half a file."""
+    """Write checksum and arrays to a temporary file and rename it, so that no reader sees a partial file."""
     temporary = path.with_suffix(".tmp")  # a fixed name is safe: the caller holds the lock
     try:
         with temporary.open("w+b") as file:
@@ -116,7 +117,7 @@ def _write(path: Path, arrays: Arrays) -> None:
 
 
 def _sha256(file: BufferedReader | BufferedRandom) -> bytes:
-    """Return the checksum of what follows the place for it, and leave the file at its beginning."""
+    """Return the checksum of the content after the header, and seek back to the start of the file."""
     file.seek(_CHECKSUM_LENGTH)
     digest = hashlib.file_digest(file, "sha256")
     file.seek(0)

@@ -1,8 +1,9 @@
-"""Pictures of more than 8 bits a channel: which of their values is white.
+"""Images with more than 8 bits per channel: which value is white.
 
-A file says how many bits a value has, and often uses fewer: 10 bits in 16, or 0 .. 255 in 32. Then only the values
-tell, and those of one picture, which may be dark, tell less than those of a whole data set. So white is found once for
-all pictures of one kind in a data set, and kept with the model, which decodes a picture as the training did.
+A file declares the number of bits of a value, but often uses fewer: 10 of 16 bits, or 0 .. 255 of 32 bits. Then the
+white level must be derived from the values. A single image, which may be dark, is less reliable for this than the whole
+data set, so white is determined once for all images of one kind in a data set. It is stored with the model, which then
+decodes images as in training.
 """
 
 from __future__ import annotations
@@ -20,34 +21,34 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 White = Mapping[str, float]
-"""Kind of picture -> its white."""
+"""Kind of image -> its white level."""
 
-FLOATS, INTEGERS, SIXTEEN, COLOUR = "floats", "32-bit integers", "16 bits", "16 bits a channel"
+FLOATS, INTEGERS, SIXTEEN, COLOUR = "floats", "32-bit integers", "16 bits", "16 bits per channel"
 DEPTHS = (255, 1023, 4095, 16383, 65535)
-"""White of 8, 10, 12, 14 and 16 bits."""
+"""White levels of 8, 10, 12, 14 and 16 bits."""
 SLACK = 0.05
-"""A share of white by which floats may lie beyond black and white, as scaling with some filters leaves them; cut
-off.
+"""Share of white by which floats may lie outside the range from black to white, as some resampling filters leave them;
+clipped.
 """
 NEARLY_BLACK = 64
-"""A picture whose largest value is so many times below white would come out black: it is of another depth than the
-others.
+"""An image whose largest value is this many times smaller than white would come out black: its depth differs from the
+others'.
 """
-WAY_OUT = "save the picture with 8 bits a channel, or its values scaled so that white is {white}"
+WAY_OUT = "save the picture with 8 bits per channel, or its values scaled so that white is {white}"
 
 
 class DepthError(ValueError):
-    """What the values of a picture mean cannot be told; the message goes on from the picture's name."""
+    """The range of an image's values is unknown; the message continues a sentence that starts with the image's name."""
 
 
 @dataclass(frozen=True)
 class Deep:
-    """The values of a picture with more than 8 bits.
+    """The values of an image with more than 8 bits per channel.
 
     Attributes:
         kind: FLOATS, INTEGERS, SIXTEEN (all grey, values [H, W]) or COLOUR (values reduced to 8 bits by the decoder).
         inverted: whether 0 is white.
-        white: what the file itself declares; None if it declares no more than the size of its values.
+        white: the white level that the file declares; None if it only declares the size of its values.
     """
 
     kind: str
@@ -57,7 +58,7 @@ class Deep:
 
     @property
     def span(self) -> tuple[float, float]:
-        """Smallest and largest value. Raises DepthError for what is no number."""
+        """Smallest and largest value. Raises DepthError for NaN or infinity."""
         low, high = float(self.values.min()), float(self.values.max())
         if not np.isfinite([low, high]).all():
             raise DepthError("holds values that are no numbers (NaN or infinity); replace them")
@@ -65,7 +66,7 @@ class Deep:
 
 
 def deep(image: Image) -> Deep | None:
-    """Return the values of a picture with more than 8 bits a channel; None for any other. Reads its pixels."""
+    """Return the values of an image with more than 8 bits per channel; None for any other image. Reads its pixels."""
     coded = "".join(str(tile[3]) for tile in getattr(image, "tile", ()))  # gone once the pixels are read
     image.load()
     if image.mode == "F":
@@ -88,27 +89,28 @@ def _tag(image: Image, number: int) -> Any:
 
 
 def white_of(kind: str, low: float, high: float) -> float:
-    """Return the white of pictures of `kind` whose values go from `low` to `high`. Raises DepthError if it cannot be
-    told.
+    """Return the white level of images of `kind` with values from `low` to `high`. Raises DepthError if it cannot be
+    determined.
     """
     if kind == COLOUR:
-        if 0 < high <= 63:  # of the upper 8 bits: at most 14 bits of 16 are used
+        if 0 < high <= 63:  # in the upper 8 bits: at most 14 of 16 bits are used
             raise DepthError(
-                f"has 16 bits a channel and uses fewer: no value is above {high / 255:.1%} of white; " + _way_out(65535)
+                f"has 16 bits per channel and uses fewer: no value is above {high / 255:.1%} of white; "
+                + _way_out(65535)
             )
         return 255
     whites = [1, 255] if kind == FLOATS else DEPTHS
     slack = SLACK if kind == FLOATS else 0.0
     for white in whites:
-        least = white // 16 if kind == FLOATS else 0  # floats up to 2, say, are neither
+        least = white // 16 if kind == FLOATS else 0  # floats up to 2, for example, fit neither range
         if -slack * white <= low and least <= high <= (1 + slack) * white:
             return white
     known = "0 .. 1 or 0 .. 255" if kind == FLOATS else "0 .. 255, 1023, 4095, 16383 or 65535"
-    raise DepthError(f"holds values from {low:g} to {high:g}, of which white cannot be told ({known}); {_way_out(255)}")
+    raise DepthError(f"holds values from {low:g} to {high:g}, so its white level is unknown ({known}); {_way_out(255)}")
 
 
 def eight_bits(picture: Deep, white: float) -> Bytes:
-    """Return a grey picture as uint8 [H, W]: 255 where its value is `white`. Raises DepthError for values out of
+    """Return a greyscale image as uint8 [H, W], in which `white` becomes 255. Raises DepthError for values out of
     range.
     """
     low, high = picture.span

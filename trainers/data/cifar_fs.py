@@ -30,9 +30,8 @@ STD = (0.2673, 0.2564, 0.2762)
 
 
 def load(folder: Path) -> ClassData:
-    """Return CIFAR-FS from the files in `folder`, downloading them if they are missing.
-
-    Raises `DataError` if there is neither a network nor the file.
+    """Return CIFAR-FS from the files in `folder`; missing files are downloaded. Raises `DataError` if there is neither
+    a file nor a network.
     """
     from torchvision.datasets import CIFAR100
 
@@ -49,7 +48,7 @@ def load(folder: Path) -> ClassData:
 
 
 def arrange(images: Bytes, labels: Sequence[int] | Indices, names: Sequence[str]) -> ClassData:
-    """Return images uint8 [N, 32, 32, 3] with labels [N], indices into `names`, as split classes."""
+    """Return images uint8 [N, 32, 32, 3] with labels [N], indices into `names`, as the classes of the splits."""
     order = np.argsort(np.asarray(labels), kind="stable")
     counts = np.bincount(np.asarray(labels), minlength=len(names))
     firsts = np.cumsum(counts) - counts

@@ -1,4 +1,4 @@
-"""The one shape that all data sets have: classes of images, split into disjoint train, val and test classes."""
+"""The common form of all data sets: classes of images, split into disjoint train, val and test classes."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ class ClassRange:
 
 @dataclass(frozen=True)
 class ClassData:
-    """A data set for few-shot learning, whole on one device.
+    """A data set for few-shot learning, entirely on one device.
 
     Attributes:
         name: the data set's name, for tables ("omniglot").
         images: uint8 tensor [N, C, H, W], on the training device.
-        splits: the classes of each split; no class (before turning) is in two splits.
+        splits: the classes of each split; no class (before rotation) is in two splits.
         rotate_training: whether a training task rotates each of its classes by a random multiple of 90 degrees.
         mean, std: per channel, on the scale of [0, 1]; a network sees (image / 255 - mean) / std.
-        checksum: SHA-256 (hexadecimal) of all of the above: what an episode can depend on.
+        checksum: SHA-256 (hexadecimal) of all of the above: everything that an episode depends on.
         white: what is white in its pictures of more than 8 bits, by their kind, see `depths`.
-        notes: what its user should know: files that were passed over, pictures that are there twice or hold one colour.
+        notes: what its user should know: files that were skipped, pictures that are there twice or hold one colour.
     """
 
     name: str

@@ -23,7 +23,7 @@ def _named(value: object) -> object:
 
 
 def _absolute(path: Path) -> Path:
-    """Return where `path` leads from here, so that it leads there from everywhere."""
+    """Return `path` as an absolute path, which is valid from any folder."""
     return expanded(path).absolute()
 
 
@@ -77,7 +77,7 @@ class CifarFS(Section):
 
 
 PLACES = ("path", "skip")
-"""Settings of an `ImageFolder` that name a place on this machine."""
+"""Settings of an `ImageFolder` that are paths on this machine."""
 
 
 class ImageFolder(Section):
@@ -110,7 +110,7 @@ class ImageFolder(Section):
 
     @property
     def places(self) -> dict[str, Path]:
-        """The settings that say where files lie on this machine, which is free: the checksum says which data it is."""
+        """The settings that are paths on this machine. They may change, because the checksum identifies the data."""
         return {name: path for name in PLACES if (path := getattr(self, name)) is not None}
 
     @property
@@ -129,7 +129,7 @@ class ImageFolder(Section):
 
 
 class OwnData(Section):
-    """What a method of your own loads by itself; all further keys are given to it as they are."""
+    """Data that a method of your own loads itself; all other keys are passed to it unchanged."""
 
     model_config = ConfigDict(frozen=True, extra="allow", strict=True)
 
@@ -137,4 +137,4 @@ class OwnData(Section):
 
 
 DataConfig = Annotated[Glyphs | Omniglot | CifarFS | ImageFolder | OwnData, Field(discriminator="source")]
-"""The settings of one data set, told apart by `source`."""
+"""The settings of one data set; `source` selects the class."""

@@ -1,4 +1,4 @@
-"""Decodes all pictures of a data set, with one white level for all and one report of all problems."""
+"""Decodes all images of a data set, with one common white level, and reports all problems at once."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from .folders import listed
 from .pictures import PictureError, open_picture, prepare
 
 Spans = dict[int, tuple[float, float]]
-"""Place of a picture -> its smallest and its largest value."""
+"""Index of an image -> its smallest and its largest value."""
 _DIM = 16
-"""A picture is called dark if its largest value is below white by this factor."""
+"""An image is called dark if its largest value is below white by this factor."""
 
 
 def decode_all(files: Sequence[Path], size: int, grayscale: bool) -> Arrays:
-    """Return `images` uint8 [N, 1 or 3, size, size] of all files, and what is to be known of them.
+    """Return `images` uint8 [N, 1 or 3, size, size] of all files, and further arrays.
 
-    `digests` uint64 [N] are those of the files' content; `kinds` and `whites` say what is white in pictures of more
-    than 8 bits, by their kind; `dark` are lines for the user. Raises DataError that names every file that cannot be
-    used (10 and a count).
+    `digests` uint64 [N] are digests of the files' content; `kinds` and `whites` are the white levels of images with
+    more than 8 bits, by kind; `dark` are messages for the user. Raises DataError that names every unusable file (the
+    first 10, and a count).
     """
     images = np.empty((len(files), 1 if grayscale else 3, size, size), dtype=np.uint8)
     digests, problems, spans = np.zeros(len(files), np.uint64), dict[int, str](), dict[str, Spans]()
@@ -58,12 +58,12 @@ def decode_all(files: Sequence[Path], size: int, grayscale: bool) -> Arrays:
 
 
 def white_in(kept: Arrays) -> dict[str, float]:
-    """Return what is white in pictures of more than 8 bits, by their kind, from the result of `decode_all`."""
+    """Return the white level of images with more than 8 bits, by kind, from the result of `decode_all`."""
     return dict(zip(kept["kinds"].tolist(), kept["whites"].tolist(), strict=True))
 
 
 def _first(image: Any, size: int, grayscale: bool) -> Bytes | tuple[str, tuple[float, float]]:
-    """Return the pixels of a picture; of one whose white is still to be found its kind and span of values."""
+    """Return the pixels of an image; for one whose white level is not known yet, its kind and range of values."""
     picture = deep(image)
     return prepare(image, size, grayscale) if picture is None or picture.white else (picture.kind, picture.span)
 
@@ -74,7 +74,9 @@ def _digest(file: Path) -> int:
 
 
 def _whites(files: Sequence[Path], spans: Mapping[str, Spans], problems: dict[int, str]) -> dict[str, float]:
-    """Return white by kind of picture; where it cannot be told, the pictures to blame go into `problems`."""
+    """Return the white level by kind of image; if it cannot be determined, the images responsible are added to
+    `problems`.
+    """
     white = dict[str, float]()
     for kind, own in spans.items():
         try:

@@ -1,6 +1,6 @@
-"""Few-shot tasks, drawn by address: (seed, split, position) decides a task, whatever was drawn before.
+"""Few-shot tasks, drawn by key: (seed, split, position) determines a task, regardless of earlier draws.
 
-Shapes: T tasks, W ways, K shots, Q queries a class, C H W image.
+Shapes: T tasks, W ways, K shots, Q queries per class, C H W image.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from .classes import ClassData, ClassRange, Split
 
 @dataclass(frozen=True)
 class TaskBatch:
-    """T tasks; images are floats, class after class.
+    """T tasks; images are floats, ordered by class.
 
     Attributes:
         support: [T, W*K, C, H, W].
@@ -54,9 +54,9 @@ class TaskBatch:
 class EpisodeStream:
     """All tasks of one split and seed.
 
-    Within a task the classes are drawn first, then each class's turn, then its images: support from the front of a
-    permutation, queries from its back. So arms that differ in shots or queries share classes and as many images as
-    possible, and arms with more ways share the first classes.
+    Within a task, the classes are drawn first, then each class's rotation, then its images: support images from the
+    front of a permutation, query images from its back. So arms with different shots or queries share classes and as
+    many images as possible, and arms with more ways share the first classes.
     """
 
     data: ClassData
@@ -93,7 +93,7 @@ class EpisodeStream:
         return np.concatenate([order[: self.shape.shots], order[::-1][: self.shape.queries]])
 
     def _images(self, index: NDArray[np.int64], rotations: NDArray[np.int64]) -> Tensor:
-        """Return float images [T, W, K+Q, C, H, W], turned and normalised."""
+        """Return float images [T, W, K+Q, C, H, W], rotated and normalised."""
         raw = self.data.images[self._send(index)]
         if rotations.any():
             pixels = self._send(_rotated_pixels(raw.shape[-1])[rotations])[:, :, None, None]  # [T, W, 1, 1, H*W]
@@ -105,7 +105,7 @@ class EpisodeStream:
         return (images - mean) / std
 
     def _send(self, array: NDArray[Any]) -> Tensor:
-        """Return `array` on the data's device; a GPU is not waited for."""
+        """Return `array` on the data's device, without waiting for a GPU."""
         device = self.data.images.device
         tensor = torch.from_numpy(array)
         return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor
@@ -113,8 +113,6 @@ class EpisodeStream:
 
 @cache
 def _rotated_pixels(side: int) -> NDArray[np.int64]:
-    """Return which pixel of a flat image [side*side] stands where after 0, 1, 2, 3 quarter rotations, [4,
-    side*side].
-    """
+    """Return the pixel order of a flat image [side*side] after 0, 1, 2, 3 quarter rotations, [4, side*side]."""
     pixels = np.arange(side * side).reshape(side, side)
     return np.stack([np.rot90(pixels, turn).ravel() for turn in range(4)])

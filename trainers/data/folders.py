@@ -1,6 +1,4 @@
-"""Folders of pictures as people have them: which files belong to which class of which split, and which were passed
-over.
-"""
+"""Finds the images of each class and split in a user's folder, and the files that are skipped."""
 
 from __future__ import annotations
 
@@ -17,19 +15,19 @@ from .pictures import endings
 Classes = dict[str, list[Path]]
 
 AT_ONCE = 10
-"""So many things are named together; more are counted."""
+"""Number of items that are listed together; further ones are counted."""
 SYNONYMS: dict[Split, tuple[str, ...]] = {
     "train": ("train", "training", "metatrain", "base"),
     "val": ("val", "valid", "validation", "dev", "metaval", "metavalid", "metavalidation"),
     "test": ("test", "testing", "metatest", "novel"),
 }
 PICTURES = ("images", "image", "imgs", "img", "pictures", "photos")
-"""What the one folder of a class is called that holds its pictures, beside others such as masks."""
+"""Names of a class's subfolder that holds its images, beside other subfolders such as masks."""
 _SYSTEMS = ("@eadir", "__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini", "$recycle.bin", "lost+found", "icon\r")
 
 
 def hidden(name: str) -> bool:
-    """Whether a file or folder is none of the user's: hidden, or left by a system (Thumbs.db, __MACOSX, ...)."""
+    """Whether a file or folder should be ignored: hidden, or created by a system (Thumbs.db, __MACOSX, ...)."""
     return name.startswith(".") or name.lower() in _SYSTEMS
 
 
@@ -45,8 +43,8 @@ def capped(lines: Sequence[str], most: int = AT_ONCE) -> list[str]:
 
 @dataclass
 class Found:
-    """What is in a folder: the pictures of each class of each split (or of the one flat folder, before it is cut), and
-    notes.
+    """Content of a folder: the images of each class of each split (or of the single flat folder, before it is split),
+    and notes.
     """
 
     splits: dict[Split, Classes] = field(default_factory=dict)
@@ -55,11 +53,10 @@ class Found:
 
 
 def look(root: Path) -> Found:
-    """Return the pictures in `root`: class folders, or three folders of them, one for each split.
+    """Return the images in `root`: class folders, or three folders of them, one per split.
 
-    Names of splits may be any of `SYNONYMS`, in upper or lower case. A class may hold its pictures in one folder of its
-    own.
-    Raises DataError for splits that cannot be told apart or are not all there, OSError for what cannot be listed.
+    Split names may be any of `SYNONYMS`, in upper or lower case. A class may keep its images in a single subfolder.
+    Raises DataError if splits are ambiguous or incomplete, OSError if a folder cannot be listed.
     """
     if not root.is_dir():
         raise DataError(f"image_folder: path {root} is not a folder; give the folder that holds the class folders")
@@ -76,7 +73,7 @@ def look(root: Path) -> Found:
 
 
 def _wraps(root: Path) -> bool:
-    """Whether all that `root` has is one folder of folders, as unpacked archives do."""
+    """Whether `root` contains only a single folder of folders, as unpacked archives do."""
     folders = _folders(root)
     if len(folders) != 1 or any(_plain(folders[0].name) in names for names in SYNONYMS.values()):
         return False
@@ -115,13 +112,13 @@ def _plain(name: str) -> str:
 
 
 def _classes(root: Path, notes: list[str]) -> Classes:
-    """Return the pictures of each class folder in `root`; what is passed over goes into `notes`."""
+    """Return the images of each class folder in `root`; skipped files are added to `notes`."""
     _note(f"the folder {root.name}", [*_others(root), *_pictures(root)], notes)
     return {folder.name: _class(folder, notes) for folder in _folders(root)}
 
 
 def _class(folder: Path, notes: list[str]) -> list[Path]:
-    """Return the pictures of a class: those in its folder, or else those in the one folder in it that has any."""
+    """Return the images of a class: those in its folder, or those in its only subfolder that has any."""
     own, below = _pictures(folder), {f: _pictures(f) for f in _folders(folder)}
     passed_over = _others(folder)
     if not own:
@@ -140,19 +137,19 @@ def _class(folder: Path, notes: list[str]) -> list[Path]:
     for other in below:
         inside = sum(not hidden(name) for _, _, names in os.walk(other) for name in names)
         if inside:
-            notes.append(f"class {folder.name}: {_files(inside)} passed over (in its folder {other.name})")
+            notes.append(f"class {folder.name}: {_files(inside)} skipped (in its folder {other.name})")
     return own
 
 
 def _note(where: str, files: Sequence[Path], notes: list[str]) -> None:
-    """Note the files that are passed over, by their endings; dead links by name."""
+    """Add notes on skipped files, by their extensions, and on broken links, by name."""
     dead = [file.name for file in files if not file.exists()]
     if dead:
-        notes.append(f"{where}: {_files(len(dead))} passed over (dead links: {listed(dead)})")
+        notes.append(f"{where}: {_files(len(dead))} skipped (broken links: {listed(dead)})")
     counts = Counter(file.suffix.lower() or "no ending" for file in files if file.exists())
     if counts:
         kinds = ", ".join(kind if len(counts) == 1 else f"{count} {kind}" for kind, count in sorted(counts.items()))
-        notes.append(f"{where}: {_files(counts.total())} passed over ({kinds})")
+        notes.append(f"{where}: {_files(counts.total())} skipped ({kinds})")
 
 
 def _files(count: int) -> str:
@@ -169,6 +166,6 @@ def _pictures(folder: Path) -> list[Path]:
 
 
 def _others(folder: Path) -> list[Path]:
-    """Return the files in `folder` that are no pictures, and what cannot be followed."""
+    """Return the files in `folder` that are not images, and broken links."""
     found = (p for p in folder.iterdir() if not hidden(p.name) and not p.is_dir())
     return sorted(p for p in found if p.suffix.lower() not in endings() or not p.is_file())

@@ -1,8 +1,8 @@
-"""The embedded data set: letters of many scripts, from the fonts that come with matplotlib.
+"""The built-in data set: letters of many scripts, from the fonts that come with matplotlib.
 
-Letters that look alike in any face, turned by any number of quarter turns, are one class (drawn as the first of them);
-classes that nearly look alike are in the same split. A sample is one face's outline with a random pen width, elastic
-and affine distortion. Images are [1, 28, 28]; ink is 255 on 0.
+Letters that look the same in some typeface, after any quarter rotation, form one class (drawn as the first of them).
+Classes that look very similar are in the same split. A sample is the outline of one typeface with random stroke width,
+elastic and affine distortion. Images are [1, 28, 28]; ink is 255 on 0.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ def make(faces: Sequence[Face]) -> Arrays:
 
 
 def is_plain_letter(letter: int) -> bool:
-    """Tell whether a code point is a letter that is not composed of others (no accents, ligatures, styled forms)."""
+    """Return whether a code point is a letter that is not composed of others (no accents, ligatures, styled forms)."""
     character = chr(letter)
     return unicodedata.category(character).startswith("L") and not unicodedata.decomposition(character)
 
@@ -90,9 +90,10 @@ def components(linked: NDArray[np.bool_]) -> Indices:
 
 
 def look_distance(faces: Sequence[Face], letters: Sequence[int]) -> Floats:
-    """Return how different letters look, [letters, letters], 0 (same) to 1: the least over faces, turns and pens.
+    """Return how different letters look, [letters, letters], from 0 (identical) to 1: the minimum over typefaces,
+    rotations and stroke widths.
 
-    |a - b|^2 / (|a|^2 + |b|^2) of blurred images a, b; whole numbers up to the division, so equal on every platform.
+    |a - b|^2 / (|a|^2 + |b|^2) of blurred images a, b; in integers up to the division, so equal on every platform.
     """
     least = np.ones((len(letters), len(letters)))
     for face in faces:
@@ -108,7 +109,7 @@ def look_distance(faces: Sequence[Face], letters: Sequence[int]) -> Floats:
 
 
 def _looks(outlines: Sequence[Polygons], pen: float) -> Floats:
-    """Return blurred pictures of letters scaled to 20 of 28 pixels, the shorter side by at most 1.4 times more."""
+    """Return blurred images of letters scaled to 20 of 28 pixels, the shorter side by at most 1.4 times more."""
     pictures = []
     for outline in outlines:
         box = outline.boxed()
@@ -128,9 +129,10 @@ def _distance(a: Floats, b: Floats) -> Floats:
 
 
 def split(near: Indices) -> Indices:
-    """Return the split of each class, as index into SPLITS; classes of the same neighbourhood stay together.
+    """Return the split of each class, as index into SPLITS; similar classes stay together.
 
-    Shuffled neighbourhoods fill val and test up to their shares; the largest one, and what is left, is for training.
+    Shuffled groups of similar classes fill val and test up to their shares; the largest group, and the remainder, are
+    used for training.
     """
     names, sizes = np.unique(near, return_counts=True)
     order = [names[i] for i in Source("glyphs", RECIPE, "split").permutation(len(names)) if i != sizes.argmax()]
@@ -163,7 +165,7 @@ def _between(low: float, high: float, numbers: Floats) -> Floats:
 
 
 def _distorted(outline: Polygons, numbers: Floats) -> Floats:
-    """Return the outline's points [B, P, 2] in pixels, after pen, waves, shear, stretch, turn and shift."""
+    """Return the outline's points [B, P, 2] in pixels, after stroke, waves, shear, stretch, rotation and shift."""
     points = np.repeat(outline.points[None], len(numbers), axis=0)
     turn, shear, stretch, pen, side, right, down = numbers[:, :7, None].swapaxes(0, 1)
     points = points + _between(-0.015, 0.03, pen)[..., None] * normals(points, outline.following)

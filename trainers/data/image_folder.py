@@ -1,9 +1,8 @@
-"""Any folder of class folders, flat or already split in train, val and test.
+"""Any folder of class folders, flat or already split into train, val and test.
 
-Mini-ImageNet comes in this way: train, val and test with 64, 16 and 20 class folders of 600 images each.
-
-Every image becomes [3, size, size], or [1, size, size] in grey: see `pictures.prepare`. What of a folder is read, and
-how its splits may be called, is in `folders`.
+Mini-ImageNet has this form: train, val and test with 64, 16 and 20 class folders of 600 images each. Every image
+becomes [3, size, size], or [1, size, size] in greyscale: see `pictures.prepare`. `folders` says which files are read,
+and which names splits may have.
 """
 
 from __future__ import annotations
@@ -25,17 +24,17 @@ from .pictures import open_picture, prepare
 from .skip_list import read_left_out, without
 from .suspicious_images import doubled, without_variation
 
-FEWEST_IMAGES = 2  # one to learn from, one to ask for
+FEWEST_IMAGES = 2  # one support image, one query image
 DECODER = 2
-"""Version of the decoding: increased when it gives other pixels, so that cached pictures are decoded again."""
+"""Version of the decoder: increased when its output changes, so that cached images are decoded again."""
 
 
 def load(config: ImageFolder, folder: Path) -> ClassData:
-    """Return the classes of `config.path`; decoded images are kept in `folder`.
+    """Return the classes of `config.path`; decoded images are cached in `folder`.
 
-    Mean and standard deviation per channel are those of the training images. Raises `DataError`, naming it, for a
-    missing folder, an empty split, a class in two splits or with fewer than 2 images, unreadable files, and pictures
-    that all hold one colour.
+    Mean and standard deviation per channel are those of the training images. Raises `DataError`, which names the
+    problem, for a missing folder, an empty split, a class in two splits or with fewer than 2 images, unreadable files,
+    and images that all have a single colour.
     """
     try:
         splits, passed_over = read_splits(config)
@@ -60,7 +59,7 @@ def load(config: ImageFolder, folder: Path) -> ClassData:
 
 
 def _ranges(splits: dict[Split, Classes]) -> dict[Split, tuple[ClassRange, ...]]:
-    """Number the images as `load` stacks them."""
+    """Number the images in the order in which `load` stacks them."""
     result: dict[Split, tuple[ClassRange, ...]] = {}
     first = 0
     for split, classes in splits.items():
@@ -73,7 +72,7 @@ def _ranges(splits: dict[Split, Classes]) -> dict[Split, tuple[ClassRange, ...]]
 
 
 def read_splits(config: ImageFolder) -> tuple[dict[Split, Classes], list[str]]:
-    """Return the image files of each class of each split, and what was passed over."""
+    """Return the image files of each class of each split, and what was skipped."""
     found = look(config.path)
     if config.skip:
         left_out = read_left_out(config.skip)
@@ -96,7 +95,7 @@ def _apart(root: Path, splits: dict[Split, Classes]) -> dict[Split, Classes]:
 
 
 def cut(root: Path, classes: Classes, fractions: Sequence[float]) -> dict[Split, Classes]:
-    """Split the classes of a flat folder: always the same way for the same names."""
+    """Split the classes of a flat folder, always in the same way for the same names."""
     names = [sorted(classes)[i] for i in Source("image_folder", "split").permutation(len(classes))]
     val, test = (round(share * len(names)) for share in fractions[1:])
     train = len(names) - val - test
@@ -112,9 +111,7 @@ def cut(root: Path, classes: Classes, fractions: Sequence[float]) -> dict[Split,
 
 
 def _check(root: Path, splits: dict[Split, Classes], notes: Sequence[str]) -> None:
-    """Raise DataError for a split without classes, and for all classes with too few images, with what `notes` say of
-    them.
-    """
+    """Raise DataError for a split without classes, and for classes with too few images, with the `notes` about them."""
     for split, classes in splits.items():
         if not classes:
             raise DataError(
@@ -146,7 +143,7 @@ def _decoded(files: Sequence[Path], config: ImageFolder) -> Arrays:
 
 
 def decode(file: Path, size: int, grayscale: bool) -> Bytes:
-    """Return an image file alone as uint8 [1 or 3, size, size]; raises `DataError` if it cannot be read."""
+    """Return a single image file as uint8 [1 or 3, size, size]; raises `DataError` if it cannot be read."""
     try:
         return open_picture(file, lambda image: prepare(image, size, grayscale))
     except DataError as error:

@@ -11,7 +11,7 @@ from .pictures import endings
 
 
 def loading_message(config: DataConfig, folder: Path) -> str:
-    """Return what `load` is about to do, such as "Reading 848 pictures"; `folder` holds downloads and caches."""
+    """Return what `load` is about to do, such as "Reading 848 pictures"; `folder` contains downloads and caches."""
     match config:
         case Glyphs():
             return "Reading glyphs" if any(folder.glob("glyphs-*.npz")) else "Drawing glyphs (once, about 20 s)"
@@ -27,7 +27,7 @@ def loading_message(config: DataConfig, folder: Path) -> str:
 
 
 def count_pictures(root: Path) -> int:
-    """Return how many files below `root` are pictures by their names."""
+    """Return the number of files below `root` with the extension of an image."""
     known, count = endings(), 0
     for _, folders, names in os.walk(root):
         folders[:] = [name for name in folders if not hidden(name)]

@@ -31,7 +31,7 @@ VALIDATION_ALPHABETS = 5
 
 @dataclass(frozen=True)
 class Picture:
-    """One file: the class it belongs to ("Greek/character01"), its name, what tells a change, and its bytes."""
+    """One file: its class ("Greek/character01"), its name, a version that changes with the file, and its bytes."""
 
     label: str
     name: str
@@ -40,14 +40,14 @@ class Picture:
 
 
 Parts = dict[str, list[Picture]]
-"""The images of each of `PARTS`."""
+"""Number of images in each of `PARTS`."""
 
 
 def load(config: Omniglot, folder: Path) -> ClassData:
-    """Return Omniglot from `folder`/omniglot-py; decoded images (4 s), and what is in the zip files, are kept in
-    `folder`.
+    """Return Omniglot from `folder`/omniglot-py; decoded images (4 s) and the list of the zip files' content are cached
+    in `folder`.
 
-    Raises `DataError` if files are missing and cannot be downloaded, unreadable, or not those of Omniglot.
+    Raises `DataError` if files are missing and cannot be downloaded, are unreadable, or are not Omniglot's.
     """
     _download_missing(folder)
     parts = cache(lambda: _parts(folder))
@@ -63,7 +63,7 @@ def load(config: Omniglot, folder: Path) -> ClassData:
 def _listing(folder: Path, parts: Callable[[], Parts]) -> Arrays:
     """Return a `key` of all files, the `labels` in order and those of the `evaluation` part.
 
-    Listing zip files takes most of a second, so the list is kept for as long as they are as they were.
+    Listing zip files takes most of a second, so the list is cached as long as the files do not change.
     """
     archives = [folder / "omniglot-py" / f"{part}.zip" for part in PARTS]
     if any(archive.with_suffix("").is_dir() for archive in archives):
@@ -110,7 +110,7 @@ def _download_missing(folder: Path) -> None:
 
 
 def pictures(folder: Path, part: str) -> list[Picture]:
-    """Return the images of a part in order, from the folder `part` or else from `part`.zip, which stays packed."""
+    """Return the images of a part in order, from the folder `part` or from `part`.zip, which is not unpacked."""
     if (folder / part).is_dir():
         found = [
             Picture("/".join(p.parts[-3:-1]), p.name, p.stat().st_mtime_ns, p.read_bytes)
@@ -127,7 +127,7 @@ def _is_picture(parts: Sequence[str]) -> bool:
 
 
 def _once(found: list[Picture]) -> list[Picture]:
-    """Leave out copies in classes with too many files: the same content under another name, or packed twice."""
+    """Drop duplicates in classes with too many files: the same content under another name, or packed twice."""
     counts = Counter(picture.label for picture in found)
     seen, kept = set[tuple[str, bytes]](), list[Picture]()
     for picture in found:

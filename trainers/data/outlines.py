@@ -1,7 +1,7 @@
-"""Letters as polygons, and polygons as images: what `glyphs` is made of.
+"""Letters as polygons, and polygons as images, for `glyphs`.
 
-Legend: B images, P points of one letter, N side of an image in pixels. A polygon set is float64 [P, 2] in units of the
-em with y upwards, and `following` int [P], the index of the point that each point's edge leads to.
+Shapes: B images, P points of one letter, N side of an image in pixels. A set of polygons is float64 [P, 2] in units of
+the em with y upwards, and `following` int [P], the index of the point at the end of each point's edge.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ import numpy as np
 
 from .arrays import Bytes, Floats, Indices
 
-_CURVE = 4  # edges that one piece of an outline becomes
-_FINE = 4  # rows and columns a pixel, when filling
-_GRID = 64.0  # steps a fine row: rounding to them hides differences in the last bits between platforms
+_CURVE = 4  # edges per curve of an outline
+_FINE = 4  # subpixel rows and columns, for filling
+_GRID = 64.0  # steps per subpixel row: rounding to them hides differences in the last bits between platforms
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Polygons:
     following: Indices
 
     def boxed(self) -> Polygons:
-        """Return the letter centred on 0, with the longer side of its bounding box 1 long."""
+        """Return the letter centred on 0, scaled so that the longer side of its bounding box is 1."""
         low, high = self.points.min(axis=0), self.points.max(axis=0)
         return Polygons((self.points - (low + high) / 2) / (high - low).max(), self.following)
 
@@ -51,7 +51,7 @@ class Face:
 
 
 def _polygons(vertices: Floats, codes: Sequence[int]) -> Polygons | None:
-    """Flatten an outline of straight lines and quadratic curves (all that TrueType has)."""
+    """Convert an outline of straight lines and quadratic curves (all that TrueType has) to line segments."""
     points: list[Floats] = []
     following: list[Indices] = []
     begin = 0
@@ -64,14 +64,14 @@ def _polygons(vertices: Floats, codes: Sequence[int]) -> Polygons | None:
 
 
 def _clockwise(points: Floats, following: Indices) -> tuple[Floats, Indices]:
-    """Turn an outline round if it runs the other way, as mirrored letters do: ink is to lie at the right hand."""
+    """Reverse an outline with the opposite orientation, as mirrored letters have: ink must be on the right."""
     there = points[following]
     area = (points[:, 0] * there[:, 1] - there[:, 0] * points[:, 1]).sum()
     return points, following if area <= 0 else inverse(following)
 
 
 def _contours(vertices: Floats, codes: Sequence[int]) -> list[list[tuple[Floats, Floats, Floats]]]:
-    """Return each contour as its curves (start, control, end); a line's control is its middle."""
+    """Return each contour as its curves (start, control, end); the control point of a line is its middle."""
     move, line, curve = 1, 2, 3
     contours: list[list[tuple[Floats, Floats, Floats]]] = []
     start = here = vertices[0]
@@ -111,7 +111,9 @@ def inverse(following: Indices) -> Indices:
 
 
 def normals(points: Floats, following: Indices) -> Floats:
-    """Return outward directions [B, P, 2] at points [B, P, 2], about 1 long: moving along them makes the pen wider."""
+    """Return outward directions [B, P, 2] at points [B, P, 2], of length about 1: moving points along them widens the
+    stroke.
+    """
     along = points[:, following] - points[:, inverse(following)]
     length = np.sqrt((along**2).sum(axis=-1, keepdims=True))
     along = along / np.maximum(length, 1e-9)
@@ -121,7 +123,7 @@ def normals(points: Floats, following: Indices) -> Floats:
 def fill(points: Floats, following: Indices, size: int) -> Bytes:
     """Draw points [B, P, 2], in pixels from the upper left corner with y downwards, as uint8 [B, N, N]; ink is 255.
 
-    Non-zero winding rule; what lies outside is cut off.
+    Uses the non-zero winding rule; anything outside the image is cut off.
     """
     fine = size * _FINE
     x, y = (np.rint(points[..., i] * (_FINE * _GRID)) / _GRID for i in range(2))

@@ -1,4 +1,4 @@
-"""From a picture file of any mode to uint8 pixels: the one decoder that training, exported and served models share."""
+"""Decodes image files of any mode to uint8 pixels: training, exported and served models share this decoder."""
 
 from __future__ import annotations
 
@@ -24,23 +24,25 @@ T = TypeVar("T")
 Resize = Literal["bicubic", "bilinear", "nearest"]
 
 LARGEST = 2 * 89_478_485
-"""Pixels of the largest picture of a data set: what Pillow opens."""
+"""Pixels of the largest image allowed in a data set: Pillow's own limit."""
 LARGEST_GIVEN = 89_478_485
-"""Pixels of the largest picture that a model is asked about, by whoever can reach it: where Pillow warns of a trap."""
+"""Pixels of the largest image that a model accepts, from anyone who can reach it: where Pillow warns of a decompression
+bomb.
+"""
 _NOT_DECODED = ("BUFR", "EPS", "GRIB", "HDF5", "MPEG", "WMF")
-"""What Pillow knows and does not decode itself; EPS is a program that Ghostscript would run."""
+"""Formats that Pillow recognises but does not decode itself; EPS is a program that Ghostscript would run."""
 _ALWAYS = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".pbm")
 _ORIENTATION = 0x112
 _CHECK = threading.Lock()
 
 
 class PictureError(DataError):
-    """A picture that cannot be used; the message names it."""
+    """An image that cannot be used; the message names it."""
 
 
 @cache
 def endings() -> frozenset[str]:
-    """Return the endings of picture files that can be read, in lower case, such as ".png"."""
+    """Return the extensions of readable image files, in lower case, such as ".png"."""
     from PIL import Image
 
     known = Image.registered_extensions()
@@ -56,9 +58,9 @@ def _formats() -> tuple[str, ...]:
 
 
 def open_picture(file: Path | IO[bytes], then: Callable[[Image], T], name: str = "", most: int = LARGEST) -> T:
-    """Return what `then` makes of the picture in `file`, which is called `name` in messages (absent: as the file).
+    """Return the result of `then` for the image in `file`, which messages call `name` (default: the file's name).
 
-    Raises PictureError if it cannot be read, or, before it is decoded, if it has more than `most` pixels.
+    Raises PictureError if it cannot be read, or, before decoding, if it has more than `most` pixels.
     """
     from PIL import Image
 
@@ -76,25 +78,25 @@ def open_picture(file: Path | IO[bytes], then: Callable[[Image], T], name: str =
 
 @contextmanager
 def named(name: str) -> Iterator[None]:
-    """Raise PictureError, about the picture `name`, for whatever is raised inside."""
+    """Raise PictureError, about the image `name`, for any exception raised in the block."""
     try:
         yield
     except PictureError:
         raise
     except DepthError as error:
         raise PictureError(f"{name} {error}") from None
-    except Exception as error:  # decoders raise what they like
+    except Exception as error:  # decoders raise exceptions of any type
         raise PictureError(f"{name} cannot be read as an image ({_said(error)}); replace or remove it") from error
 
 
 def refuse_large(size: tuple[int, int], name: str, most: int) -> None:
-    """Raise PictureError for a picture of `size` (width, height) with more than `most` pixels."""
+    """Raise PictureError for an image of `size` (width, height) with more than `most` pixels."""
     if size[0] * size[1] > most:
         raise PictureError(f"{name} is too large ({size[0]} x {size[1]}); scale it down")
 
 
 def _size(file: Path | IO[bytes]) -> tuple[int, int]:
-    """Return width and height of a picture that Pillow refuses to open for its size. Only its head is read."""
+    """Return width and height of an image that Pillow refuses to open because of its size. Only its header is read."""
     from PIL import Image
 
     if not isinstance(file, Path):
@@ -109,16 +111,16 @@ def _size(file: Path | IO[bytes]) -> tuple[int, int]:
 
 
 def _said(error: Exception) -> str:
-    """Return a decoder's message in one line, without the file's name again."""
+    """Return a decoder's message in one line, without the file name."""
     if type(error).__name__ == "UnidentifiedImageError":
-        return "it is damaged, or of a kind that is not read here"
+        return "it is damaged, or its format is not supported"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     return " ".join(str(error).split()) or type(error).__name__
 
 
 def prepare(image: Image, size: int, grayscale: bool, resize: Resize = "bicubic", white: White | None = None) -> Bytes:
-    """Return a picture as uint8 [1 or 3, size, size]: its largest centred square, scaled.
+    """Return an image as uint8 [1 or 3, size, size]: its largest centred square, resized.
 
     Turned upright if its EXIF says so, transparent parts on white, more than 8 bits reduced to 8, the first picture of
     several.
@@ -146,7 +148,7 @@ def prepare(image: Image, size: int, grayscale: bool, resize: Resize = "bicubic"
 
 
 def _eight_bit(image: Image, white: White) -> Image:
-    """Return an image that Pillow converts without loss of meaning: no transparency, no more than 8 bits."""
+    """Return an image that Pillow converts without loss: no transparency, at most 8 bits."""
     from PIL import Image as Images
 
     if (picture := deep(image)) is not None:
@@ -173,7 +175,7 @@ def _upright(image: Image, turned: int) -> Image:
 
 
 def orientation(image: Image) -> int:
-    """Return how a picture is to be turned, 1 (not at all) to 8, by its EXIF, the rest of which may be damaged."""
+    """Return the EXIF orientation of an image, 1 (upright) to 8; the rest of its EXIF data may be damaged."""
     exif = image.info.get("exif")
     found = _orientation_in(exif) if isinstance(exif, bytes) else None
     if found is not None:
@@ -182,13 +184,13 @@ def orientation(image: Image) -> int:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             value: Any = image.getexif().get(_ORIENTATION, 1)
-    except Exception:  # damaged beyond what Pillow reads
+    except Exception:  # too damaged for Pillow
         return 1
     return value if isinstance(value, int) else 1
 
 
 def _orientation_in(exif: bytes) -> int | None:
-    """Return the orientation in the first directory of EXIF data; None if it has none. Nothing else there is read."""
+    """Return the orientation in the first directory of EXIF data; None if it has none. Nothing else is read."""
     data = exif.removeprefix(b"Exif\0\0")
     order = {b"II": "<", b"MM": ">"}.get(data[:2])
     try:

@@ -1,4 +1,4 @@
-"""Preparation of pictures as network input, as an exported model must know it.
+"""Preparation of images as network input; an exported model stores it.
 
 Shapes: n images, C channels, H W image.
 """
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class Preparation(Section):
-    """From a picture of any size and mode to [C, size, size], and from there to what the network sees."""
+    """Converts an image of any size and mode to [C, size, size], and further to the network's input."""
 
     channels: Literal[1, 3] = Field(description="1: grey; 3: red, green, blue")
     size: int = Field(ge=1, description="image size in pixels (height and width)")
@@ -67,8 +67,7 @@ class Preparation(Section):
     def pixels(self, picture: Any, name: str = "the picture") -> Bytes:
         """Return a file (path, or open for reading) or PIL image as uint8 [C, H, W], as the data set's loader would.
 
-        Raises DataError, which calls a path by its own name and anything else `name`; before decoding if it is too
-        large.
+        Raises DataError, which names the path, or `name` for anything else; before decoding if the image is too large.
         """
         if isinstance(picture, str | Path):
             return open_picture(Path(picture), self._prepared, most=LARGEST_GIVEN)
@@ -82,7 +81,7 @@ class Preparation(Section):
         return prepare(image, self.size, self.channels == 1, self.resize, self.white)
 
     def seen(self, images: Tensor, dtype: torch.dtype, device: torch.device) -> Tensor:
-        """Return what the network sees of `images` [n, C, H, W], uint8 or floats in [0, 1]."""
+        """Return the network's input for `images` [n, C, H, W], uint8 or floats in [0, 1]."""
         images = images.to(device)
         images = images.to(dtype) / 255 if images.dtype == torch.uint8 else images.to(dtype)
         mean, std = (torch.tensor(v, dtype=dtype, device=device)[:, None, None] for v in (self.mean, self.std))
@@ -119,7 +118,7 @@ class Preparation(Section):
 
 
 def preparation(config: DataConfig, data: ClassData) -> Preparation:
-    """Return how the pictures of `data`, which `config` describes, were prepared."""
+    """Return how the images of `data`, which `config` describes, were prepared."""
     size = data.images.shape[-1]
     resize: Resize
     match config:

@@ -1,4 +1,4 @@
-"""The list of pictures to leave out of a folder: a text file, a path a line, relative to the folder."""
+"""The list of images to skip in a folder: a text file with one path per line, relative to the folder."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from .config import DataError
 from .folders import Classes
 
 HERE = "./"
-"""Before a path that begins with #, which would be a comment."""
+"""Prefix of a path that starts with #, which would otherwise be a comment."""
 
 
 def read_left_out(file: Path) -> frozenset[str]:
-    """Return the paths that a list names; blank lines and those that begin with # say nothing. Raises DataError."""
+    """Return the paths in a list; blank lines and lines that start with # are ignored. Raises DataError."""
     try:
         lines = file.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
@@ -27,7 +27,7 @@ def read_left_out(file: Path) -> frozenset[str]:
 
 
 def without(classes: Classes, root: Path, left_out: frozenset[str]) -> Classes:
-    """Return classes without the pictures that a list of `root` names."""
+    """Return the classes without the images that a list names relative to `root`."""
     return {
         name: [file for file in files if file.relative_to(root).as_posix() not in left_out]
         for name, files in classes.items()
@@ -35,7 +35,7 @@ def without(classes: Classes, root: Path, left_out: frozenset[str]) -> Classes:
 
 
 def list_text(root: Path, files: Iterable[tuple[Path, str]]) -> str:
-    """Return a list of files to leave out, each with its reason above it."""
+    """Return the text of a list of files to skip, with the reason above each."""
     lines = [f"# Pictures of {root} to leave out: [data] skip names this file."]
     for file, reason in files:
         path = file.relative_to(root).as_posix()

@@ -1,4 +1,4 @@
-"""Surveys a folder of pictures: classes, sizes, channels."""
+"""Surveys a folder of images: classes, sizes, channels."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from .image_folder import read_splits
 from .pictures import open_picture
 
 SAMPLED = 60
-"""Number of pictures opened to see their sizes and modes."""
+"""Number of images that are opened to determine sizes and modes."""
 
 
 @dataclass(frozen=True)
 class Survey:
-    """`splits` has the number of pictures of each class of each split; `side` is the median of the pictures' shorter
-    sides, `grey` says whether all that were looked at are.
+    """`splits` has the number of images per class of each split; `side` is the median of the images' shorter sides,
+    `grey` whether all opened images are greyscale.
     """
 
     root: Path
@@ -30,29 +30,29 @@ class Survey:
 
     @property
     def classes(self) -> int:
-        """Classes of all splits."""
+        """Number of classes in all splits."""
         return sum(len(classes) for classes in self.splits.values())
 
     @property
     def pictures(self) -> int:
-        """Pictures of all classes."""
+        """Number of images in all classes."""
         return sum(sum(classes.values()) for classes in self.splits.values())
 
     @property
     def fewest_classes(self) -> int:
-        """Classes of the smallest split: no task can have more ways."""
+        """Number of classes in the smallest split: no task can have more ways."""
         return min(len(classes) for classes in self.splits.values())
 
     @property
     def smallest(self) -> tuple[str, int]:
-        """The class with the fewest pictures, and how many it has: no task can take more shots and queries."""
+        """The class with the fewest images, and their number: no task can have more shots and queries in total."""
         found = [(name, count) for classes in self.splits.values() for name, count in classes.items()]
         return min(found, key=lambda one: one[1])
 
 
 def survey(root: Path, skip: Path | None = None) -> Survey:
-    """Look at a folder of class folders, flat or split, without the pictures that the list `skip` names. Raises
-    DataError for one that cannot be understood or cut.
+    """Survey a folder of class folders, flat or split, without the images in the list `skip`. Raises DataError if the
+    folder's layout is invalid or it cannot be split.
     """
     splits, notes = read_splits(ImageFolder(path=root, skip=skip))
     counts: dict[Split, dict[str, int]] = {
@@ -67,7 +67,7 @@ def survey(root: Path, skip: Path | None = None) -> Survey:
 
 
 def _looked_at(files: list[Path]) -> Iterator[tuple[int, bool]]:
-    """Yield the shorter side of each picture that can be read, and whether it is grey."""
+    """Yield the shorter side of each readable image, and whether it is greyscale."""
     for file in files:
         try:
             yield open_picture(file, lambda image: (min(image.size), image.mode in ("L", "1", "I;16", "I", "F", "LA")))

@@ -1,4 +1,4 @@
-"""Warns of readable but suspicious pictures: duplicates, and pictures without variation."""
+"""Warns of readable but suspicious images: duplicates, and images without variation."""
 
 from __future__ import annotations
 
@@ -18,9 +18,7 @@ Ranges = Mapping[Split, Sequence[ClassRange]]
 
 
 def doubled(files: Sequence[Path], digests: NDArray[np.uint64], ranges: Ranges) -> list[str]:
-    """Return a line for each content that several files have; where they are of two splits, what is tested was trained
-    on.
-    """
+    """Return a message per set of identical files; if they are in two splits, test images were seen in training."""
     homes = [(split, one.name) for split, classes in ranges.items() for one in classes for _ in range(one.count)]
     _, group, counts = np.unique(digests, return_inverse=True, return_counts=True)
     order = np.argsort(group, kind="stable")
@@ -39,7 +37,7 @@ def _same(files: Sequence[Path], homes: Sequence[tuple[Split, str]], places: Seq
 
 
 def without_variation(files: Sequence[Path], images: Bytes, ranges: Ranges, root: Path) -> list[str]:
-    """Return a line for each class with pictures of one colour, or whose pictures are all alike.
+    """Return a message for each class with images of a single colour, or whose images are all the same.
 
     Args:
         files: of the images.
@@ -55,7 +53,7 @@ def without_variation(files: Sequence[Path], images: Bytes, ranges: Ranges, root
     if flat.all() and (low == low[0]).all():
         raise DataError(
             f"image_folder: all {len(images)} pictures of {root} come out in one colour, {_colour(low[0])}, so nothing"
-            " tells their classes apart; look at them, and save them with 8 bits a channel"
+            " tells their classes apart; look at them, and save them with 8 bits per channel"
         )
     if flat.all():
         return [f"each of the {len(images)} pictures of {root.name} holds one colour only"]

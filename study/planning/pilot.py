@@ -19,8 +19,8 @@ from trainers.memory import keep_freed_memory
 from trainers.overrides import merge, normalise
 from trainers.training import train
 
-EPOCHS, VAL_TASKS = 4, 16
-"""Of a pilot: epochs of one iteration each, the first of which only warms up; and validation tasks of each."""
+EPOCHS = 4
+"""Of a measurement; the first only warms up."""
 FREE = ("outer", "ca", "evaluation", "budget", "device")
 """Sections that do not affect the cost of an iteration."""
 
@@ -41,11 +41,19 @@ class Cost:
 
 
 class Pilot:
-    """Measures each cost class once: configs that differ only in learning rates, schedules or length share one."""
+    """Measures each cost class once: configs that differ only in learning rates, schedules or length share one.
 
-    def __init__(self, data: ClassData) -> None:
+    Args:
+        data: what is trained on.
+        gpu: whether trainings run on a GPU. An epoch then has more iterations, as the first of a training are taken
+            before a graph replays them, and more validation tasks, as many are computed together.
+    """
+
+    def __init__(self, data: ClassData, gpu: bool = False) -> None:
         keep_freed_memory()  # as workers do
         self._data = data
+        self.iterations, self.val_tasks = (10, 512) if gpu else (1, 16)
+        """Of each epoch that is measured."""
         self.tell: Callable[[int], None] = lambda number: None
         """Called with the number of each measurement, from 1 on, when it begins."""
         self._costs: dict[str, Cost] = {}
@@ -56,6 +64,12 @@ class Pilot:
         """Return how many cost classes these configs have."""
         keys = {self._short(one, *phase)[0] for one in configs for phase in {*_phases(one), (True, False)}}
         return len(keys)
+
+    @property
+    def timed(self) -> str:
+        """What is timed of each class."""
+        epochs = EPOCHS - 1
+        return f"{epochs * self.iterations} iterations and {epochs * self.val_tasks:,} validation tasks"
 
     @property
     def classes(self) -> int:
@@ -94,8 +108,8 @@ class Pilot:
             "da": "off" if second else {"first_order_epochs": 1.0},
             "msl": {"schedule": "linear", "epochs": 1.0} if multi_step else "off",
             "ca": "off",
-            "budget": {"epochs": EPOCHS, "iterations": 1},
-            "evaluation": {"val_tasks": VAL_TASKS, "test_tasks": 2, "top_k": 2},
+            "budget": {"epochs": EPOCHS, "iterations": self.iterations},
+            "evaluation": {"val_tasks": self.val_tasks, "test_tasks": 2, "top_k": 2},
         }
         short, _ = normalise(merge({key: value for key, value in tree.items() if key not in changes}, changes))
         return short.model_dump_json(exclude=set(FREE)), short
@@ -106,7 +120,8 @@ class Pilot:
         with tempfile.TemporaryDirectory() as folder:
             for epoch in train(config, 0, self._data, checkpoint=CheckpointFolder(Path(folder)), test=False):
                 iterations.append(config.episodes.tasks / epoch.tasks_per_second)
-                tasks.append((epoch.seconds - iterations[-1]) / VAL_TASKS)
+                training = iterations[-1] * config.budget.iterations
+                tasks.append((epoch.seconds - training) / config.evaluation.val_tasks)
                 sizes.append(max(file.stat().st_size for file in Path(folder).glob("epoch-*.ckpt")))
             final = (Path(folder) / "final.ckpt").stat().st_size
         self.seconds += time.perf_counter() - began

@@ -17,6 +17,7 @@ from reports.statistics.declared_test import (
 )
 from reports.statistics.permutation import smallest_p
 from reports.statistics.power import declared_detectable, t_detectable
+from trainers.arithmetic import pick_device
 from trainers.checkpoint import CheckpointFolder
 from trainers.config import TrainerConfig
 from trainers.data.classes import ClassData
@@ -109,7 +110,7 @@ def make_plan(
     tell: Callable[[str], None] = lambda text: None,
 ) -> StudyPlan:
     """Return the plan, measuring costs; nothing is written to `home`. `tell` reports each measurement."""
-    pilot = Pilot(data)
+    pilot = Pilot(data, pick_device(config.base).type == "cuda")
     configs = _configs(config)
     total = pilot.measurements(configs.values())
     pilot.tell = lambda number: tell(f"Measuring {number} of {max(number, total)}")
@@ -133,8 +134,8 @@ def make_plan(
         trained, left = cells - len(missing), math.fsum(seconds[name] for name in missing)
         kept = sum(disk[name] for name in missing)
     how = (
-        f"{pilot.classes} kinds of training that differ in cost, each timed with 3 iterations and 48 validation tasks "
-        "after one warm-up, "
+        f"{pilot.classes} kinds of training that differ in cost, each timed with {pilot.timed} "
+        "after a warm-up, "
         f"one after another with {config.execution.threads} thread{'s' * (config.execution.threads > 1)}, "
         f"{pilot.seconds:.0f} s"
     )

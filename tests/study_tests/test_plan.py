@@ -28,6 +28,7 @@ from trainers.checkpoint import CheckpointFolder
 from trainers.data import Glyphs, load
 from trainers.data.classes import ClassData
 from trainers.fingerprint import fingerprint_of
+from trainers.graphs import WARM
 from trainers.training import train
 
 from . import store_rows
@@ -96,6 +97,15 @@ def test_disk_is_what_finished_runs_leave(data: ClassData, tmp_path: Path) -> No
     assert pilot.kept_bytes(config, "best") == pytest.approx(kept, rel=0.35)
     assert pilot.kept_bytes(config, "none") == 0
     assert pilot.kept_bytes(config, "all") > 2 * pilot.kept_bytes(config, "best")
+
+
+def test_on_a_gpu_replayed_iterations_are_timed_and_cost_the_same_each(data: ClassData) -> None:
+    config, _ = ablation(7).arms["MAML++"]
+    one, ten = Pilot(data), Pilot(data, gpu=True)
+    assert ten.iterations > WARM  # the epoch that is not counted has all that run before a graph is recorded
+    assert one.timed == "3 iterations and 48 validation tasks"
+    assert ten.timed == "30 iterations and 1,536 validation tasks"
+    assert 0.1 < ten.run_seconds(config, test=True) / one.run_seconds(config, test=True) < 3
 
 
 def test_arms_that_differ_in_rates_alone_are_measured_once(data: ClassData) -> None:

@@ -34,7 +34,10 @@ CLUSTERS = {"docs/ray.md", "docs/cluster.md"}
 """Pages whose commands start a cluster: followed whole, where 10.0.0.1 and 10.0.0.2 are this machine's and nobody
 else's.
 """
-OWN_NETWORK = ["unshare", "--user", "--map-root-user", "--net", "--pid", "--fork", "--mount", "--mount-proc"]
+OWN_NETWORK = [
+    "unshare", "--user", "--map-root-user", "--net", "--pid", "--kill-child", "--mount", "--mount-proc",
+]  # fmt: skip
+"""With `--kill-child`, the cluster ends with the test, also if the test times out."""
 TWO_MACHINES = "ip link set lo up && ip addr add 10.0.0.1/24 dev lo && ip addr add 10.0.0.2/24 dev lo"
 LINK = re.compile(r"\]\(([^)#]+)(?:#[^)]*)?\)")
 

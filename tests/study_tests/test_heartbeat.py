@@ -92,7 +92,7 @@ def test_a_container_of_the_same_name_is_another_machine() -> None:
 
 @pytest.mark.skipif(shutil.which("unshare") is None, reason="no unshare here")
 def test_another_namespace_of_processes_is_another_machine() -> None:
-    command = ["unshare", "--user", "--map-root-user", "--pid", "--fork", "--mount-proc", sys.executable, "-c"]
+    command = ["unshare", "--user", "--map-root-user", "--pid", "--kill-child", "--mount-proc", sys.executable, "-c"]
     code = "from study.stores.machine import this_machine; print(this_machine())"
     done = subprocess.run([*command, code], capture_output=True, text=True, check=False)
     if done.returncode:

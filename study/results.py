@@ -9,7 +9,7 @@ from reports.data.experiments import parent_of
 from reports.data.loading import from_mlflow
 from reports.records import RunRecord, StudyInfo
 
-from .engine.missing_runs import Missing, find_missing
+from .engine.missing_runs import MissingRuns, find_missing_runs
 from .spec.searched_space import with_space
 from .stores.connect import mlflow_address, open_mlflow
 from .stores.home import Home
@@ -38,8 +38,8 @@ def warnings(info: StudyInfo) -> tuple[str, ...]:
     return (*info.notes, *([info.missing] if info.missing else []))
 
 
-def _missing(home: Home, info: StudyInfo, records: Sequence[RunRecord]) -> Missing:
+def _missing(home: Home, info: StudyInfo, records: Sequence[RunRecord]) -> MissingRuns:
     client = open_mlflow(home)
     known = {(one.trial, one.seed) for one in records if one.trial is not None and one.seed is not None}
     parent = parent_of(client, info.experiment_id)
-    return find_missing(home, client, info.name, info.experiment_id, info.spec, parent, known)
+    return find_missing_runs(home, client, info.name, info.experiment_id, info.spec, parent, known)

@@ -49,7 +49,7 @@ class Value:
     value: float
 
 
-class Misfits(ReportError):
+class InvalidRows(ReportError):
     """Rows that do not fit; one line for each of the first ten."""
 
     def __init__(self, source: str, problems: Sequence[str], way_out: str) -> None:
@@ -59,9 +59,7 @@ class Misfits(ReportError):
 
 
 def read_values(source: str, rows: Iterable[Row], columns: Columns) -> list[Value]:
-    """Return the rows' values. Raises Misfits for rows without an arm, with a non-integer seed, or with a non-numeric
-    value.
-    """
+    """Return the rows' values. Raises InvalidRows for rows without an arm, or whose seed or value is not a number."""
     found, problems = list[Value](), list[str]()
     for row in rows:
         try:
@@ -69,7 +67,7 @@ def read_values(source: str, rows: Iterable[Row], columns: Columns) -> list[Valu
         except ValueError as error:
             problems.append(f"{row.where}: {error}")
     if problems:
-        raise Misfits(source, problems, "Fix or remove them:")
+        raise InvalidRows(source, problems, "Fix or remove them:")
     return found
 
 
@@ -111,7 +109,7 @@ def _number(value: Any) -> float | None:
 
 def records_of(source: str, values: Sequence[Value], metric: Metric) -> list[RunRecord]:
     """Return one record per run: complete with its value (the mean over its tasks, if any), failed without a value,
-    diverged if it is infinite. Raises Misfits for an arm and seed (and task) that appear twice.
+    diverged if it is infinite. Raises InvalidRows for an arm and seed (and task) that appear twice.
     """
     runs: dict[Key, dict[str, Value]] = {}
     problems = []
@@ -124,7 +122,7 @@ def records_of(source: str, values: Sequence[Value], metric: Metric) -> list[Run
                 f" ({first.value:g})"
             )
     if problems:
-        raise Misfits(source, problems, "Keep one row for each; a repetition needs a seed of its own:")
+        raise InvalidRows(source, problems, "Keep one row for each; a repetition needs a seed of its own:")
     odd = _other_tasks(runs)
     return [_record(source, key, list(tasks.values()), metric, key[1] in odd) for key, tasks in runs.items()]
 

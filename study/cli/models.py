@@ -121,8 +121,8 @@ def export(
     Example: mamlab export demo-search model
     """
     loading()
-    from ..models.export import Wanted
+    from ..models.export import RunChoice
     from ..models.export import export as write
 
     with reading(home) as place:
-        write(study, folder, place, make_console(), Wanted(arm, trial, seed), data)
+        write(study, folder, place, make_console(), RunChoice(arm, trial, seed), data)

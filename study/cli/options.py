@@ -83,7 +83,7 @@ def make_console(stderr: bool = False) -> Console:
     return console
 
 
-def tell(text: str) -> None:
+def print_message(text: str) -> None:
     """Announce a slow step on stderr."""
     typer.echo(text, err=True)
 
@@ -91,7 +91,7 @@ def tell(text: str) -> None:
 def loading(what: str = "PyTorch, Optuna and MLflow", quiet: bool = False) -> None:
     """Announce that `what` is being loaded, which takes seconds, unless it was loaded by an earlier command."""
     if not quiet and "study.spec.parsing" not in sys.modules:
-        tell(f"Loading {what} ...")
+        print_message(f"Loading {what} ...")
 
 
 def with_workers(config: StudyConfig, workers: int | None) -> StudyConfig:

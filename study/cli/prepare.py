@@ -18,8 +18,8 @@ from .options import (
     loading,
     make_console,
     make_home,
+    print_message,
     reading,
-    tell,
 )
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ def data(
         from trainers.data.config import ImageFolder
         from trainers.data.loading_message import loading_message
 
-        tell(f"{loading_message(ImageFolder(path=Path(name)), Path(name))} ...")
+        print_message(f"{loading_message(ImageFolder(path=Path(name)), Path(name))} ...")
         from .data_folder import folder_page
 
         raise typer.Exit(folder_page(Path(name), make_home(home), make_console(), skip_bad))

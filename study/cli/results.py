@@ -16,8 +16,8 @@ from .options import (
     loading,
     make_console,
     make_home,
+    print_message,
     reading,
-    tell,
 )
 
 if TYPE_CHECKING:
@@ -148,10 +148,10 @@ def status(
 
     with reading(home) as place:
 
-        def read(tell: Callable[[str], None] = lambda text: None) -> list[Overview]:
-            return [overview(place, study, tell)] if study else overviews(place, tell)
+        def read(print_message: Callable[[str], None] = lambda text: None) -> list[Overview]:
+            return [overview(place, study, print_message)] if study else overviews(place, print_message)
 
-        console, found = make_console(), read(tell)
+        console, found = make_console(), read(print_message)
         if json_:
             print_json("status", {"studies": [one.as_tree() for one in found]})
         elif watch:

@@ -26,7 +26,7 @@ def studies_table(studies: Sequence[Overview]) -> RenderableType:
     table = plain_table("study", "kind", "runs", "states", "best", numbers=["best"])
     for study in studies:
         best = study.best.accuracy if study.best else ""
-        table.add_row(Text(study.name), study.kind, Text(far(study)), _states(study), best)
+        table.add_row(Text(study.name), study.kind, Text(progress_text(study)), _states(study), best)
     return Group(table, *(Text(f"{study.name}: {study.missing}", style=WARNS) for study in studies if study.missing))
 
 
@@ -34,7 +34,7 @@ def study_page(study: Overview) -> RenderableType:
     """Return one study in detail: states, runs in progress, best trial with its searched settings, problems."""
     driver = local_time(study.driver) if study.driver else "none: not running"
     parts: list[RenderableType] = [
-        Text.assemble((study.name, "bold"), f"  {study.kind}  {far(study)}"),
+        Text.assemble((study.name, "bold"), f"  {study.kind}  {progress_text(study)}"),
         _states(study),
         Text(f"driver   {driver}", style="dim"),
     ]
@@ -50,7 +50,7 @@ def study_page(study: Overview) -> RenderableType:
     return Group(*parts, *(Text(line, style=WARNS) for line in study.troubles))
 
 
-def far(study: Overview) -> str:
+def progress_text(study: Overview) -> str:
     """Return a study's progress: "24 of 42 runs, about 3 min left"."""
     done = ended(study.counts)
     total = max(study.planned, sum(study.counts.values())) if study.planned else 0

@@ -25,7 +25,7 @@ Key = tuple[int, int]
 
 
 @dataclass(frozen=True)
-class Missing:
+class MissingRuns:
     """The missing `runs`, whether all are merely `deleted` in MLflow, and why this `cannot` be determined."""
 
     study: str
@@ -44,9 +44,9 @@ class Missing:
         return f"{many} missing in MLflow and not counted: {named}. To restore: {remedy}"
 
 
-def find_missing(
+def find_missing_runs(
     home: Home, client: Any, study: str, experiment_id: str, spec: str, parent: Any, known: Collection[Key]
-) -> Missing:
+) -> MissingRuns:
     """Compare the `known` runs (trial, seed) of a study in MLflow with Optuna's finished trials.
 
     `parent` is the study's parent run or None. Without Optuna's store, a complete ablation is compared with its plan.
@@ -55,7 +55,7 @@ def find_missing(
         trials, superseded = open_trials(home, study)
     except Exception as error:  # whatever is wrong with Optuna's store, MLflow's can be read
         why = f"cannot tell whether runs are missing: {error.args[0] if isinstance(error, KeyError) else error}"
-        return Missing(study, _unplanned(client, experiment_id, spec, parent), cannot=why)
+        return MissingRuns(study, _unplanned(client, experiment_id, spec, parent), cannot=why)
     seeds = parse_spec(spec, started=True).seeds if spec else ()
     lost = {
         (trial.number, seed): f"{label_of(trial)}" + (f" / seed {seed}" if len(own) > 1 else "")
@@ -74,7 +74,7 @@ def find_missing(
     if own_run and (trials or lost):
         names.append("the study's parent run")
         in_bin = in_bin and parent is not None
-    return Missing(study, tuple(names), deleted=in_bin)
+    return MissingRuns(study, tuple(names), deleted=in_bin)
 
 
 def _seeds(trial: FrozenTrial, seeds: Sequence[int]) -> tuple[int, ...]:

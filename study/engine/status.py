@@ -25,7 +25,7 @@ from ..stores.heartbeat import TAG, known_driver
 from ..stores.home import Home
 from ..stores.locks import holder
 from ..stores.study_names import UnknownStudyError, require_store
-from .missing_runs import find_missing
+from .missing_runs import find_missing_runs
 from .overview import TROUBLES_KEPT, Best, Overview, RunningRun, best_settings, trouble
 from .snapshot import held_lines
 
@@ -179,7 +179,7 @@ def _read(client: Any, home: Home, experiment: Any) -> StudyStatus | None:
     )
     known = {key_of(run) for run in runs if run.data.tags.get(records.TAG_ROLE) == records.ROLE_RUN}
     spec = spec_of(client, parent)
-    lost = find_missing(home, client, name, experiment.experiment_id, spec, parent, known)
+    lost = find_missing_runs(home, client, name, experiment.experiment_id, spec, parent, known)
     notes = tuple(filter(None, (renamed(experiment, name), lost.cannot)))
     return StudyStatus(
         name, kind, experiment.experiment_id, searched, children, driver, score, problem, held, lost.text, notes,

@@ -23,7 +23,7 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 @dataclass(frozen=True)
-class Shown:
+class ShownStudy:
     """A study in the UI: its views, by key."""
 
     name: str
@@ -40,11 +40,11 @@ def address(server: str, experiment_id: str, view: str = "") -> str:
     return f"{redact(server)}/{view_path(experiment_id, view)}"
 
 
-def shown_studies(home: Home, wanted: str = "") -> list[Shown]:
+def shown_studies(home: Home, wanted: str = "") -> list[ShownStudy]:
     """Return the studies of a home, the newest last, or the `wanted` one last. Raises UnknownStudyError."""
     client = open_mlflow(home)
     others = [one for one in client.search_experiments() if one.name != "Default"]
-    studies = [Shown(study_of(one), one.experiment_id, _views(client, one)) for one in others]
+    studies = [ShownStudy(study_of(one), one.experiment_id, _views(client, one)) for one in others]
     studies.sort(key=lambda one: (one.name == wanted, int(one.experiment_id)))
     if wanted and (not studies or studies[-1].name != wanted):
         known = ", ".join(one.name for one in reversed(studies)) or "none"
@@ -60,7 +60,7 @@ def _views(client: Any, experiment: Any) -> dict[str, str]:
     return views
 
 
-def address_lines(home: Home, studies: Sequence[Shown], server: str) -> Iterator[str]:
+def address_lines(home: Home, studies: Sequence[ShownStudy], server: str) -> Iterator[str]:
     """Yield one line for each study but the last, and three labelled ones for that: table, charts, report."""
     for study in studies[:-1]:
         yield f"{study.name}: {study.address(server)}"

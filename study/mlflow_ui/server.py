@@ -26,7 +26,7 @@ from ..stores.connect import open_mlflow
 from ..stores.home import Home
 from ..stores.study_names import require_store
 from ..text import say
-from .addresses import Shown, address_lines, refuse_open, shown_studies, tunnel
+from .addresses import ShownStudy, address_lines, refuse_open, shown_studies, tunnel
 
 HOST = "127.0.0.1"
 DEFAULT_PORT = 5000
@@ -166,6 +166,6 @@ def serve(home: Home, choices: Choices, console: Console) -> None:
     console.print("Stopped.", style="dim")
 
 
-def _print(home: Home, studies: Sequence[Shown], server: str, console: Console) -> None:
+def _print(home: Home, studies: Sequence[ShownStudy], server: str, console: Console) -> None:
     for line in address_lines(home, studies, server):
         say(console, line)

@@ -49,7 +49,7 @@ class ExportError(InputError):
 
 
 @dataclass(frozen=True)
-class Wanted:
+class RunChoice:
     """The run to export; None: choose by validation accuracy."""
 
     arm: str | None = None
@@ -58,7 +58,7 @@ class Wanted:
 
 
 def export(
-    study: str, folder: Path, home: Home, console: Console, wanted: Wanted, data_folder: Path | None = None
+    study: str, folder: Path, home: Home, console: Console, wanted: RunChoice, data_folder: Path | None = None
 ) -> None:
     """Write the model of a run into `folder`, log it to the run in MLflow, and print where it is and what it reaches.
 
@@ -113,7 +113,7 @@ def _earlier_files(folder: Path, names: Collection[str]) -> list[str]:
     return [WEIGHTS_FILE, CONFIG_FILE, *([CARD_FILE] if ours else [])]
 
 
-def choose(info: StudyInfo, records: Sequence[RunRecord], wanted: Wanted) -> RunRecord:
+def choose(info: StudyInfo, records: Sequence[RunRecord], wanted: RunChoice) -> RunRecord:
     """Return the run to export: of a search's best trial, of the named arm, or the one training.
 
     Where several seeds are left, the one with the highest validation accuracy; never by what was tested. Raises
@@ -134,7 +134,7 @@ def choose(info: StudyInfo, records: Sequence[RunRecord], wanted: Wanted) -> Run
     return max(candidates, key=lambda record: (best_validation(record) or 0.0, -(record.seed or 0)))
 
 
-def _of_kind(info: StudyInfo, complete: Sequence[RunRecord], wanted: Wanted) -> list[RunRecord]:
+def _of_kind(info: StudyInfo, complete: Sequence[RunRecord], wanted: RunChoice) -> list[RunRecord]:
     for option, value, kind in (("--arm", wanted.arm, names.ABLATION), ("--trial", wanted.trial, names.SEARCH)):
         if value is not None and info.kind != kind:
             raise ExportError(f'{option}: "{info.name}" is {called(info.kind)}, which has none; leave it out')

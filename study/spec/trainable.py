@@ -30,7 +30,7 @@ SIZES = ("episodes.ways", "episodes.shots", "episodes.queries", "model.blocks")
 
 
 @dataclass(frozen=True)
-class Need:
+class Requirement:
     """One requirement on the data: the settings that determine it, its size in a config, and the check."""
 
     paths: tuple[str, ...]
@@ -46,16 +46,16 @@ class Need:
         return ""
 
 
-def _needs(config: StudyConfig, data: ClassData | None) -> list[Need]:
+def _requirements(config: StudyConfig, data: ClassData | None) -> list[Requirement]:
     if not config.method.is_mamlpp or isinstance(config.data, OwnData):
         return []
     width = config.data.image_shape[1] if data is None else int(data.images.shape[-1])
-    blocks = Need(SIZES[3:], lambda one: one.model.blocks, lambda one: check_shape(one, width))
+    blocks = Requirement(SIZES[3:], lambda one: one.model.blocks, lambda one: check_shape(one, width))
     if data is None:
         return [blocks]
     return [
-        Need(SIZES[:1], lambda one: one.episodes.ways, lambda one: require_classes(data, one.episodes.ways)),
-        Need(
+        Requirement(SIZES[:1], lambda one: one.episodes.ways, lambda one: require_classes(data, one.episodes.ways)),
+        Requirement(
             SIZES[1:3],
             lambda one: one.episodes.shots + one.episodes.queries,
             lambda one: require_images(data, one.episodes.shots, one.episodes.queries),
@@ -105,7 +105,7 @@ def space_problems(config: StudyConfig, data: ClassData | None) -> list[str]:
     """Return one line for each requirement of the space that `data` does not meet (None: only the image size)."""
     largest, *random = _drawn(config)
     problems = []
-    for need in _needs(config, data):
+    for need in _requirements(config, data):
         failing = [(need.size(one), why) for one in random if (why := need.why_not(one))]
         if worst := need.why_not(largest) or max(failing, default=(0, ""))[1]:
             count = f"{len(failing)} of {POINTS} random configs" if failing else "its largest config"
@@ -128,7 +128,7 @@ def _drawn(config: StudyConfig) -> list[TrainerConfig]:
     return found or [config.base]
 
 
-def _where(need: Need, config: StudyConfig) -> str:
+def _where(need: Requirement, config: StudyConfig) -> str:
     """Return the setting in the spec file that determines the requirement."""
     assert config.space is not None
     searched = [path for path in need.paths if path in config.space.dimensions]

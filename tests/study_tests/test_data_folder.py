@@ -8,7 +8,7 @@ import pytest
 from study.cli.main import run
 from study.spec.parsing import load_spec
 from trainers.data import DataError, ImageFolder, load
-from trainers.data.skip_list import list_text, read_left_out, without
+from trainers.data.skip_list import list_text, read_skip_list, without
 
 from .test_init import draw
 
@@ -69,7 +69,7 @@ def test_what_cannot_be_read_is_listed_and_a_spec_leaves_it_out(here: Path, caps
 def test_a_listed_picture_whose_folder_begins_like_a_comment_is_left_out(tmp_path: Path) -> None:
     file = tmp_path / "#1" / "x.png"
     (tmp_path / "skip.txt").write_text(list_text(tmp_path, [(file, "it is cut off")]))
-    left_out = read_left_out(tmp_path / "skip.txt")
+    left_out = read_skip_list(tmp_path / "skip.txt")
     assert without({"#1": [file, tmp_path / "#1" / "y.png"]}, tmp_path, left_out) == {"#1": [tmp_path / "#1" / "y.png"]}
 
 

@@ -16,7 +16,7 @@ from reports.statistics.estimate import estimate
 from reports.statistics.summary import Trial, summarise_ablation
 from reports.tables.promotion import promoted, promotion_lines, promotion_table
 from study.followup import FollowError, Searched, Winner, ablate_winner, promote, read_search
-from study.models.export import ExportError, Wanted, choose
+from study.models.export import ExportError, RunChoice, choose
 from study.spec.parsing import parse_spec
 from study.spec.writing import difference, retraining_spec, trainer_table
 from study.stores.home import Home
@@ -76,10 +76,15 @@ def search_runs() -> list[Any]:
 
 @pytest.mark.parametrize(
     ("wanted", "found"),
-    [(Wanted(), (0, 1)), (Wanted(trial=1), (1, 1)), (Wanted(trial=1, seed=0), (1, 0)), (Wanted(seed=0), (0, 0))],
+    [
+        (RunChoice(), (0, 1)),
+        (RunChoice(trial=1), (1, 1)),
+        (RunChoice(trial=1, seed=0), (1, 0)),
+        (RunChoice(seed=0), (0, 0)),
+    ],
 )
 def test_the_best_trial_and_its_best_seed_are_exported_unless_others_are_named(
-    wanted: Wanted, found: tuple[int, int]
+    wanted: RunChoice, found: tuple[int, int]
 ) -> None:
     chosen = choose(StudyInfo("s", "search"), search_runs(), wanted)
     assert (chosen.trial, chosen.seed) == found
@@ -88,22 +93,22 @@ def test_the_best_trial_and_its_best_seed_are_exported_unless_others_are_named(
 def test_a_seed_is_chosen_by_validation_and_never_by_test() -> None:
     low, high = ({"best_val_accuracy": v, "test_accuracy": t} for v, t in ((0.6, 0.9), (0.7, 0.1)))
     runs = [record(seed, arm="a", seed=seed, metrics=metrics) for seed, metrics in enumerate((low, high))]
-    assert choose(StudyInfo("s", "ablation"), runs, Wanted(arm="a")).seed == 1
+    assert choose(StudyInfo("s", "ablation"), runs, RunChoice(arm="a")).seed == 1
 
 
 @pytest.mark.parametrize(
     ("kind", "wanted", "message"),
     [
-        ("search", Wanted(trial=2), "--trial 2: no complete trial; there are 0, 1"),
-        ("search", Wanted(arm="x"), '--arm: "s" is a search, which has none; leave it out'),
-        ("search", Wanted(seed=7), "--seed 7: not among the complete runs; there are seeds 0, 1"),
-        ("ablation", Wanted(), 'name one with --arm; the arms of "s" are: a, b'),
-        ("ablation", Wanted(arm="c"), '--arm "c": no complete run; the arms of "s" are: a, b'),
-        ("ablation", Wanted(trial=0), '--trial: "s" is an ablation, which has none'),
-        ("train", Wanted(arm="x"), '--arm: "s" is one training, which has none'),
+        ("search", RunChoice(trial=2), "--trial 2: no complete trial; there are 0, 1"),
+        ("search", RunChoice(arm="x"), '--arm: "s" is a search, which has none; leave it out'),
+        ("search", RunChoice(seed=7), "--seed 7: not among the complete runs; there are seeds 0, 1"),
+        ("ablation", RunChoice(), 'name one with --arm; the arms of "s" are: a, b'),
+        ("ablation", RunChoice(arm="c"), '--arm "c": no complete run; the arms of "s" are: a, b'),
+        ("ablation", RunChoice(trial=0), '--trial: "s" is an ablation, which has none'),
+        ("train", RunChoice(arm="x"), '--arm: "s" is one training, which has none'),
     ],
 )
-def test_a_run_that_is_not_there_is_named_with_those_that_are(kind: str, wanted: Wanted, message: str) -> None:
+def test_a_run_that_is_not_there_is_named_with_those_that_are(kind: str, wanted: RunChoice, message: str) -> None:
     runs = search_runs() if kind == "search" else [record(n, arm=arm) for n, arm in enumerate("ab")]
     with pytest.raises(ExportError) as caught:
         choose(StudyInfo("s", kind), runs, wanted)
@@ -112,7 +117,7 @@ def test_a_run_that_is_not_there_is_named_with_those_that_are(kind: str, wanted:
 
 def test_a_study_without_a_complete_run_has_no_model() -> None:
     with pytest.raises(ExportError, match="has no complete run yet"):
-        choose(StudyInfo("s", "train"), [record(0, "failed")], Wanted())
+        choose(StudyInfo("s", "train"), [record(0, "failed")], RunChoice())
 
 
 @pytest.mark.parametrize("name", list(PRESETS))

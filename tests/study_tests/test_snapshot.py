@@ -153,7 +153,7 @@ def test_a_row_of_status_fits_80_columns_and_says_how_far_the_study_is() -> None
     text = captured.get()
     assert max(map(len, text.splitlines())) <= 80
     assert "42 runs" in text
-    assert pages.far(live) == "27 of 42 runs, about 3 min left"
+    assert pages.progress_text(live) == "27 of 42 runs, about 3 min left"
     assert "2001-01-01" in text
     assert "+00:00" not in text
 

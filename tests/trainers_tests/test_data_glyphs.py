@@ -63,7 +63,7 @@ def test_accented_letters_ligatures_and_digits_are_not_plain_letters() -> None:
 
 def test_letters_that_look_alike_when_turned_or_in_another_script_are_near_and_others_are_not() -> None:
     faces = [Face(path) for path in glyphs.font_files()[:1]]
-    distance = glyphs.look_distance(faces, [ord(c) for c in "OОΟᑌᑎᑐbqEM"])
+    distance = glyphs.visual_distance(faces, [ord(c) for c in "OОΟᑌᑎᑐbqEM"])
     latin, cyrillic, greek, up, down, right, b, q, e, m = range(10)
     assert max(distance[latin, cyrillic], distance[latin, greek]) == 0
     assert max(distance[up, down], distance[b, q]) < glyphs.SAME

@@ -42,7 +42,7 @@ class DepthError(ValueError):
 
 
 @dataclass(frozen=True)
-class Deep:
+class DeepImage:
     """The values of an image with more than 8 bits per channel.
 
     Attributes:
@@ -65,20 +65,20 @@ class Deep:
         return low, high
 
 
-def deep(image: Image) -> Deep | None:
+def deep(image: Image) -> DeepImage | None:
     """Return the values of an image with more than 8 bits per channel; None for any other image. Reads its pixels."""
     coded = "".join(str(tile[3]) for tile in getattr(image, "tile", ()))  # gone once the pixels are read
     image.load()
     if image.mode == "F":
-        return Deep(FLOATS, np.asarray(image, np.float64), _tag(image, 262) == 0)
+        return DeepImage(FLOATS, np.asarray(image, np.float64), _tag(image, 262) == 0)
     if image.mode.startswith("I"):
         bits = _tag(image, 258)
         declared = float(2**bits - 1) if isinstance(bits, int) and 8 < bits < 16 else None
         kind = INTEGERS if image.mode == "I" else SIXTEEN
-        return Deep(kind, np.asarray(image).astype(np.int64), _tag(image, 262) == 0, declared)
+        return DeepImage(kind, np.asarray(image).astype(np.int64), _tag(image, 262) == 0, declared)
     if ";16" in coded:
         bands = zip(image.getbands(), image.split(), strict=True)
-        return Deep(COLOUR, np.stack([np.asarray(band) for name, band in bands if name not in "AaX"]))
+        return DeepImage(COLOUR, np.stack([np.asarray(band) for name, band in bands if name not in "AaX"]))
     return None
 
 
@@ -109,7 +109,7 @@ def white_of(kind: str, low: float, high: float) -> float:
     raise DepthError(f"holds values from {low:g} to {high:g}, so its white level is unknown ({known}); {_way_out(255)}")
 
 
-def eight_bits(picture: Deep, white: float) -> Bytes:
+def eight_bits(picture: DeepImage, white: float) -> Bytes:
     """Return a greyscale image as uint8 [H, W], in which `white` becomes 255. Raises DepthError for values out of
     range.
     """

@@ -66,7 +66,7 @@ def font_files() -> list[Path]:
 def make(faces: Sequence[Face]) -> Arrays:
     """Return images uint8 [classes * SAMPLES, SIZE, SIZE], letters [classes], split [classes] (index into SPLITS)."""
     letters = [letter for letter in sorted(faces[0].letters) if is_plain_letter(letter) and faces[0].outline(letter)]
-    distance = look_distance([faces[FACES.index(name)] for name in COMPARED], letters)
+    distance = visual_distance([faces[FACES.index(name)] for name in COMPARED], letters)
     same = components(distance <= SAME)
     first = np.unique(same, return_index=True)[1]
     near = components(distance <= NEAR)[first]
@@ -89,7 +89,7 @@ def components(linked: NDArray[np.bool_]) -> Indices:
     return np.unique(np.unique(labels, return_index=True)[1][labels], return_inverse=True)[1]
 
 
-def look_distance(faces: Sequence[Face], letters: Sequence[int]) -> Floats:
+def visual_distance(faces: Sequence[Face], letters: Sequence[int]) -> Floats:
     """Return how different letters look, [letters, letters], from 0 (identical) to 1: the minimum over typefaces,
     rotations and stroke widths.
 

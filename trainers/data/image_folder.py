@@ -21,7 +21,7 @@ from .config import DataError, ImageFolder
 from .decoding import decode_all, white_in
 from .folders import Classes, capped, listed, look
 from .pictures import open_picture, prepare
-from .skip_list import read_left_out, without
+from .skip_list import read_skip_list, without
 from .suspicious_images import doubled, without_variation
 
 FEWEST_IMAGES = 2  # one support image, one query image
@@ -75,7 +75,7 @@ def read_splits(config: ImageFolder) -> tuple[dict[Split, Classes], list[str]]:
     """Return the image files of each class of each split, and what was skipped."""
     found = look(config.path)
     if config.skip:
-        left_out = read_left_out(config.skip)
+        left_out = read_skip_list(config.skip)
         found.flat = found.flat if found.flat is None else without(found.flat, config.path, left_out)
         found.splits = {split: without(classes, config.path, left_out) for split, classes in found.splits.items()}
     splits = found.splits if found.flat is None else cut(config.path, found.flat, config.fractions)

@@ -12,7 +12,7 @@ HERE = "./"
 """Prefix of a path that starts with #, which would otherwise be a comment."""
 
 
-def read_left_out(file: Path) -> frozenset[str]:
+def read_skip_list(file: Path) -> frozenset[str]:
     """Return the paths in a list; blank lines and lines that start with # are ignored. Raises DataError."""
     try:
         lines = file.read_text(encoding="utf-8").splitlines()

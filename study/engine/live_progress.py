@@ -49,7 +49,8 @@ class LiveProgress:
         assert run.end is not None
         if message:
             self.troubles.append(trouble(run.end, run.plan.label, sentence(message)))
-        self._speed.ended += not run.reused
+        if not run.reused:
+            self._speed.ended.append(run.row(self._config.method).epoch)
         self._reused += run.reused
         self._just_ended.append((run.row(self._config.method), run.end))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass
@@ -10,19 +10,19 @@ class TimeEstimate:
     """Work done since this start of the driver."""
 
     epochs: int = 0
-    ended: int = 0
-    """Ended runs."""
+    ended: list[int] = field(default_factory=list)
+    """Epochs of each run that has ended, those of earlier starts included."""
 
     def remaining(self, left: int, done: int, planned: int, elapsed: float) -> float | None:
         """Estimate the seconds to the end; None while unknown.
 
         Args:
             left: runs that have not ended.
-            done: finished epochs of running runs.
+            done: finished epochs of running runs, those of earlier starts included.
             planned: epochs per run.
             elapsed: seconds since the start.
         """
         if not self.epochs or not left:
             return None
-        a_run = (self.epochs - done) / self.ended if self.ended and self.epochs > done else planned
+        a_run = sum(self.ended) / len(self.ended) if self.ended else planned
         return max(0.0, left * a_run - done) * elapsed / self.epochs

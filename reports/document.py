@@ -34,6 +34,7 @@ from .tables.audit import audit_tables
 from .tables.cells import Cell, Table, excluded_table, runs_table, states_text
 from .tables.compute import TITLE as COST_TITLE
 from .tables.compute import cost_table
+from .tables.dates import days
 from .tables.design import effects_table, shapley_table, sweep_table
 from .tables.importance import importance_sentence, importance_table
 from .tables.paper import paper_table
@@ -139,7 +140,7 @@ def _ablation(found: Ablation, records: Sequence[RunRecord], info: StudyInfo) ->
     seeds = len({record.seed for record in records})
     head = (
         f"{info.name}: {many(len(found.arms), 'arm')} over {many(seeds, 'seed')}{_on(records)},"
-        f" {many(len(records), 'run')}, {_counts(records)}."
+        f" {many(len(records), 'run')}, {_counts(records)}{_dated(records)}."
     )
     decided = arm_sentences(found)
     outside = [_outside(info)] if info.source else []
@@ -196,6 +197,11 @@ def _ablation_sections(found: Ablation, info: StudyInfo) -> list[Section]:
     ]
 
 
+def _dated(records: Sequence[RunRecord]) -> str:
+    found = days(records)
+    return f" ({found})" if found else ""
+
+
 def _drawn(*figures: Figure | None) -> tuple[Figure, ...]:
     return tuple(figure for figure in figures if figure)
 
@@ -208,7 +214,7 @@ def _search(found: Search, records: Sequence[RunRecord], info: StudyInfo) -> Par
     importance, early = parameter_importance(found), early_importance(found)
     head = (
         f"{many(len(found.trials), 'trial')} over {many(len(found.searched), 'parameter')}{_on(records)}: "
-        f"{many(len(records), 'run')}, {_counts(records)}."
+        f"{many(len(records), 'run')}, {_counts(records)}{_dated(records)}."
     )
     headline = [fresh_sentence(info.fresh, found.measured)] if info.fresh else []
     if found.complete:

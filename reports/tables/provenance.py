@@ -12,6 +12,7 @@ from ..statistics.arms import count_states
 from ..statistics.summary import finite
 from ..text import duration
 from .cells import Cell, Column, Table, states_text
+from .dates import period
 
 ALL_ALIKE = "no: one data set, commit, device and set of versions"
 MIXED = (names.TAG_DATA_CHECKSUM, names.TAG_GIT_COMMIT, names.TAG_DEVICE)
@@ -52,6 +53,7 @@ def provenance_table(records: Sequence[RunRecord], info: StudyInfo) -> Table:
     rows += [("Parts", info.description)] * bool(info.description)
     rows += [("Trained by", info.trained_by)] * bool(info.trained_by)
     rows += [("Seeds", _seeds(records))]
+    rows += [("Dates", dates)] if (dates := period(records)) else []
     if trained or not info.source:
         rows.append(("Training time", f"{duration(sum(trained))} over {len(trained)} runs"))
     if reused:

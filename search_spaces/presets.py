@@ -29,8 +29,9 @@ MAMLPP: dict[str, Dimension] = {
     "ca.restart_decay": Range(0.5, 1.0),
     "bnwb": _SWITCH,
 }
-"""Every component on or off, with its main knobs: inner steps and (LSLR's initial) rate, MSL's schedule and length,
-DA's switch, LSLR's granularity, CA's period and restarts, the outer rate."""
+"""Every component on or off, with its main settings: inner steps and inner learning rate (LSLR's initial one), MSL's
+schedule and length, DA's switch, LSLR's granularity, CA's period and restarts, the outer learning rate.
+"""
 
 COMPONENTS_ONLY: dict[str, Dimension] = dict.fromkeys(("msl", "da", "lslr", "ca", "bnwb"), _SWITCH)
 """Only the components' switches; everything else is as in the base."""

@@ -68,7 +68,7 @@ def _inert_in_time(config: Settings) -> Iterable[Inert]:
         yield Inert("da", "da.first_order_epochs is 0 epochs of this run", "off")
     if isinstance(config.ca, CA):
         if all(outer_lr(config, epoch) == config.outer.lr for epoch in range(epochs)):
-            yield Inert("ca", "the outer rate is outer.lr in every epoch of this run", "off")
+            yield Inert("ca", "the outer learning rate is outer.lr in every epoch of this run", "off")
         elif resolve(config.ca.period, epochs) >= epochs:
             why = "ca.period is not shorter than the run, so there is no restart"
             if config.ca.period_mult != 1:

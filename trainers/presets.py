@@ -32,7 +32,7 @@ SIZES: dict[str, Tree] = {
 PRESETS: dict[str, str] = {
     "maml": "plain second-order MAML: every component off, as the baseline of HTYM",
     "fomaml": "first-order MAML: all epochs with first-order gradients",
-    "meta_sgd": "Meta-SGD: a learned inner rate for each single parameter, one inner step",
+    "meta_sgd": "Meta-SGD: a learned inner learning rate for each parameter, one inner step",
     "mamlpp": "MAML++ by the paper's protocol: all six components, 150 epochs x 500 iterations. Its per-step running "
     'statistics (BNRS) act only with norm.queries = "running"; with "batch", as published, they are dropped',
     "mamlpp_released": "MAML++ as its released configs really ran: no derivative-order annealing, short MSL, "

@@ -1,9 +1,10 @@
 """Export of a study's records, from which the same report can be made again without MLflow.
 
-runs.csv         one row per run; columns run_id ... ended_at, then param:NAME, metric:NAME, tag:NAME; empty: absent
-per_task.parquet one row per test task: run_id, which (see `records.RunRecord.per_task`), task (0-based), accuracy in
-[0, 1] curves.parquet   one row per epoch: run_id, metric, epoch, value; for the inner rates "epoch" is the inner step
-study.json       the `StudyInfo`
+runs.csv           one row per run; columns run_id ... ended_at, then param:NAME, metric:NAME, tag:NAME; empty: absent
+per_task.parquet   one row per test task: run_id, which (see `records.RunRecord.per_task`), task (0-based), accuracy in
+                   [0, 1]
+curves.parquet     one row per epoch: run_id, metric, epoch, value; for inner learning rates, "epoch" is the inner step
+study.json         the `StudyInfo`
 """
 
 from __future__ import annotations

@@ -200,7 +200,7 @@ def _per_task(files: _Files) -> dict[str, array[float]]:
 
 
 def _planned(files: _Files) -> dict[str, Curve]:
-    """Return the schedules by epoch, and the inner rates by inner step."""
+    """Return the schedules by epoch, and the inner learning rates by inner step."""
     rates = {names.INNER_RATE + weight: rate for weight, rate in files.read(names.INNER_RATES_FILE).items()}
     return {
         name: Curve.of(enumerate(values, start=1))

@@ -49,7 +49,7 @@ def learned_rates(ablation: Ablation) -> Figure | None:
 
 
 def rates_picture(rates: Mapping[str, Sequence[float]]) -> bytes:
-    """Return the inner rates of one run, by weight and inner step, as a heat map (SVG) with its numbers."""
+    """Return the inner learning rates of one run, by weight and inner step, as a heat map (SVG) with its numbers."""
     values = _even(rates, list(rates))
     bound = float(np.abs(values).max()) or 1.0
     with style():

@@ -28,7 +28,7 @@ from .duplicate_settings import problems_in
 from .method_section import read_method
 from .parsing import parse_spec
 from .sections import BudgetSection, ExecutionSection, Named, StudySection
-from .trainer_section import Trainer, read_trainer
+from .trainer_section import Trainer, default_size, read_trainer
 from .writing import difference, trainer_table
 
 
@@ -68,7 +68,7 @@ def study_config(
         raise SpecError(problems)
     if method and trainer == "mamlpp":
         trainer = {}
-    base = _base(trainer, method)
+    base = _base(trainer, method, _source(data))
     tables = {"study": {"name": name, **study}, "data": _named(data, "source"), "trainer": base}
     tables |= {"method": {"use": method}} if method else {}
     if space is not None:
@@ -93,11 +93,18 @@ def _unknown_keywords(study: Iterable[str]) -> list[str]:
     return [f"{name}: {unknown('keyword', name, known)}" for name in study if name not in StudySection.model_fields]
 
 
-def _base(trainer: Any, method: str) -> Any:
+def _base(trainer: Any, method: str, source: str) -> Any:
     """Return [trainer] for a config, a preset's name or a table."""
     if isinstance(trainer, TrainerConfig):
-        return nearest_preset(trainer)
-    return trainer_table(trainer, find_method(method)) if isinstance(trainer, BaseModel) else _named(trainer, "preset")
+        return nearest_preset(trainer, source)
+    whole = isinstance(trainer, BaseModel)
+    return trainer_table(trainer, source, find_method(method)) if whole else _named(trainer, "preset")
+
+
+def _source(data: Any) -> str:
+    """Return the name of a data set; empty if it has none, which the parser reports."""
+    found = data.get("source") if isinstance(data, Mapping) else getattr(data, "source", data)
+    return found if isinstance(found, str) else ""
 
 
 def from_tables(tables: Mapping[str, Any]) -> StudyConfig:
@@ -139,14 +146,15 @@ def _named(section: Any, key: str) -> Any:
     return {key: section} if isinstance(section, str) else section
 
 
-def nearest_preset(config: TrainerConfig) -> Tree:
-    """Return [trainer] for exactly `config`: the nearest preset and the differences."""
-    found = [trainer_table(config)]
+def nearest_preset(config: TrainerConfig, source: str) -> Tree:
+    """Return [trainer] for exactly `config`, beside data of `source`: the nearest preset and the differences."""
+    found = [trainer_table(config, source)]
     for name in PRESETS:
         for size in SIZES:
             changes = difference(normalise(preset(name, size=size))[0], config)
             if normalise(merge(preset(name, size=size), changes))[0] == config:
-                found.append({"preset": name, "size": size, **changes})
+                other = {} if size == default_size(source) else {"size": size}
+                found.append({"preset": name, **other, **changes})
     return min(found, key=lambda table: len(flatten(table)))
 
 

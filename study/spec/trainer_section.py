@@ -48,4 +48,9 @@ def read_trainer(spec: Tree, method: KnownMethod = MAMLPP) -> Trainer:
 def _size(typed: Tree, spec: Tree) -> Any:
     """Return the size of the preset, taken out of `typed`."""
     source = spec.get("data", {}).get("source") if isinstance(spec.get("data"), dict) else None
-    return typed.pop("size", "omniglot" if source in ("omniglot", "glyphs") else "mini_imagenet")
+    return typed.pop("size", default_size(source))
+
+
+def default_size(source: object) -> str:
+    """Return the size of presets for the data set `source`, where [trainer] names none."""
+    return "omniglot" if source in ("omniglot", "glyphs") else "mini_imagenet"

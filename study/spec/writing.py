@@ -15,12 +15,13 @@ from trainers.data.config import PLACES
 from trainers.errors import InputError
 from trainers.known_method import MAMLPP, KnownMethod
 from trainers.method import Config
-from trainers.overrides import Tree, flatten
-from trainers.sections import COMPONENTS
+from trainers.overrides import Tree, flatten, merge, normalise
+from trainers.presets import preset
 
 from ..stores.home import Home
 from .config import SpecError, StudyConfig
 from .parsing import load_spec, parse_spec
+from .trainer_section import default_size
 
 
 def base_tables(config: StudyConfig, trainer: Config, name: str, seed: int) -> Tree:
@@ -28,19 +29,19 @@ def base_tables(config: StudyConfig, trainer: Config, name: str, seed: int) -> T
     data = {"source": config.data.source, **config.data.model_dump(mode="json", exclude_defaults=True)}
     execution = config.execution.model_dump(mode="json", exclude_defaults=True, exclude={"keep"})
     method = {} if config.method.is_mamlpp else {"method": {"use": config.method.address}}
-    table = trainer_table(trainer, config.method)
+    table = trainer_table(trainer, config.data.source, config.method)
     tables = {"study": {"name": name, "seed": seed}, **method, "data": data, "trainer": table}
     return {**tables, "execution": execution} if execution else tables
 
 
-def trainer_table(config: Config, method: KnownMethod = MAMLPP) -> Tree:
-    """Return [trainer] for exactly `config`: plain MAML, and what differs from it; of another method all."""
+def trainer_table(config: Config, source: str, method: KnownMethod = MAMLPP) -> Tree:
+    """Return [trainer] for exactly `config`, beside data of `source`: plain MAML at the size of these data, and what
+    differs from it; of another method all.
+    """
     if not method.is_mamlpp:
         return _without_none(config.model_dump(mode="json"))
-    tree = config.model_dump(mode="json", exclude_defaults=True)
-    whole = config.model_dump(mode="json")
-    switched = {name: whole[name] for name in COMPONENTS if whole[name] != "off"}
-    return {"preset": "maml", "size": "omniglot", **tree, **switched}
+    plain = normalise(preset("maml", default_size(source)))[0]
+    return merge({"preset": "maml"}, difference(plain, config))
 
 
 def _without_none(tree: Tree) -> Tree:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from reports.tables.promotion import promoted, promotion_lines, promotion_table
 from study.followup import FollowError, Searched, Winner, ablate_winner, promote, read_search
 from study.models.export import ExportError, RunChoice, choose
 from study.spec.parsing import parse_spec
-from study.spec.writing import difference, retraining_spec, trainer_table
+from study.spec.writing import difference, retraining_spec
 from study.stores.home import Home
 from tests.reports_tests.example import record
 from trainers.config import TrainerConfig
@@ -122,13 +123,18 @@ def test_a_study_without_a_complete_run_has_no_model() -> None:
 
 @pytest.mark.parametrize("name", list(PRESETS))
 @pytest.mark.parametrize("size", ["omniglot", "mini_imagenet"])
-def test_a_written_trainer_section_is_exactly_that_config(tmp_path: Path, name: str, size: str) -> None:
+@pytest.mark.parametrize("source", ["glyphs", "cifar_fs", "image_folder"])
+def test_a_written_trainer_section_is_exactly_that_config(tmp_path: Path, name: str, size: str, source: str) -> None:
     wanted = normalise(preset(name, size))[0]
-    file = retraining_spec(Home(tmp_path), parse_spec(SPEC), wanted, 5, "again")
-    found = parse_spec(file.read_text())
+    data = f'source = "{source}"' + f'\npath = "{tmp_path}"' * (source == "image_folder")
+    study = parse_spec(SPEC.replace('source = "glyphs"', data))
+    assert study.data.source == source
+    text = retraining_spec(Home(tmp_path), study, wanted, 5, "again").read_text(encoding="utf-8")
+    found = parse_spec(text)
     assert found.base == wanted
     assert (found.kind, found.seeds) == ("train", (5,))
-    assert trainer_table(wanted)["preset"] == "maml"
+    assert tomllib.loads(text)["trainer"]["preset"] == "maml"
+    assert "omniglot" not in text  # the size of these data, and what differs from it
 
 
 def test_promoted_arms_train_the_trials_cells_on_seeds_that_the_search_never_had(tmp_path: Path) -> None:

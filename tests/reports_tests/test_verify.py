@@ -113,6 +113,25 @@ def test_pages_of_other_releases_are_not_compared_line_by_line_and_that_is_said(
     )
 
 
+def test_importances_by_forests_of_another_scikit_learn_are_not_compared_and_that_is_said(tmp_path: Path) -> None:
+    build_report(example.search(), example.SEARCH, tmp_path)
+    tree = json.loads((tmp_path / TABLES).read_text(encoding="utf-8"))
+    here = tree["made_with"]["scikit-learn"]
+    table = next(one for one in tree["tables"] if one["title"].startswith("Parameter importance"))
+    value = table["values"][0][1]
+    change(tmp_path / TABLES, f"{value}", f"{value + 1e-4}")
+    ((where, *_),) = told(tmp_path)
+    assert where.startswith(f"{TABLES}, table '{table['title']}', row 1, column 2")
+    change(tmp_path / TABLES, f'"scikit-learn": "{here}"', '"scikit-learn": "1.0"')
+    assert told(tmp_path) == []
+    assert "its pages and importances by random forest were not compared" in pages_note(tmp_path)
+    title, text = next(
+        (one["title"], one["texts"][0][0]) for one in tree["tables"] if not one["title"].startswith("Parameter")
+    )
+    change(tmp_path / TABLES, json.dumps(text), '"another"')
+    assert [where.partition(", row")[0] for where, *_ in told(tmp_path)] == [f"{TABLES}, table '{title}'"]
+
+
 def test_a_report_of_an_earlier_version_is_checked_by_the_accuracies_on_its_page(folder: Path) -> None:
     (folder / TABLES).unlink()
     (folder / MANIFEST).unlink()

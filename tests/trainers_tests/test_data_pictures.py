@@ -6,6 +6,7 @@ import io
 import struct
 import zlib
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -149,7 +150,11 @@ REFUSED: dict[str, tuple[Callable[[Path], Path], str]] = {
 }
 
 
-@pytest.mark.parametrize("name", COMES_OUT)
+UNREADABLE = {"YCbCr.tif"} if int(version("pillow").partition(".")[0]) < 13 else set[str]()
+"""What Pillow saves and cannot read again itself."""
+
+
+@pytest.mark.parametrize("name", sorted(COMES_OUT.keys() - UNREADABLE))
 def test_every_mode_comes_out_as_its_8_bit_picture_also_in_a_model(tmp_path: Path, name: str) -> None:
     file = COMES_OUT[name](tmp_path / name)
     found = image_folder.decode(file, 64, grayscale=True)

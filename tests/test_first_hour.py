@@ -98,7 +98,7 @@ def test_a_stranger_gets_from_pip_to_a_classifier_of_ones_own_pictures(
     assert "Next: mamlab export leaves-promoted model" in stranger.types(
         "promote", "leaves", "--best", "1", "--seeds", "2"
     )
-    assert "mamlab verify leaves-ablated (do" in stranger.types("ablate", "--from", "leaves", "--seeds", "2")
+    assert "mamlab verify leaves-ablated (checks" in stranger.types("ablate", "--from", "leaves", "--seeds", "2")
     stranger.types("verify", "leaves-ablated")
     stranger.types("export", "leaves", "model")
     assert "class" in stranger.types("-c", CLASSIFY)

@@ -67,8 +67,8 @@ classifier.fit(["a1.png", "a2.png", "b1.png"], ["a", "a", "b"])
 classifier.predict(["new.png"])
 ```
 
-Images: files or PIL images of any size and mode, or arrays [n, {channels}, {size}, {size}] ({kind}), uint8 or floats in
-[0, 1]. Pictures become their largest centred square, scaled to {size}x{size} ({model.preparation.resize}).{ink}"""
+Images: files or PIL images of any size and mode, or arrays `[n, {channels}, {size}, {size}]`, {kind}, uint8 or floats
+from 0 to 1. Pictures become their largest centred square, scaled to {size}x{size} ({model.preparation.resize}).{ink}"""
 
 
 def _accuracy(model: ExportedModel) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,7 @@ def test_an_exported_model_has_a_name_its_card_and_its_accuracies(home: Home) ->
         assert run(["export", "ab", "model", "--arm", "MAML++", "--seed", "1", "--home", "runs"]) == 0
     client = open_mlflow(home)
     experiment = find_experiment(client, "ab")
+    assert experiment is not None
     (model,) = client.search_logged_models([experiment.experiment_id])
     about = json.loads(Path("model", "config.json").read_text(encoding="utf-8"))["about"]
     assert (model.name, model.status) == ("ab MAML++, seed 1", "READY")
@@ -37,6 +39,8 @@ def test_an_exported_model_has_a_name_its_card_and_its_accuracies(home: Home) ->
     assert model.tags[CARD].startswith("# ab: MAML++, seed 1\n\nA few-shot image classifier")
     assert model.tags[CARD] in card
     assert "library_name" in card.replace(model.tags[CARD], "")  # what only model hubs read
+
+    assert re.search(r"(?<!`)\[[^]`]*\] ?\(", card) is None  # Markdown would read a link
 
     wanted = {"val_acc": about["validation_accuracy"]}
     for norm_mode, found in about["test_accuracy"].items():
@@ -49,9 +53,13 @@ def test_an_exported_model_has_a_name_its_card_and_its_accuracies(home: Home) ->
 
 def test_what_a_model_reaches_does_not_change_what_reports_read_of_its_run(home: Home) -> None:
     client = open_mlflow(home)
-    experiment_id = find_experiment(client, "ab").experiment_id
+    experiment = find_experiment(client, "ab")
+    assert experiment is not None
+    experiment_id = experiment.experiment_id
     where = f"tags.{records.TAG_ROLE} = '{records.ROLE_RUN}'"
     before = {one.info.run_id: one.data.metrics for one in client.search_runs([experiment_id], where)}
     assert run(["export", "ab", "model", "--arm", "MAML++", "--home", "runs"]) == 0
     assert {one.info.run_id: one.data.metrics for one in client.search_runs([experiment_id], where)} == before
-    assert {"acc_running", "acc_batch", "val_acc"} <= parent_of(client, experiment_id).data.metrics.keys()
+    parent = parent_of(client, experiment_id)
+    assert parent is not None
+    assert {"acc_running", "acc_batch", "val_acc"} <= parent.data.metrics.keys()

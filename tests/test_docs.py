@@ -62,9 +62,7 @@ def test_links_lead_to_files(page: str) -> None:
 def test_files_of_code_that_a_page_names_are_there(page: str) -> None:
     files = [f"/{path.relative_to(ROOT).as_posix()}" for folder in CODE for path in (ROOT / folder).rglob("*.py")]
     named = CODE_FILE.findall((ROOT / page).read_text(encoding="utf-8"))
-    missing = [
-        name for name in named if not any(f"/{name}" in file[-len(name) - 1 :] for file in [*files, "/mamlab.py"])
-    ]
+    missing = [name for name in named if not any(file.endswith(f"/{name}") for file in [*files, "/mamlab.py"])]
     assert not missing
 
 

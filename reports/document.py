@@ -36,6 +36,7 @@ from .tables.compute import TITLE as COST_TITLE
 from .tables.compute import cost_table
 from .tables.dates import days
 from .tables.design import effects_table, shapley_table, sweep_table
+from .tables.held_out import optimism_sentence
 from .tables.importance import importance_sentence, importance_table
 from .tables.paper import paper_table
 from .tables.promotion import fresh_sentence, fresh_table, promotion_table
@@ -223,11 +224,13 @@ def _search(found: Search, records: Sequence[RunRecord], info: StudyInfo) -> Par
         value = measured(best.value.mean, metric) if best.value.n == 1 else with_interval(best.value, metric=metric)
         test_text = with_interval(best.test, metric=metric)
         tested = f" Its test {metric.words}: {test_text}." if best.test.n else ""
+        extreme = "maximum" if metric.sign > 0 else "minimum"
+        biased = "" if found.finalists else f"; as the {extreme} of a search this is biased {metric.biased}"
         headline.append(
             f"The best of {many(len(found.complete), 'complete trial')} is trial {best.label} with a validation"
-            f" {metric.words} of {value} in the search; as the {'maximum' if metric.sign > 0 else 'minimum'} of a"
-            f" search this is biased {metric.biased}.{tested}"
+            f" {metric.words} of {value} in the search{biased}.{tested}"
         )
+        headline += filter(None, [optimism_sentence(found)])
     else:
         headline.append("No trial is complete yet, so there is no best trial.")
     mattered = (importance, *_made(early))

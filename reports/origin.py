@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,11 +10,19 @@ from typing import Any
 
 @dataclass(frozen=True)
 class SearchedTrial:
-    """A trial in its search: `score` is its mean validation accuracy over `seeds` trainings."""
+    """A trial in its search: `score` is its mean validation accuracy over `seeds` trainings.
+
+    `rank` is its rank there, if the search ranked its best trials by held-out accuracy; else they rank by their score.
+    """
 
     number: int
     score: float
     seeds: int = 1
+    rank: int | None = None
+
+    def place(self, sign: int = 1) -> tuple[float, float]:
+        """Return a key that sorts trials as their search ranked them; `sign` is the metric's."""
+        return math.inf if self.rank is None else self.rank, -sign * self.score
 
 
 @dataclass(frozen=True)

@@ -63,8 +63,8 @@ TAG_ACROSS = "across"
 """JSON object of an ablation's `Across` ({"path", "values", "arms"}), if its design is repeated."""
 TAG_SCORE = "score"
 """How a search scores a trial of several seeds: "mean" or "lower_bound"."""
-TAG_TEST = "test_statistic"
-"""Of an ablation: "moderated"; absent for maxT's own statistic."""
+TAG_FINALISTS, TAG_TEST = "finalists", "test_statistic"
+"""Of a search, how many are ranked by held-out accuracy; of an ablation "moderated", absent for its own statistic."""
 TAG_ADJUST = "adjust"
 """Of an ablation: "study", if p values are adjusted over all comparisons; absent for within each family."""
 TAG_TRAINED_BY = "trained_by"
@@ -143,9 +143,12 @@ TEST_ACCURACY = "test_accuracy"
 TEST_ACCURACY_SE = "test_accuracy_se"
 ENSEMBLE_TEST_ACCURACY = "ensemble_test_accuracy"
 ENSEMBLE_TEST_ACCURACY_SE = "ensemble_test_accuracy_se"
+HELD_OUT_ACCURACY, HELD_OUT_ACCURACY_SE = "held_out_accuracy", "held_out_accuracy_se"
+HELD_OUT_TASKS = "held_out_tasks"
+"""Number of the validation tasks that these are of; nothing was selected by them."""
 FINAL_METRICS = (
     BEST_VAL_ACCURACY, BEST_EPOCH, EPOCHS_RUN, SECONDS, COMPUTE, TEST_ACCURACY, TEST_ACCURACY_SE,
-    ENSEMBLE_TEST_ACCURACY, ENSEMBLE_TEST_ACCURACY_SE,
+    ENSEMBLE_TEST_ACCURACY, ENSEMBLE_TEST_ACCURACY_SE, HELD_OUT_ACCURACY, HELD_OUT_ACCURACY_SE, HELD_OUT_TASKS,
 )  # fmt: skip
 
 # Artifacts.
@@ -236,6 +239,8 @@ class StudyInfo:
     base: Mapping[str, str] = field(default_factory=dict)
     score: str = "mean"
     """Score that ranks trials of several seeds: "mean", or "lower_bound" of the one-sided 95 % t interval."""
+    finalists: int = 0
+    """Of a search: how many of its best complete trials are ranked by their held-out accuracy."""
     test: str = "max_t"
     adjust: str = "family"
     """Of an ablation: "moderated" or "max_t"; whether p is adjusted within each "family" or over the "study"."""

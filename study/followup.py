@@ -17,7 +17,8 @@ from reports import records as names
 from reports.data.files import STUDY, is_export
 from reports.data.loading import from_files
 from reports.statistics.declared_test import HOPELESS, declared_test, large_effect_power, seeds_needed
-from reports.statistics.summary import Trial, summarise_search
+from reports.statistics.summary import summarise_search
+from reports.statistics.trial import Trial
 from trainers.data import ImageFolder
 from trainers.errors import InputError
 from trainers.method import Config
@@ -48,6 +49,8 @@ class Winner:
 
     trial: Trial
     config: Config
+    rank: int | None = None
+    """Its rank, if the search ranked its best trials by held-out accuracy."""
 
     @property
     def arm(self) -> str:
@@ -57,7 +60,9 @@ class Winner:
     @property
     def origin(self) -> Tree:
         """Its entry in [ablation.origin.trials]."""
-        return {"number": self.trial.number, "score": round(self.trial.value.mean, 6), "seeds": self.trial.value.n}
+        rank = {} if self.rank is None else {"rank": self.rank}
+        score = round(self.trial.value.mean, 6)
+        return {"number": self.trial.number, "score": score, "seeds": self.trial.value.n, **rank}
 
 
 @dataclass(frozen=True)
@@ -102,7 +107,8 @@ def read_search(study: str, home: Home, data: Path | None = None) -> Searched:
         )
     method = method_of(info.spec)
     refuse_other_trainer(info.name, info.trained_by, "promote and ablate --from", method)
-    complete = summarise_search(records, info).complete
+    found = summarise_search(records, info)
+    complete = found.complete
     if not complete:
         raise FollowError(
             f'the search "{study}" has no complete trial yet; run it first. Its progress: '
@@ -116,7 +122,7 @@ def read_search(study: str, home: Home, data: Path | None = None) -> Searched:
     for trial in complete:
         config = method.from_settings(trial.records[0].params)
         if not any(method.same_training(winner.config, config) for winner in winners):
-            winners.append(Winner(trial, config))
+            winners.append(Winner(trial, config, len(winners) + 1 if found.finalists else None))
     spec, checksum = stored_spec(info.spec, info.name), checksum_of(complete[0].records)
     if (
         isinstance(spec.data, ImageFolder) or data is not None

@@ -59,6 +59,8 @@ class TrainResult:
         test_per_task, ensemble_test_per_task: accuracy of each test task.
         audit: the same of every ensemble size and way to normalise queries, by name: "batch.top1", "running.top3", ...
         inner_rates: each adapted weight's rate at each inner step, of the best epoch.
+        held_out_accuracy, held_out_accuracy_se: the best epoch's on `held_out_tasks` further validation tasks, which no
+            epoch was validated on, and its standard error over tasks. None when it was not scored on them.
         seconds: wall time of all epochs.
     """
 
@@ -74,6 +76,9 @@ class TrainResult:
     test_per_task: tuple[float, ...] = ()
     ensemble_test_per_task: tuple[float, ...] = ()
     audit: dict[str, list[float]] = field(default_factory=dict)
+    held_out_accuracy: float | None = None
+    held_out_accuracy_se: float | None = None
+    held_out_tasks: int | None = None
 
     @property
     def value(self) -> float:
@@ -113,6 +118,11 @@ class MethodResult:
     seconds: float
     test: float | None = None
     test_per_task: Sequence[float] = ()
+
+    @property
+    def held_out_accuracy(self) -> None:
+        """Only MAML++ is scored on held-out validation tasks."""
+        return None
 
     @property
     def metrics(self) -> dict[str, float]:

@@ -22,12 +22,14 @@ def train(
     *,
     checkpoint: CheckpointFolder | None = None,
     test: bool = True,
+    held_out: bool = False,
 ) -> Generator[EpochResult, None, TrainResult]:
     """Train a network; yield each epoch's result and return the training's.
 
     With a `checkpoint` every epoch is saved before it is yielded. When restarted, it first yields the saved epochs'
     results and then resumes, bit-identically on the same device, threads and versions; a finished training is not
-    repeated. With `test`, the best epoch and the top-k ensemble are tested once, at the end.
+    repeated. With `test`, the best epoch and the top-k ensemble are tested once, at the end. With `held_out`, the best
+    epoch is scored once, at the end, on validation tasks that no epoch was validated on.
 
     Raises Diverged when a loss is not finite, DataError when `data` has too few classes or images for the config's
     episodes, ValueError when the config asks for what this machine lacks.
@@ -40,7 +42,7 @@ def train(
         if checkpoint:
             checkpoint.save(epoch.epoch, run.state())
         yield epoch
-    result = run.result(test)
+    result = run.result(test, held_out)
     if checkpoint:
         checkpoint.finish(run.final_state())
     return result

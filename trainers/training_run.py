@@ -29,6 +29,10 @@ from .requirements import check
 from .results import EpochResult, TrainResult
 from .tasks_at_once import evaluated_at_once, tasks_at_once
 
+HELD_OUT = 4
+"""Held-out validation tasks for each of `evaluation.val_tasks`. They are scored once and decide between few trainings,
+so a smaller error is worth what four validations cost."""
+
 
 @dataclass
 class TrainingRun:
@@ -45,6 +49,7 @@ class TrainingRun:
     history: list[EpochResult] = field(default_factory=list)
     best: list[Snapshot] = field(default_factory=list)
     tested: dict[str, Any] = field(default_factory=dict)
+    held_out: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         config = self.config
@@ -168,10 +173,12 @@ class TrainingRun:
         ranked = sorted([*self.best, kept], key=lambda snapshot: (-snapshot.val_accuracy, snapshot.epoch))
         self.best = ranked[: self.config.evaluation.top_k]
 
-    def result(self, test: bool) -> TrainResult:
-        """Return the result of the finished training, tested now if that was not done before."""
+    def result(self, test: bool, held_out: bool = False) -> TrainResult:
+        """Return the result of the finished training, tested and scored now if that was not done before."""
         if test and not self.tested:
             self.tested = self._test()
+        if held_out and not self.held_out:
+            self.held_out = self._score_held_out()
         best = self.best[0]
         return TrainResult(
             best_epoch=best.epoch,
@@ -180,7 +187,21 @@ class TrainingRun:
             inner_rates=rate_table(self.config, best.weights, self.learner.adapted),
             seconds=math.fsum(epoch.seconds for epoch in self.history),
             **(self.tested if test else {}),
+            **(self.held_out if held_out else {}),
         )
+
+    def _score_held_out(self) -> dict[str, Any]:
+        seen = self.config.evaluation.val_tasks
+        with arithmetic(self.config):
+            found = evaluate(
+                self.learner, self.best[:1], self.streams["val"], HELD_OUT * seen, self.evaluated_at_once, first=seen
+            )
+        scores = found[self.config.norm.queries][0]
+        return {
+            "held_out_accuracy": scores.mean_accuracy,
+            "held_out_accuracy_se": scores.standard_error,
+            "held_out_tasks": HELD_OUT * seen,
+        }
 
     def _test(self) -> dict[str, Any]:
         tasks, queries = self.config.evaluation.test_tasks, self.config.norm.queries
@@ -204,13 +225,14 @@ class TrainingRun:
         }
 
     def final_state(self) -> State:
-        """Return what is stored of a finished training: its history, the weights of the k best epochs, the test
-        results.
+        """Return what is stored of a finished training: its history, the weights of the k best epochs, the scores at
+        the end.
         """
         return {
             "history": [asdict(epoch) for epoch in self.history],
             "best": [vars(snapshot) for snapshot in self.best],
             "tested": {name: list(v) if isinstance(v, tuple) else v for name, v in self.tested.items()},
+            "held_out": self.held_out,
         }
 
     def state(self) -> State:
@@ -244,6 +266,7 @@ class TrainingRun:
             for s in state["best"]
         ]
         self.tested = {name: tuple(v) if isinstance(v, list) else v for name, v in state["tested"].items()}
+        self.held_out = dict(state.get("held_out", {}))  # earlier versions wrote none
         if "weights" in state:  # absent from a final state, which never trains on
             self._go_back(state)
 

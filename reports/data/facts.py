@@ -22,6 +22,7 @@ FACTS = (
     names.TAG_ACROSS,
     names.TAG_ORIGIN,
     names.TAG_SEARCHED,
+    names.TAG_FINALISTS,
     names.TAG_SPACE,
     names.TAG_LOOKS,
     names.TAG_MARGIN,

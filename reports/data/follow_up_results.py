@@ -23,7 +23,7 @@ def fresh_seeds(client: MlflowClient, search: str) -> tuple[FreshSeeds, ...]:
     everywhere = [experiment.experiment_id for experiment in client.search_experiments()]
     where = f"tags.{names.TAG_ORIGIN_SEARCH} = '{search}' and tags.{names.TAG_ROLE} = '{names.ROLE_STUDY}'"
     found = [one for parent in runs_where(client, everywhere, where) for one in _of_study(client, parent)]
-    return tuple(sorted(found, key=lambda one: (one.study, -one.trial.score)))
+    return tuple(sorted(found, key=lambda one: (one.study, one.trial.place())))
 
 
 def fresh_in(folder: Path, search: str) -> tuple[FreshSeeds, ...]:
@@ -41,7 +41,7 @@ def fresh_in(folder: Path, search: str) -> tuple[FreshSeeds, ...]:
 def _of_records(info: StudyInfo, records: Sequence[RunRecord]) -> Iterator[FreshSeeds]:
     assert info.origin is not None
     names_of = (info.measured.best_validation, info.measured.test)
-    for arm, trial in sorted(info.origin.trials.items(), key=lambda one: -one[1].score):
+    for arm, trial in sorted(info.origin.trials.items(), key=lambda one: one[1].place()):
         ours = [run for run in records if run.arm == arm and run.state == names.COMPLETE]
         ours = sorted((run for run in ours if run.seed is not None), key=lambda run: run.seed or 0)
         values = [tuple(run.metrics[name] for run in ours if name in run.metrics) for name in names_of]

@@ -237,6 +237,7 @@ def _study(experiment: Experiment, kind: str, facts: Mapping[str, Any], children
         sweep=Sweep(**design) if "path" in design else None,
         across=across_of(facts[names.TAG_ACROSS]) if names.TAG_ACROSS in facts else None,
         score=facts.get(names.TAG_SCORE, "mean"),
+        finalists=facts.get(names.TAG_FINALISTS, 0),
         test=facts.get(names.TAG_TEST, "max_t"),
         adjust=facts.get(names.TAG_ADJUST, "family"),
         trained_by=_trained_by(facts),

@@ -9,7 +9,8 @@ from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
 
 from .. import records as names
 from ..metric import Metric
-from ..statistics.summary import Ablation, Search, Trial, mean_metric
+from ..statistics.summary import Ablation, Search, mean_metric
+from ..statistics.trial import Trial
 from ..tables.compute import TITLE, compute_of, pareto_front, with_compute
 from ..text import many
 from .style import BLUE, GREEN, ORANGE, Figure, canvas, shorten, style

@@ -13,7 +13,8 @@ from ..metric import Metric
 from ..records import RunRecord, StudyInfo
 from ..statistics.expected_best import best_so_far, expected_best, independent_trials
 from ..statistics.importance import Importance
-from ..statistics.summary import Search, Trial
+from ..statistics.summary import Search
+from ..statistics.trial import Trial
 from ..tables.importance import shown_name
 from .style import BLUE, GREEN, INK, ORANGE, RED, WIDTH, Figure, canvas, shorten, style
 

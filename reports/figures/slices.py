@@ -11,7 +11,8 @@ from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, ScalarForm
 
 from .. import records as names
 from ..statistics.importance import Importance
-from ..statistics.summary import Search, Trial
+from ..statistics.summary import Search
+from ..statistics.trial import Trial
 from ..text import setting_text
 from .style import BLUE, GREEN, ORANGE, WIDTH, Figure, canvas, shorten, style
 

@@ -66,7 +66,7 @@ def estimate(values: Sequence[float], level: float = LEVEL, same: float = SAME) 
     if alike(values, same):
         return Estimate(fmean(values) if n else math.nan, None, None, n)
     mean = fmean(values)
-    half = _critical(level, n - 1) * _standard_error(values)
+    half = critical(level, n - 1) * _standard_error(values)
     return Estimate(mean, mean - half, mean + half, n)
 
 
@@ -95,7 +95,7 @@ def accuracy_estimate(values: Sequence[float], level: float = LEVEL) -> Estimate
     if found.low is None or min(values) < 0 or max(values) > 1:
         return found
     m = found.mean
-    centre, half = math.log(m / (1 - m)), _critical(level, found.n - 1) * _standard_error(values) / (m * (1 - m))
+    centre, half = math.log(m / (1 - m)), critical(level, found.n - 1) * _standard_error(values) / (m * (1 - m))
     return Estimate(m, _expit(centre - half), _expit(centre + half), found.n)
 
 
@@ -154,13 +154,14 @@ def spread_ratio(values: Mapping[int, float], base: Mapping[int, float], same: f
     unexplained = max(0.0, 1 - correlation(ours, theirs) ** 2)
     if unexplained <= SAME:
         return Estimate(ratio, None, None, n)
-    k = 1 + 2 * _critical(LEVEL, n - 2) ** 2 * unexplained / (n - 2)
+    k = 1 + 2 * critical(LEVEL, n - 2) ** 2 * unexplained / (n - 2)
     reach = math.sqrt(k + math.sqrt(k * k - 1))
     return Estimate(ratio, ratio / reach, ratio * reach, n)
 
 
 @lru_cache
-def _critical(level: float, freedom: int) -> float:
+def critical(level: float, freedom: int) -> float:
+    """Return Student's t quantile of a two-sided interval."""
     from scipy.stats import t as student_t  # here: it takes a second to import
 
     return float(student_t.ppf((1 + level) / 2, freedom))

@@ -18,7 +18,8 @@ from scipy.special import gammaln
 
 from .. import records as names
 from ..records import StudyInfo
-from .summary import Search, Trial, finite, in_order
+from .summary import Search, finite, in_order
+from .trial import Trial
 
 LEVEL = 0.95
 MOST_POINTS = 200

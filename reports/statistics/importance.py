@@ -19,7 +19,8 @@ from ..records import RunRecord
 from .distributions import distribution, value_of
 from .estimate import alike, metric_estimate
 from .forest import Values, forest_importance, forest_r2, shares_of
-from .summary import Search, Trial
+from .summary import Search
+from .trial import Trial
 
 FEWEST_TRIALS = 8
 LEAST_GAIN = 0.02

@@ -15,11 +15,13 @@ from ..records import Across, RunRecord, StudyInfo
 from .arms import Arm, Excluded
 from .changes import EffectChange
 from .comparison import Comparison, compare
-from .estimate import Estimate, accuracy_estimate, estimate, lower_bound, metric_estimate
+from .estimate import accuracy_estimate, estimate, lower_bound, metric_estimate
 from .factorial import FactorialEffects, factorial_effects
+from .held_out import held_out
 from .judging import Rules
 from .standing import USUAL, Standing, standing_of
 from .sweep import SweepCurve, sweep_curve
+from .trial import Trial, or_inf, ranked
 
 
 @dataclass(frozen=True)
@@ -64,28 +66,9 @@ class Ablation:
 
 
 @dataclass(frozen=True)
-class Trial:
-    """One configuration with its 1..k seeds; `value` is its best epoch's on validation data.
-
-    `score` ranks it: the mean, or the lower bound. A trial `stopped` after some of its seeds counts as pruned.
-    """
-
-    label: str
-    number: int | None
-    state: str
-    value: Estimate
-    test: Estimate
-    epochs: int
-    params: Mapping[str, str]
-    records: tuple[RunRecord, ...]
-    score: float
-    stopped: bool = False
-
-
-@dataclass(frozen=True)
 class Search:
     """Trials, the best complete one first, then pruned ones, then the others; `searched` are the varied settings, from
-    `space`.
+    `space`. `finalists` are those of the best that are ranked by held-out accuracy; empty if none are.
     """
 
     trials: tuple[Trial, ...]
@@ -94,6 +77,7 @@ class Search:
     score: str = "mean"
     space: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     measured: Metric = ACCURACY
+    finalists: tuple[Trial, ...] = ()
 
     @property
     def complete(self) -> tuple[Trial, ...]:
@@ -103,11 +87,7 @@ class Search:
 
 def in_order(records: Sequence[RunRecord]) -> list[RunRecord]:
     """Return `records` in the order that every report uses."""
-    return sorted(records, key=lambda r: (_or_inf(r.trial), _or_inf(r.started_at), _or_inf(r.seed), r.run_id))
-
-
-def _or_inf(value: float | None) -> float:
-    return math.inf if value is None else value
+    return sorted(records, key=lambda r: (or_inf(r.trial), or_inf(r.started_at), or_inf(r.seed), r.run_id))
 
 
 def finite(record: RunRecord, metric: str) -> float | None:
@@ -245,9 +225,9 @@ def summarise_search(records: Sequence[RunRecord], info: StudyInfo) -> Search:
     most = max(map(len, groups.values()), default=1)
     metric = info.measured
     found = [_trial(group, searched, info, most) for group in groups.values()]
-    trials = sorted(found, key=lambda trial: _rank(trial, metric.sign))
+    trials, finalists = ranked(found, metric.sign, info.finalists)
     excluded = [Excluded(r, why) for r in in_order(records) if (why := why_excluded(r, metric.best_validation))]
-    return Search(tuple(trials), tuple(searched), tuple(excluded), info.score, info.space, metric)
+    return Search(trials, tuple(searched), tuple(excluded), info.score, info.space, metric, finalists)
 
 
 def varied_params(records: Sequence[RunRecord]) -> tuple[str, ...]:
@@ -276,6 +256,7 @@ def _trial(group: Sequence[RunRecord], searched: Sequence[str], info: StudyInfo,
         records=tuple(group),
         score=trial_score(values, info.score, metric.sign),
         stopped=stopped,
+        held_out=held_out(group, lambda values: trial_score(values, info.score)) if info.finalists else None,
     )
 
 
@@ -290,8 +271,3 @@ def _epochs(record: RunRecord, metric: Metric) -> int:
     logged = finite(record, names.EPOCHS_RUN)
     curve = record.curves.get(metric.validation, ())
     return int(logged) if logged is not None else max((step for step, _ in curve), default=0)
-
-
-def _rank(trial: Trial, sign: int) -> tuple[int, float, float]:
-    order = {names.COMPLETE: 0, names.PRUNED: 1}.get(trial.state, 2)
-    return order, math.inf if math.isnan(trial.score) else -sign * trial.score, _or_inf(trial.number)

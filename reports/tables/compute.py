@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from .. import records as names
 from ..metric import Metric
 from ..statistics.permutation import SAME
-from ..statistics.summary import Search, Trial, finite, mean_metric
+from ..statistics.summary import Search, finite, mean_metric
+from ..statistics.trial import Trial
 from ..text import duration, interval
 from .cells import COMPUTE_COLUMN, COMPUTE_NOTE, Cell, Column, Table, compute_cell, number, value_cell
 

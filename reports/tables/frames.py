@@ -14,8 +14,10 @@ from ..statistics.arms import Arm
 from ..statistics.changes import EffectChange
 from ..statistics.comparison import Comparison
 from ..statistics.estimate import Estimate
-from ..statistics.summary import Trial, best_validation, finite, mean_metric, summarise_ablation, summarise_search
+from ..statistics.summary import best_validation, finite, mean_metric, summarise_ablation, summarise_search
 from ..statistics.summary import in_order as ordered
+from ..statistics.trial import Trial
+from .held_out import held_out_mean
 
 RUN = ("run_id", "name", "trial", "arm", "seed", "state", "epochs", "best_epoch", "val_accuracy")
 TESTED = (
@@ -24,8 +26,8 @@ TESTED = (
 RUNS = (*RUN, *TESTED, "compute", "seconds")
 EPOCHS = ("run_id", "trial", "arm", "seed", "epoch", *names.EPOCH_METRICS)
 TRIALS = (
-    "trial", "rank", "state", "n", "val_accuracy", "val_accuracy_low", "val_accuracy_high", "test_accuracy", "epochs",
-    "compute", "seconds",
+    "trial", "rank", "state", "n", "val_accuracy", "val_accuracy_low", "val_accuracy_high", "held_out_accuracy",
+    "test_accuracy", "epochs", "compute", "seconds",
 )  # fmt: skip
 ARMS = ("arm", "metric", "n", "mean", "mean_low", "mean_high", "ensemble_mean", "compute", "seconds")
 COMPARISONS = (
@@ -115,6 +117,7 @@ def _trial(trial: Trial, rank: int | None, by: Metric) -> dict[str, Any]:
         "rank": rank,
         "state": trial.state,
         "epochs": trial.epochs,
+        f"held_out_{by.name}": held_out_mean(trial.held_out),
         by.test: trial.test.mean,
         **_estimate(by.validation, trial.value),
         **_cost(trial.records),

@@ -12,8 +12,10 @@ from ..records import Across, RunRecord, StudyInfo
 from ..statistics.arms import count_reused, count_states
 from ..statistics.changes import EffectChange
 from ..statistics.comparison import Comparison
-from ..statistics.summary import Ablation, Search, Trial, summarise_ablation, summarise_search
+from ..statistics.summary import Ablation, Search, summarise_ablation, summarise_search
+from ..statistics.trial import Trial
 from ..statistics.verdict import BETTER, EQUIVALENT, UNDECIDED, WORSE
+from .held_out import held_out_mean
 
 VERDICTS = (BETTER, WORSE, EQUIVALENT, UNDECIDED)
 
@@ -48,17 +50,23 @@ def study_object(info: StudyInfo, records: Sequence[RunRecord]) -> dict[str, Any
 
 
 def search_object(found: Search) -> dict[str, Any]:
-    """Return the trials of a search, the best complete one first; `best` is its number."""
+    """Return the trials of a search, the best complete one first; `best` is its number, `finalists` those of the best
+    that are ranked by held-out accuracy.
+    """
     best = found.complete[0].number if found.complete else None
     trials = [_trial(trial, rank) for rank, trial in enumerate(found.trials, start=1)]
-    return {"searched": list(found.searched), "score": found.score, "best": best, "trials": trials}
+    finalists = [trial.number for trial in found.finalists]
+    return {
+        "searched": list(found.searched), "score": found.score, "best": best, "finalists": finalists, "trials": trials,
+    }  # fmt: skip
 
 
 def _trial(trial: Trial, rank: int) -> dict[str, Any]:
     return {
         "trial": trial.number, "rank": rank if trial.state == names.COMPLETE else None, "state": trial.state,
         "n": trial.value.n, "value": known(trial.value.mean), "low": trial.value.low, "high": trial.value.high,
-        "score": known(trial.score), "test": known(trial.test.mean), "epochs": trial.epochs, "params": trial.params,
+        "score": known(trial.score), "held_out": held_out_mean(trial.held_out), "test": known(trial.test.mean),
+        "epochs": trial.epochs, "params": trial.params,
     }  # fmt: skip
 
 

@@ -36,7 +36,7 @@ def promoted(found: Ablation, origin: Origin) -> tuple[Promoted, ...]:
     trials = origin.trials
     metric = found.measured
     arms = [arm for arm in found.arms if arm.name in trials and arm.values]
-    arms.sort(key=lambda arm: -metric.sign * trials[arm.name].score)
+    arms.sort(key=lambda arm: trials[arm.name].place(metric.sign))
     return tuple(
         Promoted(a.name, trials[a.name], _validation(a, metric), a.estimate, tuple(run.run_id for run in a.used))
         for a in arms
@@ -105,7 +105,7 @@ def fresh_sentence(found: Sequence[FreshSeeds], metric: Metric = ACCURACY) -> st
     """Return what the trial that the search ranked first, of those that were trained on fresh seeds, is worth there;
     and the others.
     """
-    ranked = sorted(found, key=lambda one: -metric.sign * one.trial.score)
+    ranked = sorted(found, key=lambda one: one.trial.place(metric.sign))
     first, value = ranked[0], metric_estimate(metric, ranked[0].test or ranked[0].validation)
     what = f"{'test' if first.test else 'validation'} {metric.words}"
     others = [one for one in ranked[1:] if bool(one.test) == bool(first.test)]

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from .. import records as names
-from ..statistics.summary import Search, Trial
+from ..statistics.summary import Search
 from ..statistics.tasks import mixed_tasks
+from ..statistics.trial import Trial
 from ..text import interval, setting_text, value_text, with_interval
 from .cells import (
     Cell,
@@ -21,6 +22,7 @@ from .cells import (
     value_cell,
     without_empty,
 )
+from .held_out import held_out_mean, held_out_note
 
 TOP_TRIALS = 25
 COMPARED = 3
@@ -34,6 +36,7 @@ def trials_table(search: Search) -> Table:
     seeds = max((len(trial.records) for trial in search.trials), default=1)
     tested = any(trial.test.n for trial in shown)
     several, metric = [Column("95 % interval", True), Column("n seeds", True)] if seeds > 1 else [], search.measured
+    held_out = [Column(metric.with_unit("Held-out"), True)] * any(trial.held_out for trial in shown)
     if bounded := search.score == "lower_bound":
         bound = "Lower bound" if metric.better == "higher" else "Upper bound"
         several.insert(0, Column(metric.with_unit(bound), True))
@@ -41,6 +44,7 @@ def trials_table(search: Search) -> Table:
         Column("Rank", True),
         Column("Trial", True),
         Column(metric.with_unit("Validation"), True),
+        *held_out,
         *several,
         Column("State"),
         Column("Epochs", True),
@@ -49,7 +53,10 @@ def trials_table(search: Search) -> Table:
     narrowed = replace(search, searched=tuple(searched))
     heads += [Column(metric.with_unit("Test"), True)] * tested + [Column(name, True) for name in searched]
     ranks = {trial.label: rank for rank, trial in enumerate(search.complete, start=1)}
-    rows = tuple(_trial_row(trial, ranks.get(trial.label), narrowed, seeds > 1, tested, bounded) for trial in shown)
+    rows = tuple(
+        _trial_row(trial, ranks.get(trial.label), narrowed, seeds > 1, tested, bounded, bool(held_out))
+        for trial in shown
+    )
     return without_empty(Table("Best trials", tuple(heads), rows, (*_trial_notes(search, seeds), *_alike_note(alike))))
 
 
@@ -66,14 +73,18 @@ def _alike_note(alike: Mapping[str, str]) -> list[str]:
 
 
 def _trial_row(
-    trial: Trial, rank: int | None, search: Search, several: bool, tested: bool, bounded: bool
+    trial: Trial, rank: int | None, search: Search, several: bool, tested: bool, bounded: bool, held_out: bool
 ) -> tuple[Cell, ...]:
     metric = search.measured
     runs = tuple(record.run_id for record in trial.records)
     preset = trial.records[0].tags.get(names.TAG_PRESET, "")
     label = f"{trial.label} ({preset})" if preset else trial.label
     cells = [number(rank), Cell(label, trial.number)]
-    cells.append(replace(value_cell(trial.value, metric), best=rank == 1))
+    cells.append(replace(value_cell(trial.value, metric), best=rank == 1 and not search.finalists))
+    if held_out:
+        mean = held_out_mean(trial.held_out)
+        best = rank == 1 and bool(search.finalists)
+        cells.append(replace(number(mean, value_text(mean, metric=metric)), best=best))
     if bounded:
         cells.append(number(trial.score, value_text(trial.score, metric=metric)))
     if several:
@@ -93,6 +104,7 @@ def _trial_notes(search: Search, seeds: int) -> Iterable[str]:
         f" {search.measured.biased} by the search itself: "
         "retrain the winner on fresh seeds and test it before quoting it."
     )
+    yield from held_out_note(search)
     how = mean_interval(search.measured)
     yield (
         f"Each trial has {seeds} seeds, fewer where it was stopped; interval: {how}. Ranked by the"

@@ -11,12 +11,15 @@ from rich.text import Text
 from reports import records as names
 from reports.data.mlflow_runs import metric_of
 from reports.headline import verdict_sentences
+from reports.metric import Metric
 from reports.records import ReportError, RunRecord, StudyInfo
 from reports.statistics.arms import count_reused, count_states
 from reports.statistics.comparison import Comparison
 from reports.statistics.summary import Ablation, Search, summarise_ablation, summarise_search
 from reports.statistics.tasks import mixed_tasks
+from reports.statistics.trial import Trial
 from reports.tables.cells import setting, states_text
+from reports.tables.held_out import optimism_sentence
 from reports.tables.promotion import promoted, promotion_lines
 from reports.text import duration, interval, measured, value_text
 
@@ -189,12 +192,12 @@ def print_search(search: Search, console: Console, shown: int = 5) -> None:
         return
     best = complete[0]
     metric = search.measured
-    value = f", validation {metric.words} {measured(best.value, metric)}"
+    value = f", validation {metric.words} {_validation(best, metric)}"
     head = ("Best config: ", (f"trial {best.label}", "bold"), value)
     console.print(Text.assemble(*head), soft_wrap=True)
     for name, value in searched_settings(search.searched, best.records[0].params).items():
         say(console, f"  {name} = {setting(value).text}")
-    others = "; ".join(f"trial {trial.label} {measured(trial.value, metric)}" for trial in complete[1:shown])
+    others = "; ".join(f"trial {trial.label} {_validation(trial, metric)}" for trial in complete[1:shown])
     if others:
         say(console, f"Next best: {others}")
     say(
@@ -207,10 +210,14 @@ def print_search(search: Search, console: Console, shown: int = 5) -> None:
     )
     if mixed := mixed_tasks(search.searched):
         say(console, mixed)
-    say(
-        console,
-        f"The best score of a search is biased {metric.biased}. Retrain the config on fresh seeds before you quote it.",
-    )
+    warning = optimism_sentence(search) or f"The best score of a search is biased {metric.biased}."
+    say(console, f"{warning} Retrain the config on fresh seeds before you quote it.")
+
+
+def _validation(trial: Trial, metric: Metric) -> str:
+    """Return a trial's value in the search, and its accuracy on held-out tasks if there is one."""
+    held_out = f" ({measured(trial.held_out.mean, metric)} held-out)" if trial.held_out else ""
+    return measured(trial.value, metric) + held_out
 
 
 def _training_line(record: RunRecord) -> Text:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
@@ -39,6 +40,8 @@ A step is an epoch, or for a trial that trains seed by seed, the position of a s
 """
 RESULT = "mamlab.result."
 """+ seed: [state, score] of one run of a trial with several."""
+HELD_OUT = "mamlab.held_out."
+"""+ seed: accuracy of one run on held-out validation tasks."""
 STOPPED = "mamlab.stopped"
 """For a trial pruned between seeds: how many seeds were trained. Its value is the estimate from these."""
 
@@ -46,6 +49,14 @@ STOPPED = "mamlab.stopped"
 def stored_results(trial: FrozenTrial) -> dict[int, tuple[str, float | None]]:
     """Return the stored results of a trial of several runs, by seed."""
     return {int(name.removeprefix(RESULT)): tuple(v) for name, v in trial.user_attrs.items() if name.startswith(RESULT)}
+
+
+def held_out_of(attrs: Mapping[str, Any], runs: int) -> list[float]:
+    """Return the stored accuracies on held-out tasks of a trial's complete `runs`, in no order; empty unless all have
+    one.
+    """
+    found = [float(value) for name, value in attrs.items() if name.startswith(HELD_OUT)]
+    return found if len(found) == runs else []
 
 
 def label_of(trial: FrozenTrial) -> str:

@@ -239,6 +239,6 @@ class _Driver:
             key=plan.key, label=plan.label, config=plan.config.model_dump_json(), seed=plan.seed,
             data=self._config.data.model_dump_json(), data_folder=self._home.data, data_checksum=self._checksum,
             checkpoint=self._home.checkpoints / plan.fingerprint, token=uuid.uuid4().hex, halve=run.halve,
-            test=self._config.tests, keep=self._config.execution.keep, method=self._config.method.address,
-            trainer=trainer, loader=loader,
+            test=self._config.tests, held_out=self._config.finalists > 0, keep=self._config.execution.keep,
+            method=self._config.method.address, trainer=trainer, loader=loader,
         )  # fmt: skip

@@ -57,6 +57,8 @@ def facts_of(config: StudyConfig) -> dict[str, Any]:
             records.TAG_SCORE: config.study.score,
             "space_hash": config.space.hash,
         }
+    if config.finalists:
+        found[records.TAG_FINALISTS] = config.finalists
     return found
 
 

@@ -54,6 +54,13 @@ class RecordedTrial:
         return {seed: result for seed, result in found.items() if result is not None}
 
     @property
+    def held_out(self) -> dict[int, float]:
+        """Seed -> accuracy on held-out tasks, of the ended runs that have one."""
+        metrics = {seed: self.runs[seed].data.metrics for seed in self.results}
+        name = records.HELD_OUT_ACCURACY
+        return {seed: own[name] for seed, own in metrics.items() if name in own}
+
+    @property
     def stops(self) -> bool:
         """Whether a pruner stopped it after one of its seeds."""
         return any(records.TAG_STOPS_TRIAL in run.data.tags for run in self.runs.values())

@@ -267,14 +267,16 @@ class Recorder:
                     self._end(run, "pruned")
             case Finished(result=result, files=files):
                 self._tracking.runs.log_result(run.run_id, run.plan, result, run.epochs[-1], files)
-                self._end(run, "complete", score=result.value)
+                self._end(run, "complete", score=result.value, held_out=result.held_out_accuracy)
             case Ended(state=state, message=message):
                 self._end(run, state, message)
 
     def _open(self, run: Run) -> None:
         run.run_id, run.logged = self._tracking.runs.open(run.plan)
 
-    def _end(self, run: Run, state: EndState, message: str = "", score: float | None = None) -> None:
+    def _end(
+        self, run: Run, state: EndState, message: str = "", score: float | None = None, held_out: float | None = None
+    ) -> None:
         """Write the end of a run: first the pruner's verdict on the seed, then MLflow, then Optuna.
 
         So a trial that has ended in Optuna is complete in MLflow.
@@ -283,7 +285,7 @@ class Recorder:
         if state != "complete":
             self._tracking.runs.log_partial_result(run.run_id, run.plan, run.epochs)
         self._tracking.runs.end(run.run_id, state, message, run.plan.label, stops_trial=stops)
-        if not self._trials.end(run.plan, state, score):
+        if not self._trials.end(run.plan, state, score, held_out):
             self._tracking.runs.supersede(run.run_id)
         run.end = state
 

@@ -18,6 +18,7 @@ from reports.data.loading import spec_of
 from reports.data.mlflow_runs import key_of, metric_of, runs_where
 from reports.metric import ACCURACY, Metric
 from reports.statistics.estimate import Estimate, metric_estimate
+from reports.statistics.finalists import by_held_out
 from reports.text import measured
 
 from ..stores.connect import open_mlflow
@@ -44,6 +45,8 @@ class RunStatus:
     message: str = ""
     reused: bool = False
     """Whether its results are those of an earlier training."""
+    held_out: float | None = None
+    """Its accuracy on held-out validation tasks."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,7 @@ class BestTrial:
     value: Estimate
     params: dict[str, str]
     score: float
+    held_out: float | None = None
 
 
 @dataclass(frozen=True)
@@ -79,6 +83,8 @@ class StudyStatus:
     planned: int = 0
     """Runs that the study wants in the end; 0 if only hours limit it, or while its spec cannot be read."""
     metric: Metric = ACCURACY
+    finalists: int = 0
+    """[study] finalists: how many of the best trials are ranked by their held-out accuracy."""
 
     @property
     def overview(self) -> Overview:
@@ -113,7 +119,10 @@ class StudyStatus:
         most = max(map(len, trials.values()), default=0)  # a trial with fewer runs is not complete yet
         whole = [runs for runs in trials.values() if len(runs) == most and all(map(_counts, runs))]
         known = [_summary(runs, self.score, self.metric) for runs in whole]
-        return max(known, key=lambda trial: self.metric.sign * trial.score, default=None)
+        sign = self.metric.sign
+        few = sorted(known, key=lambda trial: -sign * trial.score)[: max(1, self.finalists)]
+        placed = by_held_out(few, lambda trial: trial.held_out, sign) if self.finalists else few
+        return next(iter(placed or few), None)
 
 
 def _running(run: RunStatus) -> RunningRun:
@@ -130,8 +139,11 @@ def _summary(runs: list[RunStatus], score: str, metric: Metric) -> BestTrial:
     values = [run.best for run in runs if run.best is not None]
     from reports.statistics.summary import trial_score  # with SciPy
 
-    score_of = trial_score(values, score, metric.sign)
-    return BestTrial(label, metric_estimate(metric, values), first.params, score_of)
+    held_out = [run.held_out for run in runs if run.held_out is not None]
+    return BestTrial(
+        label, metric_estimate(metric, values), first.params, trial_score(values, score, metric.sign),
+        trial_score(held_out, score) if len(held_out) == len(runs) else None,
+    )  # fmt: skip
 
 
 def read_studies(home: Home) -> list[StudyStatus]:
@@ -183,7 +195,7 @@ def _read(client: Any, home: Home, experiment: Any) -> StudyStatus | None:
     notes = tuple(filter(None, (renamed(experiment, name), lost.cannot)))
     return StudyStatus(
         name, kind, experiment.experiment_id, searched, children, driver, score, problem, held, lost.text, notes,
-        _planned(spec), metric_of(tags),
+        _planned(spec), metric_of(tags), facts.get(records.TAG_FINALISTS, 0),
     )  # fmt: skip
 
 
@@ -230,6 +242,7 @@ def _run_status(client: Any, run: Any, driven: bool) -> RunStatus:
         params=dict(params),
         message=tags.get(records.TAG_MESSAGE, ""),
         reused=records.TAG_REUSED_FROM in tags,
+        held_out=metrics.get(records.HELD_OUT_ACCURACY),
     )
 
 

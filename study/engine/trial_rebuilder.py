@@ -12,7 +12,7 @@ from reports import records
 
 from ..spec.config import StudyConfig
 from ..spec.seed_groups import group_value, is_over
-from .attributes import LABEL, OURS, PRESET, RESULT, RETRY_OF, STATE, STOPPED, VERDICT
+from .attributes import HELD_OUT, LABEL, OURS, PRESET, RESULT, RETRY_OF, STATE, STOPPED, VERDICT
 from .plan import run_attributes, search_label
 from .recorded_trials import RecordedTrial
 from .trial_end import runs_per_trial, trial_end
@@ -94,6 +94,7 @@ class TrialRebuilder:
     def _ended(self, made: FrozenTrial, trial: RecordedTrial) -> FrozenTrial:
         """Return the trial with its end, or waiting if it has not ended."""
         results, runs = trial.results, runs_per_trial(self._config)
+        made.user_attrs |= {f"{HELD_OUT}{seed}": accuracy for seed, accuracy in trial.held_out.items()}
         if not is_over(results, runs, one_by_one=self._config.goes_seed_by_seed, stop=trial.stops):
             # A superseded trial ends, whatever its progress.
             results = {} if trial.counts else {0: (records.FAILED, None)}

@@ -11,7 +11,7 @@ from trainers.results import AnyEpoch
 
 from ..spec.config import StudyConfig
 from ..spec.seed_groups import Results, is_over
-from .attributes import EXPERIMENT, LABEL, RESULT, STATE, SUPERSEDED, stored_results
+from .attributes import EXPERIMENT, HELD_OUT, RESULT, STATE, SUPERSEDED, stored_results
 from .continuation import Continuation
 from .ended_elsewhere import EndedElsewhere
 from .foreign_trials import is_ours, notes_on
@@ -195,8 +195,9 @@ class Trials:
         step = self._config.seeds.index(plan.seed) + 1
         return self._pruning.judge(self._live[plan.trial], step, score, unasked=step == len(self._config.seeds))
 
-    def end(self, plan: RunPlan, state: EndState, score: float | None) -> bool:
-        """Write a run's end; the trial ends with its last run. Can be repeated after StoreUnreachable.
+    def end(self, plan: RunPlan, state: EndState, score: float | None, held_out: float | None = None) -> bool:
+        """Write a run's end, with its accuracy on held-out tasks; the trial ends with its last run. Can be repeated
+        after StoreUnreachable.
 
         False if another tool has ended the trial: the run does not count, and another trial takes its place.
         """
@@ -207,6 +208,8 @@ class Trials:
         if ended and not is_ours(stored):
             self._ended.add(number)
         with self._ended.recording(number):
+            if held_out is not None and not ended:
+                trial.set_user_attr(f"{HELD_OUT}{plan.seed}", held_out)
             if runs_per_trial(self._config) > 1 and not ended:
                 trial.set_user_attr(f"{RESULT}{plan.seed}", [state, score])
             self._results[number] = results
@@ -228,7 +231,7 @@ class Trials:
         end = trial_end(results, self._config, self._tally.best_score)
         if not ended:
             end_trial(self._storage, trial._trial_id, end)
-        self._tally.add_end(end, trial.user_attrs[LABEL], trial.params)
+        self._tally.add_end(end, trial.user_attrs, trial.params)
 
     def _drop(self, number: int) -> None:
         self._pruning.close(number)

@@ -18,7 +18,8 @@ from reports.records import RunRecord, StudyInfo
 from reports.statistics.arms import Arm
 from reports.statistics.comparison import Comparison
 from reports.statistics.estimate import Estimate
-from reports.statistics.summary import Ablation, Trial, finite, summarise_ablation, summarise_search
+from reports.statistics.summary import Ablation, finite, summarise_ablation, summarise_search
+from reports.statistics.trial import Trial
 
 
 @dataclass(frozen=True)

@@ -108,8 +108,8 @@ class Result:
         """One row per trial of a search, by number; empty for other studies.
 
         trial, rank (1 is the best complete one), state, n (seeds), val_accuracy (mean over seeds of the best epoch's)
-        with val_accuracy_low and _high (Student t on the logit scale), test_accuracy, epochs (finished), compute and
-        seconds of a run, params_SETTING.
+        with val_accuracy_low and _high (Student t on the logit scale), held_out_accuracy, test_accuracy, epochs
+        (finished), compute and seconds of a run, params_SETTING.
         """
         return frames.trials_frame(self.records, self.info)
 
@@ -235,7 +235,9 @@ class Result:
             parts = (f"{title} {metric.words} {measured(mean, metric)}" for title, mean in means if mean is not None)
             return [", ".join(parts)]
         if self.kind == names.SEARCH and (complete := self._search.complete):
-            return [f"best trial {complete[0].label}, validation {metric.words} {measured(complete[0].value, metric)}"]
+            best, more = complete[0], complete[0].held_out
+            held_out = f" ({measured(more.mean, metric)} held-out)" if more else ""
+            return [f"best trial {best.label}, validation {metric.words} {measured(best.value, metric)}{held_out}"]
         if self.kind == names.ABLATION:
             many = "" if len(self.comparisons) == 1 else "s"
             return [f"{len(self.arms)} arms, {len(self.comparisons)} comparison{many}"]

@@ -12,7 +12,7 @@ from reports.data.mlflow_runs import key_of
 from trainers.errors import InputError
 from trainers.results import AnyEpoch
 
-from ..engine.attributes import FROZEN, RESULT, SUPERSEDED, stored_results
+from ..engine.attributes import FROZEN, HELD_OUT, RESULT, SUPERSEDED, stored_results
 from ..engine.home_watch import HomeWatch
 from ..engine.journal import Journal
 from ..engine.mlflow_runs import STATUS
@@ -62,6 +62,8 @@ def end_in_optuna(stored: StoredStudy, run: Any, trial: FrozenTrial) -> None:
     """End a run in Optuna with its state from MLflow; its trial ends with the last of its runs."""
     state, score = state_of(run), run.data.metrics.get(stored.config.metric.best_validation)
     trial, seed = stored.storage.get_trial(trial._trial_id), run.data.tags[records.TAG_SEED]
+    if (held_out := run.data.metrics.get(records.HELD_OUT_ACCURACY)) is not None:
+        stored.storage.set_trial_user_attr(trial._trial_id, HELD_OUT + seed, held_out)
     results = {int(seed): (state, score if state == records.COMPLETE else None)}
     if stored.several:
         stored.storage.set_trial_user_attr(trial._trial_id, RESULT + seed, [state, score])

@@ -43,6 +43,11 @@ class OriginTrial(Section):
         )
     )
     seeds: int = Field(1, ge=1, description="number of seeds that the score is averaged over")
+    rank: int | None = Field(
+        None,
+        ge=1,
+        description="its rank, if the search ranked its best trials by held-out accuracy",
+    )
 
 
 class OriginSection(Section):

@@ -113,6 +113,11 @@ class StudyConfig:
         return self.study.test if self.kind == "search" else True
 
     @property
+    def finalists(self) -> int:
+        """How many of a search's best trials are ranked by held-out accuracy; 0 for methods other than MAML++."""
+        return self.study.finalists if self.kind == "search" and self.method.is_mamlpp else 0
+
+    @property
     def metric(self) -> Metric:
         """What decides, on validation data in a search, on test data in an ablation."""
         return self.method.metric

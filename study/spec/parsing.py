@@ -117,7 +117,8 @@ def parse_spec(text: str, started: bool = False) -> StudyConfig:
 
 
 _SEARCH_ONLY = (
-    "sampler", "pruner", "study.enqueue", "study.seeds_per_trial", "study.score", "study.test", "budget.trials"
+    "sampler", "pruner", "study.enqueue", "study.seeds_per_trial", "study.score", "study.test", "study.finalists",
+    "budget.trials",
 )  # fmt: skip
 
 
@@ -170,6 +171,8 @@ def _search(spec: SpecFile, trainer: Trainer, space: SearchSpace, common: Tree) 
         raise SpecError(problems)
     if space.max_compute is not None and not trainer.method.counts_flops:
         raise SpecError([f"space.max_compute: {trainer.method.name} counts no operations; leave it out"])
+    if "finalists" in spec.study.model_fields_set and not trainer.method.is_mamlpp:
+        raise SpecError([f"study.finalists: {trainer.method.name} has no held-out validation tasks; leave it out"])
     base, dropped = trainer.method.normalise(base_tree)
     presets = tuple(entry for entry in spec.study.enqueue if isinstance(entry, str))
     enqueued, notes = _enqueue(presets, trainer, narrowed, base_tree)

@@ -74,6 +74,11 @@ class StudySection(Section):
         (),
         description="search only: configs to try first: preset names, { study = NAME, best = COUNT }, { csv = FILE }",
     )
+    finalists: int = Field(
+        5, ge=0,
+        description="search only: rank this many of the best complete trials by their accuracy on held-out validation "
+                    "tasks, which neither sampler nor pruner sees; 0: none, every trial is ranked by its own score",
+    )  # fmt: skip
     test: bool = Field(False, description="search only: also evaluate every complete trial on the test tasks")
 
 

@@ -36,6 +36,8 @@ class Job:
     halve: bool = False
     """Compute half as many tasks at once, because the previous attempt ran out of memory."""
     test: bool = True
+    held_out: bool = False
+    """Score a complete run on held-out validation tasks; MAML++ only."""
     keep: Literal["best", "all", "none"] = "best"
     """Which checkpoints to keep when the run is complete."""
     method: str = ""

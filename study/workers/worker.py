@@ -116,7 +116,7 @@ def _trainer(job: Job, method: KnownMethod) -> Callable[..., Training]:
     if job.trainer:
         return find(job.trainer)
     own: Callable[..., Training] = method.own.train  # type: ignore[assignment]  # MAML++ gives epochs as they are kept
-    return own if method.is_mamlpp else partial(train_method, method)
+    return partial(own, held_out=job.held_out) if method.is_mamlpp else partial(train_method, method)
 
 
 def _remove(folder: CheckpointFolder) -> None:

@@ -11,9 +11,11 @@ from pathlib import Path
 import pytest
 
 from reports.data.files import read_files
+from reports.statistics.summary import summarise_search
 from study.cli.main import run
 from study.engine.driver import run_study
 from study.engine.progress import StudyProgress
+from study.results import load
 from study.spec.parsing import load_spec
 from study.stores.home import Home
 from tests.homes import unpack
@@ -78,6 +80,29 @@ def test_doctor_mends_it(place: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert run(["doctor", "se", "--home", "runs", "--fix"]) == 0
     assert "32 stored locations name" in " ".join(capsys.readouterr().out.split())
     assert all(where.startswith(f"file://{place}/runs/artifacts/") for where in locations(place / "runs"))
+
+
+@pytest.mark.slow
+def test_its_search_is_ranked_as_before_until_all_of_its_best_are_scored_on_held_out_tasks(place: Path) -> None:
+    home = Home(place / "runs")
+    info, before = load("se", home)
+    ranked = [trial.number for trial in summarise_search(before, info).trials]
+    assert info.finalists == 0
+    assert run(["report", "se", "--home", "runs"]) == 0
+    page = home.reports / "se" / "report.md"
+    assert "eld-out" not in page.read_text()
+    assert run(["verify", "se", "--home", "runs"]) == 0
+
+    Path("search.toml").write_text(Path("search.toml").read_text().replace("trials = 10", "trials = 11"))
+    assert run(["search", "search.toml", "--home", "runs", "--quiet"]) == 0
+    info, after = load("se", home)
+    found = summarise_search(after, info)
+    assert info.finalists == 5
+    assert [trial.number for trial in found.trials if trial.number in ranked] == ranked
+    assert found.finalists == ()
+    scored = [trial.number for trial in found.complete if trial.held_out]
+    assert scored in ([], [10])
+    assert ("Not all of the best trials have it" in page.read_text()) == bool(scored)
 
 
 def ended_before(home: Path) -> dict[str, int]:

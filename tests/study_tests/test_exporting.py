@@ -14,7 +14,8 @@ from reports.data.loading import from_files
 from reports.origin import Origin, SearchedTrial
 from reports.records import StudyInfo
 from reports.statistics.estimate import estimate
-from reports.statistics.summary import Trial, summarise_ablation
+from reports.statistics.summary import summarise_ablation
+from reports.statistics.trial import Trial
 from reports.tables.promotion import promoted, promotion_lines, promotion_table
 from study.followup import FollowError, Searched, Winner, ablate_winner, promote, read_search
 from study.models.export import ExportError, RunChoice, choose

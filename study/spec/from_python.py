@@ -60,7 +60,7 @@ def study_config(
         budget: the section, as an object or a dict.
         execution: the section, as an object or a dict.
         method: who trains instead of MAML++: "module:NAME" or a registered name; `trainer` is its config, or a dict.
-        study: further keys of [study]: seed, seeds_per_trial, score, enqueue, test.
+        study: further keys of [study]: seed, seeds_per_trial, score, enqueue, test, finalists.
 
     Raises SpecError with everything that is wrong.
     """

@@ -126,7 +126,7 @@ def test_short_facts_are_tags_too_for_the_ui_and_for_readers_of_before(tmp_path:
     parent = start(home, config)
     found = read_facts(open_mlflow(home), parent)
     space = {"inner.steps": {"low": 2, "high": 5}, "outer.lr": {"low": 0.0001, "high": 0.1, "log": True}}
-    assert found == {"searched": ["inner.steps", "outer.lr"], "score": "mean", "space": space}
+    assert found == {"searched": ["inner.steps", "outer.lr"], "score": "mean", "finalists": 5, "space": space}
     tags = parent.data.tags
     assert (tags["searched"], tags["score"], len(tags["space_hash"])) == ('["inner.steps", "outer.lr"]', "mean", 64)
 

@@ -165,7 +165,8 @@ def test_a_search_gives_its_runs_trials_epochs_and_best_config_as_numbers(found:
     assert len(found.epochs) == 4
     assert found.trials["trial"].tolist() == [0, 1]
     best = found.trials.set_index("rank").loc[1]
-    assert best["val_accuracy"] == found.runs["val_accuracy"].max() == found.optuna_study.best_value
+    assert best["held_out_accuracy"] == found.trials["held_out_accuracy"].max()
+    assert found.runs["val_accuracy"].max() == found.optuna_study.best_value
     assert (
         found.best_config.outer.lr
         == best["params_outer.lr"]

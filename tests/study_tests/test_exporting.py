@@ -151,7 +151,11 @@ def test_promoted_arms_train_the_trials_cells_on_seeds_that_the_search_never_had
     assert found.execution.keep == "best"  # or there would be no model to export
     assert found.ablation is not None
     assert found.ablation.origin is not None
-    assert found.ablation.origin.trials["trial 2"].model_dump() == {"number": 2, "score": 0.85, "seeds": 2}
+    assert found.ablation.origin.trials["trial 2"].model_dump(exclude_none=True) == {
+        "number": 2,
+        "score": 0.85,
+        "seeds": 2,
+    }
     assert not found.ablation.allow_underpowered
     assert file == tmp_path / "specs" / "s-promoted.toml"
 

@@ -30,7 +30,7 @@ from trainers.training import fit
 from trainers.training_run import HELD_OUT as PER_TASK
 from trainers.training_run import TrainingRun
 
-from .store_rows import _workers, fresh_home, optuna_trials
+from .store_rows import fresh_home, local_workers, optuna_trials
 
 SPEC = """
 [study]
@@ -67,7 +67,7 @@ def small(trials: int = 6, study: str = "", keep: str = "best", name: str = "sma
 
 
 def start(config: StudyConfig, home: Home) -> StudyProgress:
-    return run_study(config, home, lambda progress: None, executor=_workers(1))
+    return run_study(config, home, lambda progress: None, executor=local_workers(1))
 
 
 def metrics(home: Home, study: str = "small") -> dict[int, tuple[float, float | None]]:

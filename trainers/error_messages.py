@@ -92,7 +92,7 @@ def _phrase(item: Any, path: list[str], model: type[BaseModel] | None, field: Fi
     """Return what the value must be, and whether that is already a complete sentence."""
     kind, context = item["type"], item.get("ctx", {})
     if kind == "extra_forbidden":
-        return unknown("key", path[-1], model.model_fields if model else ()), True
+        return _unknown_key(path[-1], model), True
     if kind == "missing":
         return f"missing; {field.description if field and field.description else 'write it'}", True
     if kind in ("value_error", "assertion_error"):
@@ -115,6 +115,15 @@ def _phrase(item: Any, path: list[str], model: type[BaseModel] | None, field: Fi
         if bound in context:
             return f"{words} {context[bound]}", False
     return (_TYPES[kind], False) if kind in _TYPES else (item["msg"], True)
+
+
+def _unknown_key(key: str, model: type[BaseModel] | None) -> str:
+    """Return the message for a key that `model` does not have; a section of it may."""
+    fields = model.model_fields if model else {}
+    below = {
+        f"{name}.{key}": 0 for name in fields for one in _models(fields[name].annotation) if key in one.model_fields
+    }
+    return f"unknown key; did you mean {' or '.join(below)}?" if below else unknown("key", key, fields)
 
 
 def _unquoted(text: str) -> str:

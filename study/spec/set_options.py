@@ -11,14 +11,17 @@ from typing import Any
 
 import tomli_w
 
+from trainers.error_messages import nearest, unknown
 from trainers.errors import InputError
 from trainers.overrides import Tree
+from trainers.sections import Budget
 
 from .config import SpecError, StudyConfig
 from .parsing import beside, load_spec, parse_spec, spec_text
 from .sections import BudgetSection, SpecFile
 
 NAME = re.compile(r"[a-z0-9_]+(\.[a-z0-9_]+)*")
+BUDGET = re.compile(r"trainer\.budget\.(\w+): unknown key")
 
 
 def given_line(text: str) -> str:
@@ -59,7 +62,8 @@ def load_given(file: Path, settings: Sequence[str] = (), seed: int | None = None
     try:
         return beside(file.absolute().parent, parse_spec(text))
     except SpecError as error:
-        raise SpecError(error.problems, file, " ".join(option for option, _ in given)) from None
+        problems = map(_of_either_budget, error.problems)
+        raise SpecError([*problems], file, " ".join(option for option, _ in given)) from None
 
 
 def _text(file: Path, lines: Sequence[str], options: str) -> str:
@@ -91,6 +95,15 @@ def _addressed(line: str) -> str:
     first, _, rest = line.partition(" =")[0].partition(".")
     own = first in SpecFile.model_fields if first != "budget" else rest in BudgetSection.model_fields
     return line if own or first in ("trainer", "space") else f"trainer.{line}"
+
+
+def _of_either_budget(problem: str) -> str:
+    """Return a problem with a name of the training's budget that is nearer to one of the study's (budget.trails)."""
+    found = BUDGET.match(problem)
+    guess = found and nearest(found[1], [*Budget.model_fields, *BudgetSection.model_fields])
+    if not found or guess not in BudgetSection.model_fields:
+        return problem
+    return f"budget.{found[1]}: {unknown('key', found[1], BudgetSection.model_fields)}"
 
 
 def _is_toml(value: str) -> bool:

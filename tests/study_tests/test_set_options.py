@@ -97,6 +97,11 @@ def test_another_value_at_the_next_start_says_what_differs(tmp_path: Path) -> No
     [
         (["train", "--preset", "maml++"], 'error: --preset "maml++": unknown preset; did you mean mamlpp?'),
         (["train", "--set", "inner.stps=2"], "error: --set inner.stps: unknown key; did you mean steps?"),
+        (["train", "--set", "epochs=2"], "error: --set epochs: unknown key; did you mean msl.epochs or budget.epochs?"),
+        (
+            ["search", str(SEARCH), "--set", "budget.trails=2"],
+            "budget.trails: unknown key; did you mean trials?",
+        ),
         (["train", "--set", "inner.steps"], "error: --set inner.steps: write NAME=VALUE"),
         (["search", str(ABLATION)], f"error: {ABLATION} describes an ablation; run it with: mamlab ablate"),
         (["ablate", "--from", "x", "--set", "inner.steps=2"], "'--set': cannot be combined with --from"),

@@ -46,6 +46,21 @@ def test_a_wrong_setting_is_named_with_its_rule_and_value(tree: dict[str, Any], 
     assert _explained(tree) == message
 
 
+@pytest.mark.parametrize(
+    ("key", "message"),
+    [
+        ("epochs", "epochs: unknown key; did you mean msl.epochs or budget.epochs?"),
+        ("filters", "filters: unknown key; did you mean model.filters?"),
+        ("lr", "lr: unknown key; did you mean inner.lr or outer.lr?"),
+    ],
+)
+def test_a_setting_without_its_section_is_named_with_it(key: str, message: str) -> None:
+    assert _explained({key: 3}, "") == message
+    with pytest.raises(InputError) as caught:
+        TrainerConfig(**{key: 3})  # type: ignore[arg-type]
+    assert str(caught.value) == message
+
+
 def test_each_wrong_setting_has_a_line() -> None:
     lines = _explained({"inner": {"steps": 0}, "model": {"filter": 3}}, prefix="").splitlines()
     assert [line.split(":")[0] for line in lines] == ["model.filter", "inner.steps"]

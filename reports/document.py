@@ -138,7 +138,8 @@ Parts = tuple[list[str], list[Section], Sequence[Excluded]]
 
 
 def _ablation(found: Ablation, records: Sequence[RunRecord], info: StudyInfo) -> Parts:
-    seeds = len({record.seed for record in records})
+    counted = [record for record in records if record.state == names.COMPLETE] or records
+    seeds = len({record.seed for record in counted})
     head = (
         f"{info.name}: {many(len(found.arms), 'arm')} over {many(seeds, 'seed')}{_on(records)},"
         f" {many(len(records), 'run')}, {_counts(records)}{_dated(records)}."

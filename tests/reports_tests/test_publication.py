@@ -53,6 +53,15 @@ def test_differences_are_those_of_paired_t_intervals() -> None:
     assert gain("released", "MAML + CA", "MAML") in page
 
 
+def test_effects_after_80_epochs_are_those_of_paired_t_intervals() -> None:
+    page, table = (RESULTS / "README.md").read_text(), accuracies("length_80").dropna()
+    assert list(table.index) == [0, 1, 8]
+    pairs = [("MAML + LSLR", "MAML"), ("MAML + CA", "MAML"), ("MAML++", "MAML")]
+    pairs += [("MAML++ without CA", "MAML++"), ("MAML++ without DA", "MAML++")]
+    for arm, base in pairs:
+        assert f"| {signed(t_interval(table[arm] - table[base]))} |" in page, arm
+
+
 def test_both_machines_together_are_the_mean_by_seed() -> None:
     first, second = ((table["MAML++"] - table["MAML"]) for table in map(accuracies, ("ablation", "released")))
     assert f"by seed, {signed(t_interval((first + second) / 2))}" in (RESULTS / "README.md").read_text()

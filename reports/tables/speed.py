@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ..statistics.speed import EPOCHS, Speed, SpeedRow
+from ..statistics.estimate import Estimate
+from ..statistics.speed import Speed, SpeedRow
 from ..statistics.summary import Ablation
 from ..text import MINUS, NONE, interval, p_value
 from .cells import Cell, Column, Table, number
@@ -30,9 +31,9 @@ def _row(one: SpeedRow) -> tuple[Cell, ...]:
     c = one.comparison
     if c is None:
         return (*cells, Cell(NONE), Cell(NONE), Cell(NONE), Cell("base", "base"))
-    mean = f"{c.estimate.mean:+.1f}".replace("-", MINUS)
+    mean = _tenths(c.estimate.mean)
     word = {"better": "faster", "worse": "slower"}.get(c.verdict.word, c.verdict.word)
-    low = Cell(interval(c.estimate, True, EPOCHS), c.estimate.low)
+    low = Cell(_interval(c.estimate), c.estimate.low)
     return (
         *cells,
         number(c.estimate.mean, mean),
@@ -40,3 +41,13 @@ def _row(one: SpeedRow) -> tuple[Cell, ...]:
         number(c.test.adjusted, p_value(c.test.adjusted)),
         Cell(word, word),
     )
+
+
+def _interval(found: Estimate) -> str:
+    if found.says_nothing or found.low is None or found.high is None:
+        return interval(found)
+    return f"[{_tenths(found.low)}, {_tenths(found.high)}]"
+
+
+def _tenths(epochs: float) -> str:
+    return f"{epochs:+.1f}".replace("-", MINUS)

@@ -13,7 +13,7 @@ from reports.build import build_report
 from reports.data.files import is_export
 from reports.data.loading import from_files
 from reports.records import ReportError, RunRecord, StudyInfo
-from reports.statistics.arms import count_states
+from reports.statistics.arms import count_reused, count_states
 from reports.statistics.summary import Search, mean_metric, summarise_search
 from reports.tables import frames
 from reports.tables.cells import states_text
@@ -223,7 +223,9 @@ class Result:
     def __repr__(self) -> str:
         """Return a one-line summary."""
         runs = f"{len(self.records)} run{'' if len(self.records) == 1 else 's'}"
-        counted = f"{runs} ({states_text(self.states)})" if self.records else "no run yet"
+        reused = count_reused(self.records)
+        states = states_text(self.states) + (f", {reused} reused" if reused else "")
+        counted = f"{runs} ({states})" if self.records else "no run yet"
         parts = [f"<mamlab.Result {self.name}: {self.kind}, {counted}", *self._headline(), *self.notes]
         return "; ".join(filter(None, parts)) + ">"
 

@@ -14,6 +14,7 @@ from study.engine.plan import StudyChanged, sampler_seed, search_label
 from study.engine.progress import StudyProgress
 from study.engine.read_overviews import overview
 from study.engine.status import read_study
+from study.python.result import open_study
 from study.repair.retrying import retry_failed
 from study.results import load
 from study.spec.parsing import parse_spec
@@ -184,6 +185,7 @@ def test_a_trained_cell_is_used_again_by_another_study_at_no_cost(tmp_path: Path
     for part in (study_page(page), studies_table([page])):
         console.print(part)
     print_result(*load("second", home), console)
+    assert "ablation, 2 runs (2 complete, 1 reused)" in repr(open_study("second", home=home))
     assert written.getvalue().count("2 complete (1 reused)") == 2
     assert "1 of 2 runs was trained before (same settings, seed and data)" in written.getvalue()
     seen: list[StudyProgress] = []

@@ -19,6 +19,8 @@ from reports.statistics.estimate import estimate
 from reports.statistics.permutation import ALPHA, Array, holm, sign_flip_p
 
 from . import family_error
+from .change_error import print_changes
+from .intervals import print_intervals
 from .looks_error import print_looks
 from .predicted import SMALL_PILOTS, Power, powers, small_pilots
 from .simulated import ACCURACIES, ARMS, QUERIES, SEEDS, SHARES, TASKS, differences, setting_with
@@ -117,7 +119,7 @@ def main() -> int:
         "--families",
         type=int,
         default=10_000,
-        help="studies a row of the errors and power of families and of looks",
+        help=f"studies a row of {', '.join(MANY)}",
     )
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=[*PARTS], help="which tables; default: all")
     chosen = parser.parse_args()
@@ -127,7 +129,7 @@ def main() -> int:
         " queries; in percent"
     )
     for part in chosen.parts:
-        failures += PARTS[part](chosen.families if part in ("families", "looks") else chosen.studies)
+        failures += PARTS[part](chosen.families if part in MANY else chosen.studies)
     verdict = "All limits are met" if not failures else "BROKEN: " + "; ".join(failures)
     print(f"\n{verdict}. {time.perf_counter() - started:.0f} s")
     return 1 if failures else 0
@@ -170,9 +172,13 @@ PARTS = {
     "null": _print_null,
     "power": _print_power,
     "pilots": _print_pilots,
+    "intervals": print_intervals,
     "families": _print_families,
+    "changes": print_changes,
     "looks": print_looks,
 }
+MANY = ("intervals", "families", "changes", "looks")
+"""Parts of `--families` studies a row."""
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from scipy.stats import beta
 from reports.statistics.permutation import ALPHA, Array, holm, sign_flip_p
 from reports.statistics.step_down import max_t
 
-SIZES, SEEDS = (5, 11), (6, 8, 12)
+SIZES, SEEDS = (5, 11, 40), (6, 8, 12)
 EFFECT = 2.0
 """Effect of the one arm that has one."""
 SOME = 1.5

@@ -1,5 +1,5 @@
-"""How often a repeated design (`across`) has any false verdict, says that an effect changes which does not, and finds one
-that does.
+"""How often a repeated design (`across`) has any false verdict, says that an effect changes which does not, and finds
+one that does.
 
 A family holds its comparisons at both values and their changes. An accuracy's effect is said to change only where
 points and log odds are both decided, to the same side.
@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import astuple, dataclass
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from scipy.special import expit, logit
 
 from reports.statistics.permutation import ALPHA, Array
@@ -32,9 +34,9 @@ CHANGE = 2.0
 class ChangeError:
     """Shares of studies, in percent.
 
-    Without any effect: `verdict` any false verdict of the family, `change` any false change. A third with an effect that
-    is the same at both values, in log odds or in points: any change is said, by points or log odds alone (`_alone`:
-    by the scale on which nothing changes), or by both. `found`: the one real change.
+    Without any effect: `verdict` any false verdict of the family, `change` any false change. A third with an effect
+    that is the same at both values, in log odds or in points: any change is said by that scale alone (`_alone`), or by
+    both. `found`: the one real change.
     """
 
     bases: str
@@ -76,8 +78,8 @@ def _row(bases: str, size: int, seeds: int, studies: int) -> ChangeError:
 
 
 def family(values: Array) -> Array:
-    """Return the contrasts [studies, 3 m, seeds] of a family from values [studies, 1 + m arms, 2, seeds], the base first:
-    its comparisons at the first value, at the later one, and their changes.
+    """Return the contrasts [studies, 3 m, seeds] of a family from values [studies, 1 + m arms, 2, seeds], the base
+    first: its comparisons at the first value, at the later one, and their changes.
     """
     first, later = np.moveaxis(values[:, 1:] - values[:, :1], 2, 0)
     return np.concatenate([first, later, later - first], 1)
@@ -94,7 +96,7 @@ def said(log_odds: Array, size: int) -> Array:
     return np.asarray(decided(log_odds, size) * decided(expit(log_odds), size) > 0)
 
 
-def _any(found: Array) -> float:
+def _any(found: npt.NDArray[Any]) -> float:
     return 100 * float(np.asarray(found != 0).any(1).mean())
 
 
@@ -128,6 +130,6 @@ def print_changes(studies: int) -> list[str]:
 
 
 HEAD = (
-    "| base at both values | comparisons | seeds | any verdict | any change | same log odds: log odds alone | both | same"
-    " points: points alone | both | found |\n|:--|" + "---:|" * 9
+    "| base at both values | comparisons | seeds | any verdict | any change | same log odds: log odds alone | both |"
+    " same points: points alone | both | found |\n|:--|" + "---:|" * 9
 )

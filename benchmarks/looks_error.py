@@ -11,6 +11,7 @@ from reports.statistics.looks import look_levels
 from reports.statistics.permutation import ALPHA, Array, holm
 from reports.statistics.step_down import max_t
 from reports.statistics.verdict import equivalence_p
+from reports.text import many
 
 from .family_error import LIMIT, SOME, Draw, lower_bound, near_the_ceiling, normal
 
@@ -29,14 +30,14 @@ class LooksError:
     """Shares of studies, in percent, in which some comparison without an effect is significant at any look.
 
     `undeclared_twice` and `undeclared`: looks at 8 and 16, or at 8, 12 and 16 seeds, each at level 0.05. `some`:
-    declared looks, if a third of the comparisons have an effect of 1.5 standard deviations. `equivalent`: some
-    comparison is called equivalent although every true difference equals the margin.
+    declared looks, if a third of the comparisons have an effect of 1.5 standard deviations; None if a third is none.
+    `equivalent`: some comparison is called equivalent although every true difference equals the margin.
     """
 
     noise: str
     size: int
     declared: float
-    some: float
+    some: float | None
     undeclared_twice: float
     undeclared: float
     equivalent: float
@@ -64,7 +65,7 @@ def looks_errors(studies: int) -> Iterator[LooksError]:
             p = [max_t(values[..., :seeds]).min(1) for seeds in LOOKS]
             sd = values.std(axis=(0, 2), keepdims=True)
             yield LooksError(
-                noise, size, _any(p, look_levels(LOOKS)), _some(values, size // 3),
+                noise, size, _any(p, look_levels(LOOKS)), _some(values, size // 3) if size >= 3 else None,
                 _any([p[0], p[2]], (ALPHA, ALPHA)), _any(p, (ALPHA,) * 3), _equivalent(values / sd + MARGIN),
             )  # fmt: skip
 
@@ -107,16 +108,17 @@ def _equivalent(values: Array) -> float:
 
 def line(row: LooksError | LooksPower) -> str:
     """Return a Markdown row of the table."""
-    return "| " + " | ".join(f"{x:.1f}" if isinstance(x, float) else str(x) for x in astuple(row)) + " |"
+    cells = ("–" if x is None else f"{x:.1f}" if isinstance(x, float) else str(x) for x in astuple(row))
+    return f"| {' | '.join(cells)} |"
 
 
 def broken(row: LooksError, studies: int) -> list[str]:
     """Return the limits that a row exceeds: the lower 99 % bounds of the declared looks' errors are at most 5.5 %."""
     found = {"no effect": row.declared, "some effects": row.some, "equivalence": row.equivalent}
     return [
-        f"looks, {row.noise}, {row.size} comparisons: a false verdict in {error:.1f} % ({what})"
+        f"looks, {row.noise}, {many(row.size, 'comparison')}: a false verdict in {error:.1f} % ({what})"
         for what, error in found.items()
-        if lower_bound(round(error / 100 * studies), studies) > LIMIT
+        if error is not None and lower_bound(round(error / 100 * studies), studies) > LIMIT
     ]
 
 

@@ -16,12 +16,14 @@ from .render.html import to_html
 from .render.latex import to_latex
 from .render.markdown import to_markdown
 from .render.tables_json import TABLES, to_json
-from .statistics.summary import in_order
+from .statistics.summary import Ablation, Search, in_order
 from .tables.cells import EVERY_RUN
 
 
-def build_report(records: Sequence[RunRecord], info: StudyInfo, folder: Path) -> Path:
-    """Write the report of a study into `folder` and return the path of its index.html.
+def build_report(
+    records: Sequence[RunRecord], info: StudyInfo, folder: Path, summary: Ablation | Search | None = None
+) -> Path:
+    """Write the report of a study into `folder` and return the path of its index.html; `summary` as for `compose`.
 
     Beside it: report.md, tables.json, figures/*.svg and *.pdf, tables/*.tex, and the records (runs.csv,
         per_task.parquet, curves.parquet, study.json), from
@@ -31,7 +33,7 @@ def build_report(records: Sequence[RunRecord], info: StudyInfo, folder: Path) ->
     cannot be written.
     """
     records = in_order(records)
-    report = compose(records, info)
+    report = compose(records, info, summary)
     refuse_others(folder, records, info)
     with writing_into(folder, _contents(info)) as place:
         _write_all(_files(report), place)

@@ -60,6 +60,15 @@ class Across:
             if 0 in found and place in found
         )
 
+    def names_at(self, place: int) -> dict[str, str]:
+        """Return the arms at a value, by their names in the design."""
+        return {name: arm for arm, (name, there) in self.arms.items() if there == place}
+
+    def families_at(self, family: Family) -> tuple[Family, ...]:
+        """Return the comparisons of `family` at each value, as families of their own."""
+        at = ((p, [pair for pair in family.comparisons if self.arms[pair[0]][1] == p]) for p in range(len(self.values)))
+        return tuple(Family(f"{family.name} ({self.value_text(place)})", tuple(own)) for place, own in at if own)
+
     def value_text(self, place: int) -> str:
         """Return "budget.epochs = 20"."""
         return f"{self.path} = {self.values[place]}"

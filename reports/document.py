@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from . import records as names
@@ -18,16 +19,17 @@ from .figures.mechanism import learned_rates, msl_weights
 from .figures.search import best_curve, history, importance_bars, trial_curves
 from .figures.slices import slice_plot
 from .figures.style import Figure
-from .headline import arm_sentences
+from .headline import arm_sentences, compared_sentence
 from .links import arm_views, is_address, link
 from .metric import ACCURACY, BEST_VALIDATION, TEST_ACCURACY, Metric
 from .records import ReportError, RunRecord, StudyInfo
 from .setting import setting_of
-from .statistics.arms import Excluded, count_states
-from .statistics.importance import early_importance, parameter_importance
+from .statistics.arms import count_states
+from .statistics.factorial import FactorialEffects
+from .statistics.importance import Importance, importances
 from .statistics.judging import Rules
 from .statistics.speed import speeds
-from .statistics.summary import Ablation, Search, in_order, summarise_ablation, summarise_search
+from .statistics.summary import Ablation, Search, in_order, summarise
 from .tables.ablation import arms_table, details_table, family_table
 from .tables.across import across_table
 from .tables.audit import audit_tables
@@ -35,7 +37,7 @@ from .tables.cells import Cell, Table, excluded_table, runs_table, states_text
 from .tables.compute import TITLE as COST_TITLE
 from .tables.compute import cost_table
 from .tables.dates import days
-from .tables.design import effects_table, shapley_table, sweep_table
+from .tables.design import effects_table, shapley_table, sweep_table, titled
 from .tables.held_out import optimism_sentence
 from .tables.importance import importance_sentence, importance_table
 from .tables.paper import paper_table
@@ -79,6 +81,8 @@ class Report:
     measured: Metric = ACCURACY
     metric: Metric | None = None
     """What the study was judged by, where it says so."""
+    subtitle: str = ""
+    """What was compared, in one sentence."""
 
     @property
     def tables(self) -> tuple[Table, ...]:
@@ -97,47 +101,60 @@ class Report:
         return link(self.address, cell.experiment_id or self.experiment_id, cell.runs, self.views, self.measured)
 
 
-def compose(records: Sequence[RunRecord], info: StudyInfo) -> Report:
-    """Return the report of a study. Raises ReportError if it has no runs."""
+def compose(records: Sequence[RunRecord], info: StudyInfo, summary: Ablation | Search | None = None) -> Report:
+    """Return the report of a study; `summary` is that of its runs, if it is known already. Raises ReportError if it has
+    no runs.
+    """
     if not records:
         raise ReportError(
             f"the study {info.name!r} has no runs yet: start it with `mamlab search` or `mamlab ablate`, then ask again"
         )
-    records = in_order(records)
-    if info.kind == names.SEARCH:
+    records, found = in_order(records), summary or summarise(records, info)
+    if isinstance(found, Search):
         if info.paper:
             raise ReportError(
                 f"paper = {info.paper!r}: a search has no arms to compare with a paper's; leave --paper out"
             )
-        headline, sections, excluded = _search(summarise_search(records, info), records, info)
+        mattered = importances(found)
+        headline, sections = _search_headline(found, mattered, records, info), _search_sections(found, mattered, info)
     else:
-        headline, sections, excluded = _ablation(summarise_ablation(records, info), records, info)
-    if different := mixed(records):
-        headline = [*headline, f"Careful: not all runs share the same {' and '.join(different)}."]
-    if info.missing:
-        headline = [*headline, f"Incomplete: {info.missing}."]
-    left_out = [excluded_table(excluded)] if excluded else []
+        headline, sections = _ablation_headline(found, records, info), _ablation_sections(found, info)
+    left_out = [excluded_table(found.excluded)] if found.excluded else []
     sections += [
         Section("Where the numbers come from", (provenance_table(records, info), *left_out), folded=True),
         Section("Every run", (runs_table(records, info.metric, info.measured),), folded=True),
         Section("The spec file", code=info.spec, folded=True),
     ]
     return Report(
-        info.name if info.kind == names.SEARCH else setting_of(records, info),
-        tuple(headline),
+        setting_of(records, info),
+        (*headline, *_warnings(records, info)),
         tuple(section for section in sections if section.tables or section.figures or section.code),
         info.mlflow_address,
         info.experiment_id,
         arm_views(records, info),
         info.measured,
         info.metric or info.measured,
+        _searched(found) if isinstance(found, Search) else compared_sentence(found),
     )
 
 
-Parts = tuple[list[str], list[Section], Sequence[Excluded]]
+def headline_of(records: Sequence[RunRecord], info: StudyInfo, found: Ablation | Search) -> list[str]:
+    """Return the headline of a study's report alone, without its tables and figures."""
+    if isinstance(found, Search):
+        headline = _search_headline(found, importances(found), records, info)
+    else:
+        headline = _ablation_headline(found, records, info)
+    return [*headline, *_warnings(records, info)]
 
 
-def _ablation(found: Ablation, records: Sequence[RunRecord], info: StudyInfo) -> Parts:
+def _warnings(records: Sequence[RunRecord], info: StudyInfo) -> Iterator[str]:
+    if different := mixed(records):
+        yield f"Careful: not all runs share the same {' and '.join(different)}."
+    if info.missing:
+        yield f"Incomplete: {info.missing}."
+
+
+def _ablation_headline(found: Ablation, records: Sequence[RunRecord], info: StudyInfo) -> list[str]:
     counted = [record for record in records if record.state == names.COMPLETE] or records
     seeds = len({record.seed for record in counted})
     head = (
@@ -146,8 +163,7 @@ def _ablation(found: Ablation, records: Sequence[RunRecord], info: StudyInfo) ->
     )
     decided = arm_sentences(found)
     outside = [_outside(info)] if info.source else []
-    headline = [*decided, *spelled_out(decided, records), head, *found.standing.remarks, *outside]
-    return headline, _ablation_sections(found, info), found.excluded
+    return [*decided, *spelled_out(decided, records), head, *found.standing.remarks, *outside]
 
 
 def _outside(info: StudyInfo) -> str:
@@ -173,16 +189,15 @@ def _ablation_sections(found: Ablation, info: StudyInfo) -> list[Section]:
             "Differences with their intervals", compared, _drawn(forest_plot(found)) if compared else (), folded=True
         ),
     ]
-    if found.factorial:
-        split = (effects_table(found.factorial, found), shapley_table(found.factorial, found))
-        figures = (shapley_bars(found.factorial, found.metric), effects_plot(found.factorial, found.metric))
-        sections.append(Section("Effects and interactions", split, _drawn(*figures)))
-    if found.sweep:
-        figure = sweep_plot(found.sweep, found.metric)
-        sections.append(Section("Sweep", (sweep_table(found.sweep, found),), _drawn(figure)))
+    sections += [_factorial_section(one.factorial, one.where, found) for one in found.designs if one.factorial]
+    if curves_of := {one.where: one.sweep for one in found.designs if one.sweep}:
+        swept = tuple(titled(sweep_table(curve, found), where) for where, curve in curves_of.items())
+        sections.append(Section("Sweep", swept, _drawn(sweep_plot(curves_of, found.metric))))
     promotion = promotion_table(found, info.origin) if info.origin else None
     rules = Rules(info.test == "moderated", None, found.standing.looks)
-    fast = speeds(info.families, {arm.name: arm for arm in found.arms}, info.measured, rules)
+    across = found.across
+    families = [own for one in info.families for own in (across.families_at(one) if across else (one,))]
+    fast = speeds(families, {arm.name: arm for arm in found.arms}, info.measured, rules)
     return [
         *sections,
         Section("Search trials on fresh seeds", (promotion,) if promotion else ()),
@@ -199,6 +214,16 @@ def _ablation_sections(found: Ablation, info: StudyInfo) -> list[Section]:
     ]
 
 
+def _factorial_section(effects: FactorialEffects, where: str, found: Ablation) -> Section:
+    tables = (effects_table(effects, found), shapley_table(effects, found))
+    figures = _drawn(shapley_bars(effects, found.metric), effects_plot(effects, found.metric))
+    if where:
+        short = re.sub(r"[^a-z0-9]+", "-", where.rpartition(".")[2].lower()).strip("-")
+        figures = tuple(replace(f, name=f"{f.name}-{short}", title=f"{f.title} ({where})") for f in figures)
+    title = f"Effects and interactions{f' ({where})' * bool(where)}"
+    return Section(title, tuple(titled(table, where) for table in tables), figures)
+
+
 def _dated(records: Sequence[RunRecord]) -> str:
     found = days(records)
     return f" ({found})" if found else ""
@@ -212,12 +237,9 @@ def _made(part: T | None) -> tuple[T, ...]:
     return () if part is None else (part,)
 
 
-def _search(found: Search, records: Sequence[RunRecord], info: StudyInfo) -> Parts:
-    importance, early = parameter_importance(found), early_importance(found)
-    head = (
-        f"{many(len(found.trials), 'trial')} over {many(len(found.searched), 'parameter')}{_on(records)}: "
-        f"{many(len(records), 'run')}, {_counts(records)}{_dated(records)}."
-    )
+def _search_headline(
+    found: Search, mattered: Sequence[Importance], records: Sequence[RunRecord], info: StudyInfo
+) -> list[str]:
     headline = [fresh_sentence(info.fresh, found.measured)] if info.fresh else []
     if found.complete:
         best = found.complete[0]
@@ -234,11 +256,20 @@ def _search(found: Search, records: Sequence[RunRecord], info: StudyInfo) -> Par
         headline += filter(None, [optimism_sentence(found)])
     else:
         headline.append("No trial is complete yet, so there is no best trial.")
-    mattered = (importance, *_made(early))
     headline += [importance_sentence(one) for one in mattered if one.forest_r2 is not None]
+    runs = f"{many(len(records), 'run')}{_on(records)}, {_counts(records)}{_dated(records)}"
+    return [*headline, f"{info.name}: {runs}."]
+
+
+def _searched(found: Search) -> str:
+    tried = f"{many(len(found.trials), 'trial')}, of which {len(found.complete)} trained to the end"
+    return f"Search for the best of {many(len(found.searched), 'setting')}: {tried}."
+
+
+def _search_sections(found: Search, mattered: Sequence[Importance], info: StudyInfo) -> list[Section]:
     ranked = [part for one in mattered for part in (one, *one.inside)]
     drawn = [figure for figure in (history(found), trial_curves(found), best_curve(found, info)) if figure]
-    sections = [
+    return [
         Section("Best trials on fresh seeds", _made(fresh_table(info.fresh, found.measured))),
         Section("Trials", (*_made(differences_table(found, info.base)), trials_table(found))),
         Section(
@@ -253,8 +284,6 @@ def _search(found: Search, records: Sequence[RunRecord], info: StudyInfo) -> Par
         Section(COST_TITLE, _made(cost_table(found)), _made(cost_plot(found)), leading=1),
         Section("Course of the search", figures=tuple(drawn)),
     ]
-    headline.append(head)
-    return headline, sections, found.excluded
 
 
 def _counts(records: Sequence[RunRecord]) -> str:

@@ -18,6 +18,28 @@ MOST_NAMED = 8
 """Most arms that a sentence names; a sweep can have many more."""
 
 
+def compared_sentence(found: Ablation) -> str:
+    """Return what was compared: "MSL, DA and LSLR, each added to MAML and taken out of MAML++, with 8 seeds each."."""
+    effects = effects_of(found.comparisons, found.across)
+    parts = [one for one in effects if one.switched]
+    if not effects:
+        return ""
+    seeds = sorted({arm.estimate.n for arm in found.arms if arm.values})
+    with_seeds = f", with {seeds[0]}{f' to {seeds[-1]}' * (len(seeds) > 1)} seeds each" if seeds else ""
+    if not parts:
+        bases = list(dict.fromkeys(one.where for one in effects))
+        return f"{many(len(found.arms), 'arm')}, compared with {_listed(bases)}{with_seeds}."
+    ordered = sorted(parts, key=lambda one: one.turned)
+    how = dict.fromkeys(f"{'taken out of' if one.turned else 'added to'} {one.where}" for one in ordered)
+    names = list(dict.fromkeys(one.component for one in parts))
+    return f"{_listed(names)}, {'each ' * (len(names) > 1)}{_listed(list(how))}{with_seeds}."
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = [*names[:MOST_NAMED], *([f"{len(names) - MOST_NAMED} more"] if len(names) > MOST_NAMED else [])]
+    return " and ".join([*([", ".join(shown[:-1])] if shown[1:] else []), *shown[-1:]])
+
+
 def arm_sentences(found: Ablation) -> list[str]:
     """Return what was decided about each component or arm, the best mean, and the test; or what is missing for that."""
     measured = [arm for arm in found.arms if arm.values]
@@ -201,11 +223,16 @@ def _how_sentences(found: Ablation) -> Iterator[str]:
 
 def _how(judged: Sequence[Comparison], found: Ablation) -> str:
     decided = sum(comparison.verdict.decided for comparison in judged)
-    ranks = ", by signed ranks where runs diverged" if any(comparison.test.ranks for comparison in judged) else ""
+    ranks = "; signed ranks where runs diverged" if any(comparison.test.ranks for comparison in judged) else ""
     changes = f" and {sum(c.decided for c in found.changes)} of {many(len(found.changes), 'change')}"
     sizes = {name: len(own) + sum(c.family == name for c in found.changes) for name, own in found.families.items()}
     joint = any(comparison.test.family_size > sizes[comparison.family] for comparison in judged)
+    sure = (
+        ""
+        if found.standing.remarks
+        else f"; the chance that any better or worse in {'the study' if joint else 'a table'} is false is at most 5 %"
+    )
     return (
-        f"Decided: {decided} of {many(len(judged), 'comparison')}{changes * bool(found.changes)}, by sign-flip tests"
-        f" paired by seed (step-down maxT {'over all tables' if joint else 'within each table'}{ranks})."
+        f"Decided: {decided} of {many(len(judged), 'comparison')}{changes * bool(found.changes)}{sure} (sign-flip tests"
+        f" paired by seed, step-down maxT{ranks})."
     )

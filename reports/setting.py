@@ -11,8 +11,8 @@ DATA = {"omniglot": "Omniglot", "glyphs": "Glyphs", "cifar_fs": "CIFAR-FS", "ima
 
 
 def setting_of(records: Sequence[RunRecord], info: StudyInfo) -> str:
-    """Return "5-way 1-shot Omniglot, 16 filters, 2,400 iterations": what all runs have in common; the study's name if
-    that is unknown.
+    """Return "5-way 1-shot Omniglot, 16 filters, 2,400 iterations": what all runs have in common, after "Search: " of a
+    search; the study's name if that is unknown.
     """
     known = {path: _common(records, path) for path in ("episodes.ways", "episodes.shots", "model.filters")}
     epochs, iterations = (_common(records, f"budget.{name}") for name in ("epochs", "iterations"))
@@ -28,7 +28,7 @@ def setting_of(records: Sequence[RunRecord], info: StudyInfo) -> str:
         parts.append(f"{int(epochs) * int(iterations):,} iterations")
     if info.across:
         parts.append(f"across {info.across.path} = {', '.join(map(str, info.across.values))}")
-    return ", ".join(parts)
+    return f"{'Search: ' * (info.kind == names.SEARCH)}{', '.join(parts)}"
 
 
 def _common(records: Sequence[RunRecord], path: str) -> str:

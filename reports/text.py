@@ -7,12 +7,15 @@ multiplied by their scale and shown with five digits.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 from .metric import ACCURACY, PERCENT, Metric
 from .statistics.estimate import Estimate
 
 NONE = "–"
 MINUS = "−"
+TOO_FEW = "too few seeds"
+"""Instead of an interval that would be all that can be."""
 DIGITS = 5
 
 
@@ -60,11 +63,19 @@ def with_unit(value: float | None, metric: Metric, difference: bool = False) -> 
 
 def interval(found: Estimate, signed: bool = False, metric: Metric = ACCURACY) -> str:
     """Return "[96.80, 97.44]", or why there is no interval."""
-    if found.says_nothing:
-        return "too few seeds"
+    if found.too_few:
+        return TOO_FEW
     if found.low is None or found.high is None:
         return "n = 1, no interval" if found.n == 1 else "no variation, no interval" if found.n else NONE
     return f"[{value_text(found.low, signed, metric)}, {value_text(found.high, signed, metric)}]"
+
+
+def without_bars(drawn: Iterable[Estimate], bar: str = "bar") -> str:
+    """Return a sentence for a figure's caption on intervals that are not drawn: " No bar: too few seeds, ..."; empty
+    without such.
+    """
+    some = any(found.too_few for found in drawn)
+    return f" No {bar}: {TOO_FEW}, the interval would be all that can be." if some else ""
 
 
 def with_interval(found: Estimate, signed: bool = False, metric: Metric = ACCURACY) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
@@ -15,7 +14,8 @@ from reports.data.loading import from_files
 from reports.data.merging import merge_parts
 from reports.links import arm_filters, is_address
 from reports.records import ReportError, RunRecord, StudyInfo
-from reports.render.tables_json import TABLES
+from reports.render.tables_json import headline_in
+from reports.results import Results
 from trainers.errors import InputError
 from trainers.fingerprint import MACHINE
 
@@ -71,24 +71,27 @@ def report_from_store(study: str, home: Home, choices: ReportChoices = ReportCho
     return report_of(study, home, choices)[0]
 
 
-def report_of(study: str, home: Home, choices: ReportChoices = ReportChoices()) -> tuple[Path, StudyInfo]:
-    """Write the report of a study in `home`; return its page and the study info. Raises ReportError if not found."""
+def report_of(study: str, home: Home, choices: ReportChoices = ReportChoices()) -> tuple[Path, Results]:
+    """Write the report of a study in `home`; return its page and its results. Raises ReportError if not found."""
+    found = results_of(study, home)
+    return write_report(found, home, choices), found
+
+
+def results_of(study: str, home: Home) -> Results:
+    """Return the results of a study in `home`, which counts as a look at them. Raises ReportError if not found."""
     info, records = load(study, home)
-    info = looked(info, records, home)
-    return write_report(info, records, home, choices), info
+    return Results(looked(info, records, home), tuple(records))
 
 
-def write_report(
-    info: StudyInfo, records: Sequence[RunRecord], home: Home, choices: ReportChoices = ReportChoices()
-) -> Path:
-    """Write the report of a study whose runs in `home` are `records`; return its page.
+def write_report(found: Results, home: Home, choices: ReportChoices = ReportChoices()) -> Path:
+    """Write the report of a study in `home`; return its page.
 
     A report in the home's own folder is also stored in MLflow. Raises ReportError.
     """
-    folder = choices.out or _default_folder(home, info, records)
-    page = build_report(records, choices.applied(info), folder)
+    folder = choices.out or _default_folder(home, found.info, found.records)
+    page = build_report(found.records, choices.applied(found.info), folder, found.summary)
     if choices.out is None:
-        _attach(home, info, records, page.parent)
+        _attach(home, found, page.parent)
     return page
 
 
@@ -117,16 +120,16 @@ def _default_folder(home: Home, info: StudyInfo, records: Sequence[RunRecord]) -
     return folder
 
 
-def _attach(home: Home, info: StudyInfo, records: Sequence[RunRecord], folder: Path) -> None:
+def _attach(home: Home, found: Results, folder: Path) -> None:
     """Store the report with the study's parent run, and a summary run for each arm; add views to the UI."""
-    client = open_mlflow(home)
+    client, info = open_mlflow(home), found.info
     for run in client.search_runs([info.experiment_id], f"tags.{names.TAG_ROLE} = '{names.ROLE_STUDY}'", max_results=1):
         for name in report_files(folder):
             client.log_artifact(
                 run.info.run_id, str(folder / name), str(PurePosixPath(names.REPORT_FOLDER, name).parent)
             )
-        means = write_summaries(client, info, records, run.info.run_id)
+        means = write_summaries(client, info, found.summary, run.info.run_id)
         views = views_of(info.kind, info.searched, means, info.measured)
-        write_views(client, info.experiment_id, views, arm_filters(records, info))
-        headline = json.loads((folder / TABLES).read_text(encoding="utf-8"))["headline"]
-        write_note(client, info.experiment_id, title_of(info.name, info.kind), views, headline, run.info.run_id)
+        write_views(client, info.experiment_id, views, arm_filters(found.records, info))
+        told = headline_in(folder)
+        write_note(client, info.experiment_id, title_of(info.name, info.kind), views, told, run.info.run_id)

@@ -93,3 +93,12 @@ def _cut(what: str, tags: Mapping[str, str]) -> str:
         f" Start the study again with its spec file ({command} SPEC): that writes it anew and trains nothing that is"
         " done"
     )
+
+
+def dropped_settings(record: RunRecord) -> dict[str, str]:
+    """Return path -> reason of the settings that normalising dropped; an unreadable tag is returned as text."""
+    tree = json_tag(record, names.TAG_DROPPED) or {}
+    if isinstance(tree, dict):
+        return {str(path): str(reason) for path, reason in tree.items()}
+    items = (i if isinstance(i, dict) else {"path": i} for i in (tree if isinstance(tree, list) else [tree]))
+    return {str(i.get("path", i)): str(i.get("reason", "")) for i in items}

@@ -12,6 +12,8 @@ from matplotlib.ticker import NullFormatter, NullLocator
 from ..designs import Across
 from ..statistics.profiles import Profile, profiles
 from ..statistics.summary import Ablation
+from ..text import without_bars
+from .curves import draw_band
 from .design import difference_axis
 from .style import BLUE, FAINT, GREEN, INK, ORANGE, RED, WIDTH, Figure, canvas, shorten, style
 
@@ -56,11 +58,7 @@ def _line(axes: Axes, one: Profile, found: Ablation, colour: str, mark: str, shi
     known = [(place, effect) for place, effect in sorted(one.effects.items()) if effect.estimate.n]
     xs = [_shifted(_places(found.across)[place], shift, found.across) for place, _ in known]
     axes.plot(xs, [scale * effect.estimate.mean for _, effect in known], color=colour, linewidth=1.8)
-    ends = [(x, e.estimate.ends) for x, (_, e) in zip(xs, known, strict=True)]
-    bounded = [(x, scale * both[0], scale * both[1]) for x, both in ends if both]
-    if bounded:
-        x, low, high = (list(ends) for ends in zip(*bounded, strict=True))
-        axes.fill_between(x, low, high, color=colour, alpha=0.13, linewidth=0)
+    draw_band(axes, xs, [effect.estimate for _, effect in known], colour, scale, 0.13)
     for at, (_, effect) in zip(xs, known, strict=True):
         filled = colour if effect.comparison.verdict.direction else "none"
         mean = scale * effect.estimate.mean
@@ -124,4 +122,5 @@ def _caption(found: Ablation, left: int, rows: Sequence[Profile]) -> str:
         parts.append("Shaded: the margin within which a difference does not matter.")
     if any(effect.comparison.survivors for one in rows for effect in one.effects.values()):
         parts.append("Runs diverged: means are of those that finished.")
-    return " ".join([*parts, *([f"{left} more are in the tables."] if left > 0 else [])])
+    text = " ".join([*parts, *([f"{left} more are in the tables."] if left > 0 else [])])
+    return text + without_bars((effect.estimate for one in rows for effect in one.effects.values()), "band")

@@ -12,7 +12,7 @@ from ..metric import Metric
 from ..statistics.summary import Ablation, Search, mean_metric
 from ..statistics.trial import Trial
 from ..tables.compute import TITLE, compute_of, pareto_front, with_compute
-from ..text import many
+from ..text import many, without_bars
 from .style import BLUE, GREEN, ORANGE, Figure, canvas, shorten, style
 
 TWO_SIDED = 1.96
@@ -57,6 +57,7 @@ def cost_plot(search: Search) -> Figure | None:
             f"Each dot is a trial (n = {len(complete)} complete); the line (Pareto front) joins those that no other"
             f" trial matches with less compute.{_noise_text(bool(noise))} A pruned trial is shown with its best so far"
             f" and the compute spent on it.{left} Compute: counted operations of a training and its validation."
+            + without_bars(trial.value for trial in front)
         )
         return Figure("cost", TITLE, caption, drawing)
 
@@ -65,8 +66,8 @@ def trial_noise(trial: Trial, measured: Metric) -> float | None:
     """Return half of the 95 % interval of a trial's value: over its seeds, of one seed over its validation tasks; None
     where neither is known.
     """
-    if trial.value.low is not None and trial.value.high is not None:
-        return (trial.value.high - trial.value.low) / 2
+    if ends := trial.value.ends:
+        return (ends[1] - ends[0]) / 2
     run = trial.records[0]
     errors, curve = (dict(run.curves.get(name, ())) for name in (f"{measured.validation}_se", measured.validation))
     best = max(curve, key=lambda epoch: measured.sign * curve[epoch], default=0)
@@ -118,6 +119,7 @@ def arm_costs(found: Ablation) -> Figure | None:
         caption = (
             "Each dot is an arm: its mean with the 95 % interval (Student t over seeds). Orange: base arms."
             " Compute: counted operations of a training and its validation."
+            + without_bars(arm.estimate for arm, _ in known)
         )
         return Figure("arm-costs", f"{found.metric.heading} against compute", caption, drawing)
 

@@ -15,6 +15,7 @@ from ..statistics.arms import Arm
 from ..statistics.comparison import Comparison
 from ..statistics.estimate import Estimate, band
 from ..statistics.summary import Ablation
+from ..text import without_bars
 from .style import BLUE, FAINT, GREEN, INK, ORANGE, RED, WIDTH, Figure, canvas, shorten, style
 
 LOSS = Metric(names.VAL_LOSS, better="lower", title="Validation loss")
@@ -36,7 +37,7 @@ def main_curves(ablation: Ablation) -> Figure | None:
     if len(arms) < 2:
         return None
     with style():
-        drawing = canvas(WIDTH, 3.4)
+        drawing, shown = canvas(WIDTH, 3.4), list[Estimate]()
         axes = drawing.add_subplot()
         for arm, colour in zip(arms, COLOURS, strict=False):
             curves = _curves(arm, metric.validation)
@@ -44,6 +45,7 @@ def main_curves(ablation: Ablation) -> Figure | None:
                 values = [metric.scale * value for value in curve.values()]
                 axes.plot(list(curve), values, color=colour, alpha=0.35, linewidth=0.6)
             points = band(curves, accuracies=metric.is_share)
+            shown += [found for _, found in points]
             label = f"{shorten(arm.name)} (n = {len(curves)})"
             band_line(axes, [step for step, _ in points], [e for _, e in points], colour, label, "-", metric.scale)
         axes.set(xlabel="Epoch", ylabel=metric.validation_label)
@@ -52,6 +54,7 @@ def main_curves(ablation: Ablation) -> Figure | None:
         caption = (
             "Thick: mean over the complete seeds; band: 95 % interval at each epoch (Student t over seeds,"
             f"{' accuracies on the logit scale,' if metric.is_share else ''} none for n = 1). Thin: single seeds."
+            + without_bars(shown, "band")
         )
         return Figure(
             "main_curves", f"Validation {metric.heading} of the arms that others are compared to", caption, drawing
@@ -73,12 +76,17 @@ def band_line(
 ) -> None:
     """Draw means times `scale` over `places`, with their intervals as a band."""
     axes.plot(places, [scale * e.mean for e in found], look, color=colour, label=label)
-    bounded = [
-        (x, e.low, e.high) for x, e in zip(places, found, strict=True) if e.low is not None and e.high is not None
-    ]
-    if bounded:
-        low, high = [scale * low for _, low, _ in bounded], [scale * high for *_, high in bounded]
-        axes.fill_between([x for x, *_ in bounded], low, high, color=colour, alpha=0.18, linewidth=0)
+    draw_band(axes, places, found, colour, scale)
+
+
+def draw_band(
+    axes: Axes, places: Sequence[float], found: Sequence[Estimate], colour: str, scale: float, alpha: float = 0.18
+) -> None:
+    """Fill between the ends of intervals times `scale`; open where there is none."""
+    ends = [e.ends or (math.nan, math.nan) for e in found]
+    if any(e.ends for e in found):
+        low, high = ([scale * end for end in side] for side in zip(*ends, strict=True))
+        axes.fill_between(places, low, high, color=colour, alpha=alpha, linewidth=0)
 
 
 def arm_curves(ablation: Ablation, name: str) -> Figure | None:
@@ -95,8 +103,8 @@ def arm_curves(ablation: Ablation, name: str) -> Figure | None:
     with style():
         drawing = canvas(WIDTH if columns > 2 else 3.6 * columns, 0.5 + 1.95 * rows)
         grid = drawing.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
-        for panel, arm in zip(grid.flat, arms, strict=False):
-            _arm_panel(panel, arm, curves, ablation.against(arm.name), metric)
+        panels = zip(grid.flat, arms, strict=False)
+        drawn = [_arm_panel(panel, arm, curves, ablation.against(arm.name), metric) for panel, arm in panels]
         _arm_axes(grid, len(arms), columns)
         drawing.supylabel(title, fontsize=9.5, color=INK)
         drawing.supxlabel("Epoch", fontsize=9.5, color=INK)
@@ -105,6 +113,7 @@ def arm_curves(ablation: Ablation, name: str) -> Figure | None:
             f"{' accuracies on the logit scale,' if metric is LOSS or metric.is_share else ''} none for n = 1). Dashed:"
             " the base arm."
         )
+        caption += without_bars((found for means in drawn for found in means), "band")
         caption += f" The first {len(arms)} of {len(every)} arms." if len(every) > len(arms) else ""
         return Figure(f"curves_{name}", f"{title.partition(', ')[0]} by epoch", caption, drawing)
 
@@ -112,7 +121,8 @@ def arm_curves(ablation: Ablation, name: str) -> Figure | None:
 def _arm_panel(
     panel: Axes, arm: Arm, curves: Mapping[str, list[dict[int, float]]], comparisons: Sequence[Comparison],
     metric: Metric,
-) -> None:  # fmt: skip
+) -> Sequence[Estimate]:  # fmt: skip
+    """Draw an arm, and return its means."""
     scale = metric.scale
     base = comparisons[0].base if comparisons else None
     if base and curves[base]:
@@ -121,17 +131,13 @@ def _arm_panel(
             [step for step, _ in mean], [scale * found.mean for _, found in mean], "--", color=FAINT, linewidth=1.4
         )
     points = band(curves[arm.name], accuracies=metric.is_share)
-    steps = [step for step, _ in points]
-    panel.plot(steps, [scale * found.mean for _, found in points], color=BLUE)
-    bounded = [
-        (step, found.low, found.high) for step, found in points if found.low is not None and found.high is not None
-    ]
-    if bounded:
-        low, high = [scale * low for _, low, _ in bounded], [scale * high for _, _, high in bounded]
-        panel.fill_between([step for step, *_ in bounded], low, high, color=BLUE, alpha=0.22, linewidth=0)
+    steps, means = [step for step, _ in points], [found for _, found in points]
+    panel.plot(steps, [scale * found.mean for found in means], color=BLUE)
+    draw_band(panel, steps, means, BLUE, scale, 0.22)
     note = f"n = {len(curves[arm.name])}" + (f", dashed: {shorten(base, 22)}" if base else "")
     panel.set_title(f"{shorten(arm.name, 26)}\n", fontsize=9)
     panel.annotate(note, (0, 1), (0, 3), xycoords="axes fraction", textcoords="offset points", fontsize=8)
+    return means
 
 
 def _arm_axes(grid: Any, count: int, columns: int) -> None:

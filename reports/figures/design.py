@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import cycle
 
 from matplotlib.axes import Axes
 
@@ -12,10 +13,12 @@ from ..statistics.estimate import Estimate
 from ..statistics.factorial import FactorialEffects
 from ..statistics.summary import Ablation
 from ..statistics.sweep import SweepCurve
-from ..text import interval, value_text
+from ..text import interval, value_text, without_bars
 from .curves import band_line
-from .style import BLUE, FAINT, INK, RED, WIDTH, Figure, canvas, shorten, style
+from .style import BLUE, FAINT, GREEN, INK, ORANGE, RED, WIDTH, Figure, canvas, shorten, style
 
+COLOURS = (BLUE, ORANGE, GREEN, RED, INK)
+"""Of a sweep at several values of another setting."""
 MOST_COMPARISONS = 40
 """Most comparisons in a figure; the caption says how many there are."""
 
@@ -44,6 +47,7 @@ def forest_plot(ablation: Ablation) -> Figure | None:
                 else ""
             )
             + (f" The first {len(comparisons)} of {len(every)} comparisons." if len(every) > len(comparisons) else "")
+            + without_bars(c.estimate for c in comparisons)
         )
         return Figure("differences", "Difference to the base arm", caption, drawing)
 
@@ -149,7 +153,7 @@ def _dots(
         axes.set_ylim(len(labels) - 0.4, -0.6)
         axes.grid(False, axis="y")
         axes.set_xlabel(axis)
-        return Figure(name, title, caption, drawing)
+        return Figure(name, title, caption + without_bars(values), drawing)
 
 
 def _dot(axes: Axes, y: int, found: Estimate, metric: Metric, bars: bool) -> None:
@@ -162,22 +166,31 @@ def _dot(axes: Axes, y: int, found: Estimate, metric: Metric, bars: bool) -> Non
     axes.plot(scale * found.mean, y, "o", color=colour, markerfacecolor=filled, markersize=6.5, markeredgewidth=1.6)
 
 
-def sweep_plot(curve: SweepCurve, metric: Metric) -> Figure | None:
-    """Draw the metric over the swept setting with its band; None without a complete run."""
-    points = [point for point in curve.points if point.estimate.n]
+def sweep_plot(curves: Mapping[str, SweepCurve], metric: Metric) -> Figure | None:
+    """Draw the metric over the swept setting with its band, a line for each value of a setting at which the sweep is
+    repeated; None without a complete run.
+    """
+    points = [point for curve in curves.values() for point in curve.points if point.estimate.n]
     if not points:
         return None
     numeric = all(isinstance(p.value, (int, float)) and not isinstance(p.value, bool) for p in points)
-    places = [float(p.value) for p in points] if numeric else [float(i) for i in range(len(points))]
+    values = list(dict.fromkeys(p.value for p in points))
+    at = {value: float(value) if numeric else float(i) for i, value in enumerate(values)}
+    path = next(iter(curves.values())).path
     with style():
         drawing = canvas(WIDTH, 3.3)
         axes = drawing.add_subplot()
-        band_line(axes, places, [p.estimate for p in points], BLUE, None, "o-", metric.scale)
-        axes.set_xticks(places, [f"{p.value:g}" if isinstance(p.value, float) else str(p.value) for p in points])
-        axes.set(xlabel=curve.path, ylabel=metric.label)
+        for (where, curve), colour in zip(curves.items(), cycle(COLOURS), strict=False):
+            own = [point for point in curve.points if point.estimate.n]
+            places = [at[p.value] for p in own]
+            band_line(axes, places, [p.estimate for p in own], colour, where or None, "o-", metric.scale)
+        axes.set_xticks(list(at.values()), [f"{v:g}" if isinstance(v, float) else str(v) for v in values])
+        axes.set(xlabel=path, ylabel=metric.label)
+        if len(curves) > 1:
+            drawing.legend(loc="outside upper left", ncols=3)
         seeds = sorted({p.estimate.n for p in points})
         caption = (
             f"Mean over seeds (n = {' or '.join(map(str, seeds))}); band: 95 % interval at each value (Student t over"
-            f" seeds{' on the logit scale' * metric.is_share})."
+            f" seeds{' on the logit scale' * metric.is_share})." + without_bars((p.estimate for p in points), "band")
         )
-        return Figure("sweep", f"{metric.heading} by {curve.path}", caption, drawing)
+        return Figure("sweep", f"{metric.heading} by {path}", caption, drawing)

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from ..statistics.effects import Effect, by_component, effects_of
 from ..statistics.summary import Ablation
 from ..statistics.verdict import BETTER, WORSE
-from ..text import value_text
+from ..text import value_text, without_bars
 from .design import difference_axis
 from .style import BLUE, FAINT, INK, RED, WIDTH, Figure, canvas, shorten, style
 
@@ -88,4 +88,5 @@ def _caption(drawn: Sequence[Effect], left: int, places: Sequence[str], found: A
         parts.append("Shaded: the margin within which a difference does not matter.")
     if any(one.comparison.survivors for one in drawn):
         parts.append("Some runs diverged: the mean is over those that finished; the colour also counts the others.")
-    return " ".join([*parts, *([f"{left} more are in the tables."] if left > 0 else [])])
+    text = " ".join([*parts, *([f"{left} more are in the tables."] if left > 0 else [])])
+    return text + without_bars(one.estimate for one in drawn)

@@ -21,6 +21,8 @@ def to_markdown(report: Report) -> str:
 
 def _lines(report: Report) -> Iterator[str]:
     yield f"# {escape(report.title)}"
+    if report.subtitle:
+        yield f"\n{escape(report.subtitle)}"
     for sentence in report.headline:
         yield f"\n{escape(sentence)}"
     for section in report.sections:

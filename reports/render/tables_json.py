@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import math
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 from ..document import Report
@@ -34,6 +35,12 @@ def to_json(report: Report) -> str:
         "tables": [_table(table) for table in report.tables if table.columns and table.title != EVERY_RUN],
     }
     return json.dumps(tree, indent=1, ensure_ascii=False) + "\n"
+
+
+def headline_in(folder: Path) -> list[str]:
+    """Return the headline of the report in `folder`."""
+    sentences: list[str] = json.loads((folder / TABLES).read_text(encoding="utf-8"))["headline"]
+    return sentences
 
 
 def made_with() -> dict[str, str]:

@@ -14,7 +14,7 @@ from ..designs import Across, Change, Family
 from ..metric import BEST_VALIDATION, Metric
 from .arms import Arm
 from .contrast import Contrast
-from .estimate import Estimate, estimate
+from .estimate import Estimate, difference_estimate
 from .family_test import SignFlip
 from .judging import Judged, Rules, judge
 from .permutation import ALPHA
@@ -122,7 +122,7 @@ def _change(
         unequal = unequal_tests(arms[change.later[0]], arms[change.first[0]], list(found))
     return EffectChange(
         family, *change.pair, change.place, found,
-        estimate(list(found.values()), 1 - level, same),
+        difference_estimate(list(found.values()), 1 - level, metric, same, reach=2),
         judged.test, logit.test if logit else None, judged.verdict, agrees,
         sum(len(arms[name].diverged) for name in contrast.names if name in arms), unequal,
     )  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from ..designs import Across
@@ -50,7 +50,7 @@ class Effect:
 def turned(found: Estimate) -> Estimate:
     """Return the estimate with its sign reversed."""
     low, high = (None if end is None else -end for end in (found.high, found.low))
-    return Estimate(-found.mean, low, high, found.n)
+    return replace(found, mean=-found.mean, low=low, high=high)
 
 
 def effects_of(comparisons: Sequence[Comparison], across: Across | None = None) -> list[Effect]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from statistics import correlation, fmean, stdev
 
@@ -25,14 +25,15 @@ EDGE = 5e-5
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean of `n` values and its interval; `low` and `high` are None where n < 2 or nothing varies, and the mean is
-    NaN at n = 0.
+    """A mean of `n` values and its interval; `low` and `high` are None where n < 2, where nothing varies, or where the
+    interval would be all that can be (`too_few` seeds for any knowledge). The mean is NaN at n = 0.
     """
 
     mean: float
     low: float | None
     high: float | None
     n: int
+    too_few: bool = False
 
     @property
     def excludes_zero(self) -> bool:
@@ -41,17 +42,19 @@ class Estimate:
 
     @property
     def ends(self) -> tuple[float, float] | None:
-        """The interval as it is shown: None where there is none, or where it is all that a share or a difference of
-        shares can be (`says_nothing`).
-        """
-        return None if self.low is None or self.high is None or self.says_nothing else (self.low, self.high)
+        """Both ends of the interval; None where there is none."""
+        return None if self.low is None or self.high is None else (self.low, self.high)
 
-    @property
-    def says_nothing(self) -> bool:
-        """Whether the interval is 0 to 1, or -1 to 1 for a difference: too few seeds for any knowledge."""
+    def within(self, least: float, most: float, edge: float = EDGE) -> Estimate:
+        """Return the estimate of something between these bounds: its interval ends there, and is none where it would be
+        all between them, to within `edge` (half of the last digit that is shown).
+        """
         if self.low is None or self.high is None:
-            return False
-        return 1 - EDGE < self.high <= 1 and (self.low == -1 or 0 <= self.low < EDGE)
+            return self
+        low, high = max(least, self.low), min(most, self.high)
+        if low < least + edge and high > most - edge:
+            return replace(self, low=None, high=None, too_few=True)
+        return replace(self, low=low, high=high)
 
 
 def estimate(values: Sequence[float], level: float = LEVEL, same: float = SAME) -> Estimate:
@@ -96,7 +99,7 @@ def accuracy_estimate(values: Sequence[float], level: float = LEVEL) -> Estimate
         return found
     m = found.mean
     centre, half = math.log(m / (1 - m)), critical(level, found.n - 1) * _standard_error(values) / (m * (1 - m))
-    return Estimate(m, _expit(centre - half), _expit(centre + half), found.n)
+    return Estimate(m, _expit(centre - half), _expit(centre + half), found.n).within(0, 1)
 
 
 def _expit(logit: float) -> float:
@@ -104,15 +107,15 @@ def _expit(logit: float) -> float:
 
 
 def difference_estimate(
-    values: Sequence[float], level: float = LEVEL, metric: Metric = TEST_ACCURACY, same: float = SAME
-) -> Estimate:
-    """Return the mean of differences of `metric` with Student's t interval, which ends at -1 and 1 for shares.
-    Differences within `same` of each other do not vary. Raises ValueError as `estimate`.
+    values: Sequence[float], level: float = LEVEL, metric: Metric = TEST_ACCURACY, same: float = SAME,
+    reach: float = 1.0,
+) -> Estimate:  # fmt: skip
+    """Return the mean of differences of `metric` with Student's t interval, which ends at -`reach` and `reach` for
+    shares: 1, or 2 for a difference of differences. Differences within `same` of each other do not vary. Raises
+    ValueError as `estimate`.
     """
     found = estimate(values, level, same)
-    if found.low is None or found.high is None or not metric.is_share:
-        return found
-    return Estimate(found.mean, max(-1.0, found.low), min(1.0, found.high), found.n)
+    return found.within(-reach, reach) if metric.is_share else found
 
 
 def lower_bound(values: Sequence[float]) -> float:
@@ -124,8 +127,10 @@ def lower_bound(values: Sequence[float]) -> float:
     return found.low if found.low is not None else found.mean if found.n > 1 else -math.inf
 
 
-def spread(values: Sequence[float], same: float = SAME) -> Estimate:
-    """Return the standard deviation of `values` (as `mean`) with its chi-squared 95 % interval (assumes normality)."""
+def spread(values: Sequence[float], same: float = SAME, most: float = math.inf) -> Estimate:
+    """Return the standard deviation of `values` (as `mean`) with its chi-squared 95 % interval (assumes normality),
+    which ends at `most` (0.5 for shares) or at the deviation found.
+    """
     n = len(values)
     if alike(values, same):
         return Estimate(0.0 if n > 1 else math.nan, None, None, n)
@@ -133,7 +138,8 @@ def spread(values: Sequence[float], same: float = SAME) -> Estimate:
 
     deviation, freedom = stdev(values), n - 1
     upper, lower = chi2.ppf([(1 + LEVEL) / 2, (1 - LEVEL) / 2], freedom)
-    return Estimate(deviation, deviation * math.sqrt(freedom / upper), deviation * math.sqrt(freedom / lower), n)
+    low, high = (deviation * math.sqrt(freedom / bound) for bound in (upper, lower))
+    return Estimate(deviation, low, high, n).within(0, max(most, deviation))
 
 
 def spread_ratio(values: Mapping[int, float], base: Mapping[int, float], same: float = SAME) -> Estimate:

@@ -71,6 +71,12 @@ class Importance:
         return what if self.epoch is None else f"{what} after epoch {self.epoch}"
 
 
+def importances(search: Search) -> tuple[Importance, ...]:
+    """Return the importance for the trials' final values, and for early ones where that is known."""
+    early = early_importance(search)
+    return (parameter_importance(search), *([early] if early else []))
+
+
 def parameter_importance(search: Search) -> Importance:
     """Return the importance of each searched parameter or component with at least two values in complete trials.
 

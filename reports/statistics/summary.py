@@ -9,18 +9,17 @@ from statistics import fmean
 from typing import Any
 
 from .. import records as names
-from ..data.facts import json_tag
+from ..data.facts import dropped_settings
 from ..metric import ACCURACY, Metric
 from ..records import Across, RunRecord, StudyInfo
 from .arms import Arm, Excluded
 from .changes import EffectChange
 from .comparison import Comparison, compare
+from .designs_at import DesignAt, designs_at
 from .estimate import accuracy_estimate, estimate, lower_bound, metric_estimate
-from .factorial import FactorialEffects, factorial_effects
 from .held_out import held_out
 from .judging import Rules
 from .standing import USUAL, Standing, standing_of
-from .sweep import SweepCurve, sweep_curve
 from .trial import Trial, or_inf, ranked
 
 
@@ -28,17 +27,16 @@ from .trial import Trial, or_inf, ranked
 class Ablation:
     """Arms in the order of their comparisons, comparisons in that of their families; `metric` is the primary metric.
 
-    `pairing`: what runs of equal seeds share, as `StudyInfo` has it. `factorial` and `sweep` are there for studies of
-    that design. `standing`: the looks taken; seeds of later looks are excluded. `changes`: how each effect
-    changes `across` the values of a setting, for a design that is repeated.
+    `pairing`: what runs of equal seeds share, as `StudyInfo` has it. `designs`: what a factorial or a sweep found, at
+    each value if it is repeated. `standing`: the looks taken; seeds of later looks are excluded. `changes`: how each
+    effect changes `across` the values of a setting, for a design that is repeated.
     """
 
     metric: Metric
     arms: tuple[Arm, ...]
     comparisons: tuple[Comparison, ...]
     excluded: tuple[Excluded, ...]
-    factorial: FactorialEffects | None = None
-    sweep: SweepCurve | None = None
+    designs: tuple[DesignAt, ...] = ()
     pairing: str = ""
     standing: Standing = USUAL
     across: Across | None = None
@@ -130,6 +128,11 @@ def arm_name(record: RunRecord, info: StudyInfo) -> str:
     return record.arm or info.name
 
 
+def summarise(records: Sequence[RunRecord], info: StudyInfo) -> Ablation | Search:
+    """Return the summary of a search's trials, or of the arms of any other study."""
+    return summarise_search(records, info) if info.kind == names.SEARCH else summarise_ablation(records, info)
+
+
 def summarise_ablation(records: Sequence[RunRecord], info: StudyInfo) -> Ablation:
     """Return arms and paired comparisons. Blocks are seeds; of two complete runs of an arm and seed the first
     counts.
@@ -154,8 +157,7 @@ def summarise_ablation(records: Sequence[RunRecord], info: StudyInfo) -> Ablatio
         tuple(arms.values()),
         comparisons,
         tuple(excluded),
-        factorial_effects(info.factorial, values, metric) if info.factorial else None,
-        sweep_curve(info.sweep, values, metric) if info.sweep else None,
+        designs_at(info.factorial, info.sweep, info.across, values, metric),
         info.pairing,
         standing,
         info.across,
@@ -202,15 +204,6 @@ def _arm(name: str, own: Sequence[RunRecord], metric: Metric, excluded: list[Exc
         tuple(used.values()),
         dropped,
     )
-
-
-def dropped_settings(record: RunRecord) -> dict[str, str]:
-    """Return path -> reason of the settings that normalising dropped; an unreadable tag is returned as text."""
-    tree = json_tag(record, names.TAG_DROPPED) or {}
-    if isinstance(tree, dict):
-        return {str(path): str(reason) for path, reason in tree.items()}
-    items = (i if isinstance(i, dict) else {"path": i} for i in (tree if isinstance(tree, list) else [tree]))
-    return {str(i.get("path", i)): str(i.get("reason", "")) for i in items}
 
 
 def summarise_search(records: Sequence[RunRecord], info: StudyInfo) -> Search:

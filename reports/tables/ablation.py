@@ -13,7 +13,7 @@ from ..statistics.estimate import Estimate
 from ..statistics.noise import NoiseSplit
 from ..statistics.pairing import pairing_gain
 from ..statistics.summary import Ablation
-from ..text import MINUS, NONE, interval, p_value, value_text, with_interval
+from ..text import MINUS, NONE, TOO_FEW, interval, p_value, value_text, with_interval
 from .cells import (
     COMPUTE_COLUMN,
     COMPUTE_NOTE,
@@ -31,6 +31,9 @@ from .cells import (
     value_cell,
 )
 from .family_notes import bold, family_notes, level_text
+
+WHOLE_PERCENT = 0.005
+"""Half of the last digit of a share without decimals."""
 
 
 def family_table(ablation: Ablation, family: str) -> Table:
@@ -167,7 +170,7 @@ def _details_row(c: Comparison, runs: tuple[str, ...], metric: Metric, known: Ma
         *(Cell(p_value(p), p, runs) for p in ps),
         number(c.effect_size, f"{c.effect_size or 0:.2f}".replace("-", MINUS)),
         _share(c.share_better, runs),
-        _noise(c.noise, runs),
+        noise_cell(c.noise, runs),
         *_gain(c, known, runs),
         Cell(f"{c.diverged} / {c.base_diverged}", c.diverged),
     )
@@ -187,10 +190,13 @@ def _gain(c: Comparison, known: Mapping[str, Arm], runs: tuple[str, ...]) -> tup
     return together, Cell(f"{100 * found.removed:.0f}".replace("-", MINUS), found.removed, runs)
 
 
-def _noise(found: NoiseSplit | None, runs: tuple[str, ...]) -> Cell:
+def noise_cell(found: NoiseSplit | None, runs: tuple[str, ...]) -> Cell:
+    """Return the share of the noise that comes from seeds, in percent, with its interval."""
     if found is None:
         return Cell(NONE)
-    return Cell(f"{100 * found.share:.0f} [{100 * found.low:.0f}, {100 * found.high:.0f}]", found.share, runs)
+    share = Estimate(found.share, found.low, found.high, found.seeds).within(0, 1, WHOLE_PERCENT)
+    between = f"[{100 * found.low:.0f}, {100 * found.high:.0f}]" if share.ends else f"({TOO_FEW})"
+    return Cell(f"{100 * found.share:.0f} {between}", found.share, runs)
 
 
 def arms_table(ablation: Ablation) -> Table:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 
 from ..statistics.factorial import FactorialEffects
 from ..statistics.summary import Ablation
@@ -99,6 +100,11 @@ def sweep_table(curve: SweepCurve, ablation: Ablation) -> Table:
     heads = (Column(curve.path, True), *mean_columns(ablation.metric), *[COMPUTE_COLUMN] * ablation.has_compute)
     notes = [f"{meaning(ablation.metric)}. Intervals: {mean_interval(ablation.metric)}."]
     return Table(f"Sweep of {curve.path}", heads, rows, (*notes, *[COMPUTE_NOTE] * ablation.has_compute))
+
+
+def titled(table: Table, where: str) -> Table:
+    """Return a table with the value of a repeated design in its title; unchanged where it is not repeated."""
+    return replace(table, title=f"{table.title} ({where})") if where else table
 
 
 def _runs(ablation: Ablation, arms: Collection[str], seeds: Collection[int] | None = None) -> tuple[str, ...]:

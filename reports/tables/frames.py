@@ -14,10 +14,11 @@ from ..statistics.arms import Arm
 from ..statistics.changes import EffectChange
 from ..statistics.comparison import Comparison
 from ..statistics.estimate import Estimate
-from ..statistics.summary import best_validation, finite, mean_metric, summarise_ablation, summarise_search
+from ..statistics.summary import Ablation, Search, best_validation, finite, mean_metric
 from ..statistics.summary import in_order as ordered
 from ..statistics.trial import Trial
 from .held_out import held_out_mean
+from .objects import verdict
 
 RUN = ("run_id", "name", "trial", "arm", "seed", "state", "epochs", "best_epoch", "val_accuracy")
 TESTED = (
@@ -32,7 +33,7 @@ TRIALS = (
 ARMS = ("arm", "metric", "n", "mean", "mean_low", "mean_high", "ensemble_mean", "compute", "seconds")
 COMPARISONS = (
     "family", "arm", "base", "metric", "n", "difference", "difference_low", "difference_high", "p_value", "p_adjusted",
-    "p_holm", "verdict", "seeds_to_decide", "p_equivalence", "cohen_d", "share_better",
+    "p_holm", "verdict", "finding", "seeds_to_decide", "p_equivalence", "cohen_d", "share_better",
     "share_better_low", "share_better_high", "n_diverged", "n_diverged_base",
 )  # fmt: skip
 CHANGES = (
@@ -100,15 +101,12 @@ def epochs_frame(records: Sequence[RunRecord]) -> pd.DataFrame:
     return _frame(rows, (*EPOCHS[: -len(names.EPOCH_METRICS)], *shown))
 
 
-def trials_frame(records: Sequence[RunRecord], info: StudyInfo) -> pd.DataFrame:
+def trials_frame(found: Search) -> pd.DataFrame:
     """Return a row for each trial of a search, by number: TRIALS, and `params_` columns of the searched settings."""
-    if info.kind != names.SEARCH:
-        return _frame([], _called(TRIALS, info.measured))
-    found = summarise_search(records, info)
     ranks = {trial.label: rank for rank, trial in enumerate(found.complete, start=1)}
     trials = sorted(found.trials, key=lambda one: -1 if one.number is None else one.number)
-    rows = [_trial(trial, ranks.get(trial.label), info.measured) for trial in trials]
-    return _frame(rows, _called(TRIALS, info.measured), found.searched, [trial.params for trial in trials])
+    rows = [_trial(trial, ranks.get(trial.label), found.measured) for trial in trials]
+    return _frame(rows, _called(TRIALS, found.measured), found.searched, [trial.params for trial in trials])
 
 
 def _trial(trial: Trial, rank: int | None, by: Metric) -> dict[str, Any]:
@@ -124,11 +122,8 @@ def _trial(trial: Trial, rank: int | None, by: Metric) -> dict[str, Any]:
     }
 
 
-def arms_frame(records: Sequence[RunRecord], info: StudyInfo) -> pd.DataFrame:
+def arms_frame(found: Ablation) -> pd.DataFrame:
     """Return a row for each arm of an ablation: ARMS. `metric` names what `mean` is of."""
-    if info.kind != names.ABLATION:
-        return _frame([], ARMS)
-    found = summarise_ablation(records, info)
     return _frame((_arm(arm, found.metric.name) for arm in found.arms), ARMS)
 
 
@@ -137,11 +132,8 @@ def _arm(arm: Arm, metric: str) -> dict[str, Any]:
     return {**own, **_estimate("mean", arm.estimate), **_cost(arm.used)}
 
 
-def comparisons_frame(records: Sequence[RunRecord], info: StudyInfo) -> pd.DataFrame:
+def comparisons_frame(found: Ablation) -> pd.DataFrame:
     """Return a row for each comparison of an ablation: COMPARISONS. Differences are arm minus base, paired by seed."""
-    if info.kind != names.ABLATION:
-        return _frame([], COMPARISONS)
-    found = summarise_ablation(records, info)
     return _frame((_comparison(one, found.metric.name) for one in found.comparisons), COMPARISONS)
 
 
@@ -150,18 +142,17 @@ def _comparison(found: Comparison, metric: str) -> dict[str, Any]:
         "family": found.family, "arm": found.arm, "base": found.base, "metric": metric,
         **_estimate("share_better", found.share_better), **_estimate("difference", found.estimate),
         "p_value": found.test.p, "p_adjusted": found.test.adjusted, "p_holm": found.test.holm,
-        "verdict": found.verdict.word, "seeds_to_decide": found.verdict.seeds,
+        "verdict": verdict(found), "finding": found.finding, "seeds_to_decide": found.verdict.seeds,
         "p_equivalence": found.verdict.equivalence_p, "cohen_d": found.effect_size,
         "n_diverged": found.diverged, "n_diverged_base": found.base_diverged,
     }  # fmt: skip
 
 
-def changes_frame(records: Sequence[RunRecord], info: StudyInfo) -> pd.DataFrame:
+def changes_frame(found: Ablation) -> pd.DataFrame:
     """Return a row for each effect and later value of an ablation that is repeated across a setting: CHANGES."""
-    if info.across is None:
+    if found.across is None:
         return _frame([], CHANGES)
-    found = summarise_ablation(records, info)
-    return _frame((_change(one, found.metric.name, info.across) for one in found.changes), CHANGES)
+    return _frame((_change(one, found.metric.name, found.across) for one in found.changes), CHANGES)
 
 
 def _change(found: EffectChange, metric: str, across: Across) -> dict[str, Any]:

@@ -14,16 +14,16 @@ def importance_sentence(found: Importance) -> str:
     """Return which parameter each measure ranks first, or that the trials do not tell."""
     over = f"{found.n_trials} {'complete trials' if found.epoch is None else f'trials after epoch {found.epoch}'}"
     if not found.parameters:
-        return f"The {over} do not show which parameters mattered: the forest predicts worse than the mean does."
+        return f"The {over} do not show which settings mattered: a forest predicts them worse than their mean does."
     forest, anova = found.parameters[0], max(found.parameters, key=lambda parameter: parameter.ped_anova)
     if forest is anova:
         return (
-            f"Both measures rank {forest.name} first over the {over}: {100 * forest.forest:.0f} % of the forest's"
-            f" importance, {100 * anova.ped_anova:.0f} % of PED-ANOVA's."
+            f"Over the {over}, {forest.name} mattered most: {100 * forest.forest:.0f} % by the forest,"
+            f" {100 * anova.ped_anova:.0f} % by PED-ANOVA."
         )
     return (
-        f"The two measures of importance disagree over the {over}: the forest ranks {forest.name} first"
-        f" ({100 * forest.forest:.0f} %), PED-ANOVA {anova.name} ({100 * anova.ped_anova:.0f} %)."
+        f"Which setting mattered most over the {over} is not clear: {forest.name} by the forest"
+        f" ({100 * forest.forest:.0f} %), {anova.name} by PED-ANOVA ({100 * anova.ped_anova:.0f} %)."
     )
 
 

@@ -12,7 +12,7 @@ from ..records import Across, RunRecord, StudyInfo
 from ..statistics.arms import count_reused, count_states
 from ..statistics.changes import EffectChange
 from ..statistics.comparison import Comparison
-from ..statistics.summary import Ablation, Search, summarise_ablation, summarise_search
+from ..statistics.summary import Ablation, Search
 from ..statistics.trial import Trial
 from ..statistics.verdict import BETTER, EQUIVALENT, UNDECIDED, WORSE
 from .held_out import held_out_mean
@@ -38,14 +38,14 @@ def ablation_object(found: Ablation) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def study_object(info: StudyInfo, records: Sequence[RunRecord]) -> dict[str, Any]:
+def study_object(info: StudyInfo, records: Sequence[RunRecord], found: Ablation | Search) -> dict[str, Any]:
     """Return a study's results: an ablation's arms and comparisons, a search's trials, or its runs."""
     states, reused = count_states(records), count_reused(records)
     head = {"study": info.name, "kind": info.kind, "runs": states, "reused": reused, "missing": info.missing}
+    if isinstance(found, Search):
+        return {**head, **search_object(found)}
     if info.kind == names.ABLATION:
-        return {**head, **ablation_object(summarise_ablation(records, info))}
-    if info.kind == names.SEARCH:
-        return {**head, **search_object(summarise_search(records, info))}
+        return {**head, **ablation_object(found)}
     return {**head, "results": [_run(record) for record in records]}
 
 

@@ -15,7 +15,7 @@ from ..statistics.arms import Arm
 from ..statistics.estimate import paired
 from ..statistics.permutation import SAME, settled
 from ..statistics.summary import Ablation
-from ..text import MINUS, NONE, interval, percent
+from ..text import MINUS, NONE, TOO_FEW, interval, percent
 from .cells import INTERVAL, MEAN_INTERVAL, Cell, Column, Table, mean_columns, meaning, number
 
 VERSION = 'Antoniou, Edwards and Storkey, "How to train your MAML", ICLR 2019 (the conference version)'
@@ -141,12 +141,14 @@ def _order_note(arms: Sequence[Arm], theirs: Sequence[float]) -> Iterator[str]:
     low, high = np.quantile(_tau(values[:, drawn].mean(2), theirs), [0.025, 0.975])
     tau = float(_tau(values.mean(1, keepdims=True), theirs)[0])
     shown, least, most = (f"{value:.2f}".replace("-", MINUS) for value in (tau, low, high))
-    varies = f" [{least}, {most}]" if low < high else ""
+    wide = low == -1 and high == 1
+    varies = f" [{least}, {most}]" if low < high and not wide else ""
     how = f"95 % percentile bootstrap over {len(seeds)} seeds, somewhat too narrow with so few"
+    without = f"{TOO_FEW} for an interval" if wide else "no variation in a bootstrap over seeds, no interval"
     yield (
         f"Order: Kendall's tau between our means and the paper's over {len(arms)} arms is {shown}{varies} (1: the same"
         f" order, 0: unrelated, {MINUS}1: reversed);"
-        f" {how if varies else 'no variation in a bootstrap over seeds, no interval'}."
+        f" {how if varies else without}."
     )
 
 

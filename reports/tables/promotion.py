@@ -10,7 +10,7 @@ from ..origin import FreshSeeds, Origin, SearchedTrial
 from ..statistics.arms import Arm
 from ..statistics.estimate import Estimate, metric_estimate
 from ..statistics.summary import Ablation, best_validation
-from ..text import many, measured, value_text, with_interval
+from ..text import measured, value_text, with_interval
 from .cells import Cell, Column, Table, mean_interval
 
 MOST_NAMED = 5
@@ -110,9 +110,10 @@ def fresh_sentence(found: Sequence[FreshSeeds], metric: Metric = ACCURACY) -> st
     what = f"{'test' if first.test else 'validation'} {metric.words}"
     others = [one for one in ranked[1:] if bool(one.test) == bool(first.test)]
     means = [value_text(metric_estimate(metric, one.test or one.validation).mean, metric=metric) for one in others]
-    more = f"; {many(len(others), 'other')} there: {', '.join(means[:MOST_NAMED])}" if means else ""
+    named = [f"trial {one.trial.number} {mean}" for one, mean in zip(others, means, strict=True)]
+    more = f"; {', '.join(named[:MOST_NAMED])}" if named else ""
     return (
-        f"On fresh seeds trial {first.trial.number}, the best of the search that was trained there, has a {what} of"
+        f"On fresh seeds, which the search never saw, its best trial there ({first.trial.number}) has a {what} of"
         f" {measured(value, metric)}{more}."
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 from ..metric import Metric
@@ -41,7 +42,8 @@ def stability_table(ablation: Ablation) -> Table:
 def _stability_row(
     arm: Arm, comparisons: Sequence[Comparison], known: Mapping[str, Arm], metric: Metric, same: float
 ) -> tuple[Cell, ...]:
-    values, found = list(arm.values.values()), spread(list(arm.values.values()), same)
+    values = list(arm.values.values())
+    found = spread(values, same, 0.5 if metric.is_share else math.inf)
     base = next((known[c.base] for c in comparisons if c.base in known), None)
     ratio = spread_ratio(arm.values, base.values, same) if base else None
     runs = tuple(record.run_id for record in arm.used)

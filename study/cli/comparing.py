@@ -88,7 +88,7 @@ def compare(
     if not metric:
         raise typer.BadParameter("name the column of the values", param_hint="'--metric'")
     from reports.metric import Metric, better_by_name
-    from reports.statistics.summary import summarise_ablation
+    from reports.statistics.summary import Ablation
 
     from ..python.comparing import compare_results
 
@@ -97,7 +97,8 @@ def compare(
         metric=Metric(metric, better or better_by_name(metric), unit, scale), arm=arm, seed=seed, task=task, base=base,
         margin=margin, pairing=pairing, mlflow=mlflow[0] if mlflow else None, where=where,
     )  # fmt: skip
-    found = summarise_ablation(result.records, result.info)
+    found = result.summary
+    assert isinstance(found, Ablation)
     status = _status(found, exit_verdict)
     page = result.report(out) if out else None
     if as_json:
@@ -135,27 +136,14 @@ def _print_json(result: Result, found: Ablation, page: Path | None) -> None:
 
 def _print(result: Result, found: Ablation, page: Path | None) -> None:
     from reports.headline import arm_sentences
-    from reports.tables.family_notes import shared
 
-    from .outcome import ablation_table
+    from .outcome import print_ablation
 
-    console, metric = make_console(), found.metric
+    console, sentences = make_console(), arm_sentences(found)
     print_notes(console, result.info.notes)
-    console.print(ablation_table(found))
-    same = shared(found.pairing, other_tests=False)
-    unit = f", in {metric.difference_unit}" if metric.difference_unit else ""
-    say(
-        console,
-        f"{metric.heading}: {metric.better} is better. Intervals: 95 %, Student t over seeds. Differences: paired by"
-        f" seed{same and f' ({same})'}{unit}.",
-    )
-    sentences = arm_sentences(found)
+    print_ablation(found, result.info, console)
     for comparison in found.comparisons:
         line = f"{comparison.arm} against {comparison.base}: {comparison.finding}"
         if not any(sentence.startswith(line) for sentence in sentences):
             say(console, f"{line}.")
-    for one in found.excluded:
-        say(console, f"Excluded from the means: {one.record.name}: {one.reason}.")
-    for sentence in sentences:
-        say(console, sentence)
     say(console, f"\nReport: {page}" if page else "For a report with all numbers and figures, add --out FOLDER.")

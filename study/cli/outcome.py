@@ -10,31 +10,34 @@ from rich.text import Text
 
 from reports import records as names
 from reports.data.mlflow_runs import metric_of
-from reports.headline import verdict_sentences
+from reports.headline import arm_sentences
 from reports.metric import Metric
 from reports.records import ReportError, RunRecord, StudyInfo
-from reports.statistics.arms import count_reused, count_states
+from reports.results import Results
+from reports.statistics.arms import Excluded, count_reused, count_states
 from reports.statistics.comparison import Comparison
-from reports.statistics.summary import Ablation, Search, summarise_ablation, summarise_search
+from reports.statistics.summary import Ablation, Search
 from reports.statistics.tasks import mixed_tasks
 from reports.statistics.trial import Trial
 from reports.tables.cells import setting, states_text
+from reports.tables.family_notes import shared
 from reports.tables.held_out import optimism_sentence
 from reports.tables.promotion import promoted, promotion_lines
-from reports.text import duration, interval, measured, value_text
+from reports.text import duration, interval, many, measured, value_text
 
 from ..display import open_view
 from ..engine.progress import StudyProgress
-from ..looks import looked, run_to_decision
+from ..looks import run_to_decision
 from ..python.running import notes_on, prepared
-from ..reporting import write_report
-from ..results import load
+from ..reporting import results_of, write_report
 from ..spec.config import StudyConfig
 from ..stores.home import Home
 from ..stores.outages import StoreLost, StoreUnreachable
 from ..text import plain_table, print_notes, say, searched_settings
 from .next_step import next_steps
 
+MOST_EXCLUDED = 5
+"""Most excluded runs that are listed with their reason."""
 INTERRUPTED = 130
 """Exit status after Ctrl-C, as in shells."""
 
@@ -98,21 +101,20 @@ def finish(last: StudyProgress, home: Home, console: Console) -> int:
     if not last.counts:
         say(console, "No run has finished.")
         return 0
-    info, records = load(last.study, home)
-    known = info.notes
-    info = looked(info, records, home)
-    page = write_report(info, records, home)
+    found = results_of(last.study, home)
+    info, page = found.info, write_report(found, home)
     console.print()
-    print_result(info, records, console)
-    for note in info.notes[len(known) :]:
+    print_result(found, console)
+    for note in info.notes:
         say(console, f"note: {note}")
     say(console, f"\nReport:    {page}\nMLflow UI: {home.command('ui')}")
     if info.missing:
         say(console, f"Incomplete: {info.missing}.")
-    for line in next_steps(info, records, home) if last.finished else ():
+    for line in next_steps(found, home) if last.finished else ():
         say(console, line)
     return int(
-        bool(info.missing or last.paused) or (last.finished and not any(one.state == names.COMPLETE for one in records))
+        bool(info.missing or last.paused)
+        or (last.finished and not any(one.state == names.COMPLETE for one in found.records))
     )
 
 
@@ -124,8 +126,9 @@ def _pause_lines(last: StudyProgress) -> str:
     )
 
 
-def print_result(info: StudyInfo, records: Sequence[RunRecord], console: Console) -> None:
+def print_result(found: Results, console: Console) -> None:
     """Print the ablation table, the best configs of a search, or the result of a single training."""
+    info, records, summary = found.info, found.records, found.summary
     states = count_states(records)
     _say_reused(console, records)
     if info.kind not in (names.ABLATION, names.SEARCH):
@@ -136,22 +139,28 @@ def print_result(info: StudyInfo, records: Sequence[RunRecord], console: Console
             console,
             f"No run is complete ({states_text(states)}), so there is no result. See the report for the reasons.",
         )
+    elif isinstance(summary, Search):
+        print_search(summary, console)
     elif info.kind == names.ABLATION:
-        ablation = summarise_ablation(records, info)
-        console.print(ablation_table(ablation))
-        say(
-            console,
-            "Intervals: 95 %, Student t over seeds (of means on the logit scale). Differences: paired by seed, in"
-            f" percentage points{_other_level(ablation)}.",
-        )
-        for sentence in verdict_sentences(ablation):
-            say(console, sentence)
-        for remark in ablation.standing.remarks:
-            say(console, remark)
-        _say_left_out(console, len(ablation.excluded))
-        _say_origin(ablation, info, console)
-    elif info.kind == names.SEARCH:
-        print_search(summarise_search(records, info), console)
+        print_ablation(summary, info, console)
+
+
+def print_ablation(found: Ablation, info: StudyInfo, console: Console) -> None:
+    """Print the table of arms, how its numbers were made, and the sentences of the report's headline."""
+    metric = found.metric
+    console.print(ablation_table(found))
+    same = shared(found.pairing, other_tests=False) if info.source else ""
+    unit = {"points": "percentage points"}.get(metric.difference_unit, metric.difference_unit)
+    say(
+        console,
+        f"{metric.heading}: {metric.better} is better. Intervals: 95 %, Student t over seeds"
+        f"{' (of means on the logit scale)' * metric.is_share}. Differences: paired by seed{same and f' ({same})'}"
+        f"{unit and f', in {unit}'}{_other_level(found)}.",
+    )
+    _say_left_out(console, found.excluded)
+    _say_origin(found, info, console)
+    for sentence in (*arm_sentences(found), *found.standing.remarks):
+        say(console, sentence)
 
 
 def ablation_table(ablation: Ablation) -> Table:
@@ -254,12 +263,12 @@ def _say_reused(console: Console, records: Sequence[RunRecord]) -> None:
         )
 
 
-def _say_left_out(console: Console, count: int) -> None:
-    if count:
-        say(
-            console,
-            f"{count} run{'s are' if count > 1 else ' is'} excluded from the means; the report says which and why.",
-        )
+def _say_left_out(console: Console, excluded: Sequence[Excluded]) -> None:
+    for one in excluded[:MOST_EXCLUDED]:
+        reason = one.reason.partition("\n")[0].rstrip(".")
+        say(console, f"Excluded from the means: {one.record.name}: {reason}.")
+    if (more := len(excluded) - MOST_EXCLUDED) > 0:
+        say(console, f"{many(more, 'more run')} excluded; the report says which and why.")
 
 
 def _say_origin(found: Ablation, info: StudyInfo, console: Console) -> None:

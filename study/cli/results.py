@@ -74,6 +74,8 @@ def report(
     loading("Optuna, MLflow and Matplotlib")
     if (study is None) == (not source):
         raise typer.BadParameter("name either a study, or a folder with --from FOLDER", param_hint="'STUDY'")
+    from reports.render.tables_json import headline_in
+
     from ..reporting import ReportChoices, report_from_files, report_of
 
     console = make_console(stderr=json_)
@@ -83,11 +85,11 @@ def report(
         if source:
             page = report_from_files(source, place, choices)
         else:
-            page, info = report_of(str(study), place, choices)
-            notes, missing = info.notes, info.missing
+            page, found = report_of(str(study), place, choices)
+            notes, missing = found.info.notes, found.info.missing
     print_notes(console, notes)
-    if missing:
-        say(console, f"Incomplete: {missing}.")
+    for sentence in headline_in(page.parent):
+        say(console, sentence)
     say(console, f"Report: {page}")
     if json_:
         from .study_json import print_report

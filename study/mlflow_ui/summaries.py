@@ -14,11 +14,11 @@ from reports import records
 from reports import summary_runs as shown
 from reports.data.mlflow_runs import runs_where
 from reports.metric import Metric
-from reports.records import RunRecord, StudyInfo
+from reports.records import StudyInfo
 from reports.statistics.arms import Arm
 from reports.statistics.comparison import Comparison
 from reports.statistics.estimate import Estimate
-from reports.statistics.summary import Ablation, finite, summarise_ablation, summarise_search
+from reports.statistics.summary import Ablation, Search, finite
 from reports.statistics.trial import Trial
 
 
@@ -41,14 +41,14 @@ def key_of(tags: Mapping[str, str]) -> str:
     return tags.get(records.TAG_ARM) or tags.get(records.TAG_TRIAL, "")
 
 
-def write_summaries(client: Any, info: StudyInfo, runs: Sequence[RunRecord], parent_id: str) -> bool:
+def write_summaries(client: Any, info: StudyInfo, study: Ablation | Search, parent_id: str) -> bool:
     """Write a run with the role "summary" for each arm, or trial of several seeds, below the parent; those there are
     brought up to date.
 
     A summary of what the study no longer has is deleted, and one with a number that is gone (its runs are) is made
     anew: MLflow keeps a metric's last value for good. Returns whether there are any.
     """
-    found = summaries_of(info, runs)
+    found = summaries_of(info, study)
     if not found:
         return False
     where = f"tags.{records.TAG_ROLE} = '{records.ROLE_SUMMARY}'"
@@ -71,16 +71,13 @@ def write_summaries(client: Any, info: StudyInfo, runs: Sequence[RunRecord], par
     return True
 
 
-def summaries_of(info: StudyInfo, runs: Sequence[RunRecord]) -> list[Summary]:
+def summaries_of(info: StudyInfo, study: Ablation | Search) -> list[Summary]:
     """Return a summary for each arm of an ablation, or each trial of a search with several seeds a trial."""
-    if info.kind == records.ABLATION:
-        found = summarise_ablation(runs, info)
-        return [_of_arm(found, arm) for arm in found.arms]
-    if info.kind == records.SEARCH:
-        trials = [trial for trial in summarise_search(runs, info).trials if trial.number is not None]
-        if any(len(trial.records) > 1 for trial in trials):
-            return [_of_trial(trial, info.measured) for trial in trials if trial.value.n]
-    return []
+    if isinstance(study, Search):
+        trials = [trial for trial in study.trials if trial.number is not None]
+        several = any(len(trial.records) > 1 for trial in trials)
+        return [_of_trial(trial, info.measured) for trial in trials if trial.value.n] if several else []
+    return [_of_arm(study, arm) for arm in study.arms] if info.kind == records.ABLATION else []
 
 
 def _of_arm(found: Ablation, arm: Arm) -> Summary:

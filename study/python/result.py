@@ -12,12 +12,13 @@ from reports import records as names
 from reports.build import build_report
 from reports.data.files import is_export
 from reports.data.loading import from_files
-from reports.records import ReportError, RunRecord, StudyInfo
+from reports.records import ReportError
+from reports.results import Results
 from reports.statistics.arms import count_reused, count_states
-from reports.statistics.summary import Search, mean_metric, summarise_search
+from reports.statistics.summary import Ablation, Search, mean_metric
 from reports.tables import frames
 from reports.tables.cells import states_text
-from reports.text import measured
+from reports.text import many, measured
 from trainers.errors import InputError
 from trainers.method import Config
 from trainers.paths import expanded
@@ -46,11 +47,13 @@ class ReportPage(PosixPath):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Result:
+class Result(Results):
     """A snapshot of a study; `mamlab.open` reads it again.
 
-    In every DataFrame, accuracies are in [0, 1], intervals 95 % (of differences: the last look's level), and unknown
-    values are missing (NaN, NA, None).
+    What the commands print and the report shows: `headline` (its first sentences), `tables` (as shown, by title) and
+    `summary`, from which both are made: the trials of a search, or the arms, comparisons and changes of an ablation.
+    `runs`, `epochs`, `trials`, `arms`, `comparisons` and `changes` are DataFrames of numbers: accuracies are in [0, 1],
+    intervals 95 % (of differences: the last look's level), and unknown values are missing (NaN, NA, None).
 
     Attributes:
         info: facts about the study as a whole.
@@ -59,8 +62,6 @@ class Result:
         folder: the report's folder that it was read from; None for results from other tools.
     """
 
-    info: StudyInfo
-    records: tuple[RunRecord, ...]
     home: Home | None = None
     folder: Path | None = None
 
@@ -111,7 +112,7 @@ class Result:
         with val_accuracy_low and _high (Student t on the logit scale), held_out_accuracy, test_accuracy, epochs
         (finished), compute and seconds of a run, params_SETTING.
         """
-        return frames.trials_frame(self.records, self.info)
+        return frames.trials_frame(self._trials)
 
     @cached_property
     def arms(self) -> pd.DataFrame:
@@ -120,7 +121,7 @@ class Result:
         arm, metric (that `mean` refers to: test_accuracy, or best_val_accuracy), n (seeds), mean with mean_low and
         mean_high (Student t over seeds on the logit scale), ensemble_mean, compute and seconds of a run.
         """
-        return frames.arms_frame(self.records, self.info)
+        return frames.arms_frame(self._arms)
 
     @cached_property
     def comparisons(self) -> pd.DataFrame:
@@ -128,12 +129,12 @@ class Result:
 
         family, arm, base, metric, n (pairs), difference with difference_low and _high (Student t), p_value (sign
         flips), p_adjusted (step-down maxT within the family), p_holm (by Holm, for comparison), verdict ("better",
-        "worse", "equivalent", "undecided", "no difference"), seeds_to_decide (estimate for an undecided one),
-        p_equivalence (with a margin), cohen_d (of the pairs), share_better (share of
-        the paired seeds in which the arm is better) with its interval (Wilson), n_diverged and n_diverged_base (runs
-        excluded because they diverged).
+        "worse", "equivalent" or "undecided"), finding (the same in words, as printed), seeds_to_decide (estimate for
+        an undecided one), p_equivalence (with a margin), cohen_d (of the pairs), share_better (share of the paired
+        seeds in which the arm is better) with its interval (Wilson), n_diverged and n_diverged_base (runs excluded
+        because they diverged).
         """
-        return frames.comparisons_frame(self.records, self.info)
+        return frames.comparisons_frame(self._arms)
 
     @cached_property
     def changes(self) -> pd.DataFrame:
@@ -144,7 +145,7 @@ class Result:
         with change_low and _high (Student t), p_value, p_adjusted, p_log_odds (adjusted, of log odds), changes
         (decided, on both scales), finding.
         """
-        return frames.changes_frame(self.records, self.info)
+        return frames.changes_frame(self._arms)
 
     @property
     def best_config(self) -> Config:
@@ -158,17 +159,24 @@ class Result:
                 f'"{self.name}" is an ablation, which has no best config: see result.comparisons, and'
                 " result.config(ARM) for an arm's config"
             )
-        complete = [run for run in self.records if run.state == names.COMPLETE]
-        best = self._search.complete[0].records if self.kind == names.SEARCH and self._search.complete else complete
-        if not best or (self.kind == names.SEARCH and not self._search.complete):
+        if isinstance(self.summary, Search):
+            best = [run for trial in self.summary.complete[:1] for run in trial.records]
+        else:
+            best = [run for run in self.records if run.state == names.COMPLETE]
+        if not best:
             raise InputError(
                 f'no run of "{self.name}" is complete ({states_text(self.states)}), so there is no best config'
             )
         return method_of(self.info.spec).from_settings(best[0].params)
 
     @property
-    def _search(self) -> Search:
-        return summarise_search(self.records, self.info)
+    def _trials(self) -> Search:
+        return self.summary if isinstance(self.summary, Search) else Search((), (), (), measured=self.info.measured)
+
+    @property
+    def _arms(self) -> Ablation:
+        found = self.summary if self.kind == names.ABLATION else None
+        return found if isinstance(found, Ablation) else Ablation(self.info.measured.tested, (), (), ())
 
     def config(self, which: int | str) -> Config:
         """Return the config of a trial (by number), an arm (by name) or a run (by run_id). Raises InputError if none
@@ -218,40 +226,39 @@ class Result:
             if self.folder is None:
                 raise InputError("out: these results have no home; name a folder for the report, as out=FOLDER")
             return ReportPage(self.folder / "index.html")
-        return ReportPage(build_report(self.records, choices.applied(self.info), choices.out))
+        return ReportPage(build_report(self.records, choices.applied(self.info), choices.out, self.summary))
 
     def __repr__(self) -> str:
         """Return a one-line summary."""
-        runs = f"{len(self.records)} run{'' if len(self.records) == 1 else 's'}"
         reused = count_reused(self.records)
         states = states_text(self.states) + (f", {reused} reused" if reused else "")
-        counted = f"{runs} ({states})" if self.records else "no run yet"
-        parts = [f"<mamlab.Result {self.name}: {self.kind}, {counted}", *self._headline(), *self.notes]
+        counted = f"{many(len(self.records), 'run')} ({states})" if self.records else "no run yet"
+        parts = [f"<mamlab.Result {self.name}: {self.kind}, {counted}", *self._short(), *self.notes]
         return "; ".join(filter(None, parts)) + ">"
 
-    def _headline(self) -> list[str]:
+    def _short(self) -> list[str]:
         metric = self.info.measured
         if self.kind == names.TRAIN:
             shown = (("validation", metric.best_validation), ("test", metric.test))
             means = [(title, mean_metric(self.records, name)) for title, name in shown]
             parts = (f"{title} {metric.words} {measured(mean, metric)}" for title, mean in means if mean is not None)
             return [", ".join(parts)]
-        if self.kind == names.SEARCH and (complete := self._search.complete):
+        if complete := self._trials.complete:
             best, more = complete[0], complete[0].held_out
             held_out = f" ({measured(more.mean, metric)} held-out)" if more else ""
             return [f"best trial {best.label}, validation {metric.words} {measured(best.value, metric)}{held_out}"]
         if self.kind == names.ABLATION:
-            many = "" if len(self.comparisons) == 1 else "s"
-            return [f"{len(self.arms)} arms, {len(self.comparisons)} comparison{many}"]
+            return [f"{len(self.arms)} arms, {many(len(self.comparisons), 'comparison')}"]
         return []
 
     def _repr_html_(self) -> str:
-        """Return the `repr` line and the main DataFrame."""
+        """Return the `repr` line, the report's headline, and the main DataFrame."""
         frame = (
             self.trials if self.kind == names.SEARCH else self.comparisons if self.kind == names.ABLATION else self.runs
         )
         table: str = frame.to_html(index=False, max_rows=20, float_format=lambda value: f"{value:.4g}", na_rep="")
-        return f"<p>{html.escape(repr(self))}</p>{table}"
+        told = "".join(f"<li>{html.escape(sentence)}</li>" for sentence in self.headline) if self.records else ""
+        return f"<p>{html.escape(repr(self))}</p><ul>{told}</ul>{table}"
 
 
 def open_study(
@@ -282,8 +289,7 @@ def open_study(
     place = home if isinstance(home, Home) else make_home(home, optuna_url, mlflow_url)
     with readable(place) as there:
         info, records = load(str(study), there)
-    info = looked(info, records, place)
-    return Result(info, tuple(records), home=place)
+    return Result(looked(info, records, place), tuple(records), home=place)
 
 
 def make_home(root: Path | str | None, optuna_url: str | None = None, mlflow_url: str | None = None) -> Home:

@@ -46,21 +46,30 @@ def _once(section: AblationSection, trainer: Trainer) -> dict[str, Any]:
     return {
         "arms": compile_arms(trainer.tree, found.arms, trainer.method),
         "families": tuple(Family(name, pairs) for name, pairs in found.families.items()),
+        **_analysed(found),
+        "notes": found.notes,
+    }
+
+
+def _analysed(found: Plan) -> dict[str, Any]:
+    """Return the design that has an analysis of its own, with the names of its arms."""
+    return {
         "factorial": Factorial(found.factors, found.on) if found.on else None,
         "sweep": Sweep(found.path, found.values) if found.path else None,
-        "notes": found.notes,
     }
 
 
 def _across(section: AblationSection, trainer: Trainer) -> dict[str, Any]:
     base, method = trainer.tree, trainer.method
     path, values = read_across(section.across or {})
-    found = repeat(path, {value: _design_at(section, trainer, path, value) for value in values})
+    plans = {value: _design_at(section, trainer, path, value) for value in values}
+    found = repeat(path, plans)
     refuse_same_training(base, found, method)
     return {
         "arms": compile_arms(base, found.arms, method),
         "families": tuple(Family(name, pairs) for name, pairs in found.families.items()),
         "across": Across(path, values, found.of),
+        **_analysed(plans[values[0]]),
         "notes": (*found.notes, *positions_note(path, base, method)),
     }
 

@@ -15,7 +15,7 @@ from reports.build import build_report
 from reports.data.loading import from_files
 from reports.document import compose
 from reports.headline import verdict_sentences
-from reports.records import Across, Family, RunRecord, StudyInfo
+from reports.records import Across, Factorial, Family, RunRecord, StudyInfo, Sweep
 from reports.statistics.changes import EffectChange
 from reports.statistics.comparison import Comparison
 from reports.statistics.summary import Ablation, summarise_ablation
@@ -176,7 +176,7 @@ def test_objects_and_frames_have_the_changes() -> None:
     records = rows(dict(zip(ACROSS.arms, values, strict=True)))
     found = summarise_ablation(records, INFO)
     told = ablation_object(found)["changes"]
-    frame = changes_frame(records, INFO)
+    frame = changes_frame(found)
     assert [one["change"] for one in told] == frame["change"].tolist()
     assert (told[0]["setting"], told[0]["from"], told[0]["to"], told[0]["changes"]) == ("budget.epochs", 20, 80, False)
     assert frame["changes"].tolist() == [False, False]
@@ -191,3 +191,60 @@ def test_other_test_tasks_at_both_values_are_said() -> None:
     ]
     found = summarise_ablation(runs, replace(INFO, across=across))
     assert found.changes[0].unequal == "episodes.shots 5 and 1"
+
+
+def test_the_analysis_of_a_factorial_is_made_at_each_value() -> None:
+    arms = {"none": (), "a": ("a",), "b": ("b",), "a, b": ("a", "b")}
+    across = Across(
+        "inner.steps", (1, 5), {f"{arm} ({n})": (arm, place) for place, n in enumerate((1, 5)) for arm in arms}
+    )
+    # At 1: a brings 0.1, b 0.2, both 0.4; at 5: 0.1 and 0.2, both 0.3. Seeds add 0.001 each.
+    at = {0: (0.3, 0.4, 0.5, 0.7), 1: (0.3, 0.4, 0.5, 0.6)}
+    runs = rows(
+        {
+            f"{arm} ({n})": [at[place][i] + 0.001 * s for s in range(3)]
+            for place, n in enumerate((1, 5))
+            for i, arm in enumerate(arms)
+        }
+    )
+    family = Family("f", tuple((f"{arm} ({n})", f"none ({n})") for n in (1, 5) for arm in ("a", "b", "a, b")))
+    info = StudyInfo("s", "ablation", families=(family,), across=across, factorial=Factorial(("a", "b"), arms))
+    report = compose(runs, info)
+    tables = {table.title: [[cell.text for cell in row[:2]] for row in table.rows] for table in report.tables}
+    assert tables["Main effects and interactions (inner.steps = 1)"][-1] == ["a × b", "+5.00"]
+    assert tables["Main effects and interactions (inner.steps = 5)"][-1] == ["a × b", "0.00"]
+    assert tables["Split of the whole gain (inner.steps = 5)"][-1] == ["All together", "+30.00"]
+    assert {"effects-steps-1", "effects-steps-5", "shapley-steps-1", "shapley-steps-5"} <= {
+        f.name for f in report.figures
+    }
+    first = next(table for table in report.tables if table.title.startswith("Main effects"))
+    assert {run for row in first.rows for run in row[0].runs} == {r.run_id for r in runs if "(1)" in (r.arm or "")}
+    lacking = replace(across, arms={arm: own for arm, own in across.arms.items() if arm != "b (5)"})
+    fewer = replace(family, comparisons=tuple(pair for pair in family.comparisons if "b (5)" not in pair))
+    found = summarise_ablation(runs, replace(info, across=lacking, families=(fewer,)))
+    assert [one.factorial is None for one in found.designs] == [False, True]
+
+
+def test_a_sweep_has_a_line_and_a_table_at_each_value() -> None:
+    across = Across(
+        "budget.epochs",
+        (20, 80),
+        {f"{n} steps ({e})": (f"{n} steps", p) for p, e in enumerate((20, 80)) for n in (1, 3)},
+    )
+    runs = rows({arm: [0.5 + 0.1 * place + 0.01 * s for s in range(3)] for arm, (_, place) in across.arms.items()})
+    family = Family("f", tuple((f"3 steps ({e})", f"1 steps ({e})") for e in (20, 80)))
+    sweep = Sweep("inner.steps", {"1 steps": 1, "3 steps": 3})
+    report = compose(runs, StudyInfo("s", "ablation", families=(family,), across=across, sweep=sweep))
+    tables = {table.title: [[cell.text for cell in row[:3]] for row in table.rows] for table in report.tables}
+    assert tables["Sweep of inner.steps (budget.epochs = 20)"] == [["1", "3", "51.00"], ["3", "3", "51.00"]]
+    assert tables["Sweep of inner.steps (budget.epochs = 80)"] == [["1", "3", "61.00"], ["3", "3", "61.00"]]
+    (figure,) = (figure for figure in report.figures if figure.name == "sweep")
+    assert "budget.epochs = 80" in figure.svg
+
+
+def test_epochs_to_an_accuracy_are_compared_at_each_value() -> None:
+    values = dict(zip(ACROSS.arms, [numbers(0.6, 0.01, seed) for seed in range(6)], strict=True))
+    titles = [table.title for table in compose(rows(values), INFO).tables if table.title.startswith("Epochs to")]
+    assert [title.partition(": ")[2] for title in titles] == [
+        "leave one out (budget.epochs = 20)", "leave one out (budget.epochs = 80)",
+    ]  # fmt: skip

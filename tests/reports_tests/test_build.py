@@ -20,7 +20,7 @@ from reports.render.html import best_is_highest, to_html
 from reports.render.latex import escape as latex
 from reports.render.latex import to_latex
 from reports.render.markdown import to_markdown
-from reports.statistics.estimate import accuracy_estimate, paired
+from reports.statistics.estimate import accuracy_estimate, difference_estimate, paired
 from reports.statistics.importance import parameter_importance
 from reports.statistics.summary import summarise_ablation, summarise_search
 from reports.tables.ablation import arms_table, details_table, family_table
@@ -113,7 +113,10 @@ def test_the_details_say_what_p_could_be_reached() -> None:
 
 def test_an_interval_that_is_all_that_can_be_is_shown_as_too_few_seeds() -> None:
     wide, whole = paired({0: 0.9, 1: 0.5}, {0: 0.5, 1: 0.6}), accuracy_estimate([0.9, 0.5])
-    assert (wide.low, wide.high, wide.ends, whole.ends) == (-1.0, 1.0, None, None)
+    assert (wide.low, wide.high, wide.too_few) == (whole.low, whole.high, whole.too_few) == (None, None, True)
+    twice = difference_estimate([0.9, -0.5], reach=2)
+    assert twice.too_few
+    assert difference_estimate([0.3, 0.1], reach=2).ends == pytest.approx((-1.0706, 1.4706), abs=1e-4)
     assert with_interval(wide, signed=True) == "+15.00 (too few seeds), n = 2"
     assert (interval(whole), measured(whole)) == ("too few seeds", "70.00 % (too few seeds), n = 2")
     narrow = paired({0: 0.9, 1: 0.91}, {0: 0.5, 1: 0.5})

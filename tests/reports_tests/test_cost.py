@@ -72,10 +72,11 @@ def test_an_ablation_shows_the_work_of_each_arm_and_of_each_value_of_a_sweep() -
         for i, (arm, work) in enumerate((("three", 1.0), ("one", 0.4086)))
     ]
     found = summarise_ablation(runs, info)
-    assert found.sweep is not None
+    (design,) = found.designs
+    assert design.sweep is not None
     for table, works in (
         (arms_table(found), {"three": "1", "one": "0.409"}),
-        (sweep_table(found.sweep, found), {"1": "0.409", "3": "1", "5": "–"}),
+        (sweep_table(design.sweep, found), {"1": "0.409", "3": "1", "5": "–"}),
     ):
         at = [column.title for column in table.columns].index("Compute, x base")
         assert {row[0].text: row[at].text for row in table.rows} == works

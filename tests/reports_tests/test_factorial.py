@@ -119,11 +119,13 @@ def test_a_report_of_a_factorial_has_its_effects_and_one_of_a_sweep_its_curve_by
     rows = [
         record(10 * i + s, accuracy=0.5 + 0.1 * i, arm=arm, seed=s) for i, arm in enumerate(TWO.arms) for s in (0, 1)
     ]
-    found = summarise_ablation(rows, StudyInfo("s", "ablation", factorial=TWO)).factorial
+    (design,) = summarise_ablation(rows, StudyInfo("s", "ablation", factorial=TWO)).designs
+    found = design.factorial
     assert found is not None
     assert found.gain.mean == pytest.approx(0.3)
     sweep = Sweep("inner.steps", {"b": 5, "a": 1, "none": 3})
-    curve = summarise_ablation(rows, StudyInfo("s", "ablation", sweep=sweep)).sweep
+    (design,) = summarise_ablation(rows, StudyInfo("s", "ablation", sweep=sweep)).designs
+    curve = design.sweep
     assert curve is not None
     assert [(p.value, p.estimate.n, round(p.estimate.mean, 9)) for p in curve.points] == [
         (1, 2, 0.6),

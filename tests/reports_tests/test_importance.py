@@ -127,7 +127,7 @@ def test_pruned_trials_count_in_the_importance_after_the_last_epoch_that_all_rea
     headline = "\n".join(
         compose([run for trial in search.trials for run in trial.records], StudyInfo("s", "search")).headline
     )
-    assert "over the 30 trials after epoch 2" in headline
+    assert "Over the 30 trials after epoch 2, outer.lr mattered most" in headline
 
 
 def test_without_pruned_trials_or_with_too_few_trials_there_is_no_early_importance() -> None:
@@ -143,7 +143,7 @@ def test_a_forest_worse_than_the_mean_ranks_nothing_in_the_headline() -> None:
     ]
     report = compose(runs, StudyInfo("s", "search"))
     assert (
-        "The 12 complete trials do not show which parameters mattered: the forest predicts worse than the mean does."
+        "The 12 complete trials do not show which settings mattered: a forest predicts them worse than their mean does."
         in report.headline
     )
     table = next(table for table in report.tables if table.title == "Parameter importance")

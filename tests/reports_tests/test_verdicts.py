@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from scipy.stats import t
 
-from reports.headline import verdict_sentences
+from reports.headline import compared_sentence, verdict_sentences
 from reports.metric import Metric
 from reports.records import Family, RunRecord, StudyInfo
 from reports.statistics.comparison import Comparison
@@ -152,6 +152,15 @@ def test_the_headline_keeps_what_is_alike_apart_and_counts_what_it_does_not_name
     assert last == "2 more arms were decided: see the table."
 
 
+def test_the_page_says_at_its_top_what_was_compared() -> None:
+    assert (
+        compared_sentence(both()) == "LSLR, CA and MSL, each added to MAML and taken out of MAML++, with 8 seeds each."
+    )
+    info, rows = parts({"base": [0.9] * 8, "arm": [0.9 + w for w in WAVE]}, 1.0)
+    assert compared_sentence(summarise_ablation(rows, info)) == "2 arms, compared with base, with 8 seeds each."
+    assert compared_sentence(summarise_ablation(rows, replace(info, families=()))) == ""
+
+
 def test_the_compact_table_has_a_row_a_comparison_under_its_base() -> None:
     table = verdict_table(both())
     assert [column.title for column in table.columns][-2:] == ["Adjusted p", "Verdict"]
@@ -162,6 +171,7 @@ def test_the_compact_table_has_a_row_a_comparison_under_its_base() -> None:
 
 def test_the_frame_of_comparisons_has_verdicts() -> None:
     info, rows = parts({"base": [0.9] * 8, "arm": [0.9 + w for w in WAVE]}, 1.0)
-    (row,) = comparisons_frame(rows, info).to_dict("records")
+    (row,) = comparisons_frame(summarise_ablation(rows, info)).to_dict("records")
     assert (row["verdict"], row["seeds_to_decide"] is not None) == ("equivalent", False)
+    assert row["finding"] == "equivalent (within 1 point)"
     assert row["p_equivalence"] == pytest.approx(equivalence_p(WAVE, 0.01))

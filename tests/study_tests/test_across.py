@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from reports.document import compose
 from reports.records import TAG_REUSED_FROM
 from reports.statistics.summary import summarise_ablation
 from reports.verify import verify_documents
+from study.engine.facts import facts_of
 from study.looks import decided
 from study.planning.page import plan_page
 from study.planning.plan import StudyPlan, family_plans
@@ -59,6 +61,14 @@ def test_every_arm_and_family_stands_at_every_value_and_each_effect_may_change()
     assert {name: test.size for name, test in declared_tests(config).items()} == {
         "leave one out": 6, "add one in": 6, "whole method": 3,
     }  # fmt: skip
+
+
+def test_the_design_of_a_factorial_and_of_a_sweep_is_kept() -> None:
+    config = changed('design = "both"', 'design = "factorial"')
+    assert config.factorial is not None
+    assert config.across is not None
+    assert {*config.factorial.arms} == {name for name, _ in config.across.arms.values()}
+    assert facts_of(config)["design"] == asdict(config.factorial)
 
 
 def test_positions_that_are_no_shares_are_said() -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from reports.results import Results
 from study.cli.logs import show_logs
 from study.cli.main import run
 from study.cli.next_step import next_steps
@@ -144,7 +145,8 @@ def test_followed_logs_show_what_comes_until_nobody_drives_the_study(
     ],
 )
 def test_the_next_step_is_a_command(study: str, wanted: list[str], home: Home) -> None:
-    assert [*next_steps(*load(study, home), home)] == wanted
+    info, records = load(study, home)
+    assert [*next_steps(Results(info, tuple(records)), home)] == wanted
 
 
 def test_a_search_that_pruned_nearly_all_says_so(home: Home) -> None:
@@ -153,7 +155,7 @@ def test_a_search_that_pruned_nearly_all_says_so(home: Home) -> None:
     complete = [one for one in records if one.state == "complete"]
     if not pruned:
         pytest.skip("this search pruned nothing")
-    first = next(next_steps(info, [*complete[:2], *pruned], home))
+    first = next(next_steps(Results(info, (*complete[:2], *pruned)), home))
     assert first.startswith("Only 2 complete trials: the pruner stopped")
 
 

@@ -12,6 +12,7 @@ import pytest
 from rich.console import Console
 
 from reports.records import ReportError, RunRecord, StudyInfo
+from reports.results import Results
 from study.cli.outcome import finish, print_result
 from study.cli.status import studies_table, study_page
 from study.engine.progress import StudyProgress
@@ -41,7 +42,7 @@ def written(to: Console) -> str:
 
 def result(records: Sequence[RunRecord], kind: str) -> str:
     to = screen()
-    print_result(StudyInfo("s", kind), records, to)
+    print_result(Results(StudyInfo("s", kind), tuple(records)), to)
     return written(to)
 
 

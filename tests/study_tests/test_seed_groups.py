@@ -11,6 +11,7 @@ import pytest
 
 from reports.records import StudyInfo
 from reports.statistics.estimate import lower_bound
+from reports.statistics.summary import summarise
 from study.mlflow_ui.summaries import write_summaries
 from study.results import load
 from study.spec.config import StudyConfig
@@ -120,7 +121,7 @@ def test_a_report_says_which_trials_were_stopped_and_each_trial_has_a_summary_ru
     parent = mlflow_runs(home, "hunt")[0].data.tags["mlflow.parentRunId"]
     client = open_mlflow(home)
     for _ in range(2):
-        write_summaries(client, info, records, parent)
+        write_summaries(client, info, summarise(records, info), parent)
     shown = {s.data.tags["trial"]: s for s in client.search_runs([info.experiment_id], "tags.role = 'summary'")}
     trials = {f"{trial.number:04d}": trial for trial in optuna_trials(home, "hunt")}
     assert shown.keys() == trials.keys()

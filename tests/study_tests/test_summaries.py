@@ -6,6 +6,7 @@ from pathlib import Path
 from mlflow import MlflowClient
 
 from reports.records import Family, StudyInfo
+from reports.statistics.summary import summarise
 from study.mlflow_ui.summaries import write_summaries
 from tests.reports_tests import example
 
@@ -18,8 +19,8 @@ def test_each_arm_has_one_summary_run_with_its_mean_interval_difference_and_p(tm
         example.record(i, arm=arm, seed=seed, accuracy=accuracy, per_task={})
         for i, (arm, seed, accuracy) in enumerate([("A", 0, 0.5), ("A", 1, 0.7), ("B", 0, 0.6), ("B", 1, 0.9)])
     ]
-    write_summaries(client, info, records[:3], "parent")
-    write_summaries(client, info, records, "parent")
+    write_summaries(client, info, summarise(records[:3], info), "parent")
+    write_summaries(client, info, summarise(records, info), "parent")
     runs = client.search_runs([experiment], "tags.role = 'summary'")
     found = {run.data.tags["arm"]: run.data for run in runs}
     assert len(runs) == len(found) == 2
@@ -28,7 +29,7 @@ def test_each_arm_has_one_summary_run_with_its_mean_interval_difference_and_p(tm
     expected = {"acc": 75.0, "diff": 15.0, "p": 0.5, "p_adj": 0.5, "p_holm": 0.5, "n": 2}
     assert {name: round(found["B"].metrics[name], 9) for name in expected} == expected
     assert "diff" not in found["A"].metrics
-    write_summaries(client, replace(info, families=()), records[:2], "parent")
+    write_summaries(client, replace(info, families=()), summarise(records[:2], replace(info, families=())), "parent")
     assert [run.data.tags["arm"] for run in client.search_runs([experiment], "tags.role = 'summary'")] == ["A"]
 
 
@@ -37,8 +38,8 @@ def test_an_arm_that_lost_its_runs_loses_its_mean(tmp_path: Path) -> None:
     experiment = client.create_experiment("s", artifact_location=tmp_path.as_uri())
     info = StudyInfo("s", "ablation", experiment)
     record = example.record(0, arm="A", seed=0, accuracy=0.5, per_task={})
-    write_summaries(client, info, [record], "parent")
-    write_summaries(client, info, [replace(record, state="failed")], "parent")
+    write_summaries(client, info, summarise([record], info), "parent")
+    write_summaries(client, info, summarise([replace(record, state="failed")], info), "parent")
     (run,) = client.search_runs([experiment], "tags.role = 'summary'")
     assert run.data.metrics == {"n": 0.0, "diverged": 0.0}
 
@@ -49,7 +50,7 @@ def test_summaries_that_an_earlier_version_wrote_in_other_names_are_made_anew(tm
     earlier = client.create_run(experiment, tags={"role": "summary", "arm": "A"}, run_name="A (mean over seeds)")
     for name, value in {"test_accuracy_mean": 0.5, "p": 0.5, "n_seeds": 1, "diverged": 0}.items():
         client.log_metric(earlier.info.run_id, name, value)
-    record = example.record(0, arm="A", seed=0, accuracy=0.5, per_task={})
-    write_summaries(client, StudyInfo("s", "ablation", experiment), [record], "parent")
+    record, info = example.record(0, arm="A", seed=0, accuracy=0.5, per_task={}), StudyInfo("s", "ablation", experiment)
+    write_summaries(client, info, summarise([record], info), "parent")
     (run,) = client.search_runs([experiment], "tags.role = 'summary'")
     assert run.data.metrics == {"acc": 50.0, "n": 1.0, "diverged": 0.0}

@@ -64,6 +64,7 @@ ORDER = {
     "reports": (
         "verify",
         "build",
+        "results",
         "render",
         "document",
         "links",

@@ -113,8 +113,8 @@ def fresh_sentence(found: Sequence[FreshSeeds], metric: Metric = ACCURACY) -> st
     named = [f"trial {one.trial.number} {mean}" for one, mean in zip(others, means, strict=True)]
     more = f"; {', '.join(named[:MOST_NAMED])}" if named else ""
     return (
-        f"On fresh seeds, which the search never saw, its best trial there ({first.trial.number}) has a {what} of"
-        f" {measured(value, metric)}{more}."
+        f"On fresh seeds, which the search never saw, trial {first.trial.number}, which it ranked first of those there,"
+        f" has a {what} of {measured(value, metric)}{more}."
     )
 
 

@@ -16,7 +16,6 @@ from study.engine.read_overviews import overview
 from study.engine.status import read_study
 from study.python.result import open_study
 from study.repair.retrying import retry_failed
-from study.results import load
 from study.spec.parsing import parse_spec
 from study.stores import heartbeat
 from study.stores.connect import open_mlflow
@@ -184,8 +183,9 @@ def test_a_trained_cell_is_used_again_by_another_study_at_no_cost(tmp_path: Path
     assert page.reused == read_study(home, "second").overview.reused == 1
     for part in (study_page(page), studies_table([page])):
         console.print(part)
-    print_result(*load("second", home), console)
-    assert "ablation, 2 runs (2 complete, 1 reused)" in repr(open_study("second", home=home))
+    result = open_study("second", home=home)
+    print_result(result, console)
+    assert "ablation, 2 runs (2 complete, 1 reused)" in repr(result)
     assert written.getvalue().count("2 complete (1 reused)") == 2
     assert "1 of 2 runs was trained before (same settings, seed and data)" in written.getvalue()
     seen: list[StudyProgress] = []

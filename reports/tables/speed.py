@@ -44,7 +44,7 @@ def _row(one: SpeedRow) -> tuple[Cell, ...]:
 
 
 def _interval(found: Estimate) -> str:
-    if found.says_nothing or found.low is None or found.high is None:
+    if found.low is None or found.high is None:
         return interval(found)
     return f"[{_tenths(found.low)}, {_tenths(found.high)}]"
 

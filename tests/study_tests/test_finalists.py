@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,6 +14,7 @@ from reports.statistics.summary import summarise_search
 from study.cli.main import run as command
 from study.engine.attributes import HELD_OUT
 from study.engine.driver import run_study
+from study.engine.journal import Journal, RunKey
 from study.engine.progress import StudyProgress
 from study.engine.status import read_study
 from study.followup import promote, read_search
@@ -22,10 +24,12 @@ from study.results import load
 from study.spec.config import SpecError, StudyConfig
 from study.spec.parsing import parse_spec
 from study.stores.home import Home
+from study.workers.jobs import Finished
 from trainers.checkpoint import CheckpointFolder
 from trainers.data import load as load_data
 from trainers.data.episodes import EpisodeStream
 from trainers.evaluation import Snapshot, evaluate
+from trainers.results import TrainResult
 from trainers.training import fit
 from trainers.training_run import HELD_OUT as PER_TASK
 from trainers.training_run import TrainingRun
@@ -203,3 +207,20 @@ def test_only_searches_of_mamlpp_have_finalists() -> None:
         parse_spec(search.format("finalists = 3\n"))
     with pytest.raises(SpecError, match=r"study\.finalists: only a search uses this"):
         parse_spec('[study]\nname = "a"\nfinalists = 3\n[data]\nsource = "glyphs"')
+
+
+@pytest.mark.parametrize(
+    "held_out", [{"held_out_accuracy": 0.25, "held_out_accuracy_se": 0.0625, "held_out_tasks": 16}, {}]
+)
+def test_a_result_that_waits_in_the_journal_keeps_it(held_out: dict[str, Any], tmp_path: Path) -> None:
+    """A result that an earlier version wrote there has none."""
+    result = Finished(TrainResult(1, 0.5, (1,), {}, 2.0, **held_out))
+    journal, key = Journal(tmp_path / "small.jsonl"), RunKey(0, 0, "f")
+    journal.add(key, [result])
+    if not held_out:
+        line = journal.path.read_text().strip()
+        entry = json.loads(line)
+        for name in [name for name in entry["event"][0]["result"] if "held_out" in name]:
+            del entry["event"][0]["result"][name]
+        journal.path.write_text(json.dumps(entry) + "\n")
+    assert journal.read() == {key: [result]}

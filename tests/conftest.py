@@ -9,6 +9,7 @@ import pytest
 
 from trainers.data import Glyphs, load
 
+from .font_subsets import keep_subsets
 from .processes import end_what_is_left
 
 SERIAL = {"test_executors.py", "test_ray_start.py", "test_ray_home.py", "test_ray_node.py", "test_stores.py"}
@@ -33,6 +34,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """See to it that nothing outlives this process; with `-n`, the processes that run the tests do so."""
     if not getattr(config.option, "numprocesses", None):
         end_what_is_left()
+        keep_subsets()
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -95,6 +95,7 @@ def report_files() -> dict[str, bytes]:
         return {name: (page.parent / name).read_bytes() for name in DATA}
 
 
+@pytest.mark.slow
 @examples(st.data(), EDITS)
 def test_a_mutated_table_is_read_or_refused_with_its_name(data: st.DataObject, edits: list[Edit]) -> None:
     files = report_files()

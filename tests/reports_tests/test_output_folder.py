@@ -147,6 +147,7 @@ def old_report(folder: Path, records: list[RunRecord] = RECORDS, info: StudyInfo
     (folder / MANIFEST).unlink()
 
 
+@pytest.mark.slow
 def test_a_report_from_before_manifests_is_adopted_once_and_other_files_in_it_stay(tmp_path: Path) -> None:
     old_report(tmp_path, example.ablation(2), example.ABLATION)
     fill(tmp_path, ["figures/my_photo.pdf", "notes.txt"])

@@ -113,6 +113,7 @@ def test_pages_of_other_releases_are_not_compared_line_by_line_and_that_is_said(
     )
 
 
+@pytest.mark.slow
 def test_importances_by_forests_of_another_scikit_learn_are_not_compared_and_that_is_said(tmp_path: Path) -> None:
     build_report(example.search(), example.SEARCH, tmp_path)
     tree = json.loads((tmp_path / TABLES).read_text(encoding="utf-8"))

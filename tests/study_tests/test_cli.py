@@ -245,7 +245,7 @@ def test_status_shows_all_studies_or_one_and_names_those_there_are(trained: Home
 def test_a_report_is_made_again_from_the_store_and_from_its_own_files(trained: Home, tmp_path: Path) -> None:
     for source, out in ((["tiny"], "one"), (["--from", str(tmp_path / "one")], "two")):
         done = mamlab("report", *source, "--home", str(trained.root), "--out", str(tmp_path / out))
-        assert done.stdout.strip() == f"Report: {tmp_path / out / 'index.html'}", done.stderr
+        assert done.stdout.splitlines()[-1] == f"Report: {tmp_path / out / 'index.html'}", done.stderr
     assert (tmp_path / "one" / "runs.csv").read_bytes() == (tmp_path / "two" / "runs.csv").read_bytes()
     assert "http://127.0.0.1" in (tmp_path / "two" / "index.html").read_text(encoding="utf-8")
     assert "http://127.0.0.1" not in (tmp_path / "two" / "report.md").read_text(encoding="utf-8")

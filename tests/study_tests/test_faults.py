@@ -51,10 +51,10 @@ KILL = "len(calls) == 4 and os.kill(os.getpid(), signal.SIGKILL)"
 @pytest.mark.parametrize(
     ("method", "key", "when"),
     [
-        ("set_trial_user_attr", "mamlab.verdict", "before"),
         *(
             pytest.param(*moment, marks=pytest.mark.slow)
             for moment in [
+                ("set_trial_user_attr", "mamlab.verdict", "before"),
                 ("set_trial_system_attr", "", "after"),
                 ("set_trial_user_attr", "mamlab.verdict", "after"),
                 ("set_trial_system_attr", "", "before"),

@@ -160,6 +160,7 @@ def test_optunas_store_is_rebuilt_with_it(home: Home, tmp_path: Path) -> None:
     assert [attrs[f"{HELD_OUT}0"] for attrs in after] == [attrs[f"{HELD_OUT}0"] for attrs in before]
 
 
+@pytest.mark.slow
 def test_a_trial_that_is_added_and_whose_checkpoints_are_not_kept_is_scored_on_each_of_its_seeds(
     tmp_path: Path,
 ) -> None:

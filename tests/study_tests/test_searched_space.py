@@ -35,6 +35,7 @@ def test_a_spec_that_cannot_be_read_any_more_leaves_the_ranges_to_the_trials() -
     assert with_space(info) == info
 
 
+@pytest.mark.slow
 def test_an_earlier_version_s_report_that_is_made_again_records_what_its_search_drew_from(tmp_path: Path) -> None:
     old = unpack(tmp_path) / "runs" / "reports" / "se"
     assert not read_files(old)[0].space

@@ -116,6 +116,7 @@ def test_the_largest_config_counts_even_if_no_random_one_is_as_large(here: Path)
     assert "a task needs 100001 (100000 shots + 1 queries)" in line
 
 
+@pytest.mark.slow
 def test_trials_of_different_tasks_are_not_ranked_without_a_note(
     here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -73,6 +73,7 @@ def test_a_host_that_others_reach_needs_a_word_about_them(
     assert "--anyone" in told
 
 
+@pytest.mark.slow
 def test_links_of_reports_lead_to_where_the_ui_served_last(home: Home, tmp_path: Path) -> None:
     other = Home(tmp_path)
     assert other.ui_address == "http://127.0.0.1:5000"

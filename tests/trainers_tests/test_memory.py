@@ -38,6 +38,7 @@ def page_faults(keep: str) -> int:
 
 
 @pytest.mark.skipif(not GLIBC, reason="another C library than glibc: nothing is changed")
+@pytest.mark.slow
 def test_what_is_freed_is_used_again_without_asking_the_system() -> None:
     assert page_faults("") > 3000
     assert page_faults("assert keep_freed_memory()") < 1500  # 0 to 700 in practice: the heap still grows a little

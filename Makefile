@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-JOBS ?= 3
+JOBS ?= 2
 
 .PHONY: setup demo test test-lowest test-slow test-faults test-statistics test-docs docs lint format bench gpu gpu-more gpu-luggage search-efficiency search-curves
 .PHONY: release-check constraints clean

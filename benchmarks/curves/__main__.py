@@ -18,7 +18,7 @@ from study.stores.home import Home
 from study.workers.executors import LocalExecutor
 from trainers.data import load
 
-from .judging import judge_all
+from .judging import judge_all, judged
 from .problems import PROBLEMS, study_of
 from .table import write_table
 
@@ -72,6 +72,9 @@ def main() -> int:
             print("Stopped. Run the same command to resume.")
             return 130
     for problem in problems:
+        if not judged(home, problem):
+            print(f"{problem}: nothing is scored yet")
+            continue
         print(f"{problem}: {write_table(home, problem, chosen.out)} configs in {chosen.out}")
     return 0
 

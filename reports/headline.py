@@ -171,7 +171,8 @@ def _arm_sentence(one: Effect, found: Ablation) -> str:
 
 def _undecided(own: Sequence[Effect], found: Ablation) -> str:
     if not any(one.comparison.test.can_be_significant for one in own):
-        return f"Undecided: {_named(own)}; so few seeds can decide nothing."
+        elsewhere = any(comparison.test.can_be_significant for comparison in found.comparisons)
+        return f"Undecided: {_named(own)}{'; so few seeds can decide nothing' * elsewhere}."
     ends = [abs(end) for one in own for end in (one.estimate.low, one.estimate.high) if end is not None]
     within = with_unit(max(ends), found.metric, True).lstrip("+") if ends else ""
     reach = f"; the {found.standing.confidence} % intervals lie within ±{within}" if ends else ""

@@ -121,7 +121,7 @@ def _unknown_key(key: str, model: type[BaseModel] | None) -> str:
     """Return the message for a key that `model` does not have; a section of it may."""
     fields = model.model_fields if model else {}
     below = {
-        f"{name}.{key}": 0 for name in fields for one in _models(fields[name].annotation) if key in one.model_fields
+        f"{name}.{key}": 0 for name in fields for one in models_of(fields[name].annotation) if key in one.model_fields
     }
     return f"unknown key; did you mean {' or '.join(below)}?" if below else unknown("key", key, fields)
 
@@ -151,7 +151,7 @@ def _walk(
             branches = picked
         elif holder := next((b for b in branches if key in b.model_fields), None):
             model, field = holder, holder.model_fields[key]
-            branches = _models(field.annotation)
+            branches = models_of(field.annotation)
             path.append(key)
         elif (last and extra) or not branches:
             model = branches[0] if branches else model
@@ -164,8 +164,8 @@ def _tag(model: type[BaseModel]) -> Any:
     return next(iter(typing.get_args(source.annotation)), None) if source else None
 
 
-def _models(annotation: Any) -> list[type[BaseModel]]:
+def models_of(annotation: Any) -> list[type[BaseModel]]:
     """Return the settings classes that `annotation` may hold, in unions, lists and annotated types."""
     if isinstance(annotation, type) and not isinstance(annotation, types.GenericAlias):
         return [annotation] if issubclass(annotation, BaseModel) else []
-    return [model for part in typing.get_args(annotation) for model in _models(part)]
+    return [model for part in typing.get_args(annotation) for model in models_of(part)]

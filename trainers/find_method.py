@@ -16,9 +16,9 @@ from pydantic import BaseModel
 
 from reports.metric import Metric
 
-from .error_messages import show, unknown
+from .error_messages import models_of, show, unknown
 from .errors import InputError
-from .known_method import MAMLPP, KnownMethod, models_of
+from .known_method import MAMLPP, KnownMethod
 
 GROUP = "mamlab.methods"
 ADDRESS = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")

@@ -12,9 +12,9 @@ from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
-from .error_messages import explain, show, unknown
+from .error_messages import explain, models_of, show, unknown
 from .errors import InputError
 from .fingerprint import MACHINE, fingerprint_of
 from .inert import Inert
@@ -155,12 +155,6 @@ class KnownMethod:
     def position(self, path: str) -> str:
         """Return `path`; empty for a setting that only looks like one of MAML++'s positions in time."""
         return path if self.is_mamlpp else ""
-
-
-def models_of(annotation: Any) -> list[type[BaseModel]]:
-    """Return the pydantic models that a field's annotation names."""
-    parts = [annotation, *getattr(annotation, "__args__", ())]
-    return [part for part in parts if isinstance(part, type) and issubclass(part, BaseModel)]
 
 
 def _value(text: str) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -43,11 +42,12 @@ def rows(place: Place) -> Iterator[Row]:
 
 def _times(place: Place, name: str, setting: Setting, phase: str, epoch: int) -> Row:
     found: dict[str, float] = {}
-    for way, (precision, kernels) in WAYS.items() if place.cuda else [("float32", WAYS["float32 products"])]:
-        for graphs in ("off", "on") if place.cuda and way == EAGER and setting == first(place) else ("auto",):
-            label = way + (" eager" if graphs == "off" else "")
-            with instead(kernels) if place.cuda else nullcontext():
-                found[label] = _milliseconds(place, setting, epoch, precision=precision, graphs=graphs)
+    ways = WAYS if place.cuda else {EAGER: WAYS[EAGER]}
+    for way, (precision, kernels) in ways.items():
+        with instead(kernels):
+            found[way] = _milliseconds(place, setting, epoch, precision=precision)
+            if way == EAGER and setting == first(place):
+                found[f"{way} eager"] = _milliseconds(place, setting, epoch, precision=precision, graphs="off")
     best = min(found, key=lambda label: found[label])
     text = ", ".join(f"{label} {took:.2f}" for label, took in found.items())
     return Row(

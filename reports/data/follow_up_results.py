@@ -23,7 +23,7 @@ def fresh_seeds(client: MlflowClient, search: str) -> tuple[FreshSeeds, ...]:
     everywhere = [experiment.experiment_id for experiment in client.search_experiments()]
     where = f"tags.{names.TAG_ORIGIN_SEARCH} = '{search}' and tags.{names.TAG_ROLE} = '{names.ROLE_STUDY}'"
     found = [one for parent in runs_where(client, everywhere, where) for one in _of_study(client, parent)]
-    return tuple(sorted(found, key=lambda one: (one.study, one.trial.place())))
+    return tuple(sorted(found, key=lambda one: one.study))
 
 
 def fresh_in(folder: Path, search: str) -> tuple[FreshSeeds, ...]:
@@ -41,7 +41,7 @@ def fresh_in(folder: Path, search: str) -> tuple[FreshSeeds, ...]:
 def _of_records(info: StudyInfo, records: Sequence[RunRecord]) -> Iterator[FreshSeeds]:
     assert info.origin is not None
     names_of = (info.measured.best_validation, info.measured.test)
-    for arm, trial in sorted(info.origin.trials.items(), key=lambda one: one[1].place()):
+    for arm, trial in sorted(info.origin.trials.items(), key=lambda one: one[1].place(info.measured.sign)):
         ours = [run for run in records if run.arm == arm and run.state == names.COMPLETE]
         ours = sorted((run for run in ours if run.seed is not None), key=lambda run: run.seed or 0)
         values = [tuple(run.metrics[name] for run in ours if name in run.metrics) for name in names_of]
@@ -54,10 +54,12 @@ def _of_study(client: MlflowClient, parent: Run) -> Iterator[FreshSeeds]:
     complete = f"tags.{names.TAG_ROLE} = '{names.ROLE_RUN}' and tags.`{names.TAG_STATE}` = '{names.COMPLETE}'"
     found = runs_where(client, [parent.info.experiment_id], complete)
     runs = sorted(found, key=lambda run: int(run.data.tags[names.TAG_SEED]))
-    for arm, trial in origin_of(read_facts(client, parent)[names.TAG_ORIGIN]).trials.items():
+    if not runs:
+        return
+    metric, trials = metric_of(runs[0].data.tags), origin_of(read_facts(client, parent)[names.TAG_ORIGIN]).trials
+    for arm, trial in sorted(trials.items(), key=lambda one: one[1].place(metric.sign)):
         ours = [run for run in runs if run.data.tags.get(names.TAG_ARM) == arm]
         if ours:
-            metric = metric_of(ours[0].data.tags)
             validation, test = (
                 tuple(run.data.metrics[name] for run in ours) for name in (metric.best_validation, metric.test)
             )

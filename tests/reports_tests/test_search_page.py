@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 
 from reports.build import build_report
+from reports.data.files import write_files
 from reports.data.follow_up_results import fresh_in
 from reports.document import compose
 from reports.figures.compute import cost_plot, trial_noise
+from reports.metric import Metric
 from reports.origin import FreshSeeds, Origin, SearchedTrial
 from reports.records import ReportError, RunRecord, StudyInfo
 from reports.statistics.summary import summarise_search
@@ -106,3 +108,12 @@ def test_the_report_of_promoted_trials_is_taken_along(tmp_path: Path) -> None:
         fresh_in(tmp_path / "again", "other")
     with pytest.raises(ReportError, match='"hunt", which follows from no search'):
         fresh_in(tmp_path / "hunt", "hunt")
+
+
+def test_of_a_metric_whose_lower_values_are_better_the_lowest_score_comes_first(tmp_path: Path) -> None:
+    origin = Origin("hunt", {"MAML": SearchedTrial(0, 0.9), "MAML++": SearchedTrial(1, 0.8)})
+    loss = Metric("loss", better="lower", title="Loss")
+    info = replace(ABLATION, name="again", families=against(("MAML++", "MAML")), origin=origin, measured=loss)
+    rows = [record(i, accuracy=0.5, arm=arm) for i, arm in enumerate(("MAML", "MAML++"))]
+    write_files(rows, info, tmp_path)
+    assert [one.arm for one in fresh_in(tmp_path, "hunt")] == ["MAML++", "MAML"]

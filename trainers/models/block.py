@@ -1,8 +1,8 @@
 """One block of the network, conv3x3 - batch norm - max-pool - leaky ReLU, and its derivatives, written out.
 
 Shapes: T tasks, N images of each, F filters, C channels in, H W image in, h w image out. The tasks lie side by side as
-groups of channels: the kernel is [T*F, C, 3, 3] and x [N, T*C, H, W], or [T*C, N, H, W] where the convolution takes
-images so.
+groups of channels: the kernel is [T*F, C, 3, 3] and x [N, T*C, H, W], or [T*C, N, H, W]
+with `Products`.
 
 A `BlockPass` is made by going forward; then, in this order and each at most once: `gradient`, the reverse sweep of the
 loss; `tangent`, how the block's output moves when the weights move along a direction; `tangent_gradient`, how
@@ -143,7 +143,7 @@ class BlockPass:
 
     def _norm_gradient(self, g: Tensor, gamma: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
         """Return gamma P(g) / sd, and each channel's sums of g xh and of g; a gamma of None is 1."""
-        if gamma is None and g.is_cuda:  # whose kernel needs one
+        if gamma is None and g.is_cuda:  # the CUDA kernel needs a weight
             gamma = torch.ones_like(self._gamma)
         g, z = self._conv.channels_second(g), self._conv.channels_second(self._z)
         to_z, to_gamma, to_beta = _aten.native_batch_norm_backward(

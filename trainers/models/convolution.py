@@ -23,8 +23,7 @@ class Convolution:
         groups: tasks side by side.
         stride: 1 or 2.
         dtype: type that is multiplied in; None for the operands' own.
-        axis: dimension of images that the tasks' channels are in; the images of a task are in the other of the first
-            two.
+        axis: which of the first two dimensions of x and of the output counts channels; the other counts images.
     """
 
     axis: ClassVar[int] = 1
@@ -76,9 +75,9 @@ class Convolution:
 
 
 class Products(Convolution):
-    """The same, as one product of matrices for each task: its kernel with the patches under it of all its images.
+    """The same as one matrix product per task: its kernel times the 3x3 patches of all its images.
 
-    Images are [T*C, N, H, W], so that no operand or result has to be transposed.
+    x is [T*C, N, H, W] and the output [T*F, N, h, w], so that no operand or result has to be transposed.
     """
 
     axis: ClassVar[int] = 0
@@ -116,12 +115,12 @@ class Products(Convolution):
         return (kernel.reshape(self.groups, -1, patches.shape[1]) @ patches).view(-1, x.shape[1], *sides)
 
     def _patches(self, x: Tensor, stride: int) -> Tensor:
-        """Return what the kernel meets at each place of x [T*C, N, H, W]: [T, C*9, N*h*w]."""
+        """Return the 3x3 patches of x [T*C, N, H, W], one per output pixel: [T, C*9, N*h*w]."""
         windows = functional.pad(x, (1, 1, 1, 1)).unfold(2, 3, stride).unfold(3, 3, stride)
         return windows.permute(0, 4, 5, 1, 2, 3).reshape(self.groups, len(x) // self.groups * 9, -1)
 
     def _spread(self, g: Tensor, x: Tensor) -> Tensor:
-        """Return g [T*F, N, h, w] at the places of x that the kernel's middle meets, zeros elsewhere."""
+        """Return g [T*F, N, h, w] at the resolution of x, with zeros at the pixels that the stride skips."""
         if self.stride == 1:
             return g
         spread = g.new_zeros(*g.shape[:2], *x.shape[2:])

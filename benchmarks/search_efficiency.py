@@ -41,6 +41,7 @@ SPEC = """
 [study]
 name = "efficiency-{problem}-{method}-{repetition}"
 seed = {repetition}
+enqueue = []
 [data]
 {data}
 [trainer]

@@ -106,7 +106,7 @@ class SearchSpace:
         tree = merge(base if isinstance(base, Mapping) else base.model_dump(), self.fixed)
         for path in self._order():
             if self._active(path, tree):
-                tree = _put(tree, path, self.dimensions[path].suggest(trial, path))
+                tree = put(tree, path, self.dimensions[path].suggest(trial, path))
         return self.method.normalise(tree)
 
     def params_of(self, config: Config, base: Mapping[str, Any]) -> dict[str, Any]:
@@ -124,7 +124,7 @@ class SearchSpace:
                 problems.append(f"{path} = {value!r} is outside {self.dimensions[path]}")
                 continue
             params[path] = value
-            tree = _put(tree, path, value)
+            tree = put(tree, path, value)
         if problems:
             raise InputError("\n".join(problems))
         return params
@@ -143,7 +143,7 @@ class SearchSpace:
         for path in self._order():
             if self._active(path, tree):
                 active.add(path)
-                tree = _put(tree, path, draws.choice(self.dimensions[path].ends()))
+                tree = put(tree, path, draws.choice(self.dimensions[path].ends()))
         return tree, active
 
     def fit(self, base: Mapping[str, Any]) -> SearchSpace:
@@ -208,7 +208,7 @@ class SearchSpace:
                 if (reason := self._reason(path, tree)) is not None:
                     found[path].add(reason)
                 else:
-                    tree = _put(tree, path, draws.choice(self.dimensions[path].ends()))
+                    tree = put(tree, path, draws.choice(self.dimensions[path].ends()))
         return {path: tuple(sorted(reasons)) for path, reasons in found.items()}
 
     @property
@@ -249,7 +249,7 @@ class SearchSpace:
         if path != head and self.method.has_settings(head) and tree.get(head, "off") == "off":
             return f'{head} is "off"'
         outcomes = [
-            self.method.normalise(self._with_later(_put(tree, path, value), path))
+            self.method.normalise(self._with_later(put(tree, path, value), path))
             for value in self.dimensions[path].ends()
         ]
         dropped = [inert for _, found in outcomes for inert in found if inert.path in (path, head)]
@@ -264,14 +264,14 @@ class SearchSpace:
         head, order = path.partition(".")[0], self._order()
         for later in order[order.index(path) + 1 :]:
             if later.startswith(f"{head}.") and tree.get(head, "off") != "off":
-                tree = _put(tree, later, self.dimensions[later].ends()[-1])
+                tree = put(tree, later, self.dimensions[later].ends()[-1])
         return tree
 
     def _why_idle(self, path: str, base: Mapping[str, Any]) -> str:
         return self._reason(path, merge(base, self.fixed)) or "what it depends on never takes the value it needs"
 
 
-def _put(tree: Tree, path: str, value: Any) -> Tree:
+def put(tree: Tree, path: str, value: Any) -> Tree:
     """Return `tree` with `value` at `path`; switching a component on keeps the settings that it has below."""
     if value == "on" and isinstance(tree.get(path), dict):
         return tree

@@ -67,7 +67,7 @@ class PlainView:
 
     def __call__(self, progress: StudyProgress) -> None:
         """Print what is new in `progress`."""
-        print_notes(self._console, progress.data_notes)
+        print_notes(self._console, progress.start_notes)
         if progress.doing:
             self._print(f"{progress.doing} ...")
             return
@@ -136,7 +136,7 @@ class LiveView:
 
     def __call__(self, progress: StudyProgress) -> None:
         """Show `progress` from now on."""
-        print_notes(self._console, progress.data_notes)
+        print_notes(self._console, progress.start_notes)
         self._progress, self._shown_at = progress, time.monotonic()
 
     def _draw(self) -> RenderableType:

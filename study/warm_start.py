@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from reports import records
 from reports.data.text_files import TextError, columns_twice, read_text, table
+from search_spaces.portfolio import PORTFOLIO, portfolio_of
 from trainers.error_messages import nearest
 from trainers.errors import InputError
 from trainers.method import Config
@@ -34,9 +35,9 @@ def warm_started(config: StudyConfig, home: Home) -> StudyConfig:
     each missing file or study.
     """
     found, problems, notes = dict[str, Params](), list[str](), list(config.notes)
-    for entry in config.study.enqueue:
+    for entry in config.study.enqueue or (PORTFOLIO,):
         if isinstance(entry, str):
-            found[entry] = config.enqueued[entry]
+            found |= {name: own for name, own in config.enqueued.items() if entry in (name, portfolio_of(name))}
             continue
         try:
             if isinstance(entry, FormerBest):

@@ -19,6 +19,7 @@ SPEC = """
 [study]
 name = "curves-{problem}"
 seed = 0
+enqueue = []
 [data]
 {data}
 [trainer]

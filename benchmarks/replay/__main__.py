@@ -5,38 +5,47 @@ from __future__ import annotations
 import argparse
 import sys
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import optuna
 
-from benchmarks.curves.problems import PROBLEMS, study_of
+from benchmarks.curves.problems import study_of
 
-from .methods import DEFAULT, RULES, SAMPLED
+from .methods import DEFAULT, RULES, SAMPLED, Method
 from .page import FIGURE, Outcome, figure, page
+from .portfolio import left_out, tables
 from .replaying import REPETITIONS, TRAININGS, replays
 from .surrogate import Surrogate, searches
-from .table import Curves, read_curves
+from .table import Curves
 
 SEARCHES = 60
 """Repetitions with TPE; each takes about a second."""
-FEWEST = 100
-"""Minimum number of configs of a table that is replayed: a short look needs that many."""
 SHOWN = [RULES[0].name, RULES[1].name, RULES[4].name]
 TEXTS = Path(__file__).parent
 
 
-def outcome(problem: str, curves: Curves, repetitions: int, searched: int) -> Outcome:
-    """Return the methods' results on a problem; with `searched` repetitions for those that propose new configs."""
-    rules = {method.name: replays(curves, method.rule, repetitions) for method in RULES}
+def outcome(problem: str, curves: Curves, portfolio: Sequence[int], repetitions: int, searched: int) -> Outcome:
+    """Return the methods' results on a problem; with `searched` repetitions for those that propose new configs.
+
+    `portfolio` has the numbers of the configs that some methods try first; without any, those are left out.
+    """
+    first = {False: list[int](), True: curves.rows(portfolio)}
+    rules = {m.name: replays(curves, m.rule, repetitions, first[m.portfolio]) for m in _possible(RULES, portfolio)}
     surrogate, config = Surrogate(curves), study_of(problem, 1)
     limit, sampled, default = TRAININGS * curves.full, [], np.empty(0)
-    for method in SAMPLED if searched else ():
-        found = searches(config, surrogate, method.rule, limit, searched, **method.start)
+    for method in _possible(SAMPLED, portfolio) if searched else ():
+        start = {**method.start, "first": first[method.portfolio]}
+        found = searches(config, surrogate, method.rule, limit, searched, **start)
         print(f"{problem}: {method.name}", flush=True)
         sampled.append((method.name, found))
         default = found if method is DEFAULT else default
     return Outcome(len(curves), rules, sampled, surrogate.errors, surrogate.explained, default)
+
+
+def _possible(methods: Sequence[Method], portfolio: Sequence[int]) -> list[Method]:
+    return [method for method in methods if portfolio or not method.portfolio]
 
 
 def main() -> int:
@@ -49,12 +58,10 @@ def main() -> int:
     chosen = parser.parse_args()
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-    tables = {problem: chosen.curves / f"{problem}.parquet" for problem in PROBLEMS}
-    curves = {problem: read_curves(file) for problem, file in tables.items() if file.exists()}
+    curves = tables(chosen.curves)
     found = {
-        problem: outcome(problem, one, chosen.repetitions, chosen.searches)
+        problem: outcome(problem, one, left_out(curves, problem), chosen.repetitions, chosen.searches)
         for problem, one in curves.items()
-        if len(one) >= FEWEST
     }
     texts = [(TEXTS / name).read_text(encoding="utf-8") for name in ("intro.txt", "conclusions.txt")]
     chosen.out.mkdir(parents=True, exist_ok=True)

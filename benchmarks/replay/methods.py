@@ -9,10 +9,11 @@ from .rules import Rule, halving, look, promotion, to_the_end
 
 @dataclass(frozen=True)
 class Method:
-    """A stopping rule and, for a search with TPE, how the search starts."""
+    """A stopping rule; whether the portfolio is tried first; for a search with TPE, how it starts otherwise."""
 
     name: str
     rule: Rule
+    portfolio: bool = False
     start: dict[str, int] = field(default_factory=dict)
 
 
@@ -27,12 +28,18 @@ RULES = (
     Method("short look of 2 epochs, better sixth", promotion((2,), 6)),
     Method("looks after 1 and 3 epochs, better third each", promotion((1, 3), 3)),
     Method("1 epoch for 60 configs, then the best 10 to the end", look(60, 1, 10)),
+    Method("portfolio first, all to the end", to_the_end, portfolio=True),
+    Method("portfolio first, successive halving", halving(), portfolio=True),
+    Method("portfolio first, short look of 1 epoch, better sixth", promotion((1,), 6), portfolio=True),
 )
 DEFAULT = Method("TPE, successive halving (today's default)", halving())
 SAMPLED = (
     Method("TPE, no pruning", to_the_end),
     DEFAULT,
-    Method("TPE, successive halving, begun with 4 quasi-random trials", halving(), {"quasi_random": 4}),
+    Method("TPE, successive halving, begun with 4 quasi-random trials", halving(), start={"quasi_random": 4}),
     Method("TPE, short look of 1 epoch, better sixth", promotion((1,), 6)),
-    Method("TPE, short look, begun with 4 quasi-random trials", promotion((1,), 6), {"quasi_random": 4}),
+    Method("TPE, portfolio first, no pruning", to_the_end, portfolio=True),
+    Method("TPE, portfolio first, successive halving", halving(), portfolio=True),
+    Method("TPE, portfolio first, short look of 1 epoch, better sixth", promotion((1,), 6), portfolio=True),
+    Method("TPE, short look, begun with 4 quasi-random trials", promotion((1,), 6), start={"quasi_random": 4}),
 )

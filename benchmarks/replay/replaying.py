@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,13 +42,13 @@ def replay(curves: Curves, rule: Rule, order: Iterable[int], limit: float) -> Fl
     return found
 
 
-def replays(curves: Curves, rule: Rule, repetitions: int = REPETITIONS) -> Floats:
+def replays(curves: Curves, rule: Rule, repetitions: int = REPETITIONS, first: Sequence[int] = ()) -> Floats:
     """Return `replay` for repetitions that take the configs in different orders, the same orders for every rule: [R,
-    GRID].
+    GRID]. The rows `first` come first in each.
     """
     limit = TRAININGS * curves.full
     orders = [np.random.default_rng(seed).permutation(len(curves)).tolist() for seed in range(repetitions)]
-    return np.array([replay(curves, rule, order, limit) for order in orders])
+    return np.array([replay(curves, rule, dict.fromkeys([*first, *order]), limit) for order in orders])
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ the surrogate cannot show gains beyond it.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -83,11 +83,16 @@ class _Listed(optuna.Study):
 
 
 class Search:
-    """One search: `order` asks for configs, and what was trained of them is told to the sampler at the next one."""
+    """One search: `order` asks for configs, and what was trained of them is told to the sampler at the next one.
+
+    The recorded configs in the rows `first` come first.
+    """
 
     def __init__(
-        self, config: StudyConfig, surrogate: Surrogate, seed: int, *, quasi_random: int = 0, startup: int = 8
-    ) -> None:
+        self, config: StudyConfig, surrogate: Surrogate, seed: int, *, quasi_random: int = 0, startup: int = 8,
+        first: Sequence[int] = (),
+    ) -> None:  # fmt: skip
+        self._first = first
         self._config, self._surrogate, self._seed = config, surrogate, seed
         self._quasi_random, self._startup = quasi_random, startup
         made = optuna.create_study(direction="maximize")
@@ -117,16 +122,25 @@ class Search:
         self._study.told = [self._told(config) for config in range(number)]
         self._study.sampler = self._sampler(number)
         trial_id = self._study._storage.create_new_trial(self._study._study_id)
+        if number < len(self._first):
+            known = self._surrogate.curves.searched(self._first[number])
+            self._study._storage.set_trial_system_attr(trial_id, "fixed_params", known)
         trial = optuna.trial.Trial(self._study, trial_id)
         assert self._config.space is not None
         trained, _ = self._config.space.suggest(trial, self._config.base_tree)
         frozen = self._study._storage.get_trial(trial_id)
         self._params.append((frozen.params, frozen.distributions))
         self._epochs.append(0)
-        like = self._surrogate.like(frozen.params, np.random.default_rng([self._seed, number]))
+        like = self._like(number, frozen.params)
         self.curves.seen[number] = self._surrogate.curves.seen[like]
         self.curves.judged[number] = self._surrogate.curves.judged[like]
         self.curves.compute[number] = [self._config.compute(trained, epoch) for epoch in range(1, LENGTH + 1)]
+
+    def _like(self, number: int, params: dict[str, Any]) -> int:
+        """Return the recorded config whose training stands for that of config `number`."""
+        if number < len(self._first):
+            return self._first[number]
+        return self._surrogate.like(params, np.random.default_rng([self._seed, number]))
 
     def _sampler(self, number: int) -> Any:
         if number < self._quasi_random:
@@ -153,8 +167,8 @@ class Search:
 
 
 def searches(
-    config: StudyConfig, surrogate: Surrogate, rule: Rule, limit: float, repetitions: int, **sampler: int
+    config: StudyConfig, surrogate: Surrogate, rule: Rule, limit: float, repetitions: int, **start: Any
 ) -> Floats:
     """Return the replays of `repetitions` searches with TPE, [R, GRID]."""
-    found = [Search(config, surrogate, seed, **sampler).run(rule, limit) for seed in range(repetitions)]
+    found = [Search(config, surrogate, seed, **start).run(rule, limit) for seed in range(repetitions)]
     return np.array(found).reshape(repetitions, GRID)

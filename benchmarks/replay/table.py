@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,7 +21,8 @@ class Curves:
     """Configs by epochs, [N, LENGTH]: the accuracies that a search sees, those that only judge, and the cumulative
     compute of the first epochs.
 
-    After a training diverged, values are NaN. `params` has one row per config and the table's columns.
+    After a training diverged, values are NaN. `params` has one row per config, by the config's number, and the table's
+    columns.
     """
 
     seen: Floats
@@ -41,6 +44,20 @@ class Curves:
         """Whether the training reached its last epoch."""
         return not np.isnan(self.seen[config, -1])
 
+    def rows(self, configs: Sequence[int]) -> list[int]:
+        """Return the rows of the configs with these numbers. Raises KeyError."""
+        place = {number: row for row, number in enumerate(self.params.index)}
+        return [place[config] for config in configs]
+
+    def only(self, configs: Sequence[int]) -> Curves:
+        """Return the curves of the configs with these numbers. Raises KeyError."""
+        rows = self.rows(configs)
+        return Curves(self.seen[rows], self.judged[rows], self.compute[rows], self.params.iloc[rows])
+
+    def searched(self, row: int) -> dict[str, Any]:
+        """Return the searched parameters of a config that have an effect in it."""
+        return {str(name): value for name, value in self.params.iloc[row].dropna().items()}
+
     @property
     def full(self) -> float:
         """Return the mean compute of a whole training; a training that diverged counts with what it used."""
@@ -58,5 +75,5 @@ def read_curves(file: Path) -> Curves:
         rows, columns = frame.config.map(place).to_numpy(), np.maximum(frame.epoch.to_numpy(), 1) - 1
         array[rows, columns] = frame[name].to_numpy()
     known = {"config", "state", "epoch", "compute", "val_accuracy", "judged_accuracy"}
-    params = frame.drop_duplicates("config").drop(columns=known).reset_index(drop=True)
+    params = frame.drop_duplicates("config").set_index("config").drop(columns=known - {"config"})
     return Curves(arrays[0], arrays[1], arrays[2], params)

@@ -202,7 +202,7 @@ def check_space(config: StudyConfig, console: Console, as_json: bool, data: Clas
         **{f"compute_{name}": of(compute) if config.method.counts_flops else None for name, of in SUMMARIES.items()},
         "within_max_compute": None if most is None else sum(w <= most for w in compute),
         "without_effect": dict(inert.most_common()),
-        "epochs": epochs, "rungs": rungs(config.pruner, epochs),
+        "epochs": epochs, "rungs": rungs(config.pruner, epochs), "tried_first": [*config.enqueued],
         "data": None if data is None else data.name,
     }  # fmt: skip
     if as_json:
@@ -228,6 +228,8 @@ def _print_facts(config: StudyConfig, facts: Mapping[str, object], console: Cons
         )
     if text := _rungs_text(config):
         lines.append(text)
+    if config.enqueued:
+        lines.append(f"Tried first: {', '.join(config.enqueued)}.")
     if facts["data"] is None and config.method.is_mamlpp:
         lines.append("The data set is not on this machine yet, so ways, shots and queries were not checked against it.")
     lines += [f"Note: {note}" for note in config.notes]

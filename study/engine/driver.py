@@ -25,6 +25,7 @@ from ..stores.home import Home
 from ..stores.outages import StoreLost, StoreUnreachable, wait_for
 from ..workers.executors import Executor, make_executor
 from ..workers.jobs import Job, find
+from .enqueuing import tried_first
 from .event_handler import EventHandler
 from .home_watch import driving
 from .live_progress import LiveProgress
@@ -84,13 +85,14 @@ def run_study(
         refuse_untrainable(config, data)
         refuse_other_origin(config, data.checksum)
         with stop or StopSignals() as stop:
-            show(replace(waiting, data_notes=getattr(data, "notes", ()), doing="Opening the stores"))
+            show(replace(waiting, start_notes=getattr(data, "notes", ()), doing="Opening the stores"))
             opened = wait_for(
                 lambda: open_recorder(config, home, watch, data.checksum), show_away, lambda: stop.count > 0
             )
             workers = executor or _workers(config, home)
             count = workers.slots
-            show(replace(waiting, doing=f"Starting {count} worker{'' if count == 1 else 's'}"))
+            starting = f"Starting {count} worker{'' if count == 1 else 's'}"
+            show(replace(waiting, start_notes=tried_first(opened.enqueued), doing=starting))
             driver = _Driver(config, home, opened, workers, show, stop, (trainer, loader), data.checksum)
             return driver.run(keep_workers=executor is not None)
 

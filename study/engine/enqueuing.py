@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
+from search_spaces.portfolio import portfolio_of
+
 from ..spec.config import StudyConfig
 from .attributes import CONTINUED, CONTINUES, PRESET, RETRY_OF, VERDICT
 from .plan import StudyChanged, planned_fingerprint, planned_runs, run_attributes
@@ -14,16 +16,19 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
 
-def enqueue_missing(study: Study, config: StudyConfig, data_checksum: str, superseded: Collection[int]) -> None:
-    """Enqueue planned trials that the study lacks, and a retry for each `superseded` trial.
+def enqueue_missing(study: Study, config: StudyConfig, data_checksum: str, superseded: Collection[int]) -> list[str]:
+    """Enqueue planned trials that the study lacks, and a retry for each `superseded` trial; return the names of a
+    search's enqueued configs.
 
     Raises StudyChanged if an arm or seed of the study is no longer in the spec, or has other settings.
     """
     trials = study.get_trials(deepcopy=False)
     if config.kind == "search":
-        _enqueue_presets(study, config, trials)
+        names = _not_enqueued(config, {trial.user_attrs.get(PRESET) for trial in trials})
+        for name in names:
+            study.enqueue_trial(config.enqueued[name], user_attrs={PRESET: name})
         _enqueue_retries(study, trials, superseded)
-        return
+        return names
     counting = [trial.user_attrs for trial in trials if trial.number not in superseded]
     known = {(attrs["arm"], attrs["seed"]): attrs["cell"] for attrs in counting}
     planned = {pair: planned_fingerprint(config, *pair, data_checksum) for pair in planned_runs(config)}
@@ -31,13 +36,23 @@ def enqueue_missing(study: Study, config: StudyConfig, data_checksum: str, super
     for (arm, seed), fingerprint in planned.items():
         if (arm, seed) not in known:
             study.enqueue_trial({}, run_attributes(config, arm, seed, fingerprint))
+    return []
 
 
-def _enqueue_presets(study: Study, config: StudyConfig, trials: Sequence[FrozenTrial]) -> None:
-    there = {trial.user_attrs.get(PRESET) for trial in trials}
-    for name, params in config.enqueued.items():
-        if name not in there:
-            study.enqueue_trial(params, user_attrs={PRESET: name})
+def _not_enqueued(config: StudyConfig, there: Collection[str | None]) -> list[str]:
+    """Return the names of the enqueued configs that are not `there` (None: a sampled trial).
+
+    The portfolio comes before any sampled trial, or not at all: a search that an earlier version started goes on
+    without it.
+    """
+    missing = [name for name in config.enqueued if name not in there]
+    return [name for name in missing if None not in there or not portfolio_of(name)]
+
+
+def tried_first(names: Sequence[str]) -> tuple[str, ...]:
+    """Return a note on the configs that a search's start has enqueued; empty for none."""
+    out = "; [study] enqueue = [] leaves the portfolio out" if any(map(portfolio_of, names)) else ""
+    return (f"tried first: {', '.join(names)}{out}",) if names else ()
 
 
 def _enqueue_retries(study: Study, trials: Sequence[FrozenTrial], superseded: Collection[int]) -> None:

@@ -36,6 +36,8 @@ class TrialQueue:
     ) -> None:  # fmt: skip
         self._study, self._storage, self._config, self._checksum = study, storage, config, data_checksum
         self._superseded, self._ended_elsewhere, self._running = superseded, ended_elsewhere, running
+        self.enqueued: list[str] = []
+        """Names of the configs that this start enqueued, in a search."""
         self._waiting: deque[int] = deque()
         self._started = self._enqueued_elsewhere = 0
 
@@ -62,7 +64,7 @@ class TrialQueue:
 
     def fill(self) -> None:
         """Enqueue missing planned trials, and list all waiting ones. Raises StudyChanged."""
-        enqueue_missing(self._study, self._config, self._checksum, self._superseded)
+        self.enqueued += enqueue_missing(self._study, self._config, self._checksum, self._superseded)
         self.list_waiting()
 
     def list_waiting(self) -> None:

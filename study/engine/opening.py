@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..spec.config import StudyConfig
@@ -24,6 +25,8 @@ class Opened:
     limits: SpendingLimits
     troubles: list[str]
     """One line for each earlier run with a problem."""
+    enqueued: Sequence[str]
+    """Names of the configs that this start enqueued, in a search."""
     reused: int
     """Number of ended runs with results of an earlier training."""
 
@@ -50,4 +53,4 @@ def open_recorder(config: StudyConfig, home: Home, watch: HomeWatch, checksum: s
         tracking.start(trials.open_runs, trials.not_ours)
         recorder = Recorder(trials, tracking, Journal(home.journal / f"{config.study.name}.jsonl"), watch)
     limits = SpendingLimits(config.budget, config.execution, tracking.spent, tracking.earlier_seconds)
-    return Opened(recorder, limits, tracking.troubles, tracking.reused)
+    return Opened(recorder, limits, tracking.troubles, trials.enqueued, tracking.reused)

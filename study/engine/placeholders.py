@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from optuna.trial import TrialState, create_trial
 
+from search_spaces.portfolio import portfolio_of
+
 from ..spec.config import StudyConfig
 from .attributes import OURS, PLACEHOLDER, PRESET, RETRY_OF
 from .foreign_trials import is_ours
@@ -51,7 +53,9 @@ class Placeholders:
                 self._room = config.budget.trials - len(counting) - len(started)
             self._find_retries(ours, drawn)
             known = {one.user_attrs.get(PRESET) for one in there} | {trial.preset for trial in recorded.values()}
-            self._enqueued = deque(name for name in config.enqueued if name not in known)
+            missing = [name for name in config.enqueued if name not in known]
+            begun = any(map(portfolio_of, known))  # else an earlier version started it, without the portfolio
+            self._enqueued = deque(name for name in missing if begun or not portfolio_of(name))
         else:
             done = {(one["arm"], one["seed"]) for one in counting} | {trial.planned for trial in started}
             self._planned = deque(pair for pair in planned_runs(config) if pair not in done)

@@ -96,8 +96,8 @@ class StudyProgress:
     """Id of the MLflow experiment."""
     doing: str = ""
     """Activity before the first run starts, such as "Reading 848 pictures"."""
-    data_notes: tuple[str, ...] = ()
-    """Notes on the data; reported once, when the study starts."""
+    start_notes: tuple[str, ...] = ()
+    """Notes on the data and on what a search tries first; reported once, when the study starts."""
     messages: tuple[str, ...] = ()
     """The latest messages for the user (a failed run, a dead worker), oldest first."""
     notes: tuple[str, ...] = ()

@@ -78,6 +78,11 @@ class Trials:
         return notes_on(self._every_trial(), runs_enqueued=self._config.kind == "search")
 
     @property
+    def enqueued(self) -> list[str]:
+        """Names of the configs that this start enqueued, in a search."""
+        return self._queue.enqueued
+
+    @property
     def experiment_id(self) -> str:
         """The id of the study's experiment in MLflow; empty before the first start."""
         return str(self._study.user_attrs.get(EXPERIMENT, ""))

@@ -129,6 +129,8 @@ def _size(plan: StudyPlan) -> Table:
     table.add_row("measured", plan.pilot)
     if plan.kind == "search":
         table.add_row("", "configs sampled from the space; pruned trials take less time")
+        if plan.tried_first:
+            table.add_row("tried first", ", ".join(plan.tried_first))
         if plan.fitting_runs is not None and plan.budget_hours is not None:
             table.add_row(
                 "budget", f"{plan.fitting_runs // plan.seeds} trials fit into {duration(3600 * plan.budget_hours)}"

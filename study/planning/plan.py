@@ -98,6 +98,8 @@ class StudyPlan:
     proposals: tuple[Proposal, ...] = ()
     across: str = ""
     """The setting that the design is repeated across; empty for none."""
+    tried_first: tuple[str, ...] = ()
+    """Names of the configs that a search tries first."""
 
 
 def make_plan(
@@ -148,6 +150,7 @@ def make_plan(
         config.study.name, config.kind, len(config.arms), seeds, cells, trained, a_run,
         left / workers, workers, kept, how, family_plans(config.families, declared_tests(config), noise), noise,
         budget_hours, fitting, proposals, config.across.path if config.across else "",
+        (*config.enqueued,),
     )  # fmt: skip
 
 

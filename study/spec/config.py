@@ -42,8 +42,8 @@ class StudyConfig:
         base_tree: overrides that every config of the study starts from: preset, [trainer] and space.fix.
         base: the normalised config of `base_tree`; `dropped` are settings that had no effect in it.
         space, sampler, pruner: of a search; else None.
-        enqueued: of a search: name of a preset (or of what `study.warm_start` reads) -> Optuna parameters of a first
-            trial.
+        enqueued: of a search: name of a preset, of a config of the portfolio, or of what `study.warm_start` reads ->
+            Optuna parameters of a first trial.
         typed, size: of a search: what [trainer] says, and the size of its preset.
         arms: of an ablation: arm name -> (config, what was dropped); `families` are its comparisons.
         factorial, sweep: of an ablation of that design; else None.
@@ -148,6 +148,11 @@ class StudyConfig:
             " remove it"
         )
 
+    @property
+    def _nothing_enqueued(self) -> set[str]:
+        """The key of [study] that is frozen as absent, because `[]` adds nothing."""
+        return set() if self.study.enqueue else {"enqueue"}
+
     def frozen_part(self) -> Tree:
         """Return the part that may not change once the study has started, ready for JSON.
 
@@ -155,7 +160,7 @@ class StudyConfig:
         """
         return {
             "kind": self.kind,
-            "study": self.study.model_dump(mode="json", exclude_defaults=True),
+            "study": self.study.model_dump(mode="json", exclude_defaults=True, exclude=self._nothing_enqueued),
             "data": self.data.model_dump(mode="json"),
             "trainer": self.base.model_dump(mode="json", exclude={*self.method.machine}, exclude_defaults=True),
             "space": self.space.as_table() if self.space else None,

@@ -6,16 +6,15 @@ import tomllib
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from pydantic import ValidationError
 
 from reports.data.text_files import TextError, read_text
 from reports.statistics.tasks import mixed_tasks
 from search_spaces.space import SearchSpace
-from search_spaces.trials import FixedParams
 from trainers.data import ImageFolder
-from trainers.error_messages import explain, nearest, unknown
+from trainers.error_messages import explain, nearest
 from trainers.errors import InputError
 from trainers.find_method import also_from
 from trainers.overrides import Tree, flatten, merge, typed_among
@@ -24,6 +23,7 @@ from trainers.paths import moved_to
 from .ablation_arms import compiled_ablation
 from .config import SpecError, StudyConfig
 from .duplicate_settings import problems_of
+from .enqueued import with_enqueued
 from .method_section import read_method
 from .optuna_parts import WILCOXON, make_pruner, make_sampler
 from .renamed import renamed_settings, with_new_names
@@ -174,21 +174,19 @@ def _search(spec: SpecFile, trainer: Trainer, space: SearchSpace, common: Tree) 
     if "finalists" in spec.study.model_fields_set and not trainer.method.is_mamlpp:
         raise SpecError([f"study.finalists: {trainer.method.name} has no held-out validation tasks; leave it out"])
     base, dropped = trainer.method.normalise(base_tree)
-    presets = tuple(entry for entry in spec.study.enqueue if isinstance(entry, str))
-    enqueued, notes = _enqueue(presets, trainer, narrowed, base_tree)
-    notes += (mixed,) if (mixed := mixed_tasks(narrowed.dimensions)) else ()
+    notes: tuple[str, ...] = (mixed,) if (mixed := mixed_tasks(narrowed.dimensions)) else ()
     notes += _late_rungs(pruner, trainer.method.epochs(base))
     found = StudyConfig(
         **common, kind="search", base_tree=base_tree, base=base, dropped=dropped, space=narrowed, sampler=sampler,
-        pruner=pruner, enqueued=enqueued, notes=notes, typed=trainer.typed, size=trainer.size,
+        pruner=pruner, notes=notes, typed=trainer.typed, size=trainer.size,
     )  # fmt: skip
     if problems := _beyond_max_compute(found):
         raise SpecError(problems)
-    return found
+    return with_enqueued(found)
 
 
 def _beyond_max_compute(config: StudyConfig) -> list[str]:
-    """Return errors if 200 random configs all exceed `space.max_compute`, or an enqueued preset does."""
+    """Return an error if 200 random configs all exceed `space.max_compute`."""
     assert config.space is not None
     if config.space.max_compute is None:
         return []
@@ -198,8 +196,7 @@ def _beyond_max_compute(config: StudyConfig) -> list[str]:
             f"space.max_compute = {config.space.max_compute:g}: the cheapest of 200 random configs needs {least:.3g}"
             " times the base's compute; raise the limit, or widen the space towards cheaper configs"
         ]
-    tries = ((name, config.beyond_max_compute(params)) for name, params in config.enqueued.items())
-    return [f'study.enqueue "{name}": {message}' for name, message in tries if message]
+    return []
 
 
 def _default_pruner(spec: SpecFile) -> Named:
@@ -238,37 +235,3 @@ def _pruner_and_seeds(pruner: Named, seeds: int) -> list[str]:
             f"set it to 1, or {others}"
         ]
     return []
-
-
-def _enqueue(
-    names: tuple[str, ...], trainer: Trainer, space: SearchSpace, base_tree: Tree
-) -> tuple[dict[str, dict[str, Any]], tuple[str, ...]]:
-    """Return preset name -> Optuna parameters, and notes on presets that differ in settings that are not searched.
-
-    A preset gives the values of searched settings; all other settings are the base's.
-    """
-    enqueued: dict[str, dict[str, Any]] = {}
-    notes: list[str] = []
-    problems: list[str] = []
-    method = trainer.method
-    for name in names:
-        if name not in method.presets:
-            problems.append(f'study.enqueue "{name}": {unknown("preset", name, method.presets)}')
-            continue
-        wanted, _ = method.normalise(merge(method.preset(name, trainer.size), trainer.typed, space.fixed))
-        try:
-            enqueued[name] = space.params_of(wanted, base_tree)
-        except InputError as error:
-            problems += [
-                f'study.enqueue "{name}": {line}; set it in [trainer], widen the space, or leave the preset out'
-                for line in str(error).splitlines()
-            ]
-            continue
-        tried, _ = space.suggest(FixedParams(enqueued[name]), base_tree)
-        ours, theirs = method.settings(tried), method.settings(wanted)
-        differing = sorted(path for path in ours.keys() | theirs.keys() if ours.get(path) != theirs.get(path))
-        if differing:
-            notes.append(f'enqueued preset "{name}" keeps these settings of the base: {", ".join(differing)}')
-    if problems:
-        raise SpecError(problems)
-    return enqueued, tuple(notes)

@@ -70,9 +70,12 @@ class StudySection(Section):
             "lower bound of its one-sided 95 % t interval"
         ),
     )
-    enqueue: Annotated[tuple[str | FormerBest | KnownConfigs, ...], Field(strict=False)] = Field(
-        (),
-        description="search only: configs to try first: preset names, { study = NAME, best = COUNT }, { csv = FILE }",
+    enqueue: Annotated[tuple[str | FormerBest | KnownConfigs, ...], Field(strict=False)] | None = Field(
+        None,
+        description=(
+            'search only: configs to try first: preset names, "portfolio", { study = NAME, best = COUNT }, '
+            "{ csv = FILE }; [] for none; absent: the portfolio, if both learning rates are searched"
+        ),
     )
     finalists: int = Field(
         5, ge=0,

@@ -77,6 +77,13 @@ def looked() -> Case:
     return Case(parse_spec(text.replace(old, '[pruner]\nname = "short_look"\none_in = 3')), 9)
 
 
+def known() -> Case:
+    """A search by one worker that tries the portfolio first."""
+    text = search(trials=9, workers=1).spec_text
+    rate = '"inner.lr" = { low = 0.01, high = 1.0, log = true }\n'
+    return Case(parse_spec(text.replace('"inner.steps"', f'{rate}"inner.steps"')), 9)
+
+
 def arms(name: str = "arms", retries: int = 1000, workers: int = 2, extra: str = "") -> Case:
     """An ablation of the stand-in by two workers."""
     config = ablation(ARMS, seeds=2, name=name, retries=retries, workers=workers)

@@ -18,7 +18,7 @@ from study.workers.executors import LocalExecutor
 from study.workers.executors.local import WorkersError
 from tests.study_tests.drivers import EPOCH_SECONDS, STOPPED, ended, wait_for_new_epochs
 
-from .cases import Case, arms, calm, hunt, looked, new_home, real
+from .cases import Case, arms, calm, hunt, known, looked, new_home, real
 from .invariants import check_invariants, results
 
 A_STUDY = 5
@@ -80,6 +80,7 @@ def test_killed_workers_cost_nothing(
         (1, (hunt,)),
         pytest.param(25, (hunt, real), marks=pytest.mark.faults),
         pytest.param(10, (looked,), marks=pytest.mark.faults),
+        pytest.param(10, (known,), marks=pytest.mark.faults),
     ],
 )
 def test_a_killed_driver_started_again_at_once_ends_as_if_nothing_had_been(

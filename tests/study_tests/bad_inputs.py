@@ -611,7 +611,7 @@ high = 3
             'study.enqueue "mamlpp": inner.steps = 5 is outside 1 to 3; set it in [trainer], widen the space, or leave '
             "the preset out",
             'study.enqueue "mml": unknown preset; did you mean maml? (known: maml, fomaml, meta_sgd, mamlpp, '
-            "mamlpp_released)",
+            "mamlpp_released, portfolio)",
         ),
     ),
     "a search without an end": (

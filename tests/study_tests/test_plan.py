@@ -193,11 +193,12 @@ def test_a_report_of_another_metric_says_nothing_of_accuracies_noise(tmp_path: P
 
 
 def test_the_plan_of_a_search_counts_trials_and_what_fits(tmp_path: Path, data: ClassData) -> None:
-    text = HEAD + '[space."inner.lr"]\nlow = 0.01\nhigh = 0.5\nlog = true\n[budget]\ntrials = 10\n'
+    text = HEAD + '[space]\npreset = "rates"\n[budget]\ntrials = 10\n'
     plan = make_plan(parse_spec(text), Home(tmp_path), data, 2, None, budget_hours=1.0)
     assert (plan.cells, plan.trained, plan.families, plan.proposals) == (10, 0, (), ())
     assert plan.wall == pytest.approx(10 * plan.a_run / 2)
     assert plan.fitting_runs == int(3600 * 2 / plan.a_run)
+    assert plan.tried_first == tuple(f"portfolio {number}" for number in (1, 2, 3, 4))
 
 
 def test_the_plan_as_json_has_every_number(

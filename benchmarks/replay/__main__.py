@@ -6,6 +6,7 @@ import argparse
 import sys
 import warnings
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ import optuna
 
 from benchmarks.curves.problems import study_of
 
-from .methods import DEFAULT, RULES, SAMPLED, Method
+from .methods import DEFAULT, RULES, SAMPLED, WITHOUT, Method
 from .page import FIGURE, Outcome, figure, page
 from .portfolio import left_out, tables
 from .replaying import REPETITIONS, TRAININGS, replays
@@ -22,7 +23,7 @@ from .table import Curves
 
 SEARCHES = 60
 """Repetitions with TPE; each takes about a second."""
-SHOWN = [RULES[0].name, RULES[1].name, RULES[4].name]
+SHOWN = [RULES[at].name for at in (0, 1, 4, 10)]
 TEXTS = Path(__file__).parent
 
 
@@ -40,8 +41,13 @@ def outcome(problem: str, curves: Curves, portfolio: Sequence[int], repetitions:
         found = searches(config, surrogate, method.rule, limit, searched, **start)
         print(f"{problem}: {method.name}", flush=True)
         sampled.append((method.name, found))
-        default = found if method is DEFAULT else default
+        default = found if method is (DEFAULT if portfolio else WITHOUT) else default
     return Outcome(len(curves), rules, sampled, surrogate.errors, surrogate.explained, default)
+
+
+def _quiet() -> None:
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
 
 
 def _possible(methods: Sequence[Method], portfolio: Sequence[int]) -> list[Method]:
@@ -56,13 +62,13 @@ def main() -> int:
     parser.add_argument("--repetitions", type=int, default=REPETITIONS, help=f"of each rule ({REPETITIONS})")
     parser.add_argument("--searches", type=int, default=SEARCHES, help=f"by TPE; 0 for none ({SEARCHES})")
     chosen = parser.parse_args()
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
     curves = tables(chosen.curves)
-    found = {
-        problem: outcome(problem, one, left_out(curves, problem), chosen.repetitions, chosen.searches)
-        for problem, one in curves.items()
-    }
+    with ProcessPoolExecutor(initializer=_quiet) as pool:
+        waiting = {
+            problem: pool.submit(outcome, problem, one, left_out(curves, problem), chosen.repetitions, chosen.searches)
+            for problem, one in curves.items()
+        }
+        found = {problem: one.result() for problem, one in waiting.items()}
     texts = [(TEXTS / name).read_text(encoding="utf-8") for name in ("intro.txt", "conclusions.txt")]
     chosen.out.mkdir(parents=True, exist_ok=True)
     (chosen.out / "search.md").write_text(page(found, *texts), encoding="utf-8")

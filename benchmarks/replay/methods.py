@@ -20,7 +20,7 @@ class Method:
 RANDOM = Method("random configs, all to the end", to_the_end)
 RULES = (
     RANDOM,
-    Method("successive halving, epochs 1 and 3, better third (today's default)", halving()),
+    Method("successive halving, epochs 1 and 3, better third (the default pruner)", halving()),
     Method("the same, better ninth", halving(factor=9)),
     Method("short look of 1 epoch, better third goes on", promotion((1,), 3)),
     Method("short look of 1 epoch, better sixth (pruner short_look)", promotion((1,), 6)),
@@ -32,14 +32,15 @@ RULES = (
     Method("portfolio first, successive halving", halving(), portfolio=True),
     Method("portfolio first, short look of 1 epoch, better sixth", promotion((1,), 6), portfolio=True),
 )
-DEFAULT = Method("TPE, successive halving (today's default)", halving())
+DEFAULT = Method("TPE, portfolio first, successive halving (the default)", halving(), portfolio=True)
+WITHOUT = Method("TPE, successive halving", halving())
 SAMPLED = (
     Method("TPE, no pruning", to_the_end),
-    DEFAULT,
+    WITHOUT,
     Method("TPE, successive halving, begun with 4 quasi-random trials", halving(), start={"quasi_random": 4}),
     Method("TPE, short look of 1 epoch, better sixth", promotion((1,), 6)),
     Method("TPE, portfolio first, no pruning", to_the_end, portfolio=True),
-    Method("TPE, portfolio first, successive halving", halving(), portfolio=True),
+    DEFAULT,
     Method("TPE, portfolio first, short look of 1 epoch, better sixth", promotion((1,), 6), portfolio=True),
     Method("TPE, short look, begun with 4 quasi-random trials", promotion((1,), 6), start={"quasi_random": 4}),
 )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from reports.figures.style import BLUE, GREEN, ORANGE, canvas, style, to_svg
+from reports.figures.style import BLUE, GREEN, ORANGE, RED, canvas, style, to_svg
 
 from ..header import header
 from .replaying import GRID, SHARES, TRAININGS, Ratio, gain, means, of_few, ratios
@@ -31,7 +31,7 @@ class Outcome:
     errors: Sequence[float]
     explained: Sequence[float]
     default: Floats
-    """The replays of today's default."""
+    """The replays of the default."""
 
 
 def page(problems: Mapping[str, Outcome], text: str, earlier: str) -> str:
@@ -81,7 +81,7 @@ def _problem(name: str, outcome: Outcome) -> str:
             HEAD,
             *rows,
             "",
-            f"At the end, points above today's default, paired: {'; '.join(apart)}.",
+            f"At the end, points above the default, paired: {'; '.join(apart)}.",
         ]
     return "\n".join(lines)
 
@@ -116,7 +116,7 @@ def figure(problems: Mapping[str, Outcome], shown: Sequence[str]) -> str:
         drawing = canvas(3.1 * len(problems) + 0.5, 3.2)
         panels = drawing.subplots(1, len(problems), squeeze=False)[0]
         for axes, (name, outcome) in zip(panels, problems.items(), strict=True):
-            for colour, method in zip((BLUE, ORANGE, GREEN), shown, strict=False):
+            for colour, method in zip((BLUE, ORANGE, GREEN, RED), shown, strict=False):
                 moments = TRAININGS * np.arange(1, GRID + 1) / GRID
                 axes.plot(moments, 100 * means(outcome.rules[method]), color=colour, label=method.partition(" (")[0])
             axes.set(title=name, xlabel="Compute, whole trainings", ylabel="Incumbent on judging tasks, %")

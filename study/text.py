@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from itertools import takewhile
 from typing import Any
 
 from rich.console import Console
@@ -42,8 +43,11 @@ def short(value: Any) -> str:
 
 
 def short_label(label: str, kind: str) -> str:
-    """Return a trial's label without its settings, which are shown beside it; other labels unchanged."""
-    return label.partition(" ")[0] if kind == "search" else label
+    """Return a trial's label without its settings, which are shown beside it ("trial-001 portfolio 2"); other labels
+    unchanged.
+    """
+    words = takewhile(lambda word: "=" not in word and word != "..", label.split(" "))
+    return " ".join(words) if kind == "search" else label
 
 
 def searched_settings(searched: Sequence[str], params: Mapping[str, str]) -> dict[str, str]:

@@ -202,7 +202,8 @@ def print_search(search: Search, console: Console, shown: int = 5) -> None:
     best = complete[0]
     metric = search.measured
     value = f", validation {metric.words} {_validation(best, metric)}"
-    head = ("Best config: ", (f"trial {best.label}", "bold"), value)
+    preset = best.records[0].tags.get(names.TAG_PRESET)
+    head = ("Best config: ", (f"trial {best.label}{f' ({preset})' if preset else ''}", "bold"), value)
     console.print(Text.assemble(*head), soft_wrap=True)
     for name, value in searched_settings(search.searched, best.records[0].params).items():
         say(console, f"  {name} = {setting(value).text}")

@@ -9,7 +9,7 @@ from rich.console import Console
 from reports.text import duration, measured
 from study.display import PlainView, new_lines, open_view, progress_line, render
 from study.engine.progress import RunningRow, StudyProgress
-from study.text import BAD, COLOURS, GOOD, RUNS, WARNS, ended
+from study.text import BAD, COLOURS, GOOD, RUNS, WARNS, ended, short_label
 
 TRIAL_3 = RunningRow("trial 3", epoch=2, epochs=8, value=0.4, best=0.412, seconds=9.0)
 TRIAL_4 = RunningRow("trial 4", epoch=8, epochs=8, value=0.7, best=0.715, seconds=30.0)
@@ -46,6 +46,12 @@ def screen(progress: StudyProgress, width: int) -> list[str]:
 )
 def test_a_duration_is_read_without_arithmetic(seconds: float | None, text: str) -> None:
     assert duration(seconds) == text
+
+
+def test_a_trials_short_label_keeps_where_its_config_came_from() -> None:
+    assert short_label("trial-001 portfolio 2 S=3 lr=0.22 ..", "search") == "trial-001 portfolio 2"
+    assert short_label("trial-007 lr=0.1", "search") == "trial-007"
+    assert short_label("MAML + MSL / seed 3", "ablation") == "MAML + MSL / seed 3"
 
 
 def test_accuracies_are_shown_in_percent_with_two_digits() -> None:

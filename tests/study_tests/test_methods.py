@@ -195,6 +195,7 @@ def test_a_training_that_is_killed_goes_on_from_its_checkpoint(tmp_path: Path) -
         ("[space]", '[trainer]\npreset = "mamlpp"\n[space]', 'trainer.preset = "mamlpp": Slope has none; leave it out'),
         ("[space]", '[space]\npreset = "mamlpp"', 'space.preset = "mamlpp": Slope has no ready space; leave it out'),
         ("[space]", "[space]\nmax_compute = 2.0", "space.max_compute: Slope counts no operations; leave it out"),
+        ("seed = 1", 'enqueue = ["portfolio"]', 'study.enqueue "portfolio": it has configs of MAML++, not of Slope'),
         (METHOD, "nothing", "method.use = \"nothing\": no package here registers a method (mamlab.methods); or write"),
         (METHOD, "no_such_module:METHOD", "there is no module no_such_module in the folders of imports"),
         (METHOD, METHOD.replace("METHOD", "METHODS"), "has no METHODS: unknown name; did you mean METHOD?"),

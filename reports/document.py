@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from . import records as names
+from .compared import compared_sentence
 from .components import spelled_out
 from .figures.across import across_plot
 from .figures.audit import audit_plot
@@ -19,7 +20,7 @@ from .figures.mechanism import learned_rates, msl_weights
 from .figures.search import best_curve, history, importance_bars, trial_curves
 from .figures.slices import slice_plot
 from .figures.style import Figure
-from .headline import arm_sentences, compared_sentence
+from .headline import arm_sentences
 from .links import arm_views, is_address, link
 from .metric import ACCURACY, BEST_VALIDATION, TEST_ACCURACY, Metric
 from .records import ReportError, RunRecord, StudyInfo

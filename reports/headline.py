@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from .compared import MOST_NAMED, listed
 from .designs import Across
 from .metric import ACCURACY, Metric
 from .statistics.arms import Arm
@@ -12,41 +13,16 @@ from .statistics.effects import HELPS, HURTS, Effect, by_component, effects_of
 from .statistics.profiles import Profile, profiles
 from .statistics.summary import Ablation
 from .statistics.verdict import BETTER
-from .text import interval, many, value_text, with_interval, with_unit
-
-MOST_NAMED = 8
-"""Most arms that a sentence names; a sweep can have many more."""
-
-
-def compared_sentence(found: Ablation) -> str:
-    """Return what was compared: "MSL, DA and LSLR, each added to MAML and taken out of MAML++, with 8 seeds each."."""
-    effects = effects_of(found.comparisons, found.across)
-    parts = [one for one in effects if one.switched]
-    if not effects:
-        return ""
-    seeds = sorted({arm.estimate.n for arm in found.arms if arm.values})
-    with_seeds = f", with {seeds[0]}{f' to {seeds[-1]}' * (len(seeds) > 1)} seeds each" if seeds else ""
-    if not parts:
-        bases = list(dict.fromkeys(one.where for one in effects))
-        return f"{many(len(found.arms), 'arm')}, compared with {_listed(bases)}{with_seeds}."
-    ordered = sorted(parts, key=lambda one: one.turned)
-    how = dict.fromkeys(f"{'taken out of' if one.turned else 'added to'} {one.where}" for one in ordered)
-    names = list(dict.fromkeys(one.component for one in parts))
-    return f"{_listed(names)}, {'each ' * (len(names) > 1)}{_listed(list(how))}{with_seeds}."
-
-
-def _listed(names: Sequence[str]) -> str:
-    shown = [*names[:MOST_NAMED], *([f"{len(names) - MOST_NAMED} more"] if len(names) > MOST_NAMED else [])]
-    return " and ".join([*([", ".join(shown[:-1])] if shown[1:] else []), *shown[-1:]])
+from .text import interval, many, measured, value_text, with_unit
 
 
 def arm_sentences(found: Ablation) -> list[str]:
     """Return what was decided about each component or arm, the best mean, and the test; or what is missing for that."""
-    measured = [arm for arm in found.arms if arm.values]
-    if not measured:
+    complete = [arm for arm in found.arms if arm.values]
+    if not complete:
         what = "accuracy" if found.measured == ACCURACY and found.metric.is_share else found.metric.words
         return [f"No run is complete yet, so there is no {what} to report."]
-    return [*verdict_sentences(found), *_mean_sentences(measured, found.metric), *_how_sentences(found)]
+    return [*verdict_sentences(found), *_mean_sentences(complete, found.metric), *_how_sentences(found)]
 
 
 def verdict_sentences(found: Ablation) -> list[str]:
@@ -191,21 +167,22 @@ def _name(one: Effect, one_base: bool) -> str:
     return one.component if one.switched or one_base else f"{one.component} against {one.where}"
 
 
-def _mean_sentences(measured: Sequence[Arm], metric: Metric) -> Iterator[str]:
+def _mean_sentences(arms: Sequence[Arm], metric: Metric) -> Iterator[str]:
     """Yield the best mean among arms that lost no run, then better means of arms that lost runs."""
-    ranked = sorted(measured, key=lambda arm: -metric.sign * arm.estimate.mean)
-    same = tolerance(measured, metric)
+    ranked = sorted(arms, key=lambda arm: -metric.sign * arm.estimate.mean)
+    same = tolerance(arms, metric)
     whole = [arm for arm in ranked if arm.whole]
     if whole:
-        unit = {"%": ", in percent", "": ""}.get(metric.unit, f", in {metric.unit}")
-        yield (
-            f"The {metric.best_word} mean {metric.words} is that of {whole[0].name}:"
-            f" {with_interval(whole[0].estimate, metric=metric)}{unit}."
-        )
+        yield f"The {metric.best_word} mean {metric.words} is that of {whole[0].name}: {_mean(whole[0], metric)}."
     for arm in ranked:
         if not arm.whole and (not whole or metric.sign * (arm.estimate.mean - whole[0].estimate.mean) > same):
             better = f"{metric.better} when it finishes" if whole else "of those that finished"
-            yield f"{arm.name}: {better}, {with_interval(arm.estimate, metric=metric)}; {arm.lost}."
+            yield f"{arm.name}: {better}, {_mean(arm, metric)}; {arm.lost}."
+
+
+def _mean(arm: Arm, metric: Metric) -> str:
+    found = arm.estimate
+    return measured(found, metric) if found.n > 1 else f"{with_unit(found.mean, metric)} (n = 1, no interval)"
 
 
 def _how_sentences(found: Ablation) -> Iterator[str]:
@@ -228,12 +205,10 @@ def _how(judged: Sequence[Comparison], found: Ablation) -> str:
     changes = f" and {sum(c.decided for c in found.changes)} of {many(len(found.changes), 'change')}"
     sizes = {name: len(own) + sum(c.family == name for c in found.changes) for name, own in found.families.items()}
     joint = any(comparison.test.family_size > sizes[comparison.family] for comparison in judged)
-    sure = (
-        ""
-        if found.standing.remarks
-        else f"; the chance that any better or worse in {'the study' if joint else 'a table'} is false is at most 5 %"
-    )
+    alone = joint or len(sizes) == 1
+    where = " over all of them" if alone else f" in each family of comparisons ({listed([*sizes])})"
+    sure = f' The chance of any false "better" or "worse" is at most 5 %{where if sum(sizes.values()) > 1 else ""}.'
     return (
-        f"Decided: {decided} of {many(len(judged), 'comparison')}{changes * bool(found.changes)}{sure} (sign-flip tests"
-        f" paired by seed, step-down maxT{ranks})."
+        f"Decided: {decided} of {many(len(judged), 'comparison')}{changes * bool(found.changes)}, by sign-flip tests"
+        f" paired by seed (step-down maxT{ranks}).{'' if found.standing.remarks else sure}"
     )

@@ -69,6 +69,7 @@ ORDER = {
         "document",
         "links",
         "headline",
+        "compared",
         "components",
         "setting",
         "figures",

@@ -15,7 +15,22 @@ from ..statistics.summary import Ablation
 from ..text import without_bars
 from .curves import draw_band
 from .design import difference_axis
-from .style import BLUE, FAINT, GREEN, INK, ORANGE, RED, WIDTH, Figure, canvas, shorten, style
+from .style import (
+    BLUE,
+    FAINT,
+    GREEN,
+    INK,
+    ORANGE,
+    RED,
+    WIDTH,
+    Figure,
+    also_narrow,
+    canvas,
+    columns_of,
+    legend_above,
+    shorten,
+    style,
+)  # fmt: skip
 
 COLOURS = (BLUE, ORANGE, GREEN, RED, "#8a6bbf", "#b5506f", "#5b9aa0", FAINT)
 MARKS = ("o", "s", "D", "^", "v", "P", "X", "*")
@@ -23,7 +38,8 @@ LOG_FROM = 3.0
 """Values whose largest is so many times the smallest lie on a log scale."""
 
 
-def across_plot(found: Ablation) -> Figure | None:
+@also_narrow
+def across_plot(found: Ablation, width: float = WIDTH) -> Figure | None:
     """Draw each effect over the values of the setting, a panel for each arm that it was measured in; None for a design
     that is not repeated, or without a pair.
     """
@@ -34,16 +50,22 @@ def across_plot(found: Ablation) -> Figure | None:
     parts = sorted(dict.fromkeys(one.named.component for one in rows), key=lambda part: -_largest(part, rows))
     looks = {part: (COLOURS[i], MARKS[i]) for i, part in enumerate(parts[: len(COLOURS)])}
     with style():
-        drawing = canvas(WIDTH, 4.0)
-        panels = drawing.subplots(1, len(places), sharey=True, squeeze=False)[0]
+        columns = min(len(places), columns_of(width, 4, 2))
+        lines = -(-len(places) // columns)
+        drawing = canvas(width, 0.4 + 3.6 * lines)
+        grid = drawing.subplots(lines, columns, sharey=True, squeeze=False)
+        panels = grid.flat[: len(places)]
+        for axes in grid.flat[len(places) :]:
+            axes.set_visible(False)
         for axes, where in zip(panels, places, strict=True):
             own = [one for one in rows if one.named.where == where and one.named.component in looks]
             for shift, one in enumerate(own):
                 _line(axes, one, found, *looks[one.named.component], (shift - (len(own) - 1) / 2) * 0.012)
-            _axes(axes, found.across, f"in {shorten(where)}")
+            _axes(axes, found.across, f"in {shorten(where, columns_of(width, 34, 20))}")
             _margin(axes, own)
-        panels[0].set_ylabel(difference_axis(found.metric, "effect of having it").partition(": ")[2].capitalize())
-        _legend(drawing, looks)
+        for axes in grid[:, 0]:
+            axes.set_ylabel(difference_axis(found.metric, "effect of having it").partition(": ")[2].capitalize())
+        _legend(drawing, looks, width)
         caption = _caption(found, len(parts) - len(looks), rows)
         return Figure("across", f"Each effect against {found.across.path}", caption, drawing)
 
@@ -101,12 +123,9 @@ def _margin(axes: Axes, own: Sequence[Profile]) -> None:
         axes.axhspan(-margin, margin, color=FAINT, alpha=0.18, linewidth=0)
 
 
-def _legend(drawing: Canvas, looks: dict[str, tuple[str, str]]) -> None:
-
-    lines = [
-        Line2D([], [], color=colour, marker=mark, label=shorten(part, 24)) for part, (colour, mark) in looks.items()
-    ]
-    drawing.legend(handles=lines, loc="outside upper left", ncols=min(6, len(lines)))
+def _legend(drawing: Canvas, looks: dict[str, tuple[str, str]], width: float) -> None:
+    lines = {shorten(part, 24): Line2D([], [], color=colour, marker=mark) for part, (colour, mark) in looks.items()}
+    legend_above(drawing, width, lines)
 
 
 def _caption(found: Ablation, left: int, rows: Sequence[Profile]) -> str:

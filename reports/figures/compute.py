@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Canvas
+from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
 
 from .. import records as names
@@ -13,7 +15,7 @@ from ..statistics.summary import Ablation, Search, mean_metric
 from ..statistics.trial import Trial
 from ..tables.compute import TITLE, compute_of, pareto_front, with_compute
 from ..text import many, without_bars
-from .style import BLUE, GREEN, ORANGE, Figure, canvas, shorten, style
+from .style import BLUE, GREEN, NARROW, ORANGE, WIDTH, Figure, also_narrow, canvas, legend_above, shorten, style
 
 TWO_SIDED = 1.96
 """Standard errors to either side of a mean that a 95 % interval has."""
@@ -23,7 +25,8 @@ LOG_FROM = 4.0
 """Ratio of largest to smallest compute from which the axis is logarithmic."""
 
 
-def cost_plot(search: Search) -> Figure | None:
+@also_narrow
+def cost_plot(search: Search, width: float = WIDTH) -> Figure | None:
     """Draw what trials reached against their compute, the front as a line with its noise, zoomed to where it is; None
     below three complete trials.
     """
@@ -32,7 +35,7 @@ def cost_plot(search: Search) -> Figure | None:
         return None
     front, scale = pareto_front(search), search.measured.scale
     with style():
-        drawing = canvas(9.2, 3.4)
+        drawing = canvas(width, 3.4)
         axes = drawing.add_subplot()
         axes.plot(*_points(complete, scale), linestyle="", marker="o", color=BLUE, label=f"complete ({len(complete)})")
         if pruned:
@@ -51,7 +54,7 @@ def cost_plot(search: Search) -> Figure | None:
         axes.set(xlabel="Compute, as a multiple of the base config's", ylabel=search.measured.validation_label)
         axes.margins(y=0.12)
         hidden = _zoom(axes, front, [*complete, *pruned], scale, [scale * half for half in noise.values()])
-        drawing.legend(loc="outside upper left", ncols=3)
+        legend_above(drawing, width)
         left = f" Left out, far from the front: {many(hidden, 'trial')}." if hidden else ""
         caption = (
             f"Each dot is a trial (n = {len(complete)} complete); the line (Pareto front) joins those that no other"
@@ -98,16 +101,17 @@ def _zoom(axes: Axes, front: Sequence[Trial], trials: Sequence[Trial], scale: fl
     return len(trials) - len(seen)
 
 
-def arm_costs(found: Ablation) -> Figure | None:
+@also_narrow
+def arm_costs(found: Ablation, width: float = WIDTH) -> Figure | None:
     """Draw each arm's mean against its compute; None where compute is unknown or the same everywhere."""
     known = [(arm, compute) for arm in found.arms if arm.values and (compute := mean_metric(arm.used, names.COMPUTE))]
     if len({round(compute, 6) for _, compute in known}) < 2:
         return None
     bases, scale = {comparison.base for comparison in found.comparisons}, found.metric.scale
     with style():
-        drawing = canvas(9.2, 3.6)
+        drawing = canvas(width, 3.6 if width > NARROW else 3.0 + 0.17 * len(known))
         axes = drawing.add_subplot()
-        for arm, compute in known:
+        for arm, compute in sorted(known, key=lambda one: one[0].name in bases):
             e, colour = arm.estimate, ORANGE if arm.name in bases else BLUE
             if e.ends:
                 axes.plot([compute] * 2, [scale * end for end in e.ends], color=colour, linewidth=1.4, alpha=0.6)
@@ -115,7 +119,8 @@ def arm_costs(found: Ablation) -> Figure | None:
         axes.set(xlabel="Compute, as a multiple of the base config's", ylabel=found.metric.label)
         axes.margins(x=0.16, y=0.12)
         _scale(axes, [compute for _, compute in known])
-        _label(axes, [(shorten(arm.name, 28), compute, scale * arm.estimate.mean) for arm, compute in known])
+        dots = [(arm.name, at, scale * arm.estimate.mean) for arm, at in known]
+        _label(axes, dots) if width > NARROW else _number_dots(drawing, axes, dots)
         caption = (
             "Each dot is an arm: its mean with the 95 % interval (Student t over seeds). Orange: base arms."
             " Compute: counted operations of a training and its validation."
@@ -126,6 +131,7 @@ def arm_costs(found: Ablation) -> Figure | None:
 
 def _label(axes: Axes, dots: Sequence[tuple[str, float, float]]) -> None:
     """Label each dot on its right; labels that would overlap move up."""
+    dots = [(shorten(name), compute, value) for name, compute, value in dots]
     axes.autoscale_view()  # fixes the limits that page positions depend on
     shown = axes.transData.transform([dot[1:] for dot in dots]) * 72 / axes.figure.dpi
     placed: list[tuple[float, float, float]] = []
@@ -136,6 +142,13 @@ def _label(axes: Axes, dots: Sequence[tuple[str, float, float]]) -> None:
                 low = top
         placed.append((x, x + width, low + LINE))
         axes.annotate(name, (compute, value), (5, low - y), textcoords="offset points", fontsize=7.5)
+
+
+def _number_dots(drawing: Canvas, axes: Axes, dots: Sequence[tuple[str, float, float]]) -> None:
+    """Label dots by numbers, where names have no room; the legend has the names."""
+    _label(axes, [(str(place), compute, value) for place, (_, compute, value) in enumerate(dots, 1)])
+    keys = {f"{place}  {shorten(name)}": Line2D([], [], linestyle="") for place, (name, *_) in enumerate(dots, 1)}
+    legend_above(drawing, NARROW, keys, handlelength=0, handletextpad=0)
 
 
 def _scale(axes: Axes, compute: Sequence[float]) -> None:

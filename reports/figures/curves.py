@@ -12,11 +12,26 @@ from matplotlib.ticker import MaxNLocator
 from .. import records as names
 from ..metric import Metric
 from ..statistics.arms import Arm
-from ..statistics.comparison import Comparison
 from ..statistics.estimate import Estimate, band
 from ..statistics.summary import Ablation
 from ..text import without_bars
-from .style import BLUE, FAINT, GREEN, INK, ORANGE, RED, WIDTH, Figure, canvas, shorten, style
+from .style import (
+    BLUE,
+    FAINT,
+    GREEN,
+    INK,
+    ORANGE,
+    RED,
+    WIDTH,
+    Figure,
+    also_narrow,
+    canvas,
+    columns_of,
+    legend_above,
+    shorten,
+    style,
+    wrapped,
+)  # fmt: skip
 
 LOSS = Metric(names.VAL_LOSS, better="lower", title="Validation loss")
 
@@ -25,9 +40,12 @@ PANELS_A_ROW = 4
 MOST_PANELS = 12
 """Most arms with a panel; the caption says how many there are."""
 COLOURS = (ORANGE, BLUE, GREEN, RED, FAINT)
+LETTER = 5.9
+"""Width of a letter of a panel's title, in points."""
 
 
-def main_curves(ablation: Ablation) -> Figure | None:
+@also_narrow
+def main_curves(ablation: Ablation, width: float = WIDTH) -> Figure | None:
     """Draw the base arms' values on validation data by epoch in one picture: MAML against MAML++; None without two of
     them.
     """
@@ -37,7 +55,7 @@ def main_curves(ablation: Ablation) -> Figure | None:
     if len(arms) < 2:
         return None
     with style():
-        drawing, shown = canvas(WIDTH, 3.4), list[Estimate]()
+        drawing, shown = canvas(width, 3.4), list[Estimate]()
         axes = drawing.add_subplot()
         for arm, colour in zip(arms, COLOURS, strict=False):
             curves = _curves(arm, metric.validation)
@@ -50,7 +68,7 @@ def main_curves(ablation: Ablation) -> Figure | None:
             band_line(axes, [step for step, _ in points], [e for _, e in points], colour, label, "-", metric.scale)
         axes.set(xlabel="Epoch", ylabel=metric.validation_label)
         axes.xaxis.set_major_locator(MaxNLocator(12, integer=True))
-        drawing.legend(loc="outside upper left", ncols=3)
+        legend_above(drawing, width)
         caption = (
             "Thick: mean over the complete seeds; band: 95 % interval at each epoch (Student t over seeds,"
             f"{' accuracies on the logit scale,' if metric.is_share else ''} none for n = 1). Thin: single seeds."
@@ -89,7 +107,8 @@ def draw_band(
         axes.fill_between(places, low, high, color=colour, alpha=alpha, linewidth=0)
 
 
-def arm_curves(ablation: Ablation, name: str) -> Figure | None:
+@also_narrow
+def arm_curves(ablation: Ablation, name: str, width: float = WIDTH) -> Figure | None:
     """Draw the mean of a validation metric by epoch with its band, a panel per arm; None if no arm has a curve."""
     curves = {arm.name: _curves(arm, name) for arm in ablation.arms}
     every = [arm for arm in ablation.arms if curves[arm.name]]
@@ -98,13 +117,20 @@ def arm_curves(ablation: Ablation, name: str) -> Figure | None:
         return None
     metric = LOSS if name == names.VAL_LOSS else ablation.measured
     title = metric.heading if metric is LOSS else metric.validation_label
-    columns = min(PANELS_A_ROW, len(arms))
+    columns = min(columns_of(width, PANELS_A_ROW, 2), len(arms))
     rows = math.ceil(len(arms) / columns)
+    letters = int(72 * (min(width, 0.5 + 3.1 * columns) - 0.7) / columns / LETTER)
+    titles = {arm.name: wrapped(arm.name, letters, 2) for arm in arms}
+    height = 1.95 + 0.15 * max(title.count("\n") for title in titles.values())
     with style():
-        drawing = canvas(WIDTH if columns > 2 else 3.6 * columns, 0.5 + 1.95 * rows)
+        drawing = canvas(min(width, 0.5 + 3.1 * columns), 0.5 + height * rows)
         grid = drawing.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
-        panels = zip(grid.flat, arms, strict=False)
-        drawn = [_arm_panel(panel, arm, curves, ablation.against(arm.name), metric) for panel, arm in panels]
+        drawn = []
+        for panel, arm in zip(grid.flat, arms, strict=False):
+            base = next((c.base for c in ablation.against(arm.name)), None)
+            drawn.append(_arm_panel(panel, arm, curves, base, metric))
+            dashed = base and shorten(_unlike(base, arm.name), letters - 8)
+            _title(panel, titles[arm.name], len(curves[arm.name]), dashed)
         _arm_axes(grid, len(arms), columns)
         drawing.supylabel(title, fontsize=9.5, color=INK)
         drawing.supxlabel("Epoch", fontsize=9.5, color=INK)
@@ -119,12 +145,10 @@ def arm_curves(ablation: Ablation, name: str) -> Figure | None:
 
 
 def _arm_panel(
-    panel: Axes, arm: Arm, curves: Mapping[str, list[dict[int, float]]], comparisons: Sequence[Comparison],
-    metric: Metric,
-) -> Sequence[Estimate]:  # fmt: skip
+    panel: Axes, arm: Arm, curves: Mapping[str, list[dict[int, float]]], base: str | None, metric: Metric
+) -> Sequence[Estimate]:
     """Draw an arm, and return its means."""
     scale = metric.scale
-    base = comparisons[0].base if comparisons else None
     if base and curves[base]:
         mean = band(curves[base], accuracies=metric.is_share)
         panel.plot(
@@ -134,10 +158,21 @@ def _arm_panel(
     steps, means = [step for step, _ in points], [found for _, found in points]
     panel.plot(steps, [scale * found.mean for found in means], color=BLUE)
     draw_band(panel, steps, means, BLUE, scale, 0.22)
-    note = f"n = {len(curves[arm.name])}" + (f", dashed: {shorten(base, 22)}" if base else "")
-    panel.set_title(f"{shorten(arm.name, 26)}\n", fontsize=9)
-    panel.annotate(note, (0, 1), (0, 3), xycoords="axes fraction", textcoords="offset points", fontsize=8)
     return means
+
+
+def _unlike(base: str, arm: str) -> str:
+    """Return the base's name, without the bracket that both names end in."""
+    name, _, end = base.rpartition(" (")
+    return name if name and arm.endswith(f" ({end}") else base
+
+
+def _title(panel: Axes, title: str, n: int, base: str | None) -> None:
+    """Write a panel's title and below it n; both may reach beyond the panel, as far as there is room."""
+    panel.set_title(f"{title}\n", fontsize=9)
+    note = f"n = {n}" + (f", dashed: {base}" if base else "")
+    place = panel.annotate(note, (0, 1), (0, 3), xycoords="axes fraction", textcoords="offset points", fontsize=8)
+    place.set_in_layout(False)
 
 
 def _arm_axes(grid: Any, count: int, columns: int) -> None:

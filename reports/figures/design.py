@@ -15,7 +15,22 @@ from ..statistics.summary import Ablation
 from ..statistics.sweep import SweepCurve
 from ..text import interval, value_text, without_bars
 from .curves import band_line
-from .style import BLUE, FAINT, GREEN, INK, ORANGE, RED, WIDTH, Figure, canvas, shorten, style
+from .rows import Rows
+from .style import (
+    BLUE,
+    FAINT,
+    GREEN,
+    INK,
+    ORANGE,
+    RED,
+    WIDTH,
+    Figure,
+    also_narrow,
+    axis_label,
+    canvas,
+    legend_above,
+    style,
+)  # fmt: skip
 
 COLOURS = (BLUE, ORANGE, GREEN, RED, INK)
 """Of a sweep at several values of another setting."""
@@ -23,20 +38,23 @@ MOST_COMPARISONS = 40
 """Most comparisons in a figure; the caption says how many there are."""
 
 
-def forest_plot(ablation: Ablation) -> Figure | None:
+@also_narrow
+def forest_plot(ablation: Ablation, width: float = WIDTH) -> Figure | None:
     """Draw each comparison's mean paired difference with its interval and its seeds; None without any pair."""
     every = [comparison for arm in ablation.arms for comparison in ablation.against(arm.name)]
     comparisons = every[:MOST_COMPARISONS]
     if not any(comparison.differences for comparison in comparisons):
         return None
     rows = _forest_rows(comparisons)
+    named = Rows([row if isinstance(row, str) else row.arm for row in rows], width)
     with style():
-        drawing = canvas(WIDTH, 0.9 + 0.31 * len(rows))
+        drawing = named.canvas(0.9, 0.31)
         axes = drawing.add_subplot()
         for y, row in enumerate(rows):
             if isinstance(row, Comparison):
-                _forest_row(axes, y, row, ablation.metric)
-        _forest_axes(axes, rows, ablation.metric)
+                _forest_row(axes, y, row, ablation.metric, named)
+        named.write(axes, bold=[y for y, row in enumerate(rows) if isinstance(row, str)])
+        _forest_axes(axes, ablation.metric, width)
         caption = (
             f"Mean paired difference to the base arm with its {ablation.standing.confidence} % interval (Student t"
             " over seeds); small dots are single seeds. Filled: the interval excludes 0. Hollow diamond: one"
@@ -60,7 +78,7 @@ def _forest_rows(comparisons: Sequence[Comparison]) -> list[Comparison | str]:
     return rows
 
 
-def _forest_row(axes: Axes, y: int, row: Comparison, metric: Metric) -> None:
+def _forest_row(axes: Axes, y: float, row: Comparison, metric: Metric, named: Rows) -> None:
     found = row.estimate
     text = (
         "no pair"
@@ -68,9 +86,10 @@ def _forest_row(axes: Axes, y: int, row: Comparison, metric: Metric) -> None:
         else f"{value_text(found.mean, True, metric)}  {interval(found, True, metric)}"
         + (f"  n = {found.n}" if found.n > 1 else "")
     ) + (" (finished)" if row.survivors else "")
-    axes.annotate(text, (1.015, y), xycoords=("axes fraction", "data"), va="center", fontsize=8.5)
+    named.value(axes, y, text)
     if not found.n:
         return
+    y += named.shift
     colour, scale = _colour(found, metric), metric.scale
     seeds = [scale * value for value in row.differences.values()]
     axes.plot(seeds, [y + 0.24] * len(seeds), "o", color=FAINT, markersize=2.6, alpha=0.9)
@@ -81,16 +100,12 @@ def _forest_row(axes: Axes, y: int, row: Comparison, metric: Metric) -> None:
     axes.plot(scale * found.mean, y, marker, color=colour, markerfacecolor=filled, markersize=6.5, markeredgewidth=1.6)
 
 
-def _forest_axes(axes: Axes, rows: Sequence[Comparison | str], metric: Metric) -> None:
+def _forest_axes(axes: Axes, metric: Metric, width: float) -> None:
     axes.axvline(0, color=INK, linewidth=1, alpha=0.7)
-    axes.set_yticks(range(len(rows)), [shorten(row if isinstance(row, str) else row.arm) for row in rows])
-    for row, label in zip(rows, axes.get_yticklabels(), strict=True):
-        label.set_fontweight("bold" if isinstance(row, str) else "normal")
-    axes.set_ylim(len(rows) - 0.4, -0.6)
     axes.grid(False, axis="y")
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
-    axes.set_xlabel(difference_axis(metric, "difference"))
+    axes.set_xlabel(axis_label(difference_axis(metric, "difference"), width))
 
 
 def difference_axis(metric: Metric, what: str) -> str:
@@ -105,7 +120,8 @@ def _colour(found: Estimate, metric: Metric) -> str:
     return (BLUE if metric.sign * found.mean > 0 else RED) if found.excludes_zero else FAINT
 
 
-def effects_plot(found: FactorialEffects, metric: Metric) -> Figure | None:
+@also_narrow
+def effects_plot(found: FactorialEffects, metric: Metric, width: float = WIDTH) -> Figure | None:
     """Draw main effects and interactions with their intervals; None without any."""
     if not found.effects:
         return None
@@ -115,12 +131,12 @@ def effects_plot(found: FactorialEffects, metric: Metric) -> Figure | None:
         f"n = {found.effects[0].estimate.n} seeds. Filled: the interval excludes 0."
     )
     title = difference_axis(metric, "effect")
-    return _dots(
-        "effects", "Main effects and interactions", caption, labels, [e.estimate for e in found.effects], title, metric
-    )
+    values = [effect.estimate for effect in found.effects]
+    return _dots("effects", "Main effects and interactions", caption, Rows(labels, width), values, title, metric)
 
 
-def shapley_bars(found: FactorialEffects, metric: Metric) -> Figure | None:
+@also_narrow
+def shapley_bars(found: FactorialEffects, metric: Metric, width: float = WIDTH) -> Figure | None:
     """Draw each component's share of the total gain; None without a seed that has every arm."""
     if not found.gain.n:
         return None
@@ -128,35 +144,34 @@ def shapley_bars(found: FactorialEffects, metric: Metric) -> Figure | None:
         "Shapley values with 95 % intervals (Student t over seeds); they sum to the whole gain. "
         f"n = {found.gain.n} seeds with every arm."
     )
-    values, labels = list(found.shapley.values()), list(found.shapley)
+    values, rows = list(found.shapley.values()), Rows(list(found.shapley), width)
     title = difference_axis(metric, "part of the gain")
-    return _dots("shapley", "Split of the whole gain", caption, labels, values, title, metric, bars=True)
+    return _dots("shapley", "Split of the whole gain", caption, rows, values, title, metric, bars=True)
 
 
 def _dots(
     name: str,
     title: str,
     caption: str,
-    labels: Sequence[str],
+    rows: Rows,
     values: Sequence[Estimate],
     axis: str,
     metric: Metric,
     bars: bool = False,
 ) -> Figure:
     with style():
-        drawing = canvas(WIDTH, 0.9 + 0.31 * len(labels))
+        drawing = rows.canvas(0.9, 0.31)
         axes = drawing.add_subplot()
         axes.axvline(0, color=INK, linewidth=1, alpha=0.7)
         for y, found in enumerate(values):
-            _dot(axes, y, found, metric, bars)
-        axes.set_yticks(range(len(labels)), [shorten(label) for label in labels])
-        axes.set_ylim(len(labels) - 0.4, -0.6)
+            _dot(axes, y + rows.shift, found, metric, bars)
+        rows.write(axes)
         axes.grid(False, axis="y")
-        axes.set_xlabel(axis)
+        axes.set_xlabel(axis_label(axis, rows.width))
         return Figure(name, title, caption + without_bars(values), drawing)
 
 
-def _dot(axes: Axes, y: int, found: Estimate, metric: Metric, bars: bool) -> None:
+def _dot(axes: Axes, y: float, found: Estimate, metric: Metric, bars: bool) -> None:
     colour, scale = _colour(found, metric), metric.scale
     if bars:
         axes.barh(y, scale * found.mean, 0.6, color=colour, alpha=0.35)
@@ -166,7 +181,8 @@ def _dot(axes: Axes, y: int, found: Estimate, metric: Metric, bars: bool) -> Non
     axes.plot(scale * found.mean, y, "o", color=colour, markerfacecolor=filled, markersize=6.5, markeredgewidth=1.6)
 
 
-def sweep_plot(curves: Mapping[str, SweepCurve], metric: Metric) -> Figure | None:
+@also_narrow
+def sweep_plot(curves: Mapping[str, SweepCurve], metric: Metric, width: float = WIDTH) -> Figure | None:
     """Draw the metric over the swept setting with its band, a line for each value of a setting at which the sweep is
     repeated; None without a complete run.
     """
@@ -178,7 +194,7 @@ def sweep_plot(curves: Mapping[str, SweepCurve], metric: Metric) -> Figure | Non
     at = {value: float(value) if numeric else float(i) for i, value in enumerate(values)}
     path = next(iter(curves.values())).path
     with style():
-        drawing = canvas(WIDTH, 3.3)
+        drawing = canvas(width, 3.3)
         axes = drawing.add_subplot()
         for (where, curve), colour in zip(curves.items(), cycle(COLOURS), strict=False):
             own = [point for point in curve.points if point.estimate.n]
@@ -187,7 +203,7 @@ def sweep_plot(curves: Mapping[str, SweepCurve], metric: Metric) -> Figure | Non
         axes.set_xticks(list(at.values()), [f"{v:g}" if isinstance(v, float) else str(v) for v in values])
         axes.set(xlabel=path, ylabel=metric.label)
         if len(curves) > 1:
-            drawing.legend(loc="outside upper left", ncols=3)
+            legend_above(drawing, width)
         seeds = sorted({p.estimate.n for p in points})
         caption = (
             f"Mean over seeds (n = {' or '.join(map(str, seeds))}); band: 95 % interval at each value (Student t over"

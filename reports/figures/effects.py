@@ -11,13 +11,15 @@ from ..statistics.summary import Ablation
 from ..statistics.verdict import BETTER, WORSE
 from ..text import value_text, without_bars
 from .design import difference_axis
-from .style import BLUE, FAINT, INK, RED, WIDTH, Figure, canvas, shorten, style
+from .rows import TEXT, Rows
+from .style import BLUE, FAINT, INK, RED, WIDTH, Figure, also_narrow, axis_label, legend_columns, shorten, style
 
 MARKS = ("o", "s", "D", "^")
 MOST_ROWS = 24
 
 
-def component_plot(found: Ablation) -> Figure | None:
+@also_narrow
+def component_plot(found: Ablation, width: float = WIDTH) -> Figure | None:
     """Draw the effect of having each component, in each method; None without a pair."""
     effects = [one for one in effects_of(found.comparisons) if one.estimate.n]
     if not effects:
@@ -26,18 +28,26 @@ def component_plot(found: Ablation) -> Figure | None:
     shown = dict(list(rows.items())[:MOST_ROWS])
     places = list(dict.fromkeys(one.where for own in shown.values() for one in own))
     drawn = [one for own in shown.values() for one in own]
+    named = Rows([_row_name(own[0], drawn) for own in shown.values()], width)
     with style():
-        drawing = canvas(WIDTH, 1.5 + 0.42 * len(shown))
+        drawing = named.canvas(1.5, 0.42)
         axes = drawing.add_subplot()
         for y, own in enumerate(shown.values()):
             for place, one in enumerate(own):
-                shift = 0.15 * (2 * place - len(own) + 1)
+                shift = named.shift + 0.15 * (2 * place - len(own) + 1)
                 _mark(axes, y + shift, one, MARKS[places.index(one.where) % len(MARKS)], found)
-        _legend(axes, places)
-        _axes(axes, list(shown), found)
+        _legend(axes, places, width)
+        named.write(axes)
+        _axes(axes, found, width)
         _margin(axes, drawn, found)
         caption = _caption(drawn, len(rows) - len(shown), places, found)
         return Figure("components", "The effect of each part", caption, drawing)
+
+
+def _row_name(one: Effect, drawn: Sequence[Effect]) -> str:
+    """Return the component; a method among components is named with the method that it is compared to."""
+    among = not one.switched and any(other.switched for other in drawn)
+    return f"{one.component} against {one.where}" if among else one.component
 
 
 def _mark(axes: Axes, y: float, one: Effect, marker: str, found: Ablation) -> None:
@@ -49,24 +59,22 @@ def _mark(axes: Axes, y: float, one: Effect, marker: str, found: Ablation) -> No
     mark = {"markersize": 7.0, "markeredgewidth": 1.6}
     axes.plot(scale * estimate.mean, y, marker, color=colour, markerfacecolor=filled, **mark)  # type: ignore[arg-type]
     text = f"{value_text(estimate.mean, True, found.metric)}  {one.word}"
-    axes.annotate(text, (1.015, y), xycoords=("axes fraction", "data"), va="center", fontsize=8.5)
+    axes.annotate(text, (1.015, y), xycoords=("axes fraction", "data"), va="center", fontsize=TEXT)
 
 
-def _legend(axes: Axes, places: Sequence[str]) -> None:
-    for place, where in enumerate(places):
-        label = f"in {shorten(where)}" if len(places) > 1 else f"against {shorten(where)}"
+def _legend(axes: Axes, places: Sequence[str], width: float) -> None:
+    labels = [f"in {shorten(where)}" if len(places) > 1 else f"against {shorten(where)}" for where in places]
+    for place, label in enumerate(labels):
         axes.plot([], [], MARKS[place % len(MARKS)], color=INK, markerfacecolor="none", linestyle="", label=label)
-    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=min(4, len(places)), borderaxespad=0.2)
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=legend_columns(labels, width), borderaxespad=0.2)
 
 
-def _axes(axes: Axes, labels: Sequence[str], found: Ablation) -> None:
+def _axes(axes: Axes, found: Ablation, width: float) -> None:
     axes.axvline(0, color=INK, linewidth=1, alpha=0.7)
-    axes.set_yticks(range(len(labels)), [shorten(label) for label in labels])
-    axes.set_ylim(len(labels) - 0.4, -0.6)
     axes.grid(False, axis="y")
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
-    axes.set_xlabel(difference_axis(found.metric, "effect of having it"))
+    axes.set_xlabel(axis_label(difference_axis(found.metric, "effect of having it"), width))
 
 
 def _margin(axes: Axes, drawn: Sequence[Effect], found: Ablation) -> None:

@@ -14,13 +14,14 @@ from matplotlib.ticker import MaxNLocator
 from .. import records as names
 from ..records import RunRecord
 from ..statistics.summary import Ablation
-from .style import ORANGE, WIDTH, Figure, canvas, shorten, style
+from .style import NARROW, ORANGE, WIDTH, Figure, also_narrow, canvas, columns_of, legend_above, shorten, style, wrapped
 
 MOST_RATES = 6
 """Most arms whose learned rates are drawn."""
 
 
-def learned_rates(ablation: Ablation) -> Figure | None:
+@also_narrow
+def learned_rates(ablation: Ablation, width: float = WIDTH) -> Figure | None:
     """Draw the inner learning rates by layer and step of the arms that learned them, as heat maps; None without any."""
     tables = {arm.name: found for arm in ablation.arms if (found := _rates(arm.used))}
     tables = {name: found for name, found in tables.items() if np.ptp(found[1]) > 1e-9}
@@ -29,17 +30,18 @@ def learned_rates(ablation: Ablation) -> Figure | None:
     shown = dict(list(tables.items())[:MOST_RATES])
     bound = max(float(np.abs(values).max()) for _, values, _ in shown.values())
     rows = max(len(weights) for weights, *_ in shown.values())
-    columns = min(3, len(shown))
+    columns = min(columns_of(width, 3, 1), len(shown))
     lines = -(-len(shown) // columns)
     with style():
-        drawing = canvas(min(WIDTH, 3.2 * columns + 1.6), lines * (0.9 + 0.24 * rows))
+        drawing = canvas(min(width, 3.2 * columns + 1.6), lines * (0.9 + 0.24 * rows))
         grid = drawing.subplots(lines, columns, squeeze=False)
         image: Any = None
         for panel, (name, (weights, values, n)) in zip(grid.flat, shown.items(), strict=False):
-            image = _heat_map(panel, weights, values, bound, f"{shorten(name, 26)} (n = {n})")
+            image = _heat_map(panel, weights, values, bound, wrapped(f"{name} (n = {n})", columns_of(width, 30, 44), 2))
         for panel in grid.flat[len(shown) :]:
             panel.set_visible(False)
-        drawing.colorbar(image, ax=grid, label="inner rate", shrink=0.8)
+        side = {"location": "bottom", "aspect": 30} if width <= NARROW else {"shrink": 0.8}
+        drawing.colorbar(image, ax=grid, label="inner rate", **side)
         left_out = f" The first {MOST_RATES} of {len(tables)} arms." if len(tables) > MOST_RATES else ""
         caption = (
             "Learning rate of each adapted weight at each inner step, at the best epoch; mean over seeds (no interval)."
@@ -99,7 +101,8 @@ def _heat_map(panel: Axes, weights: Sequence[str], values: Any, bound: float, ti
     return image
 
 
-def msl_weights(ablation: Ablation) -> Figure | None:
+@also_narrow
+def msl_weights(ablation: Ablation, width: float = WIDTH) -> Figure | None:
     """Draw the weight of each inner step's loss over the epochs, once for all arms with the same schedule; None without
     MSL.
     """
@@ -112,7 +115,7 @@ def msl_weights(ablation: Ablation) -> Figure | None:
     curves = _msl(record)
     first_order = [epoch for epoch, on in record.curves.get(names.SECOND_ORDER, ()) if not on]
     with style():
-        drawing = canvas(WIDTH, 3.0)
+        drawing = canvas(width, 3.0)
         axes = drawing.add_subplot()
         for i, (step, points) in enumerate(curves.items()):
             part = i / (len(curves) - 1)
@@ -130,7 +133,10 @@ def msl_weights(ablation: Ablation) -> Figure | None:
             )
         axes.set(xlabel="Epoch", ylabel="Weight of the step's loss", ylim=(0, 1.05))
         axes.xaxis.set_major_locator(MaxNLocator(12, integer=True))
-        drawing.legend(loc="outside right upper")
+        if width > NARROW:
+            drawing.legend(loc="outside right upper")
+        else:
+            legend_above(drawing, width)
         caption = (
             f"Planned by the config of {shorten(arm.name)}, so there is no interval. After the annealing, the last step"
             " has all the weight."

@@ -16,7 +16,8 @@ from ..statistics.importance import Importance
 from ..statistics.summary import Search
 from ..statistics.trial import Trial
 from ..tables.importance import shown_name
-from .style import BLUE, GREEN, INK, ORANGE, RED, WIDTH, Figure, canvas, shorten, style
+from .rows import Rows
+from .style import BLUE, GREEN, INK, ORANGE, RED, WIDTH, Figure, also_narrow, axis_label, canvas, legend_above, style
 
 CURVE_LOOKS: dict[str, dict[str, Any]] = {
     "best trial": {"color": GREEN, "linewidth": 2.4, "zorder": 5},
@@ -30,7 +31,8 @@ MOST_CURVES = 100
 """Most trials whose curves a figure draws; the caption says how many there are."""
 
 
-def history(search: Search) -> Figure | None:
+@also_narrow
+def history(search: Search, width: float = WIDTH) -> Figure | None:
     """Draw every trial's value by number, and the best complete one so far; None if no trial has a value."""
     trials = sorted((t for t in search.trials if t.number is not None), key=lambda t: t.number or 0)
     groups = {state: [t for t in trials if t.state == state and t.value.n] for state in (names.COMPLETE, names.PRUNED)}
@@ -38,7 +40,7 @@ def history(search: Search) -> Figure | None:
     if not any(groups.values()):
         return None
     with style():
-        drawing = canvas(WIDTH, 3.3)
+        drawing = canvas(width, 3.3)
         axes = drawing.add_subplot()
         metric = search.measured
         _best_so_far(axes, groups[names.COMPLETE], metric, last=max(t.number or 0 for t in trials))
@@ -68,7 +70,7 @@ def history(search: Search) -> Figure | None:
             )
         axes.set(xlabel="Trial", ylabel=metric.validation_label)
         axes.xaxis.set_major_locator(MaxNLocator(12, integer=True))
-        drawing.legend(loc="outside upper left", ncols=4)
+        legend_above(drawing, width)
         caption = (
             f"Validation {metric.words} of each trial's best epoch. The line {'rises' if metric.sign > 0 else 'falls'}"
             f" with the number of trials by chance alone: it is biased {metric.biased}."
@@ -99,7 +101,8 @@ def _best_so_far(axes: Axes, complete: Sequence[Trial], metric: Metric, last: in
         axes.step(*zip(*steps, strict=True), where="post", color=GREEN, linewidth=1.5, label="best complete so far")
 
 
-def trial_curves(search: Search) -> Figure | None:
+@also_narrow
+def trial_curves(search: Search, width: float = WIDTH) -> Figure | None:
     """Draw the value on validation data of every trial by epoch, the best one on top; None without curves."""
     best = search.complete[0].records if search.complete else ()
     records = [
@@ -111,7 +114,7 @@ def trial_curves(search: Search) -> Figure | None:
     if not records:
         return None
     with style():
-        drawing = canvas(WIDTH, 3.3)
+        drawing = canvas(width, 3.3)
         axes = drawing.add_subplot()
         seen: set[str] = set()
         for trial, record in records:
@@ -122,8 +125,7 @@ def trial_curves(search: Search) -> Figure | None:
         axes.xaxis.set_major_locator(MaxNLocator(12, integer=True))
         handles, labels = axes.get_legend_handles_labels()
         lines = dict(zip(labels, handles, strict=True))
-        shown = [name for name in CURVE_LOOKS if name in lines]
-        drawing.legend([lines[name] for name in shown], shown, loc="outside upper left", ncols=4)
+        legend_above(drawing, width, {name: lines[name] for name in CURVE_LOOKS if name in lines})
         caption = (
             "One line per run (n = 1 each, no interval). Lines of pruned or diverged trials end where they stopped."
         )
@@ -145,7 +147,8 @@ def _curve(axes: Axes, record: RunRecord, metric: Metric, label: str | None, loo
         axes.plot(points[-1][0], scale * points[-1][1], "o", color=line.get_color(), markersize=3)
 
 
-def best_curve(search: Search, info: StudyInfo) -> Figure | None:
+@also_narrow
+def best_curve(search: Search, info: StudyInfo, width: float = WIDTH) -> Figure | None:
     """Draw the expected best by number of trials for a random search, else the best so far against compute.
 
     None below three complete trials, or without counted compute.
@@ -153,13 +156,13 @@ def best_curve(search: Search, info: StudyInfo) -> Figure | None:
     if len(search.complete) < 3:
         return None
     values = [trial.value.mean for trial in independent_trials(search, info)]
-    return _expected_best(values) if len(values) > 2 else _best_by_compute(search)
+    return _expected_best(values, width) if len(values) > 2 else _best_by_compute(search, width)
 
 
-def _expected_best(values: Sequence[float]) -> Figure:
+def _expected_best(values: Sequence[float], width: float) -> Figure:
     found = expected_best(values)
     with style():
-        drawing = canvas(WIDTH, 3.0)
+        drawing = canvas(width, 3.0)
         axes = drawing.add_subplot()
         axes.plot(found.trials, [100 * value for value in found.mean], color=BLUE)
         low, high = [100 * value for value in found.low], [100 * value for value in found.high]
@@ -174,16 +177,16 @@ def _expected_best(values: Sequence[float]) -> Figure:
         return Figure("expected_best", "Expected best against budget", caption, drawing)
 
 
-def _best_by_compute(search: Search) -> Figure | None:
+def _best_by_compute(search: Search, width: float) -> Figure | None:
     steps, metric = best_so_far(search), search.measured
     if not steps:
         return None
     with style():
-        drawing = canvas(WIDTH, 3.0)
+        drawing = canvas(width, 3.0)
         axes = drawing.add_subplot()
         axes.step([spent for spent, _ in steps], [metric.scale * best for _, best in steps], where="post", color=GREEN)
         axes.set(
-            xlabel="Compute of all trials so far, in trainings of the base",
+            xlabel=axis_label("Compute of all trials so far, in trainings of the base", width),
             ylabel=metric.with_unit(f"Best validation {metric.heading} so far"),
         )
         axes.set_xlim(left=0)
@@ -195,15 +198,17 @@ def _best_by_compute(search: Search) -> Figure | None:
         return Figure("best_so_far", "Best so far against compute", caption, drawing)
 
 
-def importance_bars(importance: Importance) -> Figure | None:
+@also_narrow
+def importance_bars(importance: Importance, width: float = WIDTH) -> Figure | None:
     """Draw each parameter's importance by both methods; None without any."""
     parameters = importance.parameters
     if not parameters:
         return None
+    rows = Rows([shown_name(p) for p in parameters], width)
     with style():
-        drawing = canvas(WIDTH, 1.0 + 0.42 * len(parameters))
+        drawing = rows.canvas(1.0, 0.42)
         axes = drawing.add_subplot()
-        places = range(len(parameters))
+        places = [y + rows.shift for y in range(len(parameters))]
         forest, spread = [100 * p.forest for p in parameters], [100 * p.forest_sd for p in parameters]
         error = {"ecolor": INK, "elinewidth": 1}
         axes.barh(
@@ -218,12 +223,11 @@ def importance_bars(importance: Importance) -> Figure | None:
         axes.barh(
             [y + 0.18 for y in places], [100 * p.ped_anova for p in parameters], 0.33, color=ORANGE, label="PED-ANOVA"
         )
-        axes.set_yticks(places, [shorten(shown_name(p), 40) for p in parameters])
-        axes.set_ylim(len(parameters) - 0.4, -0.6)
+        rows.write(axes)
         axes.set_xlim(0)
         axes.set_xlabel("Share of the importance, %")
         axes.grid(False, axis="y")
-        drawing.legend(loc="outside upper left", ncols=2)
+        legend_above(drawing, width)
         early = importance.epoch is not None
         what = (
             f"n = {importance.n_trials} trials after epoch {importance.epoch}"

@@ -14,7 +14,7 @@ from ..statistics.importance import Importance
 from ..statistics.summary import Search
 from ..statistics.trial import Trial
 from ..text import setting_text
-from .style import BLUE, GREEN, ORANGE, WIDTH, Figure, canvas, shorten, style
+from .style import BLUE, GREEN, ORANGE, WIDTH, Figure, also_narrow, canvas, columns_of, legend_above, shorten, style
 
 PANELS = 4
 """Settings that are drawn: those that mattered most."""
@@ -26,7 +26,8 @@ LOOKS: dict[str, dict[str, Any]] = {
 }
 
 
-def slice_plot(search: Search, importance: Importance | None) -> Figure | None:
+@also_narrow
+def slice_plot(search: Search, importance: Importance | None, width: float = WIDTH) -> Figure | None:
     """Draw the value of every trial against each of the settings that `importance` ranks first; None without a ranking,
     or below three trials.
     """
@@ -36,15 +37,20 @@ def slice_plot(search: Search, importance: Importance | None) -> Figure | None:
     if not paths or len(trials) < 3:
         return None
     with style():
-        drawing = canvas(WIDTH, 3.1)
-        panels = drawing.subplots(1, len(paths), sharey=True, squeeze=False)[0]
+        columns = min(len(paths), columns_of(width, PANELS, 2))
+        lines = -(-len(paths) // columns)
+        drawing = canvas(width, 0.5 + 2.6 * lines)
+        grid = drawing.subplots(lines, columns, sharey=True, squeeze=False)
+        panels = grid.flat[: len(paths)]
+        for axes in grid.flat[len(paths) :]:
+            axes.set_visible(False)
         for axes, path in zip(panels, paths, strict=True):
             _panel(axes, path, trials, search)
         low, cut = _floor(trials, search)
         panels[0].set_ylim(bottom=low)
-        panels[0].set_ylabel(search.measured.validation_label)
-        handles, labels = panels[0].get_legend_handles_labels()
-        drawing.legend(handles, labels, loc="outside upper left", ncols=3)
+        for axes in grid[:, 0]:
+            axes.set_ylabel(search.measured.validation_label)
+        legend_above(drawing, width)
         caption = (
             f"Each mark is a trial (n = {len(trials)}); its other settings differ too, so a slope is no effect. Ranked"
             f" by importance over {'complete trials' if importance and importance.epoch is None else 'early results'}."

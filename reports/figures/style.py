@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import io
 import re
+import textwrap
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from functools import cached_property
-from typing import Any
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial, wraps
+from typing import Any, ParamSpec, TypeVar
 
 import matplotlib as mpl
 from matplotlib.figure import Figure as Canvas
@@ -57,6 +58,10 @@ STYLE: dict[Any, Any] = {
 FONTS = "system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', sans-serif"
 WIDTH = 9.2
 """Width of a full figure in inches."""
+NARROW = 4.6
+"""Width of a figure on a screen that is too narrow for `WIDTH`."""
+P = ParamSpec("P")
+Drawn = TypeVar("Drawn", "Figure", "Figure | None")
 COLOURS = "svg.mamlab{color:#1c2127}@media (prefers-color-scheme:dark){svg.mamlab{color:#e4e8ed}}"
 
 
@@ -64,19 +69,27 @@ COLOURS = "svg.mamlab{color:#1c2127}@media (prefers-color-scheme:dark){svg.mamla
 class Figure:
     """A drawing with a file name (without suffix), a title, and a caption that states n, interval and exclusions.
 
-    It is drawn on first use of its SVG or PDF, because drawing takes longer than all tables of a report.
+    It is drawn on first use of its SVG or PDF, because drawing takes longer than all tables of a report. `redraw` makes
+    the drawing for a narrow screen.
     """
 
     name: str
     title: str
     caption: str
     drawing: Canvas = field(repr=False, compare=False)
+    redraw: Callable[[], Figure | None] | None = field(default=None, repr=False, compare=False)
 
     @cached_property
     def svg(self) -> str:
         """The drawing as an `svg` element, for a page."""
         with style():
             return to_svg(self.drawing, self.name, f"{self.title}. {self.caption}")
+
+    @cached_property
+    def narrow(self) -> Figure | None:
+        """The figure for a narrow screen; None if it has no drawing of its own."""
+        found = self.redraw() if self.redraw else None
+        return found and replace(found, name=f"{self.name}-narrow", title=self.title, caption=self.caption)
 
     @cached_property
     def pdf(self) -> bytes:
@@ -102,6 +115,44 @@ def style() -> Iterator[None]:
         yield
 
 
+def also_narrow(draw: Callable[P, Drawn]) -> Callable[P, Drawn]:
+    """Give the figure that `draw` returns a second drawing, by `draw` with `width=NARROW`."""
+
+    @wraps(draw)
+    def twice(*args: P.args, **kwargs: P.kwargs) -> Drawn:
+        found = draw(*args, **kwargs)
+        if found is None:
+            return found
+        return replace(found, redraw=partial(draw, *args, **{**kwargs, "width": NARROW}))  # type: ignore[arg-type]
+
+    return twice
+
+
+def columns_of(width: float, wide: int, narrow: int) -> int:
+    """Return how many columns of panels, or characters of a name, a figure of that width has."""
+    return wide if width > NARROW else narrow
+
+
+def legend_columns(labels: Sequence[str], width: float, most: int = 6) -> int:
+    """Return how many columns a legend with these labels has in a figure of that width."""
+    longest = max(map(len, labels), default=0)
+    return max(1, min(most, len(labels), int(72 * width / (5.2 * longest + 34))))
+
+
+def legend_above(drawing: Canvas, width: float, lines: Mapping[str, Any] | None = None, **look: Any) -> None:
+    """Write a legend above the panels: of `lines` (label -> handle), or of what the first panel draws."""
+    if lines is None:
+        handles, labels = drawing.axes[0].get_legend_handles_labels()
+        lines = dict(zip(labels, handles, strict=True))
+    columns = legend_columns([*lines], width)
+    drawing.legend([*lines.values()], [*lines], loc="outside upper left", ncols=columns, **look)
+
+
+def axis_label(text: str, width: float) -> str:
+    """Return the label of an x axis, on two lines where it is too long for a narrow figure."""
+    return text if width > NARROW else textwrap.fill(text, 36)
+
+
 def canvas(width: float, height: float) -> Canvas:
     """Return an empty figure of that many inches (72 px an inch)."""
     return Canvas(figsize=(width, height), layout="constrained")
@@ -115,13 +166,14 @@ def to_svg(drawing: Canvas, name: str, title: str) -> str:
     text = buffer.getvalue()
     text = re.sub(r"<metadata>.*?</metadata>\s*", "", text[text.index("<svg") :], flags=re.DOTALL)
     text = re.sub(r"<!--.*?-->\s*", "", text, flags=re.DOTALL)
-    text = (
-        re.sub(r'\bid="', f'id="{name}-', text).replace("url(#", f"url(#{name}-").replace('href="#', f'href="#{name}-')
-    )
-    text = text.replace(INK, "currentColor").replace("'DejaVu Sans', sans-serif", FONTS)
+    text = re.sub(r'<g id="[^"]*"', "<g", re.sub(r"\n\s+", "\n", text))  # nothing refers to groups
+    text = re.sub(r'\bid="', f'id="{name}-', text)
+    text = text.replace("url(#", f"url(#{name}-").replace('href="#', f'href="#{name}-')
+    text = text.replace(INK, "currentColor").replace(" font-family: 'DejaVu Sans', sans-serif;", "")
     label = clean(title).replace("&", "&amp;").replace("<", "&lt;").replace('"', "&quot;")
     text = re.sub(r' (width|height)="[\d.]+pt"', "", text, count=2)
-    return text.replace("<svg", f'<svg class="mamlab" role="img" aria-label="{label}"', 1).strip()
+    head = f'<svg class="mamlab" role="img" style="font-family: {FONTS}" aria-label="{label}"'
+    return text.replace("<svg", head, 1).strip()
 
 
 def to_pdf(drawing: Canvas) -> bytes:
@@ -130,6 +182,16 @@ def to_pdf(drawing: Canvas) -> bytes:
     buffer = io.BytesIO()
     drawing.savefig(buffer, format="pdf", metadata={"CreationDate": None, "Creator": None, "Producer": None})
     return buffer.getvalue()
+
+
+def wrapped(text: str, letters: int, lines: int) -> str:
+    """Return `text` on up to so many lines of so many letters; what stands in brackets at its end is kept together."""
+    name, bracket, end = clean(text).rpartition(" (")
+    joined = f"{name}{bracket}{chr(0xA0).join(end.split(' '))}" if end.endswith(")") else clean(text)
+    found = textwrap.wrap(joined, letters)
+    if len(found) > lines:
+        found = [*found[: lines - 2], f"{found[lines - 2]}…", found[-1]]
+    return "\n".join(shorten(line, letters + 1) for line in found)
 
 
 def shorten(text: str, most: int = 34) -> str:

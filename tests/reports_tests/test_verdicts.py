@@ -8,9 +8,10 @@ from dataclasses import replace
 import pytest
 from scipy.stats import t
 
-from reports.headline import compared_sentence, verdict_sentences
+from reports.compared import compared_sentence
+from reports.headline import verdict_sentences
 from reports.metric import Metric
-from reports.records import Family, RunRecord, StudyInfo
+from reports.records import Across, Factorial, Family, RunRecord, StudyInfo
 from reports.statistics.comparison import Comparison
 from reports.statistics.effects import effects_of
 from reports.statistics.summary import Ablation, summarise_ablation
@@ -154,11 +155,55 @@ def test_the_headline_keeps_what_is_alike_apart_and_counts_what_it_does_not_name
 
 def test_the_page_says_at_its_top_what_was_compared() -> None:
     assert (
-        compared_sentence(both()) == "LSLR, CA and MSL, each added to MAML and taken out of MAML++, with 8 seeds each."
+        compared_sentence(both())
+        == "Compared over 8 seeds: LSLR, CA and MSL, each added to MAML and taken out of MAML++."
     )
     info, rows = parts({"base": [0.9] * 8, "arm": [0.9 + w for w in WAVE]}, 1.0)
-    assert compared_sentence(summarise_ablation(rows, info)) == "2 arms, compared with base, with 8 seeds each."
+    assert compared_sentence(summarise_ablation(rows, info)) == "Compared over 8 seeds: arm against base."
     assert compared_sentence(summarise_ablation(rows, replace(info, families=()))) == ""
+
+
+@pytest.mark.parametrize(
+    ("pairs", "text"),
+    [
+        (
+            [("MAML + LSLR", "MAML"), ("MAML++", "MAML")],
+            "LSLR added to MAML; MAML++ against MAML",
+        ),
+        (
+            [("M + CA", "M"), ("N without CA", "N"), ("N without DA", "N"), ("N", "M")],
+            "CA added to M and taken out of N; DA taken out of N; N against M",
+        ),
+        (
+            [(f"inner.steps = {n}", "inner.steps = 3") for n in (1, 2, 5)],
+            "inner.steps = 1, 2 and 5 against inner.steps = 3",
+        ),
+        ([("M, rate 0.1", "M"), ("M, rate 0.2", "M"), ("trial 7", "base")], "2 arms against M; trial 7 against base"),
+        ([(f"arm {n}", "base") for n in range(10)], "arm 0, arm 1, arm 2, arm 3, arm 4, arm 5, arm 6, arm 7 and 2 more"
+                                                    " against base"),
+    ],
+)  # fmt: skip
+def test_everything_that_was_compared_is_said(pairs: Sequence[tuple[str, str]], text: str) -> None:
+    arms = dict.fromkeys(name for pair in pairs for name in pair)
+    rows = [record(10 * i + s, accuracy=0.9, arm=arm, seed=s) for i, arm in enumerate(arms) for s in range(2 + (not i))]
+    info = StudyInfo("s", "ablation", families=(Family("all", tuple(pairs)),))
+    assert compared_sentence(summarise_ablation(rows, info)) == f"Compared over 2 to 3 seeds: {text}."
+    across = Across(
+        "budget.epochs", (5, 20), {f"{a} (epochs = {v})": (a, p) for p, v in enumerate((5, 20)) for a in arms}
+    )
+    twice = [replace(row, arm=f"{row.arm} (epochs = {v})", run_id=f"{v}{row.run_id}") for v in (5, 20) for row in rows]
+    pairs = [(f"{a} (epochs = {v})", f"{b} (epochs = {v})") for v in (5, 20) for a, b in pairs]
+    repeated = replace(info, families=(Family("all", tuple(pairs)),), across=across)
+    found = compared_sentence(summarise_ablation(twice, repeated))
+    assert found == f"Compared at budget.epochs = 5 and 20, over 2 to 3 seeds: {text}."
+
+
+def test_a_factorial_is_said_as_its_combinations() -> None:
+    on = {"M": ("A", "B"), "A": ("A",), "B": ("B",), "none": ()}
+    info, rows = parts({arm: [0.9, 0.91] for arm in (*on, "other")})
+    families = (Family("f", (("M", "none"), ("A", "none"), ("other", "M"))),)
+    found = summarise_ablation(rows, replace(info, families=families, factorial=Factorial(("A", "B"), on)))
+    assert compared_sentence(found) == "Compared over 2 seeds: all 4 combinations of A and B; other against M."
 
 
 def test_the_compact_table_has_a_row_a_comparison_under_its_base() -> None:

@@ -32,15 +32,16 @@ def learned_rates(ablation: Ablation, width: float = WIDTH) -> Figure | None:
     rows = max(len(weights) for weights, *_ in shown.values())
     columns = min(columns_of(width, 3, 1), len(shown))
     lines = -(-len(shown) // columns)
+    below = width <= NARROW
     with style():
-        drawing = canvas(min(width, 3.2 * columns + 1.6), lines * (0.9 + 0.24 * rows))
+        drawing = canvas(min(width, 3.2 * columns + 1.6), lines * (0.9 + 0.24 * rows) + 0.8 * below)
         grid = drawing.subplots(lines, columns, squeeze=False)
         image: Any = None
         for panel, (name, (weights, values, n)) in zip(grid.flat, shown.items(), strict=False):
             image = _heat_map(panel, weights, values, bound, wrapped(f"{name} (n = {n})", columns_of(width, 30, 44), 2))
         for panel in grid.flat[len(shown) :]:
             panel.set_visible(False)
-        side = {"location": "bottom", "aspect": 30} if width <= NARROW else {"shrink": 0.8}
+        side = {"location": "bottom", "aspect": 30} if below else {"shrink": 0.8}
         drawing.colorbar(image, ax=grid, label="inner rate", **side)
         left_out = f" The first {MOST_RATES} of {len(tables)} arms." if len(tables) > MOST_RATES else ""
         caption = (

@@ -22,6 +22,7 @@ from . import family_error
 from .change_error import print_changes
 from .intervals import print_intervals
 from .looks_error import print_looks
+from .other_intervals import print_other_intervals
 from .predicted import SMALL_PILOTS, Power, powers, small_pilots
 from .simulated import ACCURACIES, ARMS, QUERIES, SEEDS, SHARES, TASKS, differences, setting_with
 
@@ -173,11 +174,12 @@ PARTS = {
     "power": _print_power,
     "pilots": _print_pilots,
     "intervals": print_intervals,
+    "other-intervals": print_other_intervals,
     "families": _print_families,
     "changes": print_changes,
     "looks": print_looks,
 }
-MANY = ("intervals", "families", "changes", "looks")
+MANY = ("intervals", "other-intervals", "families", "changes", "looks")
 """Parts of `--families` studies a row."""
 
 

@@ -24,6 +24,7 @@ from .headline import arm_sentences
 from .links import arm_views, is_address, link
 from .metric import ACCURACY, BEST_VALIDATION, TEST_ACCURACY, Metric
 from .records import ReportError, RunRecord, StudyInfo
+from .section import Section
 from .setting import setting_of
 from .statistics.arms import count_states
 from .statistics.factorial import FactorialEffects
@@ -51,21 +52,6 @@ from .tables.verdicts import verdict_table
 from .text import many, measured, with_interval
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class Section:
-    """A heading with tables, figures and verbatim text (`code`) below it; `folded` sections open on a click.
-
-    The first `leading` figures come before the tables, the others after them.
-    """
-
-    title: str
-    tables: tuple[Table, ...] = ()
-    figures: tuple[Figure, ...] = ()
-    code: str = ""
-    folded: bool = False
-    leading: int = 0
 
 
 @dataclass(frozen=True)

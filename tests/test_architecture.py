@@ -72,6 +72,7 @@ ORDER = {
         "compared",
         "components",
         "setting",
+        "section",
         "figures",
         "tables",
         "text",

@@ -28,9 +28,10 @@ def _lines(report: Report) -> Iterator[str]:
     for section in report.sections:
         yield f"\n## {escape(section.title)}"
         yield from _figures(section.figures[: section.leading])
-        for table in section.tables:
+        for table, notes in section.noted:
             yield f"\n### {escape(table.title)}\n"
             yield from _table(report, table)
+            yield from (f"- {escape(note)}" for note in notes)
         yield from _figures(section.figures[section.leading :])
         if section.code:
             fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", section.code)), default=0))
@@ -50,8 +51,6 @@ def _table(report: Report, table: Table) -> Iterator[str]:
         for row in table.rows:
             yield _row([_cell(report, cell) for cell in row])
         yield ""
-    for note in table.notes:
-        yield f"- {escape(note)}"
 
 
 def _cell(report: Report, cell: Cell) -> str:

@@ -30,7 +30,7 @@ from .cells import (
     states_text,
     value_cell,
 )
-from .family_notes import bold, family_notes, level_text
+from .family_notes import bold, coverage_notes, family_notes, level_text
 
 WHOLE_PERCENT = 0.005
 """Half of the last digit of a share without decimals."""
@@ -51,10 +51,12 @@ def family_table(ablation: Ablation, family: str) -> Table:
             if name in known
             else [Cell(name, name), number(0), Cell(NONE), Cell(NONE)]
         )
-        rows.append((*cells, *_difference_cells(by_arm.get(name), known, partly, metric)))
+        compute = [compute_cell(known[name].used) if name in known else Cell(NONE)] * ablation.has_compute
+        rows.append((*cells, *_difference_cells(by_arm.get(name), known, partly, metric), *compute))
     titles = ["Pairs", metric.with_unit("Base over these pairs")] * partly
     titles += [metric.with_unit("Difference", difference=True), _level(ablation), "Adjusted p"]
     columns = [Column("Arm"), *mean_columns(metric), *(Column(title, True) for title in titles)]
+    columns += [COMPUTE_COLUMN] * ablation.has_compute
     title = family if "." in family.split()[0] else family[:1].upper() + family[1:]  # a setting keeps its name
     return Table(title, tuple(columns), tuple(rows), tuple(family_notes(ablation, comparisons)))
 
@@ -220,6 +222,7 @@ def arms_table(ablation: Ablation) -> Table:
     ]
     notes += ["Ensemble: mean of the logits of the best epochs' weights, on the same test tasks."] * ensemble
     notes += [COMPUTE_NOTE] * ablation.has_compute
+    notes += coverage_notes(ablation.arms, metric)
     rows = tuple(_arm_row(arm, metric, best, ensemble, ablation.has_compute) for arm in ablation.arms)
     return Table("Arms", tuple(columns), rows, (*notes, *_dropped_notes(ablation.arms)))
 

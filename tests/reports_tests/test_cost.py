@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from reports.figures.compute import cost_plot
-from reports.records import StudyInfo, Sweep
+from reports.records import Family, StudyInfo, Sweep
 from reports.statistics.summary import Search, summarise_ablation, summarise_search
-from reports.tables.ablation import arms_table
+from reports.tables.ablation import arms_table, family_table
 from reports.tables.compute import cost_table, pareto_front
 from reports.tables.design import sweep_table
+from reports.tables.verdicts import verdict_table
 
 from . import example
 
@@ -66,7 +67,9 @@ def test_runs_without_counted_work_have_no_front() -> None:
 
 
 def test_an_ablation_shows_the_work_of_each_arm_and_of_each_value_of_a_sweep() -> None:
-    info = StudyInfo("s", "ablation", sweep=Sweep("inner.steps", {"one": 1, "three": 3, "waiting": 5}))
+    families = (Family("f", (("one", "three"),)),)
+    sweep = Sweep("inner.steps", {"one": 1, "three": 3, "waiting": 5})
+    info = StudyInfo("s", "ablation", sweep=sweep, families=families)
     runs = [
         example.record(i, arm=arm, accuracy=0.9, metrics={"test_accuracy": 0.9, "work": work})
         for i, (arm, work) in enumerate((("three", 1.0), ("one", 0.4086)))
@@ -76,6 +79,8 @@ def test_an_ablation_shows_the_work_of_each_arm_and_of_each_value_of_a_sweep() -
     assert design.sweep is not None
     for table, works in (
         (arms_table(found), {"three": "1", "one": "0.409"}),
+        (family_table(found, "f"), {"three": "1", "one": "0.409"}),
+        (verdict_table(found), {"three": "1", "one": "0.409"}),
         (sweep_table(design.sweep, found), {"1": "0.409", "3": "1", "5": "–"}),
     ):
         at = [column.title for column in table.columns].index("Compute, x base")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.special import expit
 
-from benchmarks import looks_error
+from benchmarks import looks_error, other_intervals
 from benchmarks.change_error import ChangeError, decided, said
 from benchmarks.change_error import broken as broken_change
 from benchmarks.intervals import DEVIATIONS, Coverage, broken, mean_accuracy, share_held
@@ -66,3 +66,24 @@ def test_one_comparison_has_no_third_with_effects() -> None:
     row = looks_error.LooksError("normal", 1, 6.5, None, 8.3, 9.9, 4.9)
     assert looks_error.line(row) == "| normal | 1 | 6.5 | – | 8.3 | 9.9 | 4.9 |"
     assert looks_error.broken(row, 10_000) == ["looks, normal, 1 comparison: a false verdict in 6.5 % (no effect)"]
+
+
+def test_effects_of_a_factorial_and_intervals_at_looks_hold_the_truth_as_often_as_they_say() -> None:
+    rows = list(other_intervals.factorial_rows(20))
+    assert [row[:2] for row in rows] == [(accuracy, varies) for accuracy in (0.6, 0.98) for varies in (0.0, 1.0, 2.0)]
+    assert all(70 < share <= 100 for row in rows for share in row[2:])
+    effect, *shares = next(other_intervals.look_rows(800))
+    assert effect == 0
+    # The levels are 98.2, 97.7 and 96.8 %; a study that ends without an effect misses it where it is decided: in 5 %.
+    assert shares == pytest.approx([98.2, 97.7, 96.8, 95.0], abs=2.5)
+    late, share = next(other_intervals.epoch_rows(200))
+    assert (late, share > 90) == (0.0, True)
+    assert other_intervals.line((0.6, 2.0, 95.04), (2, 0)) == "| 0.60 | 2 | 95.0 |"
+
+
+def test_a_factorial_s_limit_is_93_percent_but_for_effects_that_vary_much_near_the_ceiling() -> None:
+    assert other_intervals.broken((0.6, 2.0, 95.0, 92.9, 95.0)) == [
+        "effects of a factorial, accuracy 0.6, varies 2.0: 92.9 %, at least 93"
+    ]
+    assert other_intervals.broken((0.98, 1.0, 95.0, 92.9, 95.0))
+    assert other_intervals.broken((0.98, 2.0, 92.5, 95.0, 95.0)) == []

@@ -93,7 +93,7 @@ def _epochs(generator: np.random.Generator, studies: int, late: float) -> Array:
     """Return differences [studies, seeds]: an arm's epochs minus those of a base that always reaches the accuracy."""
     base = np.clip(np.ceil(10 + 2 * generator.normal(size=(studies, SEEDS))), 1, LAST)
     arm = np.clip(np.ceil(12 + 3 * generator.normal(size=(studies, SEEDS))), 1, LAST)
-    return np.where(generator.random(size=arm.shape) < late, LAST + 1.0, arm) - base
+    return np.asarray(np.where(generator.random(size=arm.shape) < late, LAST + 1.0, arm) - base)
 
 
 def line(row: Row, digits: tuple[int, ...]) -> str:

@@ -23,7 +23,7 @@ def compared_sentence(found: Ablation) -> str:
     parts = [f"all {2 ** len(names)} combinations of {listed(names)}" for names in factors]
     parts += [*_components([one for one in effects if one.switched]), *_arms(effects)]
     over = f"over {seeds} seeds" if (seeds := _seeds(found)) else ""
-    where = ", ".join(filter(None, (found.across and _at(found.across), over)))
+    where = ", ".join(filter(None, (_at(found.across) if found.across else "", over)))
     return f"Compared{' ' * bool(where)}{where}: {'; '.join(parts)}." if parts else ""
 
 
@@ -43,15 +43,15 @@ def _at(across: Across) -> str:
 
 
 def _components(effects: Sequence[Effect]) -> Iterator[str]:
-    """Yield "CA, added to MAML and taken out of MAML++", once for all components that are compared in the same ways."""
+    """Yield "CA added to MAML and taken out of MAML++", once for all components that are compared in the same ways."""
     ways: dict[str, dict[str, None]] = {}
     for one in sorted(effects, key=lambda effect: effect.turned):
         ways.setdefault(one.component, {})[f"{'taken out of' if one.turned else 'added to'} {one.where}"] = None
     groups: dict[tuple[str, ...], list[str]] = {}
     for component, how in ways.items():
         groups.setdefault(tuple(how), []).append(component)
-    for how, names in groups.items():
-        yield f"{listed(names)}{', each' * (len(names) > 1)} {listed(how)}"
+    for key, names in groups.items():
+        yield f"{listed(names)}{', each' * (len(names) > 1)} {listed(key)}"
 
 
 def _arms(effects: Sequence[Effect]) -> Iterator[str]:

@@ -76,14 +76,19 @@ def _profile_name(one: Profile) -> str:
 
 
 def _profile_sentence(one: Profile, found: Ablation, across: Across) -> str:
-    """Return "LSLR in MAML++: helps at budget.epochs = 20 (+4.20 points), helps at 80 (+3.00 points); from 20 to 80 it
-    changes by -1.20 points.".
+    """Return "LSLR in MAML++: helps at budget.epochs = 20 (+4.20 points), is undecided at 80 (+3.00 points); from 20 to
+    80 it changes by -1.20 points.". A word that holds at all values is said once.
     """
-    parts: list[str] = []
-    for place, effect in sorted(one.effects.items()):
-        where = across.value_text(place) if not parts else str(across.values[place])
-        word = _spoken(effect) if one.named.switched else effect.comparison.finding
-        parts.append(f"{word} at {where} ({_points(effect, found)})")
+    at = sorted(one.effects.items())
+    words = [_spoken(effect) if one.named.switched else effect.comparison.finding for _, effect in at]
+    values = [str(across.values[place]) for place, _ in at]
+    amounts = [_points(effect, found) for _, effect in at]
+    if len(at) > 1 and len(set(words)) == 1:
+        bare = [value_text(effect.estimate.mean, True, found.metric) for _, effect in at[:-1]]
+        parts = [f"{words[0]} at {across.path} = {listed(values)} ({listed([*bare, amounts[-1]])})"]
+    else:
+        values[0] = f"{across.path} = {values[0]}"
+        parts = [f"{word} at {value} ({amount})" for word, value, amount in zip(words, values, amounts, strict=True)]
     changes = [_change_words(one, place, found, across) for place in sorted(one.changes)]
     return f"{_profile_name(one)}: {', '.join(parts)}{''.join(f'; {text}' for text in changes)}."
 

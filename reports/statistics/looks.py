@@ -40,23 +40,24 @@ def look_levels(looks: tuple[int, ...], one_sided: bool = False, alpha: float = 
 
 
 @lru_cache(maxsize=64)
-def error_rate(looks: tuple[int, ...], levels: tuple[float, ...]) -> float:
-    """Return the type I error rate over all looks, each tested at its own level; looks with too few seeds for any
-    sign-flip test to reach the level contribute nothing.
+def error_rate(looks: tuple[int, ...], levels: tuple[float, ...], one_sided: bool = False) -> float:
+    """Return the type I error rate over all looks, each tested at its own level. Two-sided levels are those of sign
+    flips: looks with too few seeds to reach theirs contribute nothing. `one_sided`: those of equivalence.
     """
-    kept = [(seeds, level) for seeds, level in zip(looks, levels, strict=True) if smallest_p(seeds) <= level]
-    walk, total = _Walk([seeds for seeds, _ in kept], False), 0.0
+    both = [*zip(looks, levels, strict=True)]
+    kept = both if one_sided else [(seeds, level) for seeds, level in both if smallest_p(seeds) <= level]
+    walk, total = _Walk([seeds for seeds, _ in kept], one_sided), 0.0
     for _, level in kept:
-        bound = float(-ndtri(level / 2))
+        bound = float(-ndtri(level if one_sided else level / 2))
         total += walk.crossing(bound)
         walk.go_on(bound)
     return total
 
 
-def undeclared_rate(looks: Sequence[int]) -> float:
+def undeclared_rate(looks: Sequence[int], one_sided: bool = False) -> float:
     """Return the type I error rate of undeclared looks, each tested at 0.05, as if they had been planned."""
     rising = tuple(sorted(set(looks)))
-    return error_rate(rising, (ALPHA,) * len(rising))
+    return error_rate(rising, (ALPHA,) * len(rising), one_sided)
 
 
 class _Walk:

@@ -96,15 +96,22 @@ def _leading(seeds: Sequence[int], complete: Sequence[int]) -> list[int]:
 def _undeclared(info: StudyInfo, complete: Sequence[int]) -> list[str]:
     """Return a remark on undeclared looks at fewer seeds, if any of them could have decided something."""
     earlier = {len(one.seeds) for one in info.shown if set(one.seeds) < set(complete)}
-    could = sorted(look for look in earlier if smallest_p(look) <= ALPHA)
-    if not could:
+    significant = sorted(look for look in earlier if smallest_p(look) <= ALPHA)
+    equivalent = sorted(look for look in earlier if look > 1 and info.margin is not None)
+    rates = []
+    if significant:
+        rate = 100 * undeclared_rate([*significant, len(complete)])
+        rates.append(f"a comparison without an effect is called significant in about {rate:.1f} %")
+    if equivalent:
+        rate = 100 * undeclared_rate([*equivalent, len(complete)], one_sided=True)
+        rates.append(f"one whose true difference is the margin is called equivalent in about {rate:.1f} %")
+    if not rates:
         return []
-    rate = 100 * undeclared_rate([*could, len(complete)])
-    looks = ", ".join(map(str, could))
+    looks = ", ".join(map(str, sorted({*significant, *equivalent})))
     return [
-        f"This study was also looked at with {looks} seeds, which was not declared: a comparison without an effect is"
-        f" called significant at {looks} or {len(complete)} seeds in about {rate:.1f} % of such studies, not in 5 %, if"
-        " these were the numbers of seeds from the start. Declare them with looks = [...] under [ablation]."
+        f"This study was also looked at with {looks} seeds, which was not declared: at {looks} or {len(complete)}"
+        f" seeds, {' and '.join(rates)} of such studies, not in 5 %, if these were the numbers of seeds from the start."
+        " Declare them with looks = [...] under [ablation]."
     ]
 
 

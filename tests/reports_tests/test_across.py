@@ -153,6 +153,11 @@ def test_the_headline_says_what_holds_and_what_changes() -> None:
     assert first.startswith("CA in MAML++: helps at budget.epochs = 20 (+5.00 points), is undecided at 80 (")
     assert "; from 20 to 80 it changes by −5.15 points." in first
     assert second == "Undecided at every value of budget.epochs, and whether it changes: DA in MAML++."
+    values[4] = [value - 0.05 for value in values[3]]
+    first, _ = verdict_sentences(study(values[:3], values[3:]))
+    assert first.startswith(
+        "CA in MAML++: helps at budget.epochs = 20 and 80 (+5.00 points and +5.00 points); whether it"
+    )
 
 
 def test_a_report_shows_changes_in_every_format_and_is_made_again_from_its_files(tmp_path: Path) -> None:

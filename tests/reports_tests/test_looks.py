@@ -59,6 +59,9 @@ def test_two_looks_that_nobody_declared_cost_what_a_bivariate_normal_says() -> N
     simulated = (np.abs(walk) > norm.isf(0.025)).any(1).mean()
     assert undeclared_rate([8, 16]) == pytest.approx(simulated, abs=0.002)
     assert undeclared_rate([3, 8]) == pytest.approx(0.05)  # three seeds can decide nothing
+    one_sided = (walk > norm.isf(0.05)).any(1).mean()
+    assert undeclared_rate([8, 16], one_sided=True) == pytest.approx(one_sided, abs=0.002)
+    assert undeclared_rate([3, 8], one_sided=True) > 0.07  # but they can be equivalent
 
 
 def test_before_the_first_look_nothing_is_tested() -> None:
@@ -136,7 +139,13 @@ def test_undeclared_looks_are_said_with_their_rate() -> None:
     headline = "".join(compose(runs(16), free).headline)
     assert "also looked at with 8 seeds, which was not declared" in headline
     assert "in about 8.3 % of such studies" in headline
-    assert "not declared" not in "".join(compose(runs(16), replace(free, shown=(RecordedLook((0, 1, 2)),))).headline)
+    early = replace(free, shown=(RecordedLook((0, 1, 2)),))
+    assert "not declared" not in "".join(compose(runs(16), early).headline)
+    seen = replace(early, margin=1.0, shown=(RecordedLook((0, 1, 2), (), 1.0),))
+    headline = "".join(compose(runs(16), seen).headline)
+    rate = 100 * undeclared_rate([3, 16], one_sided=True)
+    assert f"one whose true difference is the margin is called equivalent in about {rate:.1f} %" in headline
+    assert "significant in" not in headline
 
 
 def test_looks_or_a_margin_that_changed_after_a_look_are_said() -> None:

@@ -155,9 +155,7 @@ def test_the_headline_says_what_holds_and_what_changes() -> None:
     assert second == "Undecided at every value of budget.epochs, and whether it changes: DA in MAML++."
     values[4] = [value - 0.05 for value in values[3]]
     first, _ = verdict_sentences(study(values[:3], values[3:]))
-    assert first.startswith(
-        "CA in MAML++: helps at budget.epochs = 20 and 80 (+5.00 points and +5.00 points); whether it"
-    )
+    assert first.startswith("CA in MAML++: helps at budget.epochs = 20 and 80 (+5.00 and +5.00 points); whether it")
 
 
 def test_a_report_shows_changes_in_every_format_and_is_made_again_from_its_files(tmp_path: Path) -> None:

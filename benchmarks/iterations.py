@@ -53,7 +53,7 @@ def evaluation_times(folder: Path, setting: Setting, threads: int) -> tuple[list
     beforehand.
     """
     run, peer = setting.start(), Reference(folder, setting)
-    stream, shown = run.streams["val"], run._snapshot(0)
+    stream, shown = run.streams["val"], run.snapshot(0)
     tasks = stream.batch((task,) for task in range(EVALUATED))
     batches = [peer.batch(part) for part in tasks.split(setting.tasks)]
     ours, theirs = alternate(

@@ -39,6 +39,7 @@ class TrainingRun:
     """The state of one training: weights, optimiser, statistics, history, the best epochs.
 
     Attributes:
+        shares: the weights of the query losses in the current epoch.
         check_each_loss: whether each loss is checked as soon as it is computed, as on a CPU. Otherwise, losses are
             checked at the end of the epoch, so that nothing waits for a GPU.
     """
@@ -65,7 +66,7 @@ class TrainingRun:
         self.streams = {s: EpisodeStream(self.data, s, config.episodes, self.seed, dtype) for s in self.data.splits}
         self.at_once, self.evaluated_at_once = tasks_at_once(config, self.data), evaluated_at_once(config, self.data)
         self.check_each_loss = device.type == "cpu"
-        self._shares, self._second_order = QueryShares(msl_weights(config, 0), device), second_order(config, 0)
+        self.shares, self._second_order = QueryShares(msl_weights(config, 0), device), second_order(config, 0)
         self._begun: int | None = None
         self.graphed = GraphedStep(self.step) if pick_graphs(config) else None
 
@@ -73,9 +74,9 @@ class TrainingRun:
         """Train one epoch, validate, and keep the weights if they are among the k best."""
         started, index = time.perf_counter(), len(self.history)
         with arithmetic(self.config):
-            loss, accuracy = self._train_epoch(index)
+            loss, accuracy = self.train_epoch(index)
             trained = time.perf_counter()
-            candidate = self._snapshot(index + 1)
+            candidate = self.snapshot(index + 1)
             found = evaluate(
                 self.learner, [candidate], self.streams["val"], self.config.evaluation.val_tasks, self.evaluated_at_once
             )
@@ -100,8 +101,8 @@ class TrainingRun:
         self._keep(candidate, scores)
         return result
 
-    def _train_epoch(self, index: int) -> tuple[float, float]:
-        """Return the mean loss and accuracy of the epoch's iterations.
+    def train_epoch(self, index: int) -> tuple[float, float]:
+        """Take the meta-steps of epoch `index` (from 0); return their mean loss and accuracy.
 
         On a GPU, losses are read only at the end of the epoch; if one is not finite, the epoch is repeated and each
         loss is checked.
@@ -109,7 +110,7 @@ class TrainingRun:
         start = None if self.check_each_loss else self._training_state()
         seen = []
         for iteration in range(self.config.budget.iterations):
-            loss, accuracy = self.iterate(index, self._tasks(index, iteration))
+            loss, accuracy = self.iterate(index, self.tasks_of(index, iteration))
             if self.check_each_loss and not math.isfinite(loss):
                 raise self._diverged(index, iteration)
             seen.append(torch.stack([loss.double(), accuracy]))
@@ -117,7 +118,7 @@ class TrainingRun:
         if start is not None and not all(map(math.isfinite, losses)):
             self.check_each_loss = True
             self._go_back(start)
-            return self._train_epoch(index)
+            return self.train_epoch(index)
         return math.fsum(losses) / len(losses), math.fsum(accuracies) / len(accuracies)
 
     def iterate(self, index: int, tasks: TaskBatch) -> tuple[Tensor, Tensor]:
@@ -129,13 +130,13 @@ class TrainingRun:
         if index != self._begun:
             self._begin(index)
         if self.graphed and not self.check_each_loss:
-            return self.graphed((self._second_order, self._shares.counts), tasks)
+            return self.graphed((self._second_order, self.shares.counts), tasks)
         return self.step(tasks)
 
     def _begin(self, index: int) -> None:
         """Set the values that change with the epoch."""
         self._begun, self._second_order = index, second_order(self.config, index)
-        self._shares.set(msl_weights(self.config, index))
+        self.shares.set(msl_weights(self.config, index))
         self.optimizer.lr.fill_(outer_lr(self.config, index))
 
     def step(self, tasks: TaskBatch) -> tuple[Tensor, Tensor]:
@@ -145,7 +146,7 @@ class TrainingRun:
             self.learner,
             self.weights,
             tasks,
-            self._shares,
+            self.shares,
             second_order=self._second_order,
             at_once=self.at_once,
             collect=self.statistics,
@@ -157,15 +158,17 @@ class TrainingRun:
             self.statistics.update()
         return loss, accuracies.mean()
 
-    def _tasks(self, index: int, iteration: int) -> TaskBatch:
+    def tasks_of(self, index: int, iteration: int) -> TaskBatch:
+        """Draw the training tasks of an iteration of epoch `index`, both from 0."""
         position = index * self.config.budget.iterations + iteration
         return self.streams["train"].batch((position, task) for task in range(self.config.episodes.tasks))
 
     def _diverged(self, index: int, iteration: int) -> Diverged:
-        step, layer = locate(self.learner, self.weights, self._tasks(index, iteration))
+        step, layer = locate(self.learner, self.weights, self.tasks_of(index, iteration))
         return Diverged(index + 1, iteration + 1, step, layer)
 
-    def _snapshot(self, epoch: int) -> Snapshot:
+    def snapshot(self, epoch: int) -> Snapshot:
+        """Copy the weights and statistics as those after `epoch`, without a validation accuracy yet."""
         return Snapshot(epoch, math.nan, _copy(self.weights), _copy(self.statistics.values))
 
     def _keep(self, candidate: Snapshot, scores: Scores) -> None:

@@ -59,7 +59,7 @@ def _done(stage: Planned, given: argparse.Namespace) -> list[Row]:
     command = [sys.executable, "-m", f"{__package__}.stages", stage.name, "--device", given.device]
     command += ["--luggage", str(given.luggage), "--out", str(given.out), "--seconds", str(limit)]
     began = time.perf_counter()
-    ended = _run(
+    ended = run_command(
         [*command, *(["--quick"] if given.quick else [])], _environment(given), given.out / f"{stage.name}.log", limit
     )
     rows = [Row(**json.loads(text)) for text in file.read_text().splitlines()] if file.exists() else []
@@ -73,7 +73,7 @@ def _environment(given: argparse.Namespace) -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, path)), "OMP_NUM_THREADS": "1", **hidden}
 
 
-def _run(command: list[str], environment: dict[str, str], log: Path, limit: float) -> str:
+def run_command(command: list[str], environment: dict[str, str], log: Path, limit: float) -> str:
     """Run a command with all that it starts, for `limit` seconds at most; return how it ended."""
     with log.open("w") as errors:
         process = subprocess.Popen(command, env=environment, stderr=errors, start_new_session=True)

@@ -63,7 +63,7 @@ def _milliseconds(place: Place, setting: Setting, epoch: int, **settings: Any) -
 
 def _iteration(run: Any, epoch: int) -> Callable[[], object]:
     numbers = iter(range(10**9))
-    return lambda: run.iterate(epoch, run._tasks(epoch, next(numbers) % run.config.budget.iterations))
+    return lambda: run.iterate(epoch, run.tasks_of(epoch, next(numbers) % run.config.budget.iterations))
 
 
 def _counts(place: Place) -> Iterator[Row]:
@@ -72,7 +72,7 @@ def _counts(place: Place) -> Iterator[Row]:
     work = _iteration(run, IN_MSL)
     with arithmetic(run.config):
         yield Row("operator calls of an iteration", f"{operator_calls(work):,}")
-        drawing = place.milliseconds(lambda: run._tasks(IN_MSL, 0))
+        drawing = place.milliseconds(lambda: run.tasks_of(IN_MSL, 0))
         yield Row("drawing its tasks", f"{drawing:.2f} ms")
     for way in ("float32", "float32 products", "tf32 products") if place.cuda else ():
         with instead(WAYS[way][1]):

@@ -40,14 +40,14 @@ def rows(place: Place) -> Iterator[Row]:
 def _of_a_task(place: Place, name: str, setting: Setting) -> Row:
     """Return the memory that a task needs in training and in evaluation."""
     run = start(place, setting, graphs="off")
-    tasks, base = run._tasks(0, 0), torch.cuda.memory_allocated()
+    tasks, base = run.tasks_of(0, 0), torch.cuda.memory_allocated()
     with arithmetic(run.config):
         torch.cuda.reset_peak_memory_stats()
         run.iterate(0, tasks)
         trained = torch.cuda.max_memory_allocated() - base
         torch.cuda.reset_peak_memory_stats()
         count = min(600, run.evaluated_at_once)
-        evaluate(run.learner, [run._snapshot(1)], run.streams["val"], count, count)
+        evaluate(run.learner, [run.snapshot(1)], run.streams["val"], count, count)
         scored = torch.cuda.max_memory_allocated() - base
     value = f"training {trained / setting.tasks / 2**20:.1f} MiB, evaluation {scored / count / 2**20:.1f} MiB"
     return Row(f"memory of a task, {name}", value, f"{count} evaluated together, {run.evaluated_at_once} would be")
@@ -55,7 +55,7 @@ def _of_a_task(place: Place, name: str, setting: Setting) -> Row:
 
 def _peak(place: Place) -> tuple[int, int]:
     run = start(place, first(place), graphs="off")
-    tasks = run._tasks(0, 0)
+    tasks = run.tasks_of(0, 0)
     base = torch.cuda.memory_allocated()
     torch.cuda.reset_peak_memory_stats()
     with arithmetic(run.config):

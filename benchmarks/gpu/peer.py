@@ -28,7 +28,7 @@ def rows(place: Place) -> Iterator[Row]:
 def _compare(place: Place, name: str, folder: Path) -> Iterator[Row]:
     setting = replace(sizes(place)[name], device=place.device)
     run, peer = start(place, setting), Reference(folder, setting)
-    tasks = run._tasks(0, 0)
+    tasks = run.tasks_of(0, 0)
     support, query, support_labels, query_labels = peer.batch(tasks)
     batch = support.cpu(), query.cpu(), support_labels.cpu(), query_labels.cpu()  # as its data loader gives them
     with arithmetic(run.config):

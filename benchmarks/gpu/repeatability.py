@@ -73,14 +73,14 @@ def _same(what: str, one: object, other: object) -> Row:
 
 def _waits(place: Place) -> Row:
     run = start(place, first(place))
-    drawn = [run._tasks(0, iteration) for iteration in range(8)]
+    drawn = [run.tasks_of(0, iteration) for iteration in range(8)]
     with arithmetic(run.config):
         for tasks in drawn[:5]:
             run.iterate(0, tasks)
         torch.cuda.set_sync_debug_mode("error")
         try:
             for iteration in range(5, 8):
-                run.iterate(0, run._tasks(0, iteration))
+                run.iterate(0, run.tasks_of(0, iteration))
         except RuntimeError as error:
             return Row("waits inside an epoch", "FAILED: some", str(error)[:200])
         finally:

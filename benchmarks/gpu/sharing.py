@@ -69,12 +69,12 @@ def main(device: str, name: str, iterations: str) -> None:
     run = start(Place(device, False, Path(), Path(), 0), setting)
     with arithmetic(run.config):
         for iteration in range(WARM_UP):
-            run.iterate(0, run._tasks(0, iteration))
+            run.iterate(0, run.tasks_of(0, iteration))
         print("ready", flush=True)
         sys.stdin.readline()
         before = time.perf_counter()
         for iteration in range(int(iterations)):
-            loss, _ = run.iterate(0, run._tasks(0, iteration))
+            loss, _ = run.iterate(0, run.tasks_of(0, iteration))
         loss.item()
     print("rate", int(iterations) * setting.tasks / (time.perf_counter() - before), flush=True)
 

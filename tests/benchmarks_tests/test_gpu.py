@@ -55,10 +55,10 @@ def test_the_command_itself_needs_no_package_but_torch() -> None:
 def test_a_stage_that_hangs_or_fails_says_so_and_is_ended(tmp_path: Path) -> None:
     began = time.monotonic()
     hang = [sys.executable, "-c", "import time; time.sleep(600)"]
-    assert command._run(hang, {}, tmp_path / "log", 0.5) == "FAILED: out of time"
+    assert command.run_command(hang, {}, tmp_path / "log", 0.5) == "FAILED: out of time"
     assert time.monotonic() - began < 60
     fail = [sys.executable, "-c", "raise RuntimeError('no kernel image')"]
-    assert command._run(fail, {}, tmp_path / "log", 60) == "FAILED: RuntimeError: no kernel image"
+    assert command.run_command(fail, {}, tmp_path / "log", 60) == "FAILED: RuntimeError: no kernel image"
 
 
 def test_products_are_chosen_where_they_take_much_less_time() -> None:

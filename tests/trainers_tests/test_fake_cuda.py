@@ -104,11 +104,9 @@ def test_neither_does_one_with_products_in_place_of_convolutions(fake_gpu: None)
 def test_tensors_of_a_block_lie_channel_by_channel_on_a_gpu(fake_gpu: None) -> None:
     with FakeTensorMode(allow_non_fake_inputs=True) as mode:
         run = TrainingRun(toy_config(device="cuda", **EVERYTHING), 0, faked(mode))
-        tasks = run._tasks(0, 0)
+        tasks = run.tasks_of(0, 0)
         taken = next(run.learner.adapt(run.weights, tasks, 1))
-        block = taken.support.blocks["conv0"]
-        assert block._pool_like(torch.empty_like(block._z)).is_contiguous()
-        assert block.y.is_contiguous()
+        assert taken.support.blocks["conv0"].y.is_contiguous()
 
 
 def test_the_rates_of_a_result_are_read_in_one_copy(fake_gpu: None) -> None:
@@ -131,7 +129,7 @@ def iterate_watched(name: str) -> None:
     config = toy_config(device="cuda", **{"precision": "float32", **CONFIGS[name]})
     with FakeTensorMode(allow_non_fake_inputs=True) as mode:
         run = TrainingRun(config, 0, faked(mode))
-        tasks = run._tasks(0, 0)
+        tasks = run.tasks_of(0, 0)
         with Watch() as watch:  # type: ignore[no-untyped-call]
             loss, accuracy = run.iterate(0, tasks)
     assert {loss.device.type, accuracy.device.type} == {"cuda"}
@@ -144,7 +142,7 @@ def test_an_iteration_that_no_graph_can_be_made_of_goes_on_without(precision: st
     """There is no GPU to record on; all that comes before and after the recording does what it does there."""
     with FakeTensorMode(allow_non_fake_inputs=True) as mode:
         run = TrainingRun(toy_config(device="cuda", precision=precision, **EVERYTHING), 0, faked(mode))
-        drawn = [run._tasks(0, iteration) for iteration in range(WARM + 2)]
+        drawn = [run.tasks_of(0, iteration) for iteration in range(WARM + 2)]
         with Watch():  # type: ignore[no-untyped-call]
             for tasks in drawn[:WARM]:
                 run.iterate(0, tasks)

@@ -50,6 +50,6 @@ def test_pytorch_counts_as_many_operations_in_an_epoch(overrides: dict[str, Any]
     config = toy_config(**overrides, tasks_at_once=1)
     run, counter = TrainingRun(config, 0, toy_data()), FlopCounterMode(display=False)
     with counter:
-        run._train_epoch(0)
-        evaluate(run.learner, [run._snapshot(1)], run.streams["val"], config.evaluation.val_tasks)
+        run.train_epoch(0)
+        evaluate(run.learner, [run.snapshot(1)], run.streams["val"], config.evaluation.val_tasks)
     assert counter.get_total_flops() == pytest.approx(epoch_flops(config, 1, 14, 0), rel=1e-12)

@@ -84,7 +84,9 @@ def test_a_number_that_is_recorded_instead_of_its_tensor_is_seen(what: str) -> N
     settings = {"msl": {"epochs": 1.0}, "ca": "on"}
 
     def baked(run: TrainingRun) -> Sequence[Tensor]:
-        return [run.optimizer.lr] if what == "rate" else run._shares._values[:1]
+        share = run.shares[0]
+        assert share is not None
+        return [run.optimizer.lr if what == "rate" else share]
 
     assert not same(numbers(start(settings)), numbers(graphed(settings, baked)))
 
@@ -123,7 +125,7 @@ def test_a_step_that_reads_a_number_off_the_device_cannot_be_recorded() -> None:
     run = graphed({})
     run.check_each_loss = True  # then each loss is read
     with pytest.raises(RuntimeError, match="_local_scalar_dense"):
-        EmulatedGraph().record(lambda: run.step(run._tasks(0, 0)))
+        EmulatedGraph().record(lambda: run.step(run.tasks_of(0, 0)))
 
 
 def test_an_epoch_that_diverges_is_gone_through_again_without_graphs() -> None:

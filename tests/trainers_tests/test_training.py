@@ -260,10 +260,10 @@ def test_an_epoch_that_nobody_watched_names_the_same_divergence() -> None:
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")
 def test_nothing_waits_for_the_gpu_inside_an_epoch() -> None:
     run = TrainingRun(toy_config(device="cuda", msl="on", lslr="on"), 0, DATA)
-    run.iterate(0, run._tasks(0, 0))  # the first one loads kernels
+    run.iterate(0, run.tasks_of(0, 0))  # the first one loads kernels
     torch.cuda.set_sync_debug_mode("error")
     try:
         for iteration in range(1, 3):
-            run.iterate(0, run._tasks(0, iteration))
+            run.iterate(0, run.tasks_of(0, iteration))
     finally:
         torch.cuda.set_sync_debug_mode("default")

@@ -248,6 +248,8 @@ class SearchSpace:
         head = path.partition(".")[0]
         if path != head and self.method.has_settings(head) and tree.get(head, "off") == "off":
             return f'{head} is "off"'
+        if not self.method.may_be_inert(path):
+            return None
         outcomes = [
             self.method.normalise(self._with_later(put(tree, path, value), path))
             for value in self.dimensions[path].ends()
@@ -275,4 +277,5 @@ def put(tree: Tree, path: str, value: Any) -> Tree:
     """Return `tree` with `value` at `path`; switching a component on keeps the settings that it has below."""
     if value == "on" and isinstance(tree.get(path), dict):
         return tree
-    return merge(tree, {path: value})
+    head = path.partition(".")[0]
+    return tree | merge({head: tree[head]} if head in tree else {}, {path: value})

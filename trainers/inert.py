@@ -9,6 +9,14 @@ from typing import Any
 from .mamlpp.schedules import outer_lr
 from .sections import CA, DA, LSLR, MSL, Settings, resolve
 
+CONDITIONAL = frozenset(
+    {
+        "msl", "msl.tau", "da", "lslr.granularity", "ca", "ca.period_mult", "ca.restart_decay", "bnwb", "bnrs",
+        "norm.momentum", "inner.evaluation_steps",
+    }
+)  # fmt: skip
+"""The settings that a rule below can find without effect."""
+
 
 @dataclass(frozen=True)
 class Inert:

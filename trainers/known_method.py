@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from .error_messages import explain, models_of, show, unknown
 from .errors import InputError
 from .fingerprint import MACHINE, fingerprint_of
-from .inert import Inert
+from .inert import CONDITIONAL, Inert
 from .mamlpp.method import MamlPlusPlus
 from .method import Config, Data, Method
 from .overrides import Tree, flat_settings, merge, read_value
@@ -66,6 +66,12 @@ class KnownMethod:
             found: tuple[Config, tuple[Inert, ...]] = own(tree, typed)
             return found
         return self.validate(tree), ()
+
+    def may_be_inert(self, path: str) -> bool:
+        """Whether a setting, or the component that it belongs to, has no effect beside some other settings."""
+        if self.is_mamlpp:
+            return not CONDITIONAL.isdisjoint((path, path.partition(".")[0]))
+        return hasattr(self.own, "normalise")
 
     def validate(self, tree: Mapping[str, Any]) -> Config:
         """Return the config of `tree`; MAML++'s keeps what has no effect. Raises pydantic.ValidationError."""

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from types import NoneType
 from typing import Any
 
 from .config import TrainerConfig
@@ -14,6 +15,7 @@ from .inert import Inert, inert_settings
 from .sections import COMPONENTS
 
 Tree = dict[str, Any]
+_LEAVES = (str, float, int, NoneType)  # quicker to tell than a Mapping
 
 
 def merge(base: Mapping[str, Any], *overrides: Mapping[str, Any]) -> Tree:
@@ -25,7 +27,7 @@ def merge(base: Mapping[str, Any], *overrides: Mapping[str, Any]) -> Tree:
     for layer in (base, *overrides):
         for key, value in layer.items():
             head, _, rest = key.partition(".")
-            if rest or isinstance(value, Mapping):
+            if rest or (not isinstance(value, _LEAVES) and isinstance(value, Mapping)):
                 below = tree.get(head)
                 inside = {rest: value} if rest else value
                 tree[head] = merge(below if isinstance(below, dict) else {}, inside)

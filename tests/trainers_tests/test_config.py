@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from trainers.config import TrainerConfig
 from trainers.fingerprint import fingerprint_of
+from trainers.inert import CONDITIONAL
 from trainers.known_method import MAMLPP
 from trainers.overrides import flatten, merge, normalise, read_value, settings
 from trainers.presets import PRESETS, preset
@@ -42,6 +43,10 @@ def test_a_typed_setting_without_effect_is_refused_and_otherwise_dropped(overrid
     config, dropped = normalise(tree)
     assert [inert.path for inert in dropped] == [path]
     assert TrainerConfig.model_validate(config.model_dump()) == config
+
+
+def test_every_setting_that_can_lack_an_effect_is_named_for_search_spaces() -> None:
+    assert {path for _, path in INERT} == CONDITIONAL
 
 
 def test_normalising_twice_changes_nothing() -> None:

@@ -39,6 +39,7 @@ def test_all_stages_come_through_on_a_cpu(tmp_path: Path) -> None:
     assert "2 of 2 epochs" in done.stdout
 
 
+@pytest.mark.slow
 def test_one_stage_alone_writes_its_rows_and_the_table(tmp_path: Path) -> None:
     done = run(tmp_path, "--only", "convolutions")
     assert done.returncode == 0, done.stdout

@@ -40,7 +40,11 @@ def _files(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize(
-    ("records", "info"), [(example.ablation(), example.ABLATION), (example.search(), example.SEARCH)]
+    ("records", "info"),
+    [
+        (example.ablation(), example.ABLATION),
+        pytest.param(example.search(), example.SEARCH, marks=pytest.mark.slow),
+    ],
 )
 def test_the_same_records_in_any_order_or_from_files_give_the_same_bytes(records, info, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     index = build_report(records, info, tmp_path / "a")

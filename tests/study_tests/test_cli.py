@@ -271,6 +271,7 @@ def test_data_lists_the_sets_and_draws_a_sheet(trained: Home, capsys: pytest.Cap
     assert (trained.data / "glyphs.png").read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_a_training_with_130_and_it_goes_on_afterwards(trained: Home) -> None:
     args = ["train", "--preset", "maml", *SMALL[2:], "--epochs", "400", "--name", "long", "--home", str(trained.root)]
     with running([sys.executable, "-m", "study.cli", *args], stdout=subprocess.PIPE, text=True) as process:

@@ -67,7 +67,7 @@ def untag(home: Home) -> None:
         database.commit()
 
 
-@pytest.mark.parametrize("old", [False, True], ids=["tagged", "untagged"])
+@pytest.mark.parametrize("old", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["tagged", "untagged"])
 def test_a_renamed_experiment_is_found_and_gone_on_in(
     home: Home, old: bool, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:

@@ -96,7 +96,7 @@ def test_a_search_with_each_pruner_stops_what_it_should(tmp_path: Path, name: st
     assert bool(stopped) == (name in [*STOPS, "wilcoxon"])  # an accuracy that only rises tries no patience
 
 
-@pytest.mark.parametrize("sampler", ["tpe", "qmc"])
+@pytest.mark.parametrize("sampler", ["tpe", pytest.param("qmc", marks=pytest.mark.slow)])
 def test_no_trial_takes_more_work_than_the_space_allows_and_none_is_spent_on_that(tmp_path: Path, sampler: str) -> None:
     """The base takes 5 steps; two steps take less than half of it, three more than half."""
     home, config = fresh_home(tmp_path), search(5, sampler=sampler, space="max_compute = 0.5")

@@ -39,7 +39,7 @@ def test_the_lower_bound_is_that_of_the_one_sided_t_interval() -> None:
     assert group_value({1: ("complete", 0.4), 2: ("diverged", None)}, "mean") is None
 
 
-@pytest.mark.parametrize("score", ["mean", "lower_bound"])
+@pytest.mark.parametrize("score", ["mean", pytest.param("lower_bound", marks=pytest.mark.slow)])
 def test_a_trial_that_is_worse_with_its_first_seeds_is_stopped_and_its_estimate_kept(
     tmp_path: Path, score: str
 ) -> None:

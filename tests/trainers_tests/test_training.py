@@ -161,6 +161,7 @@ def child(folder: Path) -> subprocess.Popen[str]:
     return subprocess.Popen([sys.executable, "-c", CHILD, str(folder)], stdout=subprocess.PIPE, text=True)
 
 
+@pytest.mark.slow
 def test_a_training_killed_at_random_moments_ends_bit_identical(tmp_path: Path) -> None:
     whole = json.loads(child(tmp_path / "whole").communicate()[0])
     rng, kills = random.Random(0), 0

@@ -249,7 +249,9 @@ class StudyInfo:
     measured: Metric = ACCURACY
     """What runs are measured by; the names of their metrics follow from its name."""
     metric: Metric | None = None
-    """Primary metric of an ablation; None: `measured` on test data, or on validation data if no run was tested."""
+    """Primary metric of an ablation. None: the metric in `measured`, on test data, or on validation data if no run was
+    tested.
+    """
     source: str = ""
     """Source of results that mamlab did not train: a file with its checksum, or an experiment."""
     pairing: str = MAMLPP_PAIRING

@@ -102,7 +102,7 @@ def _not_everywhere(path: str, plans: Mapping[Any, Plan]) -> list[str]:
     found = []
     for value, plan in plans.items():
         if missing := sorted(everywhere - {arm.name for arm in plan.arms}):
-            found.append(f"at {path} = {value} there is no {', '.join(missing)}, so its change is unknown")
+            found.append(f"at {path} = {value} there is no arm {', '.join(missing)}, so no change is known for it")
     return found
 
 

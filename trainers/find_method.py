@@ -92,7 +92,7 @@ def _problems(own: Any) -> list[str]:
     if not (isinstance(own.config, type) and issubclass(own.config, BaseModel)):
         return [*found, f"config must be a class derived from pydantic's BaseModel, not {show(own.config)}"]
     fields = own.config.model_fields
-    found += [f'components: "{name}" is no setting of its config: {unknown("setting", name, fields)}'
+    found += [f'components: its config has no setting "{name}": {unknown("setting", name, fields)}'
               for name in own.components if name not in fields]  # fmt: skip
     return found + [
         f"config: {model.__name__} takes keys that it does not know, so a mistyped setting would be ignored; derive it"

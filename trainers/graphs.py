@@ -20,8 +20,8 @@ from torch import Tensor
 from .data.episodes import TaskBatch
 
 WARM = 3
-"""Iterations of a phase that are taken as they are before one is recorded: libraries choose kernels and allocate in
-them.
+"""Iterations that run normally before one is captured as a CUDA graph: libraries choose kernels and allocate memory in
+the first ones.
 """
 Found = tuple[Tensor, Tensor]
 Step = Callable[[TaskBatch], Found]

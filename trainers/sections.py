@@ -165,7 +165,7 @@ class CA(Section):
     period: Position = Field(
         1.0, description="epochs (or fraction of the run) until the first warm restart; 1.0: no restart"
     )
-    period_mult: int = Field(1, ge=1, description="factor by which each period is longer than the one before")
+    period_mult: int = Field(1, ge=1, description="each period is this many times as long as the one before")
     restart_decay: float = Field(
         1.0, gt=0, le=1, description="factor applied to the outer learning rate at each restart"
     )

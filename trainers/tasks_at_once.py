@@ -15,7 +15,7 @@ CACHED = 4 * 2**20
 caches.
 """
 GPU_MEMORY = 8 * 2**30
-"""Approximate bytes that tasks computed together may use on a GPU; less on a small or shared one."""
+"""Approximate bytes that tasks computed together may use on a GPU; on a small or shared one the limit is lower."""
 
 
 def _gpu_memory(device: torch.device) -> float:

@@ -92,6 +92,6 @@ def _stays_inside(name: str) -> bool:
 
 def _damaged(path: Path) -> ReportError:
     return ReportError(
-        f"{path} is damaged, so mamlab cannot tell its own files there from others; delete it if all are mamlab's, or"
-        " name another folder"
+        f"{path} is damaged, so mamlab cannot tell which files in that folder it wrote; if it wrote all of them, delete"
+        f" {path.name}, else name another folder"
     )

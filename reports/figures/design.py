@@ -64,7 +64,11 @@ def forest_plot(ablation: Ablation, width: float = WIDTH) -> Figure | None:
                 if any(c.survivors for c in comparisons)
                 else ""
             )
-            + (f" The first {len(comparisons)} of {len(every)} comparisons." if len(every) > len(comparisons) else "")
+            + (
+                f" Shown are the first {len(comparisons)} of {len(every)} comparisons."
+                if len(every) > len(comparisons)
+                else ""
+            )
             + without_bars(c.estimate for c in comparisons)
         )
         return Figure("differences", "Difference to the base arm", caption, drawing)

@@ -20,7 +20,7 @@ LARGE = 2.0
 POWER = 0.8
 """Planned power."""
 HOPELESS = 0.5
-"""A family with less power than this for a large effect is refused."""
+"""A study is refused before it starts if one of its families has less power than this for a large effect."""
 FLIPS = 2**10
 """Sign patterns per simulated test: all of them up to 11 seeds."""
 LARGEST = 100

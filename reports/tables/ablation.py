@@ -149,8 +149,9 @@ def details_table(ablation: Ablation) -> Table:
             " paired seeds in which the arm is better than its base, ties count half, with Wilson's 95 % interval."
         ),
         (
-            "Noise from seeds: part of the variance of a seed's mean difference that more test tasks would not remove,"
-            " with its 95 % interval (F). Diverged: runs of the arm / of the base."
+            "Noise from seeds: share of the variance of the paired differences that comes from the seeds of training;"
+            " the rest comes from the test tasks, and more of these would reduce it. Its 95 % interval is from the F"
+            " distribution. Diverged: number of diverged runs of the arm / of the base."
         ),
         (
             "Correlation: of arm and base over seeds. Removed by pairing: share of the variance of an unpaired"

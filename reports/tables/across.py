@@ -61,8 +61,9 @@ def _runs(seeds: object, one: Profile, found: Ablation) -> tuple[str, ...]:
 def _notes(found: Ablation) -> Iterator[str]:
     assert found.across is not None
     yield (
-        f"Effects of having a part, at each value of {found.across.path}; change: the effect at the later value minus"
-        f" that at the first, seed by seed over all four arms. Interval: {level_text(found)}."
+        f"Effect of each component (with it minus without it) at each value of {found.across.path}. Change: the effect"
+        " at a later value minus that at the first, for each seed from its four runs (with and without the component,"
+        f" at both values). Interval: {level_text(found)}."
     )
     yield (
         "Adjusted p: the same test as of comparisons (step-down maxT over sign flips of whole seeds); it holds for the"

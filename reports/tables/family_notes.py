@@ -135,8 +135,8 @@ def _lost_notes(ablation: Ablation, comparisons: Sequence[Comparison]) -> Iterab
         yield f"Runs excluded from means: {', '.join(lost)}. Means and differences are over the runs that finished."
     if any(c.test.ranks for c in comparisons):
         yield (
-            "Because runs diverged, p is that of signed ranks: a diverged run ranks below every other, and two diverged"
-            " runs count as equal."
+            "Because runs diverged, p is from a signed-rank test: a diverged run counts as worse than every finished"
+            " one, and two diverged runs as a tie."
         )
     for base in dict.fromkeys(c.base for c in comparisons if c.base not in known or not known[c.base].values):
         yield f"The base arm {base} has no complete run, so nothing can be compared with it."

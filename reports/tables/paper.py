@@ -67,8 +67,8 @@ def paper_table(found: Ablation, name: str) -> Table:
     arms = sorted((arm for arm in found.arms if arm.name in theirs and arm.values), key=lambda arm: theirs[arm.name][0])
     if not arms:
         raise ReportError(
-            f"paper = {name!r}: no complete arm of this study is in that table, which has {', '.join(theirs)}; leave"
-            " --paper out"
+            f"paper = {name!r}: that table of the paper has the arms {', '.join(theirs)}, and no finished arm of this"
+            " study is among them, so there is nothing to compare; leave --paper out"
         )
     base = next((arm for arm in arms if arm.name == BASE), None)
     columns = [Column("Arm"), *mean_columns(found.metric)]

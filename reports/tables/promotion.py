@@ -61,13 +61,7 @@ def promotion_table(found: Ablation, origin: Origin) -> Table | None:
         found.metric.label,
     )
     columns = (Column("Arm"), *(Column(head, True) for head in heads))
-    notes = (
-        (
-            f"The trials were chosen by their validation {metric.words} in the search {origin.search}, which is"
-            f" therefore biased {metric.biased}; on seeds that the search never saw nothing was chosen. Intervals:"
-            f" {mean_interval(metric)}."
-        ),
-    )
+    notes = (f"{_chosen(metric, f'the search {origin.search}')} Intervals: {mean_interval(metric)}.",)
     return Table(f"From the search {origin.search}", columns, rows, notes)
 
 
@@ -93,9 +87,8 @@ def fresh_table(found: Sequence[FreshSeeds], metric: Metric = ACCURACY) -> Table
     )
     notes = (
         (
-            f"The trials were chosen by their validation {metric.words} in this search, which is therefore biased"
-            f" {metric.biased}; on seeds that the search never saw nothing was chosen. Intervals:"
-            f" {mean_interval(metric)}. Made by `mamlab promote` and `mamlab ablate --from`."
+            f"{_chosen(metric, 'this search')} Intervals: {mean_interval(metric)}. Made by `mamlab promote` and"
+            " `mamlab ablate --from`."
         ),
     )
     return Table("The same settings on fresh seeds", columns, rows, notes)
@@ -137,4 +130,11 @@ def _row(one: Promoted, found: Ablation) -> tuple[Cell, ...]:
         Cell(str(one.trial.seeds), one.trial.seeds),
         Cell(with_interval(one.validation, metric=metric), one.validation.mean, one.runs),
         Cell(with_interval(one.result, metric=metric), one.result.mean, one.runs),
+    )
+
+
+def _chosen(metric: Metric, search: str) -> str:
+    return (
+        f"The trials were chosen by their validation {metric.words} in {search}, so that value is biased"
+        f" {metric.biased}. The other seeds had no part in the choice, so the results on them do not have this bias."
     )

@@ -57,8 +57,9 @@ def _notes(found: Ablation) -> list[str]:
             " base above it, paired by seed. Intervals are in the tables below."
         ),
         (
-            "Better, worse: the adjusted p is at most 0.05, or at most the level of its look. Undecided does not mean"
-            " no effect: with the stated number of seeds a difference of this size would be decided in 80 % of studies."
+            "Better, worse: the adjusted p is at most 0.05; in a study with declared looks (interim analyses), at most"
+            " the level of its look. Undecided does not mean no effect: where a number of seeds is given, a true"
+            " difference as large as the observed one would be decided in 80 % of studies with that many."
         ),
     ]
     if margin is None:

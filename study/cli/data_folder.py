@@ -111,7 +111,7 @@ def folder_page(root: Path, home: Home, console: Console, skip: Path | None) -> 
             f"{split}: {many(len(classes), 'class', 'classes')}, {many(sum(one.count for one in classes), 'picture')}",
         )
     _say(console, "note", [note for note in data.notes if note not in found.notes])
-    say(console, f"sheet:   {draw_sheet(data, home.data / f'{data.name}.png')}")
+    say(console, f"samples: {draw_sheet(data, home.data / f'{data.name}.png')}")
     say(console, f"Next: {home.command('init', 'images', str(root), *(('--skip', str(skip)) if found.bad else ()))}")
     return 0
 

@@ -45,7 +45,7 @@ def promote(
         bool,
         typer.Option(
             "--equal-compute",
-            help="Train the base config longer, so that it uses as much compute as the most expensive trial.",
+            help="Train the base config longer, so that it uses as much compute as the most expensive of these trials.",
         ),
     ] = False,
     name: NameOption = None,

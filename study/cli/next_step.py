@@ -13,7 +13,7 @@ from reports.tables.promotion import promoted
 from ..stores.home import Home
 
 FEW_TRIALS = 2
-"""With at most this many complete trials, the best one means little."""
+"""With at most this many complete trials, it is mostly chance which is the best."""
 
 
 def next_steps(found: Results, home: Home) -> Iterator[str]:

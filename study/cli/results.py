@@ -186,7 +186,7 @@ def ui(
     study: Annotated[str, typer.Argument(help="Study to open. Default: the latest.", show_default=False)] = "",
     port: Annotated[int, typer.Option(help="Port on this machine.")] = 5000,
     browser: Annotated[bool, typer.Option(help="Open the study in your browser.")] = True,
-    host: Annotated[str, typer.Option(help="Address to listen on; other than loopback addresses need --anyone.")] = (
+    host: Annotated[str, typer.Option(help="Address to listen on. One that other machines reach needs --anyone.")] = (
         "127.0.0.1"
     ),
     anyone: Annotated[

@@ -213,8 +213,7 @@ def check_space(config: StudyConfig, console: Console, as_json: bool, data: Clas
 
 def _print_facts(config: StudyConfig, facts: Mapping[str, object], console: Console) -> None:
     lines = [
-        f"{config.study.name}: all of {POINTS} random configs can be trained; {facts['different']} of them are "
-        "distinct.",
+        f"{config.study.name}: all {POINTS} random configs can be trained; {facts['different']} of them are distinct.",
     ]
     if config.method.counts_flops:
         lines.append(
@@ -223,8 +222,8 @@ def _print_facts(config: StudyConfig, facts: Mapping[str, object], console: Cons
         )
     if facts["within_max_compute"] is not None:
         lines.append(
-            f"Within space.max_compute: {facts['within_max_compute']} of {POINTS}; the search resamples the others "
-            "before training."
+            f"{facts['within_max_compute']} of them are within space.max_compute; the search draws another one in "
+            "place of each that is not."
         )
     if text := _rungs_text(config):
         lines.append(text)

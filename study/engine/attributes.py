@@ -26,7 +26,7 @@ PRESET = "preset"
 CONTINUED = "mamlab.continued"
 """Study: numbers of trials that were pruned and are continued by other trials."""
 CONTINUES = "continues"
-"""Number of the pruned trial whose training this one continues; it also has `RETRY_OF`."""
+"""Number of the pruned trial whose training this trial continues. This trial has `RETRY_OF`, too."""
 RETRY_OF = "mamlab.retry_of"
 """Number of the trial that a search's trial replaces. (In an ablation, both have the same arm and seed.)"""
 REFUSED = "mamlab.refused"
@@ -34,9 +34,10 @@ REFUSED = "mamlab.refused"
 PLACEHOLDER = "mamlab.placeholder"
 """Marks an empty trial in a rebuilt study; it keeps the numbers of later trials."""
 VERDICT = "mamlab.verdict"
-"""[step, whether the trial stops there, the pruner's notes]; a step reported without a verdict continued.
+"""The pruner's decision at a step: [step, whether the trial stops there, the pruner's notes]. After a reported step
+without a decision, the trial continued.
 
-A step is an epoch, or for a trial that trains seed by seed, the position of a seed.
+A step is an epoch, or for a trial that trains one seed after the other, the index of a seed.
 """
 RESULT = "mamlab.result."
 """+ seed: [state, score] of one run of a trial with several."""

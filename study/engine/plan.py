@@ -37,7 +37,7 @@ SHORT_NAMES = {
 """Short names of searched settings in run names, in this order; others follow, named by the last part of their path."""
 LABEL_LENGTH = 90
 DATA_PATH, CHECKSUM = "data.path", "data_checksum"
-"""Keys of the data folder and its checksum in the frozen part."""
+"""Keys of the data folder and its checksum among the settings that are frozen when a study starts."""
 _FREE = {DATA_PATH, "data.skip", *(f"trainer.{name}" for name in MACHINE)}
 """Settings that may change between two starts, because they do not affect results."""
 

@@ -103,6 +103,6 @@ class StudyProgress:
     notes: tuple[str, ...] = ()
     """Notes about the stores; only in the last progress."""
     away: str = ""
-    """Which store is unreachable, since when, and how many events are pending; empty while both are reachable."""
+    """Which database is unreachable (MLflow's or Optuna's), since when, and how many events are pending; else empty."""
     unsaved: str = ""
-    """After a stop: what could be written to neither store nor journal, and why; empty if everything is saved."""
+    """After a stop: what could be saved neither in its database nor in the journal, and why; else empty."""

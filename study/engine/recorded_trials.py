@@ -90,7 +90,9 @@ class RecordedTrial:
                 config.space.params_of(config.method.from_settings(recorded), config.base_tree), self.number
             )
         except (InputError, ValidationError) as error:
-            raise StudyChanged(f"{where}: its settings in MLflow are not in the spec's space: {error}") from None
+            raise StudyChanged(
+                f"{where}: its settings in MLflow are outside the spec's search space: {error}"
+            ) from None
         now = config.method.settings(config.space.suggest(fixed, config.base_tree)[0])
         other = [
             path

@@ -38,7 +38,7 @@ class Run:
     """Whether its worker was killed after [execution] timeout."""
     dispatched: float = 0.0
     last_seen: float = 0.0
-    """Time of its worker's last event (monotonic clock)."""
+    """When its worker last sent an event (monotonic clock)."""
     not_before: float = 0.0
     end: EndState | None = None
     """End state. Its worker may still be busy with it."""

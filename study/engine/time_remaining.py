@@ -11,7 +11,7 @@ class TimeEstimate:
 
     epochs: int = 0
     ended: list[int] = field(default_factory=list)
-    """Epochs of each run that has ended, those of earlier starts included."""
+    """Epochs of each run that has ended, also before the study was resumed."""
 
     def remaining(self, left: int, done: int, planned: int, elapsed: float) -> float | None:
         """Estimate the seconds to the end; None while unknown.

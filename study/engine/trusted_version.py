@@ -30,8 +30,8 @@ def with_trusted_version(config: StudyConfig, home: Home) -> StudyConfig:
         return config
     note = (
         f"--trust-version: the source of {config.method.address} has changed since version"
-        f" {config.method.own.version} first trained here; its earlier trainings are reused, and new ones count as"
-        " the same"
+        f" {config.method.own.version} was first used here; earlier runs are reused, and new runs count as runs of the"
+        " same version"
     )
     return replace(config, trained_by=found, trusted=config.trained_by, notes=(*config.notes, note))
 

@@ -87,5 +87,6 @@ def refuse_open(host: str, anyone: bool) -> None:
     if host not in LOOPBACK and not anyone:
         raise InputError(
             f"--host {host}: everyone who can reach this machine could then read, change and delete all runs, without "
-            "a password. If that is meant, add --anyone; else leave --host out, and reach the UI with ssh -L"
+            "a password. To allow that, add --anyone; else leave --host out, and reach the UI through a tunnel: "
+            "ssh -L 5000:127.0.0.1:5000 USER@THIS_MACHINE"
         )

@@ -161,10 +161,10 @@ def detectable_text(difference: float | None, noise: Noise | None) -> str:
 
 def _power(plan: StudyPlan) -> Iterable[str]:
     yield (
-        "MDE: minimum detectable effect, the smallest paired difference (either sign) that the study's test (step-down "
-        "maxT over sign flips) detects with 80 % power, where only one comparison of its family has an effect. MDE "
-        "of t: the same for a 95 % t interval that excludes 0. Power at 2 sd: for an effect of 2 standard deviations "
-        "of the paired differences."
+        "MDE: minimum detectable effect, the smallest paired difference in either direction that the study's test "
+        "(step-down maxT over sign flips) finds with 80 % power, if only one of the comparisons that are tested "
+        "together has an effect. MDE of t: the same for a single paired t test at the 5 % level. Power at 2 sd: the "
+        "power for an effect of 2 standard deviations of the paired differences."
     )
     if plan.across:
         yield (

@@ -19,7 +19,7 @@ def unread_results(stored: StoredStudy) -> Iterator[Disagreement]:
         if state_of(run) not in records.ENDED and not stored.end_of(run) and folder.finished:
             yield Disagreement(
                 f"{run.info.run_name}: its checkpoint is complete, but its result is in neither store",
-                f"{RESTART}; the result is read from the checkpoint, without training",
+                f"{RESTART}; the result is then read from the checkpoint, and nothing is trained again",
             )
 
 

@@ -65,7 +65,7 @@ def _print(stored: StoredStudy, console: Console, fixed: list[Disagreement], lef
     if stored.driver:
         say(console, f"{name} is being run by {stored.driver}; only ended runs are compared.")
     if not fixed and not left:
-        say(console, f"{name}: the stores, the checkpoints and the journal agree.")
+        say(console, f"{name}: no problem found; both databases, the checkpoints and the journal agree.")
         return
     table = plain_table("what disagrees", "fixed" if fixed else "--fix")
     for one in fixed:

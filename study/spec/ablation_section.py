@@ -131,7 +131,9 @@ class AblationSection(Section):
         if any(later <= earlier for earlier, later in pairwise(looks)):
             raise InputError(f"looks must increase, not {list(looks)}; write each number of seeds once, smallest first")
         if looks and looks[-1] != self.seeds:
-            raise InputError(f"seeds = {self.seeds} must equal the last of looks = {list(looks)}; leave out seeds")
+            raise InputError(
+                f"seeds = {self.seeds} must equal the last number of seeds in looks = {list(looks)}; leave out seeds"
+            )
         if self.stop_early and len(looks) < 2:
             raise InputError("stop_early needs at least two looks; add looks = [8, 12, 16], or leave it out")
         return self

@@ -19,7 +19,7 @@ from .seed_groups import Score
 class FormerBest(Section):
     """An entry of [study] enqueue: the best configs of another study in the same home."""
 
-    study: str = Field(pattern=NAME, description="name of a study whose best configs are tried first")
+    study: str = Field(pattern=NAME, description="name of an earlier study, whose best configs are tried first")
     best: int = Field(1, ge=1, description="number of its best configs to enqueue")
 
 

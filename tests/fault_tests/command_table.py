@@ -31,7 +31,7 @@ READERS = {
     "verify": command(
         "verify ab", r"every (table|accuracy on its page) follows from its 9 runs; .*the results agree with MLflow"
     ),
-    "doctor": command("doctor ab", r"ab: the stores, the checkpoints and the journal agree"),
+    "doctor": command("doctor ab", r"ab: no problem found; both databases, the checkpoints and the journal agree"),
     "export": command("export ab model --arm MAML++", r"Accuracy: \d.*MLflow: "),
     "plan": command("plan ablation.toml", r"3 arms x 3 seeds = 9, 9 of them already trained in this home"),
     "plan --from": command(
@@ -40,7 +40,7 @@ READERS = {
     "promote": command("promote se --best 1 --seeds 1", r"se-promoted: 2 of 2 runs \| 2 complete", "se-promoted"),
     "ablate --from": command("ablate --from se --seeds 1", r"se-ablated: (\d+) of \1 runs", "se-ablated"),
     "clean": command("clean", r"Nothing to clean: every file is still used by a study"),
-    "space check": command("space check search.toml", r"se: all of 200 random configs can be trained"),
+    "space check": command("space check search.toml", r"se: all 200 random configs can be trained"),
     "ui": command("ui --port PORT", r"Ctrl-C stops.*Stopped"),
     "ablate": command("ablate ablation.toml", r"ab: 9 of 9 runs \| 9 complete"),
     "search": command("search search.toml", r"se: 10 of 10 runs \| 9 complete, 1 pruned"),

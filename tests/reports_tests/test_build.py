@@ -207,7 +207,7 @@ def test_a_paper_s_numbers_stand_beside_arms_of_the_same_name() -> None:
         compose(example.ablation(), dataclasses.replace(info, paper="imagenet"))
     with pytest.raises(ReportError, match="a search has no arms to compare with a paper's; leave --paper out"):
         compose(example.search(), dataclasses.replace(example.SEARCH, paper="omniglot-20way-1shot"))
-    with pytest.raises(ReportError, match="no complete arm of this study is in that table, which has MAML, MAML"):
+    with pytest.raises(ReportError, match="that table of the paper has the arms MAML, MAML"):
         compose([example.record(0, arm="mine")], StudyInfo("s", "ablation", paper="omniglot-20way-1shot"))
 
 

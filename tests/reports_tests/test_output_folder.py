@@ -137,7 +137,7 @@ def test_a_manifest_that_names_files_elsewhere_is_refused(tmp_path: Path, name: 
 def test_a_damaged_manifest_is_said_to_be_damaged(tmp_path: Path) -> None:
     write(tmp_path, {"a": "1"})
     (tmp_path / MANIFEST).write_text((tmp_path / MANIFEST).read_text()[:-20])
-    with pytest.raises(ReportError, match=r"manifest\.json is damaged, .*; delete it if all are mamlab"):
+    with pytest.raises(ReportError, match=r"manifest\.json is damaged, .*; if it wrote all of them, delete"):
         write(tmp_path, {"a": "2"})
 
 

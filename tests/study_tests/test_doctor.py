@@ -168,7 +168,7 @@ DAMAGE: dict[Callable[[Study], None], tuple[str, str]] = {
 
 
 def test_stores_that_agree_are_said_to_agree(study: Study) -> None:
-    assert study.doctor() == (0, "arms: the stores, the checkpoints and the journal agree.\n")
+    assert study.doctor() == (0, "arms: no problem found; both databases, the checkpoints and the journal agree.\n")
 
 
 @pytest.mark.parametrize("damage", DAMAGE, ids=lambda damage: damage.__name__)

@@ -76,7 +76,10 @@ def test_where_the_home_cannot_be_written_a_look_is_said_and_lines_that_are_not_
     ("more", "problem"),
     [
         ("looks = [8, 8]", r"looks must increase, not \[8, 8\]"),
-        ("looks = [8, 12]\nseeds = 16", r"seeds = 16 must equal the last of looks = \[8, 12\]; leave out seeds"),
+        (
+            "looks = [8, 12]\nseeds = 16",
+            r"seeds = 16 must equal the last number of seeds in looks = \[8, 12\]; leave out",
+        ),
         ("stop_early = true", r"stop_early needs at least two looks"),
         ("margin = 0", r"ablation\.margin"),
         ("looks = [1, 8]", r"ablation\.looks"),

@@ -65,7 +65,7 @@ def test_the_space_of_another_method_is_shown_and_checked(tmp_path: Path, capsys
     assert "neighbours" in capsys.readouterr().out
     assert mamlab(["space", "check", spec, "--home", str(tmp_path)]) == 0
     shown = capsys.readouterr().out
-    assert "digits-search: all of 200 random configs can be trained" in shown
+    assert "digits-search: all 200 random configs can be trained" in shown
     assert "Compute" not in shown
     assert mamlab(["space", "check", spec, "--json", "--home", str(tmp_path)]) == 0
     facts = json.loads(capsys.readouterr().out)

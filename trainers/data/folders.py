@@ -137,7 +137,7 @@ def _class(folder: Path, notes: list[str]) -> list[Path]:
     for other in below:
         inside = sum(not hidden(name) for _, _, names in os.walk(other) for name in names)
         if inside:
-            notes.append(f"class {folder.name}: {_files(inside)} skipped (in its folder {other.name})")
+            notes.append(f"class {folder.name}: {_files(inside)} skipped, because its folder {other.name} is not read")
     return own
 
 

@@ -63,7 +63,7 @@ def main() -> int:
     parser.add_argument("--searches", type=int, default=SEARCHES, help=f"by TPE; 0 for none ({SEARCHES})")
     chosen = parser.parse_args()
     curves = tables(chosen.curves)
-    with ProcessPoolExecutor(initializer=_quiet) as pool:
+    with ProcessPoolExecutor(len(curves), initializer=_quiet) as pool:
         waiting = {
             problem: pool.submit(outcome, problem, one, left_out(curves, problem), chosen.repetitions, chosen.searches)
             for problem, one in curves.items()

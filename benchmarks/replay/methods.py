@@ -42,5 +42,4 @@ SAMPLED = (
     Method("TPE, portfolio first, no pruning", to_the_end, portfolio=True),
     DEFAULT,
     Method("TPE, portfolio first, short look of 1 epoch, better sixth", promotion((1,), 6), portfolio=True),
-    Method("TPE, short look, begun with 4 quasi-random trials", promotion((1,), 6), start={"quasi_random": 4}),
 )

@@ -8,7 +8,7 @@ the surrogate cannot show gains beyond it.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -31,20 +31,17 @@ MOST = 500
 TPE = Named(name="tpe")
 
 
-def encoded(params: pd.DataFrame, columns: list[str]) -> Floats:
-    """Return params as numbers: learning rates by their logarithm, choices encoded from their letters, -9 for missing
-    values.
+def encoded(params: Mapping[str, Any], columns: Sequence[str]) -> list[float]:
+    """Return a config's params as numbers: learning rates by their logarithm, choices encoded from their letters, -9
+    for those that it does not have.
     """
-    parts = list[Floats]()
-    for name in columns:
-        own = params[name] if name in params else pd.Series([None] * len(params))
-        if name.endswith(".lr"):
-            parts.append(np.log(np.asarray(own, float)))
-        elif own.dropna().map(lambda value: isinstance(value, str)).any():
-            parts.append(np.array([sum(map(ord, value)) % 97 if isinstance(value, str) else -9.0 for value in own]))
-        else:
-            parts.append(np.asarray(own, float))
-    return np.column_stack([np.nan_to_num(part, nan=-9) for part in parts])
+    return [_number(name, params[name]) if name in params else -9.0 for name in columns]
+
+
+def _number(name: str, value: Any) -> float:
+    if isinstance(value, str):
+        return float(sum(map(ord, value)) % 97)
+    return math.log(value) if name.endswith(".lr") else float(value)
 
 
 class Surrogate:
@@ -53,7 +50,7 @@ class Surrogate:
     def __init__(self, curves: Curves) -> None:
         self.curves = curves
         self.columns = sorted(curves.params.columns)
-        inputs = encoded(curves.params, self.columns)
+        inputs = np.array([encoded(curves.searched(row), self.columns) for row in range(len(curves))])
         outputs = np.nan_to_num(np.hstack([curves.seen, curves.judged]), nan=0.2)
         forest = ExtraTreesRegressor(TREES, min_samples_leaf=LEAF, random_state=0)
         held_out = cross_val_predict(forest, inputs, outputs, cv=KFold(10, shuffle=True, random_state=0))
@@ -68,8 +65,8 @@ class Surrogate:
     def like(self, params: dict[str, Any], draws: np.random.Generator) -> int:
         """Return the recorded config whose training stands for that of `params`."""
         tree = int(draws.integers(TREES))
-        row = encoded(pd.DataFrame([params]), self.columns)
-        leaf = self._forest.estimators_[tree].apply(row.astype(np.float32))[0]
+        row = np.array([encoded(params, self.columns)], np.float32)
+        leaf = self._forest.estimators_[tree].apply(row)[0]
         return int(draws.choice(np.flatnonzero(self._leaves[:, tree] == leaf)))
 
 
@@ -99,6 +96,7 @@ class Search:
         self._study = _Listed(made.study_name, made._storage)
         self._params: list[tuple[dict[str, Any], dict[str, Any]]] = []
         self._epochs: list[int] = []
+        self._made: dict[tuple[int, int], optuna.trial.FrozenTrial] = {}
         seen, judged, compute = (np.full((MOST, LENGTH), np.nan) for _ in range(3))
         self.curves = Curves(seen, judged, compute, pd.DataFrame())
 
@@ -119,7 +117,7 @@ class Search:
         return replay(self.curves, watched, self.order(), limit)
 
     def _ask(self, number: int) -> None:
-        self._study.told = [self._told(config) for config in range(number)]
+        self._study.told = [self._told(config, self._epochs[config]) for config in range(number)]
         self._study.sampler = self._sampler(number)
         trial_id = self._study._storage.create_new_trial(self._study._study_id)
         if number < len(self._first):
@@ -150,9 +148,15 @@ class Search:
         options = {"n_startup_trials": self._quasi_random or self._startup}
         return make_sampler(TPE.model_copy(update={"options": options}), 1000 * self._seed + number)
 
-    def _told(self, config: int) -> optuna.trial.FrozenTrial:
+    def _told(self, config: int, epochs: int) -> optuna.trial.FrozenTrial:
+        if (config, epochs) not in self._made:
+            self._made[config, epochs] = self._make(config, epochs)
+        return self._made[config, epochs]
+
+    def _make(self, config: int, epochs: int) -> optuna.trial.FrozenTrial:
+        """Return the trial of a config that was trained for so many epochs, as the sampler sees it."""
         params, distributions = self._params[config]
-        epochs, seen = self._epochs[config], self.curves.seen[config]
+        seen = self.curves.seen[config]
         steps = {step: float(seen[step - 1]) for step in range(1, epochs + 1) if not math.isnan(seen[step - 1])}
         states = optuna.trial.TrialState
         state = (

@@ -57,9 +57,10 @@ def plan(
 
     config = load_given(spec, set_ or (), seed)
     from ..planning.page import show_plan
+    from ..warm_start import warm_started
 
     with reading(home) as place:
-        show_plan(config, place, make_console(), budget, sd, source, json_, workers)
+        show_plan(warm_started(config, place), place, make_console(), budget, sd, source, json_, workers)
 
 
 def init(

@@ -22,7 +22,7 @@ from tests.homes import unpack
 from .store_rows import SEARCH, fresh_home, mlflow_runs, optuna_trials, run
 
 RATES = '"inner.lr" = {{ low = 0.01, high = 1.0, log = true }}\n"inner.steps"'
-FIVE = [f"portfolio {number}" for number in (1, 2, 3, 4, 5)]
+THREE = [f"portfolio {number}" for number in (1, 2, 3)]
 WHOLE = """
 [study]
 name = "s"
@@ -54,17 +54,17 @@ def presets(home: Home, name: str = "hunt") -> list[str | None]:
 
 def test_the_predefined_space_tries_its_portfolio_first_in_every_value() -> None:
     config = whole()
-    assert [*config.enqueued] == FIVE
+    assert [*config.enqueued] == THREE
     assert [*config.enqueued.values()] == [pytest.approx(one) for one in CONFIGS]
     assert config.notes == ()
 
 
 def test_ranges_and_fixed_values_of_the_space_are_respected() -> None:
     narrow = whole('preset = "mamlpp"\nfix = { lslr = "off" }\n"outer.lr" = { low = 0.001, high = 0.005, log = true }')
-    assert [*narrow.enqueued] == ["portfolio 4", "portfolio 5"]
+    assert [*narrow.enqueued] == ["portfolio 2", "portfolio 3"]
     assert not any(path.startswith("lslr") for one in narrow.enqueued.values() for path in one)
     few = whole('preset = "rates"')
-    assert few.enqueued["portfolio 3"] == {"inner.lr": 0.268, "outer.lr": 0.00094}
+    assert few.enqueued["portfolio 3"] == {"inner.lr": 0.197, "outer.lr": 0.00217}
     assert not whole('preset = "mamlpp"\n"inner.steps" = { low = 1, high = 2 }').enqueued
     assert not whole('preset = "components"').enqueued
     assert not whole('"outer.lr" = { low = 1e-4, high = 1e-2 }').enqueued
@@ -84,9 +84,9 @@ def test_configs_that_become_the_same_or_cost_too_much_are_left_out() -> None:
     steps = '"inner.steps" = { low = 1, high = 5 }'
     assert whole(steps, 'enqueue = ["portfolio"]').enqueued == {"portfolio 1": {"inner.steps": 3}}
     cheap = whole('preset = "mamlpp"\nmax_compute = 0.55')
-    costs = {name: whole().compute(_config(name)) for name in FIVE}
-    assert [*cheap.enqueued] == [name for name in FIVE if costs[name] <= 0.55]
-    assert 0 < len(cheap.enqueued) < 5
+    costs = {name: whole().compute(_config(name)) for name in THREE}
+    assert [*cheap.enqueued] == [name for name in THREE if costs[name] <= 0.55]
+    assert 0 < len(cheap.enqueued) < 3
 
 
 def _config(name: str) -> object:
@@ -98,9 +98,9 @@ def _config(name: str) -> object:
 def test_what_a_spec_enqueues_itself_takes_its_place() -> None:
     assert whole(study="enqueue = []").enqueued == {}
     assert [*whole(study='enqueue = ["mamlpp"]').enqueued] == ["mamlpp"]
-    assert [*whole(study='enqueue = ["mamlpp", "portfolio"]').enqueued] == ["mamlpp", *FIVE]
+    assert [*whole(study='enqueue = ["mamlpp", "portfolio"]').enqueued] == ["mamlpp", *THREE]
     made = study_config("s", data="glyphs", space="mamlpp", budget={"trials": 6})
-    assert [*made.enqueued] == FIVE
+    assert [*made.enqueued] == THREE
     assert not study_config("s", data="glyphs", space="mamlpp", budget={"trials": 6}, enqueue=[]).enqueued
 
 
@@ -111,7 +111,7 @@ def test_a_portfolio_that_was_asked_for_and_does_not_fit_is_an_error_with_the_wa
     assert line.startswith(
         'study.enqueue "portfolio": none of its configs is in the space (portfolio 1: inner.steps = 3'
     )
-    assert line.endswith('portfolio 5: inner.steps = 3 is outside 1 to 2); widen the space, or remove "portfolio"')
+    assert line.endswith('portfolio 3: inner.steps = 3 is outside 1 to 2); widen the space, or remove "portfolio"')
     with pytest.raises(SpecError, match=r"portfolio 1: none of its settings is searched"):
         whole('"model.filters" = { low = 4, high = 8 }', 'enqueue = ["portfolio"]')
 
@@ -124,35 +124,35 @@ def test_the_frozen_part_is_as_before_there_was_a_portfolio() -> None:
 
 def test_a_search_is_resumed_and_extended_without_a_second_portfolio(tmp_path: Path) -> None:
     home = fresh_home(tmp_path)
-    run(hunt(3), home)
-    assert presets(home) == FIVE
-    run(hunt(7), home)
-    assert presets(home) == [*FIVE, None, None]
+    run(hunt(2), home)
+    assert presets(home) == THREE
+    run(hunt(5), home)
+    assert presets(home) == [*THREE, None, None]
     found = {one.info.run_name: one.data.tags.get("preset") for one in mlflow_runs(home, "hunt")}
-    assert found["trial-001 portfolio 2 S=3 lr=0.22 outer=0.00082"] == "portfolio 2"
-    run(hunt(7, "enqueue = []"), home)
-    assert presets(home) == [*FIVE, None, None]
+    assert found["trial-001 portfolio 2 S=3 lr=0.075 outer=0.0034"] == "portfolio 2"
+    run(hunt(5, "enqueue = []"), home)
+    assert presets(home) == [*THREE, None, None]
 
 
 def test_a_search_that_began_without_it_goes_on_without_it(tmp_path: Path) -> None:
     (tmp_path / "one").mkdir()
     homes = fresh_home(tmp_path / "one"), fresh_home(tmp_path)
     run(hunt(3, "enqueue = []"), homes[0])
-    run(hunt(7), homes[0])
-    run(hunt(7, "enqueue = []"), homes[1])
+    run(hunt(5), homes[0])
+    run(hunt(5, "enqueue = []"), homes[1])
     one, two = ([trial.params for trial in optuna_trials(home, "hunt")] for home in homes)
-    assert presets(homes[0]) == [None] * 7
+    assert presets(homes[0]) == [None] * 5
     assert one == two
 
 
 def test_a_start_that_was_killed_while_it_enqueued_is_completed() -> None:
-    config = hunt(7)
-    begun = replace(config, enqueued={name: config.enqueued[name] for name in FIVE[:2]})
+    config = hunt(5)
+    begun = replace(config, enqueued={name: config.enqueued[name] for name in THREE[:2]})
     study = optuna.create_study(direction="maximize")
-    assert enqueue_missing(study, begun, "", ()) == FIVE[:2]
-    assert enqueue_missing(study, config, "", ()) == FIVE[2:]
+    assert enqueue_missing(study, begun, "", ()) == THREE[:2]
+    assert enqueue_missing(study, config, "", ()) == THREE[2:]
     assert enqueue_missing(study, config, "", ()) == []
-    assert [trial.user_attrs["preset"] for trial in study.get_trials()] == FIVE
+    assert [trial.user_attrs["preset"] for trial in study.get_trials()] == THREE
 
 
 @pytest.mark.parametrize("before", ["", "enqueue = []"])
@@ -160,22 +160,22 @@ def test_a_lost_store_and_a_lost_run_come_back_with_the_portfolio_only_if_it_was
     before: str, tmp_path: Path
 ) -> None:
     home = fresh_home(tmp_path)
-    run(hunt(7, before), home)
+    run(hunt(5, before), home)
     had = [(trial.user_attrs.get("preset"), trial.params) for trial in optuna_trials(home, "hunt")]
     second = next(one for one in mlflow_runs(home, "hunt") if one.info.run_name.startswith("trial-001"))
     open_mlflow(home).delete_run(second.info.run_id)
     for file in home.root.glob("optuna.db*"):
         file.unlink()
-    run(hunt(8), home)
-    assert [(trial.user_attrs.get("preset"), trial.params) for trial in optuna_trials(home, "hunt")][:7] == had
-    assert presets(home)[7] is None
+    run(hunt(6), home)
+    assert [(trial.user_attrs.get("preset"), trial.params) for trial in optuna_trials(home, "hunt")][:5] == had
+    assert presets(home)[5] is None
 
 
 def test_a_search_of_the_version_before_goes_on_without_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(unpack(tmp_path))
     home = Home(Path("runs"))
     config = parse_spec(Path("search.toml").read_text().replace("trials = 10", "trials = 11"))
-    assert [*config.enqueued] == FIVE
+    assert [*config.enqueued] == THREE
     before = [trial.params for trial in optuna_trials(home, "se")]
     assert run_study(prepared(config, home), home, lambda _: None).finished
     assert presets(home, "se") == [None] * 11

@@ -156,16 +156,17 @@ def _undecided(own: Sequence[Effect], found: Ablation) -> str:
         return f"Undecided: {_named(own)}{'; so few seeds can decide nothing' * elsewhere}."
     ends = [abs(end) for one in own for end in (one.estimate.low, one.estimate.high) if end is not None]
     within = with_unit(max(ends), found.metric, True).lstrip("+") if ends else ""
-    reach = f"; the {found.standing.confidence} % intervals lie within ±{within}" if ends else ""
+    reach = f" The {found.standing.confidence} % intervals lie within ±{within}" if ends else ""
     reach += ", of those that finished" if ends and any(one.comparison.survivors for one in own) else ""
-    return f"Undecided: {_named(own)}{reach}."
+    return f"Undecided: {_named(own)}.{reach}{'.' * bool(reach)}"
 
 
 def _named(own: Sequence[Effect]) -> str:
     one_base = len({one.where for one in own if not one.switched}) < 2 and not any(one.switched for one in own)
     named = list(dict.fromkeys(_name(one, one_base) for one in own))
     more = f" and {len(named) - MOST_NAMED} more" if len(named) > MOST_NAMED else ""
-    return f"{', '.join(named[:MOST_NAMED])}{more}"
+    between = "; " if any("," in name for name in named) else ", "
+    return f"{between.join(named[:MOST_NAMED])}{more}"
 
 
 def _name(one: Effect, one_base: bool) -> str:
@@ -192,12 +193,13 @@ def _mean(arm: Arm, metric: Metric) -> str:
 
 def _how_sentences(found: Ablation) -> Iterator[str]:
     judged = [comparison for comparison in found.comparisons if comparison.estimate.n > 1]
-    if judged:
+    decided = any(one.verdict.decided for one in judged) or any(change.decided for change in found.changes)
+    if judged and found.standing.declared and not found.standing.looks:
+        yield f"Nothing is judged before the first declared look, at {found.standing.next} seeds."
+    elif judged and not decided and not any(comparison.test.can_be_significant for comparison in judged):
+        yield "With so few seeds no comparison can be significant, however large its difference: train more seeds."
+    elif judged:
         yield _how(judged, found)
-        if found.standing.declared and not found.standing.looks:
-            yield f"Nothing is judged before the first declared look, at {found.standing.next} seeds."
-        elif not any(comparison.test.can_be_significant for comparison in judged):
-            yield "With so few seeds no comparison can be significant, however large: train more seeds."
     elif any(comparison.disjoint for comparison in found.comparisons):
         yield "The arms that are compared have no seed in common, so there are no pairs: train them on the same seeds."
     elif found.comparisons:

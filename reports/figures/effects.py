@@ -46,7 +46,8 @@ def component_plot(found: Ablation, width: float = WIDTH) -> Figure | None:
 
 def _row_name(one: Effect, drawn: Sequence[Effect]) -> str:
     """Return the component; a method among components is named with the method that it is compared to."""
-    among = not one.switched and any(other.switched for other in drawn)
+    own = one.component.startswith((f"{one.where} ", f"{one.where},"))  # a variant of it, as its name says
+    among = not one.switched and not own and any(other.switched for other in drawn)
     return f"{one.component} against {one.where}" if among else one.component
 
 

@@ -103,11 +103,11 @@ def fresh_sentence(found: Sequence[FreshSeeds], metric: Metric = ACCURACY) -> st
     what = f"{'test' if first.test else 'validation'} {metric.words}"
     others = [one for one in ranked[1:] if bool(one.test) == bool(first.test)]
     means = [value_text(metric_estimate(metric, one.test or one.validation).mean, metric=metric) for one in others]
-    named = [f"trial {one.trial.number} {mean}" for one, mean in zip(others, means, strict=True)]
-    more = f"; {', '.join(named[:MOST_NAMED])}" if named else ""
+    named = [f"trial {one.trial.number} ({mean} there)" for one, mean in zip(others, means, strict=True)]
+    more = f" The search ranked it before {', '.join(named[:MOST_NAMED])}." if named else ""
     return (
-        f"On fresh seeds, which the search never saw, trial {first.trial.number}, which it ranked first of those there,"
-        f" has a {what} of {measured(value, metric)}{more}."
+        f"On fresh seeds, which the search never saw, trial {first.trial.number} has a {what} of"
+        f" {measured(value, metric)}.{more}"
     )
 
 

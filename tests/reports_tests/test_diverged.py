@@ -40,7 +40,7 @@ def test_half_of_the_runs_diverged_and_the_arm_is_neither_bold_nor_the_headline_
     assert "The highest mean test accuracy is that of base: " in headline
     assert "arm: higher when it finishes, 91.60 % [" in headline
     assert "n = 8; 8 of 16 diverged." in headline
-    assert headline.startswith("Undecided: arm; the 95 % intervals lie within ±3.21 points, of those that finished.")
+    assert headline.startswith("Undecided: arm. The 95 % intervals lie within ±3.21 points, of those that finished.")
     assert (
         "Decided: 0 of 1 comparison, by sign-flip tests paired by seed (step-down maxT; signed ranks where runs"
         ' diverged). The chance of any false "better" or "worse" is at most 5 %.'

@@ -49,10 +49,9 @@ def test_what_the_best_are_worth_on_fresh_seeds_comes_first_and_the_searchs_own_
     info = replace(INFO, fresh=(fresh(1, 0.8, [0.75, 0.77]), fresh(0, 0.9, [0.7, 0.72])))
     report = compose(trials(), info)
     assert report.headline[0].startswith(
-        "On fresh seeds, which the search never saw, trial 0, which it ranked first of those there, has a test accuracy"
-        " of 71.00 % ["
+        "On fresh seeds, which the search never saw, trial 0 has a test accuracy of 71.00 % ["
     )
-    assert report.headline[0].endswith("], n = 2; trial 1 76.00.")
+    assert report.headline[0].endswith("], n = 2. The search ranked it before trial 1 (76.00 there).")
     assert "trial 0 with a validation accuracy of 90.00 % in the search; as the maximum of" in report.headline[1]
     assert [section.title for section in report.sections][:2] == ["Best trials on fresh seeds", "Trials"]
     assert "On fresh seeds" not in compose(trials(), INFO).headline[0]

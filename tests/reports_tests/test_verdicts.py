@@ -9,7 +9,7 @@ import pytest
 from scipy.stats import t
 
 from reports.compared import compared_sentence
-from reports.headline import verdict_sentences
+from reports.headline import arm_sentences, verdict_sentences
 from reports.metric import Metric
 from reports.records import Across, Factorial, Family, RunRecord, StudyInfo
 from reports.statistics.comparison import Comparison
@@ -127,7 +127,7 @@ def test_the_headline_names_components_with_their_effect_whichever_way_it_was_me
     assert verdict_sentences(both()) == [
         "LSLR helps: +3.00 points in MAML, +4.00 in MAML++.",
         "CA hurts in MAML++ (−2.00 points), is undecided in MAML (0.00 points).",
-        "Undecided: MSL; the 95 % intervals lie within ±0.11 points.",
+        "Undecided: MSL. The 95 % intervals lie within ±0.11 points.",
     ]
     effects = {(one.component, one.where): one for one in effects_of(both().comparisons)}
     assert effects["LSLR", "MAML++"].word == "better"
@@ -220,3 +220,21 @@ def test_the_frame_of_comparisons_has_verdicts() -> None:
     assert (row["verdict"], row["seeds_to_decide"] is not None) == ("equivalent", False)
     assert row["finding"] == "equivalent (within 1 point)"
     assert row["p_equivalence"] == pytest.approx(equivalence_p(WAVE, 0.01))
+
+
+def test_names_with_commas_are_told_apart() -> None:
+    same = [0.9 + w for w in WAVE]
+    shifted = [same[-1], *same[:-1]]
+    arms = {"M": same, "M, rate 0.1": shifted, "M, rate 0.2": [*same[1:], same[0]]}
+    assert verdict_sentences(study(arms))[0].startswith("Undecided: M, rate 0.1; M, rate 0.2. The 95 % intervals lie")
+
+
+def test_a_family_that_cannot_decide_says_so_instead_of_an_error_rate() -> None:
+    few, enough = ("\n".join(arm_sentences(study({"b": [0.9] * n, "a": [0.95] * n}))) for n in (3, 8))
+    assert few.endswith(
+        "With so few seeds no comparison can be significant, however large its difference: train more seeds."
+    )
+    assert "Decided:" not in few
+    assert "however large" not in enough
+    held = arm_sentences(study({"b": [0.9] * 3, "a": [0.9, 0.901, 0.899]}, margin=3.0))
+    assert held[-1].startswith("Decided: 1 of 1 comparison")

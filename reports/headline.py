@@ -89,8 +89,18 @@ def _profile_sentence(one: Profile, found: Ablation, across: Across) -> str:
     else:
         values[0] = f"{across.path} = {values[0]}"
         parts = [f"{word} at {value} ({amount})" for word, value, amount in zip(words, values, amounts, strict=True)]
-    changes = [_change_words(one, place, found, across) for place in sorted(one.changes)]
-    return f"{_profile_name(one)}: {', '.join(parts)}{''.join(f'; {text}' for text in changes)}."
+    return f"{_profile_name(one)}: {', '.join(parts)}{_changes_words(one, found, across)}."
+
+
+def _changes_words(one: Profile, found: Ablation, across: Across) -> str:
+    """Return what is said of each change; several that are undecided are said together."""
+    undecided = [place for place, change in sorted(one.changes.items()) if not change.decided]
+    several = undecided if len(undecided) > 1 else []
+    told = [_change_words(one, place, found, across) for place in sorted(one.changes) if place not in several]
+    if several:
+        later = listed([str(across.values[place]) for place in several])
+        told.append(f"whether it changes from {across.values[0]} to {later} is undecided")
+    return "".join(f"; {text}" for text in told)
 
 
 def _change_words(one: Profile, place: int, found: Ablation, across: Across) -> str:

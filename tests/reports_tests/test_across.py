@@ -158,6 +158,21 @@ def test_the_headline_says_what_holds_and_what_changes() -> None:
     assert first.startswith("CA in MAML++: helps at budget.epochs = 20 and 80 (+5.00 and +5.00 points); whether it")
 
 
+def test_changes_that_are_undecided_are_said_together() -> None:
+    values = (5, 20, 80)
+    names = ("M", "M without A")
+    of = {f"{name} (epochs = {v})": (name, place) for place, v in enumerate(values) for name in names}
+    base = numbers(0.6, 0.004, 1)
+    arms = {arm: [v - 0.05 * (name != "M") for v in base] for arm, (name, _) in of.items()}
+    family = Family("f", tuple((f"M without A (epochs = {v})", f"M (epochs = {v})") for v in values))
+    info = replace(INFO, families=(family,), across=Across("budget.epochs", values, of))
+    (sentence,) = verdict_sentences(summarise_ablation(rows(arms), info))
+    assert sentence == (
+        "A in M: helps at budget.epochs = 5, 20 and 80 (+5.00, +5.00 and +5.00 points); whether it changes from 5 to 20"
+        " and 80 is undecided."
+    )
+
+
 def test_a_report_shows_changes_in_every_format_and_is_made_again_from_its_files(tmp_path: Path) -> None:
     values = [numbers(0.6, 0.004, seed) for seed in range(6)]
     records = rows(dict(zip(ACROSS.arms, values, strict=True)))

@@ -249,9 +249,7 @@ class StudyInfo:
     measured: Metric = ACCURACY
     """What runs are measured by; the names of their metrics follow from its name."""
     metric: Metric | None = None
-    """Primary metric of an ablation. None: the metric in `measured`, on test data, or on validation data if no run was
-    tested.
-    """
+    """Primary metric of an ablation. None: `measured`'s, on test data, or if no run was tested on validation data."""
     source: str = ""
     """Source of results that mamlab did not train: a file with its checksum, or an experiment."""
     pairing: str = MAMLPP_PAIRING

@@ -8,11 +8,17 @@ from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any
 
+import matplotlib
 from matplotlib.backends import _backend_pdf_ps
+
+RELEASE = "3.11.2"
+"""Other releases of matplotlib make subsets in other ways, and are left as they are."""
 
 
 def keep_subsets() -> None:
     """Let matplotlib take a subset that this process has made before; the files are the same, byte for byte."""
+    if matplotlib.__version__ != RELEASE:
+        return
     backend: Any = _backend_pdf_ps
     make, write, known = backend.get_glyphs_subset, backend.font_as_file, dict[Any, Any]()
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from .font_subsets import RELEASE
 from .lowest import lowest
 
 ROOT = Path(__file__).parents[1]
@@ -69,3 +70,7 @@ def test_constraints_hold_a_release_of_every_dependency_within_its_bounds_and_no
     pinned = {plain(name): version(release) for name, _, release in (line.partition("==") for line in lines)}
     for name, (first, end) in bounds("ray", "postgres", "dev").items():
         assert version(first) <= pinned[name] < version(end), name
+
+
+def test_subsets_of_fonts_are_kept_with_the_pinned_release_of_matplotlib() -> None:
+    assert f"matplotlib=={RELEASE}" in (ROOT / "constraints.txt").read_text().splitlines()

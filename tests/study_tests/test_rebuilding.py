@@ -245,7 +245,7 @@ def test_another_spec_is_refused_before_anything_is_written(home: Home) -> None:
         optuna_trials(home, "hunt")
     next(home.artifacts.rglob("spec.toml")).unlink()  # the runs themselves still say it
     with pytest.raises(
-        StudyChanged, match=r'run "trial-\d+ .*its settings in MLflow are not in the spec\'s space: outer.lr = '
+        StudyChanged, match=r'run "trial-\d+ .*its settings in MLflow are outside the spec\'s search space: outer.lr = '
     ):
         run(parse_spec(HALVING.replace("high = 1e-1", "high = 2e-4")), home)
     with pytest.raises(StudyChanged, match=r"it is in MLflow with budget.epochs = 4, but the spec gives 5"):

@@ -102,7 +102,9 @@ def _not_everywhere(path: str, plans: Mapping[Any, Plan]) -> list[str]:
     found = []
     for value, plan in plans.items():
         if missing := sorted(everywhere - {arm.name for arm in plan.arms}):
-            found.append(f"at {path} = {value} there is no arm {', '.join(missing)}, so no change is known for it")
+            found.append(
+                f"at {path} = {value} these arms are missing, so their change is unknown: {', '.join(missing)}"
+            )
     return found
 
 

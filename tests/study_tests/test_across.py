@@ -101,7 +101,8 @@ def test_a_component_without_effect_at_one_value_is_said_with_the_value() -> Non
         parse_spec(SPEC.replace("[10, 20]", "[4, 20]").replace('"DA"]', '"MSL"]'))
     config = parse_spec(SPEC.replace("[10, 20]", "[4, 20]").replace('components = ["LSLR", "DA"]\n', ""))
     assert any(
-        note == "at budget.epochs = 4 there is no MAML + MSL, MAML++ without MSL, so its change is unknown"
+        note
+        == "at budget.epochs = 4 these arms are missing, so their change is unknown: MAML + MSL, MAML++ without MSL"
         for note in config.notes
     )
 

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from .designs import Across
+from .origin import Origin
 from .statistics.effects import Effect, effects_of
 from .statistics.summary import Ablation
-from .text import many
-
-MOST_NAMED = 8
-"""Most names in a list; a sweep can have many more."""
+from .text import MOST_NAMED, listed, many
 
 
 def compared_sentence(found: Ablation) -> str:
@@ -27,10 +25,41 @@ def compared_sentence(found: Ablation) -> str:
     return f"Compared{' ' * bool(where)}{where}: {'; '.join(parts)}." if parts else ""
 
 
-def listed(names: Sequence[str]) -> str:
-    """Return "a, b and c", or of many names the first and how many more there are."""
-    shown = [*names[:MOST_NAMED], *([f"{len(names) - MOST_NAMED} more"] if len(names) > MOST_NAMED else [])]
-    return " and ".join([*([", ".join(shown[:-1])] if shown[1:] else []), *shown[-1:]])
+def promoted_sentence(found: Ablation, origin: Origin) -> str:
+    """Return the sentence of a study that retrains the best trials of a search: "The best 3 trials of the search hunt,
+    retrained on 8 fresh seeds: ..."; "" where other arms are compared, too.
+    """
+    if not found.comparisons or any(one.arm not in origin.trials for one in found.comparisons):
+        return ""
+    trials = {one.arm for one in found.comparisons}
+    which = f"The best {len(trials)} trials" if len(trials) > 1 else "The best trial"
+    on = f"{seeds} fresh seeds" if (seeds := _seeds(found)) else "fresh seeds"
+    who = "; ".join(_arms(effects_of(found.comparisons)))
+    return f"{which} of the search {origin.search}, retrained on {on}: {who}."
+
+
+def named(effects: Sequence[Effect]) -> str:
+    """Return "MSL and BNWB in MAML and MAML++; MAML++ against MAML": every effect once, with where it was measured; a
+    base that is that of all is left out.
+    """
+    ways: dict[str, dict[str, None]] = {}
+    bases: dict[str, dict[str, None]] = {}
+    for one in effects:
+        own = ways.setdefault(one.component, {}) if one.switched else bases.setdefault(one.where, {})
+        own[one.where if one.switched else one.component] = None
+    groups: dict[tuple[str, ...], list[str]] = {}
+    for component, where in ways.items():
+        groups.setdefault(tuple(where), []).append(component)
+    parts = [f"{name} in {listed(key)}" for key, names in groups.items() for name in _joined(names)]
+    alone = len(bases) == 1 and not ways
+    parts += [name + f" against {base}" * (not alone) for base, arms in bases.items() for name in _joined([*arms])]
+    more = f" and {len(parts) - MOST_NAMED} more" if len(parts) > MOST_NAMED else ""
+    return "; ".join(parts[:MOST_NAMED]) + more
+
+
+def _joined(names: Sequence[str]) -> Sequence[str]:
+    """Return the names as one list, or each alone if one has a comma."""
+    return names if any("," in name for name in names) else [listed(names)]
 
 
 def _seeds(found: Ablation) -> str:

@@ -8,14 +8,14 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from . import records as names
-from .compared import compared_sentence
+from .compared import compared_sentence, promoted_sentence
 from .components import spelled_out
 from .figures.across import across_plot
 from .figures.audit import audit_plot
 from .figures.compute import arm_costs, cost_plot
 from .figures.curves import arm_curves, main_curves
 from .figures.design import effects_plot, forest_plot, shapley_bars, sweep_plot
-from .figures.effects import component_plot
+from .figures.effects import DIFFERENCE, component_plot
 from .figures.mechanism import learned_rates, msl_weights
 from .figures.search import best_curve, history, importance_bars, trial_curves
 from .figures.slices import slice_plot
@@ -27,6 +27,7 @@ from .records import ReportError, RunRecord, StudyInfo
 from .section import Section
 from .setting import setting_of
 from .statistics.arms import count_states
+from .statistics.effects import effects_of
 from .statistics.factorial import FactorialEffects
 from .statistics.importance import Importance, importances
 from .statistics.judging import Rules
@@ -35,7 +36,7 @@ from .statistics.summary import Ablation, Search, in_order, summarise
 from .tables.ablation import arms_table, details_table, family_table
 from .tables.across import across_table
 from .tables.audit import audit_tables
-from .tables.cells import Cell, Table, excluded_table, runs_table, states_text
+from .tables.cells import Cell, Table, excluded_table, runs_table, runs_text
 from .tables.compute import TITLE as COST_TITLE
 from .tables.compute import cost_table
 from .tables.dates import days
@@ -44,12 +45,12 @@ from .tables.held_out import optimism_sentence
 from .tables.importance import importance_sentence, importance_table
 from .tables.paper import paper_table
 from .tables.promotion import fresh_sentence, fresh_table, promotion_table
-from .tables.provenance import mixed, provenance_table
+from .tables.provenance import TITLE, mixed, provenance_table
 from .tables.speed import speed_table
 from .tables.stability import divergence_table, stability_table
 from .tables.trials import differences_table, trials_table
 from .tables.verdicts import verdict_table
-from .text import many, measured, with_interval
+from .text import listed, many, measured, with_interval
 
 T = TypeVar("T")
 
@@ -108,7 +109,7 @@ def compose(records: Sequence[RunRecord], info: StudyInfo, summary: Ablation | S
         headline, sections = _ablation_headline(found, records, info), _ablation_sections(found, info)
     left_out = [excluded_table(found.excluded)] if found.excluded else []
     sections += [
-        Section("Where the numbers come from", (provenance_table(records, info), *left_out), folded=True),
+        Section(TITLE, (provenance_table(records, info), *left_out), folded=True),
         Section("Every run", (runs_table(records, info.metric, info.measured),), folded=True),
         Section("The spec file", code=info.spec, folded=True),
     ]
@@ -121,8 +122,12 @@ def compose(records: Sequence[RunRecord], info: StudyInfo, summary: Ablation | S
         arm_views(records, info),
         info.measured,
         info.metric or info.measured,
-        _searched(found) if isinstance(found, Search) else compared_sentence(found),
+        _searched(found) if isinstance(found, Search) else _compared(found, info),
     )
+
+
+def _compared(found: Ablation, info: StudyInfo) -> str:
+    return (promoted_sentence(found, info.origin) if info.origin else "") or compared_sentence(found)
 
 
 def headline_of(records: Sequence[RunRecord], info: StudyInfo, found: Ablation | Search) -> list[str]:
@@ -136,7 +141,7 @@ def headline_of(records: Sequence[RunRecord], info: StudyInfo, found: Ablation |
 
 def _warnings(records: Sequence[RunRecord], info: StudyInfo) -> Iterator[str]:
     if different := mixed(records):
-        yield f"Careful: not all runs share the same {' and '.join(different)}."
+        yield f'Runs differ in {listed(different)} (listed under "{TITLE}").'
     if info.missing:
         yield f"Incomplete: {info.missing}."
 
@@ -145,12 +150,13 @@ def _ablation_headline(found: Ablation, records: Sequence[RunRecord], info: Stud
     counted = [record for record in records if record.state == names.COMPLETE] or records
     seeds = len({record.seed for record in counted})
     head = (
-        f"{info.name}: {many(len(found.arms), 'arm')} over {many(seeds, 'seed')}{_on(records)},"
-        f" {many(len(records), 'run')}, {_counts(records)}{_dated(records)}."
+        f"{info.name}: {many(len(found.arms), 'arm')} over {many(seeds, 'seed')}{_on(records)};"
+        f" {runs_text(count_states(records))}{_dated(records)}."
     )
     decided = arm_sentences(found)
     outside = [_outside(info)] if info.source else []
-    return [*decided, *spelled_out(decided, records), head, *found.standing.remarks, *outside]
+    spelled = spelled_out([*decided, compared_sentence(found)], records)
+    return [*decided, *spelled, head, *found.standing.remarks, *outside]
 
 
 def _outside(info: StudyInfo) -> str:
@@ -161,16 +167,19 @@ def _outside(info: StudyInfo) -> str:
 
 
 def _ablation_sections(found: Ablation, info: StudyInfo) -> list[Section]:
+    across = found.across
     compared = tuple(family_table(found, family) for family in found.families)
     beside = (paper_table(found, info.paper),) if info.paper else ()
     curves = (main_curves(found), arm_curves(found, found.measured.validation), arm_curves(found, names.VAL_LOSS))
     lead = across_plot(found) if found.across else component_plot(found)
     first = _drawn(lead, arm_costs(found)) if found.comparisons else ()
     tables = (*_made(across_table(found)), verdict_table(found)) if found.comparisons else ()
+    factorial = any(one.factorial for one in found.designs)
+    parts = factorial or any(one.switched for one in effects_of(found.comparisons, across))
     accuracy = "Accuracy" if found.metric in (TEST_ACCURACY, BEST_VALIDATION) else found.metric.heading
     sections = [
         Section(accuracy, () if found.comparisons else (arms_table(found),)),
-        Section("Which parts matter", tables, first, leading=1),
+        Section("Which parts matter" if parts else DIFFERENCE, tables, first, leading=1),
         Section("Comparison with the paper", beside),
         Section(
             "Differences with their intervals", compared, _drawn(forest_plot(found)) if compared else (), folded=True
@@ -182,7 +191,6 @@ def _ablation_sections(found: Ablation, info: StudyInfo) -> list[Section]:
         sections.append(Section("Sweep", swept, _drawn(sweep_plot(curves_of, found.metric))))
     promotion = promotion_table(found, info.origin) if info.origin else None
     rules = Rules(info.test == "moderated", None, found.standing.looks)
-    across = found.across
     families = [own for one in info.families for own in (across.families_at(one) if across else (one,))]
     fast = speeds(families, {arm.name: arm for arm in found.arms}, info.measured, rules)
     return [
@@ -244,13 +252,14 @@ def _search_headline(
     else:
         headline.append("No trial is complete yet, so there is no best trial.")
     headline += [importance_sentence(one) for one in mattered if one.forest_r2 is not None]
-    runs = f"{many(len(records), 'run')}{_on(records)}, {_counts(records)}{_dated(records)}"
+    runs = f"{runs_text(count_states(records), _on(records))}{_dated(records)}"
     return [*headline, f"{info.name}: {runs}."]
 
 
 def _searched(found: Search) -> str:
-    tried = f"{many(len(found.trials), 'trial')}, of which {len(found.complete)} trained to the end"
-    return f"Search for the best of {many(len(found.searched), 'setting')}: {tried}."
+    stopped = sum(trial.state == names.PRUNED for trial in found.trials)
+    tried = f"{many(len(found.trials), 'config')} tried{f', {stopped} stopped early' if stopped else ''}"
+    return f"Search over {many(len(found.searched), 'setting')}; {tried}."
 
 
 def _search_sections(found: Search, mattered: Sequence[Importance], info: StudyInfo) -> list[Section]:
@@ -271,10 +280,6 @@ def _search_sections(found: Search, mattered: Sequence[Importance], info: StudyI
         Section(COST_TITLE, _made(cost_table(found)), _made(cost_plot(found)), leading=1),
         Section("Course of the search", figures=tuple(drawn)),
     ]
-
-
-def _counts(records: Sequence[RunRecord]) -> str:
-    return states_text(count_states(records))
 
 
 def _on(records: Sequence[RunRecord]) -> str:

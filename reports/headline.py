@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
-from .compared import MOST_NAMED, listed
+from .compared import named
 from .designs import Across
-from .metric import ACCURACY, Metric
-from .statistics.arms import Arm
-from .statistics.comparison import Comparison, tolerance
+from .means import mean_sentences
+from .metric import ACCURACY
 from .statistics.effects import HELPS, HURTS, Effect, by_component, effects_of
 from .statistics.profiles import Profile, profiles
 from .statistics.summary import Ablation
 from .statistics.verdict import BETTER
-from .text import interval, many, measured, value_text, with_unit
+from .tested import tested_sentences, too_few_sentence
+from .text import MOST_NAMED, listed, many, value_text, with_unit
+from .whole_arms import reach, whole_arm_sentences
 
 
 def arm_sentences(found: Ablation) -> list[str]:
@@ -22,7 +23,8 @@ def arm_sentences(found: Ablation) -> list[str]:
     if not complete:
         what = "accuracy" if found.measured == ACCURACY and found.metric.is_share else found.metric.words
         return [f"No run is complete yet, so there is no {what} to report."]
-    return [*verdict_sentences(found), *_mean_sentences(complete, found.metric), *_how_sentences(found)]
+    few = too_few_sentence(found)
+    return [*([few] if few else []), *verdict_sentences(found), *mean_sentences(found), *tested_sentences(found)]
 
 
 def verdict_sentences(found: Ablation) -> list[str]:
@@ -35,17 +37,16 @@ def verdict_sentences(found: Ablation) -> list[str]:
     decided.sort(key=lambda own: -max(abs(one.estimate.mean) for one in own))
     others = [one for one in judged if not one.switched]
     sentences = [_component_sentence(own, found) for own in decided]
-    arms = sorted((one for one in others if one.comparison.verdict.decided), key=lambda one: -abs(one.estimate.mean))
-    sentences += [_arm_sentence(one, found) for one in arms[:MOST_NAMED]]
-    if len(arms) > MOST_NAMED:
-        sentences.append(f"{len(arms) - MOST_NAMED} more arms were decided: see the table.")
+    sentences += whole_arm_sentences([one.comparison for one in others if one.comparison.verdict.decided], found)
     left = [one for own in groups.values() if own not in decided for one in own]
     left += [one for one in others if not one.comparison.verdict.decided]
     alike = [one for one in left if one.comparison.verdict.identical]
     open_ones = [one for one in left if not one.comparison.verdict.identical]
     if alike:
-        sentences.append(f"No difference in any seed: {_named(alike)}.")
-    return [*sentences, *([_undecided(open_ones, found)] if open_ones else [])]
+        sentences.append(f"No difference in any seed: {named(alike)}.")
+    also = any(not one.comparison.verdict.decided for own in decided for one in own)
+    silent = not open_ones or too_few_sentence(found)  # which says it of all
+    return [*sentences, *([] if silent else [_undecided(open_ones, found, also)])]
 
 
 def across_sentences(found: Ablation, across: Across) -> list[str]:
@@ -59,7 +60,7 @@ def across_sentences(found: Ablation, across: Across) -> list[str]:
     sentences = [_profile_sentence(one, found, across) for one in notable[:MOST_NAMED]]
     if len(notable) > MOST_NAMED:
         sentences.append(f"Decided of {len(notable) - MOST_NAMED} more: see the table.")
-    if left:
+    if left and not too_few_sentence(found):
         names = ", ".join(_profile_name(one) for one in left[:MOST_NAMED])
         more = f" and {len(left) - MOST_NAMED} more" if len(left) > MOST_NAMED else ""
         sentences.append(f"Undecided at every value of {across.path}, and whether it changes: {names}{more}.")
@@ -154,78 +155,17 @@ def _points(one: Effect, found: Ablation) -> str:
     return with_unit(one.estimate.mean, found.metric, True)
 
 
-def _arm_sentence(one: Effect, found: Ablation) -> str:
-    c = one.comparison
-    amount = f"{_points(one, found)}, {interval(c.estimate, True, found.metric)}"
-    return f"{c.arm} against {c.base}: {c.finding} ({amount}, {many(c.estimate.n, 'pair')})."
-
-
-def _undecided(own: Sequence[Effect], found: Ablation) -> str:
+def _undecided(own: Sequence[Effect], found: Ablation, also: bool) -> str:
+    """Return "Undecided: MSL and BNWB in MAML and MAML++; MAML++ against MAML." and how far their intervals reach;
+    `also`: some of what is decided was undecided elsewhere.
+    """
+    head = f"{'Also undecided' if also else 'Undecided'}: {named(own)}"
     if not any(one.comparison.test.can_be_significant for one in own):
         elsewhere = any(comparison.test.can_be_significant for comparison in found.comparisons)
-        return f"Undecided: {_named(own)}{'; so few seeds can decide nothing' * elsewhere}."
-    ends = [abs(end) for one in own for end in (one.estimate.low, one.estimate.high) if end is not None]
-    within = with_unit(max(ends), found.metric, True).lstrip("+") if ends else ""
-    reach = f" The {found.standing.confidence} % intervals lie within ±{within}" if ends else ""
-    reach += ", of those that finished" if ends and any(one.comparison.survivors for one in own) else ""
-    return f"Undecided: {_named(own)}.{reach}{'.' * bool(reach)}"
-
-
-def _named(own: Sequence[Effect]) -> str:
-    one_base = len({one.where for one in own if not one.switched}) < 2 and not any(one.switched for one in own)
-    named = list(dict.fromkeys(_name(one, one_base) for one in own))
-    more = f" and {len(named) - MOST_NAMED} more" if len(named) > MOST_NAMED else ""
-    between = "; " if any("," in name for name in named) else ", "
-    return f"{between.join(named[:MOST_NAMED])}{more}"
-
-
-def _name(one: Effect, one_base: bool) -> str:
-    return one.component if one.switched or one_base else f"{one.component} against {one.where}"
-
-
-def _mean_sentences(arms: Sequence[Arm], metric: Metric) -> Iterator[str]:
-    """Yield the best mean among arms that lost no run, then better means of arms that lost runs."""
-    ranked = sorted(arms, key=lambda arm: -metric.sign * arm.estimate.mean)
-    same = tolerance(arms, metric)
-    whole = [arm for arm in ranked if arm.whole]
-    if whole:
-        yield f"The {metric.best_word} mean {metric.words} is that of {whole[0].name}: {_mean(whole[0], metric)}."
-    for arm in ranked:
-        if not arm.whole and (not whole or metric.sign * (arm.estimate.mean - whole[0].estimate.mean) > same):
-            better = f"{metric.better} when it finishes" if whole else "of those that finished"
-            yield f"{arm.name}: {better}, {_mean(arm, metric)}; {arm.lost}."
-
-
-def _mean(arm: Arm, metric: Metric) -> str:
-    found = arm.estimate
-    return measured(found, metric) if found.n > 1 else f"{with_unit(found.mean, metric)} (n = 1, no interval)"
-
-
-def _how_sentences(found: Ablation) -> Iterator[str]:
-    judged = [comparison for comparison in found.comparisons if comparison.estimate.n > 1]
-    decided = any(one.verdict.decided for one in judged) or any(change.decided for change in found.changes)
-    if judged and found.standing.declared and not found.standing.looks:
-        yield f"Nothing is judged before the first declared look, at {found.standing.next} seeds."
-    elif judged and not decided and not any(comparison.test.can_be_significant for comparison in judged):
-        yield "With so few seeds no comparison can be significant, however large its difference: train more seeds."
-    elif judged:
-        yield _how(judged, found)
-    elif any(comparison.disjoint for comparison in found.comparisons):
-        yield "The arms that are compared have no seed in common, so there are no pairs: train them on the same seeds."
-    elif found.comparisons:
-        yield "No comparison has two pairs of seeds yet, so no difference has an interval: run more seeds."
-
-
-def _how(judged: Sequence[Comparison], found: Ablation) -> str:
-    decided = sum(comparison.verdict.decided for comparison in judged)
-    ranks = "; signed ranks where runs diverged" if any(comparison.test.ranks for comparison in judged) else ""
-    changes = f" and {sum(c.decided for c in found.changes)} of {many(len(found.changes), 'change')}"
-    sizes = {name: len(own) + sum(c.family == name for c in found.changes) for name, own in found.families.items()}
-    joint = any(comparison.test.family_size > sizes[comparison.family] for comparison in judged)
-    alone = joint or len(sizes) == 1
-    where = " over all of them" if alone else f" in each family of comparisons ({listed([*sizes])})"
-    sure = f' The chance of any false "better" or "worse" is at most 5 %{where if sum(sizes.values()) > 1 else ""}.'
-    return (
-        f"Decided: {decided} of {many(len(judged), 'comparison')}{changes * bool(found.changes)}, by sign-flip tests"
-        f" paired by seed (step-down maxT{ranks}).{'' if found.standing.remarks else sure}"
-    )
+        return f"{head}{'; so few seeds can decide nothing' * elsewhere}."
+    ends = [end for one in own for end in (one.estimate.low, one.estimate.high) if end is not None]
+    finished = ", of those that finished" if any(one.comparison.survivors for one in own) else ""
+    whose = "Its" if len(own) == 1 else "Their"
+    are = "interval reaches" if len(own) == 1 else "intervals reach"
+    reached = f" {whose} {found.standing.confidence} % {are} {reach(ends, found)}{finished}." if ends else ""
+    return f"{head}.{reached}"

@@ -47,6 +47,10 @@ class FreshSeeds:
     validation: tuple[float, ...]
     test: tuple[float, ...]
     runs: tuple[str, ...]
+    base: str = ""
+    """The arm that it was compared to; "" for none."""
+    base_validation: tuple[float, ...] = ()
+    base_test: tuple[float, ...] = ()
 
 
 def origin_of(tree: Mapping[str, Any]) -> Origin:
@@ -57,4 +61,8 @@ def origin_of(tree: Mapping[str, Any]) -> Origin:
 def fresh_of(tree: Mapping[str, Any]) -> FreshSeeds:
     """Return a `FreshSeeds` from its JSON form."""
     series = {name: tuple(tree[name]) for name in ("validation", "test", "runs")}
-    return FreshSeeds(tree["study"], tree["experiment_id"], tree["arm"], SearchedTrial(**tree["trial"]), **series)
+    base = {name: tuple(tree.get(name, ())) for name in ("base_validation", "base_test")}  # earlier versions: none
+    trial = SearchedTrial(**tree["trial"])
+    return FreshSeeds(
+        tree["study"], tree["experiment_id"], tree["arm"], trial, **series, base=tree.get("base", ""), **base
+    )

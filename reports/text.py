@@ -7,7 +7,7 @@ multiplied by their scale and shown with five digits.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from .metric import ACCURACY, PERCENT, Metric
 from .statistics.estimate import Estimate
@@ -17,6 +17,8 @@ MINUS = "−"
 TOO_FEW = "too few seeds"
 """Instead of an interval that would be all that can be."""
 DIGITS = 5
+MOST_NAMED = 8
+"""Most names in a list; a sweep can have many more."""
 
 
 def percent(value: float | None, signed: bool = False) -> str:
@@ -98,6 +100,12 @@ def p_value(p: float | None) -> str:
 def many(count: int, noun: str, plural: str = "") -> str:
     """Return "1 pair" or "2 pairs"; give `plural` for an irregular noun."""
     return f"{count} {noun if count == 1 else plural or f'{noun}s'}"
+
+
+def listed(names: Sequence[str]) -> str:
+    """Return "a, b and c", or of many names the first and how many more there are."""
+    shown = [*names[:MOST_NAMED], *([f"{len(names) - MOST_NAMED} more"] if len(names) > MOST_NAMED else [])]
+    return " and ".join([*([", ".join(shown[:-1])] if shown[1:] else []), *shown[-1:]])
 
 
 def duration(seconds: float | None) -> str:

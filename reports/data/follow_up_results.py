@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,14 +40,30 @@ def fresh_in(folder: Path, search: str) -> tuple[FreshSeeds, ...]:
 
 def _of_records(info: StudyInfo, records: Sequence[RunRecord]) -> Iterator[FreshSeeds]:
     assert info.origin is not None
-    names_of = (info.measured.best_validation, info.measured.test)
     for arm, trial in sorted(info.origin.trials.items(), key=lambda one: one[1].place(info.measured.sign)):
-        ours = [run for run in records if run.arm == arm and run.state == names.COMPLETE]
-        ours = sorted((run for run in ours if run.seed is not None), key=lambda run: run.seed or 0)
-        values = [tuple(run.metrics[name] for run in ours if name in run.metrics) for name in names_of]
+        base = _base_of(arm, (pair for family in info.families for pair in family.comparisons))
+        ours, theirs = (_complete(records, name) for name in (arm, base))
+        validation, test, base_validation, base_test = (
+            tuple(run.metrics[name] for run in own if name in run.metrics)
+            for own in (ours, theirs)
+            for name in (info.measured.best_validation, info.measured.test)
+        )
         if ours:
             ids = tuple(run.run_id for run in ours)
-            yield FreshSeeds(info.name, info.experiment_id, arm, trial, values[0], values[1], ids)
+            yield FreshSeeds(
+                info.name, info.experiment_id, arm, trial, validation, test, ids, base, base_validation, base_test
+            )
+
+
+def _complete(records: Sequence[RunRecord], arm: str) -> list[RunRecord]:
+    """Return an arm's complete runs by seed."""
+    ours = [run for run in records if run.arm == arm and run.state == names.COMPLETE and run.seed is not None]
+    return sorted(ours, key=lambda run: run.seed or 0)
+
+
+def _base_of(arm: str, pairs: Iterable[Sequence[str]]) -> str:
+    """Return what `arm` is compared to in `pairs` (arm, base); "" for none."""
+    return next((base for one, base in pairs if one == arm), "")
 
 
 def _of_study(client: MlflowClient, parent: Run) -> Iterator[FreshSeeds]:
@@ -56,12 +72,19 @@ def _of_study(client: MlflowClient, parent: Run) -> Iterator[FreshSeeds]:
     runs = sorted(found, key=lambda run: int(run.data.tags[names.TAG_SEED]))
     if not runs:
         return
-    metric, trials = metric_of(runs[0].data.tags), origin_of(read_facts(client, parent)[names.TAG_ORIGIN]).trials
+    metric, facts = metric_of(runs[0].data.tags), read_facts(client, parent)
+    trials = origin_of(facts[names.TAG_ORIGIN]).trials
+    pairs = [pair for _, own in facts.get(names.TAG_FAMILIES, ()) for pair in own]
     for arm, trial in sorted(trials.items(), key=lambda one: one[1].place(metric.sign)):
-        ours = [run for run in runs if run.data.tags.get(names.TAG_ARM) == arm]
+        base = _base_of(arm, pairs)
+        ours, theirs = ([run for run in runs if run.data.tags.get(names.TAG_ARM) == name] for name in (arm, base))
         if ours:
-            validation, test = (
-                tuple(run.data.metrics[name] for run in ours) for name in (metric.best_validation, metric.test)
+            validation, test, base_validation, base_test = (
+                tuple(run.data.metrics[name] for run in own)
+                for own in (ours, theirs)
+                for name in (metric.best_validation, metric.test)
             )
             study, ids = parent.data.tags[names.TAG_STUDY], tuple(run.info.run_id for run in ours)
-            yield FreshSeeds(study, parent.info.experiment_id, arm, trial, validation, test, ids)
+            yield FreshSeeds(
+                study, parent.info.experiment_id, arm, trial, validation, test, ids, base, base_validation, base_test
+            )

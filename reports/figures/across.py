@@ -63,8 +63,9 @@ def across_plot(found: Ablation, width: float = WIDTH) -> Figure | None:
                 _line(axes, one, found, *looks[one.named.component], (shift - (len(own) - 1) / 2) * 0.012)
             _axes(axes, found.across, f"in {shorten(where, columns_of(width, 34, 20))}")
             _margin(axes, own)
+        what = "effect of having it" if any(one.named.switched for one in rows) else "difference to the base"
         for axes in grid[:, 0]:
-            axes.set_ylabel(difference_axis(found.metric, "effect of having it").partition(": ")[2].capitalize())
+            axes.set_ylabel(difference_axis(found.metric, what).partition(": ")[2].capitalize())
         _legend(drawing, looks, width)
         caption = _caption(found, len(parts) - len(looks), rows)
         return Figure("across", f"Each effect against {found.across.path}", caption, drawing)
@@ -131,10 +132,11 @@ def _legend(drawing: Canvas, looks: dict[str, tuple[str, str]], width: float) ->
 def _caption(found: Ablation, left: int, rows: Sequence[Profile]) -> str:
     pairs = sorted({effect.estimate.n for one in rows for effect in one.effects.values()})
     n = f"{pairs[0]}" if len(pairs) == 1 else f"{pairs[0]} to {pairs[-1]}"
+    it = " with it" * any(one.named.switched for one in rows)
     parts = [
-        f"Mean over {n} pairs of seeds; band: {found.standing.confidence} % interval at each value (Student t).",
+        f"Mean over {n} seeds; band: {found.standing.confidence} % interval at each value (Student t, not adjusted).",
         "Filled: decided by the adjusted test at that value; hollow: undecided, or equivalent.",
-        "Above 0: better with it." if found.metric.better == "higher" else "Below 0: better with it.",
+        f"{'Above' if found.metric.better == 'higher' else 'Below'} 0: better{it}.",
         "Whether a line changes is in the table: bands at two values do not tell, as they are paired.",
     ]
     if any(effect.comparison.verdict.margin is not None for one in rows for effect in one.effects.values()):

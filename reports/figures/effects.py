@@ -16,6 +16,7 @@ from .style import BLUE, FAINT, INK, RED, WIDTH, Figure, also_narrow, axis_label
 
 MARKS = ("o", "s", "D", "^")
 MOST_ROWS = 24
+DIFFERENCE = "Difference to the base"
 
 
 @also_narrow
@@ -28,6 +29,7 @@ def component_plot(found: Ablation, width: float = WIDTH) -> Figure | None:
     shown = dict(list(rows.items())[:MOST_ROWS])
     places = list(dict.fromkeys(one.where for own in shown.values() for one in own))
     drawn = [one for own in shown.values() for one in own]
+    parts = any(one.switched for one in effects)
     named = Rows([_row_name(own[0], drawn) for own in shown.values()], width)
     with style():
         drawing = named.canvas(1.5, 0.42)
@@ -38,10 +40,10 @@ def component_plot(found: Ablation, width: float = WIDTH) -> Figure | None:
                 _mark(axes, y + shift, one, MARKS[places.index(one.where) % len(MARKS)], found)
         _legend(axes, places, width)
         named.write(axes)
-        _axes(axes, found, width)
+        _axes(axes, found, width, parts)
         _margin(axes, drawn, found)
-        caption = _caption(drawn, len(rows) - len(shown), places, found)
-        return Figure("components", "The effect of each part", caption, drawing)
+        caption = _caption(drawn, len(rows) - len(shown), found)
+        return Figure("components", "The effect of each part" if parts else DIFFERENCE, caption, drawing)
 
 
 def _row_name(one: Effect, drawn: Sequence[Effect]) -> str:
@@ -70,12 +72,13 @@ def _legend(axes: Axes, places: Sequence[str], width: float) -> None:
     axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=legend_columns(labels, width), borderaxespad=0.2)
 
 
-def _axes(axes: Axes, found: Ablation, width: float) -> None:
+def _axes(axes: Axes, found: Ablation, width: float, parts: bool) -> None:
     axes.axvline(0, color=INK, linewidth=1, alpha=0.7)
     axes.grid(False, axis="y")
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
-    axes.set_xlabel(axis_label(difference_axis(found.metric, "effect of having it"), width))
+    what = "effect of having it" if parts else DIFFERENCE.lower()
+    axes.set_xlabel(axis_label(difference_axis(found.metric, what), width))
 
 
 def _margin(axes: Axes, drawn: Sequence[Effect], found: Ablation) -> None:
@@ -84,12 +87,13 @@ def _margin(axes: Axes, drawn: Sequence[Effect], found: Ablation) -> None:
         axes.axvspan(-margin, margin, color=FAINT, alpha=0.18, linewidth=0)
 
 
-def _caption(drawn: Sequence[Effect], left: int, places: Sequence[str], found: Ablation) -> str:
+def _caption(drawn: Sequence[Effect], left: int, found: Ablation) -> str:
     seeds = sorted({one.estimate.n for one in drawn})
     pairs = f"{seeds[0]}" if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]}"
+    it = " with it" * any(one.switched for one in drawn)
     parts = [
-        f"Mean over {pairs} pairs of seeds, with the {found.standing.confidence} % interval (Student t).",
-        "Blue and filled: better with it, by the adjusted test; red: worse; hollow: undecided, or equivalent.",
+        f"Mean over {pairs} seeds; bars: {found.standing.confidence} % intervals (Student t), not adjusted.",
+        f"The verdict is that of the adjusted test: blue and filled, better{it}; red, worse; hollow, neither.",
     ]
     if any(one.turned for one in drawn):
         parts.append("Where a component was removed, the sign is reversed: every mark shows the effect of having it.")

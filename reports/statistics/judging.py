@@ -79,7 +79,8 @@ def _verdict(
     beyond = bool(direction) and margin is not None and beyond_margin(values, margin, level / test.family_size)
     decided = bool(direction) or within or identical
     seeds = None if decided else seeds_to_decide(values, test.family_size, level, margin)
-    return Verdict(direction, within, beyond, rules.margin, p, identical, seeds, rules.shown)
+    too_few = not decided and not test.can_be_significant
+    return Verdict(direction, within, beyond, rules.margin, p, identical, seeds, rules.shown, too_few)
 
 
 def _at_looks(contrasts: Sequence[Contrast], arms: Mapping[str, Arm], rules: Rules) -> list[SignFlip]:

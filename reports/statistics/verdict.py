@@ -18,6 +18,8 @@ from .permutation import SAME, Array, smallest_p
 MOST_SEEDS = 200
 """Largest number of seeds that is suggested."""
 BETTER, WORSE, EQUIVALENT, UNDECIDED, SAME_RUNS = "better", "worse", "equivalent", "undecided", "no difference"
+TOO_FEW = "too few seeds"
+"""Undecided, as the test cannot be significant with so few seeds, however large the difference."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,7 @@ class Verdict:
         identical: no seed has any difference.
         seeds: number of seeds that would decide it in 80 % of studies if the observed mean and standard deviation were
             the true ones; 201 for more than 200, None if decided or unknown.
+        too_few: undecided, and no data with so few seeds could have made it better or worse.
     """
 
     direction: str = ""
@@ -44,6 +47,7 @@ class Verdict:
     identical: bool = False
     seeds: int | None = None
     unit: str = "points"
+    too_few: bool = False
 
     @property
     def decided(self) -> bool:
@@ -52,10 +56,14 @@ class Verdict:
 
     @property
     def word(self) -> str:
-        """One word: "better", "worse", "equivalent", "undecided", or "no difference" where runs are identical."""
+        """In short: "better", "worse", "equivalent", "undecided", "too few seeds", or "no difference" where runs are
+        identical.
+        """
         if self.direction:
             return self.direction
-        return EQUIVALENT if self.equivalent else SAME_RUNS if self.identical else UNDECIDED
+        if self.equivalent or self.identical:
+            return EQUIVALENT if self.equivalent else SAME_RUNS
+        return TOO_FEW if self.too_few else UNDECIDED
 
     @property
     def text(self) -> str:
@@ -68,7 +76,7 @@ class Verdict:
             return f"{EQUIVALENT} (within {self.margin_text})"
         if not self.decided and not self.identical and self.seeds is not None:
             more = f"more than {MOST_SEEDS}" if self.seeds > MOST_SEEDS else f"about {self.seeds}"
-            return f"{UNDECIDED} ({more} seeds would decide it)"
+            return f"{self.word} ({more}{'' if self.too_few else ' seeds'} would decide it)"
         return self.word if not self.identical else f"{SAME_RUNS} in any seed"
 
     @property

@@ -13,7 +13,7 @@ from ..records import RunRecord
 from ..statistics.arms import Excluded
 from ..statistics.estimate import Estimate
 from ..statistics.summary import best_validation, finite, mean_metric
-from ..text import NONE, duration, interval, setting_text, value_text, with_unit
+from ..text import NONE, duration, interval, many, setting_text, value_text, with_unit
 
 INTERVAL = "Student t over seeds, 95 %"
 """Of differences."""
@@ -114,6 +114,15 @@ def compute_cell(records: Sequence[RunRecord]) -> Cell:
 def states_text(counts: dict[str, int]) -> str:
     """Return "2 complete, 1 diverged"."""
     return ", ".join(f"{count} {state.replace('_', ' ')}" for state, count in counts.items()) or "no runs"
+
+
+def runs_text(counts: dict[str, int], where: str = "") -> str:
+    """Return "18 of 21 runs complete, 3 interrupted", or "21 runs, all complete"; `where` follows "runs"."""
+    total, complete = sum(counts.values()), counts.get(names.COMPLETE, 0)
+    others = {state: count for state, count in counts.items() if state != names.COMPLETE}
+    if not others:
+        return f"{many(total, 'run')}{where}, {'all ' * (total > 1)}complete"
+    return f"{complete} of {many(total, 'run')}{where} complete, {states_text(others)}"
 
 
 def excluded_table(excluded: Sequence[Excluded]) -> Table:

@@ -12,18 +12,21 @@ ESTIMATED = "Ranges, and log scales where values span a factor of 20, are estima
 
 def importance_sentence(found: Importance) -> str:
     """Return which parameter each measure ranks first, or that the trials do not tell."""
+    measure = "of the total importance"
     over = f"{found.n_trials} {'complete trials' if found.epoch is None else f'trials after epoch {found.epoch}'}"
     if not found.parameters:
-        return f"The {over} do not show which settings mattered: a forest predicts them worse than their mean does."
+        why = "a random forest predicts them no better than their mean does"
+        return f"The {over} do not show which settings mattered: {why}."
     forest, anova = found.parameters[0], max(found.parameters, key=lambda parameter: parameter.ped_anova)
     if forest is anova:
         return (
-            f"Over the {over}, {forest.name} mattered most: {100 * forest.forest:.0f} % by the forest,"
-            f" {100 * anova.ped_anova:.0f} % by PED-ANOVA."
+            f"Over the {over}, {forest.name} mattered most: {100 * forest.forest:.0f} % {measure} by random"
+            f" forest, {100 * anova.ped_anova:.0f} % by PED-ANOVA."
         )
     return (
-        f"Which setting mattered most over the {over} is not clear: {forest.name} by the forest"
-        f" ({100 * forest.forest:.0f} %), {anova.name} by PED-ANOVA ({100 * anova.ped_anova:.0f} %)."
+        f"Which setting mattered most over the {over} is not clear: {forest.name} by random forest"
+        f" ({100 * forest.forest:.0f} % {measure}), {anova.name} by PED-ANOVA"
+        f" ({100 * anova.ped_anova:.0f} %)."
     )
 
 

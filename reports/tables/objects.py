@@ -105,7 +105,7 @@ def verdict(found: Comparison) -> str:
     """
     if found.verdict.identical and not found.verdict.decided:
         return UNDECIDED if found.verdict.margin is None else EQUIVALENT
-    return found.verdict.word
+    return UNDECIDED if found.verdict.too_few else found.verdict.word
 
 
 def known(value: float | None) -> float | None:

@@ -10,7 +10,7 @@ from ..origin import FreshSeeds, Origin, SearchedTrial
 from ..statistics.arms import Arm
 from ..statistics.estimate import Estimate, metric_estimate
 from ..statistics.summary import Ablation, best_validation
-from ..text import measured, value_text, with_interval
+from ..text import interval, listed, many, measured, value_text, with_interval, with_unit
 from .cells import Cell, Column, Table, mean_interval
 
 MOST_NAMED = 5
@@ -95,20 +95,24 @@ def fresh_table(found: Sequence[FreshSeeds], metric: Metric = ACCURACY) -> Table
 
 
 def fresh_sentence(found: Sequence[FreshSeeds], metric: Metric = ACCURACY) -> str:
-    """Return what the trial that the search ranked first, of those that were trained on fresh seeds, is worth there;
-    and the others.
+    """Return what the trials of a search reach on fresh seeds, in the order in which it ranked them, and their base:
+    of the study that has most of them.
     """
     ranked = sorted(found, key=lambda one: one.trial.place(metric.sign))
-    first, value = ranked[0], metric_estimate(metric, ranked[0].test or ranked[0].validation)
-    what = f"{'test' if first.test else 'validation'} {metric.words}"
-    others = [one for one in ranked[1:] if bool(one.test) == bool(first.test)]
-    means = [value_text(metric_estimate(metric, one.test or one.validation).mean, metric=metric) for one in others]
-    named = [f"trial {one.trial.number} ({mean} there)" for one, mean in zip(others, means, strict=True)]
-    more = f" The search ranked it before {', '.join(named[:MOST_NAMED])}." if named else ""
-    return (
-        f"On fresh seeds, which the search never saw, trial {first.trial.number} has a {what} of"
-        f" {measured(value, metric)}.{more}"
-    )
+    studies = [[one for one in ranked if one.study == study] for study in dict.fromkeys(one.study for one in ranked)]
+    own = max(studies, key=len)
+    kind = "test" if own[0].test else "validation"
+    own = [one for one in own if bool(one.test) == bool(own[0].test)][:MOST_NAMED]
+    first, *others = (metric_estimate(metric, one.test or one.validation) for one in own)
+    texts = [with_unit(first.mean, metric) + (f" {interval(first, metric=metric)}" if first.ends else "")]
+    texts += [with_unit(one.mean, metric) for one in others]
+    texts = [f"{text} (trial {one.trial.number})" for text, one in zip(texts, own, strict=True)]
+    base = own[0].base_test if own[0].test else own[0].base_validation
+    beside = f"; {own[0].base} {with_unit(metric_estimate(metric, base).mean, metric)}" if base else ""
+    who = f"the best {len(own)} trials reach" if others else f"trial {own[0].trial.number} reaches"
+    what = listed(texts) if others else texts[0].partition(" (trial")[0]
+    seeds = many(first.n, "new seed")
+    return f"Retrained on {seeds}, {who} a {kind} {metric.words} of {what}{beside}."
 
 
 def promotion_lines(found: Ablation, origin: Origin) -> list[str]:

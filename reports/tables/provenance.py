@@ -24,6 +24,7 @@ OWN = (
     "Trained by a method that is not mamlab's own: that equal seeds give equal results, and that an interrupted"
     " training goes on as if it had not been, is as that method does it; mamlab method check tries both."
 )
+TITLE = "Where the numbers come from"
 LABELS = {
     names.TAG_DATA: "Data",
     names.TAG_DATA_CHECKSUM: "Data checksum",
@@ -64,7 +65,7 @@ def provenance_table(records: Sequence[RunRecord], info: StudyInfo) -> Table:
     rows += _elsewhere() if info.source else _circumstances(records)
     cells = tuple((Cell(name, name), Cell(text, text)) for name, text in rows)
     scope = () if info.source else (OWN,) if info.trained_by else (SPLIT,)
-    return Table("Where the numbers come from", (Column("What"), Column("Value")), cells, scope)
+    return Table(TITLE, (Column("What"), Column("Value")), cells, scope)
 
 
 def _circumstances(records: Sequence[RunRecord]) -> list[tuple[str, str]]:

@@ -403,7 +403,7 @@ def test_mixed_versions_are_said_in_the_headline() -> None:
         example.record(1, arm="A", seed=1, tags={"versions": '{"torch": "2.12"}', "device": "cuda"}),
     ]
     headline = compose(records, StudyInfo("s", "ablation")).headline
-    assert headline[-1] == "Careful: not all runs share the same device and versions of torch."
+    assert headline[-1] == 'Runs differ in device and versions of torch (listed under "Where the numbers come from").'
 
 
 def test_what_cannot_be_reported_says_what_to_do(tmp_path: Path) -> None:

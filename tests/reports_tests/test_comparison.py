@@ -177,7 +177,7 @@ def test_families_adjusted_over_the_study_are_one_family() -> None:
     assert alone[2].adjusted == alone[2].p
     report = compose(records, joint_info)
     assert any("over the 3 comparisons of all tables" in note for note in report.tables[1].notes)
-    assert 'any false "better" or "worse" is at most 5 % over all of them.' in "".join(report.headline)
+    assert "the chance of any false finding to at most 5 % over all of them." in "".join(report.headline)
 
 
 def test_the_moderated_statistic_is_that_of_the_study_s_choice() -> None:

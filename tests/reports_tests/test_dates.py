@@ -41,5 +41,5 @@ def test_what_is_no_time_has_no_date(when: float | None) -> None:
 
 def test_a_report_says_when_its_runs_were_trained() -> None:
     page = to_markdown(compose(example.ablation(), example.ABLATION))
-    assert "21 runs, 20 complete, 1 diverged (2001-09-09)." in page
+    assert "; 20 of 21 runs complete, 1 diverged (2001-09-09)." in page
     assert "| Dates | 2001-09-09 01:46 to 01:48 UTC |" in page

@@ -37,13 +37,15 @@ def test_half_of_the_runs_diverged_and_the_arm_is_neither_bold_nor_the_headline_
     assert base[2].best
     assert arm[1].text == "8 (8 of 16 diverged)"
     headline = "\n".join(report.headline)
-    assert "The highest mean test accuracy is that of base: " in headline
+    assert "base has the highest mean test accuracy, 88.75 % [" in headline
     assert "arm: higher when it finishes, 91.60 % [" in headline
-    assert "n = 8; 8 of 16 diverged." in headline
-    assert headline.startswith("Undecided: arm. The 95 % intervals lie within ±3.21 points, of those that finished.")
+    assert "over 8 seeds; 8 of 16 diverged." in headline
+    assert headline.startswith(
+        "Undecided: arm. Its 95 % interval reaches from +2.39 to +3.21 points, of those that finished."
+    )
     assert (
-        "Decided: 0 of 1 comparison, by sign-flip tests paired by seed (step-down maxT; signed ranks where runs"
-        ' diverged). The chance of any false "better" or "worse" is at most 5 %.'
+        "0 of 1 comparison is significant: sign-flip tests paired by seed (step-down maxT; signed ranks where runs"
+        " diverged) keep the chance of any false finding to at most 5 %."
     ) in headline
     assert report.tables[0].rows[1][-1].text.endswith("; diverged 8 of 16")
     assert (
@@ -98,7 +100,7 @@ def test_failed_runs_are_missing_counted_and_not_best() -> None:
     assert [cell.text for cell in table.rows[1]][4:6] == ["5", "88.20"]  # of the base's seeds 0 to 4
     assert not any(cell.best for cell in table.rows[1])
     assert any(
-        "arm: higher when it finishes, 95.00 % (no variation, no interval), n = 5; 3 failed." in text
+        "arm: higher when it finishes, 95.00 % (no variation, no interval) over 5 seeds; 3 failed." in text
         for text in report.headline
     )
     assert any(

@@ -108,5 +108,5 @@ def test_on_fresh_seeds_the_first_is_the_one_that_the_search_ranked_first() -> N
             "again", "9", f"trial {number}", SearchedTrial(number, score, 1, rank), (0.5,), (0.5,), ("r",)
         )
 
-    assert "trial 2 has a test accuracy of" in fresh_sentence([fresh(1, 0.9, 2), fresh(2, 0.8, 1)])
-    assert "trial 1 has a test accuracy of" in fresh_sentence([fresh(1, 0.9, None), fresh(2, 0.8, None)])
+    assert "(trial 2) and 50.00 % (trial 1)" in fresh_sentence([fresh(1, 0.9, 2), fresh(2, 0.8, 1)])
+    assert "(trial 1) and 50.00 % (trial 2)" in fresh_sentence([fresh(1, 0.9, None), fresh(2, 0.8, None)])

@@ -143,8 +143,8 @@ def test_a_forest_worse_than_the_mean_ranks_nothing_in_the_headline() -> None:
     ]
     report = compose(runs, StudyInfo("s", "search"))
     assert (
-        "The 12 complete trials do not show which settings mattered: a forest predicts them worse than their mean does."
-        in report.headline
+        "The 12 complete trials do not show which settings mattered: a random forest predicts them no better than their"
+        " mean does." in report.headline
     )
     table = next(table for table in report.tables if table.title == "Parameter importance")
     assert table.rows == ()

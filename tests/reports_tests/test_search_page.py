@@ -49,13 +49,22 @@ def test_what_the_best_are_worth_on_fresh_seeds_comes_first_and_the_searchs_own_
     info = replace(INFO, fresh=(fresh(1, 0.8, [0.75, 0.77]), fresh(0, 0.9, [0.7, 0.72])))
     report = compose(trials(), info)
     assert report.headline[0].startswith(
-        "On fresh seeds, which the search never saw, trial 0 has a test accuracy of 71.00 % ["
+        "Retrained on 2 new seeds, the best 2 trials reach a test accuracy of 71.00 % ["
     )
-    assert report.headline[0].endswith("], n = 2. The search ranked it before trial 1 (76.00 there).")
+    assert report.headline[0].endswith("] (trial 0) and 76.00 % (trial 1).")
+    assert report.subtitle.startswith("Search over 4 settings; 3 configs tried")
     assert "trial 0 with a validation accuracy of 90.00 % in the search; as the maximum of" in report.headline[1]
     assert [section.title for section in report.sections][:2] == ["Best trials on fresh seeds", "Trials"]
-    assert "On fresh seeds" not in compose(trials(), INFO).headline[0]
-    assert "validation accuracy of 70.00 %" in fresh_sentence([replace(fresh(3, 0.9, [0.7]), test=())])
+    assert "Retrained" not in compose(trials(), INFO).headline[0]
+    alone = fresh_sentence([replace(fresh(3, 0.9, [0.7]), test=())])
+    assert alone == "Retrained on 1 new seed, trial 3 reaches a validation accuracy of 70.00 %."
+
+
+def test_a_trial_of_two_studies_on_fresh_seeds_is_named_once_beside_its_base() -> None:
+    both = [replace(fresh(1, 0.8, [0.75, 0.77]), base="base", base_test=(0.6, 0.62)), fresh(0, 0.9, [0.7, 0.72])]
+    sentence = fresh_sentence([fresh(0, 0.9, [0.5, 0.5], "a"), *both])
+    assert sentence.endswith("] (trial 0) and 76.00 % (trial 1).")
+    assert fresh_sentence(both[:1]).endswith("; base 61.00 %.")
 
 
 def test_the_best_stand_against_the_base_setting_by_setting_with_what_is_off() -> None:
@@ -101,6 +110,7 @@ def test_the_report_of_promoted_trials_is_taken_along(tmp_path: Path) -> None:
     first, second = fresh_in(tmp_path / "again", "hunt")
     assert (first.trial.number, first.arm, second.trial.number) == (0, "MAML", 1)
     assert first.test == pytest.approx([0.7, 0.71, 0.72])
+    assert (first.base, second.base, second.base_test) == ("", "MAML", first.test)
     build_report(trials(), replace(INFO, fresh=(first, second)), tmp_path / "hunt")
     assert verify_documents(tmp_path / "hunt") == []
     with pytest.raises(ReportError, match='follows from the search "hunt", not from "other"'):

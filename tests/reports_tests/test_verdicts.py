@@ -9,14 +9,18 @@ import pytest
 from scipy.stats import t
 
 from reports.compared import compared_sentence
+from reports.document import compose
+from reports.figures.effects import component_plot
 from reports.headline import arm_sentences, verdict_sentences
 from reports.metric import Metric
+from reports.origin import Origin, SearchedTrial
 from reports.records import Across, Factorial, Family, RunRecord, StudyInfo
 from reports.statistics.comparison import Comparison
 from reports.statistics.effects import effects_of
 from reports.statistics.summary import Ablation, summarise_ablation
 from reports.statistics.verdict import effect_size, equivalence_p, seeds_to_decide
 from reports.tables.frames import comparisons_frame
+from reports.tables.objects import ablation_object
 from reports.tables.verdicts import verdict_table
 
 from .example import record
@@ -127,7 +131,7 @@ def test_the_headline_names_components_with_their_effect_whichever_way_it_was_me
     assert verdict_sentences(both()) == [
         "LSLR helps: +3.00 points in MAML, +4.00 in MAML++.",
         "CA hurts in MAML++ (−2.00 points), is undecided in MAML (0.00 points).",
-        "Undecided: MSL. The 95 % intervals lie within ±0.11 points.",
+        "Also undecided: MSL in MAML and MAML++. Their 95 % intervals reach from −0.11 to +0.11 points.",
     ]
     effects = {(one.component, one.where): one for one in effects_of(both().comparisons)}
     assert effects["LSLR", "MAML++"].word == "better"
@@ -147,9 +151,9 @@ def test_the_headline_says_that_runs_without_the_component_diverged(arm: str, ba
 def test_the_headline_keeps_what_is_alike_apart_and_counts_what_it_does_not_name() -> None:
     same = [0.9 + w for w in WAVE]
     assert verdict_sentences(study({"base": same, "arm": same})) == ["No difference in any seed: arm."]
-    many = study({"base": same, **{f"arm {i}": [one + 0.01 * (i + 1) for one in same] for i in range(10)}})
+    many = study({"base": same, **{f"arm {i}": [v + 0.01 * (i + 2) for v in same[::-1]] for i in range(10)}}, 0.5)
     first, *_, last = verdict_sentences(many)
-    assert first.startswith("arm 9 against base: better")
+    assert first.startswith("arm 2 against base: better, by more than 0.5 points (+4.00 points, ")
     assert last == "2 more arms were decided: see the table."
 
 
@@ -226,15 +230,60 @@ def test_names_with_commas_are_told_apart() -> None:
     same = [0.9 + w for w in WAVE]
     shifted = [same[-1], *same[:-1]]
     arms = {"M": same, "M, rate 0.1": shifted, "M, rate 0.2": [*same[1:], same[0]]}
-    assert verdict_sentences(study(arms))[0].startswith("Undecided: M, rate 0.1; M, rate 0.2. The 95 % intervals lie")
+    assert verdict_sentences(study(arms))[0].startswith("Undecided: M, rate 0.1; M, rate 0.2. Their 95 % intervals")
 
 
 def test_a_family_that_cannot_decide_says_so_instead_of_an_error_rate() -> None:
     few, enough = ("\n".join(arm_sentences(study({"b": [0.9] * n, "a": [0.95] * n}))) for n in (3, 8))
-    assert few.endswith(
-        "With so few seeds no comparison can be significant, however large its difference: train more seeds."
+    assert few.startswith(
+        "With 3 seeds no comparison can be significant, however large its difference: at least 6 seeds are needed.\n"
     )
-    assert "Decided:" not in few
+    assert not any(word in few for word in ("ndecided", "comparison is"))
     assert "however large" not in enough
     held = arm_sentences(study({"b": [0.9] * 3, "a": [0.9, 0.901, 0.899]}, margin=3.0))
-    assert held[-1].startswith("Decided: 1 of 1 comparison")
+    assert held[-1].startswith("1 of 1 comparison is decided: ")
+
+
+def test_too_few_seeds_are_the_verdict_where_no_data_could_decide() -> None:
+    few, enough = (study({"b": [0.9] * n, "a": [0.95, 0.96] * (n // 2)}) for n in (4, 6))
+    assert few.comparisons[0].finding == "too few seeds (about 6 would decide it)"
+    assert (enough.comparisons[0].finding, few.comparisons[0].verdict.decided) == ("better", False)
+    assert ablation_object(few)["comparisons"][0]["verdict"] == "undecided"
+    figure = component_plot(few)
+    assert figure is not None
+    assert "+5.50  too few seeds" in [text.get_text() for text in figure.drawing.axes[0].texts]
+
+
+def test_what_is_undecided_is_told_apart_by_where_it_was_measured() -> None:
+    names = ("M", "M + A", "M + B", "N", "N without A", "N without B", "N without C")
+    pairs = tuple((name, name[0]) for name in names if len(name) > 1)
+    _, rows = parts({name: [0.9 + (place + 1) * w for w in WAVE] for place, name in enumerate(names)})
+    found = summarise_ablation(rows, StudyInfo("s", "ablation", families=(Family("all", (*pairs, ("N", "M"))),)))
+    (sentence,) = verdict_sentences(found)
+    assert sentence.startswith("Undecided: A and B in M and N; C in N; N against M. Their 95 % intervals reach from −")
+
+
+def test_trials_that_are_all_better_are_summed_up_with_their_base() -> None:
+    arms = {"base": [0.9] * 8, **{f"trial {n}": [0.9 + n / 100 + w for w in WAVE] for n in (3, 5, 2)}}
+    info, rows = parts(arms)
+    report = compose(
+        rows, replace(info, origin=Origin("hunt", {a: SearchedTrial(0, 0.9) for a in arms if a != "base"}))
+    )
+    first, second, third, *_ = report.headline
+    assert first.startswith("All 3 trials are better than the base (90.00 %): by 2.00 to 5.00 points; their 95 %")
+    assert second.startswith("trial 5 has the highest mean test accuracy, 95.00 % [")
+    assert second.endswith("] over 8 seeds; the trials were not tested against each other.")
+    assert third.startswith("3 of 3 comparisons are significant: ")
+    assert report.subtitle == (
+        "The best 3 trials of the search hunt, retrained on 8 fresh seeds: trial 3, trial 5 and trial 2 against base."
+    )
+    assert "Difference to the base" in [section.title for section in report.sections]
+    worse = verdict_sentences(study({**arms, "trial 9": [0.8 + w for w in WAVE]}))
+    assert worse[0].startswith("trial 3, trial 5 and trial 2 are better than the base (90.00 %): by ")
+    assert worse[1].startswith("trial 9 against base: worse (−10.00 points, ")
+
+
+def test_bases_stand_beside_the_best_mean() -> None:
+    sentence = next(line for line in arm_sentences(both()) if "highest" in line)
+    assert sentence.startswith("MAML++ without CA has the highest mean test accuracy, 97.00 % [")
+    assert sentence.endswith("] over 8 seeds; MAML++ 95.00 %, MAML 90.00 %.")

@@ -142,7 +142,7 @@ def test_the_report_claims_nothing_that_nobody_said(tmp_path: Path, capsys: pyte
     assert run(["compare", str(file), *LONG, "--out", str(folder)]) == 0
     printed, page = capsys.readouterr().out, (folder / "report.md").read_text()
     for text in (printed, page):
-        assert "The lowest mean rmse is that of full: 17" in text
+        assert "full has the lowest mean rmse, 17" in text
         assert "(same" not in text
         assert "rmse, %" not in text
         assert "points" not in text

@@ -156,7 +156,7 @@ def _ablation_headline(found: Ablation, records: Sequence[RunRecord], info: Stud
     decided = arm_sentences(found)
     outside = [_outside(info)] if info.source else []
     spelled = spelled_out([*decided, compared_sentence(found)], records)
-    return [*decided, *spelled, head, *found.standing.remarks, *outside]
+    return [*decided, *spelled, head, *found.look_progress.remarks, *outside]
 
 
 def _outside(info: StudyInfo) -> str:
@@ -190,7 +190,7 @@ def _ablation_sections(found: Ablation, info: StudyInfo) -> list[Section]:
         swept = tuple(titled(sweep_table(curve, found), where) for where, curve in curves_of.items())
         sections.append(Section("Sweep", swept, _drawn(sweep_plot(curves_of, found.metric))))
     promotion = promotion_table(found, info.origin) if info.origin else None
-    rules = Rules(info.test == "moderated", None, found.standing.looks)
+    rules = Rules(info.test == "moderated", None, found.look_progress.looks)
     families = [own for one in info.families for own in (across.families_at(one) if across else (one,))]
     fast = speeds(families, {arm.name: arm for arm in found.arms}, info.measured, rules)
     return [

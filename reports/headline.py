@@ -167,5 +167,5 @@ def _undecided(own: Sequence[Effect], found: Ablation, also: bool) -> str:
     finished = ", of those that finished" if any(one.comparison.survivors for one in own) else ""
     whose = "Its" if len(own) == 1 else "Their"
     are = "interval reaches" if len(own) == 1 else "intervals reach"
-    reached = f" {whose} {found.standing.confidence} % {are} {reach(ends, found)}{finished}." if ends else ""
+    reached = f" {whose} {found.look_progress.confidence} % {are} {reach(ends, found)}{finished}." if ends else ""
     return f"{head}.{reached}"

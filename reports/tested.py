@@ -13,7 +13,7 @@ from .text import many
 
 def too_few_sentence(found: Ablation) -> str:
     """Return that the study has too few seeds for any decision, and how many it needs; "" if it has enough."""
-    judged, looks = _judged(found), found.standing.looks
+    judged, looks = _judged(found), found.look_progress.looks
     decided = any(one.verdict.decided for one in judged) or any(change.decided for change in found.changes)
     if not judged or not looks or decided or any(one.test.can_be_significant for one in judged):
         return ""
@@ -21,7 +21,7 @@ def too_few_sentence(found: Ablation) -> str:
     needed = next((seeds for seeds in range(2, MOST_SEEDS) if smallest_p(seeds) <= level), None)
     counts = sorted({one.estimate.n for one in judged})
     have = " to ".join(map(str, dict.fromkeys((counts[0], counts[-1]))))
-    known = needed and not found.standing.declared  # a later look has another level
+    known = needed and not found.look_progress.declared  # a later look has another level
     more = f"at least {needed} seeds are needed" if known else "train more seeds"
     return f"With {have} seeds no comparison can be significant, however large its difference: {more}."
 
@@ -29,8 +29,8 @@ def too_few_sentence(found: Ablation) -> str:
 def tested_sentences(found: Ablation) -> Iterator[str]:
     """Yield how many comparisons were decided and how sure that is, or what is missing for a test."""
     judged = _judged(found)
-    if judged and found.standing.declared and not found.standing.looks:
-        yield f"Nothing is judged before the first declared look, at {found.standing.next} seeds."
+    if judged and found.look_progress.declared and not found.look_progress.looks:
+        yield f"Nothing is judged before the first declared look, at {found.look_progress.next} seeds."
     elif judged and not too_few_sentence(found):
         yield _tested(judged, found)
     elif not judged and any(comparison.disjoint for comparison in found.comparisons):
@@ -55,7 +55,7 @@ def _tested(judged: Sequence[Comparison], found: Ablation) -> str:
     ranks = "; signed ranks where runs diverged" if any(comparison.test.ranks for comparison in judged) else ""
     how = f"sign-flip tests paired by seed (step-down maxT{ranks})"
     head = f"{count} {are} {'decided' if margin else 'significant'}"
-    if found.standing.remarks:
+    if found.look_progress.remarks:
         return f"{head}, by {how}."
     what = 'false "better" or "worse"' if margin else "false finding"
     return f"{head}: {how} keep the chance of any {what} to at most 5 %{_where(found)}."

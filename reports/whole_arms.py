@@ -79,7 +79,7 @@ def _together(group: Alike, found: Ablation) -> str:
     low, high = value_text(sizes[0], metric=metric), with_unit(sizes[-1], metric, True).lstrip("+")
     by = high if high.startswith(low) else f"{low} to {high}"
     ends = [end for one in group.comparisons for end in one.estimate.ends or ()]
-    reached = f"; their {found.standing.confidence} % intervals reach {reach(ends, found)}" if ends else ""
+    reached = f"; their {found.look_progress.confidence} % intervals reach {reach(ends, found)}" if ends else ""
     return f"{_who(group)} are {first.finding} than {name} ({mean}): by {by}{reached}."
 
 

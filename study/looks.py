@@ -9,7 +9,7 @@ from typing import Any
 from reports import records as names
 from reports.recorded_looks import RecordedLook
 from reports.records import RunRecord, StudyInfo
-from reports.statistics.standing import complete_seeds
+from reports.statistics.look_progress import complete_seeds
 from reports.statistics.summary import Ablation, summarise_ablation
 
 from .engine.progress import StudyProgress
@@ -75,4 +75,4 @@ def decided(found: Ablation) -> bool:
     """
     decided = [one.verdict.decided or one.verdict.identical for one in found.comparisons]
     decided += [one.decided or one.verdict.identical for one in found.changes]
-    return bool(decided and found.standing.looks) and all(decided)
+    return bool(decided and found.look_progress.looks) and all(decided)

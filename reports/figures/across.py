@@ -134,7 +134,8 @@ def _caption(found: Ablation, left: int, rows: Sequence[Profile]) -> str:
     n = f"{pairs[0]}" if len(pairs) == 1 else f"{pairs[0]} to {pairs[-1]}"
     it = " with it" * any(one.named.switched for one in rows)
     parts = [
-        f"Mean over {n} seeds; band: {found.standing.confidence} % interval at each value (Student t, not adjusted).",
+        f"Mean over {n} seeds; band: {found.look_progress.confidence} % interval at each value (Student t, not"
+        " adjusted).",
         "Filled: decided by the adjusted test at that value; hollow: undecided, or equivalent.",
         f"{'Above' if found.metric.better == 'higher' else 'Below'} 0: better{it}.",
         "Whether a line changes is in the table: bands at two values do not tell, as they are paired.",

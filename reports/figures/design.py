@@ -56,7 +56,7 @@ def forest_plot(ablation: Ablation, width: float = WIDTH) -> Figure | None:
         named.write(axes, bold=[y for y, row in enumerate(rows) if isinstance(row, str)])
         _forest_axes(axes, ablation.metric, width)
         caption = (
-            f"Mean paired difference to the base arm with its {ablation.standing.confidence} % interval (Student t"
+            f"Mean paired difference to the base arm with its {ablation.look_progress.confidence} % interval (Student t"
             " over seeds); small dots are single seeds. Filled: the interval excludes 0. Hollow diamond: one"
             " pair, so no interval."
             + (

@@ -92,7 +92,7 @@ def _caption(drawn: Sequence[Effect], left: int, found: Ablation) -> str:
     pairs = f"{seeds[0]}" if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]}"
     it = " with it" * any(one.switched for one in drawn)
     parts = [
-        f"Mean over {pairs} seeds; bars: {found.standing.confidence} % intervals (Student t), not adjusted.",
+        f"Mean over {pairs} seeds; bars: {found.look_progress.confidence} % intervals (Student t), not adjusted.",
         f"The verdict is that of the adjusted test: blue and filled, better{it}; red, worse; hollow, neither.",
     ]
     if any(one.turned for one in drawn):

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from .contrast import Contrast
 from .estimate import alike
 from .family_test import Differences, SignFlip, family_tests
+from .look_progress import ONCE, Look
 from .permutation import SAME, holm
-from .standing import ONCE, Look
 from .verdict import BETTER, WORSE, Verdict, beyond_margin, equivalence_p, seeds_to_decide
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from .designs_at import DesignAt, designs_at
 from .estimate import accuracy_estimate, estimate, lower_bound, metric_estimate
 from .held_out import held_out
 from .judging import Rules
-from .standing import USUAL, Standing, standing_of
+from .look_progress import NO_LOOKS, LookProgress, look_progress_of
 from .trial import Trial, or_inf, ranked
 
 
@@ -28,8 +28,8 @@ class Ablation:
     """Arms in the order of their comparisons, comparisons in that of their families; `metric` is the primary metric.
 
     `pairing`: what runs of equal seeds share, as `StudyInfo` has it. `designs`: what a factorial or a sweep found, at
-    each value if it is repeated. `standing`: the looks taken; seeds of later looks are excluded. `changes`: how each
-    effect changes `across` the values of a setting, for a design that is repeated.
+    each value if it is repeated. `look_progress`: the looks taken; seeds of later looks are excluded. `changes`: how
+    each effect changes `across` the values of a setting, for a design that is repeated.
     """
 
     metric: Metric
@@ -38,7 +38,7 @@ class Ablation:
     excluded: tuple[Excluded, ...]
     designs: tuple[DesignAt, ...] = ()
     pairing: str = ""
-    standing: Standing = USUAL
+    look_progress: LookProgress = NO_LOOKS
     across: Across | None = None
     changes: tuple[EffectChange, ...] = ()
     measured: Metric = ACCURACY
@@ -139,18 +139,18 @@ def summarise_ablation(records: Sequence[RunRecord], info: StudyInfo) -> Ablatio
     """
     records = in_order(records)
     metric = info.metric or primary_metric(records, info.measured)
-    standing = standing_of(records, info)
-    beyond = [record for record in records if record.seed in standing.later]
-    excluded = [Excluded(record, _later(standing)) for record in beyond if record.state == names.COMPLETE]
+    look_progress = look_progress_of(records, info)
+    beyond = [record for record in records if record.seed in look_progress.later]
+    excluded = [Excluded(record, _later(look_progress)) for record in beyond if record.state == names.COMPLETE]
     by_arm: dict[str, list[RunRecord]] = {}
     for record in records:
-        if record.seed in standing.later:
+        if record.seed in look_progress.later:
             continue
         by_arm.setdefault(arm_name(record, info), []).append(record)
     order = _arm_order(list(by_arm), [pair for family in info.families for pair in family.comparisons])
     arms = {name: _arm(name, by_arm.get(name, []), metric, excluded) for name in order}
     values = {name: arm.values for name, arm in arms.items()}
-    rules = Rules(info.test == "moderated", info.margin, standing.looks)
+    rules = Rules(info.test == "moderated", info.margin, look_progress.looks)
     comparisons, changes = compare(info.families, arms, metric, rules, info.adjust == "study", info.across)
     return Ablation(
         metric,
@@ -159,16 +159,16 @@ def summarise_ablation(records: Sequence[RunRecord], info: StudyInfo) -> Ablatio
         tuple(excluded),
         designs_at(info.factorial, info.sweep, info.across, values, metric),
         info.pairing,
-        standing,
+        look_progress,
         info.across,
         changes,
         info.measured,
     )
 
 
-def _later(standing: Standing) -> str:
-    reached = len(standing.looks[-1].seeds or ())
-    return f"complete, but beyond the look at {reached} seeds; counts at the next, at {standing.next}"
+def _later(look_progress: LookProgress) -> str:
+    reached = len(look_progress.looks[-1].seeds or ())
+    return f"complete, but beyond the look at {reached} seeds; counts at the next, at {look_progress.next}"
 
 
 def _arm_order(arms: Sequence[str], pairs: Sequence[tuple[str, str]]) -> list[str]:

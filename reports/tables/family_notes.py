@@ -8,8 +8,8 @@ from statistics import stdev
 from ..metric import Metric
 from ..statistics.arms import Arm
 from ..statistics.comparison import Comparison
+from ..statistics.look_progress import LookProgress
 from ..statistics.permutation import EXACT_UP_TO, MOST_FLIPS
-from ..statistics.standing import Standing
 from ..statistics.summary import Ablation
 from ..text import many
 from .cells import COMPUTE_NOTE, INTERVAL, mean_interval, meaning
@@ -38,7 +38,7 @@ def family_notes(ablation: Ablation, comparisons: Sequence[Comparison]) -> Itera
     yield from [COMPUTE_NOTE] * ablation.has_compute
     involved = {name for c in comparisons for name in (c.arm, c.base)}
     yield from coverage_notes([arm for arm in ablation.arms if arm.name in involved], metric)
-    yield from look_notes(ablation.standing)
+    yield from look_notes(ablation.look_progress)
     yield from _test_notes(comparisons)
     yield from _lost_notes(ablation, comparisons)
 
@@ -72,7 +72,7 @@ def shared(pairing: str, other_tests: bool) -> str:
 
 def level_text(ablation: Ablation) -> str:
     """Return how intervals of differences are made: at 95 %, or at the last look's level."""
-    return INTERVAL.replace("95 %", f"{ablation.standing.confidence} %")
+    return INTERVAL.replace("95 %", f"{ablation.look_progress.confidence} %")
 
 
 def _p_note(ablation: Ablation, comparisons: Sequence[Comparison]) -> str:
@@ -100,16 +100,16 @@ def _p_note(ablation: Ablation, comparisons: Sequence[Comparison]) -> str:
     return f"{text} With {each} it cannot fall below {most.smallest:.2g}{end}."
 
 
-def look_notes(standing: Standing) -> Iterable[str]:
+def look_notes(look_progress: LookProgress) -> Iterable[str]:
     """Yield a note on the looks at which a study was judged; nothing if it declares none."""
-    if not standing.declared:
+    if not look_progress.declared:
         return
-    planned = ", ".join(map(str, standing.declared))
-    if not standing.looks:
+    planned = ", ".join(map(str, look_progress.declared))
+    if not look_progress.looks:
         yield f"Judged with {planned} seeds, as declared: no test before the first look."
         return
-    taken = ", ".join(f"{len(look.seeds or ())} seeds at {look.level:.3g}" for look in standing.looks)
-    more = f" Next look: {standing.next} seeds." if standing.next else ""
+    taken = ", ".join(f"{len(look.seeds or ())} seeds at {look.level:.3g}" for look in look_progress.looks)
+    more = f" Next look: {look_progress.next} seeds." if look_progress.next else ""
     yield (
         f"Looks declared at {planned} seeds; tested: {taken}, which together keep 0.05. What a look decides stays"
         f" decided. Intervals have the level of the last look; estimates of effects decided early tend to be too far"

@@ -12,7 +12,7 @@ from .cells import Cell, Column, Table, number
 def speed_table(found: Speed, ablation: Ablation) -> Table:
     """Return a row an arm: n, mean epochs, and the paired difference to the base with its interval and adjusted p."""
     goal = f"{found.value:.5g}{' %' * (ablation.metric.unit == '%')}"
-    heads = ("n", "Epochs", "Not reached", "Difference, epochs", f"{ablation.standing.confidence} % interval")
+    heads = ("n", "Epochs", "Not reached", "Difference, epochs", f"{ablation.look_progress.confidence} % interval")
     columns = (Column("Arm"), *(Column(title, True) for title in (*heads, "Adjusted p")), Column("Verdict"))
     rows = tuple(_row(one) for one in found.rows)
     notes = (

@@ -69,7 +69,7 @@ def _notes(found: Ablation) -> list[str]:
             f"Equivalent: within {margin}, the declared margin, by two one-sided t tests at 0.05, or at the level of"
             " their look, adjusted by Holm. Beyond the margin: Bonferroni's interval lies outside it."
         )
-    return [*notes, *skew_notes(found), *look_notes(found.standing), *[COMPUTE_NOTE] * found.has_compute]
+    return [*notes, *skew_notes(found), *look_notes(found.look_progress), *[COMPUTE_NOTE] * found.has_compute]
 
 
 def skew_notes(found: Ablation) -> list[str]:

@@ -159,7 +159,7 @@ def print_ablation(found: Ablation, info: StudyInfo, console: Console) -> None:
     )
     _say_left_out(console, found.excluded)
     _say_origin(found, info, console)
-    for sentence in (*arm_sentences(found), *found.standing.remarks):
+    for sentence in (*arm_sentences(found), *found.look_progress.remarks):
         say(console, sentence)
 
 
@@ -251,7 +251,7 @@ def _training_line(record: RunRecord) -> Text:
 
 def _other_level(found: Ablation) -> str:
     """Return the level of the differences' intervals if it is not 95 %, but that of a look."""
-    level = found.standing.confidence
+    level = found.look_progress.confidence
     return "" if level == "95" else f"; their intervals have the level of the last look, {level} %"
 
 

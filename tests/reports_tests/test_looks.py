@@ -14,8 +14,8 @@ from reports.data.files import read_files, write_files
 from reports.document import compose
 from reports.recorded_looks import RecordedLook
 from reports.records import Family, RunRecord, StudyInfo
+from reports.statistics.look_progress import complete_seeds, look_progress_of
 from reports.statistics.looks import error_rate, look_levels, undeclared_rate
-from reports.statistics.standing import complete_seeds, standing_of
 from reports.statistics.summary import Ablation, summarise_ablation
 from reports.tables.ablation import family_table
 
@@ -66,7 +66,7 @@ def test_two_looks_that_nobody_declared_cost_what_a_bivariate_normal_says() -> N
 
 def test_before_the_first_look_nothing_is_tested() -> None:
     early = found(7)
-    assert (early.standing.looks, early.standing.next) == ((), 8)
+    assert (early.look_progress.looks, early.look_progress.next) == ((), 8)
     assert [(c.test.adjusted, c.verdict.word) for c in early.comparisons] == [(None, "undecided")] * 2
     assert "no test before the first look" in "".join(family_table(early, "against base").notes)
 
@@ -80,7 +80,7 @@ def test_seeds_beyond_a_look_wait_for_the_next_one() -> None:
 
 
 def test_an_interval_has_the_level_of_its_look() -> None:
-    (look,) = found(8).standing.looks
+    (look,) = found(8).look_progress.looks
     at_look, plain = found(8).comparisons[1].estimate, found(8, looks=()).comparisons[1].estimate
     assert (look.level, plain.n) == (look_levels((8, 12, 16))[0], 8)
     assert at_look.low is not None
@@ -120,8 +120,11 @@ def test_what_a_look_found_equivalent_stays_so_though_a_later_seed_diverges() ->
 
 
 def test_a_look_that_nobody_took_is_forfeited() -> None:
-    assert [len(look.seeds or ()) for look in found(16).standing.looks] == [16]
-    assert [len(look.seeds or ()) for look in found(16, 9).standing.looks] == [8, 16]  # shown with 9: the look at 8
+    assert [len(look.seeds or ()) for look in found(16).look_progress.looks] == [16]
+    assert [len(look.seeds or ()) for look in found(16, 9).look_progress.looks] == [
+        8,
+        16,
+    ]  # shown with 9
     assert found(16).comparisons[0].test.look == 16
 
 
@@ -129,7 +132,7 @@ def test_a_seed_is_complete_when_every_compared_arm_has_ended_and_a_gap_ends_the
     rows = [one for one in runs(10) if (one.arm, one.seed) != ("noise", 8)]
     assert complete_seeds(rows, FAMILIES) == (0, 1, 2, 3, 4, 5, 6, 7, 9)
     rows = [one for one in runs(10) if (one.arm, one.seed) != ("noise", 5)]
-    assert standing_of(rows, INFO).looks == ()
+    assert look_progress_of(rows, INFO).looks == ()
 
 
 def test_undeclared_looks_are_said_with_their_rate() -> None:
@@ -150,7 +153,7 @@ def test_undeclared_looks_are_said_with_their_rate() -> None:
 
 def test_looks_or_a_margin_that_changed_after_a_look_are_said() -> None:
     changed = replace(INFO, shown=(RecordedLook(tuple(range(8)), (8, 16), 1.0),))
-    (remark,) = standing_of(runs(8), changed).remarks
+    (remark,) = look_progress_of(runs(8), changed).remarks
     assert remark.startswith("When 8 seeds were shown, the spec declared looks [8, 16] and a margin of 1: what it")
 
 

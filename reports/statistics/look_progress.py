@@ -25,7 +25,7 @@ ONCE = Look()
 
 
 @dataclass(frozen=True)
-class Standing:
+class LookProgress:
     """Progress of a study through its looks.
 
     Attributes:
@@ -54,17 +54,17 @@ class Standing:
         return next((look for look in self.declared if look > reached), None)
 
 
-USUAL = Standing((), (ONCE,), frozenset(), ())
+NO_LOOKS = LookProgress((), (ONCE,), frozenset(), ())
 """A study without declared looks."""
 
 
-def standing_of(records: Sequence[RunRecord], info: StudyInfo) -> Standing:
+def look_progress_of(records: Sequence[RunRecord], info: StudyInfo) -> LookProgress:
     """Return an ablation's progress. A declared look is taken when a command shows its number of complete seeds,
     counted in order without gaps; a skipped look is forfeited.
     """
     complete = complete_seeds(records, info.families)
     if not info.looks:
-        return Standing((), (ONCE,), frozenset(), complete, tuple(_undeclared(info, complete)))
+        return LookProgress((), (ONCE,), frozenset(), complete, tuple(_undeclared(info, complete)))
     seeds = sorted({record.seed for record in records if record.seed is not None})
     leading = _leading(seeds, complete)
     levels = zip(look_levels(info.looks), look_levels(info.looks, one_sided=True), strict=True)
@@ -74,7 +74,7 @@ def standing_of(records: Sequence[RunRecord], info: StudyInfo) -> Standing:
     taken = sorted(look for look in reached if 0 < look <= len(leading))
     looks = tuple(Look(frozenset(leading[:look]), *at[look]) for look in taken)
     later = frozenset(seeds) - (looks[-1].seeds or frozenset()) if looks else frozenset()
-    return Standing(info.looks, looks, later, complete, tuple(_changed(info)))
+    return LookProgress(info.looks, looks, later, complete, tuple(_changed(info)))
 
 
 def complete_seeds(records: Sequence[RunRecord], families: Sequence[Family]) -> tuple[int, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
 from typing import Any
 
 from pydantic import ValidationError
@@ -51,8 +52,8 @@ def _names(config: StudyConfig) -> Sequence[str]:
 
 
 def _portfolio(config: StudyConfig) -> dict[str, Params]:
-    """Return the configs of the portfolio that lie in the space, without duplicates; with an explicit `enqueue`, raises
-    InputError if there are none.
+    """Return the configs of the portfolio that lie in the space, without duplicates, and no more than the budget has
+    trials; with an explicit `enqueue`, raises InputError if there are none.
     """
     if not config.method.is_mamlpp:
         raise InputError(
@@ -72,7 +73,7 @@ def _portfolio(config: StudyConfig) -> dict[str, Params]:
             f'study.enqueue "{PORTFOLIO}": none of its configs is in the space ({", ".join(outside)}); widen the space,'
             f' or remove "{PORTFOLIO}"'
         )
-    return found
+    return dict(islice(found.items(), config.budget.trials))
 
 
 def _known_good(config: StudyConfig, settings: Mapping[str, Any]) -> Params:

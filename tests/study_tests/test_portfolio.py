@@ -180,3 +180,8 @@ def test_a_search_of_the_version_before_goes_on_without_it(tmp_path: Path, monke
     assert run_study(prepared(config, home), home, lambda _: None).finished
     assert presets(home, "se") == [None] * 11
     assert [trial.params for trial in optuna_trials(home, "se")][:10] == before
+
+
+def test_it_takes_no_more_trials_than_the_budget_has() -> None:
+    assert [*hunt(2).enqueued] == THREE[:2]
+    assert [*hunt(4).enqueued] == THREE

@@ -58,7 +58,7 @@ def of_bounded_history(tpe: type[TPESampler]) -> type[TPESampler]:
         """A snapshot of a study with the modelled trials."""
 
         def __init__(self, study: Study) -> None:
-            self.__dict__.update(study.__dict__)
+            self.__dict__.update(object.__getattribute__(study, "__dict__"))  # hyperband's study hides it
             minimized = study.direction == optuna.study.StudyDirection.MINIMIZE
             self._chosen = chosen(study._get_trials(deepcopy=False), minimized=minimized)
 

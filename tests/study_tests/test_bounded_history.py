@@ -93,6 +93,13 @@ def test_beyond_the_bound_it_draws_what_optuna_draws_of_those_that_are_chosen() 
     assert sum(modelled[:2]) == BEST + NEWEST  # the good and the poor ones
 
 
+def test_beside_hyperband_it_draws_as_optunas_own() -> None:
+    studies = [study_of([trial(number, (number * 0.61) % 1, {1: 0.5}) for number in range(40)]) for _ in range(2)]
+    for study in studies:
+        study.pruner = optuna.pruners.HyperbandPruner(min_resource=1, max_resource=9)
+    assert draws(studies[0], ours(1)) == draws(studies[1], optunas(1))
+
+
 def test_the_same_trial_is_drawn_again_as_by_a_new_sampler_with_models_that_are_kept() -> None:
     trials = [trial(number, (number * 0.61) % 1) for number in range(40)]
     sampler, study = ours(1), study_of(trials)

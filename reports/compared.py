@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from .designs import Across
 from .origin import Origin
@@ -20,7 +20,7 @@ def compared_sentence(found: Ablation) -> str:
     effects = effects_of([c for c in found.comparisons if not {c.arm, c.base} <= whole.keys()], found.across)
     parts = [f"all {2 ** len(names)} combinations of {listed(names)}" for names in factors]
     parts += [*_components([one for one in effects if one.switched]), *_arms(effects)]
-    over = f"over {seeds} seeds" if (seeds := _seeds(found)) else ""
+    over = f"over {seeds}" if (seeds := _seeds(found, "seed")) else ""
     where = ", ".join(filter(None, (_at(found.across) if found.across else "", over)))
     return f"Compared{' ' * bool(where)}{where}: {'; '.join(parts)}." if parts else ""
 
@@ -33,7 +33,7 @@ def promoted_sentence(found: Ablation, origin: Origin) -> str:
         return ""
     trials = {one.arm for one in found.comparisons}
     which = f"The best {len(trials)} trials" if len(trials) > 1 else "The best trial"
-    on = f"{seeds} fresh seeds" if (seeds := _seeds(found)) else "fresh seeds"
+    on = _seeds(found, "fresh seed") or "fresh seeds"
     who = "; ".join(_arms(effects_of(found.comparisons)))
     return f"{which} of the search {origin.search}, retrained on {on}: {who}."
 
@@ -42,17 +42,11 @@ def named(effects: Sequence[Effect]) -> str:
     """Return "MSL and BNWB in MAML and MAML++; MAML++ against MAML": every effect once, with where it was measured; a
     base that is that of all is left out.
     """
-    ways: dict[str, dict[str, None]] = {}
-    bases: dict[str, dict[str, None]] = {}
-    for one in effects:
-        own = ways.setdefault(one.component, {}) if one.switched else bases.setdefault(one.where, {})
-        own[one.where if one.switched else one.component] = None
-    groups: dict[tuple[str, ...], list[str]] = {}
-    for component, where in ways.items():
-        groups.setdefault(tuple(where), []).append(component)
-    parts = [f"{name} in {listed(key)}" for key, names in groups.items() for name in _joined(names)]
-    alone = len(bases) == 1 and not ways
-    parts += [name + f" against {base}" * (not alone) for base, arms in bases.items() for name in _joined([*arms])]
+    where = _alike((one.component, one.where) for one in effects if one.switched)
+    bases = _arms_by_base(effects)
+    parts = [f"{name} in {listed(places)}" for places, names in where.items() for name in _joined(names)]
+    alone = len(bases) == 1 and not where
+    parts += [name + f" against {base}" * (not alone) for base, arms in bases.items() for name in _joined(arms)]
     more = f" and {len(parts) - MOST_NAMED} more" if len(parts) > MOST_NAMED else ""
     return "; ".join(parts[:MOST_NAMED]) + more
 
@@ -62,9 +56,10 @@ def _joined(names: Sequence[str]) -> Sequence[str]:
     return names if any("," in name for name in names) else [listed(names)]
 
 
-def _seeds(found: Ablation) -> str:
+def _seeds(found: Ablation, noun: str) -> str:
+    """Return "8 seeds", or "6 to 8 seeds" where arms differ; "" without any run."""
     counts = sorted({arm.estimate.n for arm in found.arms if arm.values})
-    return " to ".join(map(str, dict.fromkeys((*counts[:1], *counts[-1:]))))
+    return f"{counts[0]} to " * (len(counts) > 1) + many(counts[-1], noun) if counts else ""
 
 
 def _at(across: Across) -> str:
@@ -73,24 +68,33 @@ def _at(across: Across) -> str:
 
 def _components(effects: Sequence[Effect]) -> Iterator[str]:
     """Yield "CA added to MAML and taken out of MAML++", once for all components that are compared in the same ways."""
-    ways: dict[str, dict[str, None]] = {}
-    for one in sorted(effects, key=lambda effect: effect.turned):
-        ways.setdefault(one.component, {})[f"{'taken out of' if one.turned else 'added to'} {one.where}"] = None
-    groups: dict[tuple[str, ...], list[str]] = {}
-    for component, how in ways.items():
-        groups.setdefault(tuple(how), []).append(component)
-    for key, names in groups.items():
-        yield f"{listed(names)}{', each' * (len(names) > 1)} {listed(key)}"
+    ordered = sorted(effects, key=lambda one: one.turned)
+    how = _alike((one.component, f"{'taken out of' if one.turned else 'added to'} {one.where}") for one in ordered)
+    for ways, names in how.items():
+        yield f"{listed(names)}{', each' * (len(names) > 1)} {listed(ways)}"
 
 
 def _arms(effects: Sequence[Effect]) -> Iterator[str]:
     """Yield "trial 57 and trial 53 against base" for each base of arms that are no component."""
-    bases: dict[str, dict[str, None]] = {}
-    for one in effects:
-        if not one.switched:
-            bases.setdefault(one.where, {})[one.component] = None
-    for base, arms in bases.items():
-        yield f"{_named([*arms], base)} against {base}"
+    for base, arms in _arms_by_base(effects).items():
+        yield f"{_named(arms, base)} against {base}"
+
+
+def _arms_by_base(effects: Sequence[Effect]) -> dict[str, list[str]]:
+    """Return base -> the arms compared to it that are no component."""
+    pairs = dict.fromkeys((one.where, one.component) for one in effects if not one.switched)
+    return {base: [arm for own, arm in pairs if own == base] for base, _ in pairs}
+
+
+def _alike(pairs: Iterable[tuple[str, str]]) -> dict[tuple[str, ...], list[str]]:
+    """Return what names are paired with -> the names that are paired with exactly that."""
+    own: dict[str, dict[str, None]] = {}
+    for name, value in pairs:
+        own.setdefault(name, {})[value] = None
+    groups: dict[tuple[str, ...], list[str]] = {}
+    for name, values in own.items():
+        groups.setdefault(tuple(values), []).append(name)
+    return groups
 
 
 def _named(arms: Sequence[str], base: str) -> str:

@@ -10,12 +10,10 @@ import math
 from collections.abc import Iterable, Sequence
 
 from .metric import ACCURACY, PERCENT, Metric
-from .statistics.estimate import Estimate
+from .statistics.estimate import TOO_FEW, Estimate
 
 NONE = "–"
 MINUS = "−"
-TOO_FEW = "too few seeds"
-"""Instead of an interval that would be all that can be."""
 DIGITS = 5
 MOST_NAMED = 8
 """Most names in a list; a sweep can have many more."""

@@ -21,6 +21,8 @@ from .permutation import SAME
 LEVEL = 0.95
 EDGE = 5e-5
 """Half of the last digit of a printed percentage."""
+TOO_FEW = "too few seeds"
+"""In place of an interval that would be all that can be, or of a verdict that no difference could have."""
 
 
 @dataclass(frozen=True)

@@ -12,14 +12,12 @@ from scipy.stats import nct
 from scipy.stats import t as student_t
 
 from .declared_test import POWER
-from .estimate import alike
+from .estimate import TOO_FEW, alike
 from .permutation import SAME, Array, smallest_p
 
 MOST_SEEDS = 200
 """Largest number of seeds that is suggested."""
 BETTER, WORSE, EQUIVALENT, UNDECIDED, SAME_RUNS = "better", "worse", "equivalent", "undecided", "no difference"
-TOO_FEW = "too few seeds"
-"""Undecided, as the test cannot be significant with so few seeds, however large the difference."""
 
 
 @dataclass(frozen=True)

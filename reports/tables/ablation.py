@@ -9,11 +9,11 @@ from dataclasses import replace
 from ..metric import Metric
 from ..statistics.arms import Arm
 from ..statistics.comparison import Comparison, tolerance
-from ..statistics.estimate import Estimate
+from ..statistics.estimate import TOO_FEW, Estimate
 from ..statistics.noise import NoiseSplit
 from ..statistics.pairing import pairing_gain
 from ..statistics.summary import Ablation
-from ..text import MINUS, NONE, TOO_FEW, interval, p_value, value_text, with_interval
+from ..text import MINUS, NONE, interval, p_value, value_text, with_interval
 from .cells import (
     COMPUTE_COLUMN,
     COMPUTE_NOTE,

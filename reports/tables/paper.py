@@ -12,10 +12,10 @@ import numpy.typing as npt
 
 from ..records import ReportError, RunRecord
 from ..statistics.arms import Arm
-from ..statistics.estimate import paired
+from ..statistics.estimate import TOO_FEW, paired
 from ..statistics.permutation import SAME, settled
 from ..statistics.summary import Ablation
-from ..text import MINUS, NONE, TOO_FEW, interval, percent
+from ..text import MINUS, NONE, interval, percent
 from .cells import INTERVAL, MEAN_INTERVAL, Cell, Column, Table, mean_columns, meaning, number
 
 VERSION = 'Antoniou, Edwards and Storkey, "How to train your MAML", ICLR 2019 (the conference version)'

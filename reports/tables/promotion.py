@@ -106,11 +106,11 @@ def fresh_sentence(found: Sequence[FreshSeeds], metric: Metric = ACCURACY) -> st
     first, *others = (metric_estimate(metric, one.test or one.validation) for one in own)
     texts = [with_unit(first.mean, metric) + (f" {interval(first, metric=metric)}" if first.ends else "")]
     texts += [with_unit(one.mean, metric) for one in others]
-    texts = [f"{text} (trial {one.trial.number})" for text, one in zip(texts, own, strict=True)]
+    labelled = [f"{text} (trial {one.trial.number})" for text, one in zip(texts, own, strict=True)]
     base = own[0].base_test if own[0].test else own[0].base_validation
     beside = f"; {own[0].base} {with_unit(metric_estimate(metric, base).mean, metric)}" if base else ""
     who = f"the best {len(own)} trials reach" if others else f"trial {own[0].trial.number} reaches"
-    what = listed(texts) if others else texts[0].partition(" (trial")[0]
+    what = listed(labelled) if others else texts[0]
     seeds = many(first.n, "new seed")
     return f"Retrained on {seeds}, {who} a {kind} {metric.words} of {what}{beside}."
 

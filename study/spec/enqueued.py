@@ -52,8 +52,8 @@ def _names(config: StudyConfig) -> Sequence[str]:
 
 
 def _portfolio(config: StudyConfig) -> dict[str, Params]:
-    """Return the configs of the portfolio that lie in the space, without duplicates, and no more than the budget has
-    trials; with an explicit `enqueue`, raises InputError if there are none.
+    """Return the configs of the portfolio that lie in the space, without duplicates: by default no more than the budget
+    has trials. With an explicit `enqueue`, which runs beyond the budget, raises InputError if there are none.
     """
     if not config.method.is_mamlpp:
         raise InputError(
@@ -68,12 +68,14 @@ def _portfolio(config: StudyConfig) -> dict[str, Params]:
             continue
         if params not in found.values():
             found[portfolio_name(number)] = params
-    if not found and config.study.enqueue is not None:
+    if config.study.enqueue is None:
+        return dict(islice(found.items(), config.budget.trials))
+    if not found:
         raise InputError(
             f'study.enqueue "{PORTFOLIO}": none of its configs is in the space ({", ".join(outside)}); widen the space,'
             f' or remove "{PORTFOLIO}"'
         )
-    return dict(islice(found.items(), config.budget.trials))
+    return found
 
 
 def _known_good(config: StudyConfig, settings: Mapping[str, Any]) -> Params:

@@ -154,7 +154,7 @@ def test_the_headline_keeps_what_is_alike_apart_and_counts_what_it_does_not_name
     many = study({"base": same, **{f"arm {i}": [v + 0.01 * (i + 2) for v in same[::-1]] for i in range(10)}}, 0.5)
     first, *_, last = verdict_sentences(many)
     assert first.startswith("arm 2 against base: better, by more than 0.5 points (+4.00 points, ")
-    assert last == "2 more arms were decided: see the table."
+    assert last == "Decided of 2 more arms: see the table."
 
 
 def test_the_page_says_at_its_top_what_was_compared() -> None:
@@ -164,6 +164,8 @@ def test_the_page_says_at_its_top_what_was_compared() -> None:
     )
     info, rows = parts({"base": [0.9] * 8, "arm": [0.9 + w for w in WAVE]}, 1.0)
     assert compared_sentence(summarise_ablation(rows, info)) == "Compared over 8 seeds: arm against base."
+    alone = [row for row in rows if row.seed == 0]
+    assert compared_sentence(summarise_ablation(alone, info)) == "Compared over 1 seed: arm against base."
     assert compared_sentence(summarise_ablation(rows, replace(info, families=()))) == ""
 
 

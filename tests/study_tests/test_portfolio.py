@@ -182,6 +182,7 @@ def test_a_search_of_the_version_before_goes_on_without_it(tmp_path: Path, monke
     assert [trial.params for trial in optuna_trials(home, "se")][:10] == before
 
 
-def test_it_takes_no_more_trials_than_the_budget_has() -> None:
+def test_by_default_it_takes_no_more_trials_than_the_budget_has() -> None:
     assert [*hunt(2).enqueued] == THREE[:2]
     assert [*hunt(4).enqueued] == THREE
+    assert [*hunt(2, 'enqueue = ["portfolio"]').enqueued] == THREE  # what a user names runs beyond the budget

@@ -1,8 +1,7 @@
 """One block of the network, conv3x3 - batch norm - max-pool - leaky ReLU, and its derivatives, written out.
 
 Shapes: T tasks, N images of each, F filters, C channels in, H W image in, h w image out. The tasks lie side by side as
-groups of channels: the kernel is [T*F, C, 3, 3] and x [N, T*C, H, W], or [T*C, N, H, W]
-with `Products`.
+groups of channels: the kernel is [T*F, C, 3, 3] and x [N, T*C, H, W], or [T*C, N, H, W] with `Products`.
 
 A `BlockPass` is made by going forward; then, in this order and each at most once: `gradient`, the reverse sweep of the
 loss; `tangent`, how the block's output moves when the weights move along a direction; `tangent_gradient`, how

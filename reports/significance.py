@@ -1,4 +1,4 @@
-"""Sentences on the test of an ablation: how many comparisons it decided, or why it can decide none."""
+"""Sentences on the significance of an ablation: how many comparisons its test decided, or why it can decide none."""
 
 from __future__ import annotations
 

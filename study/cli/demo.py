@@ -16,8 +16,8 @@ from .outcome import INTERRUPTED, conduct
 SPECS = Path(__file__).parent / "demo_specs"
 SEARCH = (
     "Search: which components and learning rates work best?",
-    "Trials train in parallel. After a few random ones, TPE proposes the settings, and the median pruner stops poor "
-    "trials early.",
+    "Trials train in parallel. Known-good configs come first, then a few random ones; after these, TPE proposes the "
+    "settings, and the median pruner stops poor trials early.",
 )
 ABLATION = (
     "Ablation: what does MAML++ add to MAML?",

@@ -92,7 +92,7 @@ def run_study(
             workers = executor or _workers(config, home)
             count = workers.slots
             starting = f"Starting {count} worker{'' if count == 1 else 's'}"
-            show(replace(waiting, start_notes=tried_first(opened.enqueued), doing=starting))
+            show(replace(waiting, start_notes=tried_first(config, opened.enqueued), doing=starting))
             driver = _Driver(config, home, opened, workers, show, stop, (trainer, loader), data.checksum)
             return driver.run(keep_workers=executor is not None)
 

@@ -49,9 +49,12 @@ def _not_enqueued(config: StudyConfig, there: Collection[str | None]) -> list[st
     return [name for name in missing if None not in there or not portfolio_of(name)]
 
 
-def tried_first(names: Sequence[str]) -> tuple[str, ...]:
-    """Return a note on the configs that a search's start has enqueued; empty for none."""
-    out = "; [study] enqueue = [] leaves the portfolio out" if any(map(portfolio_of, names)) else ""
+def tried_first(config: StudyConfig, names: Sequence[str]) -> tuple[str, ...]:
+    """Return a note on the configs that a search's start has enqueued, with the way out for those that nobody asked
+    for; empty for none.
+    """
+    by_default = config.study.enqueue is None and any(map(portfolio_of, names))
+    out = "; [study] enqueue = [] leaves the portfolio out" if by_default else ""
     return (f"tried first: {', '.join(names)}{out}",) if names else ()
 
 

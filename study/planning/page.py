@@ -72,10 +72,11 @@ def _refuse_other_method(config: StudyConfig) -> None:
     """Raise InputError for another method than MAML++, as the pilot trains MAML++."""
     if not config.method.is_mamlpp:
         command = "ablate" if config.kind == "ablation" else config.kind
+        refuses = "refuses too few seeds before it trains, and " if config.kind == "ablation" else ""
         raise InputError(
             f"[method]: mamlab plan measures MAML++ only, and this spec trains {config.method.name}; start the study"
-            f" instead with mamlab {command}: it refuses too few seeds before it trains, and shows the time that is"
-            " left once its first trainings have ended"
+            f" instead with mamlab {command}: it {refuses}shows the time that is left once its first trainings have"
+            " ended"
         )
 
 

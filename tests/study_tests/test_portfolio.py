@@ -10,7 +10,7 @@ import pytest
 
 from search_spaces.portfolio import CONFIGS
 from study.engine.driver import run_study
-from study.engine.enqueuing import enqueue_missing
+from study.engine.enqueuing import enqueue_missing, tried_first
 from study.python.running import prepared
 from study.spec.config import SpecError, StudyConfig
 from study.spec.from_python import study_config
@@ -102,6 +102,13 @@ def test_what_a_spec_enqueues_itself_takes_its_place() -> None:
     made = study_config("s", data="glyphs", space="mamlpp", budget={"trials": 6})
     assert [*made.enqueued] == THREE
     assert not study_config("s", data="glyphs", space="mamlpp", budget={"trials": 6}, enqueue=[]).enqueued
+
+
+def test_the_way_out_is_named_to_those_who_did_not_ask_for_it() -> None:
+    first = "tried first: portfolio 1"
+    assert tried_first(whole(), THREE[:1]) == (f"{first}; [study] enqueue = [] leaves the portfolio out",)
+    assert tried_first(whole(study='enqueue = ["portfolio"]'), THREE[:1]) == (first,)
+    assert tried_first(whole(), []) == ()
 
 
 def test_a_portfolio_that_was_asked_for_and_does_not_fit_is_an_error_with_the_way_out() -> None:

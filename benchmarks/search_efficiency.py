@@ -1,10 +1,11 @@
 """Compute that a search needs to find as much as random search: `python -m benchmarks.search_efficiency`.
 
-Two small problems and one space, fixed in advance; no preset is enqueued. Three methods run 5 times each, with
-different seeds: random search without pruning, TPE without pruning, and the default of a spec file without [sampler]
-and [pruner]. The three searches of a repetition share seed, tasks and initial weights. Compute is counted
-(`trainers.flops`), including trainings that a pruner stopped. The target is the best of random search's full budget;
-the ratio is the compute after which the default's mean best reaches it.
+Two small problems and one space, fixed in advance. Four methods run 5 times each, with different seeds: random search
+without pruning, TPE without pruning, and the default of a spec file without [sampler] and [pruner], without and with a
+portfolio. The portfolio is not the one that ships, which was chosen on these problems, too, but the one that
+`benchmarks.replay.portfolio` chooses on the other problems. The four searches of a repetition share seed, tasks and
+initial weights. Compute is counted (`trainers.flops`), including trainings that a pruner stopped. The target is the
+best of random search's full budget; the ratio is the compute after which a method's mean best reaches it.
 
 The searches are ordinary studies. Finished work is not repeated, so the command may be stopped and started again at any
 time.
@@ -15,25 +16,31 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+
+import pandas as pd
 
 from study.engine.driver import run_study
 from study.engine.progress import StudyProgress
 from study.spec.config import StudyConfig
 from study.spec.parsing import parse_spec
 from study.stores.home import Home
+from study.warm_start import warm_started
 from study.workers.executors import LocalExecutor
 
+from .replay.portfolio import left_out, tables
 from .search_efficiency_page import write_page
 from .search_efficiency_statistics import REPETITIONS, Curve, curve_of
 
-TRIALS = {"random": 30, "tpe": 30, "default": 60}
+TRIALS = {"random": 30, "tpe": 30, "halving": 60, "default": 60}
 """Trials per search. A pruned search has more, because it saves compute; its trials beyond random search's compute
 appear only in the figure.
 """
 METHODS = {
     "random": '[sampler]\nname = "random"\n[pruner]\nname = "none"',
     "tpe": '[sampler]\nname = "tpe"\n[pruner]\nname = "none"',
+    "halving": "",
     "default": "",
 }
 DATA = {"glyphs": 'source = "glyphs"', "omniglot": 'source = "omniglot"'}
@@ -41,7 +48,7 @@ SPEC = """
 [study]
 name = "efficiency-{problem}-{method}-{repetition}"
 seed = {repetition}
-enqueue = []
+enqueue = {enqueue}
 [data]
 {data}
 [trainer]
@@ -65,13 +72,23 @@ workers = 1
 """
 
 
-def study_of(problem: str, method: str, repetition: int) -> StudyConfig:
-    """Return one search."""
+def study_of(problem: str, method: str, repetition: int, portfolio: Path | None = None) -> StudyConfig:
+    """Return one search; `portfolio` is the CSV file of the configs that the default tries first."""
+    first = f'[{{ csv = "{portfolio}" }}]' if method == "default" and portfolio else "[]"
     text = SPEC.format(
         problem=problem, method=method, repetition=repetition, data=DATA[problem], parts=METHODS[method],
-        trials=TRIALS[method],
+        trials=TRIALS[method], enqueue=first,
     )  # fmt: skip
     return parse_spec(text)
+
+
+def write_portfolio(problem: str, curves: Path, folder: Path) -> Path:
+    """Write the configs of the portfolio that was chosen on the other problems' `curves`; return the CSV file."""
+    found = tables(curves)
+    one = found[problem]
+    file = folder.resolve() / f"portfolio-for-{problem}.csv"
+    pd.DataFrame([one.searched(row) for row in one.rows(left_out(found, problem))]).to_csv(file, index=False)
+    return file
 
 
 def curves(home: Home, problem: str, commits: set[str]) -> dict[str, list[Curve]]:
@@ -80,6 +97,7 @@ def curves(home: Home, problem: str, commits: set[str]) -> dict[str, list[Curve]
     A repetition that lacks a search is left out. The commits at which the searches ran are added to `commits`.
     """
     from reports.records import ReportError
+    from reports.statistics.summary import summarise_search
     from study.results import load
 
     found: dict[str, list[Curve]] = {method: [] for method in METHODS}
@@ -87,11 +105,12 @@ def curves(home: Home, problem: str, commits: set[str]) -> dict[str, list[Curve]
         row = {}
         for method in METHODS:
             try:
-                _, records = load(study_of(problem, method, repetition).study.name, home)
+                info, records = load(study_of(problem, method, repetition).study.name, home)
             except ReportError:
                 break
             if len(ended := [record for record in records if "work" in record.metrics]) >= TRIALS[method]:
-                row[method] = curve_of(ended)
+                best = summarise_search(records, info).trials[0].held_out
+                row[method] = replace(curve_of(ended), held_out=best.score if best else None)
                 commits.update(record.tags["git_commit"][:7] for record in ended if "git_commit" in record.tags)
         if len(row) == len(METHODS):
             for method, curve in row.items():
@@ -99,13 +118,13 @@ def curves(home: Home, problem: str, commits: set[str]) -> dict[str, list[Curve]
     return found
 
 
-def run(problem: str, home: Home, say: Callable[[str], None]) -> None:
+def run(problem: str, home: Home, portfolio: Path, say: Callable[[str], None]) -> None:
     """Run or resume the searches of a problem, with one worker. Raises KeyboardInterrupt if stopped."""
     workers = LocalExecutor(1, 1, home.logs / f"efficiency-{problem}")
     try:
         for repetition in range(REPETITIONS):
             for method in METHODS:
-                config = study_of(problem, method, repetition)
+                config = warm_started(study_of(problem, method, repetition, portfolio), home)
                 last = run_study(config, home, lambda _: None, executor=workers)
                 say(_line(config, last))
                 if last.interrupted:
@@ -125,6 +144,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--home", type=Path, default=Path("runs"), help="where the studies are (runs)")
     parser.add_argument("--out", type=Path, default=Path("docs/results"), help="where the page goes (docs/results)")
+    curves_text = "where the tables are that the portfolio is chosen from (docs/results/curves)"
+    parser.add_argument("--curves", type=Path, default=Path("docs/results/curves"), help=curves_text)
     parser.add_argument("--problem", choices=DATA, action="append", help="run only this one's searches")
     parser.add_argument("--page", action="store_true", help="run nothing; write the page of the finished searches")
     chosen = parser.parse_args()
@@ -132,7 +153,8 @@ def main() -> int:
     home.root.mkdir(parents=True, exist_ok=True)
     try:
         for problem in () if chosen.page else chosen.problem or DATA:
-            run(problem, home, lambda line: print(line, flush=True))
+            portfolio = write_portfolio(problem, chosen.curves, home.root)
+            run(problem, home, portfolio, lambda line: print(line, flush=True))
     except KeyboardInterrupt:
         print("Stopped. Run the same command to resume.")
         return 130

@@ -12,6 +12,7 @@ import numpy as np
 
 from reports import records as names
 from reports.records import RunRecord
+from reports.statistics.estimate import Estimate, estimate
 from reports.statistics.expected_best import expected_best
 from reports.statistics.summary import best_validation, in_order
 
@@ -26,6 +27,7 @@ class Curve:
     `best[i]`.
 
     `ends` is its total compute, `values` are the values of its complete trials, and `trials` counts all trials.
+    `held_out` is the accuracy of the trial that it ranks first on validation tasks that it never saw, if known.
     """
 
     compute: tuple[float, ...]
@@ -33,6 +35,7 @@ class Curve:
     ends: float
     values: tuple[float, ...]
     trials: int
+    held_out: float | None = None
 
     def at(self, compute: float) -> float:
         """Return the best value found with this much compute; 0 before the first complete trial."""
@@ -97,6 +100,15 @@ def ratio(ours: Sequence[Curve], others: Sequence[Curve]) -> Ratio:
     tail = (1 - LEVEL) / 2
     low, high = (float(found[min(round(q * DRAWS), DRAWS - 1)]) for q in (tail, 1 - tail))
     return Ratio(_ratio(ours, others), low, high, _target(others), len(ours))
+
+
+def held_out_difference(ours: Sequence[Curve], others: Sequence[Curve]) -> Estimate | None:
+    """Return by how much `ours` end higher than `others` on held-out tasks: mean over paired repetitions with a 95 %
+    interval of Student's t; None if a search was not scored on them.
+    """
+    pairs = [(own.held_out, other.held_out) for own, other in zip(ours, others, strict=True)]
+    found = [own - other for own, other in pairs if own is not None and other is not None]
+    return estimate(found) if found and len(found) == len(pairs) else None
 
 
 def _target(others: Sequence[Curve]) -> float:

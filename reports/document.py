@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from . import records as names
-from .compared import compared_sentence, promoted_sentence
 from .components import spelled_out
 from .figures.across import across_plot
 from .figures.audit import audit_plot
@@ -20,11 +19,12 @@ from .figures.mechanism import learned_rates, msl_weights
 from .figures.search import best_curve, history, importance_bars, trial_curves
 from .figures.slices import slice_plot
 from .figures.style import Figure
-from .headline import arm_sentences
 from .links import arm_views, is_address, link
 from .metric import ACCURACY, BEST_VALIDATION, TEST_ACCURACY, Metric
 from .records import ReportError, RunRecord, StudyInfo
 from .section import Section
+from .sentences.compared import compared_sentence, promoted_sentence
+from .sentences.headline import arm_sentences
 from .setting import setting_of
 from .statistics.arms import count_states
 from .statistics.effects import effects_of

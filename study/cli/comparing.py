@@ -135,7 +135,7 @@ def _print_json(result: Result, found: Ablation, page: Path | None) -> None:
 
 
 def _print(result: Result, found: Ablation, page: Path | None) -> None:
-    from reports.headline import arm_sentences
+    from reports.sentences.headline import arm_sentences
 
     from .outcome import print_ablation
 

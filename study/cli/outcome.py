@@ -10,10 +10,10 @@ from rich.text import Text
 
 from reports import records as names
 from reports.data.mlflow_runs import metric_of
-from reports.headline import arm_sentences
 from reports.metric import Metric
 from reports.records import ReportError, RunRecord, StudyInfo
 from reports.results import Results
+from reports.sentences.headline import arm_sentences
 from reports.statistics.arms import Excluded, count_reused, count_states
 from reports.statistics.comparison import Comparison
 from reports.statistics.summary import Ablation, Search

@@ -14,8 +14,8 @@ import pytest
 from reports.build import build_report
 from reports.data.loading import from_files
 from reports.document import compose
-from reports.headline import verdict_sentences
 from reports.records import Across, Factorial, Family, RunRecord, StudyInfo, Sweep
+from reports.sentences.headline import verdict_sentences
 from reports.statistics.changes import EffectChange
 from reports.statistics.comparison import Comparison
 from reports.statistics.summary import Ablation, summarise_ablation

@@ -8,13 +8,13 @@ from dataclasses import replace
 import pytest
 from scipy.stats import t
 
-from reports.compared import compared_sentence
 from reports.document import compose
 from reports.figures.effects import component_plot
-from reports.headline import arm_sentences, verdict_sentences
 from reports.metric import Metric
 from reports.origin import Origin, SearchedTrial
 from reports.records import Across, Factorial, Family, RunRecord, StudyInfo
+from reports.sentences.compared import compared_sentence
+from reports.sentences.headline import arm_sentences, verdict_sentences
 from reports.statistics.comparison import Comparison
 from reports.statistics.effects import effects_of
 from reports.statistics.summary import Ablation, summarise_ablation

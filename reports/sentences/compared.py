@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from .designs import Across
-from .origin import Origin
-from .statistics.effects import Effect, effects_of
-from .statistics.summary import Ablation
-from .text import MOST_NAMED, listed, many
+from ..designs import Across
+from ..origin import Origin
+from ..statistics.effects import Effect, effects_of
+from ..statistics.summary import Ablation
+from ..text import MOST_NAMED, listed, many
 
 
 def compared_sentence(found: Ablation) -> str:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ..designs import Across
+from ..metric import ACCURACY
+from ..statistics.effects import HELPS, HURTS, Effect, by_component, effects_of
+from ..statistics.profiles import Profile, profiles
+from ..statistics.summary import Ablation
+from ..statistics.verdict import BETTER
+from ..text import MOST_NAMED, listed, many, value_text, with_unit
 from .compared import named
-from .designs import Across
 from .means import mean_sentences
-from .metric import ACCURACY
 from .significance import tested_sentences, too_few_sentence
-from .statistics.effects import HELPS, HURTS, Effect, by_component, effects_of
-from .statistics.profiles import Profile, profiles
-from .statistics.summary import Ablation
-from .statistics.verdict import BETTER
-from .text import MOST_NAMED, listed, many, value_text, with_unit
 from .whole_arms import reach, whole_arm_sentences
 
 

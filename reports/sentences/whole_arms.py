@@ -6,11 +6,11 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from .statistics.comparison import Comparison
-from .statistics.effects import effects_of
-from .statistics.summary import Ablation
-from .statistics.verdict import BETTER, WORSE
-from .text import MOST_NAMED, interval, listed, many, value_text, with_unit
+from ..statistics.comparison import Comparison
+from ..statistics.effects import effects_of
+from ..statistics.summary import Ablation
+from ..statistics.verdict import BETTER, WORSE
+from ..text import MOST_NAMED, interval, listed, many, value_text, with_unit
 
 
 @dataclass(frozen=True)

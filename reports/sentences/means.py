@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from .metric import Metric
-from .statistics.arms import Arm
-from .statistics.comparison import tolerance
-from .statistics.summary import Ablation
-from .text import MOST_NAMED, interval, with_unit
+from ..metric import Metric
+from ..statistics.arms import Arm
+from ..statistics.comparison import tolerance
+from ..statistics.summary import Ablation
+from ..text import MOST_NAMED, interval, with_unit
 from .whole_arms import alike
 
 

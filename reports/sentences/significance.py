@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from .statistics.comparison import Comparison
-from .statistics.permutation import smallest_p
-from .statistics.summary import Ablation
-from .statistics.verdict import MOST_SEEDS
-from .text import many
+from ..statistics.comparison import Comparison
+from ..statistics.permutation import smallest_p
+from ..statistics.summary import Ablation
+from ..statistics.verdict import MOST_SEEDS
+from ..text import many
 
 
 def too_few_sentence(found: Ablation) -> str:

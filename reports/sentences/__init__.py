@@ -1,0 +1,1 @@
+"""What an ablation found, in sentences."""

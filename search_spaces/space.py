@@ -19,7 +19,7 @@ from trainers.errors import InputError
 from trainers.inert import Inert
 from trainers.known_method import MAMLPP, KnownMethod
 from trainers.method import Config
-from trainers.overrides import Tree, flatten, merge
+from trainers.overrides import Tree, flatten, merge, typed_among
 
 from .checks import dimension_tables, read_again, wrong_fixed, wrong_limit
 from .dimensions import Choice, Dimension, read_dimension
@@ -129,13 +129,18 @@ class SearchSpace:
             raise InputError("\n".join(problems))
         return params
 
-    def always_inert(self, base: Mapping[str, Any]) -> list[Inert]:
-        """Return the settings of `base` without effect in any sample, as far as 50 random draws show."""
+    def never_used(self, base: Mapping[str, Any], typed: Mapping[str, Any]) -> list[Inert]:
+        """Return the settings of `base` that a user `typed` and that have no effect in any sample, as far as 50 random
+        draws show.
+        """
         draws = random.Random(0)
-        drops = [
-            {inert.path: inert for inert in self.method.normalise(self._draw(base, draws)[0])[1]} for _ in range(50)
-        ]
-        return [inert for path, inert in drops[0].items() if all(path in drop for drop in drops)]
+        found = typed_among(self.method.normalise(self._draw(base, draws)[0])[1], typed)
+        for _ in range(49):
+            if not found:
+                break
+            without = {inert.path for inert in self.method.normalise(self._draw(base, draws)[0])[1]}
+            found = [inert for inert in found if inert.path in without]
+        return found
 
     def _draw(self, base: Mapping[str, Any], draws: random.Random) -> tuple[Tree, set[str]]:
         """Return a random corner of the space on top of `base`, and the dimensions that were active in it."""

@@ -13,6 +13,8 @@ from functools import cached_property, partial, wraps
 from typing import Any, ParamSpec, TypeVar
 
 import matplotlib as mpl
+from matplotlib.backends.backend_pdf import FigureCanvasPdf
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure as Canvas
 
 from ..escaping import clean
@@ -53,7 +55,6 @@ STYLE: dict[Any, Any] = {
     "lines.solid_capstyle": "round",
     "figure.facecolor": "none",
     "axes.facecolor": "none",
-    "savefig.facecolor": "none",
 }
 FONTS = "system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', sans-serif"
 WIDTH = 9.2
@@ -162,7 +163,9 @@ def to_svg(drawing: Canvas, name: str, title: str) -> str:
     """Return the drawing as an `svg` element. Ids begin with `name`, so that one page can hold several."""
     mpl.rcParams["svg.hashsalt"] = name
     buffer = io.StringIO()
-    drawing.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
+    # `savefig` would draw twice, to lay out and to write; drawing itself lays out, too.
+    output: Any = FigureCanvasSVG(drawing)
+    output.print_svg(buffer, metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
     text = buffer.getvalue()
     text = re.sub(r"<metadata>.*?</metadata>\s*", "", text[text.index("<svg") :], flags=re.DOTALL)
     text = re.sub(r"<!--.*?-->\s*", "", text, flags=re.DOTALL)
@@ -179,8 +182,10 @@ def to_svg(drawing: Canvas, name: str, title: str) -> str:
 def to_pdf(drawing: Canvas) -> bytes:
     """Return the drawing as a PDF page without a timestamp, in the layout that `to_svg` made."""
     drawing.set_layout_engine("none")  # layout takes as long as drawing
+    drawing.dpi = mpl.rcParams["figure.dpi"]  # of images; the SVG has left 72
     buffer = io.BytesIO()
-    drawing.savefig(buffer, format="pdf", metadata={"CreationDate": None, "Creator": None, "Producer": None})
+    output: Any = FigureCanvasPdf(drawing)
+    output.print_pdf(buffer, metadata={"CreationDate": None, "Creator": None, "Producer": None})
     return buffer.getvalue()
 
 

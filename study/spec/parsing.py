@@ -17,7 +17,7 @@ from trainers.data import ImageFolder
 from trainers.error_messages import explain, nearest
 from trainers.errors import InputError
 from trainers.find_method import also_from
-from trainers.overrides import Tree, flatten, merge, typed_among
+from trainers.overrides import Tree, flatten, merge
 from trainers.paths import moved_to
 
 from .ablation_arms import compiled_ablation
@@ -164,9 +164,7 @@ def _search(spec: SpecFile, trainer: Trainer, space: SearchSpace, common: Tree) 
     _caught(problems, lambda: make_sampler(sampler, spec.study.seed))
     _caught(problems, lambda: make_pruner(pruner, trainer.method.epochs(trainer.config)))
     if narrowed is not None:
-        problems += [
-            f"trainer.{inert.message}" for inert in typed_among(narrowed.always_inert(base_tree), trainer.typed)
-        ]
+        problems += [f"trainer.{inert.message}" for inert in narrowed.never_used(base_tree, trainer.typed)]
     if problems or narrowed is None:
         raise SpecError(problems)
     if space.max_compute is not None and not trainer.method.counts_flops:

@@ -3,10 +3,12 @@ from __future__ import annotations
 import gc
 import os
 import signal
+import sqlite3
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import Engine, event
 
 from trainers.data import Glyphs, load
 
@@ -17,6 +19,12 @@ SERIAL = {"test_executors.py", "test_ray_start.py", "test_ray_home.py", "test_ra
 """Start Ray or PostgreSQL: two at once would be no fault, and slow."""
 LONG = ("serial", "fault_tests", "study_tests", "reports_tests")
 """Parts of the names of groups whose tests take seconds, not milliseconds."""
+
+
+def _do_not_sync(connection: Any, _: object) -> None:
+    """Let SQLite not wait for the disk at each commit: of a machine that loses its power, no test knows anything."""
+    if isinstance(connection, sqlite3.Connection):
+        connection.execute("PRAGMA synchronous=OFF")
 
 
 def _nothing(*arguments: object) -> None:
@@ -37,6 +45,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if not getattr(config.option, "numprocesses", None):
         end_what_is_left()
         keep_subsets()
+        event.listen(Engine, "connect", _do_not_sync)
 
 
 @pytest.hookimpl(optionalhook=True)

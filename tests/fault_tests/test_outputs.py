@@ -90,7 +90,7 @@ def test_a_report_whose_writer_was_killed_is_whole_or_refused_and_made_again_to_
         assert contents(out) == contents(reports[8]) | mine
 
 
-@pytest.mark.parametrize("size", [500, 5000, 20_000])
+@pytest.mark.parametrize("size", [500, 5000, pytest.param(20_000, marks=pytest.mark.slow)])
 def test_files_that_cannot_be_written_leave_the_report_that_was_there(
     size: int, reports: dict[int, Path], tmp_path: Path
 ) -> None:

@@ -1,4 +1,4 @@
-"""Do the two stored of a study agree, with each other and with the plan?"""
+"""Do the two stores of a study agree, with each other and with the plan?"""
 
 from __future__ import annotations
 

@@ -19,6 +19,8 @@ from reports.tables.objects import ablation_object
 from study.cli.main import run
 from trainers.errors import InputError
 
+from .store_rows import fresh_home
+
 LONG = ["--arm", "variant", "--seed", "seed", "--metric", "rmse", "--base", "full"]
 
 
@@ -312,7 +314,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> str:
     """Return an MLflow store with an experiment as a user's loop leaves it."""
     from mlflow import MlflowClient
 
-    uri = f"sqlite:///{tmp_path_factory.mktemp('mlflow')}/mlflow.db"
+    uri = fresh_home(tmp_path_factory.mktemp("mlflow")).mlflow_url
     client = MlflowClient(uri)
     experiment = client.create_experiment("mine")
     for _, row in results(6).iterrows():

@@ -9,6 +9,8 @@ from mlflow import MlflowClient
 from study.engine.experiment_note import END, NOTE, title_of, write_note
 from study.engine.views import views_of
 
+from .store_rows import fresh_home
+
 EARLIER = (
     "**s**: ablation by mamlab.\n\n- [Runs](#/experiments/1/runs?viewStateShareKey=runs) · "
     "[charts](#/experiments/1/runs?viewStateShareKey=runs&compareRunsMode=CHART)"
@@ -16,7 +18,7 @@ EARLIER = (
 
 
 def test_the_result_comes_first_and_what_somebody_wrote_below_stays(tmp_path: Path) -> None:
-    client = MlflowClient(f"sqlite:///{tmp_path}/mlflow.db")
+    client = MlflowClient(fresh_home(tmp_path).mlflow_url)
     experiment = client.create_experiment("s")
 
     def note() -> str:
@@ -37,7 +39,7 @@ def test_the_result_comes_first_and_what_somebody_wrote_below_stays(tmp_path: Pa
 
 
 def test_of_a_note_without_our_last_line_only_our_lines_are_replaced(tmp_path: Path) -> None:
-    client = MlflowClient(f"sqlite:///{tmp_path}/mlflow.db")
+    client = MlflowClient(fresh_home(tmp_path).mlflow_url)
     experiment = client.create_experiment("s")
     client.set_experiment_tag(experiment, NOTE, EARLIER + "\n\nOurs: [wiki](https://example.org)")
     write_note(client, experiment, title_of("s", "ablation"), views_of("ablation"), ["A is best."])

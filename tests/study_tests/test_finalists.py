@@ -83,9 +83,10 @@ def metrics(home: Home, study: str = "small") -> dict[int, tuple[float, float | 
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
+def home(tmp_path_factory: pytest.TempPathFactory, glyphs_folder: Path) -> Home:
     """Return the home of a search of six trials, of which the best five are ranked by held-out accuracy."""
     home = fresh_home(tmp_path_factory.mktemp("small"))
+    home.data.symlink_to(glyphs_folder, target_is_directory=True)
     assert start(small(), home).counts == {"complete": 6}
     return home
 

@@ -92,7 +92,7 @@ def test_a_search_is_followed_from_another_folder_with_its_own_data(
     assert {tree["ablation"]["origin"]["data_checksum"]} == checksums(home, "se")
 
 
-@pytest.mark.parametrize("command", [["promote"], ["ablate", "--from"]])
+@pytest.mark.parametrize("command", [["promote"], pytest.param(["ablate", "--from"], marks=pytest.mark.slow)])
 def test_a_published_search_is_not_followed_on_other_data_of_that_name(
     command: list[str], here: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -75,7 +77,11 @@ def search(
     return parse_spec(text)
 
 
-@pytest.mark.parametrize("name", sorted(SAMPLERS))
+def _rest_slow(names: Iterable[str], often: set[str]) -> list[Any]:
+    return [name if name in often else pytest.param(name, marks=pytest.mark.slow) for name in sorted(names)]
+
+
+@pytest.mark.parametrize("name", _rest_slow(SAMPLERS, {"tpe", "random", "brute_force"}))
 def test_a_search_with_each_sampler_tries_as_many_configs_as_planned(tmp_path: Path, name: str) -> None:
     trials = 4 if name == "brute_force" else 5
     home, config = fresh_home(tmp_path), search(trials, sampler=name)
@@ -85,7 +91,7 @@ def test_a_search_with_each_sampler_tries_as_many_configs_as_planned(tmp_path: P
     assert len(tried) == trials or name == "nsgaii"  # whose children may be like their parents
 
 
-@pytest.mark.parametrize("name", PRUNERS)
+@pytest.mark.parametrize("name", _rest_slow(PRUNERS, {"successive_halving", "hyperband", "wilcoxon", "patient"}))
 def test_a_search_with_each_pruner_stops_what_it_should(tmp_path: Path, name: str) -> None:
     seeds = "seeds_per_trial = 5" if name == "wilcoxon" else ""
     home, config = fresh_home(tmp_path), search(5, pruner=name, study=seeds)

@@ -10,9 +10,11 @@ from reports.statistics.summary import summarise
 from study.mlflow_ui.summaries import write_summaries
 from tests.reports_tests import example
 
+from .store_rows import fresh_home
+
 
 def test_each_arm_has_one_summary_run_with_its_mean_interval_difference_and_p(tmp_path: Path) -> None:
-    client = MlflowClient(f"sqlite:///{tmp_path}/mlflow.db")
+    client = MlflowClient(fresh_home(tmp_path).mlflow_url)
     experiment = client.create_experiment("s", artifact_location=tmp_path.as_uri())
     info = StudyInfo("s", "ablation", experiment, families=(Family("arms against A", (("B", "A"),)),))
     records = [
@@ -34,7 +36,7 @@ def test_each_arm_has_one_summary_run_with_its_mean_interval_difference_and_p(tm
 
 
 def test_an_arm_that_lost_its_runs_loses_its_mean(tmp_path: Path) -> None:
-    client = MlflowClient(f"sqlite:///{tmp_path}/mlflow.db")
+    client = MlflowClient(fresh_home(tmp_path).mlflow_url)
     experiment = client.create_experiment("s", artifact_location=tmp_path.as_uri())
     info = StudyInfo("s", "ablation", experiment)
     record = example.record(0, arm="A", seed=0, accuracy=0.5, per_task={})
@@ -45,7 +47,7 @@ def test_an_arm_that_lost_its_runs_loses_its_mean(tmp_path: Path) -> None:
 
 
 def test_summaries_that_an_earlier_version_wrote_in_other_names_are_made_anew(tmp_path: Path) -> None:
-    client = MlflowClient(f"sqlite:///{tmp_path}/mlflow.db")
+    client = MlflowClient(fresh_home(tmp_path).mlflow_url)
     experiment = client.create_experiment("s", artifact_location=tmp_path.as_uri())
     earlier = client.create_run(experiment, tags={"role": "summary", "arm": "A"}, run_name="A (mean over seeds)")
     for name, value in {"test_accuracy_mean": 0.5, "p": 0.5, "n_seeds": 1, "diverged": 0}.items():

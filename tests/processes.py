@@ -21,6 +21,9 @@ fault.
 MARK = "MAMLAB_TEST_PROCESS"
 """Environment variable that all processes have which this one started, and those that they started."""
 
+PYTHONS_OWN = ("from multiprocessing.forkserver import", "from multiprocessing.resource_tracker import")
+"""Helpers of multiprocessing, which would end with the process that started them."""
+
 
 @contextmanager
 def running(command: list[str], **options: Any) -> Iterator[subprocess.Popen[Any]]:
@@ -84,6 +87,7 @@ def end_what_is_left() -> None:
 
     def end() -> None:
         for command in kill_marked(mine):
-            print(f"left running by a test, now killed: {command}", file=sys.stderr)
+            if not any(own in command for own in PYTHONS_OWN):
+                print(f"left running by a test, now killed: {command}", file=sys.stderr)
 
     atexit.register(end)

@@ -154,7 +154,6 @@ AT_ONCE = {
     ("plan", "data missing"),
     ("report", "artifact missing"),
     ("plan --from", "report's file missing"),
-    ("search", "home copied"),
 }
 """Cells of the readers that are tried in the suite."""
 
@@ -182,8 +181,8 @@ FULL: dict[str, tuple[str, int, int, str] | str] = {
 """The folder whose disk is full, but for so many kB; the answer's status and text. When there is room, all goes
 through.
 """
-KILLED_AT_ONCE = ("doctor --fix", "clean --yes")
-"""Commands that are killed in the suite, too."""
+KILLED_AT_ONCE = ("clean --yes",)
+"""What is killed in the suite, too."""
 
 OTHERS = r"error: \S+ is not empty \(\S+\), and mamlab did not make it, so nothing is written there"
 NOT_THEIRS = (

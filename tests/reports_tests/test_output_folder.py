@@ -171,10 +171,17 @@ def test_half_a_report_from_before_manifests_is_adopted_and_never_read_as_whole(
     assert is_current(tmp_path)
 
 
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("built")
+    build_report(RECORDS, INFO, folder)
+    return folder
+
+
 @pytest.mark.parametrize("name", [STUDY, RUNS, PER_TASK, CURVES])
 @pytest.mark.parametrize("spoil", ["missing", "damaged"])
-def test_a_damaged_export_is_named_and_never_read(tmp_path: Path, name: str, spoil: str) -> None:
-    build_report(RECORDS, INFO, tmp_path)
+def test_a_damaged_export_is_named_and_never_read(built: Path, tmp_path: Path, name: str, spoil: str) -> None:
+    shutil.copytree(built, tmp_path, dirs_exist_ok=True)
     assert is_current(tmp_path)
     file = tmp_path / name
     file.unlink() if spoil == "missing" else file.write_bytes(file.read_bytes() + b" ")

@@ -285,7 +285,11 @@ LOST: dict[Callable[[Study], None], str] = {
 }
 
 
-@pytest.mark.parametrize("loss", LOST, ids=lambda loss: loss.__name__)
+@pytest.mark.parametrize(
+    "loss",
+    [run_lost, artifact_lost, *(pytest.param(one, marks=pytest.mark.slow) for one in (result_lost, another_value))],
+    ids=lambda loss: loss.__name__,
+)
 def test_a_result_that_a_book_has_lost_is_taken_from_its_checkpoint_by_the_next_start(
     study: Study, loss: Callable[[Study], None]
 ) -> None:

@@ -93,7 +93,7 @@ def test_a_worker_that_is_silent_for_too_long_is_killed_and_its_run_fails_after_
     )
 
 
-@pytest.mark.parametrize(("limit", "runs"), [("cpu_hours", 1), ("gpu_hours", 4)])
+@pytest.mark.parametrize(("limit", "runs"), [("cpu_hours", 1), pytest.param("gpu_hours", 4, marks=pytest.mark.slow)])
 def test_hours_of_devices_end_a_study_and_count_over_all_its_starts(tmp_path: Path, limit: str, runs: int) -> None:
     """A stand-in's epoch takes 0.01 s on the CPU, so a run of three takes 0.03 s."""
     home, config = fresh_home(tmp_path), ablation({"a": "{}", "b": '{ "outer.lr" = 0.1 }'}, seeds=2, workers=1)

@@ -52,7 +52,7 @@ def foreign_of_each_kind(study: optuna.Study) -> None:
     study.ask()
 
 
-@pytest.mark.parametrize("sampler", ["tpe", "nsgaii"])
+@pytest.mark.parametrize("sampler", ["tpe", pytest.param("nsgaii", marks=pytest.mark.slow)])
 def test_a_search_passes_over_another_tool_s_trials(tmp_path: Path, sampler: str) -> None:
     home = fresh_home(tmp_path)
     text = search(trials=4, workers=1).spec_text.replace('"tpe"', f'"{sampler}"')
@@ -126,7 +126,7 @@ def test_a_wish_is_trained_with_its_parameters_and_counts(tmp_path: Path) -> Non
     ("wish", "why"),
     [
         ({"outer.lr": 5.0}, "outer.lr = 5.0 is outside 0.0001 to 0.1"),
-        ({"outer.lr": "fast"}, "outer.lr = 'fast' is outside 0.0001 to 0.1"),
+        pytest.param({"outer.lr": "fast"}, "outer.lr = 'fast' is outside 0.0001 to 0.1", marks=pytest.mark.slow),
         ({"momentum": 0.5}, "momentum is not searched (searched: inner.steps, outer.lr)"),
     ],
 )

@@ -27,6 +27,7 @@ from .store_rows import ablation, check_stores, fresh_home, mlflow_runs, run
 
 CONFIG = ablation({"a": "{}", "b": '{ "outer.lr" = 0.1 }', "c": '{ "outer.lr" = 0.2 }'}, seeds=2, workers=1)
 STORES = ["mlflow.db", "optuna.db"]
+ONE_SLOW = ["mlflow.db", pytest.param("optuna.db", marks=pytest.mark.slow)]
 
 
 def after_two_runs(act: Callable[[], object]) -> Callable[[StudyProgress], None]:
@@ -41,7 +42,7 @@ def after_two_runs(act: Callable[[], object]) -> Callable[[StudyProgress], None]
     return show
 
 
-@pytest.mark.parametrize("store", STORES)
+@pytest.mark.parametrize("store", ONE_SLOW)
 def test_a_file_deleted_while_the_study_runs_is_rescued_and_the_study_does_not_end_well(
     tmp_path: Path, store: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -61,7 +62,7 @@ def test_a_file_deleted_while_the_study_runs_is_rescued_and_the_study_does_not_e
     assert check_stores(home, CONFIG, 6) == {"complete": 6}
 
 
-@pytest.mark.parametrize("store", STORES)
+@pytest.mark.parametrize("store", ONE_SLOW)
 def test_a_file_moved_away_is_told_where_it_is_and_the_study_goes_on_when_it_is_back(
     tmp_path: Path, store: str
 ) -> None:
@@ -80,7 +81,7 @@ def test_a_file_moved_away_is_told_where_it_is_and_the_study_goes_on_when_it_is_
     assert check_stores(home, CONFIG, 6) == {"complete": 6}
 
 
-@pytest.mark.parametrize("store", STORES)
+@pytest.mark.parametrize("store", ONE_SLOW)
 def test_a_rescued_file_that_is_put_back_while_the_driver_waits_is_gone_on_with(tmp_path: Path, store: str) -> None:
     home = fresh_home(tmp_path)
     path = home.root / store

@@ -115,7 +115,10 @@ def test_a_search_that_is_stopped_and_resumed_is_the_same(home: Home, tmp_path: 
 
 
 @pytest.mark.usefixtures("reports")
-@pytest.mark.parametrize("command", [["doctor", "walks"], ["doctor", "parts"], ["status"], ["verify", "walks"]])
+@pytest.mark.parametrize(
+    "command",
+    [["doctor", "walks"], pytest.param(["doctor", "parts"], marks=pytest.mark.slow), ["status"], ["verify", "walks"]],
+)
 def test_commands_work_alike(home: Home, command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert mamlab([*command, "--home", str(home.root)]) == 0
     assert "Traceback" not in capsys.readouterr().err

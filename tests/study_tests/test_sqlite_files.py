@@ -229,7 +229,7 @@ def trained_at(home: Home) -> set[tuple[str, ...]]:
     return {(cell, *sorted(str(point.timestamp) for point in points)) for cell, points in histories.items()}
 
 
-@pytest.mark.parametrize("store", ["optuna.db", "mlflow.db"])
+@pytest.mark.parametrize("store", [pytest.param("optuna.db", marks=pytest.mark.slow), "mlflow.db"])
 def test_an_ablation_whose_damaged_file_was_set_aside_goes_on_without_training(store: str, tmp_path: Path) -> None:
     (tmp_path / "old").mkdir()
     old, config = fresh_home(tmp_path / "old"), ablation({"a": "{}", "b": '{ "outer.lr" = 0.1 }'}, seeds=2)

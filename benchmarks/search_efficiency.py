@@ -18,9 +18,13 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
+from reports import records as names
+from reports.records import RunRecord
+from reports.statistics.summary import best_validation, in_order
 from study.engine.driver import run_study
 from study.engine.progress import StudyProgress
 from study.spec.config import StudyConfig
@@ -44,6 +48,8 @@ METHODS = {
     "default": "",
 }
 DATA = {"glyphs": 'source = "glyphs"', "omniglot": 'source = "omniglot"'}
+TRIALS_FILE = "search_repetitions.parquet"
+"""Every trial of the finished searches, with its compute and accuracies."""
 SPEC = """
 [study]
 name = "efficiency-{problem}-{method}-{repetition}"
@@ -91,10 +97,11 @@ def write_portfolio(problem: str, curves: Path, folder: Path) -> Path:
     return file
 
 
-def curves(home: Home, problem: str, commits: set[str]) -> dict[str, list[Curve]]:
+def curves(home: Home, problem: str, commits: set[str], trials: list[dict[str, Any]]) -> dict[str, list[Curve]]:
     """Return the best value against compute of each finished search, by method, one repetition after the other.
 
-    A repetition that lacks a search is left out. The commits at which the searches ran are added to `commits`.
+    A repetition that lacks a search is left out. The commits at which the searches ran are added to `commits`, and
+    their trials, which the curves follow from, to `trials`.
     """
     from reports.records import ReportError
     from reports.statistics.summary import summarise_search
@@ -111,11 +118,21 @@ def curves(home: Home, problem: str, commits: set[str]) -> dict[str, list[Curve]
             if len(ended := [record for record in records if "work" in record.metrics]) >= TRIALS[method]:
                 best = summarise_search(records, info).trials[0].held_out
                 row[method] = replace(curve_of(ended), held_out=best.score if best else None)
+                search = {"problem": problem, "method": method, "repetition": repetition}
+                trials += [search | raw(record) for record in in_order(ended)]
                 commits.update(record.tags["git_commit"][:7] for record in ended if "git_commit" in record.tags)
         if len(row) == len(METHODS):
             for method, curve in row.items():
                 found[method].append(curve)
     return found
+
+
+def raw(record: RunRecord) -> dict[str, Any]:
+    """Return what a trial adds to the table of all trials: its compute and accuracies."""
+    return {
+        "trial": record.trial, "state": record.state, "compute": record.metrics[names.COMPUTE],
+        "val_accuracy": best_validation(record), "held_out_accuracy": record.metrics.get(names.HELD_OUT_ACCURACY),
+    }  # fmt: skip
 
 
 def run(problem: str, home: Home, portfolio: Path, say: Callable[[str], None]) -> None:
@@ -158,8 +175,10 @@ def main() -> int:
     except KeyboardInterrupt:
         print("Stopped. Run the same command to resume.")
         return 130
-    commits: set[str] = set()
-    found = {problem: curves(home, problem, commits) for problem in DATA}
+    commits, trials = set[str](), list[dict[str, Any]]()
+    found = {problem: curves(home, problem, commits, trials) for problem in DATA}
+    chosen.out.mkdir(parents=True, exist_ok=True)
+    pd.DataFrame(trials).to_parquet(chosen.out / TRIALS_FILE, index=False)
     print(write_page(found, SPEC, TRIALS, chosen.out, commits))
     return 0
 

@@ -58,7 +58,10 @@ def page(problems: Mapping[str, Curves], spec: str, trials: Mapping[str, int], c
         [
             "# Search: real repetitions",
             "",
-            "Written by `python -m benchmarks.search_efficiency`, which runs the searches that are missing.",
+            (
+                "Written by `python -m benchmarks.search_efficiency`, which runs the searches that are missing, with"
+                " every trial's compute and accuracies ([search_repetitions.parquet](search_repetitions.parquet))."
+            ),
             "",
             (
                 f"Random search without pruning ({trials['random']} trials) sets the target: the mean over repetitions"
@@ -92,7 +95,7 @@ def page(problems: Mapping[str, Curves], spec: str, trials: Mapping[str, int], c
             "Each search, with the names filled in:",
             "",
             "```toml",
-            spec.strip(),
+            spec.strip().replace("{{", "{").replace("}}", "}"),
             "```",
             "",
         ]

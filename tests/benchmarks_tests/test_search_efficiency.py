@@ -4,6 +4,7 @@ import math
 from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from benchmarks.search_efficiency import SPEC, TRIALS, study_of, write_portfolio
@@ -25,6 +26,7 @@ def search(*trials: tuple[float, float, bool]) -> Curve:
     ])  # fmt: skip
 
 
+RESULTS = Path(__file__).resolve().parents[2] / "docs" / "results"
 RANDOM = search((1.0, 0.2, True), (1.0, 0.6, True), (2.0, 0.4, True))
 PRUNED = search((1.0, 0.5, True), (0.2, 0.9, False), (0.8, 0.7, True))
 
@@ -93,3 +95,23 @@ def test_the_portfolio_is_that_of_the_other_problems_and_is_tried_first(tmp_path
         config = warm_started(study_of(problem, "default", 0, file), home)
         rates = [f"{params['outer.lr']:.4f}" for params in config.enqueued.values()]
         assert rates == ["0.0055", "0.0008", "0.0009", outer]
+
+
+@pytest.mark.parametrize("problem", ["glyphs", "omniglot"])
+def test_the_published_page_follows_from_the_published_trials(problem: str) -> None:
+    """The mean best over 5 searches first reaches random search's after the ratio times random's compute."""
+    table = pd.read_parquet(RESULTS / "search_repetitions.parquet")
+    trials = table[table["problem"] == problem].copy()
+    search = ["method", "repetition"]
+    trials["spent"] = trials.groupby(search)["compute"].cumsum()
+    whole = trials.groupby(search)["spent"].max()
+    ended = trials[trials["state"] == "complete"].copy()
+    ended["best"] = ended.groupby(search)["val_accuracy"].cummax()
+    best = ended.pivot_table(index="spent", columns=search, values="best").ffill().fillna(0.0)
+    means = pd.DataFrame(best["default"]).mean(axis=1)
+    reached = float(means.index[means >= best["random"].iloc[-1].mean()].min())
+    text = (RESULTS / "search_repetitions.md").read_text(encoding="utf-8").split(f"## {problem}")[1]
+    assert f"The default needs {reached / whole['random'].mean():.2f} [" in text
+    row = next(row for row in text.splitlines() if row.startswith("| default with "))
+    assert f"| 5 | {whole['default'].mean() / whole['random'].mean():.2f} |" in row
+    assert f"| {100 * best['default'].iloc[-1].mean():.2f} |" in row

@@ -103,7 +103,8 @@ def fresh_sentence(found: Sequence[FreshSeeds], metric: Metric = ACCURACY) -> st
     own = max(studies, key=len)
     kind = "test" if own[0].test else "validation"
     own = [one for one in own if bool(one.test) == bool(own[0].test)][:MOST_NAMED]
-    first, *others = (metric_estimate(metric, one.test or one.validation) for one in own)
+    estimates = [metric_estimate(metric, one.test or one.validation) for one in own]
+    first, *others = estimates
     texts = [with_unit(first.mean, metric) + (f" {interval(first, metric=metric)}" if first.ends else "")]
     texts += [with_unit(one.mean, metric) for one in others]
     labelled = [f"{text} (trial {one.trial.number})" for text, one in zip(texts, own, strict=True)]
@@ -111,7 +112,8 @@ def fresh_sentence(found: Sequence[FreshSeeds], metric: Metric = ACCURACY) -> st
     beside = f"; {own[0].base} {with_unit(metric_estimate(metric, base).mean, metric)}" if base else ""
     who = f"the best {len(own)} trials reach" if others else f"trial {own[0].trial.number} reaches"
     what = listed(labelled) if others else texts[0]
-    seeds = many(first.n, "new seed")
+    fewest, most = min(one.n for one in estimates), max(one.n for one in estimates)
+    seeds = many(most, "new seed") if fewest == most else f"{fewest} to {most} new seeds"
     return f"Retrained on {seeds}, {who} a {kind} {metric.words} of {what}{beside}."
 
 

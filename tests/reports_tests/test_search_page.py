@@ -58,6 +58,8 @@ def test_what_the_best_are_worth_on_fresh_seeds_comes_first_and_the_searchs_own_
     assert "Retrained" not in compose(trials(), INFO).headline[0]
     alone = fresh_sentence([replace(fresh(3, 0.9, [0.7]), test=())])
     assert alone == "Retrained on 1 new seed, trial 3 reaches a validation accuracy of 70.00 %."
+    unfinished = fresh_sentence([fresh(1, 0.8, [0.75, 0.77]), fresh(0, 0.9, [0.7])])
+    assert unfinished.startswith("Retrained on 1 to 2 new seeds, the best 2 trials reach a test accuracy of 70.00 %")
 
 
 def test_a_trial_of_two_studies_on_fresh_seeds_is_named_once_beside_its_base() -> None:

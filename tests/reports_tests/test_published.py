@@ -17,7 +17,14 @@ QUOTED = re.compile(r"([+−]?\d+\.\d\d)(?: points)? (\[[^]]*\d\])")
 """A number with its interval."""
 
 
-@pytest.mark.parametrize("folder", PUBLISHED, ids=lambda folder: folder.name)
+# a search's report takes longest to compute: one of the two among the slow tests
+@pytest.mark.parametrize(
+    "folder",
+    [
+        pytest.param(folder, id=folder.name, marks=pytest.mark.slow if folder.name == "paper_search" else ())
+        for folder in PUBLISHED
+    ],
+)
 def test_every_number_of_a_published_report_follows_from_its_raw_results(folder: Path) -> None:
     assert verify_documents(folder, pages=False) == [], "if the reports were meant to change: make docs"
 

@@ -115,7 +115,7 @@ def curves(home: Home, problem: str, commits: set[str], trials: list[dict[str, A
                 info, records = load(study_of(problem, method, repetition).study.name, home)
             except ReportError:
                 break
-            if len(ended := [record for record in records if "work" in record.metrics]) >= TRIALS[method]:
+            if len(ended := [record for record in records if names.COMPUTE in record.metrics]) >= TRIALS[method]:
                 best = summarise_search(records, info).trials[0].held_out
                 row[method] = replace(curve_of(ended), held_out=best.score if best else None)
                 search = {"problem": problem, "method": method, "repetition": repetition}

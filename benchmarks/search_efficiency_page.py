@@ -11,6 +11,7 @@ import numpy as np
 
 from reports.figures.style import BLUE, GREEN, ORANGE, RED, canvas, style, to_svg
 from reports.statistics.estimate import Estimate
+from reports.text import interval, percent
 from study.spec.rungs import rungs
 from study.spec.sections import Named
 
@@ -79,7 +80,8 @@ def page(problems: Mapping[str, Curves], spec: str, trials: Mapping[str, int], c
             (
                 "The best is what the search saw, so it is biased upward. At the end, the trial that the search ranks"
                 " first is judged on validation tasks that it did not see (four times as many); the last column says"
-                " by how many points it is better than that of TPE without pruning (paired by seed, Student t)."
+                " by how many points it is better than that of TPE without pruning (paired by seed, Student t). In the"
+                " figure, a thick line is the mean of the searches, and ends where the first of them ends."
             ),
             "",
             *(line for name, curves in problems.items() for line in _problem(name, curves)),
@@ -145,11 +147,7 @@ def _row(method: str, own: Sequence[Curve], curves: Curves, full: float) -> str:
 
 
 def _difference_text(found: Estimate | None) -> str:
-    if found is None:
-        return ""
-    if found.low is None or found.high is None:
-        return f"{100 * found.mean:+.2f} (no interval)".replace("-", "−")
-    return f"{100 * found.mean:+.2f} [{100 * found.low:+.2f}, {100 * found.high:+.2f}]".replace("-", "−")
+    return f"{percent(found.mean, signed=True)} {interval(found, signed=True)}" if found else ""
 
 
 def _ratio_text(found: Ratio) -> str:

@@ -100,6 +100,12 @@ def many(count: int, noun: str, plural: str = "") -> str:
     return f"{count} {noun if count == 1 else plural or f'{noun}s'}"
 
 
+def between(counts: Iterable[int], noun: str) -> str:
+    """Return "8 seeds" where all counts are the same, else "6 to 8 seeds"; "" for no counts."""
+    found = sorted({*counts})
+    return f"{found[0]} to " * (len(found) > 1) + many(found[-1], noun) if found else ""
+
+
 def listed(names: Sequence[str]) -> str:
     """Return "a, b and c", or of many names the first and how many more there are."""
     shown = [*names[:MOST_NAMED], *([f"{len(names) - MOST_NAMED} more"] if len(names) > MOST_NAMED else [])]

@@ -134,13 +134,14 @@ class SearchSpace:
         draws show.
         """
         draws = random.Random(0)
-        found = typed_among(self.method.normalise(self._draw(base, draws)[0])[1], typed)
-        for _ in range(49):
+        found: list[Inert] | None = None
+        for _ in range(50):
+            inert = self.method.normalise(self._draw(base, draws)[0])[1]
+            paths = {one.path for one in inert}
+            found = typed_among(inert, typed) if found is None else [one for one in found if one.path in paths]
             if not found:
                 break
-            without = {inert.path for inert in self.method.normalise(self._draw(base, draws)[0])[1]}
-            found = [inert for inert in found if inert.path in without]
-        return found
+        return found or []
 
     def _draw(self, base: Mapping[str, Any], draws: random.Random) -> tuple[Tree, set[str]]:
         """Return a random corner of the space on top of `base`, and the dimensions that were active in it."""

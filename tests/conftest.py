@@ -22,7 +22,7 @@ LONG = ("serial", "fault_tests", "study_tests", "reports_tests")
 
 
 def _do_not_sync(connection: Any, _: object) -> None:
-    """Let SQLite not wait for the disk at each commit: of a machine that loses its power, no test knows anything."""
+    """Let SQLite not wait for the disk at each commit, which matters only when the power fails."""
     if isinstance(connection, sqlite3.Connection):
         connection.execute("PRAGMA synchronous=OFF")
 

@@ -12,7 +12,7 @@ from matplotlib.ticker import NullFormatter, NullLocator
 from ..designs import Across
 from ..statistics.profiles import Profile, profiles
 from ..statistics.summary import Ablation
-from ..text import without_bars
+from ..text import between, without_bars
 from .curves import draw_band
 from .design import difference_axis
 from .style import (
@@ -130,11 +130,10 @@ def _legend(drawing: Canvas, looks: dict[str, tuple[str, str]], width: float) ->
 
 
 def _caption(found: Ablation, left: int, rows: Sequence[Profile]) -> str:
-    pairs = sorted({effect.estimate.n for one in rows for effect in one.effects.values()})
-    n = f"{pairs[0]}" if len(pairs) == 1 else f"{pairs[0]} to {pairs[-1]}"
+    seeds = between((effect.estimate.n for one in rows for effect in one.effects.values()), "seed")
     it = " with it" * any(one.named.switched for one in rows)
     parts = [
-        f"Mean over {n} seeds; band: {found.look_progress.confidence} % interval at each value (Student t, not"
+        f"Mean over {seeds}; band: {found.look_progress.confidence} % interval at each value (Student t, not"
         " adjusted).",
         "Filled: decided by the adjusted test at that value; hollow: undecided, or equivalent.",
         f"{'Above' if found.metric.better == 'higher' else 'Below'} 0: better{it}.",

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from ..statistics.effects import Effect, by_component, effects_of
 from ..statistics.summary import Ablation
 from ..statistics.verdict import BETTER, WORSE
-from ..text import value_text, without_bars
+from ..text import between, value_text, without_bars
 from .design import difference_axis
 from .rows import TEXT, Rows
 from .style import BLUE, FAINT, INK, RED, WIDTH, Figure, also_narrow, axis_label, legend_columns, shorten, style
@@ -88,11 +88,10 @@ def _margin(axes: Axes, drawn: Sequence[Effect], found: Ablation) -> None:
 
 
 def _caption(drawn: Sequence[Effect], left: int, found: Ablation) -> str:
-    seeds = sorted({one.estimate.n for one in drawn})
-    pairs = f"{seeds[0]}" if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]}"
+    seeds = between((one.estimate.n for one in drawn), "seed")
     it = " with it" * any(one.switched for one in drawn)
     parts = [
-        f"Mean over {pairs} seeds; bars: {found.look_progress.confidence} % intervals (Student t), not adjusted.",
+        f"Mean over {seeds}; bars: {found.look_progress.confidence} % intervals (Student t), not adjusted.",
         f"The verdict is that of the adjusted test: blue and filled, better{it}; red, worse; hollow, neither.",
     ]
     if any(one.turned for one in drawn):

@@ -8,7 +8,7 @@ from ..designs import Across
 from ..origin import Origin
 from ..statistics.effects import Effect, effects_of
 from ..statistics.summary import Ablation
-from ..text import MOST_NAMED, listed, many
+from ..text import MOST_NAMED, between, listed, many
 
 
 def compared_sentence(found: Ablation) -> str:
@@ -58,8 +58,7 @@ def _joined(names: Sequence[str]) -> Sequence[str]:
 
 def _seeds(found: Ablation, noun: str) -> str:
     """Return "8 seeds", or "6 to 8 seeds" where arms differ; "" without any run."""
-    counts = sorted({arm.estimate.n for arm in found.arms if arm.values})
-    return f"{counts[0]} to " * (len(counts) > 1) + many(counts[-1], noun) if counts else ""
+    return between((arm.estimate.n for arm in found.arms if arm.values), noun)
 
 
 def _at(across: Across) -> str:

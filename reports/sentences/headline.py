@@ -59,7 +59,7 @@ def across_sentences(found: Ablation, across: Across) -> list[str]:
     left = [one for one in every if one not in notable]
     sentences = [_profile_sentence(one, found, across) for one in notable[:MOST_NAMED]]
     if len(notable) > MOST_NAMED:
-        sentences.append(f"Decided of {len(notable) - MOST_NAMED} more: see the table.")
+        sentences.append(f"The table has the verdict on {len(notable) - MOST_NAMED} more.")
     if left and not too_few_sentence(found):
         names = ", ".join(_profile_name(one) for one in left[:MOST_NAMED])
         more = f" and {len(left) - MOST_NAMED} more" if len(left) > MOST_NAMED else ""

@@ -58,7 +58,7 @@ def whole_arm_sentences(decided: Sequence[Comparison], found: Ablation) -> list[
     sentences = [_together(group, found) for group in groups]
     sentences += [_alone(one, found) for one in single if one in largest]
     more = len(single) - len(largest)
-    return [*sentences, *([f"Decided of {many(more, 'more arm')}: see the table."] if more else [])]
+    return [*sentences, *([f"The table has the verdict on {many(more, 'more arm')}."] if more else [])]
 
 
 def reach(ends: Iterable[float], found: Ablation) -> str:

@@ -11,7 +11,7 @@ from ..statistics.comparison import Comparison
 from ..statistics.look_progress import LookProgress
 from ..statistics.permutation import EXACT_UP_TO, MOST_FLIPS
 from ..statistics.summary import Ablation
-from ..text import many
+from ..text import between
 from .cells import COMPUTE_NOTE, INTERVAL, mean_interval, meaning
 
 NEAR, SPREAD = 0.8, 0.5
@@ -93,7 +93,7 @@ def _p_note(ablation: Ablation, comparisons: Sequence[Comparison]) -> str:
     if not pairs[-1] or not most.level:
         return text
     what = "ranked pair" if most.ranks else "pair"
-    each = f"{many(pairs[-1], what)} in each" if len(pairs) == 1 else f"{pairs[0]} to {pairs[-1]} {what}s"
+    each = between(pairs, what) + " in each" * (len(pairs) == 1)
     end = (
         "" if most.can_be_significant else f", so nothing here can be significant at {most.level:.3g}: train more seeds"
     )

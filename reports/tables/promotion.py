@@ -10,7 +10,7 @@ from ..origin import FreshSeeds, Origin, SearchedTrial
 from ..statistics.arms import Arm
 from ..statistics.estimate import Estimate, metric_estimate
 from ..statistics.summary import Ablation, best_validation
-from ..text import interval, listed, many, measured, value_text, with_interval, with_unit
+from ..text import between, interval, listed, measured, value_text, with_interval, with_unit
 from .cells import Cell, Column, Table, mean_interval
 
 MOST_NAMED = 5
@@ -112,8 +112,7 @@ def fresh_sentence(found: Sequence[FreshSeeds], metric: Metric = ACCURACY) -> st
     beside = f"; {own[0].base} {with_unit(metric_estimate(metric, base).mean, metric)}" if base else ""
     who = f"the best {len(own)} trials reach" if others else f"trial {own[0].trial.number} reaches"
     what = listed(labelled) if others else texts[0]
-    fewest, most = min(one.n for one in estimates), max(one.n for one in estimates)
-    seeds = many(most, "new seed") if fewest == most else f"{fewest} to {most} new seeds"
+    seeds = between((one.n for one in estimates), "new seed")
     return f"Retrained on {seeds}, {who} a {kind} {metric.words} of {what}{beside}."
 
 

@@ -154,7 +154,7 @@ def test_the_headline_keeps_what_is_alike_apart_and_counts_what_it_does_not_name
     many = study({"base": same, **{f"arm {i}": [v + 0.01 * (i + 2) for v in same[::-1]] for i in range(10)}}, 0.5)
     first, *_, last = verdict_sentences(many)
     assert first.startswith("arm 2 against base: better, by more than 0.5 points (+4.00 points, ")
-    assert last == "Decided of 2 more arms: see the table."
+    assert last == "The table has the verdict on 2 more arms."
 
 
 def test_the_page_says_at_its_top_what_was_compared() -> None:

@@ -1,8 +1,8 @@
 """Train random configs to the end and write the table of their curves: `make search-curves`.
 
 The engine itself trains them, as ordinary searches without pruning, fifty configs of each problem in turn. Every epoch
-is then scored on tasks that no search uses. Finished work is not repeated, so the command may be stopped and started
-again at any time.
+is then scored on tasks that no search uses. What the tables have is not trained again, on this machine or another, so
+the command may be stopped and started again at any time.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import signal
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
@@ -18,9 +19,9 @@ from study.stores.home import Home
 from study.workers.executors import LocalExecutor
 from trainers.data import load
 
-from .judging import judge_all, judged
-from .problems import PROBLEMS, study_of
-from .table import write_table
+from .judging import judge_all
+from .problems import PROBLEMS, block_of
+from .table import add_to_table, known_configs
 
 ROUND = 50
 """Configs of a problem that are trained before the next problem's turn."""
@@ -40,42 +41,38 @@ class Stopped:
         return self.asked
 
 
-def run(problem: str, trials: int, home: Home) -> bool:
-    """Train and score a problem's first `trials` configs; return False if the command was stopped."""
-    config = study_of(problem, trials, home.data)
+def run(problem: str, numbers: Sequence[int], home: Home, out: Path) -> bool:
+    """Train and score configs of a problem and add them to its table; return False if the command was stopped."""
+    config = block_of(problem, numbers, home)
     workers = LocalExecutor(1, 1, home.logs / config.study.name)
     try:
         last = run_study(config, home, lambda _: None, executor=workers)
     finally:
         workers.close()
     stopped = Stopped()
-    judge_all(config, home, problem, load(config.data, home.data), stopped)
-    print(f"{problem}: {trials} configs; {last.elapsed:.0f} s", flush=True)
+    judge_all(config, home, load(config.data, home.data), stopped)
+    there = add_to_table(config, home, problem, numbers, out)
+    print(f"{problem}: {there} configs in {out}; {last.elapsed:.0f} s", flush=True)
     return not (last.interrupted or stopped())
 
 
 def main() -> int:
-    """Train missing configs and write the tables; return 130 if the command was stopped."""
+    """Train missing configs and add them to the tables; return 130 if the command was stopped."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--home", type=Path, default=Path("runs"), help="where the studies are (runs)")
-    parser.add_argument("--out", type=Path, default=Path("docs/results/curves"), help="where the tables go")
+    parser.add_argument("--out", type=Path, default=Path("docs/results/curves"), help="where the tables are")
     parser.add_argument("--problem", choices=PROBLEMS, action="append", help="only this one")
     parser.add_argument("--configs", type=int, default=500, help="of each problem (500)")
-    parser.add_argument("--table", action="store_true", help="train nothing; write the tables of the finished configs")
     chosen = parser.parse_args()
-    home, problems = Home(chosen.home), chosen.problem or list(PROBLEMS)
+    home = Home(chosen.home)
     home.root.mkdir(parents=True, exist_ok=True)
-    rounds = range(ROUND, chosen.configs + ROUND, ROUND)
-    turns = [(problem, min(most, chosen.configs)) for most in rounds for problem in problems]
-    for problem, trials in [] if chosen.table else turns:
-        if not run(problem, trials, home):
-            print("Stopped. Run the same command to resume.")
-            return 130
-    for problem in problems:
-        if not judged(home, problem):
-            print(f"{problem}: nothing is scored yet")
-            continue
-        print(f"{problem}: {write_table(home, problem, chosen.out)} configs in {chosen.out}")
+    for first in range(0, chosen.configs, ROUND):
+        for problem in chosen.problem or PROBLEMS:
+            block = range(first, min(first + ROUND, chosen.configs))
+            missing = sorted(set(block) - known_configs(problem, chosen.out))
+            if missing and not run(problem, missing, home, chosen.out):
+                print("Stopped. Run the same command to resume.")
+                return 130
     return 0
 
 

@@ -22,21 +22,21 @@ TASKS, QUERIES = 40, 5
 """Queries per class in the judging set. Its tasks follow those that a search uses in the same random stream."""
 
 
-def judged_file(home: Home, problem: str) -> Path:
-    """Return the file with a problem's scores, one line per trial."""
-    return home.root / f"judged-{problem}.jsonl"
+def judged_file(config: StudyConfig, home: Home) -> Path:
+    """Return the file with a study's scores, one line per trial."""
+    return home.root / f"{config.study.name}.judged.jsonl"
 
 
-def judged(home: Home, problem: str) -> dict[int, list[float]]:
+def judged(config: StudyConfig, home: Home) -> dict[int, list[float]]:
     """Return the accuracies of each epoch, in [0, 1], by trial, for the trials that have been scored."""
-    file = judged_file(home, problem)
+    file = judged_file(config, home)
     lines = file.read_text().splitlines() if file.exists() else []
     return {entry["trial"]: entry["judged"] for entry in map(json.loads, lines)}
 
 
-def judge_all(config: StudyConfig, home: Home, problem: str, data: ClassData, stop: Callable[[], bool]) -> None:
+def judge_all(config: StudyConfig, home: Home, data: ClassData, stop: Callable[[], bool]) -> None:
     """Score the finished trials that have no scores yet, then remove their checkpoints."""
-    known = judged(home, problem)
+    known = judged(config, home)
     for trial in open_trials(home, config.study.name)[0]:
         if trial.number in known or not trial.state.is_finished() or stop():
             continue
@@ -45,7 +45,7 @@ def judge_all(config: StudyConfig, home: Home, problem: str, data: ClassData, st
         fingerprint = config.fingerprint(trained, config.seeds[0], data.checksum)
         folder = CheckpointFolder(home.checkpoints / fingerprint, keep_all=True)
         scores = judge(trained, config.seeds[0], data, folder)
-        with judged_file(home, problem).open("a") as file:
+        with judged_file(config, home).open("a") as file:
             file.write(json.dumps({"trial": trial.number, "judged": scores}) + "\n")
         folder.remove()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,19 +19,32 @@ from .problems import study_of
 ACCURACIES = ("val_accuracy", "judged_accuracy")
 
 
-def write_table(home: Home, problem: str, folder: Path) -> int:
-    """Write a problem's finished and scored configs into `folder`, with their spec; return their number."""
-    config, scores = study_of(problem, 1), judged(home, problem)
+def known_configs(problem: str, folder: Path) -> set[int]:
+    """Return the numbers of the configs in a problem's table; none if there is no table in `folder`."""
+    file = folder / f"{problem}.parquet"
+    return set(pd.read_parquet(file, columns=["config"]).config) if file.exists() else set()
+
+
+def add_to_table(config: StudyConfig, home: Home, problem: str, numbers: Sequence[int], folder: Path) -> int:
+    """Add the finished and scored configs of a block to the problem's table in `folder`, and write its spec; return the
+    number of configs in the table.
+
+    `numbers` are the config numbers of the block's trials.
+    """
+    scores = judged(config, home)
     trials = [trial for trial in open_trials(home, config.study.name)[0] if trial.number in scores]
-    rows = [row for trial in trials for row in _rows(config, trial, scores[trial.number])]
-    frame = pd.DataFrame(rows).astype(dict.fromkeys(("compute", *ACCURACIES), "float32"))
+    rows = [row for t in trials for row in _rows(config, t, numbers[t.number], scores[t.number])]
+    file, added = folder / f"{problem}.parquet", pd.DataFrame(rows)
+    frame = pd.concat([pd.read_parquet(file), added], ignore_index=True) if file.exists() else added
+    frame = frame.sort_values(["config", "epoch"]).astype(dict.fromkeys(("compute", *ACCURACIES), "float32"))
     folder.mkdir(parents=True, exist_ok=True)
-    frame.to_parquet(folder / f"{problem}.parquet", index=False, compression="zstd")
-    (folder / f"{problem}.toml").write_text(config.spec_text.replace("trials = 1\n", f"trials = {len(trials)}\n"))
-    return len(trials)
+    frame.to_parquet(file, index=False, compression="zstd")
+    found = frame.config.nunique()
+    (folder / f"{problem}.toml").write_text(study_of(problem, found).spec_text)
+    return int(found)
 
 
-def _rows(config: StudyConfig, trial: Any, scores: list[float]) -> list[dict[str, Any]]:
+def _rows(config: StudyConfig, trial: Any, number: int, scores: list[float]) -> list[dict[str, Any]]:
     """Return the rows of a trial, at least one. A training that diverged has fewer epochs; if it diverged in its first
     epoch, it has a single row for epoch 0 without accuracies.
     """
@@ -38,7 +52,7 @@ def _rows(config: StudyConfig, trial: Any, scores: list[float]) -> list[dict[str
     trained, _ = config.space.suggest(FixedParams(trial.params), config.base_tree)
     seen = trial.intermediate_values
     ended = trial.state.name.lower()
-    known = {"config": trial.number, "state": "complete" if ended == "complete" else "diverged"}
+    known = {"config": number, "state": "complete" if ended == "complete" else "diverged"}
     epochs = [
         {
             **known,

@@ -10,6 +10,7 @@ import optuna
 import pandas as pd
 import tomli_w
 
+from search_spaces.trials import FixedParams
 from study.engine.sampling import trial_sampler
 from study.spec.config import StudyConfig
 from study.spec.parsing import parse_spec
@@ -67,8 +68,8 @@ def block_of(problem: str, numbers: Sequence[int], home: Home) -> StudyConfig:
     The configs are enqueued from a file, so a block needs nothing of the blocks before it.
     """
     name, every = f"curves-{problem}-{numbers[0]}-{numbers[-1]}", study_of(problem, 1)
-    drawn = pd.DataFrame([params_of(every, number) for number in numbers])
-    drawn.to_csv(home.root / f"{name}.csv", index=False)
+    effective = pd.DataFrame([_effective(every, params_of(every, number)) for number in numbers])
+    effective.to_csv(home.root / f"{name}.csv", index=False)
     spec = tomllib.loads(every.spec_text)
     spec["study"] |= {"name": name, "enqueue": [{"csv": str(home.root / f"{name}.csv")}]}
     spec["budget"]["trials"] = len(numbers)
@@ -84,3 +85,9 @@ def params_of(config: StudyConfig, number: int) -> dict[str, Any]:
     config.space.suggest(trial, config.base_tree)
     return trial.params
 
+
+def _effective(config: StudyConfig, params: dict[str, Any]) -> dict[str, Any]:
+    """Return parameters of the same config in which every value has an effect, as an enqueued config must have."""
+    assert config.space is not None
+    trained, _ = config.space.suggest(FixedParams(params), config.base_tree)
+    return config.space.params_of(trained, config.base_tree)

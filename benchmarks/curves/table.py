@@ -14,7 +14,7 @@ from study.stores.connect import open_trials
 from study.stores.home import Home
 
 from .judging import judged
-from .problems import study_of
+from .problems import params_of, study_of
 
 ACCURACIES = ("val_accuracy", "judged_accuracy")
 
@@ -33,7 +33,7 @@ def add_to_table(config: StudyConfig, home: Home, problem: str, numbers: Sequenc
     """
     scores = judged(config, home)
     trials = [trial for trial in open_trials(home, config.study.name)[0] if trial.number in scores]
-    rows = [row for t in trials for row in _rows(config, t, numbers[t.number], scores[t.number])]
+    rows = [row for t in trials for row in _rows(config, problem, t, numbers[t.number], scores[t.number])]
     file, added = folder / f"{problem}.parquet", pd.DataFrame(rows)
     frame = pd.concat([pd.read_parquet(file), added], ignore_index=True) if file.exists() else added
     frame = frame.sort_values(["config", "epoch"]).astype(dict.fromkeys(("compute", *ACCURACIES), "float32"))
@@ -44,7 +44,7 @@ def add_to_table(config: StudyConfig, home: Home, problem: str, numbers: Sequenc
     return int(found)
 
 
-def _rows(config: StudyConfig, trial: Any, number: int, scores: list[float]) -> list[dict[str, Any]]:
+def _rows(config: StudyConfig, problem: str, trial: Any, number: int, scores: list[float]) -> list[dict[str, Any]]:
     """Return the rows of a trial, at least one. A training that diverged has fewer epochs; if it diverged in its first
     epoch, it has a single row for epoch 0 without accuracies.
     """
@@ -52,6 +52,7 @@ def _rows(config: StudyConfig, trial: Any, number: int, scores: list[float]) -> 
     trained, _ = config.space.suggest(FixedParams(trial.params), config.base_tree)
     seen = trial.intermediate_values
     ended = trial.state.name.lower()
+    params = params_of(study_of(problem, 1), number)
     known = {"config": number, "state": "complete" if ended == "complete" else "diverged"}
     epochs = [
         {
@@ -60,9 +61,9 @@ def _rows(config: StudyConfig, trial: Any, number: int, scores: list[float]) -> 
             "compute": config.compute(trained, epoch),
             "val_accuracy": seen[epoch],
             "judged_accuracy": scores[epoch - 1],
-            **trial.params,
+            **params,
         }
         for epoch in sorted(seen)
     ]
     nothing = {"epoch": 0, "compute": config.compute(trained, 1), **dict.fromkeys(ACCURACIES)}
-    return epochs or [{**known, **nothing, **trial.params}]
+    return epochs or [{**known, **nothing, **params}]

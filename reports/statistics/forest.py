@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .permutation import Array
 
-REFITS = 8
+REFITS, TREES = 8, 100
 SHUFFLES = 8
 MOST_SAMPLES, MOST_TRIALS = 500, 2000
 """Most trials per tree (grown from, and shuffled) and per forest, drawn again for each refit. More trials change the
@@ -28,6 +30,51 @@ def shares_of(values: Sequence[float]) -> list[float]:
     return [value / total if total > 0 else 1 / len(positive) for value in positive]
 
 
+@dataclass(frozen=True)
+class Forest:
+    """Regression trees, each with the numbers of the trials that it was grown from, [samples]."""
+
+    trees: tuple[Any, ...]
+    drawn: tuple[NDArray[np.int64], ...]
+
+    @classmethod
+    def grown(cls, x: Array, y: Array, samples: int, seed: int) -> Forest:
+        """Return a random forest (Breiman 2001) for `y` [trials] from `x` [trials, parameters].
+
+        Its trees are those of scikit-learn's RandomForestRegressor with the same seed. That takes up to twice as long,
+        because a tree of so few trials takes less time than the checks around it.
+        """
+        from sklearn import config_context
+        from sklearn.tree import DecisionTreeRegressor
+
+        x, draws, trees, drawn = np.asarray(x, np.float32), np.random.RandomState(seed), [], []
+        with config_context(assume_finite=True, skip_parameter_validation=True):
+            for _ in range(TREES):
+                own = int(draws.randint(np.iinfo(np.int32).max))
+                sample = np.random.RandomState(own).randint(0, len(y), samples)
+                weights = np.bincount(sample, minlength=len(y))
+                tree = DecisionTreeRegressor(random_state=own)
+                trees.append(tree.fit(x, y, sample_weight=weights, check_input=False))
+                drawn.append(sample)
+        return cls(tuple(trees), tuple(drawn))
+
+    def predictions(self, copies: Array) -> Array:
+        """Return out-of-bag predictions [copies, trials] for `copies` [copies, trials, parameters] of the first trials.
+
+        A trial's prediction is the mean over the trees that were not grown from it, NaN if there is none.
+        """
+        count, rows, parameters = copies.shape
+        copies, total, trees = np.asarray(copies, np.float32), np.zeros((count, rows)), np.zeros(rows)
+        for tree, drawn in zip(self.trees, self.drawn, strict=True):
+            out = np.setdiff1d(np.arange(rows), drawn)
+            if not len(out):  # with few trials a tree may have no out-of-bag trial
+                continue
+            found = tree.predict(copies[:, out].reshape(-1, parameters), check_input=False)
+            total[:, out] += found.reshape(count, len(out))
+            trees[out] += 1
+        return total / np.where(trees > 0, trees, np.nan)
+
+
 def forest_importance(
     values: Sequence[float], columns: Mapping[str, Values], groups: Sequence[Sequence[str]]
 ) -> tuple[list[float], list[float], float]:
@@ -38,46 +85,40 @@ def forest_importance(
     shares, scores = [], []
     for seed, (forest, x, y) in enumerate(_forests(values, columns)):
         shares.append(shares_of(losses(forest, x, y, places, seed)))
-        scores.append(float(forest.oob_score_))
+        scores.append(r2(forest, x, y))
     stacked = np.array(shares)
     return stacked.mean(axis=0).tolist(), stacked.std(axis=0, ddof=1).tolist(), float(np.mean(scores))
 
 
 def forest_r2(values: Sequence[float], columns: Mapping[str, Values]) -> float:
     """Return the mean out-of-bag R2 of forests grown from `columns`; 0 without columns."""
-    return float(np.mean([forest.oob_score_ for forest, _, _ in _forests(values, columns)])) if columns else 0.0
+    return float(np.mean([r2(*grown) for grown in _forests(values, columns)])) if columns else 0.0
 
 
-def _forests(values: Sequence[float], columns: Mapping[str, Values]) -> Iterator[tuple[Any, Array, Array]]:
+def _forests(values: Sequence[float], columns: Mapping[str, Values]) -> Iterator[tuple[Forest, Array, Array]]:
     """Yield a forest for each refit, with its trials [trials, parameters] and their values."""
-    from sklearn.ensemble import RandomForestRegressor
-
     x, y = np.column_stack([_encode(column) for column in columns.values()]), np.array(values)
     for seed in range(REFITS):
         seen = np.random.default_rng(seed).permutation(len(y))[:MOST_TRIALS]
-        sample = MOST_SAMPLES if len(seen) > MOST_SAMPLES else None
-        forest = RandomForestRegressor(100, oob_score=True, random_state=seed, max_samples=sample)
-        yield forest.fit(x[seen], y[seen]), x[seen], y[seen]
+        yield Forest.grown(x[seen], y[seen], min(len(seen), MOST_SAMPLES), seed), x[seen], y[seen]
 
 
-def losses(forest: Any, x: Array, y: Array, groups: Sequence[Sequence[int]], seed: int) -> list[float]:
+def r2(forest: Forest, x: Array, y: Array) -> float:
+    """Return the share of the variance of `y` that out-of-bag predictions explain."""
+    error = y - forest.predictions(x[None])[0]
+    return float(1 - np.nansum(error**2) / np.sum((y - y.mean()) ** 2))
+
+
+def losses(forest: Forest, x: Array, y: Array, groups: Sequence[Sequence[int]], seed: int) -> list[float]:
     """Return the permutation importance of each group of columns of `x` [trials, parameters]: the rise in squared
     error.
 
-    Each tree predicts only its out-of-bag trials (the first 500 of them); a trial's prediction is the mean over those
-    trees. The columns of a group are shuffled together. All shuffled copies are predicted at once.
+    Each tree predicts only its out-of-bag trials (the first 500 of them). The columns of a group are shuffled together.
+    All shuffled copies are predicted at once.
     """
     rows = min(len(y), MOST_SAMPLES)
     copies = _shuffled(x[:rows], groups, np.random.default_rng(seed))
-    total, trees = np.zeros(copies.shape[:2]), np.zeros(rows)
-    for tree, drawn in zip(forest.estimators_, forest.estimators_samples_, strict=True):
-        out = np.setdiff1d(np.arange(rows), drawn)
-        if not len(out):  # with few trials a tree may have no out-of-bag trial
-            continue
-        total[:, out] += tree.predict(copies[:, out].reshape(-1, x.shape[1])).reshape(len(copies), len(out))
-        trees[out] += 1
-    predicted = trees > 0
-    errors = ((total[:, predicted] / trees[predicted] - y[:rows][predicted]) ** 2).mean(axis=1)
+    errors = np.nanmean((forest.predictions(copies) - y[:rows]) ** 2, axis=1)
     found: list[float] = (errors[1:].reshape(len(groups), SHUFFLES).mean(axis=1) - errors[0]).tolist()
     return found
 

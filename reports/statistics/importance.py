@@ -90,11 +90,11 @@ def parameter_importance(search: Search) -> Importance:
         return Importance((), len(trials), None, None, why)
     groups = _groups(list(columns))
     found = _ranked(trials, columns, groups, search, _explain(search, columns))
+    if not found.parameters:
+        return found
     inside = tuple(
         _inside(trials, component, members[1:], search) for component, members in groups.items() if members[1:]
     )
-    if not found.parameters:
-        return found
     unranked = [one.component for one in inside if not one.parameters]
     text = f"{found.explanation} {UNRANKED} {', '.join(unranked)}." if unranked else found.explanation
     return replace(found, inside=tuple(one for one in inside if one.parameters), explanation=text)
@@ -124,6 +124,8 @@ def _inside(trials: Sequence[Trial], component: str, settings: Sequence[str], se
         return unranked
     others = {name: values for name, values in columns.items() if name not in own}
     found = replace(_ranked(on, columns, own, search, text), component=component)
+    if not found.parameters:
+        return unranked
     gain = (found.forest_r2 or 0.0) - forest_r2([trial.value.mean for trial in on], others)
     return found if gain >= LEAST_GAIN else unranked
 

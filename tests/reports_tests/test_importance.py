@@ -12,7 +12,7 @@ from sklearn.inspection import permutation_importance
 from reports.document import compose
 from reports.records import StudyInfo
 from reports.statistics.distributions import distribution, value_of
-from reports.statistics.forest import SHUFFLES, forest_importance, losses, shares_of
+from reports.statistics.forest import SHUFFLES, TREES, Forest, forest_importance, losses, r2, shares_of
 from reports.statistics.importance import Importance, early_importance, parameter_importance
 from reports.statistics.permutation import Array
 from reports.statistics.summary import Search, summarise_search
@@ -21,26 +21,38 @@ from reports.tables.importance import importance_table
 from . import example
 
 
-def grown(x: Array, y: Array) -> RandomForestRegressor:
-    return RandomForestRegressor(50, random_state=0).fit(x, y)
+def grown(x: Array, y: Array) -> Forest:
+    return Forest.grown(x, y, len(y), 0)
+
+
+@pytest.mark.parametrize("samples", [40, 25])
+def test_a_forest_is_scikit_learns_with_the_same_seed(samples: int) -> None:
+    draw = np.random.default_rng(0)
+    x, y = draw.random((40, 3)), draw.random(40)
+    theirs = RandomForestRegressor(TREES, random_state=3, oob_score=True, max_samples=samples).fit(x, y)
+    ours = Forest.grown(x, y, samples, 3)
+    assert np.array_equal(np.array(ours.drawn), np.array(theirs.estimators_samples_))
+    assert np.allclose(ours.predictions(x[None])[0], theirs.oob_prediction_, rtol=1e-14)
+    assert r2(ours, x, y) == pytest.approx(theirs.oob_score_)
 
 
 def test_each_tree_is_measured_on_the_trials_that_it_was_not_grown_from() -> None:
     draw = np.random.default_rng(0)
     x, y = draw.random((40, 3)), draw.random(40)  # nothing matters
-    forest = RandomForestRegressor(50, random_state=0, oob_score=True).fit(x, y)
-    on_its_own = permutation_importance(forest, x, y, n_repeats=20, random_state=0).importances_mean
+    theirs = RandomForestRegressor(TREES, random_state=0, oob_score=True).fit(x, y)
+    on_its_own = permutation_importance(theirs, x, y, n_repeats=20, random_state=0).importances_mean
+    forest = grown(x, y)
     ours = np.mean([losses(forest, x, y, [[0], [1], [2]], seed) for seed in range(4)], axis=0)
     assert min(on_its_own) > 0.1  # of R2: on the rows that it was grown from every column seems to matter
     assert max(ours) / y.var() < 0.1
-    unmoved = ((forest.oob_prediction_ - y) ** 2).mean()
+    unmoved = ((theirs.oob_prediction_ - y) ** 2).mean()
     assert losses(forest, x, y, [[0]], 0)[0] + unmoved == pytest.approx(by_hand(forest, x, y, 0))
 
 
-def by_hand(forest: RandomForestRegressor, x: Array, y: Array, seed: int) -> float:
+def by_hand(forest: Forest, x: Array, y: Array, seed: int) -> float:
     """The out-of-bag error with column 0 shuffled, as many times as there are shuffles, row by row and tree by tree."""
     generator, errors = np.random.default_rng(seed), []
-    trees = list(zip(forest.estimators_, forest.estimators_samples_, strict=True))
+    trees = list(zip(forest.trees, forest.drawn, strict=True))
     for _ in range(SHUFFLES):
         moved = x.copy()
         moved[:, 0] = x[generator.permutation(len(x)), 0]

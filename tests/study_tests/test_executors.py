@@ -36,7 +36,7 @@ from .test_worker import job
 RUN = [Started, EpochDone, EpochDone, EpochDone, Finished]
 PATIENCE = PATIENCE_SECONDS
 
-Make = Callable[[int], Any]
+Make = Callable[..., Any]
 
 
 @pytest.fixture(scope="module")
@@ -46,16 +46,17 @@ def cluster() -> Iterator[Any]:
         yield nodes
 
 
-@pytest.fixture(params=["local", pytest.param("ray", marks=pytest.mark.slow)])
-def make(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Make]:
-    """A function that returns an executor with so many slots; it is closed at the end."""
+@pytest.fixture(scope="class", params=["local", pytest.param("ray", marks=pytest.mark.slow)])
+def make(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Make]:
+    """A function that returns an executor with so many slots; it is closed after the last test."""
     made: list[Executor] = []
+    place = tmp_path_factory.mktemp("home")
 
-    def one(slots: int) -> Executor:
+    def one(slots: int, home: Path = place) -> Executor:
         if request.param == "local":
-            made.append(LocalExecutor(slots, 1, tmp_path / "logs"))
+            made.append(LocalExecutor(slots, 1, home / "logs"))
         else:
-            made.append(RayExecutor(slots, 1, Home(tmp_path), cpus=1))
+            made.append(RayExecutor(slots, 1, Home(home), cpus=1))
         return made[-1]
 
     if request.param == "ray":
@@ -63,6 +64,12 @@ def make(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Make]:
     yield one
     for executor in made:
         executor.close()
+
+
+@pytest.fixture(scope="class")
+def executor(make: Make) -> Any:
+    """An executor with one slot, which has to serve one test after the other, whatever became of its worker."""
+    return make(1)
 
 
 def submit(executor: Any, *jobs: Job) -> None:
@@ -98,8 +105,8 @@ def kinds(events: list[Any]) -> list[type]:
 class TestExecutor:
     """The contract of `study.workers.executors.Executor`."""
 
-    def test_a_worker_does_job_after_job_in_one_process(self, make: Make, tmp_path: Path) -> None:
-        executor, pids = make(1), set[int]()
+    def test_a_worker_does_job_after_job_in_one_process(self, executor: Any, tmp_path: Path) -> None:
+        pids = set[int]()
         for key in ("0/1", "1/1"):
             submit(executor, job(tmp_path / key.replace("/", "-"), key))
             assert executor.free == 0
@@ -120,8 +127,9 @@ class TestExecutor:
         assert first != second
         assert executor.free == 2
 
-    def test_a_killed_worker_is_lost_with_its_last_words_and_the_next_goes_on(self, make: Make, tmp_path: Path) -> None:
-        executor = make(1)
+    def test_a_killed_worker_is_lost_with_its_last_words_and_the_next_goes_on(
+        self, executor: Any, tmp_path: Path
+    ) -> None:
         dying = job(tmp_path, outer={"beta1": 0.85})  # SIGKILL in epoch 2, the first time
         submit(executor, dying)
         first = collect(executor, {"0/1"})["0/1"]
@@ -132,8 +140,7 @@ class TestExecutor:
         assert kinds(again) == RUN
         assert again[1] == first[1]
 
-    def test_a_worker_that_dies_while_it_waits_for_an_answer_is_lost(self, make: Make, tmp_path: Path) -> None:
-        executor = make(1)
+    def test_a_worker_that_dies_while_it_waits_for_an_answer_is_lost(self, executor: Any, tmp_path: Path) -> None:
         submit(executor, job(tmp_path))
         collect(executor, {"0/1"}, until=EpochDone)
         os.kill(executor.pids["0/1"], signal.SIGKILL)
@@ -142,27 +149,24 @@ class TestExecutor:
 
     @pytest.mark.parametrize("answer", ["leave", "prune"])
     def test_a_worker_told_to_stop_is_free_and_gives_the_cell_back(
-        self, make: Make, tmp_path: Path, answer: Answer
+        self, executor: Any, tmp_path: Path, answer: Answer
     ) -> None:
-        executor = make(1)
         submit(executor, job(tmp_path))
         assert kinds(collect(executor, {"0/1"}, answer)["0/1"]) == [Started, EpochDone, Stopped]
         assert executor.free == 1
         assert (CheckpointFolder(tmp_path / "cell").load() is not None) == (answer == "leave")
         take(tmp_path / "cell")
 
-    def test_a_training_that_fails_says_why_and_its_worker_goes_on(self, make: Make, tmp_path: Path) -> None:
-        executor = make(1)
+    def test_a_training_that_fails_says_why_and_its_worker_goes_on(self, executor: Any, tmp_path: Path) -> None:
         for key, beta1, state in (("0/1", 0.81, "diverged"), ("1/1", 0.82, "out_of_memory"), ("2/1", 0.83, "failed")):
             submit(executor, job(tmp_path / state, key, outer={"beta1": beta1}))
             last = collect(executor, {key})[key][-1]
             assert isinstance(last, Ended)
             assert last.state == state
 
-    def test_a_cell_in_other_hands_is_busy(self, make: Make, tmp_path: Path) -> None:
+    def test_a_cell_in_other_hands_is_busy(self, executor: Any, tmp_path: Path) -> None:
         holder = CheckpointFolder(tmp_path / "cell", "another")
         holder.acquire()
-        executor = make(1)
         submit(executor, job(tmp_path))
         assert kinds(collect(executor, {"0/1"})["0/1"]) == [Busy]
         holder.release()
@@ -181,8 +185,7 @@ class TestExecutor:
         take(tmp_path / "cell")
         wait_until(lambda: not Path(f"/proc/{pid}").exists())
 
-    def test_a_worker_that_hangs_can_be_killed_and_is_lost(self, make: Make, tmp_path: Path) -> None:
-        executor = make(1)
+    def test_a_worker_that_hangs_can_be_killed_and_is_lost(self, executor: Any, tmp_path: Path) -> None:
         submit(executor, job(tmp_path, outer={"beta1": 0.87}))
         collect(executor, {"0/1"}, until=EpochDone)
         executor.answer("0/1", "go")  # epoch 2 does not end
@@ -205,7 +208,7 @@ class TestExecutor:
     ) -> None:
         (tmp_path / "logs").write_text("a file where the folder of logs should be")
         with pytest.raises((WorkersError, OSError), match="logs"):  # noqa: PT012
-            executor = make(1)
+            executor = make(1, tmp_path)
             for _ in range(3):
                 submit(executor, job(tmp_path))
 
@@ -232,6 +235,7 @@ def wait_until(done: Callable[[], bool]) -> None:
         time.sleep(0.05)
 
 
+@pytest.mark.slow
 def test_a_run_larger_than_every_node_is_refused_with_what_there_is(cluster: Any, tmp_path: Path) -> None:
     section = ExecutionSection(executor="ray", workers=1, cpus_per_run=0.5, gpus_per_run=0.25)
     with pytest.raises(
@@ -241,6 +245,7 @@ def test_a_run_larger_than_every_node_is_refused_with_what_there_is(cluster: Any
         make_executor(section, Home(tmp_path), "study")
 
 
+@pytest.mark.slow
 def test_auto_is_as_many_workers_as_the_cluster_has_room_for(cluster: Any, tmp_path: Path) -> None:
     for cpus, slots in ((None, 2), (0.5, 4), (0.4, 4)):
         workers = make_executor(ExecutionSection(executor="ray", cpus_per_run=cpus), Home(tmp_path), "study")

@@ -143,20 +143,6 @@ READ_ONLY: dict[str, Cell] = {
     "ablate": (2, r"error: .*Read-only file system"),
     "search": (2, r"error: .*Read-only file system"),
 }
-AT_ONCE = {
-    ("status", "home moved"),
-    ("verify", "home copied"),
-    ("status ab", "run deleted"),
-    ("doctor", "experiment renamed"),
-    ("export", "checkpoints missing"),
-    ("space check", "home moved"),
-    ("clean", "optuna.db missing"),
-    ("plan", "data missing"),
-    ("report", "artifact missing"),
-    ("plan --from", "report's file missing"),
-}
-"""Cells of the readers that are tried in the suite."""
-
 NO_SPACE = r"error: .*(No space left on device|database or disk is full)"
 STORE_FULL = r"error: \S+ store \S+/runs/\w+\.db cannot be written, because the disk of \S+/runs is full"
 GOES_ON = (
@@ -181,9 +167,6 @@ FULL: dict[str, tuple[str, int, int, str] | str] = {
 """The folder whose disk is full, but for so many kB; the answer's status and text. When there is room, all goes
 through.
 """
-KILLED_AT_ONCE = ("clean --yes",)
-"""What is killed in the suite, too."""
-
 OTHERS = r"error: \S+ is not empty \(\S+\), and mamlab did not make it, so nothing is written there"
 NOT_THEIRS = (
     ("report", "folder", "runs/reports/ab", 0, ""),

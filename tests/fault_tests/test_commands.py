@@ -10,8 +10,10 @@ import pytest
 from .command_faults import FAULTS
 from .command_homes import FOREIGN, Answer, Place, contents, settled
 from .command_runner import apart, give
-from .command_table import AT_ONCE, READ_ONLY, READERS, RIGHT, WHEN, Cell
+from .command_table import READ_ONLY, READERS, RIGHT, WHEN, Cell
 from .test_checkpoints import can_mount
+
+pytestmark = pytest.mark.faults
 
 
 def check(answer: Answer, cell: Cell, right: str) -> None:
@@ -30,21 +32,13 @@ def kept(place: Place, base: Place) -> None:
     assert place.complete() >= base.complete()
 
 
-def cells() -> list[object]:
-    """Return the cells of the readers; those that are not AT_ONCE are tried with the other faults."""
-    return [
-        pytest.param(name, fault, id=f"{name} x {fault}", marks=() if (name, fault) in AT_ONCE else pytest.mark.faults)
-        for fault in FAULTS
-        for name in READERS
-    ]
-
-
 @pytest.fixture(scope="session")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Place:
     return settled(tmp_path_factory.mktemp("base"))
 
 
-@pytest.mark.parametrize(("name", "fault"), cells())
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("name", READERS)
 def test_a_reader_says_what_has_happened_and_loses_nothing(name: str, fault: str, base: Place, tmp_path: Path) -> None:
     place, command, cell = base.copy(tmp_path / "cell"), READERS[name], WHEN[fault].get(name, RIGHT)
     if isinstance(cell, str):
@@ -60,7 +54,6 @@ def test_a_reader_says_what_has_happened_and_loses_nothing(name: str, fault: str
         kept(place, base)
 
 
-@pytest.mark.faults
 @pytest.mark.skipif(not can_mount(), reason="no user namespaces here, so nothing can be made read-only for root")
 def test_what_is_read_from_a_home_that_cannot_be_written(base: Place, tmp_path: Path) -> None:
     place = base.copy(tmp_path / "cell")

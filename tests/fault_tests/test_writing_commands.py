@@ -18,12 +18,14 @@ from study.stores.home import Home
 from .command_faults import delete_runs
 from .command_homes import Place, contents, theirs
 from .command_runner import apart, give
-from .command_table import FULL, KILLED_AT_ONCE, NOT_THEIRS, RIGHT, WRITERS
+from .command_table import FULL, NOT_THEIRS, RIGHT, WRITERS
 from .invariants import check_invariants, results
 from .test_checkpoints import can_mount
 from .test_commands import base, check, kept
 
 __all__ = ["base"]
+pytestmark = pytest.mark.faults
+KILLS = 10
 GONE = "f" * 64
 """A cell that no study trains."""
 
@@ -80,16 +82,13 @@ def check_through(place: Place, name: str, base: Place, calm: Any) -> None:
     assert not (place.home / "checkpoints" / GONE).exists()
 
 
-@pytest.mark.parametrize(
-    ("name", "kills"),
-    [(name, 2) for name in KILLED_AT_ONCE] + [pytest.param(name, 10, marks=pytest.mark.faults) for name in WRITERS],
-)
+@pytest.mark.parametrize("name", WRITERS)
 def test_a_writer_that_was_killed_goes_through_the_next_time(
-    name: str, kills: int, base: Place, calm: Any, tmp_path: Path, moments: random.Random
+    name: str, base: Place, calm: Any, tmp_path: Path, moments: random.Random
 ) -> None:
     done, homes, within = 0, 0, WRITERS[name].kill_within
     place = prepared(base, name, tmp_path / "0")
-    while done < kills:
+    while done < KILLS:
         answer = give(place, WRITERS[name].args, kill_after=moments.uniform(0, within))
         assert "Traceback" not in answer.text, answer.text
         if answer.status == -signal.SIGKILL:
@@ -99,11 +98,10 @@ def test_a_writer_that_was_killed_goes_through_the_next_time(
             place = prepared(base, name, tmp_path / str(homes))
         if name not in ("first start", "doctor --fix"):
             kept(place, base)
-        print(f"{done} of {kills} kills, in {homes + 1} homes")
+        print(f"{done} of {KILLS} kills, in {homes + 1} homes")
     check_through(place, name, base, calm)
 
 
-@pytest.mark.faults
 @pytest.mark.skipif(not can_mount(), reason="no user namespaces here, so no small disk can be made")
 @pytest.mark.parametrize("name", WRITERS)
 def test_a_writer_whose_disk_is_full(name: str, base: Place, calm: Any, tmp_path: Path) -> None:
@@ -118,7 +116,7 @@ def test_a_writer_whose_disk_is_full(name: str, base: Place, calm: Any, tmp_path
 
 
 def foreign_cells() -> list[object]:
-    return [pytest.param(*cell, id=f"{cell[0]} x {cell[1]} {cell[2]}", marks=pytest.mark.faults) for cell in NOT_THEIRS]
+    return [pytest.param(*cell, id=f"{cell[0]} x {cell[1]} {cell[2]}") for cell in NOT_THEIRS]
 
 
 @pytest.mark.parametrize(("name", "what", "where", "status", "pattern"), foreign_cells())

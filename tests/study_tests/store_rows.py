@@ -106,10 +106,16 @@ def fresh_home(folder: Path) -> Home:
     return Home(folder)
 
 
-@cache
 def local_workers(slots: int) -> LocalExecutor:
-    """Return workers that serve all tests of a session: starting one takes seconds."""
-    executor = LocalExecutor(slots, 1, _template() / "logs")
+    """Return an executor with so many slots, whose workers serve all tests of a session: starting one takes seconds."""
+    executor = _workers()
+    executor.slots = slots
+    return executor
+
+
+@cache
+def _workers() -> LocalExecutor:
+    executor = LocalExecutor(1, 1, _template() / "logs")
     atexit.register(executor.close)
     return executor
 

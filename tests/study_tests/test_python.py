@@ -67,16 +67,6 @@ def hunt(name: str = "hunt", trials: int = 2) -> mamlab.StudyConfig:
     )
 
 
-SCRIPT = """
-print("top")
-import mamlab
-tiny = {tiny}
-both = {{"MAML": mamlab.preset("maml", **tiny), "first order": mamlab.preset("fomaml", **tiny)}}
-print(mamlab.compare("orders", both, data="glyphs", seeds=2, allow_underpowered=True, workers=1, home={home!r}))
-"""
-"""Without `if __name__ == "__main__"`, as people write them."""
-
-
 @dataclass(frozen=True)
 class Hunted:
     """A search that was stopped by a callback's exception, then by Ctrl-C, and ended in another thread, beside a
@@ -131,19 +121,11 @@ def found(hunted: Hunted) -> mamlab.Result:
 
 
 @pytest.fixture(scope="module")
-def compared(home: Path, tmp_path_factory: pytest.TempPathFactory) -> mamlab.Result:
-    """What a script gives that is run as one, in a folder of its own."""
-    file = tmp_path_factory.mktemp("script") / "script.py"
-    file.write_text(SCRIPT.format(tiny=TINY, home=str(home)))
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(
-        [sys.executable, file.name], cwd=file.parent, env=environment, capture_output=True, text=True, check=False
+def compared(home: Path) -> mamlab.Result:
+    both = {"MAML": config(), "first order": mamlab.preset("fomaml", **TINY)}
+    return mamlab.compare(
+        "orders", both, data="glyphs", seeds=2, allow_underpowered=True, workers=1, home=home, progress=False
     )
-    assert done.returncode == 0, done.stderr
-    top, last = done.stdout.splitlines()
-    assert (top, last) == ("top", "<mamlab.Result orders: ablation, 4 runs (4 complete); 2 arms, 1 comparison>")
-    assert done.stderr.splitlines()[-1].startswith("orders: 4 of 4 runs | 4 complete")
-    return mamlab.open("orders", home=home)
 
 
 def test_a_callback_that_raises_and_ctrl_c_stop_a_study_cleanly_and_the_same_call_goes_on(hunted: Hunted) -> None:
@@ -321,3 +303,26 @@ def test_objects_are_written_as_a_spec_file_says_them(tmp_path: Path) -> None:
 def test_a_study_that_python_describes_wrongly_is_refused_by_name(given: dict[str, Any], message: str) -> None:
     with pytest.raises(mamlab.SpecError, match=message):
         mamlab.study_config("a", **{"data": "glyphs", **given})
+
+
+SCRIPT = """
+print("top")
+import mamlab
+tiny = {tiny}
+both = {{"MAML": mamlab.preset("maml", **tiny), "first order": mamlab.preset("fomaml", **tiny)}}
+print(mamlab.compare("orders", both, data="glyphs", seeds=2, allow_underpowered=True, workers=1, home={home!r}))
+"""
+"""Without `if __name__ == "__main__"`, as people write them."""
+
+
+@pytest.mark.slow
+def test_a_script_is_run_once_and_shows_its_progress(home: Path, tmp_path: Path) -> None:
+    (tmp_path / "script.py").write_text(SCRIPT.format(tiny=TINY, home=str(home)))
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, "script.py"], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    top, last = done.stdout.splitlines()
+    assert (top, last) == ("top", "<mamlab.Result orders: ablation, 4 runs (4 complete); 2 arms, 1 comparison>")
+    assert done.stderr.splitlines()[-1].startswith("orders: 4 of 4 runs | 4 complete")

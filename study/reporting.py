@@ -23,7 +23,9 @@ from .engine.experiment_note import title_of, write_note
 from .engine.views import views_of, write_views
 from .looks import looked
 from .mlflow_ui.summaries import write_summaries
+from .rearranged import rearranged
 from .results import load
+from .spec.config import StudyConfig
 from .spec.searched_space import with_space
 from .spec.writing import without_folder
 from .stores.connect import open_mlflow
@@ -95,12 +97,17 @@ def write_report(found: Results, home: Home, choices: ReportChoices = ReportChoi
     return page
 
 
-def report_from_files(sources: Sequence[Path], home: Home, choices: ReportChoices = ReportChoices()) -> Path:
+def report_from_files(
+    sources: Sequence[Path], home: Home, choices: ReportChoices = ReportChoices(), design: StudyConfig | None = None
+) -> Path:
     """Write a report from the files of an earlier one, or of several parts of one ablation; return its page.
 
-    Raises ReportError if files are missing, or if the parts do not belong together (`reports.data.merging`).
+    With `design`, it is the report of that ablation, with the runs that it has in common with the sources
+    (`study.rearranged`). Raises ReportError if files are missing, or if the parts do not belong together
+    (`reports.data.merging`).
     """
-    info, records = merge_parts({str(source): from_files(source) for source in sources}, MACHINE)
+    parts = {str(source): from_files(source) for source in sources}
+    info, records = rearranged(design, parts) if design else merge_parts(parts, MACHINE)
     info = with_space(info)
     return build_report(records, choices.applied(info), choices.out or _default_folder(home, info, records))
 

@@ -42,6 +42,7 @@ ORDER = {
         "python",
         "repair",
         "reporting",
+        "rearranged",
         "mlflow_ui",
         "planning",
         "followup",

@@ -77,8 +77,10 @@ def from_mlflow(
     children = [_record(client, run, earlier, lacking) for run in _runs(client, experiment, names.ROLE_RUN)]
     if lacking:
         raise IncompleteRuns(experiment_name, lacking)
-    info = _study(experiment, kind, facts, children)
-    info = replace(info, name=experiment_name, notes=tuple(filter(None, [renamed(experiment, experiment_name)])))
+    info = study_info(experiment_name, kind, facts, children)
+    info = replace(
+        info, experiment_id=experiment.experiment_id, notes=tuple(filter(None, [renamed(experiment, experiment_name)]))
+    )
     info = replace(info, spec=spec_of(client, parent) if parent else "")
     if info.searched:
         info = replace(info, fresh=fresh_seeds(client, info.name))
@@ -223,12 +225,12 @@ def _trained_by(facts: Mapping[str, Any]) -> str:
     return f"{trained}; by --trust-version also {trusted}" if trusted else trained
 
 
-def _study(experiment: Experiment, kind: str, facts: Mapping[str, Any], children: list[RunRecord]) -> StudyInfo:
+def study_info(name: str, kind: str, facts: Mapping[str, Any], children: Sequence[RunRecord]) -> StudyInfo:
+    """Return a study's info from its facts, which `study.engine.facts` makes, and its runs."""
     design = facts.get(names.TAG_DESIGN, {})
     return StudyInfo(
-        name=experiment.name,
+        name=name,
         kind=kind or (children[0].kind if children else ""),
-        experiment_id=experiment.experiment_id,
         families=tuple(
             Family(name, tuple((arm, other) for arm, other in pairs))
             for name, pairs in facts.get(names.TAG_FAMILIES, ())

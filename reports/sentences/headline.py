@@ -78,9 +78,10 @@ def _profile_name(one: Profile) -> str:
 
 def _profile_sentence(one: Profile, found: Ablation, across: Across) -> str:
     """Return "LSLR in MAML++: helps at budget.epochs = 20 (+4.20 points), is undecided at 80 (+3.00 points); from 20 to
-    80 it changes by -1.20 points.". A word that holds at all values is said once.
+    80 it changes by -1.20 points.". A word that holds at all values is said once; values without results are named.
     """
-    at = sorted(one.effects.items())
+    at = sorted((place, effect) for place, effect in one.effects.items() if effect.estimate.n)
+    without = [str(across.values[place]) for place, effect in sorted(one.effects.items()) if not effect.estimate.n]
     words = [_spoken(effect) if one.named.switched else effect.comparison.finding for _, effect in at]
     values = [str(across.values[place]) for place, _ in at]
     amounts = [_points(effect, found) for _, effect in at]
@@ -90,14 +91,16 @@ def _profile_sentence(one: Profile, found: Ablation, across: Across) -> str:
     else:
         values[0] = f"{across.path} = {values[0]}"
         parts = [f"{word} at {value} ({amount})" for word, value, amount in zip(words, values, amounts, strict=True)]
+    parts += [f"has no results at {listed(without)}"] if without else []
     return f"{_profile_name(one)}: {', '.join(parts)}{_changes_words(one, found, across)}."
 
 
 def _changes_words(one: Profile, found: Ablation, across: Across) -> str:
     """Return what is said of each change; several that are undecided are said together."""
-    undecided = [place for place, change in sorted(one.changes.items()) if not change.decided]
+    known = [place for place in sorted(one.changes) if one.change(place).n]
+    undecided = [place for place in known if not one.changes[place].decided]
     several = undecided if len(undecided) > 1 else []
-    told = [_change_words(one, place, found, across) for place in sorted(one.changes) if place not in several]
+    told = [_change_words(one, place, found, across) for place in known if place not in several]
     if several:
         later = listed([str(across.values[place]) for place in several])
         told.append(f"whether it changes from {across.values[0]} to {later} is undecided")

@@ -25,7 +25,13 @@ if TYPE_CHECKING:
 
 
 def report(
-    study: Annotated[str | None, typer.Argument(help="Name of a study in the home.", show_default=False)] = None,
+    study: Annotated[
+        str | None,
+        typer.Argument(
+            help="Name of a study in the home. With --from: spec file of an ablation, to arrange runs in its design.",
+            show_default=False,
+        ),
+    ] = None,
     source: Annotated[
         list[Path] | None,
         typer.Option(
@@ -72,18 +78,25 @@ def report(
     Example: mamlab report demo-search
     """
     loading("Optuna, MLflow and Matplotlib")
-    if (study is None) == (not source):
-        raise typer.BadParameter("name either a study, or a folder with --from FOLDER", param_hint="'STUDY'")
+    if study is None and not source:
+        raise typer.BadParameter("name a study, or a folder with --from FOLDER", param_hint="'STUDY'")
+    if study and source and not Path(study).is_file():
+        raise typer.BadParameter(
+            f"with --from it is the spec file of an ablation, and there is no file {study}; leave it out to keep the "
+            "design of the reports",
+            param_hint="'STUDY'",
+        )
     from reports.render.tables_json import headline_in
 
     from ..reporting import ReportChoices, report_from_files, report_of
+    from ..spec.parsing import load_spec
 
     console = make_console(stderr=json_)
     choices = ReportChoices(out, paper, links, ui_address, tuple(promoted or ()))
     notes, missing = tuple[str, ...](), ""
     with reading(home) as place:
         if source:
-            page = report_from_files(source, place, choices)
+            page = report_from_files(source, place, choices, load_spec(Path(study)) if study else None)
         else:
             page, found = report_of(str(study), place, choices)
             notes, missing = found.info.notes, found.info.missing

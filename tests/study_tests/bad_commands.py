@@ -64,10 +64,10 @@ BAD_COMMANDS: dict[str, tuple[list[str], str]] = {
     "a home with a question mark": (["status", "--home", "{here}/a?b"], "has '?' in its path"),
     "a home with a number sign": (["status", "--home", "{here}/a#b"], "another folder with --home or MAMLAB_HOME"),
     "a home with a percent sign": (["train", "--home", "{here}/100%"], "the home {here}/100% has '%' in its path"),
-    "a report of nothing": (["report"], "name either a study, or a folder with --from FOLDER"),
-    "a report of two things": (
+    "a report of nothing": (["report"], "name a study, or a folder with --from FOLDER"),
+    "a report of a study from a folder": (
         ["report", "letters", "--from", "{here}"],
-        "name either a study, or a folder with --from FOLDER",
+        "with --from it is the spec file of an ablation, and there is no file letters; leave it out to keep the design",
     ),
     "a report from an empty folder": (["report", "--from", "{home}"], "runs.csv"),
     "a table with a cell too many": (

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping, Sequence
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,10 @@ from .table import Curves, read_curves
 
 SIZE = 4
 """Number of configs in a portfolio."""
+CHOSEN_FROM = 120
+"""The portfolio was chosen from the configs below this number, before any table had more in common; so the others show
+what the choice is worth.
+"""
 FEWEST = 100
 """Minimum number of configs of a table that is used."""
 
@@ -53,15 +58,17 @@ def choose(problems: Sequence[Curves], size: int = SIZE) -> list[int]:
     return [both[column] for column in found]
 
 
-def shared(problems: Sequence[Curves]) -> list[int]:
-    """Return the numbers of the configs that every table has."""
-    return sorted(set.intersection(*(set(curves.params.index.tolist()) for curves in problems)))
+def shared(problems: Sequence[Curves], most: int | None = None) -> list[int]:
+    """Return the numbers of the configs that every table has, below `most`."""
+    return sorted(set.intersection(*(set(curves.params.index.tolist()) for curves in problems)))[:most]
 
 
-def left_out(found: Mapping[str, Curves], problem: str) -> list[int]:
-    """Return the portfolio for `problem`, chosen on all the others; empty if there is no other."""
+def left_out(found: Mapping[str, Curves], problem: str, most: int | None = CHOSEN_FROM) -> list[int]:
+    """Return the portfolio for `problem`, chosen on all the others from configs below `most`; empty if there is no
+    other.
+    """
     others = [curves for name, curves in found.items() if name != problem]
-    in_all = shared(list(found.values()))
+    in_all = shared(list(found.values()), most)
     return choose([curves.only(in_all) for curves in others]) if others else []
 
 
@@ -70,16 +77,29 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--curves", type=Path, default=Path("docs/results/curves"), help="where the tables are")
     found = tables(parser.parse_args().curves)
-    for problem, curves in found.items():
-        chosen = left_out(found, problem)
-        numbers = curves.params.index.tolist()
-        places = ", ".join(f"{ranks(curves, numbers)[config]:.0f}" for config in chosen)
-        print(f"{problem} left out: configs {chosen}; their ranks there, of {len(curves)}: {places}")
-    chosen = choose(list(found.values()))
-    print(f"all of {', '.join(found)}: configs {chosen}")
-    for config in chosen:
-        one = next(iter(found.values()))
-        print(one.searched(one.rows([config])[0]))
+    every = shared(list(found.values()))
+    for one, other in combinations(found, 2):
+        alike = ranks(found[one], every).corr(ranks(found[other], every), method="spearman")
+        print(f"{one} and {other}: rank correlation of {len(every)} configs {alike:.3f}")
+    for most in (CHOSEN_FROM, None):
+        print(f"chosen from {most or 'all'} configs")
+        for problem, curves in found.items():
+            chosen = left_out(found, problem, most)
+            print(
+                f"{problem} left out: configs {chosen}; their ranks there, of {len(curves)}: {places(curves, chosen)}"
+            )
+        chosen = choose([curves.only(shared(list(found.values()), most)) for curves in found.values()])
+        print(f"all of {', '.join(found)}: configs {chosen}")
+        for config in chosen:
+            own = "; ".join(f"{problem} {places(curves, [config])}" for problem, curves in found.items())
+            first = next(iter(found.values()))
+            print(f"config {config}, ranks: {own}", first.searched(first.rows([config])[0]))
+
+
+def places(curves: Curves, configs: Sequence[int]) -> str:
+    """Return the ranks of `configs` among all of a table."""
+    every = ranks(curves, curves.params.index.tolist())
+    return ", ".join(f"{every[config]:.0f}" for config in configs)
 
 
 if __name__ == "__main__":

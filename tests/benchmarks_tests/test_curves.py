@@ -7,13 +7,39 @@ import pytest
 
 from benchmarks.curves.judging import QUERIES, TASKS, judge
 from benchmarks.curves.pictures import picture
+from benchmarks.curves.problems import PROBLEMS, block_of, params_of, study_of
+from benchmarks.curves.table import known_configs
+from benchmarks.replay.table import read_curves
+from search_spaces.trials import FixedParams
+from study.stores.home import Home
 from trainers.checkpoint import CheckpointFolder
 from trainers.data.episodes import EpisodeStream
 from trainers.evaluation import evaluate
 from trainers.training import train
 from trainers.training_run import TrainingRun
 
+from ..test_architecture import ROOT
 from ..toy import toy_config, toy_data
+
+CURVES = ROOT / "docs" / "results" / "curves"
+
+
+@pytest.mark.parametrize("problem", PROBLEMS)
+def test_a_published_config_is_the_one_that_the_search_draws_for_its_number(problem: str) -> None:
+    table, search = read_curves(CURVES / f"{problem}.parquet"), study_of(problem, 1)
+    assert known_configs(problem, CURVES) == {*range(len(table))}
+    for number in range(0, len(table), 7):
+        assert params_of(search, number) == table.searched(number)
+
+
+def test_a_block_trains_the_configs_with_its_numbers(tmp_path: Path) -> None:
+    numbers, search = [155, 156, 187], study_of("glyphs", 1)  # in the first and last, a setting without effect is drawn
+    block = block_of("glyphs", numbers, Home(tmp_path))
+    assert search.space is not None
+    assert (block.study.name, block.budget.trials) == ("curves-glyphs-155-187", 3)
+    for number, params in zip(numbers, block.enqueued.values(), strict=True):
+        drawn, _ = search.space.suggest(FixedParams(params_of(search, number)), search.base_tree)
+        assert search.space.suggest(FixedParams(params), search.base_tree)[0] == drawn
 
 
 def test_a_picture_is_what_its_class_and_number_say() -> None:

@@ -173,6 +173,7 @@ def test_changes_that_are_undecided_are_said_together() -> None:
     )
 
 
+@pytest.mark.slow
 def test_a_report_shows_changes_in_every_format_and_is_made_again_from_its_files(tmp_path: Path) -> None:
     values = [numbers(0.6, 0.004, seed) for seed in range(6)]
     records = rows(dict(zip(ACROSS.arms, values, strict=True)))

@@ -95,7 +95,9 @@ def _not_drawn(drawing: Canvas) -> set[object]:
     return hidden
 
 
-@pytest.mark.parametrize("study", STUDIES)
+@pytest.mark.parametrize(
+    "study", [pytest.param(name, marks=pytest.mark.slow if name in ("across", "search") else ()) for name in STUDIES]
+)
 def test_no_text_of_a_figure_is_cut_or_lies_on_another(study: str) -> None:
     figures = compose(*STUDIES[study]).figures
     narrow = [figure.narrow for figure in figures]

@@ -48,6 +48,7 @@ def test_its_pictures_are_found_from_another_folder_beside_the_home(
     assert (tmp_path / "elsewhere" / "model" / "config.json").exists()
 
 
+@pytest.mark.slow
 def test_it_is_looked_at_reported_verified_and_exported(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = locations(place / "runs")
     assert run(["doctor", "ab", "--home", "runs", "--json"]) == 1

@@ -178,6 +178,7 @@ def test_a_lost_store_and_a_lost_run_come_back_with_the_portfolio_only_if_it_was
     assert presets(home)[5] is None
 
 
+@pytest.mark.slow
 def test_a_search_of_the_version_before_goes_on_without_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(unpack(tmp_path))
     home = Home(Path("runs"))

@@ -36,7 +36,7 @@ from .test_worker import job
 RUN = [Started, EpochDone, EpochDone, EpochDone, Finished]
 PATIENCE = PATIENCE_SECONDS
 
-Make = Callable[..., Any]
+Make = Callable[[int], Any]
 
 
 @pytest.fixture(scope="module")
@@ -47,29 +47,37 @@ def cluster() -> Iterator[Any]:
 
 
 @pytest.fixture(scope="class", params=["local", pytest.param("ray", marks=pytest.mark.slow)])
-def make(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Make]:
-    """A function that returns an executor with so many slots; it is closed after the last test."""
-    made: list[Executor] = []
-    place = tmp_path_factory.mktemp("home")
-
-    def one(slots: int, home: Path = place) -> Executor:
-        if request.param == "local":
-            made.append(LocalExecutor(slots, 1, home / "logs"))
-        else:
-            made.append(RayExecutor(slots, 1, Home(home), cpus=1))
-        return made[-1]
-
+def kind(request: pytest.FixtureRequest) -> str:
     if request.param == "ray":
         request.getfixturevalue("cluster")
-    yield one
-    for executor in made:
-        executor.close()
+    return str(request.param)
+
+
+def made(kind: str, slots: int, home: Path) -> Executor:
+    """Return an executor; of Ray's, four workers have room in the cluster."""
+    return LocalExecutor(slots, 1, home / "logs") if kind == "local" else RayExecutor(slots, 1, Home(home), cpus=0.5)
 
 
 @pytest.fixture(scope="class")
-def executor(make: Make) -> Any:
+def executor(kind: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Executor]:
     """An executor with one slot, which has to serve one test after the other, whatever became of its worker."""
-    return make(1)
+    one = made(kind, 1, tmp_path_factory.mktemp("home"))
+    yield one
+    one.close()
+
+
+@pytest.fixture
+def make(kind: str, tmp_path: Path) -> Iterator[Make]:
+    """A function that returns an executor with so many slots of its own; it is closed at the end."""
+    own: list[Executor] = []
+
+    def one(slots: int) -> Executor:
+        own.append(made(kind, slots, tmp_path))
+        return own[-1]
+
+    yield one
+    for executor in own:
+        executor.close()
 
 
 def submit(executor: Any, *jobs: Job) -> None:
@@ -208,7 +216,7 @@ class TestExecutor:
     ) -> None:
         (tmp_path / "logs").write_text("a file where the folder of logs should be")
         with pytest.raises((WorkersError, OSError), match="logs"):  # noqa: PT012
-            executor = make(1, tmp_path)
+            executor = make(1)
             for _ in range(3):
                 submit(executor, job(tmp_path))
 

@@ -18,7 +18,7 @@ from trainers.errors import InputError
 from .schema import Schema
 
 NO_DATABASE = "file is not a database"
-BUSY_SECONDS = 60
+BUSY_SECONDS, EXCLUSIVE_SECONDS = 60, 5.0
 """How long SQLite itself waits for another writer."""
 DAMAGED = (NO_DATABASE, "malformed", "file is encrypted", "no such table", "no such column")
 """Parts of SQLite's messages about a damaged file."""
@@ -158,7 +158,7 @@ def _failure(work: Callable[[], None]) -> str:
 @contextmanager
 def _exclusive(file: Path) -> Iterator[sqlite3.Connection]:
     """Open `file` exclusively, with its WAL merged into it. Raises StoreBroken."""
-    with closing(sqlite3.connect(file, timeout=5, isolation_level=None)) as database:
+    with closing(sqlite3.connect(file, timeout=EXCLUSIVE_SECONDS, isolation_level=None)) as database:
         try:
             for statement in (
                 "PRAGMA locking_mode=EXCLUSIVE",
@@ -166,9 +166,8 @@ def _exclusive(file: Path) -> Iterator[sqlite3.Connection]:
                 "BEGIN EXCLUSIVE",
                 "COMMIT",
             ):
-                database.execute(
-                    statement
-                )  # the exclusive lock outlives the transaction, within which no backup could be made
+                # The exclusive lock outlives the transaction, within which no backup could be made.
+                database.execute(statement)
         except sqlite3.OperationalError as error:
             raise StoreBroken(
                 f"{file} has an older schema and must be migrated, but another process has it open"

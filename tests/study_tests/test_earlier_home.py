@@ -116,6 +116,7 @@ def ended_before(home: Path) -> dict[str, int]:
         return {run: end for run, end in database.execute(asked) if end}
 
 
+@pytest.mark.slow
 def test_its_stopped_study_goes_on(place: Path) -> None:
     before, home = ended_before(place / "runs"), Home(place / "runs")
 

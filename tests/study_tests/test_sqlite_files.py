@@ -185,7 +185,8 @@ def test_a_store_of_an_earlier_optuna_is_kept_and_a_copy_migrated(tmp_path: Path
     assert ask(home.optuna_db, "SELECT version_num FROM alembic_version") == [("v3.2.0.a",)]
 
 
-def test_an_older_store_that_somebody_has_open_is_not_migrated(tmp_path: Path) -> None:
+def test_an_older_store_that_somebody_has_open_is_not_migrated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("study.stores.sqlite_files.EXCLUSIVE_SECONDS", 0.2)
     home = fresh_home(tmp_path)
     earlier_optuna(home.optuna_db)
     with closing(sqlite3.connect(home.optuna_db)) as other:

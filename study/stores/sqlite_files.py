@@ -19,7 +19,7 @@ from .schema import Schema
 
 NO_DATABASE = "file is not a database"
 BUSY_SECONDS, EXCLUSIVE_SECONDS = 60, 5.0
-"""How long SQLite itself waits for another writer."""
+"""How long SQLite itself waits for another writer, and for a file that nobody else has open."""
 DAMAGED = (NO_DATABASE, "malformed", "file is encrypted", "no such table", "no such column")
 """Parts of SQLite's messages about a damaged file."""
 OTHERS = {"MLflow": ("Optuna", {"studies", "trials"}), "Optuna": ("MLflow", {"experiments", "runs"})}

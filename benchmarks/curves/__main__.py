@@ -73,6 +73,8 @@ def main() -> int:
             if missing and not run(problem, missing, home, chosen.out):
                 print("Stopped. Run the same command to resume.")
                 return 130
+    for problem in chosen.problem or PROBLEMS:
+        print(f"{problem}: {len(known_configs(problem, chosen.out))} configs in {chosen.out}")
     return 0
 
 

@@ -21,8 +21,8 @@ from .replaying import REPETITIONS, TRAININGS, replays
 from .surrogate import Surrogate, searches
 from .table import Curves
 
-SEARCHES = 60
-"""Repetitions with TPE; each takes about a second."""
+SEARCHES = 200
+"""Repetitions with TPE; each takes about a second and a half."""
 SHOWN = [RULES[at].name for at in (0, 1, 4, 10)]
 TEXTS = Path(__file__).parent
 

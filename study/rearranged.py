@@ -34,12 +34,13 @@ def rearranged(config: StudyConfig, parts: Mapping[str, Part]) -> Part:
     known = {run.fingerprint: run for run in reversed(runs) if run.state in RESULTS}
     checksum = data.pop()
     seeds = sorted({*config.seeds, *(run.seed for run in runs if run.seed is not None)})
-    found = [
-        _as(config, arm, seed, run)
+    there = [
+        (arm, seed, run)
         for seed in seeds
         for arm in config.arms
         if (run := known.get(planned_fingerprint(config, arm, seed, checksum)))
     ]
+    found = [_as(config, trial, arm, seed, run) for trial, (arm, seed, run) in enumerate(there)]
     if not found:
         raise ReportError(
             f'none of the {len(runs)} runs of {" and ".join(parts)} is one that "{config.study.name}" would train; '
@@ -51,9 +52,9 @@ def rearranged(config: StudyConfig, parts: Mapping[str, Part]) -> Part:
     return replace(info, description=text, spec=without_folder(config.spec_text)), found
 
 
-def _as(config: StudyConfig, arm: str, seed: int, run: RunRecord) -> RunRecord:
+def _as(config: StudyConfig, trial: int, arm: str, seed: int, run: RunRecord) -> RunRecord:
     """Return the record of `run` as one of `arm`."""
-    trial, name = list(config.arms).index(arm), run_label(config, arm, seed)
+    name = run_label(config, arm, seed)
     tags = {names.TAG_ARM: arm, names.TAG_STUDY: config.study.name, names.TAG_TRIAL: f"{trial:04d}"}
     tags = {**run.tags, **tags, names.TAG_RUN_NAME: name}
     return replace(run, study=config.study.name, arm=arm, trial=trial, name=name, tags=tags)

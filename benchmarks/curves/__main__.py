@@ -14,6 +14,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
+import optuna
+
 from study.engine.driver import run_study
 from study.stores.home import Home
 from study.workers.executors import LocalExecutor
@@ -64,6 +66,7 @@ def main() -> int:
     parser.add_argument("--problem", choices=PROBLEMS, action="append", help="only this one")
     parser.add_argument("--configs", type=int, default=500, help="of each problem (500)")
     chosen = parser.parse_args()
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
     home = Home(chosen.home)
     home.root.mkdir(parents=True, exist_ok=True)
     for first in range(0, chosen.configs, ROUND):

@@ -33,7 +33,10 @@ def add_to_table(config: StudyConfig, home: Home, problem: str, numbers: Sequenc
     """
     scores = judged(config, home)
     trials = [trial for trial in open_trials(home, config.study.name)[0] if trial.number in scores]
-    rows = [row for t in trials for row in _rows(config, problem, t, numbers[t.number], scores[t.number])]
+    search = study_of(problem, 1)
+    rows = [row for t in trials for row in _rows(search, numbers[t.number], t, scores[t.number])]
+    if not rows:  # stopped at once
+        return len(known_configs(problem, folder))
     file, added = folder / f"{problem}.parquet", pd.DataFrame(rows)
     frame = pd.concat([pd.read_parquet(file), added], ignore_index=True) if file.exists() else added
     frame = frame.sort_values(["config", "epoch"]).astype(dict.fromkeys(("compute", *ACCURACIES), "float32"))
@@ -44,26 +47,28 @@ def add_to_table(config: StudyConfig, home: Home, problem: str, numbers: Sequenc
     return int(found)
 
 
-def _rows(config: StudyConfig, problem: str, trial: Any, number: int, scores: list[float]) -> list[dict[str, Any]]:
-    """Return the rows of a trial, at least one. A training that diverged has fewer epochs; if it diverged in its first
-    epoch, it has a single row for epoch 0 without accuracies.
+def _rows(search: StudyConfig, number: int, trial: Any, scores: list[float]) -> list[dict[str, Any]]:
+    """Return the rows of the search's config `number` from the trial that trained it, at least one.
+
+    A training that diverged has fewer epochs; if it diverged in its first epoch, it has a single row for epoch 0
+    without accuracies.
     """
-    assert config.space is not None
-    trained, _ = config.space.suggest(FixedParams(trial.params), config.base_tree)
+    assert search.space is not None
+    params = params_of(search, number)
+    trained, _ = search.space.suggest(FixedParams(params), search.base_tree)
     seen = trial.intermediate_values
     ended = trial.state.name.lower()
-    params = params_of(study_of(problem, 1), number)
     known = {"config": number, "state": "complete" if ended == "complete" else "diverged"}
     epochs = [
         {
             **known,
             "epoch": epoch,
-            "compute": config.compute(trained, epoch),
+            "compute": search.compute(trained, epoch),
             "val_accuracy": seen[epoch],
             "judged_accuracy": scores[epoch - 1],
             **params,
         }
         for epoch in sorted(seen)
     ]
-    nothing = {"epoch": 0, "compute": config.compute(trained, 1), **dict.fromkeys(ACCURACIES)}
+    nothing = {"epoch": 0, "compute": search.compute(trained, 1), **dict.fromkeys(ACCURACIES)}
     return epochs or [{**known, **nothing, **params}]

@@ -60,16 +60,17 @@ def choose(problems: Sequence[Curves], size: int = SIZE) -> list[int]:
 
 def shared(problems: Sequence[Curves], most: int | None = None) -> list[int]:
     """Return the numbers of the configs that every table has, below `most`."""
-    return sorted(set.intersection(*(set(curves.params.index.tolist()) for curves in problems)))[:most]
+    numbers = set.intersection(*(set(curves.params.index.tolist()) for curves in problems))
+    return sorted(number for number in numbers if most is None or number < most)
 
 
-def left_out(found: Mapping[str, Curves], problem: str, most: int | None = CHOSEN_FROM) -> list[int]:
-    """Return the portfolio for `problem`, chosen on all the others from configs below `most`; empty if there is no
-    other.
+def left_out(found: Mapping[str, Curves], problem: str | None, most: int | None = CHOSEN_FROM) -> list[int]:
+    """Return the portfolio that is chosen on all problems but `problem`, from configs below `most`; empty if there is
+    no other.
     """
-    others = [curves for name, curves in found.items() if name != problem]
     in_all = shared(list(found.values()), most)
-    return choose([curves.only(in_all) for curves in others]) if others else []
+    others = [curves.only(in_all) for name, curves in found.items() if name != problem]
+    return choose(others) if others else []
 
 
 def main() -> None:
@@ -88,7 +89,7 @@ def main() -> None:
             print(
                 f"{problem} left out: configs {chosen}; their ranks there, of {len(curves)}: {places(curves, chosen)}"
             )
-        chosen = choose([curves.only(shared(list(found.values()), most)) for curves in found.values()])
+        chosen = left_out(found, None, most)
         print(f"all of {', '.join(found)}: configs {chosen}")
         for config in chosen:
             own = "; ".join(f"{problem} {places(curves, [config])}" for problem, curves in found.items())

@@ -1,14 +1,21 @@
-"""Tasks a second of several processes on one card: what `[execution] workers_per_gpu` should be.
+"""Tasks a second of several processes on one card: what `[execution] workers_per_gpu` should be, with and without MPS.
+
+NVIDIA's Multi-Process Service (`nvidia-cuda-mps-control -d`) lets kernels of several processes run at once; without it
+the processes take turns.
 
 `python -m benchmarks.gpu.sharing DEVICE SIZE ITERATIONS` is one of them: it says when it is ready, begins when told.
 """
 
 from __future__ import annotations
 
+import os
+import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -19,17 +26,43 @@ from ..setting import Setting
 from .rows import WARM_UP, Place, Row
 from .settings import SMALL, TINY, start
 
+MPS = "nvidia-cuda-mps-control"
 NAMED = {"tiny": TINY, "small": SMALL, "5-way": Setting()}
 
 
 def rows(place: Place) -> Iterator[Row]:
-    """Yield the rate of 1, 2, 4 and 8 processes."""
-    for name in ("tiny",) if place.quick else ("small", "5-way"):
-        alone = 0.0
-        for count in (1, 2, 4, 8) if place.cuda else (2,):
+    """Yield the rates of several processes, which take turns and then share the card by MPS, if it is installed."""
+    counts = {"small": (1, 2, 4, 8), "5-way": (1, 4)} if not place.quick else {"tiny": (1, 2)}
+    alone = {}
+    for name, several in counts.items():
+        for count in several:
             rate = sum(_rates(place, name, count))
-            alone = alone or rate
-            yield Row(f"{count} processes, {name}", f"{rate:.0f} tasks/s", f"{rate / alone:.2f} of one's")
+            alone.setdefault(name, rate)
+            yield Row(f"{count} processes, {name}", f"{rate:.0f} tasks/s", f"{rate / alone[name]:.2f} of one's")
+    if place.cuda and not shutil.which(MPS):
+        yield Row("several processes with MPS", "left out", f"{MPS} is not installed here")
+    elif place.cuda:
+        with _mps():
+            for name, several in {"small": (1, 4, 8, 14), "5-way": (4,)}.items():
+                for count in several:
+                    rate = sum(_rates(place, name, count))
+                    what = f"{count} processes with MPS, {name}"
+                    yield Row(what, f"{rate:.0f} tasks/s", f"{rate / alone[name]:.2f} of one's")
+
+
+@contextmanager
+def _mps() -> Iterator[None]:
+    """Serve the processes that are started meanwhile by MPS."""
+    with tempfile.TemporaryDirectory(prefix="mps-") as folder:
+        os.environ.update(CUDA_MPS_PIPE_DIRECTORY=folder, CUDA_MPS_LOG_DIRECTORY=folder)
+        try:
+            subprocess.run([MPS, "-d"], check=True)
+            try:
+                yield
+            finally:
+                subprocess.run([MPS], input="quit\n", text=True, check=False)
+        finally:
+            del os.environ["CUDA_MPS_PIPE_DIRECTORY"], os.environ["CUDA_MPS_LOG_DIRECTORY"]
 
 
 def _rates(place: Place, name: str, count: int) -> list[float]:

@@ -24,7 +24,7 @@ PROOF = (
     Planned("peer", 35), Planned("convolutions", 40),
 )  # fmt: skip
 """`make gpu`: five minutes."""
-MORE = (Planned("memory", 30), Planned("sharing", 80), Planned("search", 90), Planned("protocol", 95))
+MORE = (Planned("memory", 30), Planned("sharing", 120), Planned("search", 90), Planned("protocol", 95))
 """`make gpu-more`: five more."""
 
 

@@ -1,4 +1,4 @@
-"""What a GPU has to prove: `python -m benchmarks.gpu` (five minutes), `python -m benchmarks.gpu more` (five more).
+"""What a GPU has to prove: `python -m benchmarks.gpu` (five minutes), `python -m benchmarks.gpu more` (six more).
 
 Each stage is a process of its own with a time limit: one that fails or hangs does not stop the rest. Rows are written
 as they come (OUT/<stage>.jsonl), all of them into OUT/gpu.json after each stage, and printed as a table at the end.

@@ -38,5 +38,5 @@ def _ended(place: Place, what: str, command: list[str]) -> Row:
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     text = done.stdout + done.stderr
     (place.out / f"{what.split(' (')[0].replace(' ', '_')}.txt").write_text(text)
-    last = (text.strip().splitlines() or ["it printed nothing"])[-1]
+    last = ((done.stdout.strip() or done.stderr.strip()).splitlines() or ["it printed nothing"])[-1]
     return Row(what, "ok" if done.returncode == 0 else "FAILED", last[:160])

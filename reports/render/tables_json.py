@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import json
 import math
-from importlib.metadata import version
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -44,8 +45,12 @@ def headline_in(folder: Path) -> list[str]:
 
 
 def made_with() -> dict[str, str]:
-    """Return the installed releases of these packages."""
-    return {package: version(package) for package in MAKERS}
+    """Return the installed releases of these packages; mamlab has none where it runs from its source."""
+    found = {}
+    for package in MAKERS:
+        with suppress(PackageNotFoundError):
+            found[package] = version(package)
+    return found
 
 
 def _table(table: Table) -> dict[str, Any]:

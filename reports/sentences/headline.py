@@ -98,7 +98,7 @@ def _profile_sentence(one: Profile, found: Ablation, across: Across) -> str:
 def _changes_words(one: Profile, found: Ablation, across: Across) -> str:
     """Return what is said of each change; several that are undecided are said together."""
     known = [place for place in sorted(one.changes) if one.change(place).n]
-    undecided = [place for place in known if not one.changes[place].decided]
+    undecided = [place for place in known if not one.changes[place].decided and not one.changes[place].only_in_points]
     several = undecided if len(undecided) > 1 else []
     told = [_change_words(one, place, found, across) for place in known if place not in several]
     if several:
@@ -112,6 +112,8 @@ def _change_words(one: Profile, place: int, found: Ablation, across: Across) -> 
     amount = with_unit(one.change(place).mean, found.metric, True)
     if change.changes:
         return f"{span} it changes by {amount}"
+    if change.only_in_points:
+        return f"{span} it changes by {amount}, {change.only_in_points}"
     if change.verdict.equivalent:
         return f"{span} it holds within {change.verdict.margin_text} ({amount})"
     return f"whether it changes {span} is undecided ({amount})"

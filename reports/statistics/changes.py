@@ -34,8 +34,8 @@ class EffectChange:
         arm, base: their names in the design; `place` is that of the later value.
         differences: seed -> change of the difference of the primary metric.
         estimate: their mean, with the interval of a comparison's.
-        test: of the metric; `logit`: of its log odds, None for a metric that is no share.
-        verdict: of the metric alone; `changes` says what may be said.
+        test, verdict: of the metric alone; `changes` says what may be said.
+        log_odds: the same of its log odds; None for a metric that is no share.
         diverged: runs of the four arms that diverged.
         unequal: in what the tests at both values differ; empty if they are of the same tasks.
     """
@@ -47,21 +47,28 @@ class EffectChange:
     differences: Mapping[int, float]
     estimate: Estimate
     test: SignFlip
-    logit: SignFlip | None
     verdict: Verdict
-    agrees: bool
+    log_odds: Judged | None
     diverged: int
     unequal: str
 
     @property
     def changes(self) -> bool:
         """Whether the effect is decided to change, on both scales."""
-        return bool(self.verdict.direction) and self.agrees
+        return bool(self.verdict.direction) and not self.only_in_points
 
     @property
     def decided(self) -> bool:
         """Whether it is decided to change, or to hold within the margin."""
         return self.changes or self.verdict.equivalent
+
+    @property
+    def only_in_points(self) -> str:
+        """What its log odds say, in words, if the change is decided in points alone; otherwise empty."""
+        odds = self.log_odds.verdict.direction if self.log_odds else self.verdict.direction
+        if not self.verdict.direction or odds == self.verdict.direction:
+            return ""
+        return "but the other way in log odds" if odds else "but in log odds that is undecided"
 
     @property
     def finding(self) -> str:
@@ -72,8 +79,8 @@ class EffectChange:
             return f"changes{f', by less than {verdict.margin_text}' if verdict.equivalent else size}"
         if verdict.equivalent:
             return f"holds (within {verdict.margin_text})"
-        if verdict.direction:
-            return "undecided: it changes in points, but not in log odds"
+        if self.only_in_points:
+            return f"changes in points, {self.only_in_points}"
         return "no change in any seed" if verdict.identical else verdict.text
 
 
@@ -116,14 +123,13 @@ def _change(
 ) -> EffectChange:  # fmt: skip
     contrast = _contrast(change)
     found = contrast.differences(arms, same)
-    agrees = logit is None or logit.verdict.direction == judged.verdict.direction
     unequal = ""
     if found and metric != BEST_VALIDATION:
         unequal = unequal_tests(arms[change.later[0]], arms[change.first[0]], list(found))
     return EffectChange(
         family, *change.pair, change.place, found,
         difference_estimate(list(found.values()), 1 - level, metric, same, reach=2),
-        judged.test, logit.test if logit else None, judged.verdict, agrees,
+        judged.test, judged.verdict, logit,
         sum(len(arms[name].diverged) for name in contrast.names if name in arms), unequal,
     )  # fmt: skip
 

@@ -37,7 +37,7 @@ def _row(one: Profile, place: int, found: Ablation) -> tuple[Cell, ...]:
     cells += [Cell(f"{values[0]} to {values[place]}", float(place))]
     cells += [_effect(one.effects.get(0), found), _effect(one.effects.get(place), found)]
     cells += [*difference_cells(one.change(place), metric), _p(change.test.adjusted)]
-    cells += [_p(change.logit.adjusted if change.logit else None)] * metric.is_share
+    cells += [_p(change.log_odds.test.adjusted if change.log_odds else None)] * metric.is_share
     cells += [number(change.estimate.n), Cell(change.finding, change.finding)]
     return linked(cells, _runs(change.differences, one, found))
 

@@ -160,7 +160,7 @@ def _change(found: EffectChange, metric: str, across: Across) -> dict[str, Any]:
         "family": found.family, "arm": found.arm, "base": found.base, "setting": across.path,
         "from": across.values[0], "to": across.values[found.place], "metric": metric,
         **_estimate("change", found.estimate), "p_value": found.test.p, "p_adjusted": found.test.adjusted,
-        "p_log_odds": found.logit.adjusted if found.logit else None, "changes": found.changes,
+        "p_log_odds": found.log_odds.test.adjusted if found.log_odds else None, "changes": found.changes,
         "finding": found.finding,
     }  # fmt: skip
 

@@ -95,7 +95,7 @@ def change_object(found: EffectChange, across: Across) -> dict[str, Any]:
         "from": across.values[0], "to": across.values[found.place], "changes": found.changes, "finding": found.finding,
         "change": known(found.estimate.mean), "low": found.estimate.low, "high": found.estimate.high,
         "p": found.test.p, "p_adjusted": found.test.adjusted,
-        "p_log_odds": found.logit.adjusted if found.logit else None, "n": found.estimate.n,
+        "p_log_odds": found.log_odds.test.adjusted if found.log_odds else None, "n": found.estimate.n,
     }  # fmt: skip
 
 

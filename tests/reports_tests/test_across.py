@@ -112,9 +112,13 @@ def _share(logit: float) -> float:
 
 
 def test_an_effect_near_the_ceiling_changes_only_if_it_does_in_log_odds_too() -> None:
-    change = near_the_ceiling().changes[0]
-    assert (change.verdict.direction, change.agrees, change.changes) == ("better", False, False)
-    assert change.finding == "undecided: it changes in points, but not in log odds"
+    found = near_the_ceiling()
+    change = found.changes[0]
+    assert (change.verdict.direction, change.changes, change.decided) == ("better", False, False)
+    assert change.finding == "changes in points, but in log odds that is undecided"
+    amount = f"−{100 * change.estimate.mean:.2f}"  # of having CA: of the arm without it the sign is the other
+    said = verdict_sentences(found)[0]
+    assert said.endswith(f"; from 20 to 80 it changes by {amount} points, but in log odds that is undecided.")
     values = [numbers(0.6, 0.004, seed) for seed in range(6)]
     values[1] = [value - 0.05 for value in values[0]]
     clear = study(values[:3], values[3:]).changes[0]

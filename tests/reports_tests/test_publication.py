@@ -1,4 +1,4 @@
-"""Numbers of docs/results/README.md, computed again from the raw results with scipy alone."""
+"""Numbers of docs/results/README.md, computed again from the raw results with scipy."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
+
+from reports.data.loading import from_files
+from reports.statistics.summary import summarise_ablation
 
 RESULTS = Path(__file__).parents[2] / "docs" / "results"
 PAPER = {"MAML": 0.0, "MSL": 0.26, "DA": 1.03, "CA": 1.76, "BNWB": 4.08, "LSLR": 4.50, "MAML++": 6.38}
@@ -53,13 +56,51 @@ def test_differences_are_those_of_paired_t_intervals() -> None:
     assert gain("released", "MAML + CA", "MAML") in page
 
 
-def test_effects_after_80_epochs_are_those_of_paired_t_intervals() -> None:
-    page, table = (RESULTS / "README.md").read_text(), accuracies("length_80").dropna()
-    assert list(table.index) == [0, 1, 8]
-    pairs = [("MAML + LSLR", "MAML"), ("MAML + CA", "MAML"), ("MAML++", "MAML")]
-    pairs += [("MAML++ without CA", "MAML++"), ("MAML++ without DA", "MAML++")]
-    for arm, base in pairs:
-        assert f"| {signed(t_interval(table[arm] - table[base]))} |" in page, arm
+LONGER = [("MAML + LSLR", "MAML"), ("MAML + CA", "MAML"), ("MAML++", "MAML")]
+LONGER += [("MAML++ without CA", "MAML++"), ("MAML++ without DA", "MAML++")]
+
+
+def test_effects_at_each_length_and_with_20_ways_are_those_of_paired_t_intervals() -> None:
+    page, long = (RESULTS / "README.md").read_text(), accuracies("length_80").dropna()
+    assert list(long.index) == list(range(9))
+    for arm, base in LONGER:
+        found = [
+            gain(study, arm, base) for study in ("ablation", "length_80", "twenty_way") if arm in accuracies(study)
+        ]
+        row = " | ".join(found).replace("**", "")
+        assert f"| {row} |" in page.replace("**", ""), arm
+
+
+def test_how_effects_change_with_length_is_paired_by_seed() -> None:
+    page, short, long = (RESULTS / "README.md").read_text(), accuracies("ablation"), accuracies("length_80")
+    pairs = [("MAML + LSLR", "MAML"), ("MAML + CA", "MAML"), ("MAML++", "MAML++ without CA")]
+    changes = [((long[arm] - long[base]) - (short[arm] - short[base])).dropna() for arm, base in pairs]
+    assert {len(change) for change in changes} == {8}
+    first, second, third = (signed(t_interval(change)) for change in changes)
+    assert f"change by {first}, {second} and {third} points" in page
+
+
+def fewer_errors(study: str, arm: str, base: str) -> str:
+    table = accuracies(study)
+    share, low, high = t_interval((1 - (100 - table[arm]) / (100 - table[base])).dropna())
+    return f"{share:.0%} [{low * 100:.0f}, {high * 100:.0f}]".replace("%", " %")
+
+
+def test_which_share_of_the_errors_an_arm_avoids() -> None:
+    page = " ".join((RESULTS / "README.md").read_text().split())
+    lslr = [fewer_errors(study, "MAML + LSLR", "MAML") for study in ("ablation", "length_80", "twenty_way")]
+    ca = [fewer_errors(study, "MAML++ without CA", "MAML++") for study in ("ablation", "length_80")]
+    assert f"LSLR removes {lslr[0]} of MAML's errors after 20 epochs and {lslr[1]} after 80" in page
+    assert f"without CA, MAML++ makes {ca[0]} and {ca[1]} fewer" in page
+    assert f"LSLR removes {lslr[2]} of MAML's errors" in page
+
+
+def test_the_ninth_seed_decides_nothing() -> None:
+    for name in ("length_80", "across_length"):
+        info, records = from_files(RESULTS / name)
+        found, planned = (summarise_ablation(runs, info) for runs in (records, [r for r in records if r.seed != 8]))
+        assert [c.verdict.direction for c in found.comparisons] == [c.verdict.direction for c in planned.comparisons]
+        assert [c.finding for c in found.changes] == [c.finding for c in planned.changes]
 
 
 def test_both_machines_together_are_the_mean_by_seed() -> None:
@@ -68,9 +109,8 @@ def test_both_machines_together_are_the_mean_by_seed() -> None:
 
 
 def test_what_lslr_takes_from_the_error_rate() -> None:
-    table, page = accuracies("ablation"), (RESULTS / "README.md").read_text()
-    share, low, high = t_interval(1 - (100 - table["MAML + LSLR"]) / (100 - table["MAML"]))
-    assert f"ours is {share:.0%} [{low * 100:.0f}, {high * 100:.0f}]".replace("%", " %") in page
+    page = (RESULTS / "README.md").read_text()
+    assert f"ours is {fewer_errors('ablation', 'MAML + LSLR', 'MAML')}" in page
     maml, lslr = 91.27, 95.77  # table 1 of the paper
     assert f"the paper's {(lslr - maml) / (100 - maml):.0%}".replace("%", " %") in page
 

@@ -3,7 +3,7 @@
 import json
 import re
 from dataclasses import replace
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import pandas as pd
@@ -13,7 +13,7 @@ from reports.build import build_report
 from reports.data.files import read_files, write_files
 from reports.data.manifest import MANIFEST, Manifest, read_manifest
 from reports.records import ReportError, RunRecord
-from reports.render.tables_json import TABLES
+from reports.render.tables_json import MAKERS, TABLES, made_with
 from reports.tables.cells import EVERY_RUN
 from reports.verify import drift, pages_note, verify_documents, verify_records, verify_repeats
 
@@ -196,3 +196,13 @@ def test_how_far_repeated_trainings_ended_apart_is_told_in_points() -> None:
         in drift(ours, theirs)
     )
     assert drift(ours, theirs[:1]) == ""
+
+
+def test_a_report_can_be_made_from_a_source_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def absent(package: str) -> str:
+        if package == "mamlab":
+            raise PackageNotFoundError(package)
+        return version(package)
+
+    monkeypatch.setattr("reports.render.tables_json.version", absent)
+    assert made_with().keys() == {*MAKERS} - {"mamlab"}

@@ -34,10 +34,10 @@ def summed_up(*names: str) -> Ablation:
 def test_runs_of_two_lengths_are_one_design_with_the_effects_of_each() -> None:
     info, records = rearranged(ACROSS, {name: part(name) for name in ("ablation", "length_80")})
     lengths = [run.params["budget.epochs"] for run in records]
-    assert (lengths.count("20"), lengths.count("80")) == (6 * 8, 6 * 3)
+    assert (lengths.count("20"), lengths.count("80")) == (6 * 8, 6 * 9)
     assert all(f"(epochs = {length})" in str(run.arm) for run, length in zip(records, lengths, strict=True))
     assert {run.study for run in records} == {info.name} == {"paper-across-length"}
-    assert info.description == "66 runs from ablation (96 runs) and length_80 (21 runs)."
+    assert info.description == "102 runs from ablation (96 runs) and length_80 (55 runs)."
     found = summarise_ablation(records, info)
     for name, length in (("ablation", 20), ("length_80", 80)):
         own_info, own_records = part(name)
@@ -59,7 +59,7 @@ def test_a_run_without_a_result_does_not_count() -> None:
     stopped = [replace(run, state="interrupted") for run in records if run.seed == 8]
     _, found = rearranged(ACROSS, {"here": (info, stopped), "there": part("length_80")})
     assert {run.state for run in found} == {"complete"}
-    assert len(found) == 18
+    assert len(found) == 6 * 9
 
 
 @pytest.mark.parametrize(

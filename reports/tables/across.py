@@ -66,8 +66,8 @@ def _notes(found: Ablation) -> Iterator[str]:
         f" at both values). Interval: {level_text(found)}."
     )
     yield (
-        "Adjusted p: the same test as of comparisons (step-down maxT over sign flips of whole seeds); it holds for the"
-        " comparisons at every value and the changes of their family together."
+        "Adjusted p: the same test as of comparisons, by sign flips of whole seeds; it holds for the comparisons at"
+        " every value and the changes of their family together."
     )
     if found.metric.is_share:
         yield (

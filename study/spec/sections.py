@@ -136,7 +136,11 @@ class ExecutionSection(Section):
             "machine without a GPU"
         ),
     )
-    workers_per_gpu: int = Field(1, ge=1, description="local only: number of trainings that share a GPU")
+    workers_per_gpu: int = Field(
+        1,
+        ge=1,
+        description="local only: number of trainings that share a GPU, by turns or with NVIDIA's MPS (docs/gpu.md)",
+    )
     threads: int = Field(1, ge=1, description="CPU threads per worker")
     keep: Literal["best", "all", "none"] = Field(
         "best",

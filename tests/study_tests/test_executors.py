@@ -21,8 +21,8 @@ from study.spec.sections import ExecutionSection
 from study.stores.home import Home
 from study.workers import worker as worker_module
 from study.workers.executors import Executor, LocalExecutor, RayExecutor, make_executor
-from study.workers.executors.local import WorkersError
-from study.workers.executors.placement import gpus_for, slots_for
+from study.workers.executors.local import WorkersError, local_executor
+from study.workers.executors.placement import gpus_for, sharing_notes, slots_for
 from study.workers.executors.ray import ray_executor
 from study.workers.jobs import Answer, Busy, Ended, EpochDone, Finished, Job, Lost, Started, Stopped
 from trainers.checkpoint import CheckpointFolder
@@ -370,6 +370,21 @@ def test_gpus_are_handed_out_among_those_that_the_process_sees(
     if visible:
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
     assert gpus_for(device) == gpus
+
+
+def test_several_workers_on_a_gpu_are_told_once_that_they_take_turns_unless_mps_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CUDA_MPS_PIPE_DIRECTORY", str(tmp_path))
+    monkeypatch.setattr("study.workers.executors.local.gpus_for", lambda device: ("0",))
+    executor = local_executor(ExecutionSection(workers_per_gpu=3), tmp_path)
+    (note,) = executor.notes()
+    assert note.startswith("3 workers on one GPU take turns on it, which can be slower than one worker per GPU; ")
+    assert executor.notes() == []
+    assert "4 workers on 2 GPUs take turns on them" in sharing_notes(4, 2)[0]
+    assert sharing_notes(3, 0) == sharing_notes(1, 1) == sharing_notes(2, 2) == ()
+    (tmp_path / "control").touch()
+    assert sharing_notes(3, 1) == ()
 
 
 def test_without_a_gpu_none_is_handed_out() -> None:

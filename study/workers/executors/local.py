@@ -20,7 +20,7 @@ from ...processes import child_environment
 from ...spec.sections import ExecutionSection
 from ...stores.urls import VARIABLES
 from ..jobs import LAST_EVENTS, Answer, Event, EventSource, Job, Lost
-from .placement import cores_here, gpus_for, slots_for
+from .placement import cores_here, gpus_for, sharing_notes, slots_for
 
 MAX_FAILED_STARTS = 3
 """After this many workers in a row died before their first event, the study stops."""
@@ -53,13 +53,17 @@ class LocalExecutor:
         threads: torch threads of each worker.
         logs: folder for the workers' output, one file each.
         gpus: CUDA devices to assign to the workers, round robin; empty: do not set CUDA_VISIBLE_DEVICES.
+        notes: what to tell the user first.
     """
 
-    def __init__(self, slots: int, threads: int, logs: Path, gpus: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, slots: int, threads: int, logs: Path, gpus: tuple[str, ...] = (), notes: tuple[str, ...] = ()
+    ) -> None:
         self.slots = slots
         self._threads, self._logs, self._gpus = threads, logs, gpus
         self._workers: dict[int, _Worker] = {}
         self._failed_starts = 0
+        self._notes = [*notes]
 
     @property
     def free(self) -> int:
@@ -106,8 +110,9 @@ class LocalExecutor:
         return events
 
     def notes(self) -> list[str]:
-        """Return nothing: problems of local workers are reported with their jobs."""
-        return []
+        """Return the first notes, once: problems of local workers are reported with their jobs."""
+        notes, self._notes = self._notes, []
+        return notes
 
     def close(self, grace: float = 5.0) -> None:
         """Stop all workers; those still busy after `grace` seconds are killed."""
@@ -196,7 +201,8 @@ def local_executor(section: ExecutionSection, logs: Path, device: str = "auto") 
     """Return the executor that [execution] configures; `device` is the trainer's."""
     gpus = gpus_for(device)
     handed_out = () if ":" in device else gpus
-    return LocalExecutor(slots_for(section, len(gpus), cores_here()), section.threads, logs, handed_out)
+    slots = slots_for(section, len(gpus), cores_here())
+    return LocalExecutor(slots, section.threads, logs, handed_out, sharing_notes(slots, len(gpus)))
 
 
 @contextmanager

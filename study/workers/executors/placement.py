@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 from ...spec.sections import ExecutionSection
 
@@ -32,3 +33,15 @@ def slots_for(section: ExecutionSection, gpus: int, cores: int) -> int:
 def cores_here() -> int:
     """Return how many cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def sharing_notes(workers: int, gpus: int) -> tuple[str, ...]:
+    """Return a note that several workers on one GPU take turns, unless NVIDIA's Multi-Process Service (MPS) runs."""
+    pipes = Path(os.environ.get("CUDA_MPS_PIPE_DIRECTORY") or "/tmp/nvidia-mps")
+    if not 0 < gpus < workers or (pipes / "control").exists():
+        return ()
+    where = "one GPU take turns on it" if gpus == 1 else f"{gpus} GPUs take turns on them"
+    return (
+        f"{workers} workers on {where}, which can be slower than one worker per GPU; NVIDIA's MPS lets them run at"
+        " once: `nvidia-cuda-mps-control -d` before the study (docs/gpu.md)",
+    )

@@ -134,6 +134,15 @@ def _name_problem(name: str, shown: dict[str, str]) -> str:
     return ""
 
 
+def without_note(base: Mapping[str, Any], method: KnownMethod) -> tuple[str, ...]:
+    """Return a note if components are off in `base`, whose arm is called as the whole method is all the same."""
+    config, dropped = method.normalise(dict(base))
+    idle = {method.title(inert.path) for inert in dropped}
+    off = [name for name in method.titles if getattr(config, method.path(name)) == "off" and name not in idle]
+    are = "is" if len(off) == 1 else "are"
+    return (f'"{method.name}" here is [trainer] as it stands, in which {", ".join(off)} {are} off',) if off else ()
+
+
 def varied(
     components: Sequence[str] | None, base: Mapping[str, Any], method: KnownMethod = MAMLPP
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:

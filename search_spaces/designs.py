@@ -11,7 +11,7 @@ from trainers.errors import InputError
 from trainers.known_method import MAMLPP, KnownMethod
 from trainers.overrides import flatten, merge
 
-from .ablations import Arm, add_one_in, factorial, leave_one_out, sweep, varied
+from .ablations import Arm, add_one_in, factorial, leave_one_out, sweep, switched_on, varied, without_note
 from .dimensions import confused, means_same
 
 Design = Literal["leave_one_out", "add_one_in", "both", "factorial", "sweep", "arms"]
@@ -112,8 +112,15 @@ def _compiled(
     if design == "sweep":
         return _sweep(swept)
     names, notes = varied(components, base, method)
+    notes += without_note(base, method) if design != "add_one_in" else ()
     if design == "factorial":
         return _factorial(names, base, notes, method)
+    if design == "both" and len(names) < 3 and len(names) == len(switched_on(base, method)):
+        other = "factorial" if len(names) == 2 else "leave_one_out"
+        raise InputError(
+            f'ablation.design = "both" would train the same twice: only {" and ".join(names)}'
+            f' {"is" if len(names) == 1 else "are"} on in [trainer]; write design = "{other}"'
+        )
     arms = leave_one_out(names, method) if design != "add_one_in" else []
     arms += add_one_in(names, base, method) if design != "leave_one_out" else []
     return Plan(tuple(arms), _component_families([arm.name for arm in arms], method), notes)
@@ -123,7 +130,7 @@ def _factorial(components: Sequence[str], base: Mapping[str, Any], notes: tuple[
     if not 2 <= len(components) <= LARGEST_FACTORIAL:
         raise InputError(
             f'ablation.components: design = "factorial" takes 2 to {LARGEST_FACTORIAL} components, not'
-            f' {len(components)}; name others, or choose design = "both"'
+            f' {len(components)}; name others, or choose design = "{"both" if components[1:] else "leave_one_out"}"'
         )
     arms = factorial(components, base, method)
     on = {arm.name: some for arm, some in arms}

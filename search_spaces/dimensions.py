@@ -26,9 +26,10 @@ _KEYS = ("low", "high", "log", "step", "choices")
 class Range:
     """Numbers from `low` to `high`, both included; whole numbers if both are int.
 
-    `log` spreads them by ratio; `step` is the distance between neighbours (None: 1, or continuous). Raises ValueError
-    for what
-    is no range: numbers that are not finite, low not below high, log with low at most 0, a step that does not fit.
+    `log` spreads them by ratio; `step` is the distance between neighbours (None: 1, or continuous). NumPy's numbers
+    become Python's. Raises ValueError for what is no range: numbers that are not finite, low not below high, log with
+    low at most 0, a step that is not positive or larger than the range. A new study also refuses a step that misses
+    `high` (`SearchSpace.alike`); one that was started with it goes on, without that value.
     """
 
     low: int | float
@@ -37,6 +38,8 @@ class Range:
     step: int | float | None = None
 
     def __post_init__(self) -> None:
+        for name in ("low", "high", "log", "step"):
+            object.__setattr__(self, name, plain(getattr(self, name)))
         parts = (self.low, self.high, self.log, self.step)
         if problem := _no_numbers(*parts) or _no_range(*parts):
             raise InputError(f"Range{problem}")
@@ -62,6 +65,13 @@ class Range:
             resolve(value, epochs) if isinstance(self.low, int) else value / epochs if isinstance(value, int) else value
         )
 
+    def missed(self) -> str:
+        """Return why the steps miss `high`, with a remedy; empty if they reach it."""
+        if self.step is None or self.contains(self.high):
+            return ""
+        last = self.low + self.step * math.floor((self.high - self.low) / self.step)
+        return f"steps of {self.step} from {self.low} miss high = {self.high}; write high = {last:g}, or another step"
+
     def ends(self) -> list[Any]:
         """Return the extreme values."""
         return [self.low, self.high]
@@ -79,16 +89,17 @@ class Range:
 class Choice:
     """One of `choices`: numbers, texts, truth values or None, no two of them equal to Python.
 
-    Optuna finds a choice by its value, so of 1 and 1.0 (or True) it keeps the first for both. Raises ValueError, also
-    for no choice at all.
+    They may come as any sequence, or as an array. Optuna finds a choice by its value, so of 1 and 1.0 (or True) it
+    keeps the first for both. Raises ValueError, also for no choice at all.
     """
 
     choices: Sequence[Any]
 
     def __post_init__(self) -> None:
-        if problem := _no_choices(self.choices) or confused(self.choices):
+        choices = _listed(self.choices)
+        if problem := _no_choices(choices) or confused(choices):
             raise InputError(f"Choice.choices: {problem}")
-        object.__setattr__(self, "choices", tuple(self.choices))
+        object.__setattr__(self, "choices", tuple(choices))
 
     def suggest(self, trial: Trial, name: str) -> Any:
         """Return `trial`'s value of the parameter `name`."""
@@ -119,6 +130,20 @@ class Choice:
 
     def __str__(self) -> str:
         return "the choices " + ", ".join(map(str, self.choices))
+
+
+def plain(value: Any) -> Any:
+    """Return a number of NumPy's as Python's own, and anything else unchanged."""
+    return value.item() if hasattr(value, "item") and getattr(value, "ndim", None) == 0 else value
+
+
+def _listed(choices: Any) -> Any:
+    """Return the values of a sequence or an array as a list; anything else unchanged."""
+    if hasattr(choices, "tolist"):
+        return choices.tolist()
+    if not choices or isinstance(choices, str | bytes) or not isinstance(choices, Sequence):
+        return choices
+    return [plain(one) for one in choices]
 
 
 def means_same(choice: Any, value: Any, epochs: int, path: str) -> bool:

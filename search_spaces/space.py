@@ -14,6 +14,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from pydantic import BaseModel
+
 from trainers.error_messages import show
 from trainers.errors import InputError
 from trainers.inert import Inert
@@ -22,7 +24,7 @@ from trainers.method import Config
 from trainers.overrides import Tree, flatten, merge, typed_among
 
 from .checks import dimension_tables, read_again, wrong_fixed, wrong_limit
-from .dimensions import Choice, Dimension, read_dimension
+from .dimensions import Choice, Dimension, Range, plain, read_dimension
 from .presets import space_preset
 from .trials import RandomParams, Trial
 
@@ -52,7 +54,10 @@ class SearchSpace:
     def __post_init__(self) -> None:
         if not isinstance(self.dimensions, Mapping) or not self.dimensions:
             raise InputError('space: nothing varies; write preset = "mamlpp" or a dimension such as [space."outer.lr"]')
-        problems = list[str]()
+        if problems := _no_names(self.dimensions, self.fixed):
+            raise InputError("\n".join(problems))
+        object.__setattr__(self, "fixed", {path: plain(value) for path, value in self.fixed.items()})
+        object.__setattr__(self, "max_compute", plain(self.max_compute))
         read = {path: read_again(path, dimension, problems, self.method) for path, dimension in self.dimensions.items()}
         problems += wrong_fixed(self.fixed, self.dimensions, self.method)
         problems += wrong_limit(self.max_compute)
@@ -102,8 +107,12 @@ class SearchSpace:
         Args:
             trial: an Optuna trial.
             base: what holds for every trial: a config, or nested overrides (a preset and the user's settings).
+
+        Raises InputError if one of them is something else.
         """
-        tree = merge(base if isinstance(base, Mapping) else base.model_dump(), self.fixed)
+        if not hasattr(trial, "suggest_float"):
+            raise InputError(f"trial: must be an Optuna trial, as study.ask() returns it, not {show(trial)}")
+        tree = merge(_tree(base), self.fixed)
         for path in self._order():
             if self._active(path, tree):
                 tree = put(tree, path, self.dimensions[path].suggest(trial, path))
@@ -179,17 +188,19 @@ class SearchSpace:
         )
 
     def alike(self, base: Mapping[str, Any]) -> list[str]:
-        """Return a line for each dimension with two choices that are one training, where every trial has the same
-        epochs.
+        """Return a line for each dimension with a step that misses the end of its range, or with two choices that are
+        one training, where every trial has the same epochs.
 
         A new study refuses them; one that was started with them goes on.
         """
+        ranges = {path: dimension for path, dimension in self.dimensions.items() if isinstance(dimension, Range)}
+        missed = [f"space.{path}.step: {why}" for path, one in ranges.items() if (why := one.missed())]
         if "budget.epochs" in self.dimensions:
-            return []
+            return missed
         epochs = self.method.epochs(self.method.normalise(merge(base, self.fixed))[0])
         choices = {path: dimension for path, dimension in self.dimensions.items() if isinstance(dimension, Choice)}
         found = {p: pair for p, d in choices.items() if (pair := d.alike(epochs, self.method.position(p)))}
-        return [
+        return missed + [
             f"space.{path}.choices: {show(one)} and {show(other)} are the same in a run of {epochs} epochs; leave"
             " one out"
             for path, (one, other) in found.items()
@@ -277,6 +288,27 @@ class SearchSpace:
 
     def _why_idle(self, path: str, base: Mapping[str, Any]) -> str:
         return self._reason(path, merge(base, self.fixed)) or "what it depends on never takes the value it needs"
+
+
+def _no_names(dimensions: Mapping[Any, Any], fixed: Any) -> list[str]:
+    """Return what is wrong with the paths of what varies and of what is fixed."""
+    if not isinstance(fixed, Mapping):
+        return [f"space.fix: must be a dict of dotted setting -> value, not {show(fixed)}"]
+    return [
+        f'space: the name of a setting must be a text such as "outer.lr", not {show(path)}'
+        for path in (*dimensions, *fixed)
+        if not isinstance(path, str)
+    ]
+
+
+def _tree(base: Any) -> Mapping[str, Any]:
+    if isinstance(base, BaseModel):
+        return base.model_dump()
+    if isinstance(base, Mapping):
+        return base
+    raise InputError(
+        f'base: must be a config, such as mamlab.preset("maml"), or a dict of its settings, not {show(base)}'
+    )
 
 
 def put(tree: Tree, path: str, value: Any) -> Tree:

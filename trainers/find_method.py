@@ -19,6 +19,7 @@ from reports.metric import Metric
 from .error_messages import models_of, show, unknown
 from .errors import InputError
 from .known_method import MAMLPP, KnownMethod
+from .method import metric_name_problem
 
 GROUP = "mamlab.methods"
 ADDRESS = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
@@ -89,6 +90,8 @@ def _problems(own: Any) -> list[str]:
               if not (isinstance(getattr(own, name), str) and getattr(own, name))]  # fmt: skip
     if not isinstance(own.metric, Metric):
         found.append(f'metric must be a mamlab.Metric, such as Metric("rmse", better="lower"), not {show(own.metric)}')
+    elif problem := metric_name_problem(own.metric.name):
+        found.append(f"metric: the name {show(own.metric.name)} {problem}; put other signs into its title")
     if not (isinstance(own.config, type) and issubclass(own.config, BaseModel)):
         return [*found, f"config must be a class derived from pydantic's BaseModel, not {show(own.config)}"]
     fields = own.config.model_fields

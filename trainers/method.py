@@ -6,6 +6,7 @@ imported: `[method] use = "my_project.methods:METHOD"`. No torch is needed here.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +15,10 @@ from typing import Any, Protocol
 from pydantic import BaseModel
 
 from reports.metric import Metric
+
+METRIC_NAME = re.compile(r"[\w.\-: ]+(/[\w.\-: ]+)*")
+"""Names that MLflow stores: letters, digits, and _ - . : / and spaces, in parts between slashes."""
+LONGEST_METRIC_NAME = 200
 
 Config = Any
 """The settings of one training: an object of a method's `config`, such as `TrainerConfig`."""
@@ -26,7 +31,7 @@ class Epoch:
     Attributes:
         value: its metric on validation data, by which the best epoch is found and a search judges. Not finite: the
             training has diverged.
-        shown: further numbers for the curves, by name ("train_loss").
+        shown: further numbers for the curves, by name ("train_loss"); see `metric_name_problem`.
     """
 
     value: float
@@ -44,6 +49,14 @@ class Outcome:
 
     test: float | None = None
     per_task: Sequence[float] = ()
+
+
+def metric_name_problem(name: Any) -> str:
+    """Return why MLflow cannot store a metric of this name, as the end of a sentence; "" if it can."""
+    fits = isinstance(name, str) and METRIC_NAME.fullmatch(name) and not name.startswith("..")
+    if not fits or {".", ".."} & {*name.split("/")}:
+        return 'cannot be stored by MLflow: use letters, digits, spaces and _ - . : /, such as "acc at 5"'
+    return f"is longer than {LONGEST_METRIC_NAME} characters" if len(name) > LONGEST_METRIC_NAME else ""
 
 
 class Data(Protocol):

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Generator, Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from dataclasses import asdict, replace
 from typing import Any
 
 from .checkpoint import CheckpointFolder
 from .error_messages import show
 from .errors import MamlabError, NotFinite
 from .known_method import KnownMethod
-from .method import Config, Epoch, Outcome
+from .method import Config, Epoch, Outcome, metric_name_problem
 from .results import AnyEpoch, MethodEpoch, MethodResult, epochs_in
 
 
@@ -81,22 +81,41 @@ def _rest(
 def _epoch(method: KnownMethod, number: int, found: Any, seconds: float) -> MethodEpoch:
     if not isinstance(found, Epoch):
         raise MethodError(f"{method.address}: train must yield an Epoch, not {show(found)}")
-    value = float(found.value)
+    value = _number(method, "Epoch.value", found.value)
     if not math.isfinite(value):
         raise NotFinite(f"{method.metric.name} on validation data is {value} after epoch {number}")
-    shown = {name: float(one) for name, one in found.shown.items()}
-    return MethodEpoch(number, method.metric.name, value, seconds, time.time(), shown)
+    if not isinstance(found.shown, Mapping):
+        raise MethodError(f"{method.address}: Epoch.shown must be a dict of numbers by name, not {show(found.shown)}")
+    result = MethodEpoch(number, method.metric.name, value, seconds, time.time())
+    for name in found.shown:
+        if problem := metric_name_problem(name):
+            raise MethodError(f"{method.address}: Epoch.shown: the name {show(name)} {problem}")
+        if name in result.metrics:
+            raise MethodError(f"{method.address}: Epoch.shown: the name {show(name)} is taken; call it otherwise")
+    shown = {name: _number(method, f"Epoch.shown[{show(name)}]", one) for name, one in found.shown.items()}
+    return replace(result, shown=shown)
+
+
+def _number(method: KnownMethod, what: str, value: Any) -> float:
+    try:
+        if not isinstance(value, str | bytes):
+            return float(value)
+    except (TypeError, ValueError):
+        pass
+    raise MethodError(f"{method.address}: {what} must be a number, not {show(value)}")
 
 
 def _result(method: KnownMethod, history: Sequence[AnyEpoch], outcome: Outcome) -> MethodResult:
     if not history:
         raise MethodError(f"{method.address}: train yielded no epoch")
     best = max(history, key=lambda epoch: method.metric.sign * epoch.value)
-    tested = None if outcome.test is None else float(outcome.test)
+    tested = None if outcome.test is None else _number(method, "Outcome.test", outcome.test)
     if tested is not None and not math.isfinite(tested):
         raise NotFinite(f"{method.metric.name} on test data is {tested}")
     seconds = math.fsum(epoch.seconds for epoch in history)
-    tasks = [float(one) for one in outcome.per_task]
+    if isinstance(outcome.per_task, str) or not isinstance(outcome.per_task, Iterable):
+        raise MethodError(f"{method.address}: Outcome.per_task must list numbers, not {show(outcome.per_task)}")
+    tasks = [_number(method, "each of Outcome.per_task", one) for one in outcome.per_task]
     return MethodResult(method.metric.name, best.epoch, best.value, seconds, tested, tasks)
 
 

@@ -33,7 +33,7 @@ NAMED = {"tiny": TINY, "small": SMALL, "5-way": Setting()}
 def rows(place: Place) -> Iterator[Row]:
     """Yield the rates of several processes, which take turns and then share the card by MPS, if it is installed."""
     counts = {"small": (1, 2, 4, 8), "5-way": (1, 4)} if not place.quick else {"tiny": (1, 2)}
-    alone = {}
+    alone: dict[str, float] = {}
     for name, several in counts.items():
         for count in several:
             rate = sum(_rates(place, name, count))

@@ -28,6 +28,10 @@ class Row:
     values: Mapping[str, Any]
 
 
+LARGEST_SEED = 2**63
+"""Seeds are kept as 64-bit integers."""
+
+
 @dataclass(frozen=True)
 class Columns:
     """Names of the columns (or tags, or params); `task` is empty if there is one value per run."""
@@ -77,19 +81,28 @@ def _value(row: Row, columns: Columns) -> Value:
         raise ValueError(f"{columns.arm} is empty; each row needs its arm")
     if columns.task and not task:
         raise ValueError(f"{columns.task} is empty; each row needs its task")
-    seed = _number(row.values.get(columns.seed))
-    if seed is None or not math.isfinite(seed) or seed != int(seed):
-        shown = _text(row.values.get(columns.seed))
-        raise ValueError(f"{columns.seed} must be a whole number, not {shown!r}; number the seeds")
+    seed = _whole(row.values.get(columns.seed))
+    if seed is None or not -LARGEST_SEED <= seed < LARGEST_SEED:
+        shown, small = _text(row.values.get(columns.seed)), "" if seed is None else " of at most 64 bits"
+        raise ValueError(f"{columns.seed} must be a whole number{small}, not {shown!r}; number the seeds")
     value = _number(row.values.get(columns.value))
     if value is None:
         shown = _text(row.values.get(columns.value))
         raise ValueError(f"{columns.value} must be a number, not {shown!r}; leave it empty where a run has no result")
-    return Value(row.where, arm, int(seed), task, value)
+    return Value(row.where, arm, seed, task, value)
 
 
 def _text(value: Any) -> str:
     return "" if value is None or (isinstance(value, float) and math.isnan(value)) else str(value).strip()
+
+
+def _whole(value: Any) -> int | None:
+    """Return a whole number, exactly, however large it is; None for anything else."""
+    try:
+        return int(_text(value)) if "_" not in _text(value) else None
+    except ValueError:
+        found = _number(value)
+        return int(found) if found is not None and math.isfinite(found) and found == int(found) else None
 
 
 def _number(value: Any) -> float | None:

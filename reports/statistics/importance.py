@@ -120,7 +120,7 @@ def _inside(trials: Sequence[Trial], component: str, settings: Sequence[str], se
     own: dict[str, tuple[str, ...]] = {name: (name,) for name in settings if name in columns}
     text = f"Among the {len(on)} trials in which {component} is on."
     unranked = Importance((), len(on), None, None, text, component=component)
-    if len(on) < FEWEST_TRIALS or len(own) < 2 or _alike(on):
+    if len(on) < FEWEST_TRIALS or len(own) < 2 or _alike(on, search.measured):
         return unranked
     others = {name: values for name, values in columns.items() if name not in own}
     found = replace(_ranked(on, columns, own, search, text), component=component)
@@ -150,8 +150,9 @@ def _ranked(
     return Importance(ranked, len(trials), r2, quantile, text, recorded=search.space.keys() >= groups.keys())
 
 
-def _alike(trials: Sequence[Trial]) -> bool:
-    return alike([trial.value.mean for trial in trials])
+def _alike(trials: Sequence[Trial], metric: Metric) -> bool:
+    values = [trial.value.mean for trial in trials]
+    return alike(values, metric.same(*values))
 
 
 def early_importance(search: Search) -> Importance | None:
@@ -209,7 +210,7 @@ def _refusal(trials: Sequence[Trial], columns: dict[str, Values], search: Search
         return (
             f"No searched parameter took two values in the {len(trials)} complete trials, so there is nothing to rank."
         )
-    if _alike(trials):
+    if _alike(trials, search.measured):
         return f"All {len(trials)} complete trials have the same value, so no parameter can explain a difference."
     return ""
 

@@ -174,7 +174,7 @@ def _details_row(c: Comparison, runs: tuple[str, ...], metric: Metric, known: Ma
         number(c.effect_size, f"{c.effect_size or 0:.2f}".replace("-", MINUS)),
         _share(c.share_better, runs),
         noise_cell(c.noise, runs),
-        *_gain(c, known, runs),
+        *_gain(c, known, metric, runs),
         Cell(f"{c.diverged} / {c.base_diverged}", c.diverged),
     )
 
@@ -185,8 +185,10 @@ def _share(found: Estimate, runs: tuple[str, ...]) -> Cell:
     return Cell(f"{100 * found.mean:.0f} [{100 * found.low:.0f}, {100 * found.high:.0f}]", found.mean, runs)
 
 
-def _gain(c: Comparison, known: Mapping[str, Arm], runs: tuple[str, ...]) -> tuple[Cell, Cell]:
-    found = pairing_gain(known[c.arm].values, known[c.base].values) if {c.arm, c.base} <= known.keys() else None
+def _gain(c: Comparison, known: Mapping[str, Arm], metric: Metric, runs: tuple[str, ...]) -> tuple[Cell, Cell]:
+    pair = [known[name] for name in (c.arm, c.base) if name in known]
+    same = tolerance(pair, metric)
+    found = pairing_gain(pair[0].values, pair[1].values, same) if len(pair) == 2 else None
     if found is None:
         return Cell(NONE), Cell(NONE)
     together = Cell(f"{found.correlation:.2f}".replace("-", MINUS), found.correlation, runs)

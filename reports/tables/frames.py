@@ -20,7 +20,8 @@ from ..statistics.trial import Trial
 from .held_out import held_out_mean
 from .objects import verdict
 
-RUN = ("run_id", "name", "trial", "arm", "seed", "state", "epochs", "best_epoch", "val_accuracy")
+IDENTITY = ("run_id", "name", "trial", "arm", "seed", "state")
+RUN = (*IDENTITY, "epochs", "best_epoch", "val_accuracy")
 TESTED = (
     names.TEST_ACCURACY, names.TEST_ACCURACY_SE, names.ENSEMBLE_TEST_ACCURACY, names.ENSEMBLE_TEST_ACCURACY_SE,
 )  # fmt: skip
@@ -54,14 +55,16 @@ _TEXTS = (
 
 
 def runs_frame(records: Sequence[RunRecord], info: StudyInfo) -> pd.DataFrame:
-    """Return a row for each run: RUNS, `params_` columns of the settings that were searched or differ between runs, and
-    the study's own metric, if it has one.
+    """Return a row for each run: RUNS, the study's own metric, if it has one, and `params_` columns of the settings
+    that were searched or differ between runs. A metric called as what identifies a run ("seed") is "metric:NAME".
     """
     found = ordered(records)
     varied = [*info.searched, *(path for path in _varied(found) if path not in info.searched)]
-    own = [info.metric.name] if info.metric and info.metric.name not in RUNS else []
-    rows = [{**_run(record, info.measured), **{name: finite(record, name) for name in own}} for record in found]
-    return _frame(rows, (*_called(RUNS, info.measured), *own), varied, [record.params for record in found])
+    own = info.metric.name if info.metric else ""
+    column = f"metric:{own}" if own in IDENTITY else own
+    rows = [{**_run(record, info.measured), **({column: finite(record, own)} if own else {})} for record in found]
+    columns = dict.fromkeys([*_called(RUNS, info.measured), *filter(None, [column])])
+    return _frame(rows, [*columns], varied, [record.params for record in found], measured=column)
 
 
 def _called(columns: Sequence[str], measured: Metric) -> tuple[str, ...]:
@@ -177,11 +180,14 @@ def _cost(records: Sequence[RunRecord]) -> dict[str, Any]:
 
 def _frame(
     rows: Iterable[Mapping[str, Any]], columns: Sequence[str], settings: Sequence[str] = (),
-    params: Sequence[Mapping[str, str]] = (),
+    params: Sequence[Mapping[str, str]] = (), measured: str = "",
 ) -> pd.DataFrame:  # fmt: skip
-    """Return the rows with exactly `columns` and one column for each of `settings`; unknown values are missing."""
+    """Return the rows with exactly `columns` and one column for each of `settings`; unknown values are missing. Values
+    of `measured` are floats.
+    """
     table = list(rows)
-    made = {name: pd.Series([row.get(name) for row in table], dtype=_type(name)) for name in columns}
+    types = {name: "float64" if name == measured else _type(name) for name in columns}
+    made = {name: pd.Series([row.get(name) for row in table], dtype=types[name]) for name in columns}
     made |= {PARAMS + path: _values([own.get(path) for own in params]) for path in settings}
     return pd.DataFrame(made)
 

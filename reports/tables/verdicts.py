@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ..statistics.arms import Arm
-from ..statistics.comparison import Comparison
+from ..statistics.comparison import Comparison, tolerance
 from ..statistics.pairing import looks_skewed, skewness
 from ..statistics.summary import Ablation
 from ..text import MINUS, NONE, p_value, value_text
@@ -74,7 +74,9 @@ def _notes(found: Ablation) -> list[str]:
 
 def skew_notes(found: Ablation) -> list[str]:
     """Return a warning if paired differences look skewed, which violates the sign-flip test's assumption."""
-    skewed = [(c, skewness(values)) for c in found.comparisons if looks_skewed(values := list(c.differences.values()))]
+    same = tolerance(found.arms, found.metric)
+    every = [(c, list(c.differences.values())) for c in found.comparisons]
+    skewed = [(c, skewness(values, same)) for c, values in every if looks_skewed(values, same)]
     if not skewed:
         return []
     named = ", ".join(f"{c.arm} against {c.base} ({f'{skew:+.1f}'.replace('-', MINUS)})" for c, skew in skewed)

@@ -16,7 +16,7 @@ from reports import summary_runs as shown
 from reports.data.manifest import MODEL
 from reports.data.output_folder import Contents, refuse_foreign, writing_into
 from reports.records import RunRecord, StudyInfo
-from reports.statistics.estimate import Estimate, estimate
+from reports.statistics.estimate import Estimate, accuracy_estimate
 from reports.statistics.summary import best_validation, summarise_search
 from reports.text import interval, measured
 from trainers.checkpoint import CheckpointFolder, State
@@ -187,7 +187,7 @@ def _scores(
         run = TrainingRun(config, record.seed, data)
         run.restore({**state, "best": state["best"][:1], "tested": {}})
         audit = run.result(test=True).audit
-    return {norm_mode: estimate(list(audit[f"{norm_mode}.top1"])) for norm_mode in ("running", "batch")}
+    return {norm_mode: accuracy_estimate(list(audit[f"{norm_mode}.top1"])) for norm_mode in ("running", "batch")}
 
 
 def build(

@@ -47,6 +47,8 @@ class FewShotModel(PythonModel):
             raise MlflowException.invalid_parameter_value(str(error)) from None
 
     def _answers(self, table: pd.DataFrame, transductive: bool) -> pd.DataFrame:
+        if table.empty:
+            raise InputError("no row was sent: send images to learn from with a label, and images to classify without")
         preparation = read_model(self._folder).preparation
         pictures = np.stack([_picture(preparation, row, text) for row, text in enumerate(table["image"])])
         labels = [_label(value) for value in table.get("label", [None] * len(pictures))]

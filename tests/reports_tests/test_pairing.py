@@ -22,6 +22,9 @@ def test_what_pairing_removes_is_the_covariance_by_hand() -> None:
     against = pairing_gain({0: 1.0, 1: 2.0, 2: 3.0}, {0: 3.0, 1: 2.0, 2: 1.0})
     assert against is not None
     assert against.removed == pytest.approx(-1.0)
+    small = pairing_gain({0: 1e-12, 1: 2e-12, 2: 3e-12}, {0: 3e-12, 1: 2e-12, 2: 1e-12}, 1e-24)
+    assert small is not None
+    assert small.correlation == pytest.approx(-1)
     assert pairing_gain({0: 1.0, 1: 2.0}, {0: 1.0, 1: 2.0}) is None
     assert pairing_gain({0: 1.0, 1: 1.0, 2: 1.0}, {0: 1.0, 1: 2.0, 2: 3.0}) is None
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
 import pytest
 
 from search_spaces import Choice, FixedParams, Range, SearchSpace
+from trainers.errors import InputError
 from trainers.overrides import normalise
 from trainers.presets import preset
 
@@ -53,6 +55,8 @@ def test_what_is_no_range_is_refused_when_it_is_made(given: dict[str, Any], mess
         ("on", 'Choice.choices: must be a list with at least one value, not "on"'),
         (None, "Choice.choices: must be a list with at least one value, not None"),
         (("a", math.nan), "Choice.choices: nan is not a valid choice; leave it out"),
+        ({1, 2}, "Choice.choices: must be a list with at least one value, not {1, 2}"),
+        (np.array([[1, 2]]), "Choice.choices: each must be a number, a text or true/false, not [1, 2]"),
         (("a", object), "Choice.choices: each must be a number, a text or true/false, not <class 'object'>"),
     ],
 )
@@ -97,6 +101,11 @@ SPACES: list[tuple[dict[str, Any], str]] = [
         {"dimensions": {"inner.lr": Range(0.1, 1.0)}, "fixed": {"inner.steps": 0}},
         "space.fix.inner.steps: must be at least 1, not 0",
     ),
+    ({"dimensions": {3: Range(1, 3)}}, 'space: the name of a setting must be a text such as "outer.lr", not 3'),
+    (
+        {"dimensions": {"inner.lr": Range(0.1, 1.0)}, "fixed": 3},
+        "space.fix: must be a dict of dotted setting -> value, not 3",
+    ),
 ]
 
 
@@ -105,6 +114,45 @@ def test_what_is_no_space_is_refused_when_it_is_made(given: dict[str, Any], mess
     with pytest.raises(ValueError) as caught:
         SearchSpace(**given)
     assert str(caught.value).startswith(message)
+
+
+def test_a_step_that_misses_the_end_is_refused_in_a_new_study() -> None:
+    space = SearchSpace({"inner.steps": Range(1, 10, step=4), "outer.lr": Range(0.1, 0.7, step=0.1)})
+    told = "space.inner.steps.step: steps of 4 from 1 miss high = 10; write high = 9, or another step"
+    assert space.alike(preset("maml")) == [told]
+
+
+@pytest.mark.parametrize(
+    "choices", [range(3), np.arange(3), [np.int64(0), np.int64(1), 2], np.array([0, 1, 2], dtype=np.uint8)]
+)
+def test_choices_may_be_any_sequence_or_an_array(choices: Any) -> None:
+    made = Choice(choices)
+    assert made == Choice((0, 1, 2))
+    assert {type(one) for one in made.choices} == {int}
+
+
+def test_numpy_s_numbers_become_python_s() -> None:
+    numbers: list[Any] = [np.int64(1), np.int64(3), np.bool_(True), np.float32(2)]
+    made = Range(*numbers[:3])
+    assert made == Range(1, 3, log=True)
+    assert {type(made.low), type(made.high)} == {int}
+    assert type(Choice([np.float64(0.5)]).choices[0]) is float
+    space = SearchSpace({"inner.lr": Range(0.1, 1.0)}, {"inner.steps": numbers[1]}, max_compute=numbers[3])
+    assert space == SearchSpace({"inner.lr": Range(0.1, 1.0)}, {"inner.steps": 3}, max_compute=2.0)
+
+
+@pytest.mark.parametrize(
+    ("trial", "base", "message"),
+    [
+        (FixedParams({}), "maml", "base: must be a config, such as mamlab.preset(\"maml\"), or a dict of its settings, "
+                                  'not "maml"'),
+        (3, {}, "trial: must be an Optuna trial, as study.ask() returns it, not 3"),
+    ],
+)  # fmt: skip
+def test_what_is_no_trial_or_no_base_is_named(trial: Any, base: Any, message: str) -> None:
+    with pytest.raises(InputError) as caught:
+        SearchSpace({"inner.lr": Range(0.1, 1.0)}).suggest(trial, base)
+    assert str(caught.value) == message
 
 
 def test_a_space_made_of_objects_is_the_one_that_a_table_describes() -> None:

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from search_spaces import Arm, FamilyOf, compile_arms, plan
+from trainers.errors import InputError
 from trainers.overrides import merge
 from trainers.presets import preset
 
@@ -133,3 +134,17 @@ def test_families_that_cannot_be_are_refused(families: list[FamilyOf], message: 
 def test_a_base_that_is_no_arm_is_refused_with_the_nearest() -> None:
     with pytest.raises(ValueError, match=r'ablation\.base = "MAML\+": unknown arm; did you mean MAML\?'):
         plan("add_one_in", BASE, components=["MSL"], own_base="MAML+")
+
+
+@pytest.mark.parametrize(
+    ("on", "instead"), [({"lslr": "on"}, "leave_one_out"), ({"lslr": "on", "ca": "on"}, "factorial")]
+)
+def test_both_designs_of_one_or_two_components_would_train_the_same_twice(on: dict[str, str], instead: str) -> None:
+    with pytest.raises(InputError, match=f'the same twice: only .* on in .trainer.; write design = "{instead}"'):
+        plan("both", merge(preset("maml"), on))
+
+
+def test_what_is_called_as_the_whole_method_without_being_it_is_said() -> None:
+    found = plan("leave_one_out", merge(preset("maml"), {"lslr": "on"}))
+    assert found.notes == ('"MAML++" here is [trainer] as it stands, in which MSL, DA, CA, BNWB, BNRS are off',)
+    assert not any("as it stands" in note for note in plan("both", preset("mamlpp")).notes)

@@ -221,6 +221,26 @@ def test_missing_seeds_and_values_are_said(tmp_path: Path, capsys: pytest.Captur
     assert "6 (1 failed)" in capsys.readouterr().out
 
 
+def test_large_seeds_stay_apart(tmp_path: Path) -> None:
+    """2^60 and 2^60 + 7 are one number as floats."""
+    seeds = [2**60 + 1000 * i for i in range(8)]
+    frame = pd.DataFrame({"variant": ["a"] * 8 + ["b"] * 8, "seed": [*seeds, *(seed + 7 for seed in seeds)]})
+    frame["rmse"] = [0.1 * i for i in range(16)]
+    frame.to_csv(tmp_path / "runs.csv", index=False)
+    for source in (frame, tmp_path / "runs.csv"):
+        found = mamlab.compare(source, arm="variant", metric="rmse")
+        assert sorted(found.runs["seed"]) == sorted(frame["seed"])
+        assert found.comparisons["n"].tolist() == [0]
+
+
+def test_a_metric_may_be_called_as_a_column_of_runs() -> None:
+    frame = results()
+    for name, column in (("epochs", "epochs"), ("compute", "compute"), ("state", "metric:state")):
+        found = mamlab.compare(frame.rename(columns={"rmse": name}), arm="variant", metric=mamlab.Metric(name, "lower"))
+        assert sorted(found.runs[column]) == sorted(frame["rmse"])
+        assert set(found.runs["name"]) != {None}
+
+
 def refused(file: Path, text: str, *arguments: str, capsys: pytest.CaptureFixture[str]) -> str:
     file.write_text(text)
     assert run(["compare", str(file), *(arguments or LONG)]) == 2
@@ -241,6 +261,7 @@ HEAD = "variant,seed,rmse\n"
         ("full,0,1\nfull,1,2\n", "runs.csv: full is the only arm, so there is nothing to compare it with"),
         ("full,one,1\nflat,0,2\n", "line 2: seed must be a whole number, not 'one'; number the seeds"),
         ("full,0.5,1\nflat,0,2\n", "line 2: seed must be a whole number, not '0.5'"),
+        (f"full,{2**63},1\nflat,0,2\n", "line 2: seed must be a whole number of at most 64 bits, not '922337"),
         ("full,,1\nflat,0,2\n", "line 2: seed must be a whole number, not ''"),
         (",0,1\nflat,0,2\n", "line 2: variant is empty; each row needs its arm"),
         ("full,0,\"1,5\"\nflat,0,2\n", "line 2: rmse must be a number, not '1,5'"),

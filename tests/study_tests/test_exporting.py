@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from reports.data.files import write_files
 from reports.data.loading import from_files
@@ -18,7 +19,7 @@ from reports.statistics.summary import summarise_ablation
 from reports.statistics.trial import Trial
 from reports.tables.promotion import promoted, promotion_lines, promotion_table
 from study.followup import FollowError, Searched, Winner, ablate_winner, promote, read_search
-from study.models.export import ExportError, RunChoice, choose
+from study.models.export import ExportError, RunChoice, _scores, choose
 from study.spec.parsing import parse_spec
 from study.spec.writing import difference, retraining_spec
 from study.stores.home import Home
@@ -259,3 +260,13 @@ def test_the_search_s_score_stands_beside_that_of_fresh_seeds() -> None:
         "trial 4: validation 95.00 % in the search (n = 1, biased upward), 70.00 [56.03, 81.04], n = 2 on other seeds; "
         "test accuracy there 70.00 [56.03, 81.04], n = 2"
     ]
+
+
+def test_the_accuracy_of_an_exported_model_stays_within_0_and_1() -> None:
+    audit = {"running.top1": [0.0, 0.2, 0.6], "batch.top1": [1.0, 0.8, 1.0]}
+    state: Any = {"tested": {"audit": audit}}
+    scores = _scores(config(), record(0, seed=0), None, state, Console())  # type: ignore[arg-type]
+    for found in scores.values():
+        assert found.low is not None
+        assert found.high is not None
+        assert 0 < found.low < found.mean < found.high < 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import math
+import re
 import time
 from collections.abc import Generator
 from pathlib import Path
@@ -13,8 +14,10 @@ from typing import Any, ClassVar, Literal
 import pytest
 from pydantic import Field, field_serializer
 
+from reports.metric import Metric
 from study.cli.main import run as mamlab
-from trainers.errors import MamlabError
+from trainers.errors import InputError, MamlabError
+from trainers.find_method import _found
 from trainers.known_method import KnownMethod
 from trainers.method import Checkpoint, Epoch, Outcome
 from trainers.method_check import Finding, check_method
@@ -178,3 +181,51 @@ def test_what_is_no_epoch_or_outcome_is_said(given: Any, said: str) -> None:
     with pytest.raises(MethodError, match=said) as caught:
         findings(Wrong)
     assert isinstance(caught.value, MamlabError)
+
+
+class Sidestep(Slope):
+    """Measures at its end what only its last epoch knows."""
+
+    def train(self, config: Config, seed: int, data: Hill, **options: Any) -> Training:
+        training = super().train(config, seed, data, **options)
+        while True:
+            try:
+                found = next(training)
+            except StopIteration:
+                return Outcome(found.value)
+            yield found
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (Epoch("0.5x"), 'Epoch.value must be a number, not "0.5x"'),  # type: ignore[arg-type]
+        (Epoch(0.5, {"acc": "high"}), 'must be a number, not "high"'),  # type: ignore[dict-item]
+        (Epoch(0.5, [1.0]), "Epoch.shown must be a dict of numbers by name"),  # type: ignore[arg-type]
+        (Epoch(0.5, {"acc@5, %": 0.5}), "cannot be stored by MLflow: use letters, digits"),
+        (Epoch(0.5, {"a" * 201: 0.5}), "is longer than 200 characters"),
+        (Epoch(0.5, {"val_rmse": 0.5}), "is taken; call it otherwise"),
+        (Outcome(per_task=3), "Outcome.per_task must list numbers, not 3"),  # type: ignore[arg-type]
+        (Outcome(0.5, ["x"]), "each of Outcome.per_task must be a number"),  # type: ignore[list-item]
+    ],
+)
+def test_what_a_method_gives_is_checked_before_it_is_stored(given: Any, said: str) -> None:
+    class Wrong(Slope):
+        def train(self, config: Config, seed: int, data: Hill, **options: Any) -> Any:
+            yield from [given if isinstance(given, Epoch) else Epoch(0.5)] * config.epochs
+            return given
+
+    with pytest.raises(MethodError, match=re.escape(said)):
+        findings(Wrong)
+
+
+def test_a_method_is_also_resumed_after_its_last_epoch() -> None:
+    found = findings(Sidestep)[RESUMED]
+    assert found.holds is False
+    assert "stopped after epoch 4 of 4, it cannot go on: UnboundLocalError" in found.text
+
+
+def test_a_metric_whose_name_mlflow_refuses_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Slope, "metric", Metric("log loss, (nats)", better="lower"))
+    with pytest.raises(InputError, match=r"metric: the name .* cannot be stored by MLflow: .* into its title"):
+        _found.__wrapped__("tests.study_tests.slope_method:METHOD")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -14,6 +15,8 @@ from .pictures import endings
 
 Classes = dict[str, list[Path]]
 
+LINE_BREAKS = "\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029"
+"""Where `str.splitlines` breaks lines."""
 AT_ONCE = 10
 """Number of items that are listed together; further ones are counted."""
 SYNONYMS: dict[Split, tuple[str, ...]] = {
@@ -29,6 +32,12 @@ _SYSTEMS = ("@eadir", "__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini", "$r
 def hidden(name: str) -> bool:
     """Whether a file or folder should be ignored: hidden, or created by a system (Thumbs.db, __MACOSX, ...)."""
     return name.startswith(".") or name.lower() in _SYSTEMS
+
+
+def shown(name: str) -> str:
+    """Return a file's name as one line of UTF-8 text: line breaks and bytes that are no UTF-8 as escapes."""
+    text = name.encode("utf-8", "backslashreplace").decode()
+    return "".join(json.dumps(one)[1:-1] if one in LINE_BREAKS else one for one in text)
 
 
 def listed(names: Iterable[str], between: str = ", ", most: int = AT_ONCE) -> str:

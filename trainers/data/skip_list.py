@@ -1,12 +1,17 @@
-"""The list of images to skip in a folder: a text file with one path per line, relative to the folder."""
+"""The list of images to skip in a folder: a text file with one path per line, relative to the folder.
+
+A path that no line of text can hold is written as a JSON string: names with line breaks, or that are not UTF-8.
+"""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from .config import DataError
-from .folders import Classes
+from .folders import Classes, shown
 
 HERE = "./"
 """Prefix of a path that starts with #, which would otherwise be a comment."""
@@ -22,8 +27,23 @@ def read_skip_list(file: Path) -> frozenset[str]:
             f"image_folder: skip = {file} cannot be read: {reason}; `mamlab data FOLDER --skip-bad {file}` writes such"
             " a list"
         ) from None
-    named = [line.strip().removeprefix(HERE) for line in lines if not line.startswith("#")]
+    named = [_path(line.strip()) for line in lines if not line.startswith("#")]
     return frozenset(filter(None, named))
+
+
+def _path(entry: str) -> str:
+    """Return the path that an entry names; one that only looks like JSON is a path as it stands."""
+    if entry.startswith('"'):
+        with suppress(ValueError):
+            return str(json.loads(entry))
+    return entry.removeprefix(HERE)
+
+
+def _entry(path: str) -> str:
+    """Return the entry that `_path` reads back exactly."""
+    if path.startswith('"') or path != path.strip() or path != shown(path):
+        return json.dumps(path)
+    return f"{HERE}{path}" if path.startswith("#") else path
 
 
 def without(classes: Classes, root: Path, left_out: frozenset[str]) -> Classes:
@@ -36,8 +56,7 @@ def without(classes: Classes, root: Path, left_out: frozenset[str]) -> Classes:
 
 def list_text(root: Path, files: Iterable[tuple[Path, str]]) -> str:
     """Return the text of a list of files to skip, with the reason above each."""
-    lines = [f"# Pictures of {root} to leave out: [data] skip names this file."]
+    lines = [f"# Pictures of {shown(str(root))} to leave out: [data] skip names this file."]
     for file, reason in files:
-        path = file.relative_to(root).as_posix()
-        lines += [f"# {' '.join(reason.split())}", f"{HERE}{path}" if path.startswith("#") else path]
+        lines += [f"# {shown(reason)}", _entry(file.relative_to(root).as_posix())]
     return "\n".join(lines) + "\n"

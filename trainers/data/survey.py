@@ -45,9 +45,16 @@ class Survey:
 
     @property
     def smallest(self) -> tuple[str, int]:
-        """The class with the fewest images, and their number: no task can have more shots and queries in total."""
+        """The class with the fewest images, the first by name, and their number: no task can have more shots and
+        queries in total.
+        """
         found = [(name, count) for classes in self.splits.values() for name, count in classes.items()]
-        return min(found, key=lambda one: one[1])
+        return min(found, key=lambda one: (one[1], one[0]))
+
+    @property
+    def alike(self) -> bool:
+        """Whether all classes have as many images."""
+        return self.pictures == self.classes * self.smallest[1]
 
 
 def survey(root: Path, skip: Path | None = None) -> Survey:

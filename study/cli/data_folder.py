@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
+from rich.table import Table
 
 from reports.data.atomic_file import write_file
 from reports.text import many
 from trainers.data import load
 from trainers.data.config import DataError, ImageFolder
-from trainers.data.folders import Classes, look
+from trainers.data.folders import Classes, look, shown
 from trainers.data.image_folder import FEWEST_IMAGES, cut
 from trainers.data.pictures import open_picture
 from trainers.data.skip_list import list_text, without
@@ -82,15 +83,10 @@ def folder_page(root: Path, home: Home, console: Console, skip: Path | None) -> 
     Returns 1 if problems are left, else 0.
     """
     found = check_folder(root)
-    counts = sorted(len(files) for files in found.classes.values())
-    say(console, f"{root}: {many(len(counts), 'class', 'classes')}, {many(sum(counts), 'picture')}")
+    counts = {name: len(files) for name, files in found.classes.items()}
+    say(console, f"{root}: {many(len(counts), 'class', 'classes')}, {many(sum(counts.values()), 'picture')}")
     if counts:
-        by_count = {len(files): name for name, files in found.classes.items()}
-        table = plain_table("", "pictures", "class", numbers=["pictures"])
-        table.add_row("smallest class", str(counts[0]), by_count[counts[0]])
-        table.add_row("median", str(counts[len(counts) // 2]), "")
-        table.add_row("largest class", str(counts[-1]), by_count[counts[-1]])
-        console.print(table)
+        console.print(_sizes(counts))
     _say(console, "note", found.notes)
     _say(console, "cannot be read", [why for _, why in found.bad])
     _say(console, "problem", found.problems)
@@ -116,9 +112,23 @@ def folder_page(root: Path, home: Home, console: Console, skip: Path | None) -> 
     return 0
 
 
+def _sizes(counts: dict[str, int]) -> Table:
+    """Return a table of the smallest, the median and the largest class; of one row if all are equal."""
+    ordered = sorted(counts.items(), key=lambda one: (one[1], one[0]))
+    table = plain_table("", "pictures", "class", numbers=["pictures"])
+    (smallest, fewest), (_, middle), (largest, most) = ordered[0], ordered[len(ordered) // 2], ordered[-1]
+    if fewest == most:
+        table.add_row("each class", str(most), "")
+        return table
+    table.add_row("smallest class", str(fewest), shown(smallest))
+    table.add_row("median", str(middle), "")
+    table.add_row("largest class", str(most), shown(largest))
+    return table
+
+
 def _say(console: Console, what: str, lines: list[str] | tuple[str, ...]) -> None:
     for line in lines[:SHOWN]:
-        say(console, f"{what}: {line}")
+        say(console, f"{what}: {shown(line)}")
     if len(lines) > SHOWN:
         say(console, f"{what}: and {len(lines) - SHOWN} more")
 

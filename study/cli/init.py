@@ -138,17 +138,25 @@ def _counts(found: Survey) -> str:
 
 
 def _summary(found: Survey) -> str:
+    from trainers.data.folders import shown
+
     name, count = found.smallest
     parts = ", ".join(f"{len(classes)} {split}" for split, classes in found.splits.items())
+    smallest = "each class has" if found.alike else f"the smallest class, {shown(name)}, has"
     return (
-        f"{found.root}: {_counts(found)}, {'grey' if found.grey else 'in colour'}; {parts} classes; the smallest class,"
-        f" {name}, has {many(count, 'picture')}."
+        f"{found.root}: {_counts(found)}, {'grey' if found.grey else 'in colour'}; {parts} classes; {smallest}"
+        f" {many(count, 'picture')}."
     )
 
 
 def _toml(text: str) -> str:
+    """Return a string of a TOML file. Raises InputError for bytes that are no UTF-8, which none can hold."""
     import json
 
+    from trainers.data.folders import shown
+
+    if any("\ud800" <= one <= "\udfff" for one in text):
+        raise InputError(f"{shown(text)}: its name is not UTF-8, which a spec file cannot hold; rename it")
     return json.dumps(text, ensure_ascii=False)
 
 

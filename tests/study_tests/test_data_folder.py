@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
 import pytest
 
+from reports.data.atomic_file import write_file
 from study.cli.main import run
 from study.spec.parsing import load_spec
 from trainers.data import DataError, ImageFolder, load
@@ -83,3 +85,38 @@ def test_a_list_that_is_not_there_or_somebody_s_own_file_is_said(
     assert "mine.txt already exists and was not written by mamlab" in capsys.readouterr().err
     assert Path("mine.txt").read_text() == "mine"
     assert run(["data", "glyphs", "--skip-bad", "x.txt"]) == 2
+
+
+@pytest.mark.parametrize(
+    "name", [b"z\xe9.png", b"two\nlines.png", "\u2028\x85.png".encode(), b" first.png", b'"q".png', b'"q"', b"\\n.png"]
+)
+def test_a_picture_of_any_name_is_listed_and_left_out(name: bytes, tmp_path: Path) -> None:
+    file, other = tmp_path / "cat" / os.fsdecode(name), tmp_path / "cat" / "x.png"
+    for root in (tmp_path, tmp_path / "cat"):
+        write_file(tmp_path / "skip.txt", list_text(root, [(file, f"{file} is cut off"), (other, "too")]))
+        left_out = read_skip_list(tmp_path / "skip.txt")
+        assert left_out == {one.relative_to(root).as_posix() for one in (file, other)}
+
+
+def test_a_name_that_is_not_utf_8_or_has_two_lines_is_no_bug(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in (b"z\xe9.png", b"two\nlines.png"):
+        (here / "leaves" / "class 1" / os.fsdecode(name)).touch()
+    assert run(["data", "leaves", "--skip-bad", "skip.txt"]) == 0
+    said = capsys.readouterr().out
+    assert "cannot be read: leaves/class 1/z\\udce9.png" in said
+    assert "cannot be read: leaves/class 1/two\\nlines.png" in said
+    assert len(load(ImageFolder(path=here / "leaves", size=28, skip=Path("skip.txt")), here).images) == 46
+
+
+def test_classes_of_one_size_are_not_ranked(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    draw(here / "even")
+    assert run(["data", "even"]) == 0
+    said = capsys.readouterr().out
+    assert " ".join(said.split()).count("each class 4") == 1
+    assert "smallest" not in said
+    for name in ("7", "8"):
+        (here / "even" / f"class {name}" / "1.png").unlink()
+    assert run(["data", "even"]) == 0
+    assert "smallest class 3 class 7" in " ".join(capsys.readouterr().out.split())
+    assert run(["init", "images", "even"]) == 0
+    assert "the smallest class, class 7, has 3 pictures" in " ".join(capsys.readouterr().out.split())

@@ -97,6 +97,13 @@ def test_what_init_cannot_do_is_said_and_nothing_is_written(
     assert not list(here.glob("*.toml"))
 
 
+def test_a_folder_that_no_spec_can_name_is_said(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    draw(here / "l\udce9")
+    assert run(["init", "images"]) == 2
+    assert "l\\udce9: its name is not UTF-8, which a spec file cannot hold; rename it" in capsys.readouterr().err
+    assert not list(here.glob("*.toml"))
+
+
 def test_a_file_that_is_there_is_never_replaced(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     Path("search.toml").write_text("mine")
     assert run(["init", "search"]) == 2
@@ -121,6 +128,7 @@ def test_a_survey_counts_what_is_there(tmp_path: Path) -> None:
     assert (found.classes, found.pictures, found.side, found.grey) == (10, 29, 50, False)
     assert found.smallest == ("class 0", 2)
     assert found.fewest_classes == 2
+    assert not found.alike
 
 
 def test_each_template_is_of_a_kind() -> None:

@@ -27,6 +27,7 @@ from ..spec.config import SpecError, StudyConfig
 from ..spec.families import refuse_underpowered
 from ..spec.from_python import study_config
 from ..spec.parsing import load_spec
+from ..spec.set_options import with_trials
 from ..stopping import StopSignals
 from ..stores.connect import open_mlflow
 from ..stores.home import Home
@@ -190,8 +191,10 @@ def with_limits(config: StudyConfig, workers: int | str | None, trials: int | No
         raise SpecError(
             [f"trials = {show(trials)}: only a search has trials, but this is {_called(config)}; leave it out"]
         )
-    execution = _changed(config.execution, "workers", workers)
-    return replace(config, execution=execution, budget=_changed(config.budget, "trials", trials))
+    if trials is not None and trials != config.budget.trials:
+        _changed(config.budget, "trials", trials)  # refused by its own name
+        config = with_trials(config, trials)
+    return replace(config, execution=_changed(config.execution, "workers", workers))
 
 
 def _changed(section: S, key: str, value: Any) -> S:

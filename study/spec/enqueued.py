@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from itertools import islice
 from typing import Any
 
 from pydantic import ValidationError
@@ -69,7 +68,7 @@ def _portfolio(config: StudyConfig) -> dict[str, Params]:
         if params not in found.values():
             found[portfolio_name(number)] = params
     if config.study.enqueue is None:
-        return dict(islice(found.items(), config.budget.trials))
+        return dict([*found.items()][: config.budget.trials])
     if not found:
         raise InputError(
             f'study.enqueue "{PORTFOLIO}": none of its configs is in the space ({", ".join(outside)}); widen the space,'

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import inspect
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from search_spaces.dimensions import Range
 from trainers.error_messages import show, unknown
 from trainers.errors import InputError
 
@@ -44,6 +45,13 @@ WILCOXON = "wilcoxon"
 """The pruner that compares seeds; all others compare epochs."""
 STARTUP_TRIALS = 8
 """Random trials before a model-based sampler starts to model."""
+
+LEAST = {
+    "reduction_factor": 2, "min_resource": 1, "max_resource": 1, "min_early_stopping_rate": 0, "bootstrap_count": 0,
+    "n_startup_trials": 0, "n_warmup_steps": 0, "n_min_trials": 1, "interval_steps": 1, "n_ei_candidates": 1,
+    "population_size": 2, "patience": 0,
+}  # fmt: skip
+"""The least values of options, not all of which Optuna checks before a trial runs."""
 
 _CODE = (
     "gamma",
@@ -89,6 +97,18 @@ def make_sampler(section: Named, seed: int) -> BaseSampler:
         make = of_bounded_history(make)
     made: BaseSampler = _make("sampler", make, section, own, hidden=("seed",))
     return made
+
+
+def unsampled(section: Named, dimensions: Mapping[str, Any]) -> list[str]:
+    """Return a line for each of a space's dimensions, by path, from which the sampler cannot draw."""
+    if section.name != "brute_force":
+        return []
+    return [
+        f"space.{path}: brute_force tries every value, and a range of real numbers has too many; give it a step or"
+        " choices, or choose another sampler"
+        for path, one in dimensions.items()
+        if isinstance(one, Range) and one.step is None and isinstance(one.low + one.high, float)
+    ]
 
 
 def make_pruner(section: Named, epochs: int) -> BasePruner:
@@ -137,6 +157,11 @@ def _make(what: str, make: Any, section: Named, own: dict[str, Any], hidden: tup
         f"{what}.{key}: must be {parameters[key].annotation}, not {show(value)}"
         for key, value in section.options.items()
         if key in known and not _fits(value, str(parameters[key].annotation))
+    ]
+    wrong += [
+        f"{what}.{key}: must be at least {LEAST[key]}, not {show(value)}"
+        for key, value in section.options.items()
+        if key in LEAST and isinstance(value, int | float) and value < LEAST[key]
     ]
     if wrong:
         raise InputError("\n".join(wrong))

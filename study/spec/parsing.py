@@ -25,7 +25,7 @@ from .config import SpecError, StudyConfig
 from .duplicate_settings import problems_of
 from .enqueued import with_enqueued
 from .method_section import read_method
-from .optuna_parts import WILCOXON, make_pruner, make_sampler
+from .optuna_parts import WILCOXON, make_pruner, make_sampler, unsampled
 from .renamed import renamed_settings, with_new_names
 from .rungs import late_rungs
 from .sections import Named, SpecFile
@@ -164,6 +164,7 @@ def _search(spec: SpecFile, trainer: Trainer, space: SearchSpace, common: Tree) 
     _caught(problems, lambda: make_sampler(sampler, spec.study.seed))
     _caught(problems, lambda: make_pruner(pruner, trainer.method.epochs(trainer.config)))
     if narrowed is not None:
+        problems += unsampled(sampler, narrowed.dimensions)
         problems += [f"trainer.{inert.message}" for inert in narrowed.never_used(base_tree, trainer.typed)]
     if problems or narrowed is None:
         raise SpecError(problems)

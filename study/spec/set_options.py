@@ -72,11 +72,22 @@ def _text(file: Path, lines: Sequence[str], options: str) -> str:
         tree = tomllib.loads(spec_text(file))
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise SpecError([f"not valid TOML: {error}"], file) from None
+    return _written(tree, lines, f"{file.name}, with {options}")
+
+
+def with_trials(config: StudyConfig, trials: int) -> StudyConfig:
+    """Return the search `config` as if its spec file said so many trials: so do its text and what it tries first."""
+    text = _written(tomllib.loads(config.spec_text), [f"budget.trials = {trials}"], f"with {trials} trials")
+    found = parse_spec(text)
+    return beside(config.folder, found) if config.folder else found
+
+
+def _written(tree: Tree, lines: Sequence[str], title: str) -> str:
+    """Return `tree`, overridden by these lines of TOML, as the text of a spec file."""
     for line in lines:
         path, _, value = line.partition(" = ")
         _put(tree, path, tomllib.loads(f"value = {value}")["value"])
-    head = f"# {file.name}, with {options}\n\n"
-    return head + tomli_w.dumps(tree, multiline_strings=False)
+    return f"# {title}\n\n" + tomli_w.dumps(tree, multiline_strings=False)
 
 
 def _put(table: Tree, path: str, value: Any) -> None:

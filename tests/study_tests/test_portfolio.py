@@ -11,7 +11,8 @@ import pytest
 from search_spaces.portfolio import CONFIGS
 from study.engine.driver import run_study
 from study.engine.enqueuing import enqueue_missing, tried_first
-from study.python.running import prepared
+from study.engine.status import read_study
+from study.python.running import prepared, with_limits
 from study.spec.config import SpecError, StudyConfig
 from study.spec.from_python import study_config
 from study.spec.parsing import parse_spec
@@ -194,3 +195,13 @@ def test_by_default_it_takes_no_more_trials_than_the_budget_has() -> None:
     assert [*hunt(2).enqueued] == THREE[:2]
     assert [*hunt(4).enqueued] == THREE
     assert [*hunt(2, 'enqueue = ["portfolio"]').enqueued] == THREE  # what a user names runs beyond the budget
+
+
+def test_another_number_of_trials_at_the_start_bounds_it_too_and_is_what_status_plans(tmp_path: Path) -> None:
+    assert [*with_limits(hunt(4), None, 1).enqueued] == THREE[:1]
+    assert [*with_limits(hunt(1), None, 4).enqueued] == THREE
+    home = fresh_home(tmp_path)
+    config = with_limits(hunt(4), None, 2)
+    run(config, home)
+    assert presets(home) == THREE[:2]
+    assert read_study(home, "hunt").planned == 2

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from search_spaces.trials import FixedParams
-from study.spec.config import StudyConfig
+from study.spec.config import SpecError, StudyConfig
 from study.spec.optuna_parts import PRUNERS, SAMPLERS
 from study.spec.parsing import parse_spec
 
@@ -138,3 +138,24 @@ def test_a_preset_beyond_the_limit_of_work_cannot_be_enqueued() -> None:
         ValueError, match=r'study.enqueue "maml": it needs 1 times the base\'s compute, but space.max_compute is 0.5'
     ):
         search(study='enqueue = ["maml"]', space="max_compute = 0.5")
+
+
+@pytest.mark.parametrize(
+    ("section", "options", "problem"),
+    [
+        ("pruner", 'name = "hyperband"\nreduction_factor = 1', "pruner.reduction_factor: must be at least 2, not 1"),
+        ("pruner", 'name = "hyperband"\nmin_resource = 0', "pruner.min_resource: must be at least 1, not 0"),
+        ("pruner", 'name = "successive_halving"\nreduction_factor = 1', "reduction_factor: must be at least 2, not 1"),
+        ("sampler", 'name = "tpe"\nn_ei_candidates = 0', "sampler.n_ei_candidates: must be at least 1, not 0"),
+        ("sampler", 'name = "gp"\nn_startup_trials = -1', "sampler.n_startup_trials: must be at least 0, not -1"),
+        ("sampler", 'name = "brute_force"', "space.outer.lr: brute_force tries every value, and a range"),
+    ],
+)
+def test_options_that_optuna_would_stumble_over_later_are_refused(section: str, options: str, problem: str) -> None:
+    empty = dict.fromkeys(["study", "space", "sampler_options", "pruner_options"], "")
+    text = SEARCH.format(trials=5, sampler="random", pruner="none", **empty)
+    before = {"sampler": 'name = "random"', "pruner": 'name = "none"'}[section]
+    assert before in text
+    with pytest.raises(SpecError) as caught:
+        parse_spec(text.replace(before, options))
+    assert problem in str(caught.value)

@@ -14,8 +14,9 @@ from typing import Any
 from trainers.checkpoint import CheckpointFolder
 from trainers.config import TrainerConfig
 from trainers.data.classes import ClassData
+from trainers.errors import TooLarge
 from trainers.mamlpp.schedules import msl_weights, second_order
-from trainers.memory import keep_freed_memory
+from trainers.memory import is_out_of_memory, keep_freed_memory
 from trainers.overrides import merge, normalise
 from trainers.training import train
 
@@ -98,7 +99,7 @@ class Pilot:
         key, short = self._short(config, second, multi_step)
         if key not in self._costs:
             self.tell(len(self._costs) + 1)
-            self._costs[key] = self._measure(short)
+            self._costs[key] = self._fitting(short)
         return self._costs[key]
 
     def _short(self, config: TrainerConfig, second: bool, multi_step: bool) -> tuple[str, TrainerConfig]:
@@ -113,6 +114,21 @@ class Pilot:
         }
         short, _ = normalise(merge({key: value for key, value in tree.items() if key not in changes}, changes))
         return short.model_dump_json(exclude=set(FREE)), short
+
+    def _fitting(self, config: TrainerConfig) -> Cost:
+        """Return the cost of a class. Raises TooLarge if this machine's memory does not hold its training."""
+        try:
+            return self._measure(config)
+        except TooLarge:
+            raise
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+            model, episodes = config.model, config.episodes
+            raise TooLarge(
+                f"model.filters = {model.filters}, episodes.tasks = {episodes.tasks}: a training must fit into memory,"
+                f" but its measurement ran out of it ({str(error).splitlines()[0]}); use fewer filters or tasks"
+            ) from error
 
     def _measure(self, config: TrainerConfig) -> Cost:
         began = time.perf_counter()

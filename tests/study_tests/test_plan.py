@@ -27,6 +27,7 @@ from tests.reports_tests.example import against, record
 from trainers.checkpoint import CheckpointFolder
 from trainers.data import Glyphs, load
 from trainers.data.classes import ClassData
+from trainers.errors import TooLarge
 from trainers.fingerprint import fingerprint_of
 from trainers.graphs import WARM
 from trainers.training import train
@@ -216,6 +217,29 @@ def test_the_plan_as_json_has_every_number(
     by_holm = 0.02 * norm.ppf(0.8 ** (1 / 7))  # all 7 signs equal
     assert first["t_detectable"] < first["detectable"] < by_holm
     assert not list((tmp_path / "home").glob("*.db"))
+
+
+def test_a_model_that_is_too_large_to_measure_is_no_bug(
+    glyphs_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(glyphs_folder, tmp_path / "home" / "data")
+    spec = tmp_path / "spec.toml"
+    spec.write_text(BOTH.replace("filters = 4", "filters = 100000000") + "seeds = 7\n")
+    assert run(["plan", str(spec), "--home", str(tmp_path / "home")]) == 2
+    told = capsys.readouterr().err
+    assert "error: model.filters = 100000000: the memory of this machine must hold the weights" in told
+    assert "bug" not in told
+
+
+def test_a_measurement_that_runs_out_of_memory_names_the_settings(data: ClassData) -> None:
+    class Full:
+        checksum = data.checksum
+
+        def __getattr__(self, name: str) -> object:
+            raise RuntimeError("DefaultCPUAllocator: can't allocate memory\n(a stack)")
+
+    with pytest.raises(TooLarge, match=r"model\.filters = 4, episodes\.tasks = 2: .*DefaultCPUAllocator.*; use fewer"):
+        Pilot(Full()).run_seconds(ablation(7).base, test=True)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(("text", "hours"), [("6h", 6), ("90m", 1.5), ("1h30m", 1.5), ("1d", 24)])

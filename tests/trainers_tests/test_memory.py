@@ -9,7 +9,10 @@ import sys
 import pytest
 import torch
 
+from tests.toy import toy_config
+from trainers.errors import TooLarge
 from trainers.memory import is_out_of_memory
+from trainers.models.conv4 import Conv4
 
 GLIBC = platform.libc_ver()[0] == "glibc"
 FAULTS = """
@@ -58,3 +61,13 @@ def test_what_is_freed_is_used_again_without_asking_the_system() -> None:
 )
 def test_memory_that_is_used_up_is_told_from_other_errors(error: Exception, is_memory: bool) -> None:
     assert is_out_of_memory(error) == is_memory
+
+
+@pytest.mark.parametrize(("filters", "size"), [(10**8, "720,000,"), (10**20, "720,000,000,000,")])
+def test_a_model_that_no_memory_holds_is_said_with_its_size(filters: int, size: str) -> None:
+    network = Conv4(toy_config(model={"filters": filters, "blocks": 2}), channels=1, size=28)
+    with pytest.raises(
+        TooLarge, match=rf"model\.filters = {filters}: .* with 2 blocks they take {size}.* bytes"
+    ) as told:
+        network.initial_adapted(0)
+    assert is_out_of_memory(told.value)

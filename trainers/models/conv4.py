@@ -11,7 +11,9 @@ that each operation runs once for all of them. Meta-learned only are "conv0.norm
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from types import EllipsisType
@@ -21,6 +23,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from ..config import TrainerConfig
+from ..errors import TooLarge
+from ..memory import is_out_of_memory
 from ..randomness import Source
 from .block import SLOPE, BlockPass, compiled_block
 from .convolution import Convolution, Products
@@ -55,13 +59,34 @@ class Conv4:
         return self.config.model.filters * side * side
 
     def initial_adapted(self, seed: int) -> Weights:
-        """Return the weights that the inner loop adapts, float64 on the CPU: Xavier-uniform (Glorot 2010), biases 0."""
+        """Return the weights that the inner loop adapts, float64 on the CPU: Xavier-uniform (Glorot 2010), biases 0.
+
+        Raises TooLarge if they do not fit into memory.
+        """
         filters, ways = self.config.model.filters, self.config.episodes.ways
-        shapes = {f"{b}.weight": (filters, filters if i else self.channels, 3, 3) for i, b in enumerate(self.blocks)}
-        weights = {name: _xavier(shape, seed, name) for name, shape in shapes.items()}
-        weights["linear.weight"] = _xavier((ways, self.features), seed, "linear.weight")
+        shapes: dict[str, tuple[int, ...]] = {
+            f"{b}.weight": (filters, filters if i else self.channels, 3, 3) for i, b in enumerate(self.blocks)
+        }
+        shapes["linear.weight"] = (ways, self.features)
+        with self._fitting(8 * sum(map(math.prod, shapes.values()))):
+            weights = {name: _xavier(shape, seed, name) for name, shape in shapes.items()}
         weights["linear.bias"] = torch.zeros(ways, dtype=torch.float64)
         return weights
+
+    @contextmanager
+    def _fitting(self, size: int) -> Iterator[None]:
+        """Raise TooLarge where the block runs out of memory for weights of `size` bytes."""
+        try:
+            if size > sys.maxsize:
+                raise MemoryError
+            yield
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+            raise TooLarge(
+                f"model.filters = {self.config.model.filters}: the memory of this machine must hold the weights, but"
+                f" with {self.config.model.blocks} blocks they take {size:,} bytes; use fewer filters or blocks"
+            ) from error
 
     def initial_norm(self) -> Weights:
         """Return batch norm's gamma (1) and beta (0), [F] or [S, F]."""

@@ -22,10 +22,11 @@ if TYPE_CHECKING:
     from study.python.result import Result
     from study.python.result import open_study as open
     from study.python.running import StudyPaused, ablate, run, search
+    from study.python.training import train
     from study.spec.config import SpecError, StudyConfig
     from study.spec.from_python import study_config
     from study.spec.parsing import load_spec
-    from trainers import Diverged, MAMLClassifier, TrainerConfig, train
+    from trainers import Diverged, MAMLClassifier, TrainerConfig
     from trainers.data import CifarFS, DataError, Glyphs, ImageFolder, Omniglot
     from trainers.errors import MamlabError
     from trainers.method import Checkpoint, Epoch, Outcome
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 _HOME = {
     "study.python.comparing": ("compare",),
     "study.python.running": ("StudyPaused", "ablate", "run", "search"),
+    "study.python.training": ("train",),
     "reports.metric": ("Metric",),
     "study.python.result": ("Result", "open"),
     "study.python.configs": ("load_data", "preset"),
@@ -43,7 +45,7 @@ _HOME = {
     "study.spec.parsing": ("load_spec",),
     "study.spec.from_python": ("study_config",),
     "search_spaces": ("Choice", "Range", "SearchSpace"),
-    "trainers": ("Diverged", "MAMLClassifier", "TrainerConfig", "train"),
+    "trainers": ("Diverged", "MAMLClassifier", "TrainerConfig"),
     "trainers.errors": ("MamlabError",),
     "trainers.method": ("Checkpoint", "Epoch", "Outcome"),
     "trainers.sections": ("Settings",),

@@ -16,6 +16,8 @@ from trainers.errors import InputError
 from trainers.known_method import MAMLPP, KnownMethod
 from trainers.sections import POSITIONS, resolve
 
+from .given import listed, plain
+
 if TYPE_CHECKING:
     from .trials import Trial
 
@@ -96,7 +98,7 @@ class Choice:
     choices: Sequence[Any]
 
     def __post_init__(self) -> None:
-        choices = _listed(self.choices)
+        choices = listed(self.choices)
         if problem := _no_choices(choices) or confused(choices):
             raise InputError(f"Choice.choices: {problem}")
         object.__setattr__(self, "choices", tuple(choices))
@@ -130,20 +132,6 @@ class Choice:
 
     def __str__(self) -> str:
         return "the choices " + ", ".join(map(str, self.choices))
-
-
-def plain(value: Any) -> Any:
-    """Return a number of NumPy's as Python's own, and anything else unchanged."""
-    return value.item() if hasattr(value, "item") and getattr(value, "ndim", None) == 0 else value
-
-
-def _listed(choices: Any) -> Any:
-    """Return the values of a sequence or an array as a list; anything else unchanged."""
-    if hasattr(choices, "tolist"):
-        return choices.tolist()
-    if not choices or isinstance(choices, str | bytes) or not isinstance(choices, Sequence):
-        return choices
-    return [plain(one) for one in choices]
 
 
 def means_same(choice: Any, value: Any, epochs: int, path: str) -> bool:

@@ -14,8 +14,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from pydantic import BaseModel
-
 from trainers.error_messages import show
 from trainers.errors import InputError
 from trainers.inert import Inert
@@ -24,7 +22,8 @@ from trainers.method import Config
 from trainers.overrides import Tree, flatten, merge, typed_among
 
 from .checks import dimension_tables, read_again, wrong_fixed, wrong_limit
-from .dimensions import Choice, Dimension, Range, plain, read_dimension
+from .dimensions import Choice, Dimension, Range, read_dimension
+from .given import plain, tree_of, wrong_names
 from .presets import space_preset
 from .trials import RandomParams, Trial
 
@@ -54,7 +53,7 @@ class SearchSpace:
     def __post_init__(self) -> None:
         if not isinstance(self.dimensions, Mapping) or not self.dimensions:
             raise InputError('space: nothing varies; write preset = "mamlpp" or a dimension such as [space."outer.lr"]')
-        if problems := _no_names(self.dimensions, self.fixed):
+        if problems := wrong_names(self.dimensions, self.fixed):
             raise InputError("\n".join(problems))
         object.__setattr__(self, "fixed", {path: plain(value) for path, value in self.fixed.items()})
         object.__setattr__(self, "max_compute", plain(self.max_compute))
@@ -112,7 +111,7 @@ class SearchSpace:
         """
         if not hasattr(trial, "suggest_float"):
             raise InputError(f"trial: must be an Optuna trial, as study.ask() returns it, not {show(trial)}")
-        tree = merge(_tree(base), self.fixed)
+        tree = merge(tree_of(base), self.fixed)
         for path in self._order():
             if self._active(path, tree):
                 tree = put(tree, path, self.dimensions[path].suggest(trial, path))
@@ -288,27 +287,6 @@ class SearchSpace:
 
     def _why_idle(self, path: str, base: Mapping[str, Any]) -> str:
         return self._reason(path, merge(base, self.fixed)) or "what it depends on never takes the value it needs"
-
-
-def _no_names(dimensions: Mapping[Any, Any], fixed: Any) -> list[str]:
-    """Return what is wrong with the paths of what varies and of what is fixed."""
-    if not isinstance(fixed, Mapping):
-        return [f"space.fix: must be a dict of dotted setting -> value, not {show(fixed)}"]
-    return [
-        f'space: the name of a setting must be a text such as "outer.lr", not {show(path)}'
-        for path in (*dimensions, *fixed)
-        if not isinstance(path, str)
-    ]
-
-
-def _tree(base: Any) -> Mapping[str, Any]:
-    if isinstance(base, BaseModel):
-        return base.model_dump()
-    if isinstance(base, Mapping):
-        return base
-    raise InputError(
-        f'base: must be a config, such as mamlab.preset("maml"), or a dict of its settings, not {show(base)}'
-    )
 
 
 def put(tree: Tree, path: str, value: Any) -> Tree:

@@ -44,6 +44,13 @@ class KnownMethod:
         self.plain = "MAML" if self.is_mamlpp else f"plain {self.name}"
         """What an arm with every component off is called."""
 
+    def __eq__(self, other: object) -> bool:
+        """Whether both are the same method, also one that was pickled in between."""
+        return isinstance(other, KnownMethod) and (self.address, self.config) == (other.address, other.config)
+
+    def __hash__(self) -> int:
+        return hash((self.address, self.config))
+
     def title(self, component: str) -> str:
         """Return a component as arms call it: MAML++'s are acronyms."""
         return component.upper() if self.is_mamlpp else component

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import Any
 
+from trainers.error_messages import show
 from trainers.errors import InputError
 
 from ..display import View
@@ -23,9 +25,11 @@ class Callbacks:
 
     def __init__(self, callbacks: Callback | Iterable[Callback], view: View, stop: StopSignals) -> None:
         """Raise InputError for callbacks that are not functions."""
-        self._callbacks = (callbacks,) if callable(callbacks) else tuple(callbacks)
+        several = isinstance(callbacks, Iterable) and not callable(callbacks)
+        given: Any = callbacks if several else [callbacks]
+        self._callbacks: tuple[Callback, ...] = tuple(given)
         if wrong := [one for one in self._callbacks if not callable(one)]:
-            raise InputError(f"callbacks: each must be a function of (progress, run), not {wrong[0]!r}")
+            raise InputError(f"callbacks: each must be a function of (progress, run), not {show(wrong[0])}")
         self._view, self._stop = view, stop
         self._error: BaseException | None = None
 

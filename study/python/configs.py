@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 import trainers.data
 from trainers import presets
@@ -15,9 +16,14 @@ from trainers.data.classes import ClassData
 from trainers.error_messages import explain
 from trainers.errors import InputError
 from trainers.overrides import merge, normalise
+from trainers.sections import Section
 
-from ..spec.sections import SpecFile
-from .result import make_home
+from ..spec.duplicate_settings import problems_in
+from .arguments import make_home, plain_tree
+
+
+class _Arguments(Section):
+    data: DataConfig
 
 
 def preset(name: str, size: str = "omniglot", **settings: Any) -> TrainerConfig:
@@ -29,23 +35,22 @@ def preset(name: str, size: str = "omniglot", **settings: Any) -> TrainerConfig:
         settings: overrides, such as `budget={"epochs": 5}`, `msl="off"` or `**{"inner.steps": 3}`.
 
     Preset settings without effect are dropped. Raises InputError for an unknown name, an invalid setting, or one in
-    `settings` that has no effect.
+    `settings` that has no effect or is set twice.
     """
+    settings = plain_tree(settings)
+    if problems := problems_in(settings):
+        raise InputError("\n".join(problems))
     try:
         return normalise(merge(presets.preset(name, size=size), settings), typed=merge(settings))[0]
     except ValidationError as error:
         raise InputError(explain(error, TrainerConfig)) from None
 
 
-def load_data(data: DataConfig | str, home: Path | str | None = None) -> ClassData:
-    """Return a data set, such as `Glyphs()` or "glyphs"; it is downloaded or rendered once, into the home.
+def load_data(data: DataConfig | Mapping[str, Any] | str, home: Path | str | None = None) -> ClassData:
+    """Return a data set: `Glyphs()`, "glyphs", a dict as [data]; it is downloaded or rendered once, into the home.
 
     Raises DataError if it cannot be used, InputError for an unknown name.
     """
-    try:
-        config = TypeAdapter[DataConfig](DataConfig).validate_python(
-            {"source": data} if isinstance(data, str) else data
-        )
-    except ValidationError as error:
-        raise InputError(explain(error, SpecFile, "data")) from None
-    return trainers.data.load(config, make_home(home).data)
+    given: Any = {"source": data} if isinstance(data, str) else data
+    given = plain_tree(given, "data") if isinstance(given, Mapping) else given
+    return trainers.data.load(_Arguments(data=given).data, make_home(home).data)

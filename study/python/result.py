@@ -19,6 +19,8 @@ from reports.statistics.summary import Ablation, Search, mean_metric
 from reports.tables import frames
 from reports.tables.cells import states_text
 from reports.text import many, measured
+from search_spaces.given import plain
+from trainers.error_messages import show
 from trainers.errors import InputError
 from trainers.method import Config
 from trainers.paths import expanded
@@ -28,9 +30,10 @@ from ..reporting import ReportChoices, report_of
 from ..results import load
 from ..spec.method_section import method_of
 from ..spec.searched_space import with_space
-from ..stores.home import Home, default_root
+from ..stores.home import Home
 from ..stores.read_only import readable
 from ..stores.urls import shown
+from .arguments import make_home, path_of, refuse_no_text
 
 if TYPE_CHECKING:
     import optuna
@@ -182,6 +185,9 @@ class Result(Results):
         """Return the config of a trial (by number), an arm (by name) or a run (by run_id). Raises InputError if none
         matches.
         """
+        which = plain(which)
+        if isinstance(which, bool) or not isinstance(which, int | str):
+            raise InputError(f"which: must be the number of a trial, the name of an arm or a run_id, not {show(which)}")
         for record in self.records:
             if which in (record.trial, record.arm, record.run_id):
                 if self.info.source:
@@ -218,7 +224,8 @@ class Result(Results):
 
         Raises ReportError if there are no runs yet, or the folder contains something else.
         """
-        choices = ReportChoices(None if out is None else Path(out), paper, links)
+        refuse_no_text('the name of a published table, such as "omniglot-20way-1shot"', paper=paper)
+        choices = ReportChoices(None if out is None else expanded(path_of("out", out)), paper, links)
         if self.home is not None:
             with readable(self.home) as place:
                 return ReportPage(report_of(self.name, place, choices)[0])
@@ -278,7 +285,7 @@ def open_study(
 
     Raises ReportError if there is no such study, listing those that exist.
     """
-    folder = expanded(Path(study))
+    folder = expanded(path_of("study", study, "the name of a study, or the folder of its report"))
     if is_export(folder):
         info, records = from_files(folder)
         return Result(with_space(info), tuple(records), folder=folder.absolute())
@@ -290,11 +297,3 @@ def open_study(
     with readable(place) as there:
         info, records = load(str(study), there)
     return Result(looked(info, records, place), tuple(records), home=place)
-
-
-def make_home(root: Path | str | None, optuna_url: str | None = None, mlflow_url: str | None = None) -> Home:
-    """Return the home at `root`, None for the default one. Raises InputError for a file."""
-    home = Home(default_root() if root is None else Path(root), given={"optuna": optuna_url, "mlflow": mlflow_url})
-    if home.root.exists() and not home.root.is_dir():
-        raise InputError(f"home: {home.root} is a file, not a folder")
-    return home

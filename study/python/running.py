@@ -12,11 +12,11 @@ from pydantic import ValidationError
 from rich.console import Console
 
 from reports.statistics.declared_test import seeds_needed
+from search_spaces.given import plain
 from trainers.config import TrainerConfig
 from trainers.data import DataConfig
 from trainers.error_messages import explain, show
 from trainers.errors import InputError, MamlabError
-from trainers.paths import expanded
 from trainers.sections import Section
 
 from ..display import View, open_view
@@ -34,8 +34,9 @@ from ..stores.home import Home
 from ..stores.urls import shown
 from ..text import print_notes
 from ..warm_start import warm_started
+from .arguments import make_home
 from .callbacks import Callback, Callbacks
-from .result import Result, make_home, open_study
+from .result import Result, open_study
 
 S = TypeVar("S", bound=Section)
 
@@ -159,8 +160,10 @@ def compare(
     """
     if not isinstance(configs, Mapping) or len(configs) < 2:
         raise SpecError([f"configs: must be a dict of at least two names and their configs, not {show(configs)}"])
+    if wrong := [name for name in configs if not isinstance(name, str)]:
+        raise SpecError([f"configs: the names of configs must be texts, not {show(wrong[0])}"])
     first = base if base is not None else next(iter(configs))
-    if first not in configs:
+    if not isinstance(first, str) or first not in configs:
         raise SpecError([f"base = {show(first)}: no such config; choose one of: {', '.join(map(str, configs))}"])
     count = seeds_needed(len(configs) - 1) if seeds is None else seeds
     family = {"name": f"against {first}", "base": first}
@@ -201,7 +204,7 @@ def _changed(section: S, key: str, value: Any) -> S:
     if value is None:
         return section
     try:
-        return type(section).model_validate({**section.model_dump(exclude_unset=True), key: value})
+        return type(section).model_validate({**section.model_dump(exclude_unset=True), key: plain(value)})
     except ValidationError as error:
         raise SpecError(explain(error, type(section)).splitlines()) from None
 
@@ -228,7 +231,7 @@ def read_study(study: StudyConfig | Path | str) -> StudyConfig:
     if isinstance(study, StudyConfig):
         return study
     if isinstance(study, Path | str):
-        return load_spec(expanded(Path(study)))
+        return load_spec(study)
     raise SpecError(
         [f"study: must be a spec file's path, or a StudyConfig (see mamlab.study_config), not {show(study)}"]
     )

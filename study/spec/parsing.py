@@ -14,11 +14,11 @@ from reports.data.text_files import TextError, read_text
 from reports.statistics.tasks import mixed_tasks
 from search_spaces.space import SearchSpace
 from trainers.data import ImageFolder
-from trainers.error_messages import explain, nearest
+from trainers.error_messages import explain, nearest, show
 from trainers.errors import InputError
 from trainers.find_method import also_from
 from trainers.overrides import Tree, flatten, merge
-from trainers.paths import moved_to
+from trainers.paths import expanded, moved_to
 
 from .ablation_arms import compiled_ablation
 from .config import SpecError, StudyConfig
@@ -34,10 +34,15 @@ from .trained_by import trained_by_method
 from .trainer_section import Trainer, read_trainer
 
 T = TypeVar("T")
+MOST_SAMPLER_SEED = 2**32 - 1
+"""The largest seed that Optuna's samplers take."""
 
 
-def load_spec(path: Path) -> StudyConfig:
+def load_spec(path: Path | str) -> StudyConfig:
     """Read the spec file at `path`. Raises SpecError with everything that is wrong with it."""
+    if not isinstance(path, Path | str):
+        raise SpecError([f"path: must be a spec file's path, as a text or a Path, not {show(path)}"])
+    path = expanded(Path(path))
     text = spec_text(path)
     also_from(path.absolute().parent)
     try:
@@ -161,7 +166,11 @@ def _search(spec: SpecFile, trainer: Trainer, space: SearchSpace, common: Tree) 
     if not spec.budget.ends:
         problems.append("budget: a search needs a limit; write trials = ... or hours = ... under [budget]")
     problems += _pruner_and_seeds(pruner, spec.study.seeds_per_trial)
-    _caught(problems, lambda: make_sampler(sampler, spec.study.seed))
+    if (seed := spec.study.seed) > MOST_SAMPLER_SEED:
+        problems.append(
+            f"study.seed: must be at most {MOST_SAMPLER_SEED} (2**32 - 1) for a search's sampler, not {seed}"
+        )
+    _caught(problems, lambda: make_sampler(sampler, min(seed, MOST_SAMPLER_SEED)))
     _caught(problems, lambda: make_pruner(pruner, trainer.method.epochs(trainer.config)))
     if narrowed is not None:
         problems += unsampled(sampler, narrowed.dimensions)

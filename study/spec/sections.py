@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
 from trainers.data import DataConfig
 from trainers.errors import InputError
@@ -14,6 +14,16 @@ from .ablation_section import AblationSection
 from .method_section import MethodSection
 from .patterns import NAME
 from .seed_groups import Score
+
+
+def _with_room(seed: int) -> int:
+    """Refuse a first seed after which seed + 1, seed + 2, ... may reach 2**63, which no database keeps."""
+    if seed > 2**62:
+        raise InputError(f"must be at most 2**62, not {seed}")
+    return seed
+
+
+Seed = Annotated[int, Field(ge=0), AfterValidator(_with_room)]
 
 
 class FormerBest(Section):
@@ -59,7 +69,7 @@ class StudySection(Section):
             raise InputError('"Default" is MLflow\'s own experiment; give the study another name')
         return name
 
-    seed: int = Field(0, ge=0, description="seed of the first training and of the sampler")
+    seed: Seed = Field(0, description="seed of the first training and of the sampler; of a search, below 2**32")
     seeds_per_trial: int = Field(
         1, ge=1, description="search only: trainings per trial, with seeds seed, seed + 1, ..."
     )

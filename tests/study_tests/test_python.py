@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -21,9 +22,12 @@ import mamlab
 from reports.records import ReportError
 from study.cli.main import run as command
 from study.engine.progress import EndedRun, StudyProgress
+from study.python.callbacks import Callbacks
 from study.python.result import ReportPage
+from study.stopping import StopSignals
 
 from ..test_architecture import ROOT
+from ..toy import toy_data
 from .store_rows import fresh_home
 
 TINY: dict[str, Any] = {
@@ -195,6 +199,16 @@ def test_a_study_is_opened_by_name_and_from_its_reports_folder(found: mamlab.Res
         assert isinstance(opened.report(), ReportPage)
     with pytest.raises(ValueError, match="is a report's folder, without Optuna's database; open the study in its home"):
         _ = mamlab.open(page.parent).optuna_study
+    whiches: list[Any] = [None, True, 1.0]
+    for which in whiches:
+        with pytest.raises(
+            ValueError, match=r"^which: must be the number of a trial, the name of an arm or a run_id, not"
+        ):
+            found.config(which)
+    with pytest.raises(ValueError, match=r"^out: must be a folder, as a text or a Path, not 5"):
+        found.report(out=number)
+    with pytest.raises(ValueError, match=r"^paper: must be the name of a published table, .*, not 5"):
+        found.report(paper=number)
     with pytest.raises(ReportError, match="its studies are: hunt"):
         mamlab.open("hunter", home=home)
     with pytest.raises(ReportError, match="is not a report's folder"):
@@ -205,7 +219,7 @@ def test_a_study_described_in_python_is_the_one_that_a_file_describes(
     found: mamlab.Result, home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "hunt.toml").write_text(SPEC)
-    written = mamlab.load_spec(tmp_path / "hunt.toml")
+    written = mamlab.load_spec(str(tmp_path / "hunt.toml"))
     assert hunt().frozen_part() == written.frozen_part()
     again = mamlab.run(tmp_path / "hunt.toml", home=home, workers=1, progress=False)
     assert again.runs["run_id"].tolist() == found.runs["run_id"].tolist()
@@ -230,6 +244,8 @@ def test_only_progress_is_printed_and_nothing_without_it(
 ABLATION = {"design": "arms", "arms": [{"name": "a"}, {"name": "b", "set": {"outer.lr": 0.1}}], "seeds": 2}
 number: Any = 5
 part: Any = 1.5
+nothing: Any = None
+names: Any = ["a"]
 BAD: dict[str, tuple[Any, str]] = {
     "no file": (lambda: mamlab.run("nowhere.toml"), "nowhere.toml: no such file"),
     "no study": (lambda: mamlab.run(number), "study: must be a spec file's path, or a StudyConfig .*, not 5"),
@@ -260,6 +276,39 @@ BAD: dict[str, tuple[Any, str]] = {
     "setting": (lambda: mamlab.preset("maml", innr={"steps": 3}), "innr: unknown key; did you mean inner"),
     "no effect": (lambda: mamlab.preset("maml", norm={"momentum": 0.5}), "norm.momentum has no effect"),
     "data": (lambda: mamlab.load_data("glyfs"), "unknown value; did you mean glyphs"),
+    "a key of data": (lambda: mamlab.load_data({"source": "glyphs", "x": 1}), r"^data.x: unknown key .known: source"),
+    "a home of data": (lambda: mamlab.load_data("glyphs", home=number), "^home: must be a folder, .*, not 5"),
+    "a path of a spec": (lambda: mamlab.load_spec(number), "path: must be a spec file's path, .*, not 5"),
+    "a spec": (lambda: mamlab.load_spec("nowhere.toml"), "nowhere.toml: no such file"),
+    "a callback": (lambda: Callbacks(number, print, StopSignals()), "callbacks: each must be a function .*, not 5"),
+    "opened nothing": (lambda: mamlab.open(nothing), "^study: must be the name of a study, .*, not None"),
+    "a store": (lambda: mamlab.open("a", optuna_url=number), "^optuna_url: must be a URL, .*, not 5; leave it out"),
+    "a base": (
+        lambda: mamlab.compare("c", {"a": config(), "b": config()}, data="glyphs", base=names),
+        r"base = \['a'\]: no such config; choose one of: a, b",
+    ),
+    "a name of a config": (
+        lambda: mamlab.compare("c", {number: config(), "b": config()}, data="glyphs"),
+        "configs: the names of configs must be texts, not 5",
+    ),
+    "off and on": (
+        lambda: mamlab.preset("maml", lslr="off", **{"lslr.granularity": "per_parameter"}),
+        '^lslr: set to "off", but lslr.granularity is set too; leave one out',
+    ),
+    "steps twice": (
+        lambda: mamlab.preset("maml", inner={"steps": 2}, **{"inner.steps": number}),
+        '^inner.steps: set twice, as inner.steps and as "inner.steps"; leave one out',
+    ),
+    "a setting's name": (lambda: mamlab.preset("maml", model={number: 4}), "^model: the names .* must be texts, not 5"),
+    "a seed of a search": (
+        lambda: mamlab.study_config("a", data="glyphs", space="rates", budget={"trials": 1}, seed=2**32),
+        r"study.seed: must be at most 4294967295 \(2\*\*32 - 1\) for a search's sampler, not 4294967296$",
+    ),
+    "a training's config": (lambda: mamlab.train(names, 0, nothing), r"^config: must be a TrainerConfig, .*, not \['a"),
+    "a training's data": (lambda: mamlab.train(config(), 0, names), r"^data: must be loaded, .*, not \['a'\]"),
+    "a training's checkpoint": (
+        lambda: mamlab.train(config(), 0, toy_data(), checkpoint=number), "^checkpoint: must be a folder, .*, not 5",
+    ),
 }  # fmt: skip
 
 
@@ -268,6 +317,41 @@ def test_what_cannot_be_run_is_an_exception_that_says_what_to_do(case: str, tmp_
     call, message = BAD[case]
     with pytest.raises(mamlab.MamlabError, match=message):
         call()
+
+
+@pytest.mark.parametrize(
+    ("seed", "rule"),
+    [
+        ("0", 'a whole number, not "0"'), (None, "a whole number, not None"), (1.5, "a whole number, not 1.5"),
+        (1.0, "a whole number, not 1.0"), (True, "a whole number, not true"), (-1, "at least 0, not -1"),
+        (2**70, f"at most 2**62, not {2**70}"),
+    ],
+)  # fmt: skip
+def test_a_training_takes_the_seeds_that_a_study_takes(seed: Any, rule: str) -> None:
+    with pytest.raises(mamlab.MamlabError) as caught:
+        mamlab.train(config(), seed, toy_data())
+    assert str(caught.value) == f"seed: must be {rule}"
+    if seed is not None:  # which a study leaves out
+        with pytest.raises(mamlab.SpecError) as refused:
+            mamlab.study_config("a", data="glyphs", seed=seed)
+        assert refused.value.problems == [f"study.seed: must be {rule}"]
+
+
+def test_a_training_resumes_from_a_folder_of_its_own(tmp_path: Path) -> None:
+    whole: Any = np.int64(1)
+    small = mamlab.preset(
+        "maml", **{**TINY, "model": {"filters": whole, "blocks": 2}, "episodes": {"ways": 3, "tasks": 1}}
+    )
+    epochs = mamlab.train(small, whole, toy_data(), checkpoint=str(tmp_path), test=False)
+    first = next(epochs)
+    assert next(mamlab.train(small, 1, toy_data(), checkpoint=tmp_path, test=False)) == first
+    assert next(mamlab.train(small, 2, toy_data(), checkpoint=tmp_path, test=False)) != first
+    assert len([*tmp_path.iterdir()]) == 2
+
+
+def test_a_study_is_the_same_after_pickle() -> None:
+    made = hunt()
+    assert pickle.loads(pickle.dumps(made)) == made
 
 
 def test_objects_are_written_as_a_spec_file_says_them(tmp_path: Path) -> None:

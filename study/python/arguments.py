@@ -1,0 +1,50 @@
+"""Checks of the arguments of the Python interface: a wrong one is an InputError that names it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from search_spaces.given import plain
+from trainers.error_messages import show
+from trainers.errors import InputError
+
+from ..stores.home import Home, default_root
+
+
+def path_of(name: str, given: object, what: str = "a folder") -> Path:
+    """Return the path that the argument `name` gives. Raises InputError for what is neither a text nor a Path."""
+    if isinstance(given, str | Path):
+        return Path(given)
+    raise InputError(f"{name}: must be {what}, as a text or a Path, not {show(given)}")
+
+
+def refuse_no_text(what: str, **given: object) -> None:
+    """Raise InputError for an argument that is neither a text nor None; `what` says what it must be."""
+    for name, value in given.items():
+        if value is not None and not isinstance(value, str):
+            raise InputError(f"{name}: must be {what}, not {show(value)}; leave it out for the default")
+
+
+def plain_tree(settings: Mapping[Any, Any], where: str = "") -> dict[str, Any]:
+    """Return nested settings with Python's numbers in place of NumPy's. Raises InputError for a name that is no
+    text.
+    """
+    tree: dict[str, Any] = {}
+    for name, value in settings.items():
+        if not isinstance(name, str):
+            raise InputError(f"{where or 'settings'}: the names in a table must be texts, not {show(name)}")
+        below = f"{where}.{name}".strip(".")
+        tree[name] = plain_tree(value, below) if isinstance(value, Mapping) else plain(value)
+    return tree
+
+
+def make_home(root: Path | str | None, optuna_url: str | None = None, mlflow_url: str | None = None) -> Home:
+    """Return the home at `root`, None for the default one. Raises InputError for a file, or what is no path or URL."""
+    refuse_no_text('a URL, such as "postgresql://USER@HOST/DATABASE"', optuna_url=optuna_url, mlflow_url=mlflow_url)
+    place = default_root() if root is None else path_of("home", root)
+    home = Home(place, given={"optuna": optuna_url, "mlflow": mlflow_url})
+    if home.root.exists() and not home.root.is_dir():
+        raise InputError(f"home: {home.root} is a file, not a folder")
+    return home

@@ -8,7 +8,7 @@ Shapes: n images, k classes, C H W image.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,9 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted, c
 from torch import Tensor
 
 from .arithmetic import arithmetic, pick_device, pick_dtype
+from .data.config import DataError
 from .data.episodes import TaskBatch
+from .error_messages import show
 from .errors import InputError
 from .exported import ExportedModel, read_model
 from .models.conv4 import Weights
@@ -56,17 +58,19 @@ class MAMLClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     @classmethod
     def load(cls, folder: str | Path, *, transductive: bool = False) -> MAMLClassifier:
         """Return a classifier with the model in `folder`, read now. Raises ModelError if there is none."""
-        read_model(folder)
+        _model_in(folder)
         return cls(folder, transductive=transductive)
 
     def fit(self, X: Any, y: Any) -> MAMLClassifier:
         """Learn the classes of images X with labels y, texts or whole numbers [n]; 2 to N classes of an N-way model.
 
         Raises ValueError for labels of another number than images, one class, or more than N; DataError for wrong
-        images.
+        images, also for whole numbers that are all 0 or 1.
         """
-        model = read_model(self.model)
-        support = self._seen(model, X)
+        model = _model_in(self.model)
+        images = _prepared(model, X)
+        _refuse_black(model, images)
+        support = _seen(model, images)
         labels = column_or_1d(y.cpu() if isinstance(y, Tensor) else y)
         check_consistent_length(support, labels)
         check_classification_targets(labels)
@@ -96,7 +100,7 @@ class MAMLClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def _outputs(self, X: Any) -> Tensor:
         """Return the network's outputs for images X in float64, [n, k]."""
         check_is_fitted(self)
-        images = self._seen(self._model, X)
+        images = _seen(self._model, _prepared(self._model, X))
         if self.transductive and len(images) < 2:
             raise InputError(
                 "transductive = True normalises with the batch that is asked for, and this is one image; "
@@ -116,17 +120,41 @@ class MAMLClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         for some in torch.split(images, AT_ONCE):
             yield network.answer(self._adapted, some[None], step, running)[0]
 
-    @staticmethod
-    def _seen(model: ExportedModel, images: Any) -> Tensor:
-        """Return `images` as network input, [n, C, H, W]."""
-        found = model.preparation.images(_column(images))
-        return model.preparation.seen(found, pick_dtype(model.config), pick_device(model.config))
-
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.two_d_array = False
         tags.input_tags.three_d_array = True
         return tags
+
+
+def _model_in(folder: object) -> ExportedModel:
+    if not isinstance(folder, str | Path):
+        raise InputError(
+            f"model: must be the folder of an exported model, as a text or a Path, not {show(folder)}; make one with:"
+            " mamlab export"
+        )
+    return read_model(folder)
+
+
+def _prepared(model: ExportedModel, given: Any) -> Tensor:
+    """Return images [n, C, H, W], uint8 or floats in [0, 1]. Raises DataError."""
+    if not isinstance(given, Iterable) and not hasattr(given, "convert"):
+        raise DataError(f"images: must be an array, a tensor, or a list of files or pictures, not {show(given)}")
+    return model.preparation.images(_column(given))
+
+
+def _seen(model: ExportedModel, images: Tensor) -> Tensor:
+    """Return `images` as network input, [n, C, H, W]."""
+    return model.preparation.seen(images, pick_dtype(model.config), pick_device(model.config))
+
+
+def _refuse_black(model: ExportedModel, images: Tensor) -> None:
+    """Raise DataError for bytes that are all 0 or 1, of 255, unless the model was trained on such images."""
+    if images.dtype == torch.uint8 and images.max() == 1 and max(model.preparation.std) > 1 / 255:
+        raise DataError(
+            "images: whole numbers are 0 .. 255, and these are all 0 or 1, which is black; give images * 255, or floats"
+            " in [0, 1]"
+        )
 
 
 def _column(images: Any) -> Any:

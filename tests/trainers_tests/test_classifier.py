@@ -17,7 +17,9 @@ from sklearn.utils import estimator_checks
 from tests.toy import PER_CLASS, toy_data
 from trainers.classifier import MAMLClassifier
 from trainers.data.classes import ClassData
+from trainers.data.config import DataError
 from trainers.data.episodes import EpisodeStream
+from trainers.errors import InputError
 from trainers.exported import ModelError
 from trainers.models.norm import RunningStatistics
 from trainers.training_run import TrainingRun
@@ -158,6 +160,30 @@ def test_it_must_be_fitted_and_its_folder_must_hold_a_model(home: Home, tmp_path
         MAMLClassifier(folder).predict(images_of(toy_data(), 0))
     with pytest.raises(ModelError, match=r"holds no config\.json"):
         MAMLClassifier.load(tmp_path)
+
+
+def test_what_is_no_folder_is_named() -> None:
+    folder: Any = 3
+    for call in (MAMLClassifier.load, lambda given: MAMLClassifier(given).fit([], [])):
+        with pytest.raises(InputError, match=r"^model: must be the folder of an exported model, .*, not 3; make one"):
+            call(folder)
+
+
+@pytest.mark.parametrize("given", [None, 3, [None]])
+def test_what_are_no_images_is_named(home: Home, given: Any) -> None:
+    classifier = MAMLClassifier(home[1]).fit(images_of(toy_data(), 0, 1, count=1), [0, 1])
+    for call in (lambda: classifier.predict(given), lambda: MAMLClassifier(home[1]).fit(given, [0, 1])):
+        with pytest.raises(DataError, match=r"^images: "):
+            call()
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.int64])
+def test_images_of_zeros_and_ones_are_told_to_be_black(home: Home, kind: type) -> None:
+    images = images_of(toy_data(), 0, 1, count=1) > 127
+    assert images.any()
+    with pytest.raises(DataError, match=r"whole numbers are 0 \.\. 255, and these are all 0 or 1, which is black"):
+        MAMLClassifier(home[1]).fit(images.astype(kind), [0, 1])
+    MAMLClassifier(home[1]).fit(images.astype(np.float32), [0, 1])
 
 
 def test_scikit_learn_cross_validates_clones_and_pickles_it(home: Home) -> None:

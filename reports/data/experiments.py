@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -67,7 +68,7 @@ def parent_of(client: MlflowClient, experiment_id: str) -> Run | None:
 
 def _command(client: MlflowClient, what: str) -> str:
     """Return the MLflow command for an experiment in the client's store, without the experiment's id."""
-    return f"MLFLOW_TRACKING_URI={client.tracking_uri} mlflow experiments {what} --experiment-id"
+    return f"MLFLOW_TRACKING_URI={shlex.quote(client.tracking_uri)} mlflow experiments {what} --experiment-id"
 
 
 def _by_id(client: MlflowClient, study: str, known_id: str) -> list[Experiment]:

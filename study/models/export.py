@@ -91,11 +91,13 @@ def export(
     named = f"{record.study} {told_apart(model.about)}"
     uri = log_model(client, folder, record, named, card, metrics_of(scores, model.about["validation_accuracy"]))
     say(console, f"MLflow:   {uri}")
-    say(
-        console,
-        f"Serve:    MLFLOW_TRACKING_URI={redact(home.mlflow_url)} mlflow models serve -m {uri} --env-manager local -p"
-        " 5002",
-    )
+    say(console, f"Serve:    {serve_command(home.mlflow_url, uri)}")
+
+
+def serve_command(store: str, uri: str) -> str:
+    """Return the shell command that serves the model `uri` of an MLflow store, without the store's password."""
+    serve = shlex.join(["mlflow", "models", "serve", "-m", uri, "--env-manager", "local", "-p", "5002"])
+    return f"MLFLOW_TRACKING_URI={shlex.quote(redact(store))} {serve}"
 
 
 def _earlier_study(folder: Path) -> str | None:

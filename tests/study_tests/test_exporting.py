@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import tomllib
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +20,7 @@ from reports.statistics.summary import summarise_ablation
 from reports.statistics.trial import Trial
 from reports.tables.promotion import promoted, promotion_lines, promotion_table
 from study.followup import FollowError, Searched, Winner, ablate_winner, promote, read_search
-from study.models.export import ExportError, RunChoice, _scores, choose
+from study.models.export import ExportError, RunChoice, _scores, choose, serve_command
 from study.spec.parsing import parse_spec
 from study.spec.writing import difference, retraining_spec
 from study.stores.home import Home
@@ -270,3 +271,12 @@ def test_the_accuracy_of_an_exported_model_stays_within_0_and_1() -> None:
         assert found.low is not None
         assert found.high is not None
         assert 0 < found.low < found.mean < found.high < 1
+
+
+def test_the_command_that_serves_a_model_can_be_pasted_into_a_shell() -> None:
+    url = "sqlite:////tmp/h sp&ace/mlflow.db"
+    said = serve_command(url, "models:/m-1")
+    first, *rest = shlex.split(said)
+    assert first == f"MLFLOW_TRACKING_URI={url}"
+    assert rest == ["mlflow", "models", "serve", "-m", "models:/m-1", "--env-manager", "local", "-p", "5002"]
+    assert "MLFLOW_TRACKING_URI=sqlite:////tmp/h/mlflow.db mlflow" in serve_command("sqlite:////tmp/h/mlflow.db", "m")

@@ -88,8 +88,17 @@ def _value(row: Row, columns: Columns) -> Value:
     value = _number(row.values.get(columns.value))
     if value is None:
         shown = _text(row.values.get(columns.value))
-        raise ValueError(f"{columns.value} must be a number, not {shown!r}; leave it empty where a run has no result")
+        raise ValueError(f"{columns.value} must be a number, not {shown!r}; {_way_out(shown)}")
     return Value(row.where, arm, seed, task, value)
+
+
+def _way_out(shown: str) -> str:
+    """Return how to write a value that is no number."""
+    if shown.endswith("%"):
+        return "write the number without %, and say it with unit % (--unit %)"
+    if _number(shown.replace(",", ".")) is not None:
+        return f"write a decimal point, as in {shown.replace(',', '.')}"
+    return "leave it empty where a run has no result"
 
 
 def _text(value: Any) -> str:

@@ -111,7 +111,12 @@ def _long(rows: Sequence[Row], arms: Sequence[str], columns: Columns) -> tuple[C
     return Columns(_ARM, columns.seed, _VALUE, columns.task), found
 
 
+def _quoted(name: str) -> str:
+    """Return a column's name, in quotes where its spaces would not be seen."""
+    return name if name and name == name.strip() else repr(name)
+
+
 def _no_column(name: Any, names: Sequence[str]) -> str:
     near = get_close_matches(str(name), names, 1)
-    there = f"did you mean {near[0]}?" if near else f"there are {', '.join(names) or 'none'}"
+    there = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(map(_quoted, names)) or 'none'}"
     return f"there is no column {name!r}; {there}"

@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from trainers.errors import InputError
+
 from ..text import print_notes, say
 from .options import JsonOption, make_console
 
 if TYPE_CHECKING:
+    from reports.metric import Better
     from reports.statistics.summary import Ablation
 
     from ..python.result import Result
@@ -87,14 +90,15 @@ def compare(
         )
     if not metric:
         raise typer.BadParameter("name the column of the values", param_hint="'--metric'")
-    from reports.metric import Metric, better_by_name
+    from reports.metric import Metric
     from reports.statistics.summary import Ablation
 
     from ..python.comparing import compare_results
 
+    guessed = better or _guessed(metric)
     result = compare_results(
         str(mlflow[1]) if mlflow else Path(str(table)),
-        metric=Metric(metric, better or better_by_name(metric), unit, scale), arm=arm, seed=seed, task=task, base=base,
+        metric=Metric(metric, guessed, unit, scale), arm=arm, seed=seed, task=task, base=base,
         margin=margin, pairing=pairing, mlflow=mlflow[0] if mlflow else None, where=where,
     )  # fmt: skip
     found = result.summary
@@ -106,6 +110,20 @@ def compare(
     else:
         _print(result, found, page)
     raise typer.Exit(status)
+
+
+def _guessed(metric: str) -> Better:
+    """Return what the metric's name says is better. Raises typer.BadParameter if it does not tell."""
+    from reports.metric import better_by_name
+
+    try:
+        return better_by_name(metric)
+    except InputError:
+        raise typer.BadParameter(
+            f'the name "{metric}" does not tell whether higher or lower is better; write --better higher or --better'
+            " lower",
+            param_hint="'--better'",
+        ) from None
 
 
 def _status(found: Ablation, arm: str | None) -> int:

@@ -101,7 +101,8 @@ def _config(name: str) -> DataConfig:
     if name == "image_folder":
         raise DataError(FOLDER_HINT)
     raise DataError(
-        f"data set {name!r}: {unknown('data set', name, [*SOURCES, 'image_folder'])}, or name a folder or a spec file"
+        f"data {name}: there is no such folder, and it is an {unknown('data set', name, [*SOURCES, 'image_folder'])};"
+        " name one of these, a folder of pictures, or a spec file"
     )
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
 
 from reports.data.files import RUNS, read_files
 from reports.data.loading import IncompleteRuns
-from reports.records import ReportError
+from reports.records import ReportError, RunRecord, StudyInfo
 from reports.render.tables_json import TABLES
 from reports.verify import Difference, drift, pages_note, verify_documents, verify_records, verify_repeats
 
@@ -35,8 +36,11 @@ def verify_report(
     note = [text] if (text := pages_note(folder)) else []
     compared = [*note, "the results agree with MLflow"]
     try:
-        now, stored = load(info.name, home, afresh=True)
-        found += [*([now.missing] if now.missing else []), *verify_records(records, stored)]
+        if _of_others(info, records):
+            compared = [*note, f"the results are of no study of mamlab; {info.source or info.name} was not read again"]
+        else:
+            now, stored = load(info.name, home, afresh=True)
+            found += [*([now.missing] if now.missing else []), *verify_records(records, stored)]
     except IncompleteRuns as error:
         found.append(Difference("MLflow", str(error), "all results of complete runs"))
     except ReportError as error:
@@ -64,3 +68,8 @@ def verify_report(
     text = "; ".join([f"{folder}: {what} follows from its {len(records)} runs", *compared])
     say(console, text)
     return 0
+
+
+def _of_others(info: StudyInfo, records: Sequence[RunRecord]) -> bool:
+    """Whether `mamlab compare` read the results: they are in no experiment, and no training of mamlab made them."""
+    return not info.experiment_id and not any(record.fingerprint for record in records)

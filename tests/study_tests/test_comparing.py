@@ -155,6 +155,9 @@ def test_the_report_claims_nothing_that_nobody_said(tmp_path: Path, capsys: pyte
     assert "The results come from runs.csv (SHA-256 " in page
     assert "one data set" not in page
     assert run(["verify", str(folder)]) == 0
+    verified = " ".join(capsys.readouterr().out.split())
+    assert "the results are of no study of mamlab; runs.csv (SHA-256 " in verified
+    assert "sqlite" not in verified
     info, records = read_files(folder)
     assert (info.metric, info.pairing, len(records)) == (mamlab.Metric("rmse", "lower"), "", 24)
     capsys.readouterr()
@@ -264,7 +267,8 @@ HEAD = "variant,seed,rmse\n"
         (f"full,{2**63},1\nflat,0,2\n", "line 2: seed must be a whole number of at most 64 bits, not '922337"),
         ("full,,1\nflat,0,2\n", "line 2: seed must be a whole number, not ''"),
         (",0,1\nflat,0,2\n", "line 2: variant is empty; each row needs its arm"),
-        ("full,0,\"1,5\"\nflat,0,2\n", "line 2: rmse must be a number, not '1,5'"),
+        ("full,0,\"1,5\"\nflat,0,2\n", "line 2: rmse must be a number, not '1,5'; write a decimal point, as in 1.5"),
+        ("full,0,80.01%\nflat,0,2\n", "rmse must be a number, not '80.01%'; write the number without %"),
         ("flat,0,1\nother,0,2\n", "base = 'full': no such arm in runs.csv; there are flat, other"),
         ("full,0,1\nflat,0\n", "line 3: must have as many columns as the header, which has 3"),
         ("", "runs.csv: it has no rows, so there is nothing to compare"),
@@ -279,11 +283,11 @@ def test_a_row_that_does_not_fit_is_named(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--arm", "varian", "--metric", "rmse"], "there is no column 'varian'; did you mean variant?"),
+        (["--arm", "varian", "--metric", "rmse"], "there is no column 'varian'; did you mean 'variant'?"),
         (["--arm", "variant", "--metric", "loss"], "there is no column 'loss'; there are variant, seed, rmse"),
         (["--arm", "variant", "--metric", "rmse", "--task", "fold"], "there is no column 'fold'"),
         (["--arm", "variant"], "name the column of the values"),
-        (["--arm", "variant", "--metric", "size"], 'the name "size" does not tell whether higher or lower is better'),
+        (["--arm", "variant", "--metric", "size"], "write --better higher or --better lower"),
         (["--arm", "variant", "--metric", "rmse", "--filter", "x"], "only an MLflow experiment is filtered"),
         (["--arm", "variant", "--metric", "rmse", "--scale", "0"], "metric.scale: must be a positive number, not 0"),
     ],
@@ -292,6 +296,11 @@ def test_an_argument_that_does_not_fit_is_named(
     arguments: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert message in refused(tmp_path / "runs.csv", HEAD + "full,0,1\nflat,0,2\n", *arguments, capsys=capsys)
+
+
+def test_spaces_in_a_header_are_seen(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    said = refused(tmp_path / "runs.csv", "variant,seed ,rmse\nfull,0,1\nflat,0,2\n", capsys=capsys)
+    assert "there is no column 'seed'; did you mean 'seed '?" in said
 
 
 def test_ten_of_many_rows_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -85,6 +85,11 @@ def test_a_list_that_is_not_there_or_somebody_s_own_file_is_said(
     assert "mine.txt already exists and was not written by mamlab" in capsys.readouterr().err
     assert Path("mine.txt").read_text() == "mine"
     assert run(["data", "glyphs", "--skip-bad", "x.txt"]) == 2
+    capsys.readouterr()
+    assert run(["data", "leafs"]) == 2
+    assert (
+        "data leafs: there is no such folder, and it is an unknown data set (known: glyphs" in capsys.readouterr().err
+    )
 
 
 @pytest.mark.parametrize(

@@ -12,12 +12,14 @@ from reports.data.results_mlflow import records_in_mlflow
 from reports.data.results_tables import records_in_file, records_in_frame
 from reports.metric import Better, Metric, better_by_name
 from reports.records import ReportError
+from search_spaces.given import plain
 from trainers.config import TrainerConfig
 from trainers.error_messages import show
 from trainers.errors import InputError
 from trainers.paths import expanded
 
 from ..stores.urls import redact
+from .arguments import refuse_no_text
 from .result import Result
 from .running import compare as compare_configs
 
@@ -74,6 +76,10 @@ def compare_results(
 
     Raises InputError naming invalid columns and rows.
     """
+    margin = plain(margin)
+    if isinstance(margin, bool) or not isinstance(margin, int | float | None):
+        raise InputError(f"margin: must be a number, the largest difference that does not matter, not {show(margin)}")
+    refuse_no_text("the URI of an MLflow store", mlflow=mlflow)
     found = metric if isinstance(metric, Metric) else Metric(metric, better or _by_name(metric))
     if isinstance(metric, Metric) and better is not None:
         raise InputError("better: the metric says it already; leave it out")

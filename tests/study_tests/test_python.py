@@ -295,6 +295,8 @@ BAD: dict[str, tuple[Any, str]] = {
         lambda: mamlab.preset("maml", lslr="off", **{"lslr.granularity": "per_parameter"}),
         '^lslr: set to "off", but lslr.granularity is set too; leave one out',
     ),
+    "a margin": (lambda: mamlab.compare("a.csv", metric="acc", margin=names), r"^margin: must be a number, .*, not "),
+    "an experiment": (lambda: mamlab.compare("a", metric="acc", mlflow=number), "^mlflow: must be the URI of an "),
     "steps twice": (
         lambda: mamlab.preset("maml", inner={"steps": 2}, **{"inner.steps": number}),
         '^inner.steps: set twice, as inner.steps and as "inner.steps"; leave one out',

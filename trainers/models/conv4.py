@@ -11,7 +11,6 @@ that each operation runs once for all of them. Meta-learned only are "conv0.norm
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,7 +23,7 @@ from torch.nn import functional
 
 from ..config import TrainerConfig
 from ..errors import TooLarge
-from ..memory import is_out_of_memory
+from ..memory import is_out_of_memory, physical_memory
 from ..randomness import Source
 from .block import SLOPE, BlockPass, compiled_block
 from .convolution import Convolution, Products
@@ -75,9 +74,11 @@ class Conv4:
 
     @contextmanager
     def _fitting(self, size: int) -> Iterator[None]:
-        """Raise TooLarge where the block runs out of memory for weights of `size` bytes."""
+        """Raise TooLarge where the block runs out of memory for weights of `size` bytes, or before it, where it must:
+        Linux promises more memory than there is, and kills who takes it.
+        """
         try:
-            if size > sys.maxsize:
+            if size > physical_memory():
                 raise MemoryError
             yield
         except Exception as error:

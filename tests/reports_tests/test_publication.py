@@ -56,6 +56,7 @@ def test_differences_are_those_of_paired_t_intervals() -> None:
     assert gain("released", "MAML + CA", "MAML") in page
 
 
+LENGTHS = ("ablation", "length_80", "length_240")
 LONGER = [("MAML + LSLR", "MAML"), ("MAML + CA", "MAML"), ("MAML++", "MAML")]
 LONGER += [("MAML++ without CA", "MAML++"), ("MAML++ without DA", "MAML++")]
 
@@ -78,6 +79,19 @@ def test_how_effects_change_with_length_is_paired_by_seed() -> None:
     assert {len(change) for change in changes} == {8}
     first, second, third = (signed(t_interval(change)) for change in changes)
     assert f"change by {first}, {second} and {third} points" in page
+
+
+def test_what_ca_costs_after_240_epochs() -> None:
+    page, front = ((folder / "README.md").read_text() for folder in (RESULTS, RESULTS.parents[1]))
+    having = {name: accuracies(name)["MAML++"] - accuracies(name)["MAML++ without CA"] for name in LENGTHS}
+    now = having["length_240"].dropna()
+    assert list(now.index) == [0, 1, 2]
+    assert f"removing CA changes it by {signed(t_interval(-now))} points" in page
+    assert f"(removing CA: {signed(t_interval(-now))})" in front
+    since = [signed(t_interval((now - having[name]).dropna())) for name in LENGTHS[:2]]
+    assert f"rose by {since[0]} points since 20 epochs, and by\n  {since[1]} since 80" in page
+    means = [f"{accuracies('length_240')[arm].mean():.2f} %" for arm in ("MAML++", "MAML++ without CA")]
+    assert f"MAML++ reaches {means[0]} and MAML++ without CA {means[1]}" in page
 
 
 def fewer_errors(study: str, arm: str, base: str) -> str:

@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from trainers.memory import physical_memory
+
 PACKAGES = ("torch", "numpy", "optuna", "mlflow")
 
 
@@ -40,7 +42,7 @@ def _processor() -> str:
 
 
 def _gibibytes() -> float:
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    return physical_memory() / 2**30
 
 
 def _commit() -> str:

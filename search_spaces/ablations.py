@@ -134,7 +134,7 @@ def _name_problem(name: str, shown: dict[str, str]) -> str:
     return ""
 
 
-def without_note(base: Mapping[str, Any], method: KnownMethod) -> tuple[str, ...]:
+def components_off_note(base: Mapping[str, Any], method: KnownMethod) -> tuple[str, ...]:
     """Return a note if components are off in `base`, whose arm is called as the whole method is all the same."""
     config, dropped = method.normalise(dict(base))
     idle = {method.title(inert.path) for inert in dropped}

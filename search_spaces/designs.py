@@ -11,7 +11,7 @@ from trainers.errors import InputError
 from trainers.known_method import MAMLPP, KnownMethod
 from trainers.overrides import flatten, merge
 
-from .ablations import Arm, add_one_in, factorial, leave_one_out, sweep, switched_on, varied, without_note
+from .ablations import Arm, add_one_in, components_off_note, factorial, leave_one_out, sweep, switched_on, varied
 from .dimensions import confused, means_same
 
 Design = Literal["leave_one_out", "add_one_in", "both", "factorial", "sweep", "arms"]
@@ -112,7 +112,7 @@ def _compiled(
     if design == "sweep":
         return _sweep(swept)
     names, notes = varied(components, base, method)
-    notes += without_note(base, method) if design != "add_one_in" else ()
+    notes += components_off_note(base, method) if design != "add_one_in" else ()
     if design == "factorial":
         return _factorial(names, base, notes, method)
     if design == "both" and len(names) < 3 and len(names) == len(switched_on(base, method)):

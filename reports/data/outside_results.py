@@ -18,6 +18,8 @@ TAG_OTHER_TASKS = "mamlab.other_tasks"
 """Marks a run whose tasks differ from those of the same seed in another arm."""
 Key = tuple[str, int]
 """Arm and seed."""
+LARGEST_SEED = 2**63
+"""Seeds are kept as 64-bit integers."""
 
 
 @dataclass(frozen=True)
@@ -26,10 +28,6 @@ class Row:
 
     where: str
     values: Mapping[str, Any]
-
-
-LARGEST_SEED = 2**63
-"""Seeds are kept as 64-bit integers."""
 
 
 @dataclass(frozen=True)

@@ -112,10 +112,10 @@ def _change_words(one: Profile, place: int, found: Ablation, across: Across) -> 
     amount = with_unit(one.change(place).mean, found.metric, True)
     if change.changes:
         return f"{span} it changes by {amount}"
-    if change.only_in_points:
-        return f"{span} it changes by {amount}, {change.only_in_points}"
     if change.verdict.equivalent:
         return f"{span} it holds within {change.verdict.margin_text} ({amount})"
+    if change.only_in_points:
+        return f"{span} it changes by {amount}, {change.only_in_points}"
     return f"whether it changes {span} is undecided ({amount})"
 
 

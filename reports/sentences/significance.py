@@ -53,7 +53,7 @@ def _tested(judged: Sequence[Comparison], found: Ablation) -> str:
     count = f"{decided} of {many(len(judged), 'comparison')}{changes * bool(found.changes)}"
     are = "is" if len(judged) == 1 and not found.changes else "are"
     ranks = "; signed ranks where runs diverged" if any(comparison.test.ranks for comparison in judged) else ""
-    adjusted = " or ".join(sorted({"minP" if one.test.missing else "maxT" for one in judged}))
+    adjusted = " or ".join(sorted({one.test.procedure for one in judged}))
     how = f"sign-flip tests paired by seed (step-down {adjusted}{ranks})"
     head = f"{count} {are} {'decided' if margin else 'significant'}"
     if found.look_progress.remarks:

@@ -42,6 +42,11 @@ class SignFlip:
     look: int = 0
 
     @property
+    def procedure(self) -> str:
+        """How p was adjusted, step by step: "maxT" or "minP"."""
+        return "minP" if self.missing else "maxT"
+
+    @property
     def can_be_significant(self) -> bool:
         """Whether any data could bring the adjusted p down to the level."""
         return self.smallest <= self.level

@@ -79,7 +79,7 @@ def _p_note(ablation: Ablation, comparisons: Sequence[Comparison]) -> str:
     """Return the note on how p was computed and its smallest possible value."""
     most = max((c.test for c in comparisons), key=lambda test: test.seeds)
     ways = f"{MOST_FLIPS:,} random sign patterns" if most.seeds > EXACT_UP_TO else "all sign patterns"
-    how = "minP, because not all comparisons have the same seeds" if most.missing else "maxT"
+    how = most.procedure + ", because not all comparisons have the same seeds" * most.missing
     how += ", moderated by the median variance" if most.moderated else ""
     size = max(c.test.family_size for c in comparisons)  # later looks test fewer
     changes = sum(change.family == comparisons[0].family for change in ablation.changes)

@@ -271,3 +271,13 @@ def test_epochs_to_an_accuracy_are_compared_at_each_value() -> None:
     assert [title.partition(": ")[2] for title in titles] == [
         "leave one out (budget.epochs = 20)", "leave one out (budget.epochs = 80)",
     ]  # fmt: skip
+
+
+def test_a_change_within_the_margin_holds_whatever_the_scale_says() -> None:
+    found = near_the_ceiling()
+    change = found.changes[0]
+    within = replace(change, verdict=replace(change.verdict, equivalent=True, margin=6.0))
+    assert within.only_in_points
+    assert within.finding == "holds (within 6 points)"
+    said = verdict_sentences(replace(found, changes=(within, *found.changes[1:])))[0]
+    assert "; from 20 to 80 it holds within 6 points (" in said

@@ -29,7 +29,7 @@ SHARED = {"trainers.errors", "reports.metric"}
 """Files that every package may import: they import nothing but each other."""
 PACKAGES = set(ALLOWED)
 ENTRY_POINT = "mamlab"
-"""The entry point: a file beside the packages, which may import them all and which none of them imports."""
+"""The entry point: a package which may import the four others, and which none of them imports."""
 FORBIDDEN = {
     "trainers": {"optuna", "mlflow", "pandas"},
     "search_spaces": {"mlflow", "pandas"},
@@ -96,9 +96,9 @@ LONGEST = 300
 
 @cache
 def modules() -> dict[str, Path]:
-    """Every file of the four packages by its dotted name, and the entry point."""
-    found = {ENTRY_POINT: ROOT / f"{ENTRY_POINT}.py"}
-    for package in sorted(PACKAGES):
+    """Every file of the four packages and of the entry point by its dotted name."""
+    found = {}
+    for package in sorted(PACKAGES | {ENTRY_POINT}):
         for file in sorted((ROOT / package).rglob("*.py")):
             parts = file.relative_to(ROOT).with_suffix("").parts
             found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = file
@@ -259,8 +259,8 @@ def test_the_wheel_holds_exactly_the_four_packages_and_the_entry_point(tmp_path:
     if "study/commit.txt" in names:  # not where there is no checkout
         names.remove("study/commit.txt")
     tops = {name.partition("/")[0] for name in names}
-    assert {top for top in tops if not top.endswith(".dist-info")} == PACKAGES | {f"{ENTRY_POINT}.py"}
-    for package in PACKAGES:
+    assert {top for top in tops if not top.endswith(".dist-info")} == PACKAGES | {ENTRY_POINT}
+    for package in PACKAGES | {ENTRY_POINT}:
         assert f"{package}/py.typed" in names
         ours = {
             str(f.relative_to(ROOT))

@@ -1,1 +1,1 @@
-"""The Python interface: run or open a study and get a `Result`. `mamlab.py` exports it."""
+"""The Python interface: run or open a study and get a `Result`. `mamlab` exports it."""

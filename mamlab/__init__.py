@@ -8,7 +8,6 @@ Names are imported on first use: importing this module loads neither torch nor O
 
 from __future__ import annotations
 
-import sys
 from importlib import import_module
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -96,7 +95,7 @@ if not TYPE_CHECKING:  # else any name would be one
         home = next((module for module, names in _HOME.items() if name in names), None)
         if home is None:
             raise AttributeError(f"module 'mamlab' has no attribute {name!r}")
-        _refuse_hidden()
+        refuse_hidden()
         found = getattr(import_module(home), _CALLED_THERE.get(name, name))
         globals()[name] = found
         return found
@@ -115,29 +114,14 @@ def _version() -> str:
         return "0+source"
 
 
-def _refuse_hidden() -> None:
+def refuse_hidden() -> None:
     """Raise ImportError if another file would be imported instead of one of mamlab's packages, `study`
     perhaps.
     """
-    spec = spec_from_file_location("_mamlab_name_conflicts", Path(__file__).parent / "study" / "name_conflicts.py")
+    file = Path(__file__).parents[1] / "study" / "name_conflicts.py"
+    spec = spec_from_file_location("_mamlab_name_conflicts", file)
     assert spec is not None
     assert spec.loader is not None
     conflicts = module_from_spec(spec)
     spec.loader.exec_module(conflicts)
     conflicts.refuse_hidden()
-
-
-def main() -> None:
-    """Run the `mamlab` command."""
-    try:
-        _refuse_hidden()
-    except ImportError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
-    from study.cli import main as command
-
-    command()
-
-
-if __name__ == "__main__":
-    main()

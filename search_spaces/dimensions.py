@@ -14,9 +14,9 @@ from pydantic import BaseModel
 from trainers.error_messages import nearest, show, unknown
 from trainers.errors import InputError
 from trainers.known_method import MAMLPP, KnownMethod
-from trainers.sections import POSITIONS, resolve
+from trainers.sections import POSITIONS, plain, resolve
 
-from .given import listed, plain
+from .given import listed
 
 if TYPE_CHECKING:
     from .trials import Trial

@@ -9,11 +9,7 @@ from pydantic import BaseModel
 
 from trainers.error_messages import show
 from trainers.errors import InputError
-
-
-def plain(value: Any) -> Any:
-    """Return a number of NumPy's as Python's own, and anything else unchanged."""
-    return value.item() if hasattr(value, "item") and getattr(value, "ndim", None) == 0 else value
+from trainers.sections import plain
 
 
 def listed(choices: Any) -> Any:

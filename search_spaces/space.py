@@ -20,10 +20,11 @@ from trainers.inert import Inert
 from trainers.known_method import MAMLPP, KnownMethod
 from trainers.method import Config
 from trainers.overrides import Tree, flatten, merge, typed_among
+from trainers.sections import plain
 
 from .checks import dimension_tables, read_again, wrong_fixed, wrong_limit
 from .dimensions import Choice, Dimension, Range, read_dimension
-from .given import plain, tree_of, wrong_names
+from .given import tree_of, wrong_names
 from .presets import space_preset
 from .trials import RandomParams, Trial
 

@@ -93,6 +93,8 @@ def _phrase(item: Any, path: list[str], model: type[BaseModel] | None, field: Fi
     kind, context = item["type"], item.get("ctx", {})
     if kind == "extra_forbidden":
         return _unknown_key(path[-1], model), True
+    if kind == "invalid_key":
+        return "the name of a setting must be a text", True
     if kind == "missing":
         return f"missing; {field.description if field and field.description else 'write it'}", True
     if kind in ("value_error", "assertion_error"):

@@ -36,8 +36,13 @@ COMPONENTS = ("msl", "da", "lslr", "ca", "bnwb", "bnrs")
 """Components that can be on or off, in the order of the paper's table."""
 
 
+def plain(value: Any) -> Any:
+    """Return a number of NumPy's as Python's own, and anything else unchanged."""
+    return value.item() if hasattr(value, "item") and getattr(value, "ndim", None) == 0 else value
+
+
 class Section(BaseModel):
-    """Base of every settings class: frozen, and unknown keys are refused.
+    """Base of every settings class: frozen, and unknown keys are refused. NumPy's numbers are taken as Python's.
 
     Made in Python, a wrong setting raises InputError as a spec file does; `model_validate` raises pydantic's own error.
     """
@@ -51,6 +56,11 @@ class Section(BaseModel):
             raise InputError(explain(error, type(self))) from None
 
     __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]  # else pydantic calls it for nested sections
+
+    @model_validator(mode="before")
+    @classmethod
+    def _take_plain(cls, settings: Any) -> Any:
+        return {name: plain(value) for name, value in settings.items()} if isinstance(settings, dict) else settings
 
 
 def _check_position(value: object) -> object:

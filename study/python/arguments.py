@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from search_spaces.given import plain
 from trainers.error_messages import show
 from trainers.errors import InputError
+from trainers.sections import plain
 
 from ..stores.home import Home, default_root
 

@@ -16,6 +16,16 @@ Callback = Callable[[StudyProgress, EndedRun], object]
 """Called as `callback(progress, run)`; its return value is ignored."""
 
 
+def functions(callbacks: Callback | Iterable[Callback]) -> tuple[Callback, ...]:
+    """Return one callback, or several, as a tuple. Raises InputError for what is no function."""
+    several = isinstance(callbacks, Iterable) and not callable(callbacks)
+    given: Any = callbacks if several else [callbacks]
+    found = tuple(given)
+    if wrong := [one for one in found if not callable(one)]:
+        raise InputError(f"callbacks: each must be a function of (progress, run), not {show(wrong[0])}")
+    return found
+
+
 class Callbacks:
     """A view that forwards progress to another view, and calls the callbacks for each ended run.
 
@@ -23,14 +33,8 @@ class Callbacks:
     epochs in progress.
     """
 
-    def __init__(self, callbacks: Callback | Iterable[Callback], view: View, stop: StopSignals) -> None:
-        """Raise InputError for callbacks that are not functions."""
-        several = isinstance(callbacks, Iterable) and not callable(callbacks)
-        given: Any = callbacks if several else [callbacks]
-        self._callbacks: tuple[Callback, ...] = tuple(given)
-        if wrong := [one for one in self._callbacks if not callable(one)]:
-            raise InputError(f"callbacks: each must be a function of (progress, run), not {show(wrong[0])}")
-        self._view, self._stop = view, stop
+    def __init__(self, callbacks: tuple[Callback, ...], view: View, stop: StopSignals) -> None:
+        self._callbacks, self._view, self._stop = callbacks, view, stop
         self._error: BaseException | None = None
 
     def __call__(self, progress: StudyProgress) -> None:

@@ -12,11 +12,11 @@ from reports.data.results_mlflow import records_in_mlflow
 from reports.data.results_tables import records_in_file, records_in_frame
 from reports.metric import Better, Metric, better_by_name
 from reports.records import ReportError
-from search_spaces.given import plain
 from trainers.config import TrainerConfig
 from trainers.error_messages import show
 from trainers.errors import InputError
 from trainers.paths import expanded
+from trainers.sections import plain
 
 from ..stores.urls import redact
 from .arguments import refuse_no_text

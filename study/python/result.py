@@ -19,11 +19,11 @@ from reports.statistics.summary import Ablation, Search, mean_metric
 from reports.tables import frames
 from reports.tables.cells import states_text
 from reports.text import many, measured
-from search_spaces.given import plain
 from trainers.error_messages import show
 from trainers.errors import InputError
 from trainers.method import Config
 from trainers.paths import expanded
+from trainers.sections import plain
 
 from ..looks import looked
 from ..reporting import ReportChoices, report_of

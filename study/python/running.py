@@ -12,7 +12,6 @@ from pydantic import ValidationError
 from rich.console import Console
 
 from reports.statistics.declared_test import seeds_needed
-from search_spaces.given import plain
 from trainers.config import TrainerConfig
 from trainers.data import DataConfig
 from trainers.error_messages import explain, show
@@ -35,7 +34,7 @@ from ..stores.urls import shown
 from ..text import print_notes
 from ..warm_start import warm_started
 from .arguments import make_home
-from .callbacks import Callback, Callbacks
+from .callbacks import Callback, Callbacks, functions
 from .result import Result, open_study
 
 S = TypeVar("S", bound=Section)
@@ -103,6 +102,7 @@ def run(
     """
     config = with_limits(read_study(study), workers, trials)
     refuse_underpowered(config)
+    called = functions(callbacks)
     place = make_home(home, optuna_url, mlflow_url)
     if retry_failed:
         set_back(place, config.study.name)
@@ -110,7 +110,7 @@ def run(
     if trust_version:
         config = with_trusted_version(config, place)
     with _view(progress, config, place) as view:
-        observer = Callbacks(callbacks, view, stop)
+        observer = Callbacks(called, view, stop)
         last = run_to_decision(config, place, observer, stop=stop)
         observer.raise_error()
     if last.interrupted:
@@ -177,13 +177,14 @@ def prepared(config: StudyConfig, home: Home) -> StudyConfig:
 
     Raises InputError, StoreUnreachable.
     """
+    local = home.mlflow_url.startswith("sqlite")
     try:
         home.root.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(
             f"--home {home.root} cannot be created: {error.strerror}; name a folder in which you have write permission"
         ) from None
-    if home.mlflow_url.startswith("sqlite"):
+    if local:
         open_mlflow(home)
     return warm_started(config, home)
 
@@ -204,7 +205,7 @@ def _changed(section: S, key: str, value: Any) -> S:
     if value is None:
         return section
     try:
-        return type(section).model_validate({**section.model_dump(exclude_unset=True), key: plain(value)})
+        return type(section).model_validate({**section.model_dump(exclude_unset=True), key: value})
     except ValidationError as error:
         raise SpecError(explain(error, type(section)).splitlines()) from None
 

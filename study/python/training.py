@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Generator
 from pathlib import Path
 
-from search_spaces.given import plain
 from trainers.checkpoint import CheckpointFolder
 from trainers.config import TrainerConfig
 from trainers.data.classes import ClassData
@@ -49,7 +48,7 @@ def train(
     """
     if not isinstance(config, TrainerConfig):
         raise InputError(f'config: must be a TrainerConfig, such as mamlab.preset("maml"), not {show(config)}')
-    seed = _Arguments(seed=plain(seed)).seed
+    seed = _Arguments(seed=seed).seed
     if not isinstance(data, ClassData):
         raise InputError(f'data: must be loaded, as by mamlab.load_data("glyphs"), not {show(data)}')
     if checkpoint is not None and not isinstance(checkpoint, CheckpointFolder):

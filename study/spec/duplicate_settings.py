@@ -26,8 +26,18 @@ def problems_of(text: str) -> list[str]:
 
 def problems_in(tree: Mapping[str, Any]) -> list[str]:
     """Return the same for parsed tables, or tables made in Python."""
+    if wrong := list(_no_texts(tree)):
+        return wrong
     leaves = list(_leaves(tree))
     return [*_with_nul(leaves), *_twice(leaves), *_searched_twice(tree), *_fixed_otherwise(tree)]
+
+
+def _no_texts(tree: Any, path: str = "") -> Iterator[str]:
+    """Yield names that are no texts, which only a dict made in Python can have."""
+    for name, value in tree.items() if isinstance(tree, Mapping) else ():
+        if not isinstance(name, str):
+            yield f"{path}: the names in a table must be texts, not {show(name)}"
+        yield from _no_texts(value, f"{path}.{name}".removeprefix("."))
 
 
 def _leaves(tree: Any, path: str = "", spelled: str = "") -> Iterator[Leaf]:

@@ -20,7 +20,7 @@ from trainers.errors import InputError
 from trainers.find_method import find_method
 from trainers.overrides import Tree, flatten, merge, normalise
 from trainers.presets import PRESETS, SIZES, preset
-from trainers.sections import Section
+from trainers.sections import Section, plain
 
 from .ablation_section import AblationSection
 from .config import SpecError, StudyConfig
@@ -129,8 +129,7 @@ def _plain(value: Any, where: str) -> Any:
         return [_plain(one, f"{where}[{place}]") for place, one in enumerate(value)]
     if isinstance(value, Path):
         return str(value)
-    if hasattr(value, "item") and getattr(value, "ndim", None) == 0:  # NumPy's numbers
-        value = value.item()
+    value = plain(value)
     if not isinstance(value, bool | int | float | str):
         raise SpecError([f"{where}: must be a number, a text, true or false, a list or a table, not {show(value)}"])
     return value

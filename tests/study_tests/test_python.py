@@ -22,9 +22,7 @@ import mamlab
 from reports.records import ReportError
 from study.cli.main import run as command
 from study.engine.progress import EndedRun, StudyProgress
-from study.python.callbacks import Callbacks
 from study.python.result import ReportPage
-from study.stopping import StopSignals
 
 from ..test_architecture import ROOT
 from ..toy import toy_data
@@ -280,7 +278,13 @@ BAD: dict[str, tuple[Any, str]] = {
     "a home of data": (lambda: mamlab.load_data("glyphs", home=number), "^home: must be a folder, .*, not 5"),
     "a path of a spec": (lambda: mamlab.load_spec(number), "path: must be a spec file's path, .*, not 5"),
     "a spec": (lambda: mamlab.load_spec("nowhere.toml"), "nowhere.toml: no such file"),
-    "a callback": (lambda: Callbacks(number, print, StopSignals()), "callbacks: each must be a function .*, not 5"),
+    "a callback": (lambda: mamlab.run(hunt(), callbacks=number), "callbacks: each must be a function .*, not 5"),
+    "a name in a space": (
+        lambda: mamlab.study_config("a", data="glyphs", space={number: {}}), "space: the names .* must be texts, not 5"
+    ),
+    "a name in a trainer": (
+        lambda: mamlab.study_config("a", data="glyphs", trainer={number: 1}), "trainer: the names .* must be texts, not"
+    ),
     "opened nothing": (lambda: mamlab.open(nothing), "^study: must be the name of a study, .*, not None"),
     "a store": (lambda: mamlab.open("a", optuna_url=number), "^optuna_url: must be a URL, .*, not 5; leave it out"),
     "a base": (
@@ -315,10 +319,14 @@ BAD: dict[str, tuple[Any, str]] = {
 
 
 @pytest.mark.parametrize("case", BAD)
-def test_what_cannot_be_run_is_an_exception_that_says_what_to_do(case: str, tmp_path: Path) -> None:
+def test_what_cannot_be_run_is_an_exception_that_says_what_to_do(
+    case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     call, message = BAD[case]
+    monkeypatch.chdir(tmp_path)
     with pytest.raises(mamlab.MamlabError, match=message):
         call()
+    assert not any(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(

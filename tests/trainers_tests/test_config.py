@@ -1,17 +1,21 @@
 """A config holds nothing without effect; one training has one identity."""
 
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from pydantic import ValidationError
 
 from trainers.config import TrainerConfig
+from trainers.data import ImageFolder
+from trainers.errors import InputError
 from trainers.fingerprint import fingerprint_of
 from trainers.inert import CONDITIONAL
 from trainers.known_method import MAMLPP
 from trainers.overrides import flatten, merge, normalise, read_value, settings
 from trainers.presets import PRESETS, preset
-from trainers.sections import DA, LSLR, MSL, resolve
+from trainers.sections import DA, LSLR, MSL, Budget, resolve
 
 INERT: list[tuple[dict[str, Any], str]] = [
     ({"inner.steps": 1, "msl": "on"}, "msl"),
@@ -71,6 +75,19 @@ def test_a_position_is_epochs_or_a_share(position: float, epochs: int, result: i
 def test_other_positions_are_refused(value: Any) -> None:
     with pytest.raises(ValidationError):
         TrainerConfig.model_validate({"msl": {"epochs": value}})
+
+
+def test_numbers_of_numpy_are_pythons_own() -> None:
+    given: Any = {"inner": {"steps": np.int64(2), "lr": np.float32(0.5)}, "ca": {"period": np.float64(0.5)}}
+    config = TrainerConfig(**given, budget=Budget.model_validate({"epochs": np.array(4)}))
+    plain = {"inner": {"steps": 2, "lr": 0.5}, "ca": {"period": 0.5}, "budget": {"epochs": 4}}
+    assert config == TrainerConfig.model_validate(plain)
+    assert {type(value) for value in flatten(config.model_dump()).values()} <= {int, float, str, bool, type(None)}
+    size: Any = np.int16(28)
+    assert ImageFolder(path=Path("pictures"), size=size).size == 28
+    given["inner"]["steps"] = np.float64(3)
+    with pytest.raises(InputError, match=r"^inner.steps: must be a whole number, not 3.0$"):
+        TrainerConfig(**given)
 
 
 def test_merging_sets_dotted_paths_and_nested_tables_alike() -> None:

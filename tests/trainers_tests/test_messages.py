@@ -102,6 +102,7 @@ def test_every_section_made_in_python_names_the_nearest_setting() -> None:
             "inner.stps: unknown key; did you mean steps? (known: steps, evaluation_steps, lr)",
         ),
         ({"msl": {"epcohs": 3}}, "msl.epcohs: unknown key; did you mean epochs? (known: schedule, epochs, tau)"),
+        ({"inner": {3: 2}}, "inner[3]: the name of a setting must be a text"),
         ({"outer": {"lr": "x"}}, 'outer.lr: must be a number, not "x"'),
         ({"msl": "onn"}, 'msl: must be "off" or "on" or a table of settings, not "onn"; did you mean "on"?'),
         (

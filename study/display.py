@@ -21,7 +21,6 @@ from reports.text import about, duration, measured
 from .engine.progress import RunningRow, StudyProgress
 from .text import (
     BAD,
-    COLOURS,
     GOOD,
     RUNS,
     WARNS,
@@ -33,6 +32,7 @@ from .text import (
     short,
     short_label,
     states,
+    words,
 )
 
 View = Callable[[StudyProgress], None]
@@ -97,7 +97,7 @@ def _ended_line(row: RunningRow, state: str, metric: Metric) -> str:
     epochs = f"{row.epochs} epochs" if state == "complete" else f"epoch {row.epoch} of {row.epochs}"
     best = f", best validation {metric.words} {measured(row.best, metric)}" if row.epoch else ""
     reused = ", reused from an earlier training" if row.reused else ""
-    return f"{row.label}: {state}, {epochs}{reused}{best}"
+    return f"{row.label}: {words(state)}, {epochs}{reused}{best}"
 
 
 def progress_line(progress: StudyProgress) -> str:
@@ -107,7 +107,7 @@ def progress_line(progress: StudyProgress) -> str:
         + (f" of {progress.planned}" if progress.planned else "")
         + " runs"
     )
-    counts = ", ".join(f"{n} {state}" for state, n in states(progress.counts)) or "starting"
+    counts = ", ".join(map(str, states(progress.counts))) or "starting"
     parts = [f"{counts} {reused_text(progress.reused)}".strip()]
     if progress.best_value is not None and progress.kind == "search":
         best, label = measured(progress.best_value, progress.metric), progress.best_label or ""
@@ -202,8 +202,8 @@ def _running_table(progress: StudyProgress, width: int, since: float) -> Table:
 
 
 def _counts(progress: StudyProgress) -> Text:
-    parts = [Text(f"{n} {state}", style=COLOURS[state]) for state, n in states(progress.counts)]
-    return Text("   ").join([*parts, *filter(None, [Text(reused_text(progress.reused), style="dim")])])
+    reused = Text(reused_text(progress.reused), style="dim")
+    return Text("   ").join([*states(progress.counts), *filter(None, [reused])])
 
 
 def _best(progress: StudyProgress, width: int) -> Text:

@@ -8,6 +8,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from reports import records
 
@@ -22,9 +23,15 @@ COPIED = ("/", "\\", "mamlab ", "--")
 """What is in commands, paths and addresses."""
 
 
-def states(counts: Mapping[str, int]) -> list[tuple[str, int]]:
-    """Return the states that occur with their number of runs, in the order of a run's life."""
-    return [(state, counts[state]) for state in records.STATES if counts.get(state)]
+def states(counts: Mapping[str, int]) -> list[Text]:
+    """Return "2 out of memory" for each state that occurs, coloured, in the order of a run's life."""
+    occur = (state for state in records.STATES if counts.get(state))
+    return [Text(f"{counts[state]} {words(state)}", style=COLOURS[state]) for state in occur]
+
+
+def words(state: str) -> str:
+    """Return a state as it is read: "out of memory"."""
+    return state.replace("_", " ")
 
 
 def ended(counts: Mapping[str, int]) -> int:

@@ -15,7 +15,7 @@ from rich.text import Text
 from reports.text import about, measured, setting_text
 
 from ..engine.overview import Overview, RunningRun
-from ..text import COLOURS, GOOD, RUNS, WARNS, ended, plain_table, reused_text, short_label, states
+from ..text import GOOD, RUNS, WARNS, ended, plain_table, reused_text, short_label, states
 
 WATCH_SECONDS = 1.0
 SINCE = re.compile(r"since (\d{4}-\d\d-\d\d[ T][0-9:.]+(?:[+-][0-9:]+|Z)?)")
@@ -95,6 +95,5 @@ def _running_line(study: Overview, run: RunningRun) -> str:
 
 
 def _states(study: Overview) -> Text:
-    parts = [Text(f"{n} {state.replace('_', ' ')}", style=COLOURS[state]) for state, n in states(study.counts)]
     reused = f" {reused_text(study.reused)}" if study.reused else ""
-    return Text(", ").join(parts).append(reused, style="dim")
+    return Text(", ").join(states(study.counts)).append(reused, style="dim")

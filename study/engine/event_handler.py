@@ -7,6 +7,7 @@ from collections.abc import Callable
 from ..spec.config import StudyConfig
 from ..stopping import StopSignals
 from ..stores.home import Home
+from ..text import words
 from ..workers.executors import Executor
 from ..workers.jobs import Busy, Ended, EpochDone, Event, Finished, HomeFault, Lost, Started, Stopped
 from .kept_checkpoints import KeptCheckpoints
@@ -145,4 +146,4 @@ class EventHandler:
         self._limits.add(run)
         self._progress.add_end(run, message)
         if message:
-            self._progress.say(f"{run.plan.label}: {run.end}: {message.splitlines()[0]}")
+            self._progress.say(f"{run.plan.label}: {words(run.end or '')}: {message.splitlines()[0]}")

@@ -8,6 +8,8 @@ from typing import Any
 
 from reports.metric import ACCURACY, Metric
 
+from ..text import words
+
 TROUBLES_KEPT = 5
 
 
@@ -78,7 +80,7 @@ def from_tree(tree: Mapping[str, Any]) -> Overview:
 
 def trouble(state: str, label: str, message: str) -> str:
     """Return the line for a run with a message."""
-    return f"{state.replace('_', ' ')}  {label}: {message}"
+    return f"{words(state)}  {label}: {message}"
 
 
 def best_settings(searched: tuple[str, ...], params: Mapping[str, Any]) -> dict[str, str]:

@@ -68,7 +68,7 @@ def run_job(job: Job) -> Generator[Event, Answer, None]:
             yield HomeFault(f"{type(error).__name__}: {error}", size_of(fault))
             return
         if is_out_of_memory(error):
-            yield Ended("out_of_memory", f"out of memory: {error}")
+            yield Ended("out_of_memory", str(error) or type(error).__name__)
             return
         _leave_if_the_gpu_is_lost(error)
         yield Ended("failed", f"{type(error).__name__}: {error}\n{traceback.format_exc()}")

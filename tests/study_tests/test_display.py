@@ -86,6 +86,9 @@ def test_a_run_that_ended_before_its_first_epoch_has_no_accuracy() -> None:
     lost = replace(TRIAL_3, epoch=0, value=None, best=None)
     after = replace(START, counts={"failed": 1}, just_ended=((lost, "failed"),))
     assert new_lines(after) == ["trial 3: failed, epoch 0 of 8 (1/20)"]
+    after = replace(START, counts={"out_of_memory": 1}, just_ended=((lost, "out_of_memory"),))
+    assert new_lines(after) == ["trial 3: out of memory, epoch 0 of 8 (1/20)"]
+    assert "1 out of memory" in progress_line(after)
 
 
 def test_a_notice_is_printed_once() -> None:

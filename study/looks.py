@@ -32,7 +32,7 @@ def looked(info: StudyInfo, records: Sequence[RunRecord], home: Home) -> StudyIn
     seeds = complete_seeds(records, info.families)
     if not seeds or any(one.seeds == seeds for one in shown):
         return replace(info, shown=shown)
-    look = RecordedLook(seeds, info.looks, info.margin)
+    look = RecordedLook(seeds, info.looks, info.margin, info.test, info.adjust, info.families)
     try:
         record.add(look)
     except OSError as error:

@@ -72,6 +72,7 @@ def _tree(info: StudyInfo) -> dict[str, Any]:
     """Return the study as JSON, without empty rare fields and without what the reader's own store says."""
     tree = asdict(info)
     del tree["notes"]
+    tree["shown"] = [look.as_tree() for look in info.shown]
     for name in ("space", "missing", "trained_by", "metric", "source", "looks", "margin", "shown"):
         if not tree[name]:
             del tree[name]

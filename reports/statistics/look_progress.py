@@ -33,7 +33,7 @@ class LookProgress:
         looks: those taken, the current one last; empty before the first declared one.
         later: seeds that count at a later look.
         complete: seeds whose runs in all comparisons have ended.
-        remarks: sentences on undeclared looks.
+        remarks: sentences on undeclared looks, and on what was declared otherwise at an earlier one.
     """
 
     declared: tuple[int, ...]
@@ -64,7 +64,7 @@ def look_progress_of(records: Sequence[RunRecord], info: StudyInfo) -> LookProgr
     """
     complete = complete_seeds(records, info.families)
     if not info.looks:
-        return LookProgress((), (ONCE,), frozenset(), complete, tuple(_undeclared(info, complete)))
+        return LookProgress((), (ONCE,), frozenset(), complete, (*_undeclared(info, complete), *_changed(info)))
     seeds = sorted({record.seed for record in records if record.seed is not None})
     leading = _leading(seeds, complete)
     levels = zip(look_levels(info.looks), look_levels(info.looks, one_sided=True), strict=True)
@@ -116,14 +116,12 @@ def _undeclared(info: StudyInfo, complete: Sequence[int]) -> list[str]:
 
 
 def _changed(info: StudyInfo) -> list[str]:
-    """Return a remark if looks or margin were declared differently at an earlier look."""
+    """Return a remark for each earlier look at which something else was declared."""
     found = []
     for one in info.shown:
-        what = [f"looks {list(one.looks)}"] * (one.looks != info.looks)
-        what += ["no margin" if one.margin is None else f"a margin of {one.margin:g}"] * (one.margin != info.margin)
-        if what:
+        if what := one.declared_otherwise(info.looks, info.margin, info.test, info.adjust, info.families):
             found.append(
-                f"When {len(one.seeds)} seeds were shown, the spec declared {' and '.join(what)}: what it declares now"
+                f"When {len(one.seeds)} seeds were shown, the spec declared {what}: what it declares now"
                 " was not fixed before the results were seen, so its error rates do not hold."
             )
     return list(dict.fromkeys(found))

@@ -6,7 +6,6 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import asdict
 from pathlib import Path
 
 from reports.recorded_looks import RecordedLook, recorded_look
@@ -29,7 +28,7 @@ class LookRecord:
     def add(self, look: RecordedLook) -> None:
         """Append a look and flush it to disk. Raises OSError."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        line = json.dumps({"experiment_id": self._experiment_id, **asdict(look)})
+        line = json.dumps({"experiment_id": self._experiment_id, **look.as_tree()})
         with self.path.open("ab") as file:
             file.write(b"\n" + line.encode() + b"\n")  # ends a half-written line before it
             file.flush()

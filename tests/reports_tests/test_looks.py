@@ -12,7 +12,7 @@ from scipy.stats import norm, t
 from reports.build import build_report
 from reports.data.files import read_files, write_files
 from reports.document import compose
-from reports.recorded_looks import RecordedLook
+from reports.recorded_looks import RecordedLook, recorded_look
 from reports.records import Family, RunRecord, StudyInfo
 from reports.statistics.look_progress import complete_seeds, look_progress_of
 from reports.statistics.looks import error_rate, look_levels, undeclared_rate
@@ -155,6 +155,20 @@ def test_looks_or_a_margin_that_changed_after_a_look_are_said() -> None:
     changed = replace(INFO, shown=(RecordedLook(tuple(range(8)), (8, 16), 1.0),))
     (remark,) = look_progress_of(runs(8), changed).remarks
     assert remark.startswith("When 8 seeds were shown, the spec declared looks [8, 16] and a margin of 1: what it")
+
+
+def test_a_test_an_adjustment_and_families_that_changed_after_a_look_are_said() -> None:
+    seen = RecordedLook(tuple(range(8)), (), None, INFO.test, INFO.adjust, INFO.families)
+    free = replace(INFO, looks=(), shown=(seen,))
+    grown = tuple(replace(one, comparisons=(*one.comparisons, ("other", "base"))) for one in INFO.families)
+    for same in (free, replace(free, families=grown), replace(free, shown=(RecordedLook(seen.seeds),))):
+        assert look_progress_of(runs(8), same).remarks == ()
+    apart = tuple(Family(arm, ((arm, base),)) for one in INFO.families for arm, base in one.comparisons)
+    changed = replace(free, test="moderated", adjust="study", families=apart, margin=1.0)
+    (remark,) = look_progress_of(runs(8), changed).remarks
+    said = 'declared no margin, test = "max_t", adjust = "family" and other families of comparisons: what it'
+    assert said in remark
+    assert recorded_look(seen.as_tree()) == seen
 
 
 def test_a_published_report_carries_its_looks_and_is_made_again_with_them(tmp_path: Path) -> None:

@@ -46,7 +46,10 @@ def test_a_study_ends_at_the_look_that_decides_it_which_is_recorded_once(tmp_pat
     open_study("arms", home=home)
     lines = [json.loads(line) for line in (tmp_path / "looks" / "arms.jsonl").read_text().splitlines() if line]
     info, records = load("arms", home)
-    assert lines == [{"experiment_id": info.experiment_id, "seeds": [1, 2, 3, 4, 5, 6], "looks": [6, 8], "margin": 1.0}]
+    assert lines == [
+        {"experiment_id": info.experiment_id, "seeds": [1, 2, 3, 4, 5, 6], "looks": [6, 8], "margin": 1.0}
+        | {"test": "max_t", "adjust": "family", "families": [["own arms", [["b", "a"]]]]}
+    ]
     published, rows = read_files(page.parent)
     assert [one.seeds for one in published.shown] == [(1, 2, 3, 4, 5, 6)]
     (comparison,) = summarise_ablation(rows, published).comparisons

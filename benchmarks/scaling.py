@@ -102,7 +102,7 @@ class ThreadExecutor:
     """Workers as threads of this process; only for measuring, because a thread cannot be killed."""
 
     def __init__(self, slots: int) -> None:
-        self.slots = slots
+        self.slots, self.gpus_per_run = slots, 1.0
         self._events: queue.SimpleQueue[EventSource] = queue.SimpleQueue()
         self._threads = [_Thread() for _ in range(slots)]
         for thread in self._threads:

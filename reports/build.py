@@ -101,7 +101,12 @@ def latex_files(report: Report) -> dict[str, bytes]:
     found: dict[str, bytes] = {}
     for table in report.tables:
         if table.columns and table.title != EVERY_RUN:
-            found.setdefault(f"{table.name}.tex", to_latex(table).encode("utf-8", "replace"))
+            text = to_latex(table).encode("utf-8", "replace")
+            name, number = table.name, 1
+            while found.get(f"{name}.tex", text) != text:  # another table of the same name
+                number += 1
+                name = f"{table.name}-{number}"
+            found[f"{name}.tex"] = text
     return found
 
 

@@ -213,7 +213,7 @@ def _factorial_section(effects: FactorialEffects, where: str, found: Ablation) -
     tables = (effects_table(effects, found), shapley_table(effects, found))
     figures = _drawn(shapley_bars(effects, found.metric), effects_plot(effects, found.metric))
     if where:
-        short = re.sub(r"[^a-z0-9]+", "-", where.rpartition(".")[2].lower()).strip("-")
+        short = re.sub(r"[\W_]+", "-", where.lower()).strip("-")
         figures = tuple(replace(f, name=f"{f.name}-{short}", title=f"{f.title} ({where})") for f in figures)
     title = f"Effects and interactions{f' ({where})' * bool(where)}"
     return Section(title, tuple(titled(table, where) for table in tables), figures)

@@ -235,7 +235,7 @@ def _close(value: object, other: object) -> bool:
 def _page_differences(folder: Path, report: Report) -> Iterator[Difference]:
     """Yield the first different line of each page and LaTeX table, drawings aside (they differ between processors)."""
     files = page_files(report) | {f"tables/{name}": content for name, content in latex_files(report).items()}
-    for name in files.keys() - {TABLES}:
+    for name in sorted(files.keys() - {TABLES}):
         pages = [DRAWING.sub("", text).splitlines() for text in (_read(folder / name), files[name].decode())]
         for number, (ours, theirs) in enumerate(zip_longest(*pages, fillvalue=""), 1):
             if ours != theirs:

@@ -5,6 +5,7 @@ Presets are resolved with the spec; the others when the search starts.
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from reports import records
-from reports.data.text_files import TextError, columns_twice, read_text, table
+from reports.data.text_files import TextError, columns_twice, lines_of, read_text, table
 from search_spaces.portfolio import PORTFOLIO, portfolio_of
 from trainers.error_messages import nearest
 from trainers.errors import InputError
@@ -87,13 +88,13 @@ def _known(config: StudyConfig, entry: KnownConfigs) -> dict[str, Params]:
     assert config.space is not None
     where = f'study.enqueue csv = "{entry.csv}"'
     path = _file(where, entry.csv, config.folder)
-    lines = [line for line in enumerate(_text(where, path).splitlines(), 1) if line[1][:1] != "#"]
+    lines = [line for line in enumerate(lines_of(_text(where, path)), 1) if line[1][:1] != "#"]
     rows = table([text for _, text in lines])
     columns = list(rows.fieldnames or ())
     if problems := list(_wrong_columns(where, columns, config)):
         raise InputError("\n".join(problems))
     found = {}
-    for row in rows:
+    for row in _rows(where, rows):
         line = lines[rows.line_num - 1][0]
         try:
             found[f"{path.name}:{line}"] = _params_of_row(config, row)
@@ -104,6 +105,13 @@ def _known(config: StudyConfig, entry: KnownConfigs) -> dict[str, Params]:
             "\n".join(problems) or f"{where}: it has no rows below the header; add one, or remove the entry"
         )
     return found
+
+
+def _rows(where: str, rows: csv.DictReader[str]) -> Iterator[dict[str, str]]:
+    try:
+        yield from rows
+    except csv.Error as error:
+        raise InputError(f"{where} cannot be read as CSV: {error}; is a quotation mark not closed?") from None
 
 
 def _file(where: str, name: str, folder: Path | None) -> Path:

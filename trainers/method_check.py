@@ -10,8 +10,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from .checkpoint import CheckpointFolder
-from .errors import NotFinite
+from .errors import InputError, NotFinite
 from .known_method import KnownMethod
 from .method import Config
 from .method_training import train_method
@@ -47,10 +49,13 @@ class _Seen:
 
 def check_method(method: KnownMethod, settings: Tree, data: Any) -> Iterator[Finding]:
     """Test the contract on trainings with `settings` (merged into the method's own `short` ones) on `data`; yield each
-    row. Exceptions of the trainings are raised, except those that a row expects.
+    row. Exceptions of the trainings are raised, except those that a row expects. Raises InputError for wrong settings.
     """
     tree = merge(getattr(method.own, "short", {}), settings)
-    config = method.normalise(tree)[0]
+    try:
+        config = method.normalise(tree)[0]
+    except ValidationError as error:
+        raise InputError(method.explain(error)) from None
     yield _round_trip(method, config)
     with tempfile.TemporaryDirectory() as folder:
         train = partial(_train, method, data=data, root=Path(folder))

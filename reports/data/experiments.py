@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from .. import records as names
 from ..records import ReportError
-from .mlflow_runs import ACTIVE, DELETED, runs_where
+from .mlflow_runs import ACTIVE, ALL, DELETED, experiments_where, quoted, runs_where
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -17,8 +16,6 @@ if TYPE_CHECKING:
 
 STUDY_TAG = "mamlab.study"
 """Tag of an experiment: the name of its study."""
-EVERYWHERE = 3
-"""MLflow's `ViewType` for active and for deleted experiments."""
 
 
 def find_experiment(client: MlflowClient, study: str, known_id: str = "") -> Experiment | None:
@@ -82,14 +79,14 @@ def _by_id(client: MlflowClient, study: str, known_id: str) -> list[Experiment]:
 
 
 def _tagged(client: MlflowClient, study: str) -> list[Experiment]:
-    return list(_experiments(client, f"tags.`{STUDY_TAG}` = '{study}'"))
+    return list(experiments_where(client, f"tags.`{STUDY_TAG}` = {quoted(study)}", ALL))
 
 
 def _with_parent(client: MlflowClient, study: str) -> list[Experiment]:
     """Return the untagged experiments that hold a study's own run of that name."""
-    every = {one.experiment_id: one for one in _experiments(client) if STUDY_TAG not in one.tags}
-    where = f"tags.{names.TAG_ROLE} = '{names.ROLE_STUDY}' and tags.{names.TAG_STUDY} = '{study}'"
-    ids = {run.info.experiment_id for run in runs_where(client, [*every], where, EVERYWHERE)} if every else set()
+    every = {one.experiment_id: one for one in experiments_where(client, view=ALL) if STUDY_TAG not in one.tags}
+    where = f"tags.{names.TAG_ROLE} = '{names.ROLE_STUDY}' and tags.{names.TAG_STUDY} = {quoted(study)}"
+    ids = {run.info.experiment_id for run in runs_where(client, [*every], where, ALL)} if every else set()
     return [every[one] for one in sorted(ids)]
 
 
@@ -106,13 +103,3 @@ def _by_name(client: MlflowClient, study: str) -> list[Experiment]:
 def _has_runs(client: MlflowClient, experiment: Experiment) -> bool:
     where = f"tags.{names.TAG_ROLE} = '{names.ROLE_RUN}'"
     return bool(client.search_runs([experiment.experiment_id], where, max_results=1))
-
-
-def _experiments(client: MlflowClient, where: str | None = None) -> Iterator[Experiment]:
-    token: str | None = None
-    while True:
-        page: Sequence[Experiment] = client.search_experiments(EVERYWHERE, filter_string=where, page_token=token)
-        yield from page
-        token = page.token  # type: ignore[attr-defined]
-        if not token:
-            return

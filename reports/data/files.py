@@ -18,7 +18,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from ..metric import ACCURACY
 from ..records import MAMLPP_PAIRING, ReportError, RunRecord, StudyInfo
@@ -188,12 +188,24 @@ def _read_rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
         ) from error
 
 
+class _Lines:
+    """Takes a CSV writer's rows and ends them with a line feed alone; the writer's own line end has both characters, so
+    that it quotes texts with either.
+    """
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+
+    def write(self, row: str) -> None:
+        self._file.write(row.removesuffix("\r\n") + "\n")
+
+
 def _write_runs(records: Sequence[RunRecord], path: Path) -> None:
     names = [
         (group, key) for group in GROUPS for key in sorted({k for r in records for k in getattr(r, GROUPS[group])})
     ]
     with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
+        writer = csv.writer(_Lines(file), lineterminator="\r\n")
         writer.writerow([*map(column, PLAIN_FIELDS), *(f"{group}:{key}" for group, key in names)])
         for record in records:
             plain = [getattr(record, name) for name in PLAIN_FIELDS]

@@ -11,7 +11,7 @@ from ..origin import FreshSeeds, origin_of
 from ..records import ReportError, RunRecord, StudyInfo
 from .facts import read_facts
 from .files import read_rows
-from .mlflow_runs import metric_of, runs_where
+from .mlflow_runs import experiments_where, metric_of, quoted, runs_where
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 def fresh_seeds(client: MlflowClient, search: str) -> tuple[FreshSeeds, ...]:
     """Return each trial of `search` that a promoted study, or an ablation of the winner, trained again, best first."""
-    everywhere = [experiment.experiment_id for experiment in client.search_experiments()]
-    where = f"tags.{names.TAG_ORIGIN_SEARCH} = '{search}' and tags.{names.TAG_ROLE} = '{names.ROLE_STUDY}'"
+    everywhere = [experiment.experiment_id for experiment in experiments_where(client)]
+    where = f"tags.{names.TAG_ORIGIN_SEARCH} = {quoted(search)} and tags.{names.TAG_ROLE} = '{names.ROLE_STUDY}'"
     found = [one for parent in runs_where(client, everywhere, where) for one in _of_study(client, parent)]
     return tuple(sorted(found, key=lambda one: one.study))
 
@@ -80,7 +80,7 @@ def _of_study(client: MlflowClient, parent: Run) -> Iterator[FreshSeeds]:
         ours, theirs = ([run for run in runs if run.data.tags.get(names.TAG_ARM) == name] for name in (arm, base))
         if ours:
             validation, test, base_validation, base_test = (
-                tuple(run.data.metrics[name] for run in own)
+                tuple(run.data.metrics[name] for run in own if name in run.data.metrics)
                 for own in (ours, theirs)
                 for name in (metric.best_validation, metric.test)
             )

@@ -21,7 +21,7 @@ from .experiments import find_experiment, parent_of, renamed, study_of
 from .facts import read_facts
 from .files import is_current, read_files
 from .follow_up_results import fresh_seeds
-from .mlflow_runs import metric_of, runs_where
+from .mlflow_runs import experiments_where, metric_of, runs_where
 from .series import Curve
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def from_mlflow(
     client = MlflowClient(tracking_uri)
     experiment = find_experiment(client, experiment_name)
     if experiment is None:
-        known = ", ".join(sorted(study_of(e) for e in client.search_experiments() if e.name != "Default")) or "none yet"
+        known = ", ".join(sorted(study_of(e) for e in experiments_where(client) if e.name != "Default")) or "none yet"
         raise ReportError(f"there is no study {experiment_name!r} in {tracking_uri}; its studies are: {known}")
     parent = parent_of(client, experiment.experiment_id)
     earlier = _earlier(exported)

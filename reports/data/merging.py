@@ -47,6 +47,7 @@ def _refuse_others(first: str, one: Part, name: str, other: Part) -> None:
         "declared looks": [", ".join(map(str, part.looks)) or "none" for part in (info, its_info)],
         "margin": ["none" if part.margin is None else f"{part.margin:g}" for part in (info, its_info)],
         "test": [part.test for part in (info, its_info)],
+        "adjustment of p": [part.adjust for part in (info, its_info)],
     }
     for what, (mine, theirs) in same.items():
         if mine != theirs:
@@ -58,7 +59,8 @@ def _refuse_others(first: str, one: Part, name: str, other: Part) -> None:
 
 
 def _data(runs: Iterable[RunRecord]) -> set[str]:
-    return {run.tags.get(names.TAG_DATA_CHECKSUM, "") for run in runs}
+    found = {run.tags.get(names.TAG_DATA_CHECKSUM, "") for run in runs}
+    return found - {""} or found
 
 
 def _refuse_other_arms(parts: Mapping[str, Part], free: Collection[str]) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..metric import Metric
 from ..records import ROLE_STUDY, ROLE_SUMMARY, ROLE_SUPERSEDED, TAG_ROLE, TAG_STUDY, ReportError, RunRecord
-from .mlflow_runs import runs_where
+from .mlflow_runs import experiments_where, runs_where
 from .outside_results import Columns, Row, read_values, records_of
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def _runs(uri: str, experiment: str, where: str) -> Iterator[Run]:
         client = MlflowClient(uri)
         found = client.get_experiment_by_name(experiment)
         if found is None:
-            known = ", ".join(sorted(one.name for one in client.search_experiments()))
+            known = ", ".join(sorted(one.name for one in experiments_where(client)))
             raise ReportError(f"there is no experiment {experiment!r} in {uri}; there are {known or 'none'}")
         yield from runs_where(client, [found.experiment_id], where)
     except ImportError as error:

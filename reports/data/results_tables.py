@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
@@ -11,7 +12,7 @@ from ..metric import Metric
 from ..records import ReportError, RunRecord
 from .manifest import checksum
 from .outside_results import Columns, Row, read_values, records_of
-from .text_files import columns_twice, read_text, table
+from .text_files import columns_twice, lines_of, read_text, table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,8 +58,11 @@ def _read_parquet(path: Path) -> pd.DataFrame:
 def _of_frame(frame: pd.DataFrame) -> tuple[list[str], list[Row]]:
     import pandas as pd
 
-    shown = all(name is None or name in frame.columns for name in frame.index.names)  # else it holds only row numbers
-    flat = frame if isinstance(frame.index, pd.RangeIndex) else frame.reset_index(drop=shown)
+    repeated = [level for level, name in enumerate(frame.index.names) if name is not None and name in frame.columns]
+    left = [name for level, name in enumerate(frame.index.names) if level not in repeated]
+    flat = frame.reset_index(repeated, drop=True) if repeated else frame
+    if left and not isinstance(flat.index, pd.RangeIndex):
+        flat = flat.reset_index(drop=left == [None])  # an index without a name holds only row numbers
     names = [str(name) for name in flat.columns]
     columns = [flat.iloc[:, place].tolist() for place in range(len(names))]
     rows = [
@@ -69,16 +73,21 @@ def _of_frame(frame: pd.DataFrame) -> tuple[list[str], list[Row]]:
 
 
 def _of_csv(path: Path) -> tuple[list[str], list[Row]]:
-    reader = table(read_text(path).splitlines(keepends=True))
+    reader = table(lines_of(read_text(path)))
     rows = []
-    for values in reader:
-        if None in values or None in values.values():
-            raise ReportError(
-                f"{path}, line {reader.line_num}: must have as many columns as the header, which has"
-                f" {len(reader.fieldnames or ())}"
-            )
-        rows.append(Row(f"line {reader.line_num}", dict(values)))
-    return [*(reader.fieldnames or ())], rows
+    try:
+        for values in reader:
+            if None in values or None in values.values():
+                raise ReportError(
+                    f"{path}, line {reader.line_num}: must have as many columns as the header, which has"
+                    f" {len(reader.fieldnames or ())}"
+                )
+            rows.append(Row(f"line {reader.line_num}", dict(values)))
+        return [*(reader.fieldnames or ())], rows
+    except csv.Error as error:
+        raise ReportError(
+            f"{path}, line {reader.line_num}: cannot be read as CSV: {error}; is a quotation mark not closed?"
+        ) from None
 
 
 def _records(

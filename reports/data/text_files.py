@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import csv
+import io
 from collections import Counter
 from pathlib import Path
 
@@ -34,6 +35,11 @@ def read_text(path: Path) -> str:
 def separator(head: str) -> str:
     """Return the separator of a CSV file with the header line `head`: "," or, if that has none, ";" or a tab."""
     return next((mark for mark in ",;\t" if mark in head), ",")
+
+
+def lines_of(text: str) -> list[str]:
+    """Return a CSV file's lines with their ends; other characters that break lines are part of a cell."""
+    return [*io.StringIO(text, newline="")]
 
 
 def table(lines: list[str]) -> csv.DictReader[str]:

@@ -61,7 +61,7 @@ class Table:
     @property
     def name(self) -> str:
         """The title as a file name: "Arms against MAML++" is arms-against-mamlpp."""
-        return re.sub(r"[^a-z0-9]+", "-", self.title.lower().replace("++", "pp")).strip("-") or "table"
+        return re.sub(r"[\W_]+", "-", self.title.lower().replace("++", "pp")).strip("-") or "table"
 
 
 COMPUTE_COLUMN = Column("Compute, x base", True)

@@ -14,6 +14,7 @@ from reports.text import many
 from trainers.data.config import DataError
 from trainers.errors import InputError
 
+from ..spec.set_options import toml_text
 from ..stores.home import Home
 from ..text import say
 
@@ -119,9 +120,9 @@ def _values(kind: str, file: Path, folder: Path | None, found: Survey | None, sk
     if found:
         side = max([one for one in SIDES if one <= found.side], default=SIDES[0])
         ways, queries = min(WAYS, found.fewest_classes), min(QUERIES, found.smallest[1] - SHOTS)
-        data = f'[data]\nsource = "image_folder"\npath = {_toml(str(folder))}\nsize = {side}'
+        data = f'[data]\nsource = "image_folder"\npath = {toml_text(str(folder))}\nsize = {side}'
         data += f"                     # every picture is cropped to its central square and resized to {side} x {side}"
-        data += f"\nskip = {_toml(str(skip))}" if skip else ""
+        data += f"\nskip = {toml_text(str(skip))}" if skip else ""
         data += "\ngrayscale = true              # all sampled pictures are grey" if found.grey else ""
     else:
         queries = 5
@@ -147,17 +148,6 @@ def _summary(found: Survey) -> str:
         f"{found.root}: {_counts(found)}, {'grey' if found.grey else 'in colour'}; {parts} classes; {smallest}"
         f" {many(count, 'picture')}."
     )
-
-
-def _toml(text: str) -> str:
-    """Return a string of a TOML file. Raises InputError for bytes that are no UTF-8, which none can hold."""
-    import json
-
-    from trainers.data.folders import shown
-
-    if any("\ud800" <= one <= "\udfff" for one in text):
-        raise InputError(f"{shown(text)}: its name is not UTF-8, which a spec file cannot hold; rename it")
-    return json.dumps(text, ensure_ascii=False)
 
 
 def _name(kind: str, folder: Path | None) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -16,9 +16,6 @@ from .options import (
     make_home,
     reading,
 )
-
-if TYPE_CHECKING:
-    pass
 
 
 def doctor(

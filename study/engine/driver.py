@@ -113,6 +113,7 @@ class _Driver:
         self._config, self._home, self._view, self._stop, self._code = config, home, show, stop, code
         self._checksum = checksum
         self._recorder, self._limits, self._executor = recorder, limits, executor
+        limits.gpus_per_run = executor.gpus_per_run
         self._runs = RunQueue()
         self._progress = LiveProgress(config, recorder, limits, self._runs, opened.troubles, opened.reused)
         self._snapshots = SnapshotWriter(config, home, self._progress)

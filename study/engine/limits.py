@@ -27,11 +27,9 @@ class SpendingLimits:
     def __init__(
         self, section: BudgetSection, execution: ExecutionSection, spent: Mapping[str, float], earlier: float = 0.0
     ) -> None:
-        self._section, self._threads, self._gpus = (
-            section,
-            execution.threads,
-            execution.gpus_per_run or 1.0 / execution.workers_per_gpu,
-        )
+        self._section, self._threads = section, execution.threads
+        self.gpus_per_run = 1.0
+        """As the executor's."""
         self._spent = {CPU: spent.get(CPU, 0.0), GPU: spent.get(GPU, 0.0)}
         self._earlier, self._began = earlier, time.monotonic()
         self._stopped: dict[int, float] = {}
@@ -58,7 +56,7 @@ class SpendingLimits:
         for run in open_runs:
             spent[kind(run.device)] += self._new_seconds(run)
         wall = self._earlier + self.elapsed
-        used = {"hours": wall, "cpu_hours": spent[CPU] * self._threads, "gpu_hours": spent[GPU] * self._gpus}
+        used = {"hours": wall, "cpu_hours": spent[CPU] * self._threads, "gpu_hours": spent[GPU] * self.gpus_per_run}
         for name, seconds in used.items():
             limit = getattr(self._section, name)
             if limit is not None and seconds >= 3600 * limit:

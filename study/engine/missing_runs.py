@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from reports import records
 from reports.data.mlflow_runs import ACTIVE, DELETED, key_of, runs_where
 
+from ..spec.config import SpecError
 from ..spec.parsing import parse_spec
 from ..stores.connect import open_trials
 from ..stores.home import Home
@@ -56,7 +57,13 @@ def find_missing_runs(
     except Exception as error:  # whatever is wrong with Optuna's store, MLflow's can be read
         why = f"cannot tell whether runs are missing: {error.args[0] if isinstance(error, KeyError) else error}"
         return MissingRuns(study, _unplanned(client, experiment_id, spec, parent), cannot=why)
-    seeds = parse_spec(spec, started=True).seeds if spec else ()
+    try:
+        seeds = parse_spec(spec, started=True).seeds if spec else ()
+    except SpecError as error:  # a method's module that is gone, perhaps
+        why = (
+            f"cannot tell whether runs are missing, because the stored spec cannot be read: {' '.join(error.problems)}"
+        )
+        return MissingRuns(study, cannot=why)
     lost = {
         (trial.number, seed): f"{label_of(trial)}" + (f" / seed {seed}" if len(own) > 1 else "")
         for trial in trials
@@ -92,7 +99,10 @@ def _unplanned(client: Any, experiment_id: str, spec: str, parent: Any) -> tuple
     """Return the planned trainings of a complete ablation that have no run."""
     if not spec or parent is None or parent.data.tags.get(records.TAG_STATE) != records.COMPLETE:
         return ()
-    config = parse_spec(spec, started=True)
+    try:
+        config = parse_spec(spec, started=True)
+    except SpecError:
+        return ()
     if config.kind == "search":
         return ()
     where = f"tags.{records.TAG_ROLE} = '{records.ROLE_RUN}'"

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reports import records
-from reports.data.mlflow_runs import DELETED, key_of, runs_where
+from reports.data.mlflow_runs import DELETED, experiments_where, key_of, runs_where
 from trainers.results import AnyEpoch, AnyResult
 
 from ..spec.config import StudyConfig
@@ -153,9 +153,9 @@ class MlflowRuns:
 
     def _origin(self, run_id: str, fingerprint: str) -> str | None:
         """Return the id of another complete run that trained `fingerprint`, or None."""
-        everywhere = [experiment.experiment_id for experiment in self._client.search_experiments()]
+        everywhere = [experiment.experiment_id for experiment in experiments_where(self._client)]
         wanted = f"tags.{records.TAG_CELL} = '{fingerprint}' and tags.`{records.TAG_STATE}` = '{records.COMPLETE}'"
-        found = [run for run in self._client.search_runs(everywhere, wanted) if run.info.run_id != run_id]
+        found = [run for run in runs_where(self._client, everywhere, wanted) if run.info.run_id != run_id]
         found.sort(key=lambda run: (records.TAG_REUSED_FROM in run.data.tags, run.info.start_time))
         return found[0].info.run_id if found else None
 

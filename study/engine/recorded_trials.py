@@ -10,7 +10,7 @@ from optuna.trial import FixedTrial
 from pydantic import ValidationError
 
 from reports import records
-from reports.data.experiments import EVERYWHERE
+from reports.data.experiments import ALL
 from reports.data.mlflow_runs import key_of, metric_of, runs_where
 from trainers.errors import InputError
 
@@ -124,7 +124,7 @@ def _result(run: Run) -> tuple[str, float | None] | None:
 def read_recorded(client: Any, experiment_id: str) -> dict[int, RecordedTrial]:
     """Return the trials of an experiment by number, including those of deleted runs that have ended (restorable)."""
     kept: dict[bool, dict[int, dict[int, Run]]] = {True: {}, False: {}}
-    for run in sorted(runs_where(client, [experiment_id], view=EVERYWHERE), key=_completeness):
+    for run in sorted(runs_where(client, [experiment_id], view=ALL), key=_completeness):
         role = run.data.tags.get(records.TAG_ROLE)
         deleted = run.info.lifecycle_stage != "active"
         if role in (records.ROLE_RUN, records.ROLE_SUPERSEDED) and not (deleted and _result(run) is None):
@@ -143,5 +143,5 @@ def _completeness(run: Run) -> tuple[bool, bool, int]:
 def last_number(client: Any, experiment_id: str) -> int:
     """Return the highest trial number that has a run, -1 if there are no runs."""
     where = f"tags.{records.TAG_ROLE} != '{records.ROLE_SUMMARY}'"
-    found = client.search_runs([experiment_id], where, EVERYWHERE, 1, [f"tags.{records.TAG_TRIAL} DESC"])
+    found = client.search_runs([experiment_id], where, ALL, 1, [f"tags.{records.TAG_TRIAL} DESC"])
     return max((int(run.data.tags.get(records.TAG_TRIAL, -1)) for run in found), default=-1)

@@ -15,7 +15,7 @@ from reports import records
 from reports.data.experiments import find_experiment, parent_of, renamed, study_of
 from reports.data.facts import read_facts
 from reports.data.loading import spec_of
-from reports.data.mlflow_runs import key_of, metric_of, runs_where
+from reports.data.mlflow_runs import experiments_where, key_of, metric_of, runs_where
 from reports.metric import ACCURACY, Metric
 from reports.statistics.estimate import Estimate, metric_estimate
 from reports.statistics.finalists import by_held_out
@@ -149,7 +149,7 @@ def _summary(runs: list[RunStatus], score: str, metric: Metric) -> BestTrial:
 def read_studies(home: Home) -> list[StudyStatus]:
     """Return all studies of `home`, newest first. Raises UnknownStudyError if there are none."""
     client = _client(home)
-    found = [_read(client, home, experiment) for experiment in client.search_experiments()]
+    found = [_read(client, home, experiment) for experiment in experiments_where(client)]
     return [status for status in found if status is not None]
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from reports import records
-from reports.data.mlflow_runs import runs_where
+from reports.data.mlflow_runs import experiments_where, runs_where
 
 from ..spec.config import StudyConfig
 from ..spec.trained_by import without_source
@@ -21,7 +21,7 @@ def with_trusted_version(config: StudyConfig, home: Home) -> StudyConfig:
     if config.method.is_mamlpp:
         return config
     client = open_mlflow(home)
-    everywhere = [experiment.experiment_id for experiment in client.search_experiments()]
+    everywhere = [experiment.experiment_id for experiment in experiments_where(client)]
     parents = runs_where(client, everywhere, f"tags.{records.TAG_ROLE} = '{records.ROLE_STUDY}'")
     ours = [run.data.tags for run in parents if _same(run.data.tags, config)]
     own = [tags for tags in ours if tags.get(records.TAG_STUDY) == config.study.name]

@@ -11,6 +11,7 @@ from typing import Any
 
 from reports import records
 from reports.data.experiments import study_of
+from reports.data.mlflow_runs import experiments_where
 from trainers.errors import InputError
 
 from ..engine.views import CHARTS, SUMMARY, saved_views, view_path
@@ -43,7 +44,7 @@ def address(server: str, experiment_id: str, view: str = "") -> str:
 def shown_studies(home: Home, wanted: str = "") -> list[ShownStudy]:
     """Return the studies of a home, the newest last, or the `wanted` one last. Raises UnknownStudyError."""
     client = open_mlflow(home)
-    others = [one for one in client.search_experiments() if one.name != "Default"]
+    others = [one for one in experiments_where(client) if one.name != "Default"]
     studies = [ShownStudy(study_of(one), one.experiment_id, _views(client, one)) for one in others]
     studies.sort(key=lambda one: (one.name == wanted, int(one.experiment_id)))
     if wanted and (not studies or studies[-1].name != wanted):

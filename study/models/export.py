@@ -127,7 +127,7 @@ def choose(info: StudyInfo, records: Sequence[RunRecord], wanted: RunChoice) -> 
             f'study "{info.name}" has no complete run yet, so there is no model; see:'
             f" {shlex.join(['mamlab', 'status', info.name])}"
         )
-    candidates = _of_kind(info, complete, wanted)
+    candidates = _of_kind(info, records, complete, wanted)
     if wanted.seed is not None:
         there = sorted({record.seed for record in candidates if record.seed is not None})
         candidates = [record for record in candidates if record.seed == wanted.seed]
@@ -136,12 +136,16 @@ def choose(info: StudyInfo, records: Sequence[RunRecord], wanted: RunChoice) -> 
     return max(candidates, key=lambda record: (best_validation(record) or 0.0, -(record.seed or 0)))
 
 
-def _of_kind(info: StudyInfo, complete: Sequence[RunRecord], wanted: RunChoice) -> list[RunRecord]:
+def _of_kind(
+    info: StudyInfo, records: Sequence[RunRecord], complete: Sequence[RunRecord], wanted: RunChoice
+) -> list[RunRecord]:
     for option, value, kind in (("--arm", wanted.arm, names.ABLATION), ("--trial", wanted.trial, names.SEARCH)):
         if value is not None and info.kind != kind:
             raise ExportError(f'{option}: "{info.name}" is {called(info.kind)}, which has none; leave it out')
     if info.kind == names.SEARCH:
-        trials = {trial.number: trial for trial in summarise_search(complete, info).complete}
+        trials = {trial.number: trial for trial in summarise_search(records, info).complete}
+        if not trials:
+            raise ExportError(f'no trial of "{info.name}" is complete in all of its seeds; run the search again')
         number = next(iter(trials)) if wanted.trial is None else wanted.trial
         if number not in trials:
             raise ExportError(

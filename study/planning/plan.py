@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import math
+import tomllib
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+
+import tomli_w
 
 from reports.records import Family
 from reports.statistics.declared_test import (
@@ -22,7 +26,7 @@ from trainers.checkpoint import CheckpointFolder
 from trainers.config import TrainerConfig
 from trainers.data.classes import ClassData
 
-from ..spec.config import StudyConfig
+from ..spec.config import SpecError, StudyConfig
 from ..spec.families import declared_tests
 from ..spec.parsing import parse_spec
 from ..stores.home import Home
@@ -215,8 +219,10 @@ def _designs(config: StudyConfig) -> list[tuple[str, StudyConfig]]:
     own = (config.ablation.design, config)
     if config.ablation.design not in ("both", "factorial") or config.ablation.families:
         return [own]
-    keyword = f'design = "{config.ablation.design}"'
-    return [own] + [
-        (design, parse_spec(config.spec_text.replace(keyword, f'design = "{design}"'))) for design in SMALLER
-        if keyword in config.spec_text
-    ]  # fmt: skip
+    found: list[tuple[str, StudyConfig]] = [own]
+    for design in SMALLER:
+        tree = tomllib.loads(config.spec_text)
+        tree["ablation"]["design"] = design
+        with suppress(SpecError):  # its base is an arm of the larger design alone
+            found.append((design, parse_spec(tomli_w.dumps(tree))))
+    return found

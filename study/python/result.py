@@ -204,9 +204,8 @@ class Result(Results):
         import optuna
 
         if self.home is None:
-            raise InputError(
-                f"{self.folder} is a report's folder, without Optuna's database; open the study in its home"
-            )
+            what = f"{self.folder} is a report's folder" if self.folder else "these are results of other tools"
+            raise InputError(f"{what}, without Optuna's database; open the study in its home")
         if self.home.optuna_url.startswith("sqlite") and not self.home.optuna_db.is_file():
             raise InputError(
                 f"{shown(self.home.optuna_url)} is missing; rebuild it with:"

@@ -11,12 +11,12 @@ from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 
 from reports import records
-from reports.data.mlflow_runs import ALL, runs_where
+from reports.data.experiments import study_of
+from reports.data.mlflow_runs import ALL, DELETED, experiments_where, runs_where
 from trainers.checkpoint import CheckpointFolder, TrainingBusy
 
 from ..engine.journal import Journal
@@ -58,31 +58,17 @@ def read_in_use(home: Home) -> InUse:
     """Read both stores. Raises UnknownStudyError if there is no store: an empty answer would delete everything."""
     require_store(home)
     client = open_mlflow(home)
-    there, deleted = _experiments(client, "active_only"), _experiments(client, "deleted_only")
-    studies, fingerprints = set(there), set[str]()
-    for experiment_id in there.values():
+    there, deleted = [*experiments_where(client)], {study_of(one) for one in experiments_where(client, view=DELETED)}
+    studies, fingerprints = {name for one in there for name in (one.name, study_of(one))}, set[str]()
+    for one in there:
         fingerprints |= {
-            run.data.tags.get(records.TAG_CELL, "") for run in runs_where(client, [experiment_id], view=ALL)
+            run.data.tags.get(records.TAG_CELL, "") for run in runs_where(client, [one.experiment_id], view=ALL)
         }
     for name, planned in _optuna_cells(home).items():
         if name not in deleted:
             studies.add(name)
             fingerprints |= planned
     return InUse(frozenset(studies), frozenset(fingerprints))
-
-
-def _experiments(client: Any, which: str) -> dict[str, str]:
-    """Return the ids of MLflow's experiments by name."""
-    from mlflow.entities import ViewType
-
-    found: dict[str, str] = {}
-    token = None
-    while True:
-        page = client.search_experiments(view_type=ViewType.from_string(which), page_token=token)
-        found |= {one.name: one.experiment_id for one in page}
-        token = page.token
-        if not token:
-            return found
 
 
 def _optuna_cells(home: Home) -> dict[str, set[str]]:
@@ -174,7 +160,7 @@ def _refuse_drivers(home: Home) -> None:
 
     def driver_tags() -> dict[str, str]:
         role = f"tags.{records.TAG_ROLE} = '{records.ROLE_STUDY}'"
-        runs = runs_where(client, list(_experiments(client, "active_only").values()), role)
+        runs = runs_where(client, [one.experiment_id for one in experiments_where(client)], role)
         tags = {run.data.tags.get(records.TAG_STUDY, run.info.run_id): run.data.tags.get(TAG, "") for run in runs}
         return {
             study: tag for study, tag in tags.items() if (one := parse_driver_tag(tag)) and one.home == str(home.root)

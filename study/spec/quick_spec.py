@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import json
 
 from trainers.errors import InputError
 from trainers.presets import PRESETS
 
 from .config import SpecError, StudyConfig
 from .parsing import parse_spec
-from .set_options import given_line, refuse_twice
+from .set_options import given_line, refuse_twice, toml_text
 
 
 def quick_spec(
@@ -35,8 +34,8 @@ def quick_spec(
     known = preset if preset in PRESETS else "preset"  # an unknown preset is reported once, below
     name = name or "-".join([known, data, f"seed{seed}", *_mark(lines)])
     text = (
-        f"[study]\nname = {json.dumps(name)}\nseed = {seed}\n\n[data]\nsource = {json.dumps(data)}\n\n"
-        f"[trainer]\npreset = {json.dumps(preset)}\n" + "".join(f"{line}\n" for line in lines)
+        f"[study]\nname = {toml_text(name)}\nseed = {seed}\n\n[data]\nsource = {toml_text(data)}\n\n"
+        f"[trainer]\npreset = {toml_text(preset)}\n" + "".join(f"{line}\n" for line in lines)
     )
     try:
         return parse_spec(text)

@@ -13,7 +13,9 @@ import tomli_w
 
 from trainers.error_messages import nearest, unknown
 from trainers.errors import InputError
+from trainers.find_method import also_from
 from trainers.overrides import Tree
+from trainers.paths import expanded
 from trainers.sections import Budget
 
 from .config import SpecError, StudyConfig
@@ -32,7 +34,16 @@ def given_line(text: str) -> str:
     path, equals, value = (part.strip() for part in text.partition("="))
     if not equals or not value or not NAME.fullmatch(path):
         raise InputError(f"--set {text}: write NAME=VALUE, such as --set inner.steps=3 or --set msl=off")
-    return f"{path} = {value if _is_toml(value) else json.dumps(value)}"
+    return f"{path} = {value if _is_toml(value) else toml_text(value)}"
+
+
+def toml_text(text: str) -> str:
+    """Return a string of a TOML file. Raises InputError for bytes that are no UTF-8, which none can hold."""
+    if any("\ud800" <= one <= "\udfff" for one in text):
+        from trainers.data.folders import shown  # with PyTorch
+
+        raise InputError(f"{shown(text)} is not UTF-8, which a spec file cannot hold; rename it")
+    return json.dumps(text, ensure_ascii=False)
 
 
 def refuse_twice(given: Sequence[tuple[str, str]]) -> None:
@@ -55,6 +66,8 @@ def load_given(file: Path, settings: Sequence[str] = (), seed: int | None = None
     """
     if not settings and seed is None:
         return load_spec(file)
+    file = expanded(file)
+    also_from(file.absolute().parent)
     given = [(f"--set {text}", _addressed(given_line(text))) for text in settings]
     given += [(f"--seed {seed}", f"study.seed = {seed}")] if seed is not None else []
     refuse_twice(given)

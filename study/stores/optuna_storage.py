@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from optuna.storages._cached_storage import _CachedStorage
+from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 if TYPE_CHECKING:
@@ -50,13 +51,16 @@ class SoleWriter(_CachedStorage):
         return copy.deepcopy(trials) if deepcopy else trials
 
     def get_best_trial(self, study_id: int) -> FrozenTrial:
-        """Return the visible complete trial with the highest value. Raises ValueError if there is none."""
+        """Return the visible complete trial with the best value. Raises ValueError if there is none."""
         if self._shown is None:
             return super().get_best_trial(study_id)
         complete = self.get_all_trials(study_id, deepcopy=False, states=(TrialState.COMPLETE,))
-        if not complete:
+        valued = {trial.number: trial.value for trial in complete if trial.value is not None}
+        if not valued:
             raise ValueError("No trials are completed yet.")
-        return copy.deepcopy(max(complete, key=lambda trial: trial.value or 0.0))
+        (direction,) = self.get_study_directions(study_id)
+        best = (max if direction == StudyDirection.MAXIMIZE else min)(valued.values())
+        return copy.deepcopy(next(trial for trial in complete if trial.value == best))
 
     def forget(self) -> None:
         """Reread unfinished trials on next access: a failed write may have reached the store after all."""

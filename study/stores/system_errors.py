@@ -49,6 +49,8 @@ def _of_system(error: OSError, number: int) -> str | None:
         if error.filename is None
         else str(error.filename)
     )
+    if number == errno.ENAMETOOLONG:
+        return f"{place[:60]} ...: {reason}. Give it a shorter name"
     if number in FULL:
         return f"{place} could not be written: {reason}. Free some disk space, then run the same command again"
     if number in FORBIDDEN:

@@ -4,10 +4,11 @@ import math
 import re
 import xml.etree.ElementTree as ET
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from reports.build import build_report
+from reports.build import build_report, latex_files
 from reports.components import NAMES
 from reports.data.loading import from_files, from_mlflow
 from reports.document import Report, compose
@@ -436,3 +437,11 @@ def test_a_latex_table_says_its_packages_and_is_only_shrunk() -> None:
     wide = to_latex(Table("T", (Column("a" * 90),), ((Cell("b"),),)))
     assert wide.startswith("% Needs \\usepackage{booktabs} and \\usepackage{graphicx}\n")
     assert r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%" in wide
+
+
+def test_tables_of_one_name_have_files_of_their_own() -> None:
+    titles = ("A/B", "A-B", "\u6d88\u878d", "\u5185\u5faa\u73af")
+    tables = [Table(title, (Column("x"),), ((Cell(title),),)) for title in titles]
+    report = SimpleNamespace(tables=(*tables, tables[0]))
+    found = latex_files(report)  # type: ignore[arg-type]
+    assert [*found] == ["a-b.tex", "a-b-2.tex", "\u6d88\u878d.tex", "\u5185\u5faa\u73af.tex"]

@@ -1,6 +1,7 @@
 """Tables that went through other programs, or through somebody's hands."""
 
 import codecs
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -49,3 +50,11 @@ def test_families_and_designs_survive_the_files(tmp_path: Path) -> None:
     )  # fmt: skip
     write_files(example.ablation(), info, tmp_path)
     assert read_files(tmp_path)[0] == info
+
+
+def test_a_text_with_any_line_end_is_read_again(tmp_path: Path) -> None:
+    said = "failed\r 10 %\r 20 %\nand\r\nmore \u2028 \x0b"
+    runs = [replace(run, tags={**run.tags, "message": said}) for run in example.ablation()]
+    write_files(runs, StudyInfo("s", "ablation"), tmp_path)
+    assert {run.tags["message"] for run in read_files(tmp_path)[1]} == {said}
+    assert b"\r\n" not in (tmp_path / RUNS).read_bytes().replace(b"and\r\n", b"")

@@ -70,6 +70,7 @@ def test_of_a_training_that_two_parts_have_the_first_complete_one_counts() -> No
         (lambda i, r: (replace(i, kind="search"), r), "they differ in kind of study: ablation and search"),
         (lambda i, r: (replace(i, looks=(2, 3)), r), "they differ in declared looks: none and 2, 3"),
         (lambda i, r: (replace(i, margin=1.0), r), "they differ in margin: none and 1"),
+        (lambda i, r: (replace(i, adjust="study"), r), "they differ in adjustment of p: family and study"),
         (lambda i, r: (replace(i, trained_by="mine:train"), r), "they differ in trainer: MAML.. and mine:train"),
         (
             lambda i, r: (i, [replace(run, tags={**run.tags, "data_checksum": "other"}) for run in r]),

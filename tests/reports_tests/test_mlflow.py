@@ -107,3 +107,6 @@ def test_reading_a_study_draws_no_progress_bars(
 def test_an_unknown_study_is_an_error_that_lists_the_known_ones(uri: str) -> None:
     with pytest.raises(ReportError, match=r"there is no study 'dmeo' in .*; its studies are: demo"):
         from_mlflow(uri, "dmeo")
+    for name in ("it's", '"it\'s"', 'a "b"'):
+        with pytest.raises(ReportError, match=r"there is no study .*; its studies are: demo"):
+            from_mlflow(uri, name)

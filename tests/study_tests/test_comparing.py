@@ -209,6 +209,24 @@ def test_a_frame_whose_index_stands_in_a_column_too_is_read() -> None:
         assert again.comparisons["difference"].tolist() == pytest.approx(plain.comparisons["difference"].tolist())
 
 
+def test_an_index_of_which_a_level_stands_in_a_column_too_is_read() -> None:
+    frame = pd.DataFrame([(a, s, s + 0.1 * (a == "b")) for a in "ab" for s in range(3)], columns=["arm", "seed", "x"])
+    other = frame.set_index(["arm", "seed"]).assign(seed=frame["seed"].to_numpy())
+    found = mamlab.compare(other, arm="arm", metric="x", better="lower")
+    assert found.comparisons["difference"].tolist() == pytest.approx([0.1])
+    with pytest.raises(mamlab.MamlabError, match="these are results of other tools, without Optuna's database"):
+        _ = found.optuna_study
+
+
+def test_other_line_breaks_are_part_of_a_cell_and_an_open_quote_is_said(tmp_path: Path) -> None:
+    file = tmp_path / "x.csv"
+    file.write_text('arm,seed,acc\na\u2028\x0cz,0,1\n"a\u2028\x0cz",1,2\nb,0,3\nb,1,4\n', encoding="utf-8")
+    assert mamlab.compare(file, arm="arm", metric="acc").arms["arm"].tolist() == ["a\u2028\x0cz", "b"]
+    file.write_text('arm,seed,acc\na,0,"1\n' + "a,1,2\n" * 40_000, encoding="utf-8")
+    with pytest.raises(mamlab.MamlabError, match=r"cannot be read as CSV: field larger .*; is a quotation mark"):
+        mamlab.compare(file, arm="arm", metric="acc")
+
+
 def test_missing_seeds_and_values_are_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     frame, file = results(), tmp_path / "runs.csv"
     frame.loc[(frame["variant"] == "flat") & (frame["seed"] == 3), "rmse"] = math.nan

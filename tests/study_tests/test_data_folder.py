@@ -125,3 +125,8 @@ def test_classes_of_one_size_are_not_ranked(here: Path, capsys: pytest.CaptureFi
     assert "smallest class 3 class 7" in " ".join(capsys.readouterr().out.split())
     assert run(["init", "images", "even"]) == 0
     assert "the smallest class, class 7, has 3 pictures" in " ".join(capsys.readouterr().out.split())
+
+
+def test_a_list_with_a_byte_order_mark_is_read(tmp_path: Path) -> None:
+    (tmp_path / "skip.txt").write_text("\ufeffa/x.png\r\nb/y.png\r\n", encoding="utf-8")
+    assert read_skip_list(tmp_path / "skip.txt") == {"a/x.png", "b/y.png"}

@@ -387,6 +387,11 @@ def test_several_workers_on_a_gpu_are_told_once_that_they_take_turns_unless_mps_
     assert sharing_notes(3, 1) == ()
 
 
+def test_hours_of_a_gpu_are_shared_by_the_workers_on_it(tmp_path: Path) -> None:
+    shares = {(4, ("0",)): 0.25, (4, ("0", "1")): 0.5, (1, ("0", "1")): 1.0, (3, ()): 1.0}
+    assert {key: LocalExecutor(key[0], 1, tmp_path, key[1]).gpus_per_run for key in shares} == shares
+
+
 def test_without_a_gpu_none_is_handed_out() -> None:
     if torch.cuda.is_available():
         pytest.skip("this machine has a GPU")

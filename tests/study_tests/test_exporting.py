@@ -94,6 +94,14 @@ def test_the_best_trial_and_its_best_seed_are_exported_unless_others_are_named(
     assert (chosen.trial, chosen.seed) == found
 
 
+def test_a_trial_of_which_a_seed_diverged_is_not_the_best() -> None:
+    runs = [*search_runs(), record(10, trial=3, seed=0, accuracy=0.99, kind="search")]
+    runs.append(record(11, "diverged", trial=3, seed=1, kind="search"))
+    assert choose(StudyInfo("s", "search"), runs, RunChoice()).trial == 0
+    with pytest.raises(ExportError, match='no trial of "s" is complete in all of its seeds'):
+        choose(StudyInfo("s", "search"), runs[-2:], RunChoice())
+
+
 def test_a_seed_is_chosen_by_validation_and_never_by_test() -> None:
     low, high = ({"best_val_accuracy": v, "test_accuracy": t} for v, t in ((0.6, 0.9), (0.7, 0.1)))
     runs = [record(seed, arm="a", seed=seed, metrics=metrics) for seed, metrics in enumerate((low, high))]

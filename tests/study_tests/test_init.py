@@ -100,7 +100,7 @@ def test_what_init_cannot_do_is_said_and_nothing_is_written(
 def test_a_folder_that_no_spec_can_name_is_said(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     draw(here / "l\udce9")
     assert run(["init", "images"]) == 2
-    assert "l\\udce9: its name is not UTF-8, which a spec file cannot hold; rename it" in capsys.readouterr().err
+    assert "l\\udce9 is not UTF-8, which a spec file cannot hold; rename it" in capsys.readouterr().err
     assert not list(here.glob("*.toml"))
 
 

@@ -229,3 +229,10 @@ def test_a_metric_whose_name_mlflow_refuses_is_refused(monkeypatch: pytest.Monke
     monkeypatch.setattr(Slope, "metric", Metric("log loss, (nats)", better="lower"))
     with pytest.raises(InputError, match=r"metric: the name .* cannot be stored by MLflow: .* into its title"):
         _found.__wrapped__("tests.study_tests.slope_method:METHOD")
+
+
+def test_settings_that_cannot_be_are_named(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    for given, said in (("epochs=abc", "epochs: must be "), ("epochz=2", "epochz: unknown key; did you mean epochs?")):
+        command = ["method", "check", "tests.study_tests.slope_method:METHOD", "--set", given, "--home", str(tmp_path)]
+        assert mamlab(command) == 2
+        assert said in capsys.readouterr().err

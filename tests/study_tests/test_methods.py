@@ -26,6 +26,7 @@ from study.spec.parsing import load_spec, parse_spec
 from study.stopping import StopSignals
 from study.stores.home import Home
 from trainers.checkpoint import CheckpointFolder
+from trainers.errors import InputError
 
 from .slope_method import Config
 from .store_rows import fresh_home, local_workers, mlflow_runs, optuna_trials, outcomes
@@ -355,3 +356,16 @@ def test_a_package_registers_a_method_by_name(
     assert "the config survives a round trip" in " ".join(capsys.readouterr().out.split())
     with pytest.raises(SpecError, match=r"did you mean walker\?"):
         parse_spec(SEARCH.replace(METHOD, "walkr"))
+
+
+def test_a_study_whose_method_is_gone_can_still_be_read(
+    home: Home, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def gone(use: str) -> None:
+        raise InputError(f'method.use = "{use}": there is no module here')
+
+    monkeypatch.setattr("study.spec.method_section.find_method", gone)
+    assert mamlab(["status", "--home", str(home.root)]) == 0
+    assert "walks" in capsys.readouterr().out
+    assert mamlab(["report", "walks", "--home", str(home.root), "--out", str(home.root / "again")]) == 0
+    assert "cannot tell whether runs are missing, because the stored spec cannot be read" in capsys.readouterr().out

@@ -57,3 +57,17 @@ def test_a_trial_that_was_handed_out_stays_as_it_was(study: optuna.Study) -> Non
     assert before.intermediate_values == listed.intermediate_values == {}
     before.intermediate_values[7] = 1.0
     assert study._storage.get_trial(trial._trial_id).intermediate_values == {1: 0.5}
+
+
+@pytest.mark.parametrize("direction", ["maximize", "minimize"])
+def test_the_best_of_the_visible_trials_follows_the_direction(direction: str, tmp_path: Path) -> None:
+    backend = optuna.storages.RDBStorage(fresh_home(tmp_path).optuna_url)
+    storage = SoleWriter(backend)
+    study = optuna.create_study(storage=storage, direction=direction)
+    for value in (1.0, -3.0, 2.0, 9.0):
+        study.tell(study.ask(), value)
+    storage.show_only(lambda trial: trial.number != 3)
+    assert study.best_value == (2.0 if direction == "maximize" else -3.0)
+    storage.show_only(lambda trial: False)
+    with pytest.raises(ValueError, match="No trials are completed yet"):
+        _ = study.best_trial

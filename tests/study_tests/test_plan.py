@@ -170,6 +170,13 @@ def test_a_budget_proposes_the_first_design_that_fits_with_enough_seeds(data: Cl
     ]  # fmt: skip
 
 
+def test_a_design_without_the_base_is_not_proposed(data: ClassData, tmp_path: Path) -> None:
+    spec = ablation(7)
+    based = parse_spec(spec.spec_text.replace('design = "both"', 'design="both" # design = "both"\nbase = "MAML"'))
+    proposals = make_plan(based, Home(tmp_path), data, 1, None, budget_hours=1e-9).proposals
+    assert [one.design for one in proposals] == ["both", "add_one_in"]
+
+
 def test_the_noise_of_an_earlier_report_is_pooled_over_its_comparisons(tmp_path: Path) -> None:
     values = {"A": [0.5, 0.6, 0.7], "B": [0.5, 0.5, 0.5], "C": [0.5, 0.5, 0.8]}  # variances 0.01 and 0.03
     rows = [

@@ -13,7 +13,7 @@ from study.cli.main import run
 from study.engine.progress import StudyProgress
 from study.spec.config import SpecError
 from study.spec.parsing import load_spec
-from study.spec.set_options import load_given
+from study.spec.set_options import given_line, load_given
 from trainers.data import Glyphs, ImageFolder
 from trainers.data.loading_message import loading_message
 from trainers.errors import InputError
@@ -151,3 +151,19 @@ def test_what_reading_data_does_is_true(tmp_path: Path, glyphs_folder: Path) -> 
     assert loading_message(ImageFolder(path=tmp_path), tmp_path) == f"Reading 3 pictures of {tmp_path.name}"
     assert loading_message(Glyphs(), glyphs_folder) == "Reading glyphs"
     assert loading_message(Glyphs(), tmp_path) == "Drawing glyphs (once, about 20 s)"
+
+
+def test_a_method_beside_the_file_is_found_with_settings_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = "slope_beside_the_spec"
+    (tmp_path / f"{module}.py").write_text("from tests.study_tests.slope_method import METHOD\n")
+    file = tmp_path / "spec.toml"
+    file.write_text(f'[study]\nname = "a"\n[data]\nsource = "method"\n[method]\nuse = "{module}:METHOD"\n')
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert load_given(Path("~/spec.toml"), seed=7).seeds == (7,)
+
+
+def test_any_text_can_be_set(tmp_path: Path) -> None:
+    text = given_line("data.path=/tmp/\U0001f600")
+    assert tomllib.loads(text)["data"]["path"] == "/tmp/\U0001f600"
+    with pytest.raises(InputError, match="is not UTF-8, which a spec file cannot hold; rename it"):
+        given_line("data.path=/tmp/\udcff")

@@ -24,6 +24,7 @@ from .config import DataError, Omniglot
 from .folders import hidden
 
 PARTS = {"images_background": 964, "images_evaluation": 659}
+"""Number of classes in each of Omniglot's two zip files."""
 IMAGES_A_CLASS = 20
 PAPER_SPLIT: dict[Split, int] = {"train": 1150, "val": 50, "test": 423}
 VALIDATION_ALPHABETS = 5
@@ -40,7 +41,7 @@ class Picture:
 
 
 Parts = dict[str, list[Picture]]
-"""Number of images in each of `PARTS`."""
+"""The pictures in each of `PARTS`."""
 
 
 def load(config: Omniglot, folder: Path) -> ClassData:

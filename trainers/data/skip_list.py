@@ -20,7 +20,7 @@ HERE = "./"
 def read_skip_list(file: Path) -> frozenset[str]:
     """Return the paths in a list; blank lines and lines that start with # are ignored. Raises DataError."""
     try:
-        lines = file.read_text(encoding="utf-8").splitlines()
+        lines = file.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise DataError(

@@ -21,6 +21,10 @@ class Executor(Protocol):
     """Jobs that can be in progress at once."""
 
     @property
+    def gpus_per_run(self) -> float:
+        """GPUs that a run takes: a share of one where several workers use it; 1 where there is none."""
+
+    @property
     def free(self) -> int:
         """Jobs that can be submitted now."""
 

@@ -66,6 +66,11 @@ class LocalExecutor:
         self._notes = [*notes]
 
     @property
+    def gpus_per_run(self) -> float:
+        """GPUs that a run takes: a share of one where several workers use it; 1 where there is none."""
+        return 1 / math.ceil(self.slots / len(self._gpus)) if self._gpus else 1.0
+
+    @property
     def free(self) -> int:
         """Jobs that can be submitted now."""
         return self.slots - sum(worker.key is not None for worker in self._workers.values())
@@ -181,7 +186,7 @@ class LocalExecutor:
         paths = [path for path in sys.path if path]  # "", the current folder, may be where mamlab was found
         environment["PYTHONPATH"] = os.pathsep.join([*paths, *([] if ROOT in paths else [ROOT])])
         if self._gpus:
-            environment["MAMLAB_GPU_SHARE"] = str(1 / math.ceil(self.slots / len(self._gpus)))
+            environment["MAMLAB_GPU_SHARE"] = str(self.gpus_per_run)
             environment["CUDA_VISIBLE_DEVICES"] = self._gpus[slot % len(self._gpus)]
         return environment
 

@@ -114,7 +114,7 @@ class RayExecutor:
     ) -> None:  # fmt: skip
         import ray
 
-        self.slots = slots
+        self.slots, self.gpus_per_run = slots, gpus
         self._nodes = Nodes(cpus, gpus)
         self._handshake = _handshake(home, paths)
         self._ray, self._threads, self._logs, self._stop_ray = ray, threads, home.logs / name, stop_ray

@@ -120,9 +120,9 @@ def msl_weights(ablation: Ablation, width: float = WIDTH) -> Figure | None:
         axes = drawing.add_subplot()
         for i, (step, points) in enumerate(curves.items()):
             part = i / (len(curves) - 1)
-            width = 4.2 - 2.4 * part  # so that overlapping lines stay visible
+            line = 4.2 - 2.4 * part  # so that overlapping lines stay visible
             colour = colormaps["viridis"](0.25 + 0.55 * part)  # seen on light and on dark pages
-            axes.plot([e for e, _ in points], [w for _, w in points], label=step, color=colour, linewidth=width)
+            axes.plot([e for e, _ in points], [w for _, w in points], label=step, color=colour, linewidth=line)
         if first_order:
             axes.axvspan(
                 min(first_order) - 0.5,

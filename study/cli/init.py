@@ -50,7 +50,7 @@ def write_init(
     if os.path.lexists(file):
         raise InputError(f"{file} already exists; move it away, or name another file with --out")
     found = _survey(folder, skip) if folder else None
-    values = _values(kind, file, folder, found, skip)
+    values = _values(kind, file, folder, found, skip) | {"name": _name(kind, folder, out)}
     text = (TEMPLATES / f"{kind}.toml").read_text(encoding="utf-8")
     for name, value in values.items():
         text = text.replace(f"@{name}@", value)
@@ -128,7 +128,7 @@ def _values(kind: str, file: Path, folder: Path | None, found: Survey | None, sk
         queries = 5
     shots = f"episodes = {{ ways = {ways}, shots = {SHOTS}, queries = {queries}, tasks = {4 if gpu else 2} }}"
     return {
-        "for": f" for {folder}: {_counts(found)}" if found else "", "file": str(file), "name": _name(kind, folder),
+        "for": f" for {folder}: {_counts(found)}" if found else "", "file": str(file),
         "data": data, "episodes": shots, "filters": "64" if gpu else "16", "blocks": "4",
         "iterations": "200" if gpu else "60", "machine": gpu or f"one a core: {_cores()} here",
     }  # fmt: skip
@@ -150,10 +150,13 @@ def _summary(found: Survey) -> str:
     )
 
 
-def _name(kind: str, folder: Path | None) -> str:
-    """Return a study name from the folder's name: letters, digits, dashes and underscores."""
-    plain = re.sub(r"[^A-Za-z0-9_-]+", "-", folder.resolve().name if folder else "glyphs").strip("-_")
-    return (plain or "pictures")[:50] + ("" if kind == "images" else f"-{kind}")
+def _name(kind: str, folder: Path | None, out: Path | None) -> str:
+    """Return a study's name, of letters, digits, dashes and underscores: that of the file, if --out named one, or else
+    of the folder. Two files then are two studies.
+    """
+    words = out.stem if out else folder.resolve().name if folder else "glyphs"
+    plain = re.sub(r"[^A-Za-z0-9_-]+", "-", words).strip("-_")
+    return (plain or "pictures")[:50] + ("" if kind == "images" or out else f"-{kind}")
 
 
 def _gpu() -> str:

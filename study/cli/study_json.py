@@ -24,7 +24,8 @@ def print_study(config: StudyConfig, home: Home, status: int) -> None:
     page = home.reports / config.study.name / "index.html"
     report = page if page.is_file() and status != INTERRUPTED else None
     head = {"interrupted": status == INTERRUPTED, "exit_status": status, "report": report and str(report)}
-    reached = _in_report(report) if report else _reached(config, home)
+    fresh = report if status == 0 else None  # else it may not have been written, and be an earlier one
+    reached = _in_report(fresh) if fresh else _reached(config, home)
     print_json(config.command, {**head, **reached})
 
 

@@ -10,8 +10,7 @@ from optuna.trial import FixedTrial
 from pydantic import ValidationError
 
 from reports import records
-from reports.data.experiments import ALL
-from reports.data.mlflow_runs import key_of, metric_of, runs_where
+from reports.data.mlflow_runs import ALL, key_of, metric_of, runs_where
 from trainers.errors import InputError
 
 from ..spec.config import StudyConfig

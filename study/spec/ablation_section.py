@@ -109,7 +109,12 @@ class AblationSection(Section):
     components: Strings | None = Field(
         None, description="components that the design switches on and off; absent: all that are on"
     )
-    seeds: int = Field(3, ge=1, description="seeds per arm: study.seed, study.seed + 1, ...")
+    seeds: int = Field(
+        3,
+        ge=1,
+        description="seeds per arm: study.seed, study.seed + 1, ...; the default is refused where it has too little "
+        "power: `mamlab plan` prints how many are needed, or set `allow_underpowered`",
+    )
     arms: Annotated[tuple[ArmSection, ...], Field(strict=False)] = Field(
         (), description="additional arms that you define"
     )

@@ -15,9 +15,11 @@ from pydantic import BaseModel
 from search_spaces.presets import SPACES
 from trainers.config import TrainerConfig
 from trainers.data import DataConfig
-from trainers.presets import PRESETS, SIZES
+from trainers.overrides import flatten
+from trainers.presets import PRESETS, SIZES, preset
 
 from .ablation_section import AblationSection
+from .method_section import MethodSection
 from .optuna_parts import PRUNERS, SAMPLERS
 from .sections import BudgetSection, ExecutionSection, StudySection
 from .short_look import SHORT_LOOK
@@ -38,11 +40,18 @@ error; the message names the key, the rule and the fix.
 | `[space]` | the settings to search | required | | |
 | `[sampler]`, `[pruner]` | Optuna's sampler and pruner, by name | optional | | |
 | `[ablation]` | arms and seeds | | required | |
+| `[method]` | a learner of your own in place of MAML++ | optional | optional | optional |
 | `[budget]` | when the study stops | required | optional | optional |
 | `[execution]` | workers and hardware | optional | optional | optional |
 
-Once a study has started, `[study]`, `[data]`, `[trainer]`, `[space]`, `[sampler]` and `[pruner]` are frozen. You may
-still add arms and seeds, and change `[budget]` and `[execution]`."""
+Once a study has started, `[study]`, `[data]`, `[method]`, `[trainer]`, `[space]`, `[sampler]`, `[pruner]` and its arms
+are frozen. You may still add arms and seeds, and change `[budget]` and `[execution]`. How the comparisons of an
+ablation are tested (`looks`, `margin`, `test`, `adjust`, `families`) may change, and its report says what was declared
+when results had been seen.
+
+Two things are called `budget`: the section `[budget]`, when a study stops, and the trainer's setting `budget`, the
+length of one training. With `--set`, `budget.epochs` and `budget.iterations` are the trainer's, and `budget.trials`,
+`budget.hours`, `budget.cpu_hours` and `budget.gpu_hours` the section's."""
 
 POSITION = (
     "A position is a whole number of epochs or a fraction of the run: `10` is ten epochs, `0.1` is a tenth of all "
@@ -53,7 +62,7 @@ POSITION = (
 def reference() -> str:
     """Return the whole page in Markdown."""
     parts = [INTRO, *_section("[study]", StudySection), *_data(), *_trainer(), *_space(), *_named()]
-    parts += _section("[ablation]", AblationSection)
+    parts += [*_section("[ablation]", AblationSection), *_section("[method]", MethodSection)]
     parts += [*_section("[budget]", BudgetSection), *_section("[execution]", ExecutionSection)]
     return "\n\n".join(parts) + "\n"
 
@@ -86,7 +95,12 @@ def _trainer() -> Iterator[str]:
         "(`inner.steps = 3`). "
         'A component is `"off"`, `"on"` for its default settings, or a table of settings.\n\n' + POSITION
     )
-    yield _table([f"| `{name}` | {text} |" for name, text in PRESETS.items()], "| preset | what it is |\n|---|---|")
+    presets = [f"| `{name}` | {text} | {_sets(name)} |" for name, text in PRESETS.items()]
+    yield _table(presets, "| preset | what it is | what it sets, beside its size |\n|---|---|---|")
+    yield (
+        "Presets differ in more than components: as a baseline for `mamlpp`, take `mamlpp` with its components off "
+        '(the design `"both"` or `"add_one_in"` does), not `maml`.'
+    )
     sizes = [f"| `{name}` | {_inline(tree)} |" for name, tree in SIZES.items()]
     yield _table(sizes, "| size | settings |\n|---|---|")
     schema = TrainerConfig.model_json_schema()
@@ -197,6 +211,13 @@ def _toml(value: Any) -> str:
 
 def _inline(tree: Mapping[str, Any]) -> str:
     return ", ".join(f"`{part}.{key} = {json.dumps(v)}`" for part, keys in tree.items() for key, v in keys.items())
+
+
+def _sets(name: str) -> str:
+    """Return what a preset sets for Omniglot, where its size does not set the same."""
+    size = flatten(SIZES["omniglot"])
+    own = {path: value for path, value in flatten(preset(name)).items() if size.get(path) != value}
+    return ", ".join(f"`{path} = {json.dumps(value)}`" for path, value in own.items()) or "nothing"
 
 
 def _sentence(text: str, title: str) -> str:

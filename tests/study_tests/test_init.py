@@ -108,8 +108,9 @@ def test_a_file_that_is_there_is_never_replaced(here: Path, capsys: pytest.Captu
     Path("search.toml").write_text("mine")
     assert run(["init", "search"]) == 2
     assert "search.toml already exists; move it away, or name another file with --out" in capsys.readouterr().err
-    assert run(["init", "search", "--out", "other.toml"]) == 0
+    assert run(["init", "search", "--out", "my other.toml"]) == 0
     assert Path("search.toml").read_text() == "mine"
+    assert load_spec("my other.toml").study.name == "my-other"
 
 
 def test_the_examples_are_written_whole(here: Path) -> None:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import optuna
 import pytest
@@ -60,7 +60,9 @@ def test_a_trial_that_was_handed_out_stays_as_it_was(study: optuna.Study) -> Non
 
 
 @pytest.mark.parametrize("direction", ["maximize", "minimize"])
-def test_the_best_of_the_visible_trials_follows_the_direction(direction: str, tmp_path: Path) -> None:
+def test_the_best_of_the_visible_trials_follows_the_direction(
+    direction: Literal["maximize", "minimize"], tmp_path: Path
+) -> None:
     backend = optuna.storages.RDBStorage(fresh_home(tmp_path).optuna_url)
     storage = SoleWriter(backend)
     study = optuna.create_study(storage=storage, direction=direction)

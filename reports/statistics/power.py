@@ -45,7 +45,7 @@ def t_detectable(noise: NoiseModel, seeds: int, power: float = POWER) -> float |
     """Return the smallest difference whose 95 % t interval excludes 0 with that power, in both directions; None with
     one seed.
     """
-    return _both_ways(noise, lambda difference: t_power(noise, difference, seeds) - power)
+    return _both_ways(noise, lambda difference: t_power(noise, difference, seeds) - power) if seeds > 1 else None
 
 
 @lru_cache(maxsize=256)
@@ -61,8 +61,10 @@ def declared_detectable(noise: NoiseModel, test: DeclaredTest, power: float = PO
 
 def _both_ways(noise: NoiseModel, excess: Callable[[float], float]) -> float | None:
     """Return the larger of the smallest detectable differences up and down; directions without one are ignored, None
-    for both.
+    for both. Without noise every difference is detected.
     """
+    if not any(noise.limits):
+        return 0.0
     return max((abs(found) for limit in noise.limits if (found := smallest(excess, limit))), default=None)
 
 

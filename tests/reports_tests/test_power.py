@@ -37,6 +37,14 @@ def test_the_smallest_detectable_difference_of_that_design_has_a_closed_form() -
     assert declared_detectable(NormalNoise(0.02), alone) == pytest.approx(0.02 * norm.ppf(0.8 ** (1 / 6)), abs=0.002)
 
 
+def test_without_noise_every_difference_is_detected_if_any_can_be() -> None:
+    still = NormalNoise(0.0)
+    assert t_detectable(still, 2) == 0.0
+    assert t_detectable(still, 1) is None
+    assert declared_detectable(still, declared_test(1, 6)) == 0.0
+    assert declared_detectable(still, declared_test(1, 5)) is None
+
+
 def test_a_family_with_5_seeds_cannot_decide_and_detects_nothing_however_large_it_is() -> None:
     for size in (1, 5):
         assert declared_detectable(UNIT, declared_test(size, 5)) is None

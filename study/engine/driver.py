@@ -244,4 +244,5 @@ class _Driver:
             checkpoint=self._home.checkpoints / plan.fingerprint, token=uuid.uuid4().hex, halve=run.halve,
             test=self._config.tests, held_out=self._config.finalists > 0, keep=self._config.execution.keep,
             method=self._config.method.address, trainer=trainer, loader=loader,
+            trained_by="" if trainer else self._config.trusted or self._config.trained_by,
         )  # fmt: skip

@@ -42,6 +42,8 @@ class Job:
     """Which checkpoints to keep when the run is complete."""
     method: str = ""
     """Who trains, as module:name; empty for MAML++."""
+    trained_by: str = ""
+    """The method's name, version and source as the study has them; empty: not compared with what the worker imports."""
     trainer: str = ""
     """A function that trains in the method's place, as module:name, with the signature of `trainers.training.train`."""
     loader: str = ""

@@ -14,7 +14,7 @@ import threading
 import traceback
 from collections.abc import Callable, Generator
 from contextlib import suppress
-from functools import lru_cache, partial
+from functools import cache, lru_cache, partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,7 @@ from trainers.method import Config
 from trainers.method_training import MethodError, train_method
 from trainers.results import AnyEpoch, AnyResult
 
+from ..spec.trained_by import trained_by_method
 from .artifacts import run_files
 from .jobs import Answer, Busy, Ended, EpochDone, Event, Finished, HomeFault, Job, Started, Stopped, find
 
@@ -86,6 +87,11 @@ def _leave_if_the_gpu_is_lost(error: Exception) -> None:
 
 def _train(job: Job, folder: CheckpointFolder) -> Generator[Event, Answer, None]:
     method = find_method(job.method)
+    if job.trained_by and _imported(job.method) != job.trained_by:
+        raise MethodError(
+            f"{job.method}: its source has changed since the study was started, so this run would not be what its"
+            " fingerprint says; undo the change, or stop the study and start it again, which says what to do"
+        )
     config = method.config.model_validate_json(job.config)
     trained_before = folder.finished
     data = load_data(job.method, job.loader, job.data, job.data_folder)
@@ -110,6 +116,12 @@ def _train(job: Job, folder: CheckpointFolder) -> Generator[Event, Answer, None]
                 _remove(folder)
             yield Stopped()
             return
+
+
+@cache
+def _imported(address: str) -> str:
+    """Return what trains in this process: the source as it was when it was first used here."""
+    return trained_by_method(find_method(address))
 
 
 def _trainer(job: Job, method: KnownMethod) -> Callable[..., Training]:

@@ -11,6 +11,7 @@ import pytest
 from pydantic import TypeAdapter
 
 from reports.figures.mechanism import rates_picture
+from study.spec.trained_by import trained_by_method
 from study.workers.artifacts import schedules
 from study.workers.executors import LocalExecutor
 from study.workers.executors.local import WorkersError, last_lines
@@ -19,7 +20,9 @@ from study.workers.worker import load_data, run_job
 from trainers.checkpoint import CheckpointFolder
 from trainers.config import TrainerConfig
 from trainers.data import CifarFS, DataConfig, Glyphs, ImageFolder, Omniglot
+from trainers.find_method import find_method
 
+from .slope_method import Config
 from .stand_in import load
 
 HERE = "tests.study_tests.stand_in"
@@ -189,3 +192,22 @@ def test_schedules_are_lists_over_the_epochs() -> None:
         "msl_weight/step 2": [0.5, 0.75, 1.0],
         "second_order": [0.0, 1.0, 1.0],
     }
+
+
+def test_a_method_whose_source_has_changed_since_the_start_trains_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = tmp_path / "slope_that_changes.py"
+    module.write_text("from tests.study_tests.slope_method import METHOD\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    address = "slope_that_changes:METHOD"
+    source = trained_by_method(find_method(address))
+    own = replace(
+        job(tmp_path), config=Config().model_dump_json(), data='{"source": "method"}', data_checksum="hill-8.0",
+        method=address, trainer="", loader="",
+    )  # fmt: skip
+    assert isinstance(events(replace(own, trained_by=source))[-1], Finished)
+    (ended,) = events(replace(own, trained_by=source.replace("SHA-256 of its module: ", "SHA-256 of its module: 0")))
+    assert isinstance(ended, Ended)
+    assert ended.for_good
+    assert "slope_that_changes:METHOD: its source has changed since the study was started" in ended.message

@@ -30,7 +30,7 @@ class Interval:
     high: float
 
 
-def hierarchical_interval(differences: npt.ArrayLike, level: float = LEVEL) -> Array:
+def hierarchical_interval(differences: npt.ArrayLike) -> Array:
     """Return (low, high) [..., 2] of the mean of `differences` [..., n seeds, m tasks].
 
     2,000 draws of n seeds with replacement, and of m tasks within each drawn seed; BCa, with the acceleration from the
@@ -43,7 +43,7 @@ def hierarchical_interval(differences: npt.ArrayLike, level: float = LEVEL) -> A
         raise InputError(f"differences must have at least 2 seeds to draw from, not {n}; train more seeds")
     flat = values.reshape(-1, n * m)
     draws = np.concatenate([flat @ weights.T for weights in _weights(n, m)], axis=1) / (n * m)
-    found: Array = _bca(draws, flat.reshape(-1, n, m).mean(2), level).reshape(*values.shape[:-2], 2)
+    found: Array = _bca(draws, flat.reshape(-1, n, m).mean(2)).reshape(*values.shape[:-2], 2)
     return found
 
 
@@ -65,7 +65,7 @@ def _weights_of_a_draw(generator: np.random.Generator, n: int, m: int) -> npt.ND
     return np.bincount((seeds * np.uint32(m) + tasks).ravel(), minlength=n * m)
 
 
-def _bca(draws: Array, seed_means: Array, level: float) -> Array:
+def _bca(draws: Array, seed_means: Array) -> Array:
     """Return [k, 2] from `draws` [k, DRAWS] of the mean and the means of the seeds [k, n]."""
     mean = seed_means.mean(1, keepdims=True)
     slack = 1e-12 * (1 + np.abs(mean))  # equal up to rounding
@@ -74,7 +74,7 @@ def _bca(draws: Array, seed_means: Array, level: float) -> Array:
     gaps = seed_means - mean  # the jackknife's means differ from theirs by -gap / (n - 1)
     spread = (gaps**2).sum(1) ** 1.5
     acceleration = ((gaps**3).sum(1) / (6 * np.where(spread > 0, spread, 1)))[:, None]
-    shifted = bias + ndtri(np.array([(1 - level) / 2, (1 + level) / 2]))
+    shifted = bias + ndtri(np.array([(1 - LEVEL) / 2, (1 + LEVEL) / 2]))
     shares = ndtr(bias + shifted / (1 - acceleration * shifted))
     return _quantiles(np.sort(draws, axis=1), shares)
 

@@ -90,17 +90,17 @@ def _standard_error(values: Sequence[float]) -> float:
     return math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (n - 1) / n)
 
 
-def accuracy_estimate(values: Sequence[float], level: float = LEVEL) -> Estimate:
+def accuracy_estimate(values: Sequence[float]) -> Estimate:
     """Return the mean of accuracies, with Student's t interval on the logit scale, so that it stays within [0, 1].
 
     logit(m) -+ t(n - 1) * se / (m (1 - m)), back-transformed; m and se are the values' mean and standard error. Raises
     ValueError as `estimate`. Values outside [0, 1] are no accuracies and get `estimate`.
     """
-    found = estimate(values, level)
+    found = estimate(values)
     if found.low is None or min(values) < 0 or max(values) > 1:
         return found
     m = found.mean
-    centre, half = math.log(m / (1 - m)), critical(level, found.n - 1) * _standard_error(values) / (m * (1 - m))
+    centre, half = math.log(m / (1 - m)), critical(LEVEL, found.n - 1) * _standard_error(values) / (m * (1 - m))
     return Estimate(m, _expit(centre - half), _expit(centre + half), found.n).within(0, 1)
 
 
@@ -181,9 +181,9 @@ def differences(values: Mapping[int, float], base: Mapping[int, float], same: fl
     return {seed: value if abs(value) > same else 0.0 for seed, value in found.items()}
 
 
-def paired(values: Mapping[int, float], base: Mapping[int, float], level: float = LEVEL) -> Estimate:
+def paired(values: Mapping[int, float], base: Mapping[int, float]) -> Estimate:
     """Return the mean paired difference values - base over common seeds, with Student's t interval; n counts pairs."""
-    return difference_estimate(list(differences(values, base).values()), level)
+    return difference_estimate(list(differences(values, base).values()))
 
 
 def band(curves: Sequence[Mapping[int, float]], accuracies: bool = True) -> list[tuple[int, Estimate]]:

@@ -35,7 +35,7 @@ class NoiseSplit:
         return math.sqrt(self.seed_sd**2 + self.task_sd**2 / tasks)
 
 
-def noise_split(differences: npt.ArrayLike, level: float = LEVEL) -> NoiseSplit | None:
+def noise_split(differences: npt.ArrayLike) -> NoiseSplit | None:
     """Return the split for `differences` [n seeds, m tasks]; None for n or m below 2, or if nothing varies within
     seeds.
 
@@ -54,7 +54,7 @@ def noise_split(differences: npt.ArrayLike, level: float = LEVEL) -> NoiseSplit 
     ratio = between / (within / m)  # distributed as F(n - 1, n (m - 1)) / (1 - share)
     from scipy.stats import f as fisher_f  # here: it takes a second to import
 
-    upper, lower = fisher_f.ppf([(1 + level) / 2, (1 - level) / 2], n - 1, n * (m - 1))
+    upper, lower = fisher_f.ppf([(1 + LEVEL) / 2, (1 - LEVEL) / 2], n - 1, n * (m - 1))
     share, low, high = (max(0.0, 1 - bound / ratio) if ratio else 0.0 for bound in (1.0, upper, lower))
     seed_variance = max(0.0, between - within / m)
     return NoiseSplit(math.sqrt(seed_variance), math.sqrt(within), n, m, share, low, high)

@@ -13,6 +13,8 @@ import math
 import numpy as np
 import numpy.typing as npt
 
+from ..metric import COUNTED
+
 Array = npt.NDArray[np.float64]
 
 ALPHA = 0.05
@@ -20,8 +22,8 @@ EXACT_UP_TO = 20
 """Number of seeds above which `MOST_FLIPS` of the 2^n patterns are drawn, with a random seed that depends on n only."""
 MOST_FLIPS = 2 ** (EXACT_UP_TO - 1)
 """Most sign patterns: all for 20 seeds, because a pattern and its mirror image have the same |mean|."""
-SAME = 1e-10
-"""Accuracies are ratios of counts: those closer than this are equal."""
+SAME = COUNTED
+"""Differences of accuracies below this are none."""
 TIES = 1e-9
 """Relative tolerance for statistics that are equal up to rounding."""
 BLOCK = 2**22

@@ -14,7 +14,7 @@ from ..statistics.arms import Arm
 from ..statistics.changes import EffectChange
 from ..statistics.comparison import Comparison
 from ..statistics.estimate import Estimate
-from ..statistics.summary import Ablation, Search, best_validation, finite, mean_metric
+from ..statistics.summary import Ablation, Search, best_validation, finite, mean_metric, varied_params
 from ..statistics.summary import in_order as ordered
 from ..statistics.trial import Trial
 from .held_out import held_out_mean
@@ -59,7 +59,7 @@ def runs_frame(records: Sequence[RunRecord], info: StudyInfo) -> pd.DataFrame:
     that were searched or differ between runs. A metric called as what identifies a run ("seed") is "metric:NAME".
     """
     found = ordered(records)
-    varied = [*info.searched, *(path for path in _varied(found) if path not in info.searched)]
+    varied = [*info.searched, *(path for path in varied_params(found) if path not in info.searched)]
     own = info.metric.name if info.metric else ""
     column = f"metric:{own}" if own in IDENTITY else own
     rows = [{**_run(record, info.measured), **({column: finite(record, own)} if own else {})} for record in found]
@@ -84,11 +84,6 @@ def _run(record: RunRecord, by: Metric) -> dict[str, Any]:
 def _epochs(record: RunRecord, by: Metric) -> float | None:
     logged = finite(record, names.EPOCHS_RUN)
     return logged if logged is not None else max((step for step, _ in record.curves.get(by.validation, ())), default=0)
-
-
-def _varied(records: Sequence[RunRecord]) -> list[str]:
-    paths = sorted({path for record in records for path in record.params})
-    return [path for path in paths if len({record.params.get(path) for record in records}) > 1]
 
 
 def epochs_frame(records: Sequence[RunRecord]) -> pd.DataFrame:

@@ -15,12 +15,11 @@ from reports.data.mlflow_runs import experiments_where
 from trainers.errors import InputError
 
 from ..engine.views import CHARTS, SUMMARY, saved_views, view_path
+from ..processes import LOOPBACK
 from ..stores.connect import open_mlflow
 from ..stores.home import Home
 from ..stores.study_names import UnknownStudyError
 from ..stores.urls import redact
-
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 @dataclass(frozen=True)

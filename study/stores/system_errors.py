@@ -5,8 +5,9 @@ from __future__ import annotations
 import errno
 import os
 import resource
-from collections.abc import Iterator
 from pathlib import Path
+
+from trainers.disk import chain
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
 FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
@@ -16,7 +17,7 @@ OPEN_FILES = (errno.EMFILE, errno.ENFILE)
 
 def explained(error: BaseException) -> str | None:
     """Return the message for an operating-system error; None for any other, which is a bug of mamlab."""
-    for one in _chain(error):
+    for one in chain(error):
         if isinstance(one, OSError) and one.errno is not None and (text := _of_system(one, one.errno)):
             return text
         if "Too many open files" in str(one):
@@ -66,9 +67,3 @@ def _of_system(error: OSError, number: int) -> str | None:
 def _open_files() -> str:
     limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     return f"too many open files: the limit for a process is {limit} (ulimit -n); raise it, such as: ulimit -n 4096"
-
-
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    while error is not None:
-        yield error
-        error = error.__cause__ or error.__context__

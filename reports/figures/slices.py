@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from matplotlib.axes import Axes
-from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, ScalarFormatter
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
 from .. import records as names
 from ..statistics.importance import Importance
@@ -113,5 +113,5 @@ def _scale(axes: Axes, values: Sequence[float], path: str, search: Search) -> No
         return
     axes.set_xscale("log")
     axes.xaxis.set_major_locator(LogLocator(10, (1.0,)))
-    axes.xaxis.set_major_formatter(ScalarFormatter())
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
     axes.xaxis.set_minor_formatter(NullFormatter())

@@ -37,30 +37,28 @@ COMPONENTS = ("msl", "da", "lslr", "ca", "bnwb", "bnrs")
 
 
 def plain(value: Any) -> Any:
-    """Return a number of NumPy's as Python's own, and anything else unchanged."""
+    """Return a number of NumPy's as Python's own, also in dicts, and anything else unchanged."""
+    if isinstance(value, dict):
+        return {name: plain(one) for name, one in value.items()}
     return value.item() if hasattr(value, "item") and getattr(value, "ndim", None) == 0 else value
 
 
 class Section(BaseModel):
-    """Base of every settings class: frozen, and unknown keys are refused. NumPy's numbers are taken as Python's.
+    """Base of every settings class: frozen, and unknown keys are refused.
 
-    Made in Python, a wrong setting raises InputError as a spec file does; `model_validate` raises pydantic's own error.
+    Made in Python, it takes NumPy's numbers, and a wrong setting raises InputError as a spec file does.
+    `model_validate` raises pydantic's own error.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     def __init__(self, **settings: Any) -> None:
         try:
-            super().__init__(**settings)
+            super().__init__(**plain(settings))
         except ValidationError as error:
             raise InputError(explain(error, type(self))) from None
 
     __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]  # else pydantic calls it for nested sections
-
-    @model_validator(mode="before")
-    @classmethod
-    def _take_plain(cls, settings: Any) -> Any:
-        return {name: plain(value) for name, value in settings.items()} if isinstance(settings, dict) else settings
 
 
 def _check_position(value: object) -> object:

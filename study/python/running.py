@@ -16,7 +16,7 @@ from trainers.config import TrainerConfig
 from trainers.data import DataConfig
 from trainers.error_messages import explain, show
 from trainers.errors import InputError, MamlabError
-from trainers.sections import Section
+from trainers.sections import Section, plain
 
 from ..display import View, open_view
 from ..engine.trusted_version import with_trusted_version
@@ -205,7 +205,7 @@ def _changed(section: S, key: str, value: Any) -> S:
     if value is None:
         return section
     try:
-        return type(section).model_validate({**section.model_dump(exclude_unset=True), key: value})
+        return type(section).model_validate({**section.model_dump(exclude_unset=True), key: plain(value)})
     except ValidationError as error:
         raise SpecError(explain(error, type(section)).splitlines()) from None
 

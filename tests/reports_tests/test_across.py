@@ -237,9 +237,8 @@ def test_the_analysis_of_a_factorial_is_made_at_each_value() -> None:
     assert tables["Main effects and interactions (inner.steps = 1)"][-1] == ["a × b", "+5.00"]
     assert tables["Main effects and interactions (inner.steps = 5)"][-1] == ["a × b", "0.00"]
     assert tables["Split of the whole gain (inner.steps = 5)"][-1] == ["All together", "+30.00"]
-    assert {"effects-steps-1", "effects-steps-5", "shapley-steps-1", "shapley-steps-5"} <= {
-        f.name for f in report.figures
-    }
+    drawn = {f"{name}-inner-steps-{n}" for name in ("effects", "shapley") for n in (1, 5)}
+    assert drawn <= {figure.name for figure in report.figures}
     first = next(table for table in report.tables if table.title.startswith("Main effects"))
     assert {run for row in first.rows for run in row[0].runs} == {r.run_id for r in runs if "(1)" in (r.arm or "")}
     lacking = replace(across, arms={arm: own for arm, own in across.arms.items() if arm != "b (5)"})

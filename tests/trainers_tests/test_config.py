@@ -78,8 +78,9 @@ def test_other_positions_are_refused(value: Any) -> None:
 
 
 def test_numbers_of_numpy_are_pythons_own() -> None:
+    four: Any = np.array(4)
     given: Any = {"inner": {"steps": np.int64(2), "lr": np.float32(0.5)}, "ca": {"period": np.float64(0.5)}}
-    config = TrainerConfig(**given, budget=Budget.model_validate({"epochs": np.array(4)}))
+    config = TrainerConfig(**given, budget=Budget(epochs=four))
     plain = {"inner": {"steps": 2, "lr": 0.5}, "ca": {"period": 0.5}, "budget": {"epochs": 4}}
     assert config == TrainerConfig.model_validate(plain)
     assert {type(value) for value in flatten(config.model_dump()).values()} <= {int, float, str, bool, type(None)}

@@ -101,6 +101,11 @@ def family_of(tree: Mapping[str, Any]) -> Family:
     return Family(tree["name"], tuple((arm, base) for arm, base in pairs))
 
 
+def families_of(rows: Iterable[Any]) -> tuple[Family, ...]:
+    """Return families from their short form in JSON, [name, [[arm, base], ...]] each."""
+    return tuple(Family(str(name), tuple((str(arm), str(base)) for arm, base in pairs)) for name, pairs in rows)
+
+
 def designs_of(tree: Mapping[str, Any]) -> dict[str, Any]:
     """Return what JSON made of a study's families and designs, by the names of its fields."""
     factorial, sweep, across = (tree.get(name) for name in ("factorial", "sweep", "across"))

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .designs import Family
+from .designs import Family, families_of
 
 
 @dataclass(frozen=True)
@@ -62,8 +62,5 @@ def recorded_look(tree: Mapping[str, Any]) -> RecordedLook:
         None if margin is None else float(margin),
         str(tree.get("test", "")),
         str(tree.get("adjust", "")),
-        tuple(
-            Family(str(name), tuple((str(arm), str(base)) for arm, base in pairs))
-            for name, pairs in tree.get("families", ())
-        ),
+        families_of(tree.get("families", ())),
     )

@@ -8,17 +8,17 @@ from pathlib import Path
 from .errors import InputError
 
 LONGEST_NAME, LONGEST_PATH = 255, 4095
-"""Bytes that Linux has room for."""
+"""Most bytes that Linux takes."""
 
 
 def expanded(path: Path) -> Path:
     """Return `path` with a leading ~ expanded to the user's home directory. Raises InputError for an unknown user, and
-    for a path that no system has room for.
+    for a path longer than Linux takes.
     """
     if len(os.fsencode(path)) > LONGEST_PATH or any(len(os.fsencode(part)) > LONGEST_NAME for part in path.parts):
         raise InputError(
-            f"the path {str(path)[:60]} ... is too long: a name may have {LONGEST_NAME} bytes, and the whole"
-            f" most {LONGEST_PATH}; shorten it"
+            f"the path {str(path)[:60]} ... is too long: a name may have at most {LONGEST_NAME} bytes, and the"
+            f" whole path {LONGEST_PATH}; shorten it"
         )
     try:
         return path.expanduser()

@@ -8,6 +8,7 @@ default settings.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -38,7 +39,7 @@ COMPONENTS = ("msl", "da", "lslr", "ca", "bnwb", "bnrs")
 
 def plain(value: Any) -> Any:
     """Return a number of NumPy's as Python's own, also in dicts, and anything else unchanged."""
-    if isinstance(value, dict):
+    if isinstance(value, Mapping):
         return {name: plain(one) for name, one in value.items()}
     return value.item() if hasattr(value, "item") and getattr(value, "ndim", None) == 0 else value
 

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import records as names
-from ..designs import across_of, factorial_of
+from ..designs import across_of, factorial_of, families_of
 from ..metric import ACCURACY, Metric
 from ..origin import origin_of
-from ..records import Family, ReportError, RunRecord, StudyInfo, Sweep
+from ..records import ReportError, RunRecord, StudyInfo, Sweep
 from .experiments import find_experiment, parent_of, renamed, study_of
 from .facts import read_facts
 from .files import is_current, read_files
@@ -231,10 +231,7 @@ def study_info(name: str, kind: str, facts: Mapping[str, Any], children: Sequenc
     return StudyInfo(
         name=name,
         kind=kind or (children[0].kind if children else ""),
-        families=tuple(
-            Family(name, tuple((arm, other) for arm, other in pairs))
-            for name, pairs in facts.get(names.TAG_FAMILIES, ())
-        ),
+        families=families_of(facts.get(names.TAG_FAMILIES, ())),
         factorial=factorial_of(design) if "factors" in design else None,
         sweep=Sweep(**design) if "path" in design else None,
         across=across_of(facts[names.TAG_ACROSS]) if names.TAG_ACROSS in facts else None,

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from trainers.error_messages import show
 from trainers.errors import InputError
-from trainers.sections import plain
 
 from ..stores.home import Home, default_root
 
@@ -25,19 +22,6 @@ def refuse_no_text(what: str, **given: object) -> None:
     for name, value in given.items():
         if value is not None and not isinstance(value, str):
             raise InputError(f"{name}: must be {what}, not {show(value)}; leave it out for the default")
-
-
-def plain_tree(settings: Mapping[Any, Any], where: str = "") -> dict[str, Any]:
-    """Return nested settings with Python's numbers in place of NumPy's. Raises InputError for a name that is no
-    text.
-    """
-    tree: dict[str, Any] = {}
-    for name, value in settings.items():
-        if not isinstance(name, str):
-            raise InputError(f"{where or 'settings'}: the names in a table must be texts, not {show(name)}")
-        below = f"{where}.{name}".strip(".")
-        tree[name] = plain_tree(value, below) if isinstance(value, Mapping) else plain(value)
-    return tree
 
 
 def make_home(root: Path | str | None, optuna_url: str | None = None, mlflow_url: str | None = None) -> Home:

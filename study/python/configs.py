@@ -16,10 +16,10 @@ from trainers.data.classes import ClassData
 from trainers.error_messages import explain
 from trainers.errors import InputError
 from trainers.overrides import merge, normalise
-from trainers.sections import Section
+from trainers.sections import Section, plain
 
 from ..spec.duplicate_settings import problems_in
-from .arguments import make_home, plain_tree
+from .arguments import make_home
 
 
 class _Arguments(Section):
@@ -37,9 +37,9 @@ def preset(name: str, size: str = "omniglot", **settings: Any) -> TrainerConfig:
     Preset settings without effect are dropped. Raises InputError for an unknown name, an invalid setting, or one in
     `settings` that has no effect or is set twice.
     """
-    settings = plain_tree(settings)
     if problems := problems_in(settings):
         raise InputError("\n".join(problems))
+    settings = plain(settings)
     try:
         return normalise(merge(presets.preset(name, size=size), settings), typed=merge(settings))[0]
     except ValidationError as error:
@@ -52,5 +52,6 @@ def load_data(data: DataConfig | Mapping[str, Any] | str, home: Path | str | Non
     Raises DataError if it cannot be used, InputError for an unknown name.
     """
     given: Any = {"source": data} if isinstance(data, str) else data
-    given = plain_tree(given, "data") if isinstance(given, Mapping) else given
+    if isinstance(given, Mapping) and (problems := problems_in({"data": given})):
+        raise InputError("\n".join(problems))
     return trainers.data.load(_Arguments(data=given).data, make_home(home).data)

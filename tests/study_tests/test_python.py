@@ -285,6 +285,8 @@ BAD: dict[str, tuple[Any, str]] = {
     "a name in a trainer": (
         lambda: mamlab.study_config("a", data="glyphs", trainer={number: 1}), "trainer: the names .* must be texts, not"
     ),
+    "a long path": (lambda: mamlab.load_spec("x" * 300), "at most 255 bytes, and the whole path 4095; shorten it"),
+    "a long name": (lambda: mamlab.open("x" * 300), "at most 255 bytes, and the whole path 4095; shorten it"),
     "opened nothing": (lambda: mamlab.open(nothing), "^study: must be the name of a study, .*, not None"),
     "a store": (lambda: mamlab.open("a", optuna_url=number), "^optuna_url: must be a URL, .*, not 5; leave it out"),
     "a base": (
